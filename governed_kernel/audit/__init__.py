@@ -1,0 +1,1 @@
+"""Verification from bytes up, and re-runs held against the original."""

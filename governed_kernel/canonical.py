@@ -1,0 +1,45 @@
+"""Canonical bytes and digests: what is hashed, and how.
+
+JSON is canonicalised by RFC 8785 (JCS) before it is hashed; digests are SHA-256 in lower-case
+hexadecimal everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import rfc8785
+
+__all__ = ["canonical_json", "digest_bytes", "digest_file", "digest_json"]
+
+_BLOCK = 1 << 20
+
+
+def canonical_json(value: Any) -> bytes:
+    """RFC 8785 bytes of a JSON value; msgspec Structs are taken as objects."""
+    return rfc8785.dumps(msgspec.to_builtins(value))
+
+
+def digest_bytes(data: bytes) -> str:
+    """SHA-256 of bytes, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 of the canonical JSON of a value."""
+    return digest_bytes(canonical_json(value))
+
+
+def digest_file(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's content, read in blocks of 1 MiB."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb", buffering=0) as file:
+        buffer = bytearray(_BLOCK)
+        view = memoryview(buffer)
+        while count := file.readinto(buffer):
+            digest.update(view[:count])
+    return digest.hexdigest()

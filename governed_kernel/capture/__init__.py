@@ -1,0 +1,1 @@
+"""The observers inside a kernel, one file a library; they know no store."""

@@ -1,0 +1,88 @@
+"""The command ``governed``: one module a command group, no logic here."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from governed_kernel import __version__
+from governed_kernel.errors import GovernedError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "approve": "approve:approve",
+    "audit": "audit:audit",
+    "check": "promote:check",
+    "data": "data:data",
+    "demo": "demo:demo",
+    "deploy": "deploy:deploy",
+    "doctor": "doctor:doctor",
+    "init": "init:init",
+    "lab": "lab:lab",
+    "lineage": "lineage:lineage",
+    "people": "people:people",
+    "policy": "policy:policy",
+    "promote": "promote:promote",
+    "reject": "approve:reject",
+    "release": "release:release",
+    "revoke": "approve:revoke",
+    "run": "run:run",
+    "validate": "run:validate",
+}
+"""Command → ``module:attribute`` below this package; loaded when used, so that start is quick."""
+
+
+class _Commands(click.Group):
+    """Loads a command group's module only when it is called or its help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command: click.Command = getattr(
+            importlib.import_module(f"governed_kernel.cli.{module}"), attribute
+        )
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="governed")
+@click.option(
+    "--workspace",
+    metavar="DIR",
+    help="The workspace to work on; else the nearest governed.toml above the working directory.",
+)
+@click.pass_context
+def governed(context: click.Context, workspace: str | None) -> None:
+    """Recorded, approved and reproducible notebooks.
+
+    Exit codes: 0 done, 1 a check or verification says no, 2 wrong use, 3 refused by policy or a
+    missing approval, 4 integrity broken, 5 the run failed, 6 a resource is missing,
+    130 interrupted.
+    """
+    context.obj = {"workspace": workspace}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: errors become one message on standard error and an exit code."""
+    try:
+        code = governed.main(arguments, prog_name="governed", standalone_mode=False)
+    except GovernedError as error:
+        click.echo(f"governed: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("governed: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

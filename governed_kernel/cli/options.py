@@ -1,0 +1,156 @@
+"""What every command group shares: the workspace, the person, passphrases, output."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from governed_kernel.errors import UsageError
+from governed_kernel.workspace import Workspace
+
+__all__ = [
+    "console",
+    "json_option",
+    "passphrase_option",
+    "passphrase_source",
+    "person_option",
+    "print_facts",
+    "print_json",
+    "workspace_option",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Passphrase = Callable[[str], bytes]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on the current standard streams; wide enough for pipes to keep lines whole."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
+
+
+def workspace_option(function: Callable[..., R]) -> Callable[..., R]:
+    """Give the command the workspace: ``governed --workspace DIR``, else found from here."""
+
+    @click.pass_context
+    @functools.wraps(function)
+    def wrapper(context: click.Context, /, *args: Any, **kwargs: Any) -> R:
+        named = (context.find_root().obj or {}).get("workspace")
+        found = Workspace.open(Path(named)) if named else Workspace.find()
+        return context.invoke(function, found, *args, **kwargs)
+
+    return wrapper
+
+
+def person_option(function: Callable[P, R]) -> Callable[P, R]:
+    """``--as PERSON``, else ``GOVERNED_PERSON``; reaches the command as ``person``."""
+    return click.option(
+        "--as",
+        "person",
+        envvar="GOVERNED_PERSON",
+        required=True,
+        metavar="PERSON",
+        help="The acting person (or GOVERNED_PERSON).",
+    )(function)
+
+
+def passphrase_source(file: Path | None) -> Passphrase:
+    """A function that gives the passphrase: the file's first line, else asked on the terminal."""
+
+    def ask(prompt: str) -> bytes:
+        if file is not None:
+            try:
+                return file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r")
+            except OSError as error:
+                raise UsageError(
+                    f"the passphrase file {file} can't be read",
+                    why=error.strerror or str(error),
+                    next="name a readable file with --passphrase-file",
+                ) from error
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"{prompt}: no passphrase was given",
+                why="there is no terminal to ask on",
+                next="give one with --passphrase-file FILE",
+            )
+        return getpass.getpass(f"{prompt}: ").encode()
+
+    return ask
+
+
+def _source_of(_: click.Context, __: click.Parameter, value: Path | None) -> Passphrase:
+    return passphrase_source(value)
+
+
+def passphrase_option(function: Callable[P, R]) -> Callable[P, R]:
+    """``--passphrase-file FILE``, else asked; reaches the command as ``passphrase(prompt)``."""
+    return click.option(
+        "--passphrase-file",
+        "passphrase",
+        type=click.Path(path_type=Path),
+        callback=_source_of,
+        metavar="FILE",
+        help="File whose first line is the acting person's passphrase; else it is asked for.",
+    )(function)
+
+
+def json_option(function: Callable[P, R]) -> Callable[P, R]:
+    """``--json``; reaches the command as ``as_json``."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
+    )(function)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    text = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
+    click.echo(text.decode())
+
+
+def print_facts(
+    facts: Mapping[str, Any] | Sequence[Mapping[str, Any]], as_json: bool, title: str = ""
+) -> None:
+    """Print one object or a list of objects: JSON, or a table people can read."""
+    if as_json:
+        print_json(facts)
+        return
+    out = console()
+    if isinstance(facts, Mapping):
+        table = Table(title=title or None, show_header=False, title_justify="left")
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in facts.items():
+            table.add_row(str(name), _shown(value))
+        out.print(table)
+        return
+    if not facts:
+        out.print(f"{title}: none" if title else "none")
+        return
+    table = Table(title=title or None, title_justify="left")
+    for name in facts[0]:
+        table.add_column(str(name), overflow="fold")
+    for row in facts:
+        table.add_row(*(_shown(value) for value in row.values()))
+    out.print(table)
+
+
+def _shown(value: Any) -> str:
+    from rich.markup import escape
+
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return escape(", ".join(value))
+    if isinstance(value, (dict, list, tuple)):
+        return escape(msgspec.json.encode(value, enc_hook=str).decode())
+    return escape(str(value))

@@ -1,0 +1,138 @@
+"""``governed.toml``: what it may say, checked, with the line of a mistake."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from governed_kernel.canonical import digest_json
+from governed_kernel.errors import ConfigurationError
+
+__all__ = ["ApprovalRule", "Configuration", "DataClass", "RunSettings", "parse", "read"]
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class WorkspaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[workspace]``"""
+
+    name: str
+
+
+class DataClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[classes.NAME]``: what data of this class may be used for."""
+
+    description: str = ""
+    purposes: tuple[str, ...] = ("explore", "train", "evaluate", "validate")
+
+
+class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[approvals.run]`` and ``[approvals.deployment]``: who must sign, and how many."""
+
+    required: Annotated[int, msgspec.Meta(ge=1)] = 2
+    roles: tuple[str, ...] = ("reviewer",)
+
+
+class Approvals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[approvals]``"""
+
+    run: ApprovalRule = ApprovalRule()
+    deployment: ApprovalRule = ApprovalRule(required=1)
+
+
+class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[run]``: how approved releases are executed."""
+
+    threads: Annotated[int, msgspec.Meta(ge=1)] = 2
+    timeout_minutes: Annotated[float, msgspec.Meta(gt=0)] = 120.0
+    free_disk_megabytes: Count = 500
+    """A run is refused below this much free disk."""
+    without_witness: bool = False
+    """Allow a release run where the operating system can't witness or confine it."""
+
+
+class DeploymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[deployment]``"""
+
+    environments: tuple[str, ...] = ("preprod", "production")
+
+
+class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of ``governed.toml``."""
+
+    workspace: WorkspaceSettings
+    classes: dict[str, DataClass] = {}
+    approvals: Approvals = Approvals()
+    run: RunSettings = RunSettings()
+    deployment: DeploymentSettings = DeploymentSettings()
+
+    def policy_digest(self) -> str:
+        """Digest of everything a gate rests on; an administrator adopts it by signature."""
+        return digest_json(self)
+
+
+def parse(text: str, path: Path) -> Configuration:
+    """Check the text of a ``governed.toml``.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not TOML, or says something that has no meaning; file and line are named.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(text), Configuration)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        line = int(found.group(1)) if found else 1
+        raise _mistake(path, line, str(error)) from error
+    except msgspec.ValidationError as error:
+        raise _mistake(path, _line_of(text, str(error)), str(error)) from error
+
+
+def read(path: Path) -> Configuration:
+    """Read and check ``governed.toml`` at `path`."""
+    try:
+        return parse(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{path} could not be read",
+            why=str(error),
+            next="restore the file, or make a new workspace with 'governed init DIR'",
+        ) from error
+
+
+def _mistake(path: Path, line: int, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path}, line {line}: not a valid configuration",
+        why=reason,
+        next="mend that line; 'governed init' writes a commented example of every setting",
+    )
+
+
+def _line_of(text: str, reason: str) -> int:
+    """The line a validation error speaks of, from its ``$.a.b`` path; 1 when not found."""
+    where = re.search(r"at `\$\.?([^`]*)`", reason)
+    keys = [re.sub(r"\[.*", "", key) for key in where.group(1).split(".")] if where else []
+    unknown = re.search(r"unknown field `([^`]*)`", reason)
+    if unknown:
+        keys.append(unknown.group(1))
+    if not [key for key in keys if key]:
+        return 1
+    table: list[str] = []
+    best, depth = 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if header:
+            table = [part.strip().strip('"') for part in header.group(1).split(".")]
+            here = table
+        else:
+            key = re.match(r'\s*"?([\w-]+)"?\s*=', line)
+            here = [*table, key.group(1)] if key else []
+        matches = here and all(want in ("...", got) for want, got in zip(keys, here, strict=False))
+        if matches and len(here) <= len(keys) and len(here) > depth:
+            best, depth = number, len(here)
+    return best

@@ -1,0 +1,1 @@
+"""Catalog, data classes, people, keys, signatures and approvals."""

@@ -1,0 +1,1 @@
+"""The kernel process: GovernedKernel, its provisioner, confinement and magics."""

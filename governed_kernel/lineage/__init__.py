@@ -1,0 +1,1 @@
+"""Events, journals, the ledger and the DuckDB lineage store projected from them."""

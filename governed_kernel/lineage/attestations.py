@@ -1,0 +1,171 @@
+"""What people and services sign: the predicates of in-toto Statements.
+
+Each is the ``predicate`` of an in-toto Statement v1 whose ``predicateType`` is
+``PREDICATE_ROOT + tag``; the Statement travels in a DSSE envelope inside an
+`events.Attested` ledger event. The subject of the Statement names what is signed, by SHA-256.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from governed_kernel.lineage.events import FileDigest, now
+
+__all__ = [
+    "PREDICATE_ROOT",
+    "Approval",
+    "Bundle",
+    "Deployment",
+    "KeyRevoked",
+    "PersonAdded",
+    "PolicyAdopted",
+    "Predicate",
+    "Promotion",
+    "Rejection",
+    "Revocation",
+    "RoleGranted",
+    "RoleWithdrawn",
+    "WorkspaceCreated",
+]
+
+PREDICATE_ROOT = "urn:governed-notebooks:attestation:1:"
+
+
+class _Predicate(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    person: str
+    """Who signs."""
+    printed_name: str
+    signed_at: datetime = msgspec.field(default_factory=now)
+    meaning: str = "authored"
+    """The meaning of the signature (21 CFR 11.50): authored, reviewed, approved …"""
+
+
+class WorkspaceCreated(_Predicate, frozen=True, kw_only=True, tag="workspace-created"):
+    """First entry of a ledger: its first administrator, self-signed."""
+
+    workspace_id: str
+    name: str
+    public_key: str
+    """PEM, SubjectPublicKeyInfo, P-256."""
+    policy: str
+    """Digest of the governance part of ``governed.toml``."""
+    service_key: str
+    """PEM public key of the service that signs bundles and checkpoints."""
+
+
+class PersonAdded(_Predicate, frozen=True, kw_only=True, tag="person-added"):
+    """An administrator vouches for a person, a key and roles."""
+
+    subject_person: str
+    subject_name: str
+    roles: list[str]
+    public_key: str
+
+
+class RoleGranted(_Predicate, frozen=True, kw_only=True, tag="role-granted"):
+    """An administrator gives a role."""
+
+    subject_person: str
+    role: str
+
+
+class RoleWithdrawn(_Predicate, frozen=True, kw_only=True, tag="role-withdrawn"):
+    """An administrator takes a role away."""
+
+    subject_person: str
+    role: str
+    reason: str
+
+
+class KeyRevoked(_Predicate, frozen=True, kw_only=True, tag="key-revoked"):
+    """A key stops counting, from this entry on."""
+
+    subject_person: str
+    key_id: str
+    reason: str
+
+
+class PolicyAdopted(_Predicate, frozen=True, kw_only=True, tag="policy-adopted"):
+    """An administrator adopts an edited ``governed.toml``."""
+
+    policy: str
+
+
+class Promotion(_Predicate, frozen=True, kw_only=True, tag="promotion"):
+    """The author asks for a release; the subject is the release digest."""
+
+    release: str
+    digest: str
+    notebook: str
+    """Workspace-relative path of the research notebook."""
+    session_id: str
+    """The research session whose evidence was used."""
+    risk_class: str = "unrated"
+
+
+class Approval(_Predicate, frozen=True, kw_only=True, tag="approval"):
+    """A person approves a release for a run, or one run for deployment."""
+
+    release: str
+    purpose: Literal["run", "deployment"]
+    digest: str
+    """Release digest; for deployment the digest of the run's evidence list."""
+    run_id: str = ""
+    evidence: list[FileDigest] = []
+    """What the signer was shown."""
+    comment: str = ""
+
+
+class Rejection(_Predicate, frozen=True, kw_only=True, tag="rejection"):
+    """A reviewer says no; the release ends as ``rejected``."""
+
+    release: str
+    digest: str
+    reason: str
+
+
+class Revocation(_Predicate, frozen=True, kw_only=True, tag="revocation"):
+    """A release is withdrawn after approval; it ends as ``revoked``."""
+
+    release: str
+    digest: str
+    reason: str
+
+
+class Bundle(_Predicate, frozen=True, kw_only=True, tag="bundle"):
+    """The service signs the manifest of a bundle."""
+
+    release: str
+    run_id: str
+    digest: str
+
+
+class Deployment(_Predicate, frozen=True, kw_only=True, tag="deployment"):
+    """A bundle goes live in an environment."""
+
+    environment: str
+    slot: str
+    release: str
+    bundle: str
+    sha256: str
+    reason: str = ""
+    share: float = 1.0
+
+
+Predicate: TypeAlias = (
+    WorkspaceCreated
+    | PersonAdded
+    | RoleGranted
+    | RoleWithdrawn
+    | KeyRevoked
+    | PolicyAdopted
+    | Promotion
+    | Approval
+    | Rejection
+    | Revocation
+    | Bundle
+    | Deployment
+)

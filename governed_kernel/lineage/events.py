@@ -1,0 +1,467 @@
+"""The one vocabulary of recorded facts.
+
+A *session event* is written by a session's recorder to that session's journal. A *ledger event*
+is written to the workspace's ledger. Each is a msgspec Struct with a ``type`` tag and a
+``schema`` version; a field is only ever added, with a default, together with a new version.
+
+Text that may hold personal data (cell source, arguments, SQL literals, error messages) is never
+inside an event: the event holds a `PayloadDigest`, and the text lies beside the journal.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "Access",
+    "Artifact",
+    "Attested",
+    "BundleRegistered",
+    "CaseResult",
+    "CellEnded",
+    "CellStarted",
+    "ColumnEdge",
+    "Completeness",
+    "DatasetRegistered",
+    "Decided",
+    "Digested",
+    "Entity",
+    "Evidence",
+    "FileDigest",
+    "JournalOpened",
+    "LedgerEvent",
+    "ObserverLost",
+    "Operation",
+    "PayloadDigest",
+    "Relation",
+    "RerunCompared",
+    "ResourceKind",
+    "RunEnded",
+    "RunRefused",
+    "RunStarted",
+    "SessionEnded",
+    "SessionEvent",
+    "SessionSealed",
+    "SessionStarted",
+    "SplitRecorded",
+    "Transformation",
+    "ValidationRecorded",
+    "Witnessed",
+    "now",
+]
+
+PayloadDigest: TypeAlias = str
+"""SHA-256 over a random 16-byte salt followed by the UTF-8 text; both lie in the payload file."""
+
+Operation: TypeAlias = Literal["read", "write", "delete", "connect", "execute"]
+ResourceKind: TypeAlias = Literal["file", "sql", "http", "socket", "process", "model", "dataset"]
+Evidence: TypeAlias = Literal["observed", "inferred", "conservative", "unexplained", "ambiguous"]
+Relation: TypeAlias = Literal[
+    "IDENTITY",
+    "TRANSFORMATION",
+    "AGGREGATION",
+    "JOIN",
+    "GROUP_BY",
+    "FILTER",
+    "SORT",
+    "WINDOW",
+    "CONDITIONAL",
+]
+
+
+def now() -> datetime:
+    """The current time in UTC, as events carry it."""
+    return datetime.now(UTC)
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    schema: int = 1
+    occurred_at: datetime = msgspec.field(default_factory=now)
+
+
+class JournalOpened(_Event, frozen=True, kw_only=True, tag="journal-opened"):
+    """First record of every journal and of the ledger: what it is, so that none can be swapped."""
+
+    workspace_id: str
+    journal: str
+    """``ledger`` or the session's id."""
+
+
+# --- session events --------------------------------------------------------------------------
+
+
+class SessionStarted(_Event, frozen=True, kw_only=True, tag="session-started"):
+    """A kernel was started under its recorder."""
+
+    session_id: str
+    mode: Literal["research", "release"]
+    notebook: str
+    """Path of the notebook relative to the workspace, or what the client said."""
+    user_name: str
+    host: str
+    pid: int
+    run_id: str = ""
+    """The run that started this kernel; empty in research."""
+    witness: str = "full"
+    """``full``, or the reason why nothing or less is witnessed."""
+    environment_rules: str = ""
+    """Digest of the list of what counts as environment."""
+    python: str = ""
+    versions: dict[str, str] = {}
+
+
+class CellStarted(_Event, frozen=True, kw_only=True, tag="cell-started"):
+    """A cell began to execute."""
+
+    execution: int
+    cell_id: str
+    source: PayloadDigest
+    silent: bool = False
+
+
+class CellEnded(_Event, frozen=True, kw_only=True, tag="cell-ended"):
+    """A cell stopped executing."""
+
+    execution: int
+    cell_id: str
+    status: Literal["ok", "error", "abort", "died"]
+    error_name: str = ""
+    error: PayloadDigest = ""
+
+
+class Access(_Event, frozen=True, kw_only=True, tag="access"):
+    """Something outside memory was read, written, deleted, connected to or executed."""
+
+    access_id: int = 0
+    """Number within the session, given by the recorder."""
+    execution: int
+    cell_id: str
+    operation: Operation
+    kind: ResourceKind
+    uri: str
+    """Absolute and canonical, without credentials."""
+    via: str
+    """The layer that saw it: ``pandas.read_csv``, ``audit:open``, ``witness:openat`` …"""
+    evidence: Evidence = "observed"
+    dataset: str = ""
+    version: str = ""
+    data_class: str = ""
+    decision: Literal["", "allowed", "denied"] = ""
+    sha256: str = ""
+    bytes: int = -1
+    """Size in bytes; -1 when not known."""
+    purpose: str = ""
+    policies: list[str] = []
+    """Ids of the policies that decided, for a denied or classified access."""
+    detail: PayloadDigest = ""
+    """Statement, arguments … as erasable text."""
+
+
+class Digested(_Event, frozen=True, kw_only=True, tag="digested"):
+    """The content behind accesses of one file, hashed by the recorder off the cell's path."""
+
+    access_ids: list[int]
+    uri: str
+    sha256: str
+    bytes: int
+    changed: bool = False
+    """The file changed between the access and the hashing, so the digest is of a later content."""
+
+
+class ColumnEdge(msgspec.Struct, frozen=True, array_like=True):
+    """One column of an output owes something to one column of an input.
+
+    ``output_column == "*"`` stands for the rows, that is for every column of the output (a filter
+    or a join key concerns all of them); ``input_column == "*"`` for all columns of the input.
+    """
+
+    output_entity: str
+    output_column: str
+    input_entity: str
+    input_column: str
+    relation: Relation
+    evidence: Evidence = "observed"
+
+
+class Entity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A thing in memory or outside it: ``memory://SESSION/N`` or a canonical URI."""
+
+    entity: str
+    kind: str
+    """frame, series, array, model, tokenizer, file, table …"""
+    name: str = ""
+    columns: list[str] = []
+
+
+class Transformation(_Event, frozen=True, kw_only=True, tag="transformation"):
+    """One outermost call made from user code that made new data, or a model, from existing."""
+
+    execution: int
+    cell_id: str
+    transformation_id: str
+    operation: str
+    library: str
+    inputs: list[Entity] = []
+    outputs: list[Entity] = []
+    rows_in: int = -1
+    rows_out: int = -1
+    columns: list[ColumnEdge] = []
+    facts: dict[str, Any] = {}
+    """Small facts without personal data: optimiser steps, LoRA rank, number of parameters …"""
+    detail: PayloadDigest = ""
+
+
+class Witnessed(_Event, frozen=True, kw_only=True, tag="witnessed"):
+    """One system call of the kernel or a child, outside the environment, as the witness saw it."""
+
+    execution: int
+    cell_id: str
+    pid: int
+    syscall: str
+    path: str
+    """Absolute path, or an address (``tcp://127.0.0.1:5432``) for connect."""
+    write: bool = False
+    exists: bool = True
+    """Whether the path existed when the call was seen (the witness sees attempts)."""
+
+
+class ObserverLost(_Event, frozen=True, kw_only=True, tag="observer-lost"):
+    """An observer failed; its detail is lost, the user's result is not."""
+
+    execution: int
+    cell_id: str
+    observer: str
+    error_name: str
+    error: PayloadDigest = ""
+
+
+class Completeness(_Event, frozen=True, kw_only=True, tag="completeness"):
+    """How much of what the witness saw the observers explained, over the session so far."""
+
+    witness: str
+    witnessed: int
+    explained: int
+    unexplained: int
+    environment: int = 0
+    """Opens that the environment rules set aside."""
+
+
+class SessionEnded(_Event, frozen=True, kw_only=True, tag="session-ended"):
+    """The kernel ended and its recorder wrote the last record."""
+
+    exit_status: int
+    reason: str = ""
+
+
+SessionEvent: TypeAlias = (
+    JournalOpened
+    | SessionStarted
+    | CellStarted
+    | CellEnded
+    | Access
+    | Digested
+    | Transformation
+    | Witnessed
+    | ObserverLost
+    | Completeness
+    | SessionEnded
+)
+
+# --- ledger events ---------------------------------------------------------------------------
+
+
+class Attested(_Event, frozen=True, kw_only=True, tag="attested"):
+    """A signed statement: an in-toto Statement in a DSSE envelope (see `attestations`)."""
+
+    envelope: dict[str, Any]
+
+
+class SessionSealed(_Event, frozen=True, kw_only=True, tag="session-sealed"):
+    """A finished session journal, bound into the ledger by its last hash."""
+
+    session_id: str
+    records: int
+    bytes: int
+    head: str
+
+
+class FileDigest(msgspec.Struct, frozen=True):
+    """One file of a dataset, model, bundle … by relative path."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class DatasetRegistered(_Event, frozen=True, kw_only=True, tag="dataset-registered"):
+    """A version of a dataset or base model entered the catalog, with its immutable snapshot."""
+
+    dataset: str
+    version: str
+    """Counting from ``1`` within the dataset."""
+    kind: Literal["data", "model"]
+    sha256: str
+    """Of the file, or of the canonical manifest of a folder."""
+    bytes: int
+    files: list[FileDigest]
+    data_class: str
+    owner: str
+    purposes: list[str]
+    legal_basis: str
+    source: str
+    person: str
+    retention_until: str = ""
+    """Date (ISO 8601) after which new runs are refused; empty for none."""
+    state: Literal["registered", "approved", "locked", "withdrawn"] = "approved"
+    """``locked``: only validation runs may read it."""
+    licence: str = ""
+    origin: str = ""
+    intended_use: str = ""
+    derived_from: str = ""
+    """``NAME@VERSION`` this one was made from by `SplitRecorded`; empty for a source."""
+    rows: int = -1
+
+
+class SplitRecorded(_Event, frozen=True, kw_only=True, tag="split-recorded"):
+    """A dataset was divided by code; its parts are registered datasets."""
+
+    dataset: str
+    version: str
+    code: str
+    code_sha256: str
+    parts: dict[str, str]
+    """Part (train, validation, holdout) → ``NAME@VERSION``."""
+    rows: dict[str, int]
+    leaks: dict[str, int]
+    """Check → number of leaks found (always 0 in a split that was accepted)."""
+    person: str
+
+
+class Decided(_Event, frozen=True, kw_only=True, tag="decided"):
+    """A gate or policy decided; every refusal is on record."""
+
+    person: str
+    action: str
+    resource: str
+    outcome: Literal["allowed", "denied"]
+    purpose: str = ""
+    policies: list[str] = []
+    reason: str = ""
+    session_id: str = ""
+    cell_id: str = ""
+
+
+class RunRefused(_Event, frozen=True, kw_only=True, tag="run-refused"):
+    """A run was asked for and a gate said no before a process was started."""
+
+    release: str
+    kind: Literal["release", "rerun", "validation"]
+    person: str
+    error: str
+    reason: str
+
+
+class RunStarted(_Event, frozen=True, kw_only=True, tag="run-started"):
+    """A headless execution began."""
+
+    run_id: str
+    release: str
+    digest: str
+    kind: Literal["release", "rerun", "validation"]
+    person: str
+    parameters: dict[str, Any]
+    environment: str
+    """Digest of the environment that was really there."""
+    fingerprint: dict[str, Any]
+    subject_run: str = ""
+    """The run that a re-run repeats or a validation examines."""
+
+
+class Artifact(msgspec.Struct, frozen=True):
+    """One output of a run."""
+
+    name: str
+    uri: str
+    sha256: str
+    bytes: int
+    kind: str
+    """adapter, notebook, table, figure, log …"""
+
+
+class RunEnded(_Event, frozen=True, kw_only=True, tag="run-ended"):
+    """A headless execution stopped, whatever the way."""
+
+    run_id: str
+    state: Literal["succeeded", "failed", "interrupted"]
+    artifacts: list[Artifact] = []
+    session_id: str = ""
+    error: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class CaseResult(msgspec.Struct, frozen=True):
+    """The outcome of one case of a suite."""
+
+    layer: str
+    case_id: str
+    outcome: Literal["passed", "failed", "error"]
+    value: float
+    threshold: float
+    blocking: bool
+    note: str = ""
+
+
+class ValidationRecorded(_Event, frozen=True, kw_only=True, tag="validation-recorded"):
+    """A suite was run over a run's artifacts."""
+
+    run_id: str
+    validation_run: str
+    suite: str
+    suite_sha256: str
+    passed: bool
+    cases: list[CaseResult]
+    evidence: list[FileDigest]
+    person: str
+
+
+class RerunCompared(_Event, frozen=True, kw_only=True, tag="rerun-compared"):
+    """An auditor's re-run was held against the original."""
+
+    run_id: str
+    rerun_id: str
+    verdict: Literal["IDENTICAL", "EQUIVALENT", "DIFFERENT"]
+    weights_sha256: str
+    differences: list[str]
+    person: str
+
+
+class BundleRegistered(_Event, frozen=True, kw_only=True, tag="bundle-registered"):
+    """A signed, immutable bundle was put in place."""
+
+    release: str
+    run_id: str
+    bundle: str
+    """Folder name below ``bundles/``."""
+    sha256: str
+    """Of the bundle's manifest."""
+    person: str
+
+
+LedgerEvent: TypeAlias = (
+    JournalOpened
+    | Attested
+    | SessionSealed
+    | DatasetRegistered
+    | SplitRecorded
+    | Decided
+    | RunRefused
+    | RunStarted
+    | RunEnded
+    | ValidationRecorded
+    | RerunCompared
+    | BundleRegistered
+)

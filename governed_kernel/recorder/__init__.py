@@ -1,0 +1,1 @@
+"""The process beside a kernel: witness, reconciliation and the journal's only writer."""

@@ -1,0 +1,1 @@
+"""Promotion checks, the release registry, runs and bundles; `save_adapter` for notebooks."""

@@ -1,0 +1,1 @@
+"""Determinism and constrained adaptation of base models."""

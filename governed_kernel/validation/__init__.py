@@ -1,0 +1,1 @@
+"""Suites of validation cases, scenarios, gates and their evidence."""

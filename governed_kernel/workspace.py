@@ -1,0 +1,152 @@
+"""The workspace: a folder with a ``governed.toml``, and where everything in it lies."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+
+from governed_kernel import configuration
+from governed_kernel.configuration import Configuration
+from governed_kernel.errors import UnknownName, UsageError
+
+__all__ = ["CONFIGURATION_FILE", "Workspace", "new_identifier", "personal_folder"]
+
+CONFIGURATION_FILE = "governed.toml"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths and settings of one workspace.
+
+    Attributes
+    ----------
+    root : Path
+        Absolute, with symbolic links resolved.
+    """
+
+    root: Path
+
+    @classmethod
+    def open(cls, folder: Path) -> Workspace:
+        """The workspace whose ``governed.toml`` lies in `folder`."""
+        root = Path(folder).resolve()
+        if not (root / CONFIGURATION_FILE).is_file():
+            raise UnknownName(
+                f"{root} is no workspace",
+                why=f"it has no {CONFIGURATION_FILE}",
+                next=f"make one with 'governed init {folder}'",
+            )
+        return cls(root)
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Workspace:
+        """The nearest workspace above `start` (default: the working directory).
+
+        Walks up from `start`, else takes ``GOVERNED_WORKSPACE``, else raises `UnknownName`.
+        """
+        here = Path(start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if (folder / CONFIGURATION_FILE).is_file():
+                return cls(folder)
+        named = os.environ.get("GOVERNED_WORKSPACE")
+        if named:
+            return cls.open(Path(named))
+        raise UnknownName(
+            f"no workspace at {here} or above it",
+            why=f"no {CONFIGURATION_FILE} was found and GOVERNED_WORKSPACE is not set",
+            next="make one with 'governed init DIR', or name one with 'governed --workspace DIR …'",
+        )
+
+    @cached_property
+    def settings(self) -> Configuration:
+        """``governed.toml``, checked."""
+        return configuration.read(self.root / CONFIGURATION_FILE)
+
+    @property
+    def state(self) -> Path:
+        """``.governed/``: journals, ledger, objects, store, run states; never in git."""
+        return self.root / ".governed"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger of governance events."""
+        return self.state / "ledger.jsonl"
+
+    @property
+    def journals(self) -> Path:
+        """One journal and one payload file a session."""
+        return self.state / "journals"
+
+    @property
+    def objects(self) -> Path:
+        """Content-addressed, immutable copies of files."""
+        return self.state / "objects"
+
+    @property
+    def snapshots(self) -> Path:
+        """One folder a dataset version, named by its digest, made of objects."""
+        return self.state / "snapshots"
+
+    @property
+    def runs(self) -> Path:
+        """One folder a run: its state, log, notebook and output."""
+        return self.state / "runs"
+
+    @property
+    def store(self) -> Path:
+        """The DuckDB lineage store; can be deleted and rebuilt."""
+        return self.state / "lineage.duckdb"
+
+    @property
+    def catalog(self) -> Path:
+        """Cards of datasets and base models, in git."""
+        return self.root / "catalog"
+
+    @property
+    def releases(self) -> Path:
+        """Read-only release notebooks and their manifests."""
+        return self.root / "release"
+
+    @property
+    def bundles(self) -> Path:
+        """Signed, immutable outputs of runs."""
+        return self.root / "bundles"
+
+    def inside(self, path: str | os.PathLike[str]) -> Path:
+        """`path` as an absolute path that does not leave the workspace.
+
+        Relative paths are taken from the workspace's root; links are resolved first.
+        """
+        full = (self.root / path).resolve()
+        if not full.is_relative_to(self.root):
+            raise UsageError(
+                f"{path} lies outside the workspace",
+                why=f"it leads to {full}, and the workspace is {self.root}",
+                next="copy the file into the workspace and name it there",
+            )
+        return full
+
+    def relative(self, path: Path) -> str:
+        """`path` as it is written in records: relative to the root, with forward slashes."""
+        return self.inside(path).relative_to(self.root).as_posix()
+
+
+def personal_folder() -> Path:
+    """The person's own folder for private keys and known workspaces.
+
+    ``GOVERNED_HOME``, else the platform's configuration folder; never inside a workspace.
+    """
+    named = os.environ.get("GOVERNED_HOME")
+    return Path(named) if named else Path(platformdirs.user_config_path("governed"))
+
+
+def new_identifier(prefix: str = "") -> str:
+    """A name for a session or run that sorts by time: ``20261121T014559-3f9a1c22``."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{prefix}{stamp}-{secrets.token_hex(4)}"
