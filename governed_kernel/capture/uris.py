@@ -1,0 +1,82 @@
+"""Canonical URIs: one spelling for one thing, and never a credential in it."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import quote, urlsplit
+
+__all__ = ["file_uri", "is_url", "path_of", "socket_uri", "sqlite_uri", "url_uri"]
+
+_SAFE = "/:@!$&'()*+,;=~-._"
+
+
+def file_uri(path: str | os.PathLike[str]) -> str:
+    """``file:///…`` of a local path: absolute, with symbolic links resolved."""
+    return "file://" + quote(os.path.realpath(path), safe=_SAFE)
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` names something by URL rather than by local path."""
+    scheme, separator, _ = text.partition("://")
+    return bool(separator) and scheme.replace("+", "").replace("-", "").isalnum()
+
+
+def url_uri(url: str) -> str:
+    """Scheme, host, port and path of a URL.
+
+    User names and passwords are dropped. So are query and fragment, where tokens, signatures
+    and personal data travel: who needs them finds them in the erasable detail.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return file_uri(parts.path)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    try:
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        port = ""
+    path = quote(parts.path, safe=_SAFE + "%") or "/"
+    return f"{parts.scheme.lower()}://{host}{port}{path}"
+
+
+def path_of(target: object) -> str | None:
+    """URI of what a user handed to a reader or writer; None for buffers and the like."""
+    if isinstance(target, bytes):
+        target = os.fsdecode(target)
+    if isinstance(target, os.PathLike):
+        target = os.fspath(target)
+    if not isinstance(target, str) or not target or "\n" in target:
+        return None
+    return url_uri(target) if is_url(target) else file_uri(os.path.expanduser(target))
+
+
+def sqlite_uri(database: object) -> str | None:
+    """``sqlite:///…`` of what `sqlite3.connect` was given; None for databases in memory."""
+    if isinstance(database, bytes):
+        database = os.fsdecode(database)
+    if isinstance(database, os.PathLike):
+        database = os.fspath(database)
+    if not isinstance(database, str):
+        return None
+    if database.startswith("file:"):
+        parts = urlsplit(database)
+        if "mode=memory" in parts.query:
+            return None
+        database = parts.path
+    if database in ("", ":memory:"):
+        return None
+    return "sqlite://" + quote(os.path.realpath(database), safe=_SAFE)
+
+
+def socket_uri(address: object) -> str | None:
+    """``tcp://host:port`` or ``unix:///path`` of a socket's peer; None for other families."""
+    if isinstance(address, bytes):
+        address = os.fsdecode(address)
+    if isinstance(address, str):
+        return "unix://" + quote(address.replace("\0", "@"), safe=_SAFE)
+    if isinstance(address, tuple) and len(address) >= 2:
+        host = str(address[0])
+        return f"tcp://[{host}]:{address[1]}" if ":" in host else f"tcp://{host}:{address[1]}"
+    return None
