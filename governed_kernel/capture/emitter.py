@@ -1,12 +1,12 @@
-"""What observers may ask of the session they run in: four calls and no more.
+"""What an observer may say and ask: the one interface between the observers and the kernel.
 
-`governed_kernel.kernel` implements it over the recorder's socket; tests with a list.
+The kernel implements it over its recorder's socket (`governed_kernel.kernel.link`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from governed_kernel.lineage.events import (
     Access,
@@ -16,22 +16,30 @@ from governed_kernel.lineage.events import (
     Transformation,
 )
 
-__all__ = ["Cell", "Decision", "Emitter", "ObservedEvent"]
+__all__ = ["Cell", "Decision", "Emitter", "Observation", "current", "set_current"]
 
-ObservedEvent: TypeAlias = Access | Transformation | ObserverLost
+Observation: TypeAlias = Access | Transformation | ObserverLost
+"""What an observer can report."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """The cell that a thread works for."""
+class Cell(NamedTuple):
+    """The execution of a cell that some code belongs to.
+
+    Attributes
+    ----------
+    execution : int
+        The prompt number; 0 before the first cell, negative outside the history (silent requests).
+    cell_id : str
+        The notebook's id of the cell; empty when the client gave none.
+    """
 
     execution: int
     cell_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
-    """What policy says about one access, and what the catalog knows of its target."""
+    """Whether an access may happen, and what policy knows of the resource."""
 
     allowed: bool
     reason: str = ""
@@ -42,16 +50,45 @@ class Decision:
 
 
 class Emitter(Protocol):
-    """The way from an observer to the session's record."""
+    """The observers' pen. Every method may be called from any thread and after a fork."""
 
-    def emit(self, event: ObservedEvent) -> None:
-        """Hand an event to the recorder as it is; nothing is filled in."""
+    @property
+    def session_id(self) -> str:
+        """The session, as in ``memory://SESSION/N``."""
+        ...
+
+    def emit(self, event: Observation) -> None:
+        """Send `event` to the recorder as it is; blocks rather than lose it.
+
+        Raises
+        ------
+        RecorderLost
+            The recorder is gone.
+        """
+        ...
 
     def cell(self) -> Cell:
-        """The cell of the calling thread, else the one the main thread runs."""
+        """The cell that the calling thread works for, else the one of the main thread."""
+        ...
 
     def payload(self, text: str) -> PayloadDigest:
-        """Register text that may hold personal data; events carry only its digest."""
+        """Hand erasable `text` to the recorder; events carry the digest only."""
+        ...
 
     def decide(self, operation: Operation, path: str) -> Decision:
-        """Whether policy lets the session do `operation` on `path` (a path or a URI)."""
+        """Ask policy whether `operation` on the absolute `path` may happen."""
+        ...
+
+
+_current: Emitter | None = None
+
+
+def current() -> Emitter | None:
+    """The emitter of this process, or None outside a governed kernel."""
+    return _current
+
+
+def set_current(emitter: Emitter | None) -> None:
+    """Make `emitter` the one that `current` returns; the kernel does it once, at its start."""
+    global _current
+    _current = emitter
