@@ -1,12 +1,12 @@
-"""What an observer may say and ask: the one interface between the observers and the kernel.
+"""What observers may ask of the session they run in: four calls and no more.
 
-The kernel implements it over its recorder's socket (`governed_kernel.kernel.link`).
+`governed_kernel.kernel` implements it over the recorder's socket; tests with a list.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from governed_kernel.lineage.events import (
     Access,
@@ -16,14 +16,14 @@ from governed_kernel.lineage.events import (
     Transformation,
 )
 
-__all__ = ["Cell", "Decision", "Emitter", "Observation", "current", "set_current"]
+__all__ = ["Cell", "Decision", "Emitter", "ObservedEvent", "current", "set_current"]
 
-Observation: TypeAlias = Access | Transformation | ObserverLost
-"""What an observer can report."""
+ObservedEvent: TypeAlias = Access | Transformation | ObserverLost
 
 
-class Cell(NamedTuple):
-    """The execution of a cell that some code belongs to.
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The cell that a thread works for.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class Cell(NamedTuple):
     cell_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether an access may happen, and what policy knows of the resource."""
+    """What policy says about one access, and what the catalog knows of its target."""
 
     allowed: bool
     reason: str = ""
@@ -50,34 +50,22 @@ class Decision:
 
 
 class Emitter(Protocol):
-    """The observers' pen. Every method may be called from any thread and after a fork."""
+    """The way from an observer to the session's record."""
 
-    @property
-    def session_id(self) -> str:
-        """The session, as in ``memory://SESSION/N``."""
-        ...
+    def emit(self, event: ObservedEvent) -> None:
+        """Hand an event to the recorder as it is; nothing is filled in.
 
-    def emit(self, event: Observation) -> None:
-        """Send `event` to the recorder as it is; blocks rather than lose it.
-
-        Raises
-        ------
-        RecorderLost
-            The recorder is gone.
+        It blocks rather than lose an event, and raises `RecorderLost` when there is no recorder.
         """
-        ...
 
     def cell(self) -> Cell:
-        """The cell that the calling thread works for, else the one of the main thread."""
-        ...
+        """The cell of the calling thread, else the one the main thread runs."""
 
     def payload(self, text: str) -> PayloadDigest:
-        """Hand erasable `text` to the recorder; events carry the digest only."""
-        ...
+        """Register text that may hold personal data; events carry only its digest."""
 
     def decide(self, operation: Operation, path: str) -> Decision:
-        """Ask policy whether `operation` on the absolute `path` may happen."""
-        ...
+        """Whether policy lets the session do `operation` on `path` (a path or a URI)."""
 
 
 _current: Emitter | None = None
