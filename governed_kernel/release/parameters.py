@@ -169,6 +169,7 @@ def _comments(source: str) -> dict[int, str]:
 
 
 def _parameter(statement: ast.stmt, comments: Mapping[int, str]) -> Parameter:
+    target: ast.expr
     if isinstance(statement, ast.AnnAssign) and statement.value is not None:
         target, node = statement.target, statement.value
     elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:

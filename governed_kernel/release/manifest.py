@@ -1,0 +1,184 @@
+"""The release manifest: everything an approval is an approval of, under one digest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from governed_kernel.canonical import canonical_json, digest_bytes
+from governed_kernel.errors import IntegrityBroken, UnknownName, UsageError
+from governed_kernel.lineage.events import FileDigest
+from governed_kernel.release.parameters import Parameter
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Input", "ReleaseManifest", "Suite", "load", "parse_name", "release_folder"]
+
+_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+
+
+class Input(msgspec.Struct, frozen=True, order=True):
+    """One catalogued version that the release may read."""
+
+    dataset: str
+    version: str
+    kind: Literal["data", "model"]
+    sha256: str
+    data_class: str
+    purposes: list[str]
+    paths: list[str] = []
+    """Workspace-relative paths by which the notebook opened it itself, without the catalog."""
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """``NAME@VERSION``."""
+        return f"{self.dataset}@{self.version}"
+
+
+class Suite(msgspec.Struct, frozen=True, order=True):
+    """One suite of validation cases, with everything it is made of."""
+
+    path: str
+    sha256: str
+    files: list[FileDigest]
+    inputs: list[Input]
+    """What its validation run may read, the locked holdout above all."""
+
+
+class ReleaseManifest(msgspec.Struct, frozen=True):
+    """What is approved.
+
+    The digest over the canonical JSON of this object is the *release digest*. Everything an
+    approver relies on is in it, by content and not by name.
+    """
+
+    release: str
+    author: str
+    notebook: FileDigest
+    """The release notebook, path relative to the release's folder."""
+    research_notebook: FileDigest
+    """Where it came from, path relative to the workspace."""
+    session_id: str
+    parameters: list[Parameter]
+    inputs: list[Input]
+    environment: str
+    """Digest of the environment lock."""
+    code: list[FileDigest]
+    """Python modules of the workspace that the notebook imports, paths as in the workspace."""
+    suites: list[Suite]
+    tolerance: dict[str, float]
+    """What an auditor's re-run may differ by and still be EQUIVALENT."""
+    policy: str
+    """Digest of the governance settings in force."""
+    threads: int
+    risk_class: str = "unrated"
+    git_commit: str = ""
+    schema: int = 1
+
+    def digest(self) -> str:
+        """The release digest."""
+        return digest_bytes(self.encoded())
+
+    def encoded(self) -> bytes:
+        """The canonical bytes, as the file ``manifest.json`` holds them."""
+        return canonical_json(self)
+
+    def input_named(self, name: str) -> Input:
+        """The input ``NAME@VERSION``."""
+        for item in [*self.inputs, *(item for suite in self.suites for item in suite.inputs)]:
+            if item.name == name:
+                return item
+        raise UnknownName(
+            f"{self.release} has no input {name}",
+            why="inputs were locked when the release was promoted",
+            next="promote a new version whose notebook reads it",
+        )
+
+    def base_models(self) -> list[Input]:
+        """The base models among the inputs."""
+        return [item for item in self.inputs if item.kind == "model"]
+
+
+def parse_name(release: str) -> tuple[str, int]:
+    """``biopsy-triage@1`` → ``("biopsy-triage", 1)``.
+
+    Raises
+    ------
+    UsageError
+        It is not ``name@version``; so no release name can lead out of its folder.
+    """
+    name, separator, version = release.partition("@")
+    if not separator or not _NAME.match(name) or not re.fullmatch(r"[1-9]\d{0,8}", version):
+        raise UsageError(
+            f"{release!r} is no release",
+            why="a release is written name@version, such as biopsy-triage@1",
+            next="'governed release list' shows the releases of this workspace",
+        )
+    return name, int(version)
+
+
+def check_name(name: str) -> str:
+    """`name` if a release can be called so."""
+    if not _NAME.match(name):
+        raise UsageError(
+            f"{name!r} can't name a release",
+            why="a name is at most 63 lower-case letters, digits and hyphens",
+            next="choose one with --name, such as --name biopsy-triage",
+        )
+    return name
+
+
+def release_folder(workspace: Workspace, release: str) -> Path:
+    """Where the release notebook and its manifest lie."""
+    parse_name(release)
+    return workspace.releases / release
+
+
+def load(workspace: Workspace, release: str, digest: str) -> ReleaseManifest:
+    """The manifest of a release, held against the digest that was promoted.
+
+    Raises
+    ------
+    IntegrityBroken
+        The manifest or the notebook beside it is not what was promoted.
+    """
+    folder = release_folder(workspace, release)
+    try:
+        encoded = (folder / "manifest.json").read_bytes()
+    except OSError as error:
+        raise _altered(folder / "manifest.json", error.strerror or str(error)) from error
+    if digest_bytes(encoded) != digest:
+        raise _altered(
+            folder / "manifest.json", f"its SHA-256 is {digest_bytes(encoded)}, promoted {digest}"
+        )
+    manifest = msgspec.json.decode(encoded, type=ReleaseManifest)
+    check_files(folder, [manifest.notebook, *manifest.code, *_suite_files(manifest.suites)])
+    return manifest
+
+
+def check_files(folder: Path, files: Sequence[FileDigest]) -> None:
+    """Hold the files below `folder` against their digests, byte for byte."""
+    for file in files:
+        path = folder / file.path
+        try:
+            found = digest_bytes(path.read_bytes())
+        except OSError as error:
+            raise _altered(path, error.strerror or str(error)) from error
+        if found != file.sha256:
+            raise _altered(path, f"its SHA-256 is {found}, promoted {file.sha256}")
+
+
+def _suite_files(suites: Sequence[Suite]) -> list[FileDigest]:
+    return [file for suite in suites for file in suite.files]
+
+
+def _altered(path: Path, why: str) -> IntegrityBroken:
+    return IntegrityBroken(
+        f"{path} is not what was promoted",
+        why=why,
+        next="restore it from version control or a backup, or promote a new version",
+    )

@@ -1,0 +1,161 @@
+"""Notebooks as documents: read without trust, cleaned for release, compared."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+
+from governed_kernel.canonical import digest_json
+from governed_kernel.errors import UnknownName, UsageError
+
+__all__ = ["Cell", "code_cells", "encode", "normalised_digest", "read", "release_copy", "tree_of"]
+
+LIMIT_BYTES = 64 << 20
+Notebook = nbformat.NotebookNode
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell that has a source."""
+
+    index: int
+    """Position among all cells, from 0."""
+    cell_id: str
+    source: str
+    tags: tuple[str, ...]
+    execution: int | None
+    outputs: list[dict[str, Any]]
+
+    @property
+    def label(self) -> str:
+        """How messages name the cell."""
+        return f"cell {self.index + 1} ({self.cell_id})"
+
+
+def read(path: Path) -> Notebook:
+    """Read and validate a notebook.
+
+    Raises
+    ------
+    UsageError
+        It is no valid notebook of format 4.5 or later, or too large.
+    """
+    try:
+        if path.stat().st_size > LIMIT_BYTES:
+            raise _unusable(path, f"it is larger than {LIMIT_BYTES >> 20} MiB", "clear outputs")
+        text = path.read_text(encoding="utf-8")
+        notebook: Notebook = nbformat.reads(text, as_version=nbformat.NO_CONVERT)
+        nbformat.validate(notebook)
+    except FileNotFoundError as error:
+        raise UnknownName(
+            f"there is no notebook {path}",
+            why="the file does not exist",
+            next="name it relative to the working directory, such as research/study.ipynb",
+        ) from error
+    except (OSError, ValueError, nbformat.ValidationError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _unusable(path, reason, "open it in JupyterLab and save it again") from error
+    if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):
+        raise _unusable(path, "its format is older than 4.5, so cells have no ids", "save it again")
+    return notebook
+
+
+def code_cells(notebook: Notebook) -> list[Cell]:
+    """The code cells that are not empty, in order."""
+    return [
+        Cell(
+            index=index,
+            cell_id=cell.get("id", ""),
+            source=cell.source,
+            tags=tuple(str(tag) for tag in cell.metadata.get("tags", [])),
+            execution=cell.get("execution_count"),
+            outputs=list(cell.get("outputs", [])),
+        )
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and cell.source.strip()
+    ]
+
+
+def tree_of(source: str) -> ast.Module | None:
+    """The syntax tree of a cell, magics and shell lines transformed; None if it has none."""
+    try:
+        return ast.parse(_transformed(source))
+    except SyntaxError:
+        return None
+
+
+def _transformed(source: str) -> str:
+    return str(TransformerManager().transform_cell(source))
+
+
+def release_copy(notebook: Notebook) -> Notebook:
+    """The notebook as it is released: sources only, nothing that a viewer could be fooled by.
+
+    Outputs, counts, attachments and all metadata but the language and the ``parameters`` tag are
+    dropped; empty cells too. The kernel is ``governed-release``.
+    """
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type not in ("code", "markdown") or not cell.source.strip():
+            continue
+        kept = {"id": cell.id, "cell_type": cell.cell_type, "source": cell.source, "metadata": {}}
+        if "parameters" in cell.metadata.get("tags", []):
+            kept["metadata"] = {"tags": ["parameters"]}
+        if cell.cell_type == "code":
+            kept |= {"execution_count": None, "outputs": []}
+        cells.append(kept)
+    metadata = {
+        "kernelspec": {
+            "name": "governed-release",
+            "display_name": "Governed Python (Release)",
+            "language": "python",
+        },
+        "language_info": {"name": "python"},
+    }
+    document = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+    released: Notebook = nbformat.reads(json.dumps(document), as_version=4)
+    nbformat.validate(released)
+    return released
+
+
+def encode(notebook: Notebook) -> bytes:
+    """The notebook's file content, the same for the same notebook."""
+    text: str = nbformat.writes(notebook)
+    return (text + "\n").encode()
+
+
+def normalised_digest(executed: Notebook) -> str:
+    """Digest of what an executed notebook says, without what differs at every execution.
+
+    Kept are each cell's source and its text outputs; left out are times, durations, identifiers
+    of the run, paths and pictures' metadata (papermill writes them anew each time).
+    """
+    cells = [
+        {
+            "type": cell.cell_type,
+            "source": cell.source,
+            "outputs": [_said(output) for output in cell.get("outputs", [])],
+        }
+        for cell in executed.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+    return digest_json(msgspec.to_builtins(cells))
+
+
+def _said(output: Any) -> dict[str, Any]:
+    if output.output_type == "stream":
+        return {"stream": output.name}
+    if output.output_type == "error":
+        return {"error": output.ename}
+    return {name: output.data[name] for name in sorted(output.data) if name.startswith("image/")}
+
+
+def _unusable(path: Path, why: str, next: str) -> UsageError:
+    return UsageError(f"{path} can't be used as a notebook", why=why, next=next)
