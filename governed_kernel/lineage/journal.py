@@ -8,11 +8,13 @@ which names workspace and journal. Anyone can check a journal with ``sha256sum``
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,21 +22,28 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
+from governed_kernel.files import sync_folder
 from governed_kernel.lineage.events import LedgerEvent, PayloadDigest, SessionEvent
 
 __all__ = [
     "LEDGER_DECODER",
     "SESSION_DECODER",
+    "Block",
     "Head",
     "JournalWriter",
     "Record",
     "chain",
+    "encode",
+    "not_understood",
     "payload_of",
+    "read_block",
     "read_payloads",
     "read_records",
+    "whole_record",
 ]
 
 _ZERO = bytes(32)
+_DIGITS = 64
 _ENCODE = msgspec.json.Encoder().encode
 SESSION_DECODER: msgspec.json.Decoder[SessionEvent] = msgspec.json.Decoder(SessionEvent)
 LEDGER_DECODER: msgspec.json.Decoder[LedgerEvent] = msgspec.json.Decoder(LedgerEvent)
@@ -43,7 +52,7 @@ E_co = TypeVar("E_co", covariant=True)
 
 @dataclass(frozen=True)
 class Head:
-    """Where a journal stands: how many records and bytes, and the last record's hash."""
+    """Where a journal stands: how many records, how many bytes (`size`), the last record's hash."""
 
     records: int = 0
     size: int = 0
@@ -59,9 +68,63 @@ class Record(Generic[E_co]):
     head: Head
 
 
+@dataclass(frozen=True)
+class Block:
+    """Verified records as bytes, for those who decode them in another way.
+
+    Attributes
+    ----------
+    bodies, hashes : list of bytes
+        Each record's EVENT and its chain hash.
+    head : Head
+        Where the verified part ends.
+    torn : bytes
+        What follows the verified part at the end of the file without a line end.
+    broken : IntegrityBroken, optional
+        Why the record at `head` does not belong there.
+    """
+
+    bodies: list[bytes]
+    hashes: list[bytes]
+    head: Head
+    torn: bytes = b""
+    broken: IntegrityBroken | None = None
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing more can be read after this block, for now."""
+        return not self.bodies or bool(self.torn) or self.broken is not None
+
+
 def chain(previous: bytes, event: bytes) -> bytes:
     """The 32-byte hash that binds `event` to everything before it."""
     return hashlib.sha256(previous + event).digest()
+
+
+def encode(event: msgspec.Struct) -> bytes:
+    """The bytes of an event as they are chained.
+
+    Names that are not valid text (a file name of foreign bytes) are written with backslashes, so
+    that no name can keep an event from being recorded.
+    """
+    try:
+        return _ENCODE(event)
+    except UnicodeEncodeError:
+        return _ENCODE(_well_formed(msgspec.to_builtins(event)))
+
+
+def _well_formed(value: Any) -> Any:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        return {_text(str(key)): _well_formed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_well_formed(item) for item in value]
+    return value
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 class JournalWriter:
@@ -70,64 +133,114 @@ class JournalWriter:
     Parameters
     ----------
     path : Path
-        The journal; made when missing.
+        The journal; made when missing, durably.
     head : Head
         Where it stands, from `read_records` of an existing journal.
 
     Notes
     -----
     `append` reaches the operating system before it returns, so it survives a kill of the process;
-    `sync` reaches the disk, so it survives a power cut.
+    `sync` reaches the disk, so it survives a power cut. Before each write the file is held against
+    the writer's own head: a journal that was deleted, cut or written to by another is found out
+    at once. After a failure that leaves the file in doubt, the writer refuses to go on.
     """
 
     def __init__(self, path: Path, head: Head = Head()) -> None:
         self.path = path
         self.head = head
+        self._in_doubt = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._descriptor = os.open(path, flags, 0o664)
+            self._descriptor = self._open()
         except OSError as error:
             raise self._unwritable(error) from error
 
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o664)
+        except FileExistsError:
+            return os.open(self.path, flags)
+        # Without this a power cut could lose the whole file, however well its content was synced.
+        sync_folder(self.path.parent)
+        return descriptor
+
     def append(self, *events: msgspec.Struct) -> Head:
-        """Chain `events` and write them in one call; returns the head after the last."""
+        """Chain `events` and write them in one call; returns the head after the last.
+
+        Raises
+        ------
+        ResourceMissing
+            They can't be written (disk full …); the journal is as it was before.
+        IntegrityBroken
+            The file is not what this writer left; nothing is written.
+        """
         head = self.head
         lines = bytearray()
         digest = head.hash
         for event in events:
-            body = _ENCODE(event)
+            body = encode(event)
             digest = chain(digest, body)
             lines += digest.hex().encode() + b" " + body + b"\n"
-        try:
-            self._write(bytes(lines))
-        except OSError as error:
-            raise self._unwritable(error) from error
+        self._check()
+        self._write(lines)
         self.head = Head(head.records + len(events), head.size + len(lines), digest)
         return self.head
 
-    def _write(self, data: bytes) -> None:
-        """Write all of `data` or nothing: a short write is taken back."""
-        start = os.fstat(self._descriptor).st_size
+    def _check(self) -> None:
+        if self._in_doubt:
+            raise self._unwritable(OSError("an earlier write failed half-way"))
+        status = os.fstat(self._descriptor)
+        if status.st_size == self.head.size and status.st_nlink:
+            return
+        found = f"it has {status.st_size} bytes" if status.st_nlink else "it was deleted"
+        raise IntegrityBroken(
+            f"{self.path} is not as its writer left it",
+            why=f"{self.head.size} bytes had been written, and {found}",
+            next="end this session; 'governed audit verify' says what of it can be trusted",
+        )
+
+    def _write(self, data: bytearray) -> None:
+        """Write all of `data` or nothing: a short write is taken back.
+
+        Appending is at the end whatever happened before, and nobody else writes to this file, so
+        the end before the write is `head.size`, which `_check` has just seen.
+        """
+        view = memoryview(data)
         written = 0
+        self._in_doubt = True
         try:
             while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-        except OSError:
-            os.ftruncate(self._descriptor, start)
+                written += os.write(self._descriptor, view[written:])
+        except OSError as error:
+            self._take_back()
+            raise self._unwritable(error) from error
+        except BaseException:
+            self._take_back()
             raise
+        self._in_doubt = False
+
+    def _take_back(self) -> None:
+        with contextlib.suppress(OSError):  # then the writer stays in doubt, and refuses
+            os.ftruncate(self._descriptor, self.head.size)
+            self._in_doubt = False
 
     def sync(self) -> None:
         """Force everything appended so far onto the disk."""
         try:
             os.fdatasync(self._descriptor)
         except OSError as error:
+            # Linux forgets which pages failed: a second fdatasync would wrongly succeed.
+            self._in_doubt = True
             raise self._unwritable(error) from error
 
     def close(self) -> None:
         """Sync and let go of the file."""
-        self.sync()
-        os.close(self._descriptor)
+        try:
+            if not self._in_doubt:
+                self.sync()
+        finally:
+            os.close(self._descriptor)
 
     def _unwritable(self, error: OSError) -> ResourceMissing:
         return ResourceMissing(
@@ -135,6 +248,67 @@ class JournalWriter:
             why=error.strerror or str(error),
             next="free disk space or mend the permissions, then start again",
         )
+
+
+def read_block(path: Path, head: Head = Head(), limit: int | None = None) -> Block:
+    """Verify up to `limit` records of a journal from `head` on, without decoding them.
+
+    A missing file is an empty block. Nothing is raised for what does not verify: `Block.broken`
+    holds the error, and everything before it is in the block.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return Block([], [], head, broken=_shorter(path, 0, head) if head.size else None)
+    except OSError as error:
+        raise ResourceMissing(
+            f"{path} can't be read",
+            why=error.strerror or str(error),
+            next="mend the permissions, then run the same command again",
+        ) from error
+    bodies: list[bytes] = []
+    hashes: list[bytes] = []
+    digest, end = head.hash, head.size
+    sha256 = hashlib.sha256
+    torn, broken = b"", None
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if size < end:
+            return Block([], [], head, broken=_shorter(path, size, head))
+        file.seek(end)
+        for line in islice(file, limit):
+            body = line[65:-1]
+            expected = sha256(digest + body).digest()
+            if line[:65] == expected.hex().encode() + b" " and line[-1:] == b"\n":
+                digest = expected
+                end += len(line)
+                bodies.append(body)
+                hashes.append(digest)
+                continue
+            if line.endswith(b"\n"):
+                broken = _not_written(path, head.records + len(bodies), end, expected, line)
+            else:
+                torn = line
+            break
+    return Block(bodies, hashes, Head(head.records + len(bodies), end, digest), torn, broken)
+
+
+def _shorter(path: Path, size: int, head: Head) -> IntegrityBroken:
+    return IntegrityBroken(
+        f"{path} became shorter",
+        why=f"{head.records} records in {head.size} bytes were there before, {size} bytes are now",
+        next="restore the file from a backup",
+    )
+
+
+def _not_written(
+    path: Path, number: int, offset: int, expected: bytes, line: bytes
+) -> IntegrityBroken:
+    return IntegrityBroken(
+        f"{path}: record {number} (byte {offset}) is not what was written",
+        why=f"its chain hash should be {expected.hex()}, found {line[:_DIGITS]!r}",
+        next="restore the file from a backup; everything before this record verifies",
+    )
 
 
 def read_records(
@@ -150,34 +324,35 @@ def read_records(
     IntegrityBroken
         A record's hash does not follow from what is before it; file, record and byte are named.
     """
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        file.seek(head.size)
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            body = line[65:-1]
-            digest = chain(head.hash, body)
-            if line[:65] != digest.hex().encode() + b" ":
-                raise IntegrityBroken(
-                    f"{path}: record {head.records} (byte {head.size}) is not what was written",
-                    why=f"its chain hash should be {digest.hex()}, found {line[:64]!r}",
-                    next="restore the file from a backup; everything before this record verifies",
-                )
+    while True:
+        block = read_block(path, head, limit=10_000)
+        for body, digest in zip(block.bodies, block.hashes, strict=True):
             try:
                 event = decoder.decode(body)
             except msgspec.MsgspecError as error:
-                raise IntegrityBroken(
-                    f"{path}: record {head.records} (byte {head.size}) can't be understood",
-                    why=str(error),
-                    next="use the version of governed-notebooks that wrote it, or a newer one",
-                ) from error
-            after = Head(head.records + 1, head.size + len(line), digest)
+                raise not_understood(path, head, error) from error
+            after = Head(head.records + 1, head.size + _DIGITS + 2 + len(body), digest)
             yield Record(head.records, event, after)
             head = after
+        if block.broken is not None:
+            raise block.broken
+        if block.last:
+            return
+
+
+def not_understood(path: Path, head: Head, error: Exception) -> IntegrityBroken:
+    """The error for a record, after `head`, whose bytes verify but whose meaning is not known."""
+    return IntegrityBroken(
+        f"{path}: record {head.records} (byte {head.size}) can't be understood",
+        why=str(error),
+        next="use the version of governed-notebooks that wrote it, or a newer one",
+    )
+
+
+def whole_record(torn: bytes, previous: bytes) -> bool:
+    """Whether a torn last record lacks nothing but its line end."""
+    body = torn[_DIGITS + 1 :]
+    return torn[: _DIGITS + 1] == chain(previous, body).hex().encode() + b" "
 
 
 # --- payloads: erasable text beside a journal ------------------------------------------------
@@ -187,9 +362,11 @@ def payload_of(text: str) -> tuple[PayloadDigest, bytes]:
     """Digest of `text` under a fresh salt, and the line that the payload file keeps.
 
     Without the salt nobody can find short texts by trying, so erasing the line erases the text.
+    What is not valid text (a lone surrogate) is kept with backslashes.
     """
+    text = _text(text)
     salt = secrets.token_bytes(16)
-    digest = digest_bytes(salt + text.encode("utf-8", "surrogatepass"))
+    digest = digest_bytes(salt + text.encode())
     line = _ENCODE({"digest": digest, "salt": salt.hex(), "text": text})
     return digest, line + b"\n"
 
@@ -204,7 +381,7 @@ def read_payloads(path: Path) -> dict[PayloadDigest, str]:
             try:
                 entry: dict[str, Any] = msgspec.json.decode(line)
                 text = entry["text"]
-                salted = bytes.fromhex(entry["salt"]) + text.encode("utf-8", "surrogatepass")
+                salted = bytes.fromhex(entry["salt"]) + text.encode()
             except (msgspec.MsgspecError, KeyError, ValueError, TypeError, AttributeError):
                 continue
             if digest_bytes(salted) == entry.get("digest"):

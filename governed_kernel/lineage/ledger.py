@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import exclusive_lock
+from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.lineage.events import JournalOpened, LedgerEvent
 from governed_kernel.lineage.journal import (
     LEDGER_DECODER,
+    Block,
     Head,
     JournalWriter,
     Record,
+    read_block,
     read_records,
+    whole_record,
 )
 from governed_kernel.workspace import Workspace
 
@@ -29,51 +34,99 @@ class Ledger:
     """Append to and read the ledger of one workspace.
 
     Several processes may append at once: a lock gives them one order, and each append verifies
-    the records that others added since.
+    first, under the lock, whatever is there. A reader that keeps a `Ledger` open finds out when
+    what it has already read is changed, cut off or replaced.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.path: Path = workspace.ledger
         self._records: list[Record[LedgerEvent]] = []
+        self._seen: tuple[int, ...] = ()
 
     @property
     def _lock(self) -> Path:
         return self.path.with_suffix(".lock")
 
     def create(self, workspace_id: str, *events: msgspec.Struct) -> Head:
-        """Start a new ledger with its opening record and `events`."""
+        """Start a new ledger with its opening record and `events`.
+
+        What a power cut left of an earlier start, no whole record, does not count as a ledger.
+        """
         with exclusive_lock(self._lock):
-            writer = JournalWriter(self.path)
-            if self.path.stat().st_size:
-                writer.close()
+            block = read_block(self.path, limit=1)
+            if block.bodies or block.broken or whole_record(block.torn, Head().hash):
                 raise IntegrityBroken(
                     f"{self.path} exists already",
                     why="a ledger is never started twice",
                     next="use the workspace as it is, or make a new one in another folder",
                 )
+            self._keep_aside(block)
             opened = JournalOpened(workspace_id=workspace_id, journal="ledger")
-            head = writer.append(opened, *events)
-            writer.close()
-            return head
+            return self._write(Head(), (opened, *events))
 
     def records(self) -> list[Record[LedgerEvent]]:
-        """Every verified record so far, oldest first; new ones are read on each call."""
-        if not self.path.exists():
-            raise UnknownName(
-                f"{self.workspace.root} has no ledger",
-                why="the workspace was never initialised on this machine, or its state is gone",
-                next=f"'governed init {self.workspace.root}', or restore .governed/ from a backup",
-            )
-        head = self._records[-1].head if self._records else Head()
-        if self.path.stat().st_size < head.size:
+        """Every verified record so far, oldest first; new ones are read on each call.
+
+        Raises
+        ------
+        UnknownName
+            There is no ledger.
+        IntegrityBroken
+            A record is not what was written, or no longer what was read a moment ago.
+        """
+        try:
+            status = self.path.stat()
+        except OSError:
+            raise self._missing() from None
+        # A change of content changes the size or the change time, which nobody can set.
+        seen = (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
+        if seen != self._seen:
+            self._verify_again()
+            self._records.extend(read_records(self.path, LEDGER_DECODER, self._head))
+            if not self._records:
+                raise self._missing()
+            self._check_opening()
+            self._seen = seen
+        return list(self._records)
+
+    @property
+    def _head(self) -> Head:
+        return self._records[-1].head if self._records else Head()
+
+    def _verify_again(self) -> None:
+        """Hold the file against what was read from it before."""
+        head = Head()
+        while head.records < len(self._records):
+            block = read_block(self.path, head, limit=len(self._records) - head.records)
+            if block.broken is not None:
+                raise block.broken
+            if block.head == head:
+                break
+            head = block.head
+        if head != self._head:
             raise IntegrityBroken(
-                f"{self.path} became shorter",
-                why=f"{head.size} bytes were there a moment ago",
+                f"{self.path} was replaced",
+                why=f"record {self._head.records - 1} had the hash {self._head.hash.hex()}, "
+                f"and the file now has {head.records} records ending in {head.hash.hex()}",
                 next="restore the ledger from a backup",
             )
-        self._records.extend(read_records(self.path, LEDGER_DECODER, head))
-        return self._records
+
+    def _check_opening(self) -> None:
+        opening = self._records[0].event
+        if not isinstance(opening, JournalOpened) or opening.journal != "ledger":
+            raise IntegrityBroken(
+                f"{self.path} is no ledger",
+                why="its first record does not open one",
+                next="restore the ledger from a backup",
+            )
+
+    def _missing(self) -> UnknownName:
+        return UnknownName(
+            f"{self.workspace.root} has no ledger",
+            why="the workspace was never initialised on this machine, or its state is gone",
+            next=f"'governed init {self.workspace.root}', or restore .governed/ from a backup",
+        )
 
     def events(self) -> list[LedgerEvent]:
         """The events of `records`."""
@@ -98,30 +151,56 @@ class Ledger:
         `decide` is given every event so far and returns the events to add and any result; an
         exception adds nothing. That is how two that approve, promote or register at the same
         moment are put in an order, and the second sees the first.
+
+        Raises
+        ------
+        IntegrityBroken
+            What is there does not verify; nothing is added to it.
+        ResourceMissing
+            The disk is full, or the file can't be written; the ledger is as it was.
         """
         with exclusive_lock(self._lock):
+            self.records()
+            self._keep_aside(read_block(self.path, self._head))
             records = self.records()
             events, result = decide([record.event for record in records])
             head = records[-1].head
-            if not events:
-                return head, result
-            self._keep_torn_tail_aside(head)
-            writer = JournalWriter(self.path, head)
-            try:
-                writer.append(*events)
-                writer.sync()
-                return writer.head, result
-            finally:
-                writer.close()
+            return (self._write(head, events) if events else head), result
 
-    def _keep_torn_tail_aside(self, head: Head) -> None:
-        """A torn last record was never acknowledged; it is kept for the auditor."""
-        size = self.path.stat().st_size
-        if size == head.size:
+    def _write(self, head: Head, events: tuple[msgspec.Struct, ...]) -> Head:
+        writer = JournalWriter(self.path, head)
+        try:
+            writer.append(*events)
+            writer.sync()
+            return writer.head
+        finally:
+            writer.close()
+
+    def _keep_aside(self, tail: Block) -> None:
+        """Make the file end with its last whole record, as only the lock's holder may.
+
+        A torn last record (power cut) was never acknowledged; it is kept for the auditor. If it
+        lacks nothing but its line end, it verifies, and is completed rather than lost.
+        """
+        if not tail.torn:
             return
+        if whole_record(tail.torn, tail.head.hash):
+            with self.path.open("ab") as file:
+                file.write(b"\n")
+                os.fsync(file.fileno())
+            return
+        if whole_record(tail.torn[:-1], tail.head.hash):
+            raise IntegrityBroken(
+                f"{self.path}: record {tail.head.records} has lost its line end",
+                why=f"byte {tail.head.size + len(tail.torn) - 1} is {tail.torn[-1:]!r}",
+                next="restore the ledger from a backup",
+            )
+        name = f".torn-{tail.head.records}-{digest_bytes(tail.torn)[:12]}"
+        write_atomically(self.path.with_suffix(name), tail.torn, mode=0o444)
         with self.path.open("rb+") as file:
-            file.seek(head.size)
-            torn = file.read()
-            aside = self.path.with_suffix(f".torn-{head.records}")
-            aside.write_bytes(torn)
-            file.truncate(head.size)
+            file.truncate(tail.head.size)
+            os.fsync(file.fileno())
+
+    def torn(self) -> list[Path]:
+        """What torn last records were kept aside; an auditor is told of them."""
+        return sorted(self.path.parent.glob(f"{self.path.stem}.torn-*"))

@@ -1,0 +1,255 @@
+"""The ledger: one order for many processes, verified before every append."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.errors import IntegrityBroken, ResourceMissing, UnknownName
+from governed_kernel.lineage.events import Decided, JournalOpened, LedgerEvent
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+
+
+def decided(action: str) -> Decided:
+    return Decided(person="ada", action=action, resource="r", outcome="allowed")
+
+
+def actions(events: list[LedgerEvent]) -> list[str]:
+    return [event.action for event in events if isinstance(event, Decided)]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    ledger = Ledger(Workspace(tmp_path))
+    ledger.create("w-1", decided("first"))
+    return ledger
+
+
+def test_a_ledger_begins_with_what_it_is(ledger: Ledger) -> None:
+    opening, first = ledger.events()
+    assert isinstance(opening, JournalOpened)
+    assert opening.journal == "ledger"
+    assert ledger.workspace_id == "w-1"
+    assert actions([first]) == ["first"]
+
+
+def test_a_ledger_is_never_started_twice(ledger: Ledger) -> None:
+    before = ledger.path.read_bytes()
+    with pytest.raises(IntegrityBroken, match="exists already"):
+        ledger.create("w-2")
+    assert ledger.path.read_bytes() == before
+
+
+def test_a_workspace_without_a_ledger_says_how_to_get_one(tmp_path: Path) -> None:
+    ledger = Ledger(Workspace(tmp_path))
+    with pytest.raises(UnknownName, match="governed init"):
+        ledger.append(decided("x"))
+    assert not ledger.path.exists()
+
+
+@pytest.mark.parametrize("left", [b"", b"3f9a", b"3f9a" * 16 + b' {"type":"journal-op'])
+def test_a_start_that_a_power_cut_ended_can_be_made_again(tmp_path: Path, left: bytes) -> None:
+    ledger = Ledger(Workspace(tmp_path))
+    ledger.path.parent.mkdir()
+    ledger.path.write_bytes(left)
+    with pytest.raises(UnknownName):
+        ledger.records()
+    ledger.create("w-1", decided("first"))
+    assert actions(Ledger(ledger.workspace).events()) == ["first"]
+    assert [path.read_bytes() for path in ledger.torn()] == ([left] if left else [])
+
+
+def test_a_reader_sees_what_others_added(ledger: Ledger) -> None:
+    assert len(ledger.records()) == 2
+    Ledger(ledger.workspace).append(decided("second"), decided("third"))
+    assert actions(ledger.events()) == ["first", "second", "third"]
+
+
+def test_the_list_of_records_is_the_caller_s_own(ledger: Ledger) -> None:
+    ledger.records().clear()
+    assert len(ledger.records()) == 2
+
+
+def test_who_decides_sees_everything_before_and_can_add_nothing(ledger: Ledger) -> None:
+    seen: list[str] = []
+
+    def decide(events: list[LedgerEvent]) -> tuple[tuple[Decided, ...], int]:
+        seen.extend(actions(events))
+        return (), 7
+
+    before = ledger.path.read_bytes()
+    head, result = ledger.append_checked(decide)
+    assert (result, seen) == (7, ["first"])
+    assert head.size == len(before)
+
+    def refuse(_: list[LedgerEvent]) -> tuple[tuple[Decided, ...], None]:
+        raise UnknownName("nobody")
+
+    with pytest.raises(UnknownName):
+        ledger.append_checked(refuse)
+    assert ledger.path.read_bytes() == before
+
+
+APPEND = """
+    import sys
+    from pathlib import Path
+    from governed_kernel.lineage.events import Decided
+    from governed_kernel.lineage.ledger import Ledger
+    from governed_kernel.workspace import Workspace
+    ledger = Ledger(Workspace(Path(sys.argv[1])))
+    for number in range(40):
+        def decide(events):
+            count = len(events)
+            event = Decided(person=sys.argv[2], action=str(number), resource=str(count),
+                            outcome="allowed")
+            return (event,), None
+        ledger.append_checked(decide)
+"""
+
+
+def test_two_processes_that_append_at_once_get_one_order(ledger: Ledger) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(APPEND), str(ledger.workspace.root)]
+    both = [subprocess.Popen([*command, name]) for name in ("ada", "bob")]
+    assert [process.wait(60) for process in both] == [0, 0]
+    events = [event for event in ledger.events() if isinstance(event, Decided)][1:]
+    assert len(events) == 80
+    for person in ("ada", "bob"):
+        own = [event.action for event in events if event.person == person]
+        assert own == [str(number) for number in range(40)]
+    # Each decided with all that came before in view: nothing was added in between.
+    assert [event.resource for event in events] == [str(number + 2) for number in range(80)]
+
+
+@pytest.mark.parametrize("cut", [5, 30, 100])
+def test_a_torn_last_record_is_kept_aside_and_appending_goes_on(ledger: Ledger, cut: int) -> None:
+    whole = ledger.path.read_bytes()
+    ledger.append(decided("lost"))
+    torn = ledger.path.read_bytes()[len(whole) : -cut]
+    ledger.path.write_bytes(whole + torn)
+    again = Ledger(ledger.workspace)
+    assert actions(again.events()) == ["first"]
+    again.append(decided("second"))
+    assert actions(again.events()) == ["first", "second"]
+    assert [path.read_bytes() for path in again.torn()] == [torn]
+
+
+def test_a_last_record_that_lacks_only_its_line_end_is_not_lost(ledger: Ledger) -> None:
+    ledger.append(decided("second"))
+    ledger.path.write_bytes(ledger.path.read_bytes()[:-1])
+    again = Ledger(ledger.workspace)
+    seen: list[str] = []
+
+    def decide(events: list[LedgerEvent]) -> tuple[tuple[Decided, ...], None]:
+        seen.extend(actions(events))
+        return (decided("third"),), None
+
+    again.append_checked(decide)
+    assert seen == ["first", "second"]
+    assert actions(again.events()) == ["first", "second", "third"]
+    assert again.torn() == []
+
+
+def test_a_flipped_last_line_end_drops_no_record(ledger: Ledger) -> None:
+    before = ledger.path.read_bytes()
+    ledger.path.write_bytes(before[:-1] + b"\x0b")
+    with pytest.raises(IntegrityBroken, match="lost its line end"):
+        Ledger(ledger.workspace).append(decided("second"))
+    assert ledger.path.read_bytes() == before[:-1] + b"\x0b"
+
+
+def test_a_flipped_byte_refuses_every_append_also_of_who_read_it_before(ledger: Ledger) -> None:
+    ledger.append(decided("second"))
+    ledger.records()
+    data = bytearray(ledger.path.read_bytes())
+    data[100] ^= 1
+    with ledger.path.open("rb+") as file:
+        file.write(data)
+    for reader in (ledger, Ledger(ledger.workspace)):
+        with pytest.raises(IntegrityBroken, match=r"record 0 \(byte 0\)"):
+            reader.append(decided("third"))
+    assert ledger.path.read_bytes() == data
+
+
+def test_a_shrunk_ledger_is_found_by_who_read_it_before(ledger: Ledger) -> None:
+    short = ledger.path.read_bytes()
+    ledger.append(decided("second"))
+    ledger.records()
+    ledger.path.write_bytes(short)
+    with pytest.raises(IntegrityBroken, match="was replaced"):
+        ledger.append(decided("third"))
+
+
+def test_a_ledger_replaced_while_open_is_found(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.records()
+    other = Ledger(Workspace(tmp_path / "other"))
+    other.create("w-1", decided("first"), decided("forged"), decided("forged"))
+    other.path.replace(ledger.path)
+    with pytest.raises(IntegrityBroken):
+        ledger.records()
+
+
+def test_a_ledger_replaced_by_one_of_equal_size_is_found(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.records()
+    other = Ledger(Workspace(tmp_path / "other"))
+    while True:  # the fraction of a second may be shorter by its last zeros
+        other.create("w-1", decided("FIRST"))
+        if other.path.stat().st_size == ledger.path.stat().st_size:
+            break
+        other.path.unlink()
+    shutil.copyfile(other.path, ledger.path)
+    with pytest.raises(IntegrityBroken):
+        ledger.records()
+
+
+def test_a_ledger_restored_from_a_backup_with_everything_in_it_is_the_same(ledger: Ledger) -> None:
+    ledger.records()
+    backup = ledger.path.with_name("backup")
+    shutil.copyfile(ledger.path, backup)
+    backup.replace(ledger.path)
+    ledger.append(decided("second"))
+    assert actions(ledger.events()) == ["first", "second"]
+
+
+def test_a_session_s_journal_is_no_ledger(tmp_path: Path) -> None:
+    from governed_kernel.lineage.journal import JournalWriter
+
+    workspace = Workspace(tmp_path)
+    writer = JournalWriter(workspace.ledger)
+    writer.append(JournalOpened(workspace_id="w", journal="session-1"))
+    writer.close()
+    with pytest.raises(IntegrityBroken, match="is no ledger"):
+        Ledger(workspace).records()
+
+
+FILL = """
+    import resource, sys
+    from pathlib import Path
+    from governed_kernel.errors import ResourceMissing
+    from governed_kernel.lineage.events import Decided
+    from governed_kernel.lineage.ledger import Ledger
+    from governed_kernel.workspace import Workspace
+    ledger = Ledger(Workspace(Path(sys.argv[1])))
+    size = ledger.path.stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+    try:
+        ledger.append(Decided(person="ada", action="x", resource="r", outcome="allowed"))
+    except ResourceMissing as error:
+        sys.exit(error.exit_code)
+"""
+
+
+def test_a_full_disk_adds_nothing_to_the_ledger(ledger: Ledger) -> None:
+    before = ledger.path.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FILL), str(ledger.workspace.root)], check=False
+    )
+    assert done.returncode == ResourceMissing.exit_code
+    assert ledger.path.read_bytes() == before
+    ledger.append(decided("second"))
+    assert actions(ledger.events()) == ["first", "second"]
