@@ -38,6 +38,8 @@ class _Predicate(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     person: str
     """Who signs."""
     printed_name: str
+    workspace_id: str = ""
+    """The workspace it is said in, so that it counts in no other; always filled by signing."""
     signed_at: datetime = msgspec.field(default_factory=now)
     meaning: str = "authored"
     """The meaning of the signature (21 CFR 11.50): authored, reviewed, approved …"""

@@ -1,0 +1,133 @@
+"""Which approvals count: the one place that decides it, for every gate and every report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from governed_kernel.configuration import ApprovalRule
+from governed_kernel.governance.roster import Person, Roster
+from governed_kernel.governance.verification import Entry
+from governed_kernel.lineage.attestations import Approval
+from governed_kernel.lineage.events import FileDigest
+
+__all__ = ["CountedApproval", "Purpose", "count_approvals", "objection"]
+
+Purpose = Literal["run", "deployment"]
+
+
+@dataclass(frozen=True)
+class CountedApproval:
+    """One approval of a release, and whether it counts."""
+
+    number: int
+    release: str
+    run_id: str
+    purpose: Purpose
+    person: str
+    printed_name: str
+    role: str
+    """The role it counts for; empty when it does not count."""
+    meaning: str
+    digest: str
+    signed_at: datetime
+    counts: bool
+    reason: str
+    """Why it does not count."""
+    key_id: str
+    evidence: tuple[FileDigest, ...]
+    comment: str
+    envelope: dict[str, Any]
+
+
+def count_approvals(
+    entries: list[Entry],
+    roster: Roster,
+    rule: ApprovalRule,
+    *,
+    author: str,
+    release: str,
+    digest: str,
+    purpose: Purpose,
+    run_id: str,
+    refused: str = "",
+) -> list[CountedApproval]:
+    """Every approval that names `release` and `purpose`, in the order of the ledger.
+
+    `refused` is a reason that lets none of them count.
+    """
+    counted: set[str] = set()
+    found = []
+    for entry in entries:
+        given = entry.predicate
+        if not isinstance(given, Approval) or (given.release, given.purpose) != (release, purpose):
+            continue
+        role, reason = "", refused or entry.reason
+        person = roster.people.get(given.person)
+        if not reason and person is not None:
+            role, reason = _judge(given, entry, person, rule, author, digest, run_id)
+        if not reason and given.person in counted:
+            role, reason = "", f"{given.person} approved before; a person counts once"
+        if not reason:
+            counted.add(given.person)
+        found.append(_counted(entry, given, role, reason))
+    return found
+
+
+def objection(
+    person: Person, rule: ApprovalRule, *, author: str, position: int, signed_at: datetime | None
+) -> tuple[str, str]:
+    """The role an approval by `person` counts for, or the reason why it would not count."""
+    if person.name == author:
+        return "", f"{person.name} is the author of the release, and nobody approves their own work"
+    ever = {record.role for record in person.history if record.until is None}
+    held = person.roles_at(position, signed_at)
+    role = next((role for role in rule.roles if role in held), "")
+    if role:
+        return role, ""
+    wanted = " or ".join(rule.roles)
+    if ever & set(rule.roles):
+        return "", f"the role {wanted} was granted to {person.name} after the signature"
+    return "", f"it takes the role {wanted}; {person.name} had {', '.join(held) or 'none'}"
+
+
+def _judge(
+    given: Approval,
+    entry: Entry,
+    person: Person,
+    rule: ApprovalRule,
+    author: str,
+    digest: str,
+    run_id: str,
+) -> tuple[str, str]:
+    key = person.key(entry.key_id)
+    if key is None or key.revoked is not None:
+        since = f" on {key.revoked_at:%Y-%m-%d}" if key and key.revoked_at else ""
+        return "", f"the key of {person.name} was revoked{since}"
+    if given.digest != digest:
+        return "", f"it is for the digest {given.digest[:16]}…, and now it is {digest[:16]}…"
+    if given.run_id != run_id:
+        return "", f"it is for the run {given.run_id or 'none'}, not {run_id or 'none'}"
+    return objection(person, rule, author=author, position=entry.number, signed_at=given.signed_at)
+
+
+def _counted(entry: Entry, given: Approval, role: str, reason: str) -> CountedApproval:
+    return CountedApproval(
+        number=entry.number,
+        release=given.release,
+        run_id=given.run_id,
+        purpose=given.purpose,
+        person=given.person,
+        printed_name=given.printed_name,
+        role=role,
+        meaning=given.meaning,
+        digest=given.digest,
+        signed_at=given.signed_at,
+        counts=not reason,
+        reason=reason,
+        key_id=entry.key_id,
+        evidence=tuple(given.evidence),
+        comment=given.comment,
+        envelope=entry.envelope,
+    )

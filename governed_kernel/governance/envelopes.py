@@ -1,0 +1,188 @@
+"""Signed statements: in-toto Statement v1 in a DSSE envelope, read back strictly.
+
+An envelope verifies with ``securesystemslib.dsse.Envelope`` and the signer's public key alone.
+Here more is asked: canonical bytes (so nothing is said twice), exactly one signature, a known
+predicate without unknown fields, and subjects that follow from the predicate (so an envelope
+can't be shown around as being about something else).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import Signer, SSlibKey
+
+from governed_kernel.canonical import canonical_json, digest_bytes
+from governed_kernel.errors import IntegrityBroken
+from governed_kernel.lineage.attestations import (
+    PREDICATE_ROOT,
+    Approval,
+    Bundle,
+    Deployment,
+    KeyRevoked,
+    PersonAdded,
+    PolicyAdopted,
+    Predicate,
+    Promotion,
+    Rejection,
+    Revocation,
+    RoleGranted,
+    RoleWithdrawn,
+    WorkspaceCreated,
+)
+
+__all__ = ["PAYLOAD_TYPE", "Statement", "Subject", "peek", "sign", "subjects_of", "verify"]
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+LARGEST = 4 << 20
+
+
+class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a statement is about: a name and digests, here always SHA-256."""
+
+    name: str
+    digest: dict[str, str]
+
+
+class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An in-toto Statement v1."""
+
+    type: str = msgspec.field(name="_type", default=STATEMENT_TYPE)
+    subject: list[Subject]
+    predicate_type: str = msgspec.field(name="predicateType")
+    predicate: dict[str, Any]
+
+
+def subjects_of(predicate: Predicate) -> list[Subject]:
+    """The subjects that a statement with this predicate has."""
+    match predicate:
+        case Promotion() | Approval() | Rejection() | Revocation():
+            name, digest = predicate.release, predicate.digest
+        case Bundle():
+            name, digest = f"{predicate.release}/{predicate.run_id}", predicate.digest
+        case Deployment():
+            name, digest = predicate.bundle, predicate.sha256
+        case PolicyAdopted():
+            name, digest = "governed.toml", predicate.policy
+        case KeyRevoked():
+            name, digest = predicate.subject_person, predicate.key_id
+        case PersonAdded():
+            name, digest = predicate.subject_person, digest_bytes(predicate.public_key.encode())
+        case RoleGranted() | RoleWithdrawn():
+            name, digest = predicate.subject_person, digest_bytes(predicate.subject_person.encode())
+        case WorkspaceCreated():
+            name, digest = predicate.workspace_id, digest_bytes(predicate.public_key.encode())
+    return [Subject(name, {"sha256": digest})]
+
+
+def sign(predicate: Predicate, signer: Signer) -> dict[str, Any]:
+    """`predicate` as a statement in an envelope, signed by `signer`."""
+    tag = type(predicate).__struct_config__.tag
+    statement = Statement(
+        subject=subjects_of(predicate),
+        predicate_type=f"{PREDICATE_ROOT}{tag}",
+        predicate=msgspec.to_builtins(predicate),
+    )
+    envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
+    envelope.sign(signer)
+    found: dict[str, Any] = envelope.to_dict()
+    return found
+
+
+def peek(envelope: dict[str, Any]) -> tuple[Statement, Predicate, str]:
+    """Statement, predicate and key id of an envelope whose signature is **not yet checked**.
+
+    Raises
+    ------
+    IntegrityBroken
+        It is no envelope of ours, or says something that has no meaning here.
+    """
+    try:
+        payload, key_id = _payload_of(envelope)
+        statement = msgspec.json.decode(payload, type=Statement)
+        if canonical_json(statement) != payload:
+            raise ValueError("the payload is not in its one canonical form")
+        predicate = msgspec.convert(statement.predicate, Predicate)
+        _no_unknown_fields(statement.predicate, msgspec.to_builtins(predicate))
+        tag = type(predicate).__struct_config__.tag
+        if statement.type != STATEMENT_TYPE or statement.predicate_type != f"{PREDICATE_ROOT}{tag}":
+            raise ValueError("its type does not fit its predicate")
+        if statement.subject != subjects_of(predicate):
+            raise ValueError("its subject is not what its predicate speaks of")
+    except (ValueError, TypeError, KeyError, RecursionError, msgspec.MsgspecError) as error:
+        raise IntegrityBroken(
+            "a signed statement can't be understood",
+            why=str(error),
+            next="it counts for nothing; 'governed audit verify' shows where it lies",
+        ) from error
+    return statement, predicate, key_id
+
+
+_VERIFIED: dict[str, tuple[Statement, Predicate]] = {}
+"""Digest of envelope and key → what was verified; a ledger is replayed often in one process."""
+
+
+def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicate]:
+    """Statement and predicate of an envelope that `key`, and nobody else, has signed.
+
+    Raises
+    ------
+    IntegrityBroken
+        The signature is not by `key`, or the envelope is not strictly what `sign` writes.
+    """
+    digest = digest_bytes(canonical_json([envelope, key.keyid, key.keyval["public"]]))
+    known = _VERIFIED.get(digest)
+    if known is not None:
+        return known
+    statement, predicate, key_id = peek(envelope)
+    try:
+        if key_id != key.keyid:
+            raise ValueError(f"it is signed by the key {key_id}, not by {key.keyid}")
+        # from_dict changes the dictionaries it is given
+        copy = {**envelope, "signatures": [dict(envelope["signatures"][0])]}
+        Envelope.from_dict(copy).verify([key], 1)
+    except (ValueError, KeyError, VerificationError) as error:
+        raise IntegrityBroken(
+            "a signature does not verify",
+            why=str(error),
+            next="what it says counts for nothing; 'governed audit verify' shows where it lies",
+        ) from error
+    _VERIFIED[digest] = statement, predicate
+    return statement, predicate
+
+
+def _payload_of(envelope: dict[str, Any]) -> tuple[bytes, str]:
+    if set(envelope) != {"payload", "payloadType", "signatures"}:
+        raise ValueError(f"its fields are {sorted(map(str, envelope))}")
+    if envelope["payloadType"] != PAYLOAD_TYPE:
+        raise ValueError(f"its payload type is {envelope['payloadType']!r}")
+    signatures = envelope["signatures"]
+    if not isinstance(signatures, list) or len(signatures) != 1:
+        raise ValueError("it must have exactly one signature")
+    if set(signatures[0]) != {"keyid", "sig"}:
+        raise ValueError("its signature must have a key id and nothing else")
+    if not isinstance(envelope["payload"], str) or len(envelope["payload"]) > LARGEST:
+        raise ValueError("its payload is no text, or too long")
+    try:
+        return base64.b64decode(envelope["payload"], validate=True), str(signatures[0]["keyid"])
+    except binascii.Error as error:
+        raise ValueError(f"its payload is not base64: {error}") from error
+
+
+def _no_unknown_fields(given: Any, understood: Any) -> None:
+    """Every key of `given` must have been understood, at every depth."""
+    if isinstance(given, dict):
+        unknown = set(given) - set(understood)
+        if unknown:
+            raise ValueError(f"unknown fields {sorted(unknown)}")
+        for key, value in given.items():
+            _no_unknown_fields(value, understood[key])
+    elif isinstance(given, list):
+        for value, known in zip(given, understood, strict=True):
+            _no_unknown_fields(value, known)

@@ -1,0 +1,309 @@
+"""Keys that people and the workspace's service sign with: P-256, one file each.
+
+A person's private key lies in their own configuration folder, never in a workspace, encrypted
+under a passphrase by scrypt (`pkcs8`). It is used through a ``securesystemslib`` Signer with the
+URI ``governed-key:PERSON``, so that a PKCS#11 token or a cloud key can be another URI later.
+Passphrases are neither kept nor written anywhere; the private key is forgotten with its signer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from securesystemslib.signer import (
+    SIGNER_FOR_URI_SCHEME,
+    CryptoSigner,
+    Key,
+    SecretsHandler,
+    Signature,
+    Signer,
+    SSlibKey,
+)
+
+from governed_kernel.errors import IntegrityBroken, ResourceMissing, SignatureRefused, UsageError
+from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.governance.names import check_name
+from governed_kernel.governance.pkcs8 import Cost, encrypt
+from governed_kernel.workspace import personal_folder
+
+__all__ = [
+    "COST",
+    "PersonSigner",
+    "generate",
+    "key_file",
+    "make_service_key",
+    "parse_public_key",
+    "public_key_of",
+    "retire",
+    "service_signer",
+    "unlock",
+]
+
+COST = Cost()
+LOCK_SECONDS = 60
+MISTAKES = 3
+SHORTEST_PASSPHRASE = 8
+
+
+class _Attempts(msgspec.Struct):
+    wrong: int = 0
+    locked_until: float = 0.0
+
+
+class PersonSigner(Signer):
+    """Signs as one person, with their key file unlocked for this one use."""
+
+    SCHEME = "governed-key"
+
+    def __init__(self, person: str, signer: CryptoSigner) -> None:
+        self.person = person
+        self._signer = signer
+
+    def sign(self, payload: bytes) -> Signature:
+        """Sign `payload` (ECDSA over SHA-256)."""
+        return self._signer.sign(payload)
+
+    @property
+    def public_key(self) -> SSlibKey:
+        """The public half."""
+        return self._signer.public_key
+
+    @classmethod
+    def from_priv_key_uri(
+        cls,
+        priv_key_uri: str,
+        public_key: Key,
+        secrets_handler: SecretsHandler | None = None,
+    ) -> PersonSigner:
+        """Unlock the key of ``governed-key:PERSON``; the handler is asked for its passphrase."""
+        scheme, _, person = priv_key_uri.partition(":")
+        if scheme != cls.SCHEME or secrets_handler is None:
+            raise ValueError(f"{priv_key_uri} needs the scheme {cls.SCHEME} and a secrets handler")
+        signer = unlock(person, secrets_handler("passphrase").encode())
+        if signer.public_key.keyid != public_key.keyid:
+            raise _not_the_key(person)
+        return signer
+
+
+SIGNER_FOR_URI_SCHEME[PersonSigner.SCHEME] = PersonSigner
+
+
+def key_file(person: str) -> Path:
+    """Where the private key of `person` lies on this machine."""
+    return personal_folder() / "keys" / f"{check_name(person)}.pem"
+
+
+def parse_public_key(pem: str) -> SSlibKey:
+    """The key of a PEM text (SubjectPublicKeyInfo); its id is securesystemslib's own.
+
+    Raises
+    ------
+    UsageError
+        It is no public P-256 key.
+    """
+    try:
+        public = load_pem_public_key(pem.encode())
+    except (ValueError, UnicodeError, TypeError) as error:
+        raise UsageError(
+            "that is no public key",
+            why=str(error),
+            next="give the PEM text that 'governed people key NAME' prints",
+        ) from error
+    if not isinstance(public, ec.EllipticCurvePublicKey) or public.curve.name != "secp256r1":
+        raise UsageError(
+            "that public key can't be used here",
+            why="people and services sign with P-256 keys, the one kind that every format admits",
+            next="make a key with 'governed people key NAME'",
+        )
+    return SSlibKey.from_crypto(public)
+
+
+def public_key_of(person: str) -> str:
+    """PEM text of the public key of `person` on this machine, without any passphrase."""
+    file = key_file(person).with_suffix(".pub")
+    try:
+        return file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SignatureRefused(
+            f"{person} has no key on this machine",
+            why=f"{file} can't be read",
+            next=f"make one with 'governed people key {person}', and have an administrator add it",
+        ) from error
+
+
+def generate(person: str, passphrase: bytes) -> str:
+    """Make the key of `person` on this machine; returns the public key as PEM text.
+
+    Raises
+    ------
+    UsageError
+        There is a key already, or the passphrase is too short.
+    """
+    file = key_file(person)
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise UsageError(
+            f"the passphrase for the key of {person} is too short",
+            why=f"it has {len(passphrase)} bytes, and {SHORTEST_PASSPHRASE} are the least",
+            next="choose a longer one",
+        )
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = _pem_of(private.public_key())
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(file, encrypt(private, passphrase, COST), mode=0o600, replace=False)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{person} has a key on this machine already",
+            why=f"{file} exists",
+            next=f"use it, or put it aside with 'governed people key {person} --replace'",
+        ) from error
+    write_atomically(file.with_suffix(".pub"), public.encode(), mode=0o644)
+    return public
+
+
+def retire(person: str) -> Path | None:
+    """Put the key of `person` aside, so that a new one can be made; nothing is deleted."""
+    file = key_file(person)
+    if not file.exists():
+        return None
+    aside = file.with_suffix(f".retired-{int(time.time())}.pem")
+    file.rename(aside)
+    file.with_suffix(".pub").unlink(missing_ok=True)
+    return aside
+
+
+def unlock(person: str, passphrase: bytes) -> PersonSigner:
+    """The signer of `person`, after the passphrase was given again.
+
+    Raises
+    ------
+    SignatureRefused
+        The passphrase is wrong, the key is locked after three mistakes, or there is no key.
+    """
+    file = key_file(person)
+    public = parse_public_key(public_key_of(person))
+    # The lock makes parallel guesses wait for each other, so that they are counted one by one.
+    with exclusive_lock(file.with_suffix(".lock")):
+        attempts = _attempts(file)
+        _refuse_while_locked(person, file, attempts)
+        try:
+            private = load_pem_private_key(_read(person, file), passphrase or b"\0")
+        except ValueError as error:
+            raise _wrong(person, file, attempts, error) from None
+        if attempts.wrong:
+            _attempts_file(file).unlink(missing_ok=True)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    if SSlibKey.from_crypto(private.public_key()).keyid != public.keyid:
+        raise _not_the_key(person)
+    return PersonSigner(person, CryptoSigner(private, public))
+
+
+def make_service_key(workspace_id: str) -> str:
+    """Make the key the workspace's service signs bundles with; returns the public key as PEM.
+
+    It is not encrypted, since runs end without a person at hand; only its owner can read it.
+    """
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = _service_file(workspace_id)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomically(file, pem, mode=0o600, replace=False)
+    return _pem_of(private.public_key())
+
+
+def service_signer(workspace_id: str) -> CryptoSigner:
+    """The signer of the workspace's service on this machine."""
+    file = _service_file(workspace_id)
+    try:
+        private = load_pem_private_key(file.read_bytes(), None)
+    except OSError as error:
+        raise ResourceMissing(
+            "the workspace's service key is not on this machine",
+            why=f"{file}: {error.strerror}",
+            next="work as the user who initialised the workspace, or restore that file",
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise IntegrityBroken(
+            f"{file} is no private key", why=str(error), next="restore it from a backup"
+        ) from error
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    return CryptoSigner(private)
+
+
+def _service_file(workspace_id: str) -> Path:
+    return personal_folder() / "services" / f"{check_name(workspace_id, 'workspace')}.pem"
+
+
+def _pem_of(public: ec.EllipticCurvePublicKey) -> str:
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _read(person: str, file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SignatureRefused(
+            f"the key of {person} can't be read",
+            why=f"{file}: {error.strerror}",
+            next=f"make one with 'governed people key {person}', and have an administrator add it",
+        ) from error
+
+
+def _attempts_file(file: Path) -> Path:
+    return file.with_suffix(".attempts")
+
+
+def _attempts(file: Path) -> _Attempts:
+    # A counter that can't be read counts as none: who can write there could delete it as well.
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(_attempts_file(file).read_bytes(), type=_Attempts)
+    return _Attempts()
+
+
+def _refuse_while_locked(person: str, file: Path, attempts: _Attempts) -> None:
+    left = attempts.locked_until - time.time()
+    if left <= 0:
+        return
+    if left > LOCK_SECONDS:  # the clock went back: a lock never lasts longer than a minute
+        left = LOCK_SECONDS
+        attempts.locked_until = time.time() + left
+        write_atomically(_attempts_file(file), msgspec.json.encode(attempts), mode=0o600)
+    raise SignatureRefused(
+        f"the key of {person} is locked for another {int(left) + 1} seconds",
+        why=f"{attempts.wrong} wrong passphrases in a row",
+        next="wait, then try again with the right passphrase",
+    )
+
+
+def _wrong(person: str, file: Path, attempts: _Attempts, error: ValueError) -> SignatureRefused:
+    attempts.wrong += 1
+    if attempts.wrong >= MISTAKES:
+        attempts.locked_until = time.time() + LOCK_SECONDS
+    write_atomically(_attempts_file(file), msgspec.json.encode(attempts), mode=0o600)
+    locked = attempts.wrong >= MISTAKES
+    return SignatureRefused(
+        f"the key of {person} did not open",
+        why=f"{error}; attempt {attempts.wrong} in a row"
+        + (f", the key is locked for {LOCK_SECONDS} seconds" if locked else ""),
+        next="try again with the right passphrase",
+    )
+
+
+def _not_the_key(person: str) -> SignatureRefused:
+    return SignatureRefused(
+        f"the private key of {person} does not belong to their public key",
+        why="the two files are not of one pair",
+        next="restore the key files, or have an administrator revoke the key and add a new one",
+    )

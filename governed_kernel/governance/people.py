@@ -1,0 +1,147 @@
+"""Add people, give and take roles, end keys: each a ledger entry signed by an administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from governed_kernel.governance.names import check_name, check_printed_name, check_role
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.roster import Person
+from governed_kernel.governance.signing import attest
+from governed_kernel.governance.verification import Entry
+from governed_kernel.lineage.attestations import (
+    KeyRevoked,
+    PersonAdded,
+    Predicate,
+    RoleGranted,
+    RoleWithdrawn,
+)
+from governed_kernel.workspace import Workspace
+
+__all__ = ["add", "grant", "revoke_key", "withdraw"]
+
+
+def add(
+    workspace: Workspace,
+    administrator: str,
+    passphrase: bytes,
+    *,
+    name: str,
+    printed_name: str,
+    roles: Sequence[str],
+    public_key: str,
+) -> Entry:
+    """Add a person with a public key and roles, vouched for by `administrator`.
+
+    A person whose keys were all revoked is given a new key, and exactly these roles, this way.
+
+    Raises
+    ------
+    UsageError
+        The name is taken, the key belongs to somebody, or a role does not exist.
+    SignatureRefused
+        `administrator` may not do that, or the passphrase is wrong.
+    """
+    check_name(name)
+    printed = check_printed_name(printed_name)
+    for role in roles:
+        check_role(role)
+
+    def make(register: Register, who: Person) -> Predicate:
+        entry = PersonAdded(
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="vouched for",
+            subject_person=name,
+            subject_name=printed,
+            roles=list(dict.fromkeys(roles)),
+            public_key=public_key,
+        )
+        register.check_role(entry, who)
+        register.roster.check_new(entry)
+        return entry
+
+    return attest(workspace, administrator, passphrase, make, action="people add", resource=name)
+
+
+def grant(
+    workspace: Workspace, administrator: str, passphrase: bytes, *, name: str, role: str
+) -> Entry:
+    """Give the person `name` a role, from this entry on."""
+    check_role(role)
+
+    def make(register: Register, who: Person) -> Predicate:
+        entry = RoleGranted(
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="granted",
+            subject_person=name,
+            role=role,
+        )
+        register.check_role(entry, who)
+        register.roster.check_grant(entry)
+        return entry
+
+    return attest(workspace, administrator, passphrase, make, action="people grant", resource=name)
+
+
+def withdraw(
+    workspace: Workspace,
+    administrator: str,
+    passphrase: bytes,
+    *,
+    name: str,
+    role: str,
+    reason: str = "",
+) -> Entry:
+    """Take a role from the person `name`; what they signed with it before stays as it was."""
+    check_role(role)
+
+    def make(register: Register, who: Person) -> Predicate:
+        entry = RoleWithdrawn(
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="withdrawn",
+            subject_person=name,
+            role=role,
+            reason=reason,
+        )
+        register.check_role(entry, who)
+        register.roster.check_withdraw(entry)
+        return entry
+
+    return attest(
+        workspace, administrator, passphrase, make, action="people withdraw", resource=name
+    )
+
+
+def revoke_key(
+    workspace: Workspace,
+    person: str,
+    passphrase: bytes,
+    *,
+    name: str,
+    key_id: str = "",
+    reason: str = "",
+) -> Entry:
+    """End a key of `name`: the one that counts, or that of `key_id`. Approvals by it stop counting.
+
+    An administrator may do that, and everyone for their own key.
+    """
+
+    def make(register: Register, who: Person) -> Predicate:
+        subject = register.person(name)
+        valid = subject.valid_key
+        entry = KeyRevoked(
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="revoked",
+            subject_person=name,
+            key_id=key_id or (valid.key_id if valid else ""),
+            reason=reason,
+        )
+        register.check_role(entry, who)
+        register.roster.check_revoke(entry)
+        return entry
+
+    return attest(workspace, person, passphrase, make, action="people revoke-key", resource=name)

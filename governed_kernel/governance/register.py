@@ -1,0 +1,239 @@
+"""The register: everything governance knows, replayed from the verified ledger.
+
+Gates ask the register and never the lineage store, which is a projection that can be rebuilt (or
+tampered with) at will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from governed_kernel.configuration import ApprovalRule, Configuration
+from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
+from governed_kernel.governance import pins
+from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
+from governed_kernel.governance.roster import Person, Roster
+from governed_kernel.governance.verification import Entry, Replay
+from governed_kernel.lineage.attestations import Predicate, Promotion
+from governed_kernel.lineage.events import (
+    Attested,
+    DatasetRegistered,
+    JournalOpened,
+    LedgerEvent,
+    SplitRecorded,
+)
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Register"]
+
+
+class Register:
+    """People, keys, roles, policy, datasets, splits and signed entries of one workspace.
+
+    Attributes
+    ----------
+    people : dict of str to Person
+        By name, with their printed name, roles, and keys by ledger position.
+    policy : str
+        Digest of the settings that an administrator adopted last.
+    datasets : dict of str to list of DatasetRegistered
+        The versions of each dataset and base model, oldest first.
+    splits : list of SplitRecorded
+        Divisions into train, validation and holdout.
+    entries : list of Entry
+        Every signed entry, also those that do not count, with the reason.
+    events : list of LedgerEvent
+        All verified events, oldest first.
+    """
+
+    def __init__(self, workspace: Workspace, events: Sequence[LedgerEvent]) -> None:
+        first = events[0] if events else None
+        if not isinstance(first, JournalOpened) or first.journal != "ledger":
+            raise _no_beginning(workspace, "its first record does not open a ledger")
+        self.workspace = workspace
+        self.workspace_id = first.workspace_id
+        self.events = list(events)
+        self.datasets: dict[str, list[DatasetRegistered]] = {}
+        self.splits: list[SplitRecorded] = []
+        self._replay = Replay(first.workspace_id)
+        for number, event in enumerate(self.events):
+            match event:
+                case Attested():
+                    self._replay.apply(number, event)
+                case DatasetRegistered():
+                    self.datasets.setdefault(event.dataset, []).append(event)
+                case SplitRecorded():
+                    self.splits.append(event)
+                case _:
+                    pass
+        if not self._replay.genesis:
+            reason = self.entries[0].reason if self.entries else "it has no signed entry"
+            raise _no_beginning(workspace, reason)
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> Register:
+        """Read and verify the whole ledger of `workspace`.
+
+        Raises
+        ------
+        IntegrityBroken
+            The chain is broken, or the ledger is not the one this person saw before.
+        UnknownName
+            There is no ledger.
+        """
+        return cls.replay(workspace, Ledger(workspace).events())
+
+    @classmethod
+    def replay(cls, workspace: Workspace, events: Sequence[LedgerEvent]) -> Register:
+        """The register after `events`, which `Ledger` has verified (as under its lock)."""
+        register = cls(workspace, events)
+        pins.check(workspace.root, register.workspace_id, register.genesis)
+        return register
+
+    @property
+    def people(self) -> dict[str, Person]:  # noqa: D102 (described in the class)
+        return self._replay.roster.people
+
+    @property
+    def roster(self) -> Roster:
+        """The people, with the rules for changing them."""
+        return self._replay.roster
+
+    @property
+    def entries(self) -> list[Entry]:  # noqa: D102
+        return self._replay.entries
+
+    @property
+    def policy(self) -> str:  # noqa: D102
+        return self._replay.policy
+
+    @property
+    def name(self) -> str:
+        """The name given to the workspace when it was made."""
+        return self._replay.name
+
+    @property
+    def service_key(self) -> str:
+        """PEM of the public key that bundles are signed with."""
+        return self._replay.service_key
+
+    @property
+    def genesis(self) -> str:
+        """Digest of the first signed entry."""
+        return self._replay.genesis
+
+    @property
+    def promotions(self) -> dict[str, Promotion]:
+        """Release → the promotion that made it, by the author."""
+        return self._replay.promotions
+
+    def preview(self, event: Attested) -> Entry:
+        """Whether `event` would count as the next record; it takes effect in this register."""
+        entry = self._replay.apply(len(self.events), event)
+        self.events.append(event)
+        return entry
+
+    def person(self, name: str) -> Person:
+        """The person of that name, else `UnknownName`."""
+        return self.roster.person(name)
+
+    def check_role(self, predicate: Predicate, person: Person) -> None:
+        """Refuse (`SignatureRefused`) what takes a role that `person` does not have."""
+        self._replay.check_role(predicate, person)
+
+    def check_policy(self, settings: Configuration | None = None) -> None:
+        """Refuse settings that no administrator adopted.
+
+        Raises
+        ------
+        NotApproved
+            ``governed.toml`` says something else than what was signed.
+        """
+        digest = (settings or self.workspace.settings).policy_digest()
+        if digest != self.policy:
+            raise NotApproved(
+                "governed.toml is not the one that an administrator adopted",
+                why=f"its digest is {digest[:16]}…, the adopted one is {self.policy[:16]}…",
+                next="undo the edit, or have it adopted: 'governed policy adopt --as ADMIN'",
+            )
+
+    def version(self, name: str) -> DatasetRegistered:
+        """The dataset version meant by ``NAME@VERSION``, or the newest of ``NAME``.
+
+        Raises
+        ------
+        UnknownName
+            There is none.
+        """
+        dataset, at, wanted = name.partition("@")
+        versions = self.datasets.get(dataset)
+        if not versions:
+            raise UnknownName(
+                f"no dataset or base model is called {dataset!r}",
+                why=f"the catalog has {', '.join(sorted(self.datasets)) or 'nothing yet'}",
+                next=f"register it: 'governed data register {dataset} PATH …'",
+            )
+        if not at:
+            return versions[-1]
+        for version in versions:
+            if version.version == wanted:
+                return version
+        raise UnknownName(
+            f"{dataset} has no version {wanted!r}",
+            why=f"it has {', '.join(version.version for version in versions)}",
+            next=f"see 'governed data show {dataset}'",
+        )
+
+    def author_of(self, release: str) -> str:
+        """Who promoted `release`; empty when nobody did."""
+        promotion = self.promotions.get(release)
+        return promotion.person if promotion else ""
+
+    def rule(self, purpose: Purpose) -> ApprovalRule:
+        """How many approvals of which roles `purpose` takes."""
+        approvals = self.workspace.settings.approvals
+        return approvals.run if purpose == "run" else approvals.deployment
+
+    def approvals_for(
+        self, release: str, digest: str, purpose: Purpose, run_id: str = ""
+    ) -> list[CountedApproval]:
+        """Every approval that names `release` and `purpose`, each with whether it counts.
+
+        Parameters
+        ----------
+        digest : str
+            What must have been signed: the release digest, for deployment that of the evidence.
+        run_id : str
+            For deployment the run that is deployed.
+
+        Notes
+        -----
+        Nothing counts while ``governed.toml`` differs from what was adopted, nor for a release
+        that nobody promoted.
+        """
+        author = self.author_of(release)
+        refused = "" if author else f"{release} was promoted by nobody"
+        try:
+            self.check_policy()
+        except NotApproved as error:
+            refused = error.what
+        return count_approvals(
+            self.entries,
+            self.roster,
+            self.rule(purpose),
+            author=author,
+            release=release,
+            digest=digest,
+            purpose=purpose,
+            run_id=run_id,
+            refused=refused,
+        )
+
+
+def _no_beginning(workspace: Workspace, why: str) -> IntegrityBroken:
+    return IntegrityBroken(
+        f"the ledger of {workspace.root} has no valid beginning",
+        why=why,
+        next="restore .governed/ledger.jsonl from a backup",
+    )

@@ -1,0 +1,217 @@
+"""The signed entries of a ledger, one after the other, each held against what was known then.
+
+An entry counts when its envelope verifies with the key that its signer had at that position, the
+signer had the role it takes, and it is said for the first time and in this workspace. What does
+not count is kept with the reason, so that an audit can show it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from governed_kernel.canonical import digest_json
+from governed_kernel.errors import GovernedError, IntegrityBroken, SignatureRefused
+from governed_kernel.governance import envelopes
+from governed_kernel.governance.keys import parse_public_key
+from governed_kernel.governance.names import SERVICE
+from governed_kernel.governance.roster import Person, Roster
+from governed_kernel.lineage.attestations import (
+    Bundle,
+    Deployment,
+    KeyRevoked,
+    PersonAdded,
+    PolicyAdopted,
+    Predicate,
+    Promotion,
+    Rejection,
+    Revocation,
+    RoleGranted,
+    RoleWithdrawn,
+    WorkspaceCreated,
+)
+from governed_kernel.lineage.events import Attested
+
+__all__ = ["NEEDED_ROLES", "Entry", "Replay"]
+
+_JUDGES = ("reviewer", "domain-expert", "model-risk", "security", "legal", "administrator")
+NEEDED_ROLES: dict[type, tuple[str, ...]] = {
+    PersonAdded: ("administrator",),
+    RoleGranted: ("administrator",),
+    RoleWithdrawn: ("administrator",),
+    KeyRevoked: ("administrator",),
+    PolicyAdopted: ("administrator",),
+    Promotion: ("data-scientist",),
+    Rejection: _JUDGES,
+    Revocation: (*_JUDGES, "operator"),
+    Deployment: ("operator",),
+}
+"""Who may say what: one of these roles. Approvals are counted by the rules in governed.toml."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One signed entry of the ledger.
+
+    Attributes
+    ----------
+    number : int
+        The record's number in the ledger.
+    predicate : Predicate or None
+        What it says; None when it can't be understood.
+    valid : bool
+        Whether it counts; `reason` says why not.
+    """
+
+    number: int
+    occurred_at: datetime
+    predicate: Predicate | None
+    key_id: str
+    valid: bool
+    reason: str
+    envelope: dict[str, Any]
+
+
+class Replay:
+    """State of people, keys, policy and promotions while a ledger is read."""
+
+    def __init__(self, workspace_id: str) -> None:
+        self.workspace_id = workspace_id
+        self.name = ""
+        self.roster = Roster()
+        self.policy = ""
+        self.service_key = ""
+        self.genesis = ""
+        self.promotions: dict[str, Promotion] = {}
+        self.entries: list[Entry] = []
+        self._seen: set[str] = set()
+
+    def apply(self, number: int, event: Attested) -> Entry:
+        """Verify one entry, let it take effect when it counts, and keep it."""
+        predicate: Predicate | None = None
+        key_id = ""
+        try:
+            _, predicate, key_id = envelopes.peek(event.envelope)
+            self._verify(number, event.envelope, predicate, key_id)
+            self._take_effect(number, event.envelope, predicate)
+            reason = ""
+        except GovernedError as error:
+            reason = f"{error.what}: {error.why}" if error.why else error.what
+        entry = Entry(
+            number, event.occurred_at, predicate, key_id, not reason, reason, event.envelope
+        )
+        self.entries.append(entry)
+        return entry
+
+    def signer(self, predicate: Predicate, number: int, key_id: str) -> Person:
+        """The person who signs, when their key counts at this position.
+
+        Raises
+        ------
+        SignatureRefused
+            The person or the key is not known, or the key was revoked before.
+        """
+        person = self.roster.people.get(predicate.person)
+        key = person.key(key_id) if person else None
+        if person is None or key is None:
+            raise SignatureRefused(
+                f"{predicate.person} has no such key in this workspace",
+                why=f"the ledger does not know the key {key_id[:16]}… as theirs",
+                next="an administrator adds people and keys: 'governed people add'",
+            )
+        if not key.valid_at(number):
+            raise SignatureRefused(
+                f"the key of {person.name} was revoked",
+                why=f"on {key.revoked_at:%Y-%m-%d %H:%M} UTC: {key.reason or 'no reason given'}",
+                next="an administrator adds a new key: 'governed people add'",
+            )
+        return person
+
+    def _verify(
+        self, number: int, envelope: dict[str, Any], predicate: Predicate, key_id: str
+    ) -> None:
+        if isinstance(predicate, WorkspaceCreated):
+            envelopes.verify(envelope, parse_public_key(predicate.public_key))
+        elif isinstance(predicate, Bundle):
+            if predicate.person != SERVICE:
+                raise _invalid("a bundle is signed by the workspace's service, nobody else")
+            envelopes.verify(envelope, parse_public_key(self.service_key))
+        else:
+            person = self.signer(predicate, number, key_id)
+            key = person.key(key_id)
+            assert key is not None
+            envelopes.verify(envelope, key.key)
+            if predicate.printed_name != person.printed_name:
+                raise _invalid(f"it prints another name than {person.printed_name}")
+            self.check_role(predicate, person)
+        if predicate.workspace_id != self.workspace_id:
+            raise _invalid("it was said in another workspace")
+        # A copy of an old entry would undo a later one, such as a role that was withdrawn.
+        digest = digest_json(envelope["payload"])
+        if digest in self._seen:
+            raise _invalid("it is a copy of an earlier entry")
+        self._seen.add(digest)
+
+    def check_role(self, predicate: Predicate, person: Person) -> None:
+        """Refuse what takes a role that `person` does not have now.
+
+        Raises
+        ------
+        SignatureRefused
+            None of the roles that may say this is held.
+        """
+        needed = NEEDED_ROLES.get(type(predicate))
+        own_key = isinstance(predicate, KeyRevoked) and predicate.subject_person == person.name
+        if needed is None or own_key or set(needed) & set(person.roles):
+            return
+        raise SignatureRefused(
+            f"{person.name} may not sign a {type(predicate).__struct_config__.tag}",
+            why=f"it takes the role {' or '.join(needed)}; "
+            f"{person.name} has {', '.join(person.roles) or 'none'}",
+            next=f"ask somebody with that role, or an administrator: 'governed people grant "
+            f"{person.name} --role {needed[0]}'",
+        )
+
+    def _take_effect(self, number: int, envelope: dict[str, Any], predicate: Predicate) -> None:
+        match predicate:
+            case WorkspaceCreated():
+                self._begin(number, envelope, predicate)
+            case PersonAdded():
+                self.roster.add(predicate, number)
+            case RoleGranted():
+                self.roster.grant(predicate, number)
+            case RoleWithdrawn():
+                self.roster.withdraw(predicate, number)
+            case KeyRevoked():
+                self.roster.revoke(predicate, number)
+            case PolicyAdopted():
+                self.policy = predicate.policy
+            case Promotion():
+                if predicate.release in self.promotions:
+                    raise _invalid(f"{predicate.release} was promoted before")
+                self.promotions[predicate.release] = predicate
+            case _:
+                pass
+
+    def _begin(self, number: int, envelope: dict[str, Any], created: WorkspaceCreated) -> None:
+        if number != 1 or self.genesis:
+            raise _invalid("a workspace is created once, by the first entry of its ledger")
+        parse_public_key(created.service_key)
+        first = PersonAdded(
+            person=created.person,
+            printed_name=created.printed_name,
+            signed_at=created.signed_at,
+            subject_person=created.person,
+            subject_name=created.printed_name,
+            roles=["administrator"],
+            public_key=created.public_key,
+        )
+        self.roster.add(first, number)
+        self.name, self.policy = created.name, created.policy
+        self.service_key = created.service_key
+        self.genesis = digest_json(envelope)
+
+
+def _invalid(why: str) -> IntegrityBroken:
+    return IntegrityBroken("the entry does not count", why=why, next="")
