@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-__all__ = ["file_uri", "is_url", "path_of", "socket_uri", "sqlite_uri", "url_uri"]
+__all__ = ["entry_path", "file_uri", "is_url", "path_of", "socket_uri", "sqlite_uri", "url_uri"]
 
 _SAFE = "/:@!$&'()*+,;=~-._"
 
 
-def file_uri(path: str | os.PathLike[str]) -> str:
-    """``file:///…`` of a local path: absolute, with symbolic links resolved."""
-    return "file://" + quote(os.path.realpath(path), safe=_SAFE)
+def file_uri(path: str | os.PathLike[str], *, follow: bool = True) -> str:
+    """``file:///…`` of a local path: absolute, with symbolic links resolved.
+
+    With ``follow=False`` a link at the very end stays: it names the entry, not its target.
+    """
+    return "file://" + quote(os.path.realpath(path) if follow else entry_path(path), safe=_SAFE)
+
+
+def entry_path(path: str | os.PathLike[str]) -> str:
+    """The absolute path of a folder's entry, which may be a link itself."""
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - a Path would follow the link
+    return f"{os.path.realpath(folder).rstrip('/')}/{name}"
 
 
 def is_url(text: str) -> bool:
@@ -49,7 +59,7 @@ def path_of(target: object) -> str | None:
         target = os.fspath(target)
     if not isinstance(target, str) or not target or "\n" in target:
         return None
-    return url_uri(target) if is_url(target) else file_uri(os.path.expanduser(target))
+    return url_uri(target) if is_url(target) else file_uri(Path(target).expanduser())
 
 
 def sqlite_uri(database: object) -> str | None:

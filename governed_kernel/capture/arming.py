@@ -1,0 +1,102 @@
+"""Arms the observers of a library when, and only when, that library has been imported.
+
+A finder at the head of ``sys.meta_path`` finds nothing itself: it lets the others find, and has the
+loader's ``exec_module`` followed by the adapter. The loader stays the object it was, and modules
+that replace themselves while they load (transformers) are left to do so: what is armed is the
+submodule that holds the class, whenever it comes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import threading
+from collections.abc import Sequence
+from types import ModuleType
+
+from governed_kernel.capture.observation import Observation
+from governed_kernel.errors import GovernedError
+
+__all__ = ["ADAPTERS", "arm_imports"]
+
+_HERE = "governed_kernel.capture.adapters"
+
+ADAPTERS: dict[str, str] = {}
+"""Module whose import arms → adapter, a module with ``arm(observation, name, module)``."""
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Follows the import of armed modules."""
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+        self._searching = threading.local()
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in ADAPTERS or getattr(self._searching, "name", "") == fullname:
+            return None
+        self._searching.name = fullname
+        try:
+            for finder in sys.meta_path:
+                find = getattr(finder, "find_spec", None)
+                if finder is self or find is None:
+                    continue
+                spec: importlib.machinery.ModuleSpec | None = find(fullname, path, target)
+                if spec is not None:
+                    self._follow(spec)
+                    return spec
+        finally:
+            self._searching.name = ""
+        return None
+
+    def _follow(self, spec: importlib.machinery.ModuleSpec) -> None:
+        loader = spec.loader
+        if loader is None or not hasattr(loader, "exec_module"):
+            return
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            # Only the instance was changed, and only for this one load.
+            del loader.exec_module
+            execute(module)
+            arm(self._observation, spec.name)
+
+        try:
+            loader.exec_module = exec_module  # type: ignore[method-assign]
+        except AttributeError as error:
+            self._observation.lost(f"import:{spec.name}", error)
+
+
+def arm(observation: Observation, name: str) -> None:
+    """Arm the adapter of an imported module; a failure is recorded, never raised."""
+    module = sys.modules.get(name)
+    if module is None:
+        return
+    try:
+        with observation.at_work():
+            importlib.import_module(ADAPTERS[name]).arm(observation, name, module)
+    except GovernedError:
+        raise
+    except Exception as error:
+        observation.lost(f"arm:{name}", error)
+
+
+def arm_imports(observation: Observation) -> None:
+    """Arm what is imported already, and whatever will be."""
+    sys.meta_path.insert(0, _Finder(observation))
+    for name in ADAPTERS:
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        if name in sys.modules and not getattr(spec, "_initializing", False):
+            arm(observation, name)
+
+
+def _adapter(library: str, *modules: str) -> None:
+    ADAPTERS.update(dict.fromkeys(modules or (library,), f"{_HERE}.{library}"))

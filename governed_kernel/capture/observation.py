@@ -1,0 +1,260 @@
+"""What all observers of one process share: the emitter, the registry, each thread's state.
+
+An observer never raises into user code: what goes wrong in it becomes an `ObserverLost`. Two
+errors do pass, because they are meant for the user: `PolicyDenied`, and `RecorderLost`, without
+which a session would run on unrecorded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import sysconfig
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from governed_kernel.capture.emitter import Cell, Decision, Emitter
+from governed_kernel.capture.registry import Registry
+from governed_kernel.capture.uris import is_url
+from governed_kernel.errors import GovernedError, PolicyDenied
+from governed_kernel.lineage.events import (
+    Access,
+    ObserverLost,
+    Operation,
+    ResourceKind,
+)
+
+__all__ = ["Call", "Observation", "ThreadState", "environment_rule", "library_prefixes"]
+
+
+def library_prefixes() -> tuple[str, ...]:
+    """Where code lives that is not the user's: standard library, site-packages, this package."""
+    paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    paths |= {str(Path(path).resolve()) for path in paths if path}
+    paths.add(str(Path(__file__).parent.parent))
+    return tuple(sorted(f"{path}/" for path in paths if path))
+
+
+def environment_rule() -> Callable[[str], bool]:
+    """The simple rule: the interpreter, the system and the caches of tools are environment."""
+    home = str(Path.home())
+    prefixes = (
+        *library_prefixes(),
+        *(f"{path}/" for path in {sys.prefix, sys.base_prefix, sys.exec_prefix}),
+        *("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib", "/bin/", "/var/cache/", "/run/"),
+        *(f"{home}/{name}/" for name in (".ipython", ".jupyter", ".local/share/jupyter")),
+        *(f"{home}/.{name}/{tool}" for name in ("config", "cache") for tool in _TOOLS),
+    )
+
+    def is_environment(path: str) -> bool:
+        return path.startswith(prefixes) or path.endswith((".pyc", ".py")) or "/.git/" in path
+
+    return is_environment
+
+
+_TOOLS = ("matplotlib", "fontconfig", "pip", "ipython", "torch_extensions")
+
+
+class Call:
+    """One observed call that is under way in a thread."""
+
+    __slots__ = (
+        "arguments",
+        "claims",
+        "confirmed",
+        "label",
+        "note",
+        "opened",
+        "outer",
+        "site",
+        "target",
+    )
+
+    def __init__(
+        self, target: Any, arguments: tuple[Any, ...], outer: Call | None, site: tuple[int, int]
+    ) -> None:
+        self.target = target
+        self.label: str = target.label
+        self.arguments = arguments
+        self.outer = outer
+        self.site = site
+        """Code object's id and instruction of the caller: the place of the call."""
+        self.confirmed = 0
+        self.note: Any = None
+        """What the rule wants to remember from before the call until after it."""
+        self.claims: dict[tuple[Operation, str], Decision] = {}
+        """Accesses that this call's own observer reports and has asked a decision for."""
+        self.opened: set[tuple[Operation, str]] = set()
+        """Claims that the audit hook saw happen."""
+
+    def claimed(self, operation: Operation, uri: str) -> Call | None:
+        """The innermost call under way that reports this access itself."""
+        call: Call | None = self
+        while call is not None:
+            if (operation, uri) in call.claims:
+                return call
+            call = call.outer
+        return None
+
+
+class ThreadState(threading.local):
+    """What a thread is in the middle of."""
+
+    call: Call | None = None
+    busy: bool = False
+    """An observer is at work: what it does itself is not observed."""
+
+
+class Observation:
+    """The observers' common ground.
+
+    Parameters
+    ----------
+    emitter : Emitter
+        Where events go, and where decisions come from.
+    is_environment : Callable[[str], bool]
+        Tells of an absolute path whether it belongs to the environment rather than to the work.
+    session : str
+        Id of the session, part of the names of things in memory.
+    """
+
+    def __init__(
+        self, emitter: Emitter, is_environment: Callable[[str], bool], session: str
+    ) -> None:
+        self.emitter = emitter
+        self.is_environment = is_environment
+        self.session = session
+        self.state = ThreadState()
+        self.registry = Registry()
+        self._numbers = itertools.count(1)
+        self._transformations = itertools.count(1)
+        self._prefixes = library_prefixes()
+        self._user_files: dict[str, bool] = {}
+
+    # --- names ------------------------------------------------------------------------------
+
+    def new_entity(self) -> str:
+        """A name for one more thing in memory."""
+        return f"memory://{self.session}/{next(self._numbers)}"
+
+    def new_transformation(self) -> str:
+        """A name for one more transformation."""
+        return f"{self.session}/t{next(self._transformations)}"
+
+    def is_user_file(self, filename: str) -> bool:
+        """Whether code compiled from `filename` was written by the user."""
+        known = self._user_files.get(filename)
+        if known is None:
+            known = self._user_files[filename] = self._judge(filename)
+        return known
+
+    def _judge(self, filename: str) -> bool:
+        if filename.startswith("<"):
+            return filename.startswith(("<string>", "<stdin>", "<ipython-input", "<cell"))
+        return not filename.startswith(self._prefixes)
+
+    # --- events -----------------------------------------------------------------------------
+
+    def cell(self) -> Cell:
+        """The cell the calling thread works for."""
+        return self.emitter.cell()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While an observer works, its own accesses are not observed."""
+        before = self.state.busy
+        self.state.busy = True
+        try:
+            yield
+        finally:
+            self.state.busy = before
+
+    def lost(self, observer: str, error: BaseException) -> None:
+        """Record that `observer` failed; the user's call goes on."""
+        cell = self.cell()
+        text = "".join(traceback.format_exception(error))
+        self.emitter.emit(
+            ObserverLost(
+                execution=cell.execution,
+                cell_id=cell.cell_id,
+                observer=observer,
+                error_name=type(error).__name__,
+                error=self.emitter.payload(text),
+            )
+        )
+
+    def decide(self, operation: Operation, target: str) -> Decision:
+        """Policy's decision; an error in finding it is a refusal, never a pass."""
+        try:
+            return self.emitter.decide(operation, target)
+        except GovernedError:
+            raise
+        except Exception as error:
+            self.lost("decide", error)
+            return Decision(False, f"the decision failed: {type(error).__name__}: {error}")
+
+    def access(
+        self,
+        operation: Operation,
+        kind: ResourceKind,
+        uri: str,
+        via: str,
+        decision: Decision,
+        detail: str = "",
+    ) -> None:
+        """Emit one access; when it was denied, raise as well.
+
+        Raises
+        ------
+        PolicyDenied
+            Policy forbids the access.
+        """
+        cell = self.cell()
+        outcome: Any = ""
+        if not decision.allowed:
+            outcome = "denied"
+        elif decision.dataset or decision.policies:
+            outcome = "allowed"
+        self.emitter.emit(
+            Access(
+                execution=cell.execution,
+                cell_id=cell.cell_id,
+                operation=operation,
+                kind=kind,
+                uri=uri,
+                via=via,
+                dataset=decision.dataset,
+                version=decision.version,
+                data_class=decision.data_class,
+                decision=outcome,
+                policies=list(decision.policies),
+                detail=self.emitter.payload(detail) if detail else "",
+            )
+        )
+        if not decision.allowed:
+            raise denied(operation, uri, decision)
+
+
+def denied(operation: Operation, uri: str, decision: Decision) -> PolicyDenied:
+    """The error a user sees when policy forbids an access."""
+    name = f"{decision.dataset}@{decision.version}" if decision.dataset else uri
+    return PolicyDenied(
+        f"{operation} of {name} is not allowed",
+        why=decision.reason,
+        next="ask the data's owner, or see `governed data list` for what you may use"
+        if not is_url(uri) or uri.startswith("file://")
+        else "ask who keeps the policy of this workspace",
+    )
+
+
+def running(code: Any, frame: Any) -> bool:
+    """Whether a call of `code` is on the stack that ends in `frame`."""
+    while frame is not None:
+        if frame.f_code is code:
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,215 @@
+"""Observed calls: which function, who called it, and the rule that reads what it did.
+
+A call is recorded when it comes from the user's own code, not from a library, and no recorded call
+is already under way in the thread: so one line of a notebook makes one record, however much
+pandas calls itself. Readers and writers (``io``) are recorded whoever calls them.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import types
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from governed_kernel.capture.observation import Call, Observation, running
+from governed_kernel.capture.rewriting import (
+    Hooks,
+    NotRewritable,
+    argument_names,
+    outermost_function,
+    rewrite,
+)
+from governed_kernel.errors import GovernedError, RecorderLost
+
+__all__ = ["Observed", "Rule", "Target", "observe", "observe_all"]
+
+
+class Observed:
+    """A finished call, as a rule sees it.
+
+    Attributes
+    ----------
+    operation : str
+        What was called: ``DataFrame.merge``, ``pandas.read_csv`` …
+    library : str
+        Name of the library.
+    result : Any
+        What the call returned.
+    """
+
+    __slots__ = ("_bound", "call", "library", "operation", "result", "target")
+
+    def __init__(self, call: Call, result: Any) -> None:
+        self.call = call
+        self.target: Target = call.target
+        self.operation = self.target.label
+        self.library = self.target.library
+        self.result = result
+        self._bound: dict[str, Any] | None = None
+
+    @property
+    def subject(self) -> Any:
+        """The first argument: ``self`` of a method."""
+        return self.call.arguments[0]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments by name, with their defaults."""
+        if self._bound is None:
+            self._bound = self.target.bind(self.call.arguments)
+        return self._bound
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments.get(name)
+
+
+Rule: TypeAlias = Callable[[Observation, Observed], None]
+
+
+class Target:
+    """One observed function."""
+
+    __slots__ = ("_open", "function", "label", "library", "names")
+
+    def __init__(self, library: str, label: str, function: types.FunctionType) -> None:
+        self.library = library
+        self.label = label
+        self.function = function
+        self.names = argument_names(function)
+        flags = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+        self._open = function.__code__.co_flags & flags == flags and len(self.names) <= 3
+
+    def bind(self, values: tuple[Any, ...]) -> dict[str, Any]:
+        """Arguments by the names of the signature that users see."""
+        if not self._open:
+            return dict(zip(self.names, values, strict=True))
+        *positional, rest, named = values
+        try:
+            bound = _signature(self.function).bind(*positional, *rest, **named)
+        except TypeError:
+            return dict(zip(self.names, values, strict=True))
+        bound.apply_defaults()
+        return bound.arguments
+
+
+@functools.cache
+def _signature(function: types.FunctionType) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def observe(
+    observation: Observation,
+    library: str,
+    owner: Any,
+    name: str,
+    rule: Rule,
+    *,
+    label: str = "",
+    before: Callable[[Observation, Call], None] | None = None,
+    io: bool = False,
+) -> bool:
+    """Let `rule` see each recorded call of ``owner.name``.
+
+    Parameters
+    ----------
+    before : callable, optional
+        Runs before the call, for decisions and for what the call will change.
+    io : bool
+        Record the call whoever makes it, inside another recorded call as well.
+
+    Returns
+    -------
+    bool
+        False when the function is native, a generator, or observed already.
+    """
+    function = outermost_function(owner, name)
+    if function is None:
+        return False
+    label = label or f"{getattr(owner, '__name__', owner)}.{name}"
+    target = Target(library, label, function)
+    try:
+        rewrite(function, _hooks(observation, target, rule, before, io))
+    except NotRewritable:
+        return False
+    return True
+
+
+def observe_all(
+    observation: Observation, library: str, owner: Any, names: Iterable[str], rule: Rule
+) -> None:
+    """`observe` for several methods of one owner that share a rule."""
+    for name in names:
+        observe(observation, library, owner, name, rule)
+
+
+def _hooks(
+    observation: Observation,
+    target: Target,
+    rule: Rule,
+    before: Callable[[Observation, Call], None] | None,
+    io: bool,
+) -> Hooks:
+    state, is_user_file = observation.state, observation.is_user_file
+    get_frame = sys._getframe
+
+    def enter(values: tuple[Any, ...]) -> Call | None:
+        if state.busy:
+            return None
+        frame = get_frame(2)
+        if not io and not is_user_file(frame.f_code.co_filename):
+            return None
+        outer = state.call
+        if outer is not None:
+            # A call that an interrupt tore down before its end would hide all later ones.
+            if outer.confirmed % 256 == 0 and not running(outer.target.function.__code__, frame):
+                outer = state.call = None
+            else:
+                outer.confirmed += 1
+                if not io:
+                    return None
+        call = Call(target, values, outer, (id(frame.f_code), frame.f_lasti))
+        if before is not None:
+            state.busy = True
+            try:
+                before(observation, call)
+            except GovernedError:
+                raise
+            except Exception as error:
+                observation.lost(target.label, error)
+                return None
+            finally:
+                state.busy = False
+        state.call = call
+        return call
+
+    def leave(call: Call | None, value: Any) -> Any:
+        if call is None:
+            return value
+        state.call = call.outer
+        state.busy = True
+        try:
+            rule(observation, Observed(call, value))
+        except RecorderLost:
+            raise
+        except Exception as error:
+            observation.lost(target.label, error)
+        finally:
+            state.busy = False
+            call.arguments = ()
+            call.note = None
+        return value
+
+    def fail(call: Call | None) -> None:
+        if call is None:
+            return
+        state.call = call.outer
+        call.arguments = ()
+        call.note = None
+        # What was opened was opened, even if what came then failed.
+        for operation, uri in call.opened:
+            observation.access(operation, "file", uri, target.label, call.claims[operation, uri])
+
+    return Hooks(enter, leave, fail)

@@ -1,0 +1,64 @@
+"""Which entity an object is: identity plus a weak reference, so that nothing is kept alive."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, NamedTuple, TypeAlias
+
+from governed_kernel.lineage.events import Relation
+
+__all__ = ["Influence", "Node", "Registry"]
+
+Influence: TypeAlias = tuple[str, str, Relation]
+"""Entity, column and relation of something that decided which rows there are."""
+
+
+class Node(NamedTuple):
+    """What is known of one object as it is now; a changed object gets another node."""
+
+    entity: str
+    kind: str
+    columns: tuple[str, ...]
+    rows: tuple[Influence, ...] = ()
+    extra: Any = None
+    """What a library's rules keep for their own use (the keys of a group …)."""
+
+
+class Registry:
+    """Object → node, forgotten together with the object.
+
+    An identity alone is not enough, because Python gives the identity of a dead object to a new
+    one: the weak reference tells them apart. Objects that admit no weak reference (lists,
+    numbers, strings) are not tracked.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[int, tuple[weakref.ref[Any], Node]] = {}
+
+    def get(self, thing: object) -> Node | None:
+        """The node of `thing`, or None when it was never seen."""
+        entry = self._nodes.get(id(thing))
+        return entry[1] if entry is not None and entry[0]() is thing else None
+
+    def put(self, thing: object, node: Node) -> bool:
+        """Let `thing` be `node` from now on; false when it can't be tracked."""
+        identity = id(thing)
+        entry = self._nodes.get(identity)
+        if entry is not None and entry[0]() is thing:
+            self._nodes[identity] = (entry[0], node)
+            return True
+        nodes = self._nodes
+
+        def forget(reference: weakref.ref[Any]) -> None:
+            held = nodes.get(identity)
+            if held is not None and held[0] is reference:
+                del nodes[identity]
+
+        try:
+            nodes[identity] = (weakref.ref(thing, forget), node)
+        except TypeError:
+            return False
+        return True
+
+    def __len__(self) -> int:
+        return len(self._nodes)
