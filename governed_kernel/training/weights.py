@@ -1,0 +1,257 @@
+"""Digests of weights, read from safetensors as a stream; nothing is unpickled.
+
+Format: https://huggingface.co/docs/safetensors (8 bytes of length, a JSON header, the tensors).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from governed_kernel.canonical import digest_json
+from governed_kernel.errors import IntegrityBroken, UnknownName
+
+__all__ = [
+    "TensorDifference",
+    "TensorDigest",
+    "Weights",
+    "WeightsDigest",
+    "compare_weights",
+    "load_tensors",
+    "tensor_difference",
+    "weight_files",
+    "weights_digest",
+]
+
+Weights: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
+
+_BLOCK = 1 << 20
+_LARGEST_HEADER = 100_000_000  # the safetensors library's own limit
+_DTYPES = {
+    "bool": "BOOL",
+    "uint8": "U8",
+    "int8": "I8",
+    "int16": "I16",
+    "int32": "I32",
+    "int64": "I64",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float32": "F32",
+    "float64": "F64",
+}
+
+
+class TensorDigest(msgspec.Struct, frozen=True):
+    """One tensor, known by its content."""
+
+    name: str
+    dtype: str
+    """As safetensors writes it: ``F32``, ``BF16`` …"""
+    shape: list[int]
+    sha256: str
+    """Of the tensor's little-endian bytes in row order."""
+
+
+class WeightsDigest(msgspec.Struct, frozen=True):
+    """A set of weights, known by its content."""
+
+    sha256: str
+    """Of the canonical JSON of `tensors`, which are sorted by name."""
+    tensors: list[TensorDigest]
+
+
+class TensorDifference(msgspec.Struct, frozen=True):
+    """One tensor that is not the same in two sets of weights."""
+
+    name: str
+    reason: str
+    """``missing``, ``added``, ``dtype``, ``shape`` or ``values``."""
+    max_abs: float = math.inf
+    """Largest absolute difference; infinite where none can be told (NaN included)."""
+    elements: int = 0
+    """Number of elements that differ."""
+
+    def __str__(self) -> str:
+        if self.reason != "values":
+            return f"{self.name}: {self.reason}"
+        return f"{self.name}: {self.elements} values differ, by {self.max_abs:.3g} at most"
+
+
+def weight_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The safetensors files at `path`: the file itself, or those of a folder, sorted.
+
+    Raises
+    ------
+    UnknownName
+        There are none.
+    """
+    here = Path(path)
+    files = sorted(here.glob("*.safetensors")) if here.is_dir() else [here]
+    if not files or not all(file.is_file() for file in files):
+        raise UnknownName(
+            f"{here} has no weights",
+            why="there is no .safetensors file",
+            next="name a .safetensors file, or the folder of a model or adapter",
+        )
+    return files
+
+
+def weights_digest(weights: Weights) -> WeightsDigest:
+    """Digest of weights by name, type, shape and bytes.
+
+    It is the same for a state in memory, for a file, and for a model in several files.
+
+    Parameters
+    ----------
+    weights : path or mapping
+        A safetensors file, a folder with some, or names → torch tensors.
+
+    Raises
+    ------
+    IntegrityBroken
+        A file is no well-formed safetensors file, or a name occurs twice.
+    UnknownName
+        There are no weights at that path.
+    """
+    found: dict[str, TensorDigest] = {}
+    for tensor in _digests(weights):
+        if tensor.name in found:
+            raise IntegrityBroken(
+                f"the tensor {tensor.name} occurs twice",
+                why=f"in the files of {weights}",
+                next="remove the file that does not belong to the model",
+            )
+        found[tensor.name] = tensor
+    tensors = [found[name] for name in sorted(found)]
+    return WeightsDigest(sha256=digest_json(tensors), tensors=tensors)
+
+
+def compare_weights(a: Weights, b: Weights) -> list[TensorDifference]:
+    """The tensors that are not byte-equal in two sets of weights, `b` held against `a`."""
+    ours = {tensor.name: tensor for tensor in weights_digest(a).tensors}
+    others = {tensor.name: tensor for tensor in weights_digest(b).tensors}
+    differences: list[TensorDifference] = []
+    moved: list[str] = []
+    for name in sorted(ours.keys() | others.keys()):
+        one, other = ours.get(name), others.get(name)
+        if one is None:
+            differences.append(TensorDifference(name, "added"))
+        elif other is None:
+            differences.append(TensorDifference(name, "missing"))
+        elif one.shape != other.shape:
+            differences.append(TensorDifference(name, "shape"))
+        elif one.dtype != other.dtype:
+            differences.append(TensorDifference(name, "dtype"))
+        elif one.sha256 != other.sha256:
+            moved.append(name)
+    if moved:
+        before, after = load_tensors(a, moved), load_tensors(b, moved)
+        differences += [tensor_difference(name, before[name], after[name]) for name in moved]
+    return sorted(differences, key=lambda difference: difference.name)
+
+
+def tensor_difference(name: str, one: Any, other: Any) -> TensorDifference:
+    """How far two tensors of one name are apart."""
+    import torch
+
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return TensorDifference(name, "shape" if one.shape != other.shape else "dtype")
+
+    apart = (one.detach().cpu().to(torch.float64) - other.detach().cpu().to(torch.float64)).abs()
+    largest = float(apart.max()) if apart.numel() else 0.0
+    different = int((apart != 0).sum())  # NaN counts: it equals nothing
+    return TensorDifference(name, "values", math.inf if math.isnan(largest) else largest, different)
+
+
+def load_tensors(weights: Weights, names: list[str]) -> dict[str, Any]:
+    """Named tensors as torch tensors on the CPU."""
+    if isinstance(weights, Mapping):
+        return {name: weights[name] for name in names}
+    from safetensors import safe_open
+
+    wanted = set(names)
+    loaded: dict[str, Any] = {}
+    for path in weight_files(weights):
+        with safe_open(path, framework="pt") as file:
+            for name in wanted & set(file.keys()):
+                loaded[name] = file.get_tensor(name)
+    return loaded
+
+
+def _digests(weights: Weights) -> Iterator[TensorDigest]:
+    if isinstance(weights, Mapping):
+        for name, tensor in weights.items():
+            yield _digest_of_tensor(name, tensor)
+        return
+    for path in weight_files(weights):
+        yield from _digests_of_file(path)
+
+
+def _digest_of_tensor(name: str, tensor: Any) -> TensorDigest:
+    import torch
+
+    plain = tensor.detach().cpu().contiguous()
+    raw = plain.reshape(-1).view(torch.uint8).numpy()
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return TensorDigest(
+        name=name,
+        dtype=_DTYPES.get(kind, kind.upper()),
+        shape=list(tensor.shape),
+        sha256=hashlib.sha256(memoryview(raw)).hexdigest(),
+    )
+
+
+def _digests_of_file(path: Path) -> Iterator[TensorDigest]:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start, header = _header(path, file, size)
+        for name, entry in sorted(header.items(), key=lambda item: str(item[1])):
+            try:
+                begin, end = entry["data_offsets"]
+                dtype, shape = str(entry["dtype"]), [int(extent) for extent in entry["shape"]]
+            except (KeyError, TypeError, ValueError) as error:
+                raise _malformed(path, f"the entry of {name} is incomplete") from error
+            if not 0 <= begin <= end <= size - start:
+                raise _malformed(path, f"the bytes of {name} lie outside the file")
+            file.seek(start + begin)
+            yield TensorDigest(name, dtype, shape, _digest_of_bytes(path, file, end - begin))
+
+
+def _header(path: Path, file: Any, size: int) -> tuple[int, dict[str, Any]]:
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > min(_LARGEST_HEADER, size - 8):
+        raise _malformed(path, "its header is cut off")
+    try:
+        header = json.loads(file.read(length))
+    except ValueError as error:
+        raise _malformed(path, "its header is no JSON") from error
+    if not isinstance(header, dict):
+        raise _malformed(path, "its header is no JSON object")
+    header.pop("__metadata__", None)
+    return 8 + length, header
+
+
+def _digest_of_bytes(path: Path, file: Any, count: int) -> str:
+    digest = hashlib.sha256()
+    while count:
+        block = file.read(min(_BLOCK, count))
+        if not block:
+            raise _malformed(path, "it is shorter than its header says")
+        digest.update(block)
+        count -= len(block)
+    return digest.hexdigest()
+
+
+def _malformed(path: Path, reason: str) -> IntegrityBroken:
+    return IntegrityBroken(
+        f"{path} is no well-formed safetensors file",
+        why=reason,
+        next="fetch the file again from its origin and compare its digest with the catalog's",
+    )
