@@ -375,7 +375,6 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="run-started"):
     parameters: dict[str, Any]
     environment: str
     """Digest of the environment that was really there."""
-    fingerprint: dict[str, Any]
     subject_run: str = ""
     """The run that a re-run repeats or a validation examines."""
 
@@ -401,6 +400,8 @@ class RunEnded(_Event, frozen=True, kw_only=True, tag="run-ended"):
     error: str = ""
     reason: str = ""
     seconds: float = 0.0
+    fingerprint: dict[str, Any] = {}
+    """The platform as the kernel's process saw it: processor, GPU, threads, libraries."""
 
 
 class CaseResult(msgspec.Struct, frozen=True):

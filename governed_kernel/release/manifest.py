@@ -138,15 +138,19 @@ def release_folder(workspace: Workspace, release: str) -> Path:
     return workspace.releases / release
 
 
-def load(workspace: Workspace, release: str, digest: str) -> ReleaseManifest:
+def load(folder: Path, digest: str) -> ReleaseManifest:
     """The manifest of a release, held against the digest that was promoted.
+
+    Parameters
+    ----------
+    folder : Path
+        A release's folder, or a faithful copy of one (a run's, a bundle's).
 
     Raises
     ------
     IntegrityBroken
         The manifest or the notebook beside it is not what was promoted.
     """
-    folder = release_folder(workspace, release)
     try:
         encoded = (folder / "manifest.json").read_bytes()
     except OSError as error:

@@ -1,0 +1,183 @@
+"""The gate before a run: nothing unapproved or altered is ever started.
+
+Each check rests on the verified ledger and on bytes hashed now, never on the lineage store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from governed_kernel.errors import IntegrityBroken, NotApproved, Refused, ResourceMissing
+from governed_kernel.governance import catalog
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import DatasetRegistered
+from governed_kernel.release import environment, manifest, parameters
+from governed_kernel.release.environment import EnvironmentLock
+from governed_kernel.release.manifest import Input, ReleaseManifest
+from governed_kernel.release.registry import Registry, ReleaseRecord
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Allowed", "allow", "check_approvals", "check_environment", "check_inputs"]
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a run was allowed to do: the release, what it is bound to, and its parameters."""
+
+    record: ReleaseRecord
+    manifest: ReleaseManifest
+    parameters: dict[str, Any]
+    environment: EnvironmentLock
+
+
+def allow(
+    workspace: Workspace,
+    registry: Registry,
+    release: str,
+    texts: Sequence[tuple[str, str]] = (),
+    given: Mapping[str, Any] | None = None,
+) -> Allowed:
+    """Every gate before a run of `release`.
+
+    Parameters
+    ----------
+    texts : sequence of (name, text)
+        Parameters as a person typed them.
+    given : mapping, optional
+        Parameters as values, from an earlier run.
+
+    Raises
+    ------
+    NotApproved, ParameterRefused, Refused
+        A gate says no.
+    IntegrityBroken
+        Something is not what was approved.
+    ResourceMissing
+        There is too little disk.
+    """
+    record = registry.release(release)
+    registry.register.check_policy(workspace.settings)
+    check_state(record)
+    bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
+    check_approvals(registry.register, record, bound)
+    values = parameters.resolve(bound.parameters, given or {}, texts)
+    check_inputs(workspace, registry.register, [*bound.inputs, *_validation_inputs(bound)])
+    check_disk(workspace)
+    found = check_environment(workspace, bound)
+    return Allowed(record, bound, values, found)
+
+
+def check_state(record: ReleaseRecord) -> None:
+    """Refuse a release that was rejected, revoked or retired."""
+    if record.state in ("rejected", "revoked", "retired"):
+        last = record.history[-1]
+        raise Refused(
+            f"{record.name} was {record.state} and can't be run",
+            why=f"by {last.person} on {last.at:%Y-%m-%d %H:%M} UTC: {last.reason}",
+            next="promote a new version",
+        )
+
+
+def check_approvals(register: Register, record: ReleaseRecord, bound: ReleaseManifest) -> None:
+    """Refuse a release without enough approvals that count for exactly its digest."""
+    if bound.policy != register.policy:
+        raise NotApproved(
+            f"{record.name} was promoted under another policy",
+            why=f"it is bound to {bound.policy[:16]}…, in force is {register.policy[:16]}…",
+            next="promote a new version, so that reviewers approve it under the policy in force",
+        )
+    rule = register.rule("run")
+    given = register.approvals_for(record.name, record.digest, "run")
+    counting = [approval for approval in given if approval.counts]
+    if len(counting) < rule.required:
+        refused = [f"{item.person}: {item.reason}" for item in given if not item.counts]
+        raise NotApproved(
+            f"{record.name} is not approved for a run: "
+            f"{len(counting)} of {rule.required} approvals",
+            why="; ".join(refused) or "nobody else has approved this digest",
+            next=f"{rule.required - len(counting)} more with one of the roles "
+            f"{', '.join(rule.roles)}: 'governed approve {record.name} --for run --as PERSON'",
+        )
+
+
+def check_inputs(
+    workspace: Workspace, register: Register, inputs: Sequence[Input]
+) -> dict[str, Path]:
+    """Hash every input's snapshot, and refuse what was withdrawn or is past its retention.
+
+    Returns
+    -------
+    dict of str to Path
+        ``NAME@VERSION`` → its snapshot, a file or a folder.
+    """
+    found: dict[str, Path] = {}
+    for item in inputs:
+        version = register.version(item.name)
+        if version.sha256 != item.sha256:
+            raise IntegrityBroken(
+                f"{item.name} is not the content that was approved",
+                why=f"the catalog says {version.sha256}, approved was {item.sha256}",
+                next="promote a new version of the release",
+            )
+        _check_lifetime(version)
+        found[item.name] = catalog.verify(workspace, version)
+    return found
+
+
+def _check_lifetime(version: DatasetRegistered) -> None:
+    name = f"{version.dataset}@{version.version}"
+    if version.state == "withdrawn":
+        raise Refused(
+            f"{name} was withdrawn",
+            why="its owner no longer allows its use",
+            next="promote a new version of the release without it",
+        )
+    today = datetime.now(UTC).date().isoformat()
+    if version.retention_until and version.retention_until[:10] < today:
+        raise Refused(
+            f"{name} is past its retention",
+            why=f"it was to be kept until {version.retention_until}",
+            next="register a version with a legal basis for longer retention, or do without it",
+        )
+
+
+def check_disk(workspace: Workspace) -> None:
+    """Refuse to start where the run would likely fill the disk."""
+    free = shutil.disk_usage(workspace.root).free // (1 << 20)
+    wanted = workspace.settings.run.free_disk_megabytes
+    if free < wanted:
+        raise ResourceMissing(
+            f"only {free} MB of disk are free",
+            why=f"governed.toml asks for {wanted} MB (run.free_disk_megabytes)",
+            next="free some disk space",
+        )
+
+
+def check_environment(workspace: Workspace, bound: ReleaseManifest) -> EnvironmentLock:
+    """Hold the environment, down to its files, against the one that was approved."""
+    found = environment.current()
+    differences = environment.verify()
+    if found.digest() != bound.environment:
+        path = manifest.release_folder(workspace, bound.release) / "environment.json"
+        approved = msgspec.json.decode(path.read_bytes(), type=EnvironmentLock)
+        differences = [*environment.compare(approved, found), *differences]
+    if differences:
+        shown = "; ".join(str(difference) for difference in differences[:5])
+        more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
+        raise IntegrityBroken(
+            f"the environment is not the one {bound.release} was approved with",
+            why=shown + more,
+            next="install the approved environment again, or promote a new version with this one",
+        )
+    return found
+
+
+def _validation_inputs(bound: ReleaseManifest) -> list[Input]:
+    return [item for suite in bound.suites for item in suite.inputs]

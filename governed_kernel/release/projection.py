@@ -1,0 +1,220 @@
+"""The ledger as rows of the lineage store, so that people can ask SQL about governance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from governed_kernel.governance.counting import Purpose
+from governed_kernel.lineage.events import Decided, SplitRecorded
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.store import Store
+from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+from governed_kernel.workspace import Workspace
+
+__all__ = ["refresh", "tables"]
+
+Row = dict[str, Any]
+
+
+def refresh(workspace: Workspace) -> Store:
+    """Bring the lineage store up to date with journals and ledger; returns it."""
+    store = Store(workspace)
+    store.ingest()
+    if workspace.ledger.exists():
+        head = Ledger(workspace).records()[-1].head.hash.hex()
+        if store.ledger_head() != head:
+            store.replace_ledger_tables(head, tables(workspace))
+    return store
+
+
+def tables(workspace: Workspace) -> dict[str, list[Row]]:
+    """Every ledger-derived table, as rows with the columns of its public view."""
+    registry = Registry.read(workspace)
+    runs = list(registry.runs.values())
+    return {
+        **_catalog(registry),
+        "releases": [_release(release) for release in registry.releases.values()],
+        "approvals": [
+            row for release in registry.releases.values() for row in _approvals(registry, release)
+        ],
+        "runs": [_run(run) for run in runs],
+        "artifacts": [row for run in runs for row in _artifacts(run)],
+        "validations": [row for run in runs for row in _validations(run)],
+        "deployments": _deployments(registry),
+        "decisions": _decisions(registry),
+        "risk_acceptances": [],
+        "incidents": [],
+        "checkpoints": [],
+    }
+
+
+def _catalog(registry: Registry) -> dict[str, list[Row]]:
+    register = registry.register
+    divided = {
+        (event.dataset, event.version)
+        for event in register.events
+        if isinstance(event, SplitRecorded)
+    }
+    versions = [version for history in register.datasets.values() for version in history]
+    return {
+        "datasets": [
+            {
+                "dataset": name,
+                "owner": history[-1].owner,
+                "source": history[-1].source,
+                "state": history[-1].state,
+            }
+            for name, history in register.datasets.items()
+        ],
+        "dataset_versions": [
+            {
+                "dataset": version.dataset,
+                "version": version.version,
+                "sha256": version.sha256,
+                "bytes": version.bytes,
+                "data_class": version.data_class,
+                "purposes": version.purposes,
+                "legal_basis": version.legal_basis,
+                "retention_until": version.retention_until or None,
+                "state": "divided"
+                if (version.dataset, version.version) in divided
+                else version.state,
+                "registered_at": version.occurred_at,
+                "registered_by": version.person,
+            }
+            for version in versions
+        ],
+        "dataset_files": [
+            {
+                "dataset": version.dataset,
+                "version": version.version,
+                "path": file.path,
+                "sha256": file.sha256,
+            }
+            for version in versions
+            for file in version.files
+        ],
+    }
+
+
+def _release(release: ReleaseRecord) -> Row:
+    return {
+        "release": release.name,
+        "digest": release.digest,
+        "notebook": release.promotion.notebook,
+        "author": release.author,
+        "risk_class": release.promotion.risk_class,
+        "state": release.state,
+        "created_at": release.history[0].at,
+    }
+
+
+def _approvals(registry: Registry, release: ReleaseRecord) -> list[Row]:
+    register = registry.register
+    asked: list[tuple[Purpose, str, str]] = [("run", release.digest, "")]
+    for run in release.runs:
+        if run.validated and run.validated.passed and run.state == "succeeded":
+            asked.append(("deployment", run.evidence()[0], run.run_id))
+    rows: dict[int, Row] = {}
+    for purpose, digest, run_id in asked:
+        for given in register.approvals_for(release.name, digest, purpose, run_id):
+            row = {
+                "release": given.release,
+                "run_id": given.run_id,
+                "purpose": given.purpose,
+                "person": given.person,
+                "role": given.role,
+                "meaning": given.meaning,
+                "digest": given.digest,
+                "signed_at": given.signed_at,
+                "counts": given.counts,
+                "reason": given.reason,
+            }
+            if given.counts or given.number not in rows:
+                rows[given.number] = row
+    return [rows[number] for number in sorted(rows)]
+
+
+def _run(run: RunRecord) -> Row:
+    ended = run.ended
+    return {
+        "run_id": run.run_id,
+        "release": run.started.release,
+        "kind": run.started.kind,
+        "state": run.state,
+        "parameters": msgspec.json.encode(run.started.parameters).decode(),
+        "environment": run.started.environment,
+        "fingerprint": str((ended.fingerprint if ended else {}).get("sha256", "")),
+        "started_at": run.started.occurred_at,
+        "ended_at": ended.occurred_at if ended else None,
+        "bundle": run.bundle.bundle if run.bundle else "",
+        "error": ended.reason if ended else "",
+    }
+
+
+def _artifacts(run: RunRecord) -> list[Row]:
+    return [
+        {
+            "run_id": run.run_id,
+            "name": artifact.name,
+            "uri": artifact.uri,
+            "sha256": artifact.sha256,
+            "bytes": artifact.bytes,
+            "kind": artifact.kind,
+        }
+        for artifact in (run.ended.artifacts if run.ended else [])
+    ]
+
+
+def _validations(run: RunRecord) -> list[Row]:
+    return [
+        {
+            "run_id": run.run_id,
+            "suite": validation.suite,
+            "layer": case.layer,
+            "case_id": case.case_id,
+            "outcome": case.outcome,
+            "value": case.value,
+            "threshold": case.threshold,
+            "blocking": case.blocking,
+        }
+        for validation in run.validations
+        for case in validation.cases
+    ]
+
+
+def _deployments(registry: Registry) -> list[Row]:
+    return [
+        {
+            "environment": record.deployment.environment,
+            "slot": record.deployment.slot,
+            "release": record.deployment.release,
+            "bundle": record.deployment.bundle,
+            "person": record.deployment.person,
+            "share": record.deployment.share,
+            "live_from": record.live_from,
+            "live_to": record.live_to,
+            "reason": record.deployment.reason,
+        }
+        for record in registry.deployments
+    ]
+
+
+def _decisions(registry: Registry) -> list[Row]:
+    return [
+        {
+            "occurred_at": event.occurred_at,
+            "person": event.person,
+            "action": event.action,
+            "resource": event.resource,
+            "purpose": event.purpose,
+            "outcome": event.outcome,
+            "policies": event.policies,
+            "session_id": event.session_id,
+            "cell_id": event.cell_id,
+        }
+        for event in registry.register.events
+        if isinstance(event, Decided)
+    ]

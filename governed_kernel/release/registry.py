@@ -1,0 +1,306 @@
+"""The release registry: the state of every release and run, folded from the verified ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from governed_kernel.canonical import digest_json
+from governed_kernel.errors import NotApproved, UnknownName
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.attestations import Deployment, Promotion, Rejection, Revocation
+from governed_kernel.lineage.events import (
+    BundleRegistered,
+    FileDigest,
+    RerunCompared,
+    RunEnded,
+    RunRefused,
+    RunStarted,
+    ValidationRecorded,
+)
+from governed_kernel.workspace import Workspace
+
+__all__ = ["DeploymentRecord", "Registry", "ReleaseRecord", "RunRecord", "State", "Step"]
+
+State: TypeAlias = Literal[
+    "candidate",
+    "approved",
+    "executed",
+    "validated",
+    "released",
+    "retired",
+    "rejected",
+    "revoked",
+]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of a release's state."""
+
+    state: State
+    at: datetime
+    person: str
+    reason: str
+
+
+@dataclass
+class RunRecord:
+    """One headless execution, as the ledger knows it."""
+
+    started: RunStarted
+    ended: RunEnded | None = None
+    validations: list[ValidationRecorded] = field(default_factory=list)
+    comparisons: list[RerunCompared] = field(default_factory=list)
+    bundle: BundleRegistered | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run's name."""
+        return self.started.run_id
+
+    @property
+    def state(self) -> str:
+        """``started``, ``succeeded``, ``failed`` or ``interrupted``."""
+        return self.ended.state if self.ended else "started"
+
+    @property
+    def validated(self) -> ValidationRecorded | None:
+        """The last validation; it decides."""
+        return self.validations[-1] if self.validations else None
+
+    def evidence(self) -> tuple[str, list[FileDigest]]:
+        """What an approval for deployment binds: digest, and the list of files it covers.
+
+        Raises
+        ------
+        NotApproved
+            The run did not succeed or no suite passed over it, so there is nothing to approve.
+        """
+        if self.ended is None or self.ended.state != "succeeded":
+            raise NotApproved(
+                f"{self.run_id} can't be approved for deployment",
+                why=f"the run has {self.state}, and only one that succeeded has evidence",
+                next=f"start another with 'governed run {self.started.release}'",
+            )
+        if self.validated is None or not self.validated.passed:
+            raise NotApproved(
+                f"{self.run_id} can't be approved for deployment",
+                why="its validation did not pass" if self.validated else "it was never validated",
+                next=f"'governed validate {self.run_id}'",
+            )
+        files = [
+            *(
+                FileDigest(f"artifacts/{item.name}", item.sha256, item.bytes)
+                for item in self.ended.artifacts
+            ),
+            *(
+                FileDigest(f"evaluation/{item.path}", item.sha256, item.bytes)
+                for item in self.validated.evidence
+            ),
+        ]
+        subject = {
+            "run": self.run_id,
+            "release": self.started.digest,
+            "parameters": self.started.parameters,
+            "files": files,
+        }
+        return digest_json(subject), files
+
+
+@dataclass
+class ReleaseRecord:
+    """One release: who made it, what became of it."""
+
+    promotion: Promotion
+    history: list[Step]
+    runs: list[RunRecord] = field(default_factory=list)
+    refusals: list[RunRefused] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """``name@version``."""
+        return self.promotion.release
+
+    @property
+    def digest(self) -> str:
+        """The release digest."""
+        return self.promotion.digest
+
+    @property
+    def author(self) -> str:
+        """Who promoted it."""
+        return self.promotion.person
+
+    @property
+    def state(self) -> State:
+        """Where it stands now."""
+        return self.history[-1].state
+
+    @property
+    def bundle(self) -> BundleRegistered | None:
+        """The bundle that was made last."""
+        bundles = [run.bundle for run in self.runs if run.bundle]
+        return bundles[-1] if bundles else None
+
+
+@dataclass(frozen=True)
+class DeploymentRecord:
+    """One bundle live in one slot over an interval of time."""
+
+    deployment: Deployment
+    live_from: datetime
+    live_to: datetime | None
+
+
+_ORDER: dict[State, int] = {
+    "candidate": 0,
+    "approved": 1,
+    "executed": 2,
+    "validated": 3,
+    "released": 4,
+}
+
+
+class Registry:
+    """Releases, runs and deployments of one workspace.
+
+    Attributes
+    ----------
+    register : Register
+        The verified ledger underneath.
+    releases : dict of str to ReleaseRecord
+        In the order of their promotion.
+    runs : dict of str to RunRecord
+        In the order in which they started.
+    """
+
+    def __init__(self, register: Register) -> None:
+        self.register = register
+        self.releases: dict[str, ReleaseRecord] = {}
+        self.runs: dict[str, RunRecord] = {}
+        self.deployments: list[DeploymentRecord] = []
+        signed = {entry.number: entry for entry in register.entries}
+        for number, event in enumerate(register.events):
+            entry = signed.get(number)
+            if entry is None:
+                self._take(event)
+            elif entry.valid:
+                self._take_signed(entry.predicate, entry.occurred_at)
+        for release in self.releases.values():
+            self._apply_approvals(release)
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> Registry:
+        """Replay and verify the ledger of `workspace`."""
+        return cls(Register.read(workspace))
+
+    def release(self, name: str) -> ReleaseRecord:
+        """The release of that name; a bare name means its newest version."""
+        if name in self.releases:
+            return self.releases[name]
+        versions = [key for key in self.releases if key.partition("@")[0] == name]
+        if versions:
+            return self.releases[versions[-1]]
+        raise UnknownName(
+            f"there is no release {name}",
+            why=f"known are {', '.join(self.releases) or 'none yet'}",
+            next="'governed release list' shows them; 'governed promote NOTEBOOK' makes one",
+        )
+
+    def run(self, run_id: str) -> RunRecord:
+        """The run of that name."""
+        if run_id in self.runs:
+            return self.runs[run_id]
+        raise UnknownName(
+            f"there is no run {run_id}",
+            why="no run of that name is on record in this workspace",
+            next="'governed release show RELEASE' lists the runs of a release",
+        )
+
+    def next_version(self, name: str) -> str:
+        """The release that a promotion under `name` makes next."""
+        taken = [int(key.partition("@")[2]) for key in self.releases if key.startswith(f"{name}@")]
+        return f"{name}@{max(taken, default=0) + 1}"
+
+    def _take(self, event: Any) -> None:
+        match event:
+            case RunStarted():
+                run = RunRecord(event)
+                self.runs[event.run_id] = run
+                if event.release in self.releases:
+                    self.releases[event.release].runs.append(run)
+            case RunEnded() if event.run_id in self.runs:
+                self._end(self.runs[event.run_id], event)
+            case RunRefused() if event.release in self.releases:
+                self.releases[event.release].refusals.append(event)
+            case ValidationRecorded() if event.run_id in self.runs:
+                run = self.runs[event.run_id]
+                run.validations.append(event)
+                if event.passed and run.started.kind == "release":
+                    self._advance(run, "validated", event, f"{event.suite} passed")
+            case RerunCompared() if event.run_id in self.runs:
+                self.runs[event.run_id].comparisons.append(event)
+            case BundleRegistered() if event.run_id in self.runs:
+                run = self.runs[event.run_id]
+                run.bundle = event
+                self._advance(run, "released", event, f"bundle {event.bundle}")
+            case _:
+                pass
+
+    def _end(self, run: RunRecord, event: RunEnded) -> None:
+        if run.ended is not None:
+            return  # the first report of an end stands
+        run.ended = event
+        if event.state == "succeeded" and run.started.kind == "release":
+            self._advance(run, "executed", event, run.run_id)
+
+    def _advance(self, run: RunRecord, state: State, event: Any, reason: str) -> None:
+        release = self.releases.get(run.started.release)
+        if release is None or release.digest != run.started.digest:
+            return
+        person = getattr(event, "person", run.started.person)
+        _move(release, Step(state, event.occurred_at, person, reason))
+
+    def _take_signed(self, predicate: Any, at: datetime) -> None:
+        match predicate:
+            case Promotion() if predicate.release not in self.releases:
+                step = Step("candidate", at, predicate.person, f"from {predicate.notebook}")
+                self.releases[predicate.release] = ReleaseRecord(predicate, [step])
+            case Rejection() | Revocation() if predicate.release in self.releases:
+                release = self.releases[predicate.release]
+                if predicate.digest == release.digest:
+                    state: State = "rejected" if isinstance(predicate, Rejection) else "revoked"
+                    release.history.append(Step(state, at, predicate.person, predicate.reason))
+            case Deployment():
+                self._deploy(predicate, at)
+            case _:
+                pass
+
+    def _deploy(self, new: Deployment, at: datetime) -> None:
+        """Whatever was live in that slot stops being live; intervals never overlap."""
+        place = (new.environment, new.slot)
+        for index, old in enumerate(self.deployments):
+            if old.live_to is None and place == (old.deployment.environment, old.deployment.slot):
+                self.deployments[index] = DeploymentRecord(old.deployment, old.live_from, at)
+        self.deployments.append(DeploymentRecord(new, at, None))
+
+    def _apply_approvals(self, release: ReleaseRecord) -> None:
+        """Insert ``approved`` where the last needed signature was made."""
+        given = self.register.approvals_for(release.name, release.digest, "run")
+        counting = [approval for approval in given if approval.counts]
+        required = self.register.rule("run").required
+        if len(counting) < required:
+            return
+        last = counting[required - 1]
+        names = ", ".join(approval.printed_name for approval in counting[:required])
+        step = Step("approved", last.signed_at, last.person, f"for a run, by {names}")
+        release.history.insert(1, step)
+
+
+def _move(release: ReleaseRecord, step: Step) -> None:
+    """Forward only: a second run of a released version does not take it back."""
+    current = release.state
+    if current in _ORDER and _ORDER[step.state] > _ORDER[current]:
+        release.history.append(step)

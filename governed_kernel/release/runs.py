@@ -1,0 +1,308 @@
+"""Runs as detached processes whose state is on disk: started, followed, interrupted, found dead.
+
+A run folder is complete before its worker starts; the worker alone changes it afterwards, each
+time by an atomic replacement of ``state.json``. Closing a terminal or a browser ends nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from governed_kernel.canonical import canonical_json
+from governed_kernel.errors import ResourceMissing, UnknownName
+from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted, now
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release.manifest import Input
+from governed_kernel.workspace import Workspace, new_identifier
+
+__all__ = [
+    "Plan",
+    "RunState",
+    "Subject",
+    "cancel",
+    "follow",
+    "is_alive",
+    "new_run",
+    "plan_of",
+    "reap",
+    "reap_all",
+    "record_end",
+    "run_folder",
+    "start",
+    "state_of",
+    "update_state",
+]
+
+Kind = Literal["release", "rerun", "validation"]
+_POLL_SECONDS = 0.2
+_WORKER = (sys.executable, "-m", "governed_kernel.release.worker")
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What a validation run examines."""
+
+    run_id: str
+    adapter: str
+    suite: str
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a worker is to do; written once, before it starts."""
+
+    run_id: str
+    kind: Kind
+    release: str
+    digest: str
+    person: str
+    source: str
+    """Folder that mirrors the workspace: notebook, code and suites as they were approved."""
+    notebook: str
+    """Path of the notebook below `source`."""
+    parameters: dict[str, Any]
+    inputs: list[Input]
+    environment: str
+    """Digest of the environment that the gate found."""
+    threads: int
+    timeout_seconds: float
+    subject: Subject | None = None
+    repeats: str = ""
+    """The run that a re-run repeats."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """Where the notebook stands."""
+
+    cell: int = 0
+    cells: int = 0
+    heading: str = ""
+    """The last heading above the running cell."""
+
+
+class RunState(msgspec.Struct, frozen=True):
+    """The content of ``state.json``."""
+
+    run_id: str
+    kind: Kind
+    release: str
+    state: Literal["starting", "running", "succeeded", "failed", "interrupted"]
+    person: str
+    started_at: datetime
+    pid: int = 0
+    pid_started: int = 0
+    """Clock ticks after boot at which the worker started: a pid alone can be another process."""
+    progress: Progress = Progress()
+    ended_at: datetime | None = None
+    error: dict[str, Any] = {}
+    artifacts: list[Artifact] = []
+    session_id: str = ""
+    device: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ("succeeded", "failed", "interrupted")
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run, or ran."""
+        return ((self.ended_at or now()) - self.started_at).total_seconds()
+
+
+def run_folder(workspace: Workspace, run_id: str) -> Path:
+    """The folder of one run.
+
+    Raises
+    ------
+    UnknownName
+        There is none of that name (nor can a name lead elsewhere).
+    """
+    folder = workspace.runs / run_id
+    if "/" in run_id or run_id.startswith(".") or not (folder / "plan.json").is_file():
+        raise UnknownName(
+            f"there is no run {run_id}",
+            why=f"{workspace.runs} has no such run",
+            next="'governed release show RELEASE' lists the runs of a release",
+        )
+    return folder
+
+
+def plan_of(workspace: Workspace, run_id: str) -> Plan:
+    """What the run was to do."""
+    encoded = (run_folder(workspace, run_id) / "plan.json").read_bytes()
+    return msgspec.json.decode(encoded, type=Plan)
+
+
+def state_of(workspace: Workspace, run_id: str) -> RunState:
+    """How the run stands."""
+    encoded = (run_folder(workspace, run_id) / "state.json").read_bytes()
+    return msgspec.json.decode(encoded, type=RunState)
+
+
+def update_state(workspace: Workspace, run_id: str, **changes: Any) -> RunState:
+    """Change fields of ``state.json``, unless the run is over."""
+    folder = run_folder(workspace, run_id)
+    with exclusive_lock(folder / "state.lock"):
+        state = state_of(workspace, run_id)
+        return state if state.is_over else _replace_state(folder, state, **changes)
+
+
+def _replace_state(folder: Path, before: RunState, **changes: Any) -> RunState:
+    after = msgspec.structs.replace(before, **changes)
+    write_atomically(folder / "state.json", msgspec.json.encode(after))
+    return after
+
+
+def start(workspace: Workspace, plan: Plan) -> RunState:
+    """Make the run's folder and start its worker, detached from this process.
+
+    The start is on record in the ledger before the worker exists, so no attempt can go missing.
+    """
+    folder = workspace.runs / plan.run_id
+    staging = workspace.runs / f".{plan.run_id}"
+    state = RunState(plan.run_id, plan.kind, plan.release, "starting", plan.person, now())
+    try:
+        (staging / "output").mkdir(parents=True)
+        shutil.copytree(plan.source, staging / "work")
+        (staging / "plan.json").write_bytes(canonical_json(plan))
+        (staging / "state.json").write_bytes(msgspec.json.encode(state))
+        staging.rename(folder)
+    except OSError as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise ResourceMissing(
+            f"the folder of {plan.run_id} could not be made",
+            why=error.strerror or str(error),
+            next="free disk space or mend the permissions of .governed/runs, then run again",
+        ) from error
+    started = RunStarted(
+        run_id=plan.run_id,
+        release=plan.release,
+        digest=plan.digest,
+        kind=plan.kind,
+        person=plan.person,
+        parameters=plan.parameters,
+        environment=plan.environment,
+        subject_run=plan.subject.run_id if plan.subject else plan.repeats,
+    )
+    Ledger(workspace).append(started)
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            [*_WORKER, str(workspace.root), plan.run_id],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=folder,
+        )
+    _workers[plan.run_id] = process
+    born = _process_start(process.pid)
+    return update_state(workspace, plan.run_id, pid=process.pid, pid_started=born)
+
+
+_workers: dict[str, subprocess.Popen[bytes]] = {}
+"""Workers that this process started: it must collect their exit, or they stay as zombies."""
+
+
+def follow(workspace: Workspace, run_id: str) -> Iterator[RunState]:
+    """Each new state of a run until it is over; a dead worker is found and reported."""
+    last: RunState | None = None
+    while True:
+        reap(workspace, run_id)
+        state = state_of(workspace, run_id)
+        if state != last:
+            last = state
+            yield state
+        if state.is_over:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def cancel(workspace: Workspace, run_id: str, patience_seconds: float = 20.0) -> RunState:
+    """Ask the worker to stop, then insist; returns the final state."""
+    state = state_of(workspace, run_id)
+    deadline = time.monotonic() + patience_seconds
+    if not state.is_over and is_alive(state):
+        os.kill(state.pid, signal.SIGTERM)
+    while not state.is_over:
+        if time.monotonic() > deadline and is_alive(state):
+            os.kill(state.pid, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)
+        reap(workspace, run_id)
+        state = state_of(workspace, run_id)
+    return state
+
+
+def reap(workspace: Workspace, run_id: str) -> None:
+    """Put on record the end of a run whose worker died without a word (a kill, a power cut)."""
+    folder = run_folder(workspace, run_id)
+    if (child := _workers.get(run_id)) is not None and child.poll() is not None:
+        del _workers[run_id]
+    with exclusive_lock(folder / "state.lock"):
+        state = state_of(workspace, run_id)
+        if state.is_over or is_alive(state) or _still_starting(state):
+            return
+        what = f"the worker of {run_id} died without a word"
+        why = "it was killed, ran out of memory, or the machine went down"
+        ended = RunEnded(
+            run_id=run_id,
+            state="interrupted",
+            error="ResourceMissing",
+            reason=f"{what}: {why}",
+            seconds=state.seconds,
+        )
+        record_end(workspace, ended)
+        error = {"error": "RunFailed", "what": what, "why": why, "next": "run it again"}
+        _replace_state(folder, state, state="interrupted", ended_at=now(), error=error)
+
+
+def reap_all(workspace: Workspace) -> None:
+    """`reap` every run of the workspace that is not over."""
+    if workspace.runs.is_dir():
+        for plan in sorted(workspace.runs.glob("[!.]*/plan.json")):
+            reap(workspace, plan.parent.name)
+
+
+def record_end(workspace: Workspace, ended: RunEnded) -> None:
+    """Add the end of a run to the ledger, once."""
+
+    def decide(events: list[Any]) -> tuple[tuple[RunEnded, ...], None]:
+        started = any(isinstance(e, RunStarted) and e.run_id == ended.run_id for e in events)
+        over = any(isinstance(e, RunEnded) and e.run_id == ended.run_id for e in events)
+        return ((ended,) if started and not over else ()), None
+
+    Ledger(workspace).append_checked(decide)
+
+
+def is_alive(state: RunState) -> bool:
+    """Whether the worker that this state names still runs."""
+    return state.pid > 0 and _process_start(state.pid) == state.pid_started
+
+
+def _still_starting(state: RunState) -> bool:
+    """The moment between making the folder and knowing the worker's pid."""
+    return state.pid == 0 and state.seconds < 30
+
+
+def _process_start(pid: int) -> int:
+    """Start time of a live process in clock ticks after boot (proc(5)); 0 when there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] in "ZX" else int(fields[19])
+
+
+def new_run(kind: Kind) -> str:
+    """A name for a run that sorts by time."""
+    return new_identifier(f"{kind}-" if kind != "release" else "run-")
