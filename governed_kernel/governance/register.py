@@ -41,6 +41,10 @@ class Register:
         The versions of each dataset and base model, oldest first.
     splits : list of SplitRecorded
         Divisions into train, validation and holdout.
+    locked : dict of str to DatasetRegistered
+        Digest of each locked holdout; its content stays locked under any other name.
+    divided : dict of str to SplitRecorded
+        Digest of each version that was divided, and so contains a holdout.
     entries : list of Entry
         Every signed entry, also those that do not count, with the reason.
     events : list of LedgerEvent
@@ -56,6 +60,8 @@ class Register:
         self.events = list(events)
         self.datasets: dict[str, list[DatasetRegistered]] = {}
         self.splits: list[SplitRecorded] = []
+        self.locked: dict[str, DatasetRegistered] = {}
+        self.divided: dict[str, SplitRecorded] = {}
         self._replay = Replay(first.workspace_id)
         for number, event in enumerate(self.events):
             match event:
@@ -63,8 +69,10 @@ class Register:
                     self._replay.apply(number, event)
                 case DatasetRegistered():
                     self.datasets.setdefault(event.dataset, []).append(event)
+                    if event.state == "locked":
+                        self.locked.setdefault(event.sha256, event)
                 case SplitRecorded():
-                    self.splits.append(event)
+                    self._divide(event)
                 case _:
                     pass
         if not self._replay.genesis:
@@ -127,6 +135,12 @@ class Register:
     def promotions(self) -> dict[str, Promotion]:
         """Release → the promotion that made it, by the author."""
         return self._replay.promotions
+
+    def _divide(self, event: SplitRecorded) -> None:
+        self.splits.append(event)
+        for version in self.datasets.get(event.dataset, []):
+            if version.version == event.version:
+                self.divided.setdefault(version.sha256, event)
 
     def preview(self, event: Attested) -> Entry:
         """Whether `event` would count as the next record; it takes effect in this register."""

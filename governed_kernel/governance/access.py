@@ -1,0 +1,269 @@
+"""Whether an access is allowed: by path and file identity, before a byte is read; and by purpose.
+
+`decide` answers for every open of a research session, so it costs microseconds: an index of the
+catalog is kept in memory and made anew when the ledger grows. `decide_purpose` answers for
+``data.load`` and for the inputs of a run.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote
+
+from governed_kernel.capture.emitter import Decision
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import DatasetRegistered, Operation
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Guard", "decide", "decide_purpose", "is_locked", "restriction"]
+
+K = TypeVar("K")
+_ALLOWED = Decision(allowed=True)
+
+
+def is_locked(register: Register, version: DatasetRegistered) -> bool:
+    """Whether the content is a locked holdout, under whatever name it is registered."""
+    return version.sha256 in register.locked
+
+
+def restriction(register: Register, version: DatasetRegistered) -> tuple[str, str]:
+    """Policy id and reason why only validation runs may read `version`; empty when all may."""
+    name = f"{version.dataset}@{version.version}"
+    if is_locked(register, version):
+        return "locked-holdout", f"{name} is a locked holdout; only validation runs read it"
+    split = register.divided.get(version.sha256)
+    if split is not None:
+        parts = ", ".join(part for which, part in split.parts.items() if which != "holdout")
+        holdout = split.parts.get("holdout", "")
+        return "split-parent", f"{name} contains the locked holdout {holdout}; use {parts}"
+    return "", ""
+
+
+def decide_purpose(
+    register: Register,
+    version: DatasetRegistered,
+    purpose: str,
+    mode: str = "research",
+    run_kind: str = "",
+) -> Decision:
+    """Whether `version` may be used for `purpose` (one of `names.PURPOSES`).
+
+    Parameters
+    ----------
+    mode : str
+        ``research`` or ``release``.
+    run_kind : str
+        The run's kind: release, rerun, validation; empty in research.
+
+    Notes
+    -----
+    Denied are: a locked holdout or its parent outside a validation run, a purpose that the
+    version or its class does not admit, a withdrawn version, and one whose retention has ended
+    (but not for a re-run, which repeats what was done in time).
+    """
+    validating = mode == "release" and run_kind == "validation"
+    policies: list[str] = []
+    reasons: list[str] = []
+    policy, reason = restriction(register, version)
+    if policy and not (validating and purpose == "validate"):
+        policies.append(policy)
+        reasons.append(reason)
+    known = register.workspace.settings.classes.get(version.data_class)
+    if known is None or purpose not in known.purposes:
+        policies.append(f"class-{version.data_class}")
+        admitted = ", ".join(known.purposes) if known else "nothing, it is not in governed.toml"
+        reasons.append(f"data of class {version.data_class} may be used for {admitted}")
+    if purpose not in version.purposes:
+        policies.append("version-purposes")
+        name = f"{version.dataset}@{version.version}"
+        reasons.append(f"{name} may be used for {', '.join(version.purposes)}, not to {purpose}")
+    if version.state in ("withdrawn", "registered"):
+        policies.append("state")
+        reasons.append(f"its state is {version.state}")
+    if run_kind != "rerun" and _expired(version):
+        policies.append("retention")
+        reasons.append(f"it had to be gone by {version.retention_until}")
+    return Decision(
+        allowed=not reasons,
+        reason="; ".join(reasons),
+        policies=policies,
+        dataset=version.dataset,
+        version=version.version,
+        data_class=version.data_class,
+    )
+
+
+class Guard:
+    """Decides accesses of research sessions in one workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._state = f"{workspace.state}{os.sep}"
+        self._snapshots = f"{workspace.snapshots}{os.sep}"
+        self._objects = f"{workspace.objects}{os.sep}"
+        self._ledger = str(workspace.ledger)
+        self._lock = threading.RLock()
+        self._reading = False
+        self._seen: tuple[int, int, int] | None = None
+        self._by_digest: dict[str, Decision] = {}
+        self._by_object: dict[str, Decision] = {}
+        self._by_path: dict[str, Decision] = {}
+        self._by_identity: dict[tuple[int, int], Decision] = {}
+        self._folders: list[tuple[str, Decision]] = []
+
+    def decide(self, operation: Operation, path: str) -> Decision:
+        """Whether `operation` on a path or ``file://`` URI is allowed, and what is known of it."""
+        plain = _local_path(path)
+        if plain is None:
+            return _ALLOWED
+        with self._lock:
+            # Reading the ledger opens files, which asks again from the same thread.
+            if not self._reading:
+                self._reading = True
+                try:
+                    self._refresh()
+                finally:
+                    self._reading = False
+        full = os.path.realpath(plain)
+        changes = operation in ("write", "delete")
+        if changes and full.startswith(self._state):
+            return Decision(
+                allowed=False,
+                reason="the workspace's state is written by its own commands and recorders alone",
+                policies=["workspace-state"],
+            )
+        found = self._known(full)
+        return _ALLOWED if found is None else found
+
+    def _known(self, full: str) -> Decision | None:
+        if full.startswith(self._snapshots):
+            digest = full[len(self._snapshots) :].partition(os.sep)[0]
+            if digest in self._by_digest:
+                return self._by_digest[digest]
+        elif full.startswith(self._objects):
+            found = self._by_object.get(full.rpartition(os.sep)[2])
+            if found is not None:
+                return found
+        found = self._by_path.get(full)
+        if found is not None:
+            return found
+        for folder, decision in self._folders:
+            if full.startswith(folder):
+                return decision
+        try:
+            status = os.stat(full)  # noqa: PTH116 (called for every open)
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return self._by_identity.get((status.st_dev, status.st_ino))
+
+    def _refresh(self) -> None:
+        """Read the ledger again when it is not what was read last."""
+        try:
+            status = os.stat(self._ledger)  # noqa: PTH116
+        except OSError:
+            return
+        seen = (status.st_size, status.st_mtime_ns, status.st_ino)
+        if seen == self._seen:
+            return
+        register = Register.read(self.workspace)
+        by_digest: dict[str, Decision] = {}
+        for version in (version for found in register.datasets.values() for version in found):
+            decision = _by_path(register, version)
+            # Of two names for one content the stricter decision stays.
+            if version.sha256 not in by_digest or not decision.allowed:
+                by_digest[version.sha256] = decision
+        self._by_digest = by_digest
+        self._index(register)
+        self._seen = seen
+
+    def _index(self, register: Register) -> None:
+        by_object: dict[str, Decision] = {}
+        by_path: dict[str, Decision] = {}
+        by_identity: dict[tuple[int, int], Decision] = {}
+        folders: list[tuple[str, Decision]] = []
+        for version in (version for found in register.datasets.values() for version in found):
+            decision = self._by_digest[version.sha256]
+            for file in version.files:
+                _stricter(by_object, file.sha256, decision)
+            source = _local_path(version.source) if version.source.startswith("file:") else None
+            if source is not None and len(version.files) == 1:
+                _stricter(by_path, os.path.realpath(source), decision)
+            elif source is not None:
+                folders.append((os.path.realpath(source) + os.sep, decision))
+            for identity in self._identities(version, source):
+                _stricter(by_identity, identity, decision)
+        self._by_object, self._by_path = by_object, by_path
+        self._by_identity, self._folders = by_identity, folders
+
+    def _identities(
+        self, version: DatasetRegistered, source: str | None
+    ) -> Iterator[tuple[int, int]]:
+        """Device and inode of the version's files: by another name it is the same file."""
+        places = [self.workspace.snapshots / version.sha256 / file.path for file in version.files]
+        if source is not None:
+            if len(version.files) == 1:
+                places.append(Path(source))
+            else:
+                places += [Path(source, file.path) for file in version.files]
+        for place in places:
+            try:
+                status = place.stat()
+            except OSError:
+                continue
+            yield status.st_dev, status.st_ino
+
+
+_GUARDS: dict[Path, Guard] = {}
+
+
+def decide(workspace: Workspace, operation: Operation, path: str) -> Decision:
+    """Whether a research session may do `operation` on `path`; see `Guard.decide`."""
+    guard = _GUARDS.get(workspace.root)
+    if guard is None:
+        guard = _GUARDS[workspace.root] = Guard(workspace)
+    return guard.decide(operation, path)
+
+
+def _by_path(register: Register, version: DatasetRegistered) -> Decision:
+    """What holds whatever the purpose is: who opens a path does not say one."""
+    policy, reason = restriction(register, version)
+    if not policy and version.state == "withdrawn":
+        policy, reason = "state", f"{version.dataset}@{version.version} was withdrawn"
+    if not policy and _expired(version):
+        policy, reason = "retention", f"it had to be gone by {version.retention_until}"
+    return Decision(
+        allowed=not policy,
+        reason=reason,
+        policies=[policy] if policy else [],
+        dataset=version.dataset,
+        version=version.version,
+        data_class=version.data_class,
+    )
+
+
+def _stricter(index: dict[K, Decision], key: K, decision: Decision) -> None:
+    if key not in index or not decision.allowed:
+        index[key] = decision
+
+
+def _expired(version: DatasetRegistered) -> bool:
+    if not version.retention_until:
+        return False
+    try:
+        return date.fromisoformat(version.retention_until) < datetime.now(UTC).date()
+    except ValueError:  # not written by this program; what can't be read has ended
+        return True
+
+
+def _local_path(path: str) -> str | None:
+    if path.startswith("file://"):
+        return unquote(path[len("file://") :])
+    return None if "://" in path else path

@@ -1,0 +1,72 @@
+"""Cards of datasets and base models: ``catalog/NAME.toml``, for people and for git.
+
+A card repeats what the ledger says; nothing reads it back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from governed_kernel.files import write_atomically
+from governed_kernel.lineage.events import DatasetRegistered
+from governed_kernel.workspace import Workspace
+
+__all__ = ["card_path", "write_card"]
+
+
+def card_path(workspace: Workspace, name: str) -> Path:
+    """Where the card of `name` lies."""
+    return workspace.catalog / f"{name}.toml"
+
+
+def write_card(workspace: Workspace, name: str, versions: Sequence[DatasetRegistered]) -> Path:
+    """Write the card of `name` with all its versions, newest last."""
+    lines = [
+        f"# What is registered as {name}. Written by 'governed data register' from the ledger,",
+        "# which alone counts; edits here are lost at the next version.",
+        "",
+        *_pairs({"name": name, "kind": versions[-1].kind}),
+    ]
+    for version in versions:
+        lines += ["", "[[version]]", *_pairs(_facts(version))]
+    path = card_path(workspace, name)
+    write_atomically(path, ("\n".join(lines) + "\n").encode())
+    return path
+
+
+def _facts(version: DatasetRegistered) -> dict[str, object]:
+    return {
+        "version": version.version,
+        "sha256": version.sha256,
+        "bytes": version.bytes,
+        "files": len(version.files),
+        "rows": version.rows if version.rows >= 0 else None,
+        "class": version.data_class,
+        "state": version.state,
+        "owner": version.owner,
+        "purposes": version.purposes,
+        "legal_basis": version.legal_basis,
+        "retention_until": version.retention_until or None,
+        "licence": version.licence or None,
+        "origin": version.origin or None,
+        "intended_use": version.intended_use or None,
+        "derived_from": version.derived_from or None,
+        "registered_at": version.occurred_at,
+        "registered_by": version.person,
+    }
+
+
+def _pairs(facts: Mapping[str, object]) -> list[str]:
+    return [f"{name} = {_value(value)}" for name, value in facts.items() if value is not None]
+
+
+def _value(value: object) -> str:
+    """A TOML value; a JSON string is a TOML string but for the one control character DEL."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

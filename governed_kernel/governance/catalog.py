@@ -1,0 +1,326 @@
+"""The catalog: datasets and base models by name and version, each an immutable snapshot."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from governed_kernel.capture.uris import file_uri
+from governed_kernel.errors import GovernedError, IntegrityBroken, Refused, UnknownName, UsageError
+from governed_kernel.governance.cards import write_card
+from governed_kernel.governance.names import check_name, purpose
+from governed_kernel.governance.objects import ObjectStore, Progress, manifest_digest
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import record_refusal
+from governed_kernel.lineage.events import DatasetRegistered, FileDigest, LedgerEvent
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+
+__all__ = [
+    "Description",
+    "Registered",
+    "Version",
+    "check_person",
+    "enter",
+    "is_single_file",
+    "label",
+    "register",
+    "snapshot_of",
+    "verify",
+]
+
+Version = DatasetRegistered
+"""A dataset or model version is the event that registered it."""
+Kind = Literal["data", "model"]
+State = Literal["registered", "approved", "locked", "withdrawn"]
+STEWARDS = ("data-steward", "data-scientist", "administrator")
+Conclude = Callable[[list[DatasetRegistered], Register], tuple[msgspec.Struct, ...]]
+_LARGEST_COUNTED = 256 << 20
+
+
+@dataclass(frozen=True)
+class Description:
+    """What people say about a dataset or base model when they register it."""
+
+    data_class: str
+    owner: str
+    purposes: Sequence[str]
+    legal_basis: str
+    kind: Kind = "data"
+    retention_until: str = ""
+    licence: str = ""
+    origin: str = ""
+    intended_use: str = ""
+    state: State = "approved"
+    derived_from: str = ""
+    source: str = ""
+    """Where it came from; the URI of the registered path when empty."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered version, and whether it is new."""
+
+    version: DatasetRegistered
+    new: bool
+    snapshot: Path
+    card: Path
+
+
+def label(version: DatasetRegistered) -> str:
+    """``NAME@VERSION``."""
+    return f"{version.dataset}@{version.version}"
+
+
+def register(
+    workspace: Workspace,
+    name: str,
+    path: Path,
+    description: Description,
+    person: str,
+    progress: Progress | None = None,
+) -> Registered:
+    """Copy a file or folder into the object store and enter it as a version of `name`.
+
+    The same content again is the same version. A refused attempt is on record.
+
+    Raises
+    ------
+    UsageError
+        A name, class, purpose or date has no meaning, or the path is empty or a symbolic link.
+    Refused
+        `person` may not register, or the content is locked or of another class already.
+    """
+    try:
+        current = Register.read(workspace)
+        current.check_policy()
+        asked = _checked(current, name, description, person)
+        files = _keep(workspace, Path(path), progress)
+        sha256 = files[0].sha256 if Path(path).is_file() else manifest_digest(files)
+        event = DatasetRegistered(
+            dataset=name,
+            version="",
+            kind=asked.kind,
+            sha256=sha256,
+            bytes=sum(file.bytes for file in files),
+            files=files,
+            data_class=asked.data_class,
+            owner=asked.owner.strip(),
+            purposes=list(asked.purposes),
+            legal_basis=asked.legal_basis.strip(),
+            source=asked.source or file_uri(Path(path).absolute(), follow=False),
+            person=person,
+            retention_until=asked.retention_until,
+            state=asked.state,
+            licence=asked.licence,
+            origin=asked.origin,
+            intended_use=asked.intended_use,
+            derived_from=asked.derived_from,
+            rows=_rows(Path(path)) if asked.kind == "data" else -1,
+        )
+        return enter(workspace, [event])[0]
+    except Refused as error:
+        record_refusal(workspace, person, "data register", name, error)
+        raise
+
+
+def enter(
+    workspace: Workspace,
+    events: Sequence[DatasetRegistered],
+    conclude: Conclude | None = None,
+) -> list[Registered]:
+    """Number `events` and add them to the ledger in one write; then make snapshots and cards.
+
+    `conclude` is given the numbered versions and the register, with the ledger held still, and
+    gives further events for the same write.
+    """
+    store = ObjectStore(workspace)
+
+    def decide(
+        ledger: list[LedgerEvent],
+    ) -> tuple[tuple[msgspec.Struct, ...], tuple[list[tuple[DatasetRegistered, bool]], Register]]:
+        current = Register.replay(workspace, ledger)
+        placed = [_place(current, event) for event in events]
+        for version, _ in placed:
+            # Before the ledger says it: who reads of a version finds its snapshot.
+            store.snapshot(version.files, version.sha256)
+        new = [version for version, is_new in placed if is_new]
+        further = conclude([version for version, _ in placed], current) if conclude else ()
+        return (*new, *further), (placed, current)
+
+    placed, current = Ledger(workspace).append_checked(decide)[1]
+    found = []
+    for version, new in placed:
+        versions = [*current.datasets.get(version.dataset, []), *([version] if new else [])]
+        card = write_card(workspace, version.dataset, versions)
+        found.append(Registered(version, new, snapshot_of(workspace, version), card))
+    return found
+
+
+def snapshot_of(workspace: Workspace, version: DatasetRegistered) -> Path:
+    """The file of a one-file version, else the folder, in its read-only snapshot."""
+    folder = workspace.snapshots / version.sha256
+    return folder / version.files[0].path if is_single_file(version) else folder
+
+
+def is_single_file(version: DatasetRegistered) -> bool:
+    """Whether the version is one file and not a folder."""
+    return len(version.files) == 1 and version.files[0].sha256 == version.sha256
+
+
+def verify(workspace: Workspace, version: DatasetRegistered) -> Path:
+    """Hash a version's objects and snapshot again; where its snapshot lies.
+
+    Raises
+    ------
+    IntegrityBroken
+        Something is not what was registered.
+    """
+    if not is_single_file(version) and manifest_digest(version.files) != version.sha256:
+        raise _not_its_digest(version)
+    ObjectStore(workspace).verify(version.files, version.sha256)
+    return snapshot_of(workspace, version)
+
+
+def _checked(register: Register, name: str, description: Description, person: str) -> Description:
+    """The description with its purposes in their one form; refused when it can't be."""
+    settings = register.workspace.settings
+    check_name(name, "dataset")
+    check_person(register, person)
+    known = settings.classes.get(description.data_class)
+    if known is None:
+        raise UsageError(
+            f"no data class is called {description.data_class!r}",
+            why=f"governed.toml has {', '.join(settings.classes) or 'none'}",
+            next="choose one of them, or add a class and have the policy adopted",
+        )
+    purposes = list(dict.fromkeys(purpose(name) for name in description.purposes))
+    beyond = [name for name in purposes if name not in known.purposes]
+    if beyond or not purposes:
+        raise UsageError(
+            f"{name} can't be registered for {', '.join(beyond) or 'no purpose'}",
+            why=f"data of class {description.data_class} may be used for "
+            f"{', '.join(known.purposes)}",
+            next="name purposes among these with --purpose",
+        )
+    for what, text in (("owner", description.owner), ("legal basis", description.legal_basis)):
+        if not text.strip() or not text.strip().isprintable():
+            raise UsageError(
+                f"the {what} of {name} is missing or not printable",
+                why="somebody must answer for the data, and say why it may be used",
+                next=f"give it with --{what.replace(' ', '-')}",
+            )
+    if description.retention_until:
+        _check_date(description.retention_until)
+    return replace(description, purposes=purposes)
+
+
+def check_person(register: Register, person: str) -> None:
+    """Refuse who may not register data. (It is not signed: the name is what was claimed.)"""
+    try:
+        known = register.person(person)
+    except UnknownName as error:
+        raise Refused(error.what, why=error.why, next=error.next) from error
+    if not set(known.roles) & set(STEWARDS):
+        raise Refused(
+            f"{person} may not register data",
+            why=f"it takes the role {' or '.join(STEWARDS)}; {person} has "
+            f"{', '.join(known.roles) or 'none'}",
+            next=f"ask an administrator: 'governed people grant {person} --role data-steward'",
+        )
+
+
+def _check_date(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is no date",
+            why=str(error),
+            next="write it as 2030-12-31",
+        ) from error
+
+
+def _keep(workspace: Workspace, path: Path, progress: Progress | None) -> list[FileDigest]:
+    """The content of `path` in the object store; nothing empty, nothing of the state itself."""
+    if path.is_symlink():
+        ObjectStore(workspace).add_file(path)
+    if path.resolve().is_relative_to(workspace.state):
+        raise Refused(
+            f"{path} can't be registered",
+            why="it lies in the workspace's state, whose content is registered already",
+            next="name the original file",
+        )
+    store = ObjectStore(workspace)
+    if path.is_dir():
+        files = store.add_folder(path, progress)
+    else:
+        files = [store.add_file(path, progress=progress)]
+    if not sum(file.bytes for file in files):
+        raise UsageError(
+            f"{path} is empty",
+            why="there is nothing in it to learn from",
+            next="check that it was written completely",
+        )
+    return files
+
+
+def _place(register: Register, event: DatasetRegistered) -> tuple[DatasetRegistered, bool]:
+    """The event as the next version, or the version that has this content already."""
+    versions = register.datasets.get(event.dataset, [])
+    for known in (version for found in register.datasets.values() for version in found):
+        if known.sha256 == event.sha256:
+            _refuse_another_treatment(known, event)
+    for known in versions:
+        if known.sha256 == event.sha256:
+            return known, False
+    if versions and versions[0].kind != event.kind:
+        raise UsageError(
+            f"{event.dataset} is registered as {versions[0].kind}",
+            why="one name stands for one kind of thing",
+            next="choose another name",
+        )
+    return msgspec.structs.replace(event, version=str(len(versions) + 1)), True
+
+
+def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered) -> None:
+    """Data does not change its class or its lock by being registered again."""
+    same_name = known.dataset == event.dataset
+    asked, admitted = set(event.purposes), set(known.purposes)
+    fits = asked == admitted if same_name else asked <= admitted
+    if fits and (known.state, known.data_class) == (event.state, event.data_class):
+        return
+    raise Refused(
+        f"this content can't be registered as {event.dataset} like that",
+        why=f"it is {label(known)} already: class {known.data_class}, state {known.state}, "
+        f"purposes {', '.join(known.purposes)}; asked for: class {event.data_class}, "
+        f"state {event.state}, purposes {', '.join(event.purposes)}",
+        next=f"use {label(known)}; registering again does not change how content is governed",
+    )
+
+
+def _rows(path: Path) -> int:
+    """Records of a CSV file, without its header; -1 for what is not counted."""
+    if path.suffix.lower() != ".csv" or path.stat().st_size > _LARGEST_COUNTED:
+        return -1
+    with (
+        contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
+        path.open(newline="", encoding="utf-8") as file,
+    ):
+        return max(sum(1 for row in csv.reader(file) if row) - 1, 0)
+    return -1
+
+
+def _not_its_digest(version: DatasetRegistered) -> GovernedError:
+    return IntegrityBroken(
+        f"{label(version)} does not have the digest it was registered with",
+        why="the list of its files gives another one",
+        next="restore the ledger from a backup",
+    )

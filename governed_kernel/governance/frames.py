@@ -1,0 +1,86 @@
+"""Read a file of records as a table, by its ending; nothing is imported before it is needed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from governed_kernel.errors import MissingExtra, UsageError
+
+__all__ = ["read_arrow", "read_pandas", "read_polars"]
+
+
+def read_pandas(path: Path) -> Any:
+    """The file as a pandas DataFrame."""
+    pandas = _library("pandas")
+    return _reader(
+        path,
+        {
+            ".csv": pandas.read_csv,
+            ".tsv": lambda file: pandas.read_csv(file, sep="\t"),
+            ".parquet": pandas.read_parquet,
+            ".feather": pandas.read_feather,
+            ".arrow": pandas.read_feather,
+            ".json": pandas.read_json,
+            ".jsonl": lambda file: pandas.read_json(file, lines=True),
+        },
+    )(path)
+
+
+def read_arrow(path: Path) -> Any:
+    """The file as a pyarrow Table."""
+    _library("pyarrow")
+
+    def by(module: str, function: str) -> Callable[[Path], Any]:
+        return lambda file: getattr(importlib.import_module(f"pyarrow.{module}"), function)(file)
+
+    return _reader(
+        path,
+        {
+            ".csv": by("csv", "read_csv"),
+            ".parquet": by("parquet", "read_table"),
+            ".feather": by("feather", "read_table"),
+            ".arrow": by("feather", "read_table"),
+            ".jsonl": by("json", "read_json"),
+        },
+    )(path)
+
+
+def read_polars(path: Path) -> Any:
+    """The file as a polars DataFrame."""
+    polars = _library("polars")
+    return _reader(
+        path,
+        {
+            ".csv": polars.read_csv,
+            ".tsv": lambda file: polars.read_csv(file, separator="\t"),
+            ".parquet": polars.read_parquet,
+            ".feather": polars.read_ipc,
+            ".arrow": polars.read_ipc,
+            ".json": polars.read_json,
+            ".jsonl": polars.read_ndjson,
+        },
+    )(path)
+
+
+def _library(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingExtra(name, "demo") from error
+
+
+def _reader(path: Path, readers: dict[str, Callable[[Path], Any]]) -> Callable[[Path], Any]:
+    found = readers.get(path.suffix.lower())
+    if found is None or not path.is_file():
+        raise UsageError(
+            f"{path.name} can't be read as a table",
+            why=f"the endings known are {', '.join(readers)}"
+            if path.is_file()
+            else "the version is a folder of files",
+            next="load it with as_='path' and read it with the library of your choice",
+        )
+    return found

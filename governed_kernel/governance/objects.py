@@ -1,0 +1,358 @@
+"""The object store: files kept by their SHA-256, once each, read-only, never half-made."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from governed_kernel.canonical import digest_file, digest_json
+from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing, UsageError
+from governed_kernel.files import exclusive_lock, sync_folder
+from governed_kernel.lineage.events import FileDigest
+from governed_kernel.workspace import Workspace
+
+__all__ = ["ObjectStore", "Progress", "files_below", "manifest_digest"]
+
+_BLOCK = 1 << 20
+Progress = Callable[[int], None]
+"""Called with the number of bytes just read."""
+
+
+def manifest_digest(files: Sequence[FileDigest]) -> str:
+    """SHA-256 that stands for a folder: of the canonical list of path, digest and size, sorted."""
+    return digest_json(sorted(files, key=lambda file: file.path))
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every regular file below `folder`, sorted by path; hidden folders of tools are included.
+
+    Raises
+    ------
+    UsageError
+        There is a symbolic link or something that is no regular file.
+    """
+    found: list[Path] = []
+    for where, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(where) / name
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode):
+                found.append(path)
+            elif not stat.S_ISDIR(mode):
+                raise _not_regular(path, mode)
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+class ObjectStore:
+    """``.governed/objects`` and ``.governed/snapshots`` of one workspace.
+
+    Objects lie at ``ab/<sha256>`` with mode 0444. A snapshot is a read-only folder, named by the
+    digest of a version, with the version's files as hard links of objects (copies where the file
+    system has no links). Several processes may add at once.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.root: Path = workspace.objects
+        self.snapshots: Path = workspace.snapshots
+
+    def path(self, sha256: str) -> Path:
+        """Where the object of that digest lies, or would lie."""
+        return self.root / sha256[:2] / sha256
+
+    def add_file(self, path: Path, name: str = "", progress: Progress | None = None) -> FileDigest:
+        """Keep the content of `path`.
+
+        Parameters
+        ----------
+        name : str
+            The path to note in the result; the file's own name when empty.
+
+        Raises
+        ------
+        UsageError
+            It is a symbolic link, no regular file, or it changed while it was read.
+        ResourceMissing
+            It can't be read, or the disk is full; nothing half-made is left.
+        """
+        with _opened(path) as descriptor:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise _not_regular(path, before.st_mode)
+            temporary, sha256, size = self._copy(descriptor, path, progress)
+            try:
+                _refuse_changed(path, before, os.fstat(descriptor), size)
+                self._place(temporary, sha256)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return FileDigest(name or path.name, sha256, size)
+
+    def add_bytes(self, data: bytes, name: str) -> FileDigest:
+        """Keep `data` under the path `name`."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        with self._temporary() as (temporary, descriptor):
+            with _disk(self.root):
+                _write(descriptor, data)
+                _finish(descriptor)
+            self._place(temporary, sha256)
+        return FileDigest(name, sha256, len(data))
+
+    def add_folder(self, folder: Path, progress: Progress | None = None) -> list[FileDigest]:
+        """Keep every file below `folder`, each under its path relative to it."""
+        return [
+            self.add_file(path, path.relative_to(folder).as_posix(), progress)
+            for path in files_below(folder)
+        ]
+
+    def snapshot(self, files: Sequence[FileDigest], sha256: str) -> Path:
+        """The read-only folder of a version with these files; made when it is missing.
+
+        Raises
+        ------
+        IntegrityBroken
+            An object is missing or a path leaves the folder.
+        """
+        target = self.snapshots / sha256
+        wanted = {file.path: file for file in files}
+        if all((target / name).is_file() for name in wanted):
+            return target
+        with exclusive_lock(self.snapshots / ".lock"), _disk(self.snapshots):
+            temporary = Path(tempfile.mkdtemp(dir=self.snapshots, prefix=".making-"))
+            try:
+                # One content can be registered under two file names; the old names stay.
+                present = files_below(target) if target.is_dir() else []
+                for path in present:
+                    self._link(path, temporary / path.relative_to(target))
+                for name, file in wanted.items():
+                    if not (temporary / name).exists():
+                        self._link(self._object(file), temporary / _safe(name))
+                _make_read_only(temporary)
+                if target.is_dir():
+                    _remove(target)
+                temporary.rename(target)
+                sync_folder(self.snapshots)
+            except BaseException:
+                _remove(temporary)
+                raise
+        return target
+
+    def verify(self, files: Sequence[FileDigest], sha256: str = "") -> None:
+        """Hash the objects of `files`, and those of snapshot `sha256`, again.
+
+        Raises
+        ------
+        IntegrityBroken
+            A byte is not what was recorded, or a file is missing; it is named.
+        """
+        for file in files:
+            _check_content(self.path(file.sha256), file)
+        if sha256:
+            self.verify_snapshot(files, sha256)
+
+    def verify_snapshot(self, files: Sequence[FileDigest], sha256: str) -> Path:
+        """Hash the files of a snapshot again; nothing may be missing or added."""
+        folder = self.snapshots / sha256
+        for file in files:
+            _check_content(folder / file.path, file)
+        return folder
+
+    def _object(self, file: FileDigest) -> Path:
+        path = self.path(file.sha256)
+        if not path.is_file():
+            raise IntegrityBroken(
+                f"the content of {file.path} is missing from the object store",
+                why=f"{path} is not there",
+                next="register the dataset again, or restore .governed/objects from a backup",
+            )
+        return path
+
+    def _copy(self, source: int, path: Path, progress: Progress | None) -> tuple[Path, str, int]:
+        """Stream a file into a temporary one; digest and size of what was read."""
+        digest, size = hashlib.sha256(), 0
+        with self._temporary(keep=True) as (temporary, target):
+            while True:
+                try:
+                    block = os.read(source, _BLOCK)
+                except OSError as error:
+                    raise _unreadable(path, error) from error
+                if not block:
+                    break
+                digest.update(block)
+                size += len(block)
+                with _disk(self.root):
+                    _write(target, block)
+                if progress:
+                    progress(len(block))
+            with _disk(self.root):
+                _finish(target)
+        return temporary, digest.hexdigest(), size
+
+    @contextlib.contextmanager
+    def _temporary(self, keep: bool = False) -> Iterator[tuple[Path, int]]:
+        """A new file beside the objects; removed at the end, or, with `keep`, on failure."""
+        with _disk(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=self.root, prefix=".adding-")
+        temporary = Path(name)
+        done = False
+        try:
+            yield temporary, descriptor
+            done = True
+        finally:
+            os.close(descriptor)
+            if not (keep and done):
+                temporary.unlink(missing_ok=True)
+
+    def _place(self, temporary: Path, sha256: str) -> None:
+        """Give a finished file its name; of two that come at once the first stays."""
+        target = self.path(sha256)
+        with _disk(self.root):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(temporary, target)
+            except FileExistsError:
+                size = temporary.stat().st_size
+                _check_content(target, FileDigest(target.name, sha256, size))
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+                    raise
+                temporary.rename(target)
+            sync_folder(target.parent)
+
+    def _link(self, source: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV):
+                raise
+            shutil.copyfile(source, target)
+            target.chmod(0o444)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _finish(descriptor: int) -> None:
+    os.fchmod(descriptor, 0o444)
+    os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_regular(path, stat.S_IFLNK) from error
+        raise _unreadable(path, error) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """Say it in our words when the disk is full or can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ResourceMissing(
+            f"{folder} can't take the file",
+            why=error.strerror or str(error),
+            next="free disk space or mend the permissions, then run the same command again",
+        ) from error
+
+
+def _refuse_changed(path: Path, before: os.stat_result, after: os.stat_result, size: int) -> None:
+    same = (before.st_size, before.st_mtime_ns, before.st_ino) == (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ino,
+    )
+    try:
+        there = path.lstat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if (
+        same
+        and size == after.st_size
+        and (there.st_dev, there.st_ino)
+        == (
+            after.st_dev,
+            after.st_ino,
+        )
+    ):
+        return
+    raise UsageError(
+        f"{path} changed while it was copied",
+        why=f"{before.st_size} bytes at the start, {size} read, {there.st_size} there now",
+        next="wait until nothing writes to it, then run the same command again",
+    )
+
+
+def _check_content(path: Path, file: FileDigest) -> None:
+    try:
+        found = digest_file(path) if stat.S_ISREG(path.lstat().st_mode) else "no regular file"
+    except OSError as error:
+        raise IntegrityBroken(
+            f"{file.path} is missing",
+            why=f"{path}: {error.strerror}",
+            next="restore .governed/ from a backup, or register the dataset again",
+        ) from error
+    if found != file.sha256:
+        raise IntegrityBroken(
+            f"{file.path} is not what was registered",
+            why=f"{path} should have the digest {file.sha256}, found {found}",
+            next="restore .governed/ from a backup; do not use what lies there",
+        )
+
+
+def _safe(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise IntegrityBroken(
+            f"{name!r} can't be a file of a snapshot",
+            why="it would lie outside",
+            next="the ledger entry that names it was not made by this program",
+        )
+    return path
+
+
+def _make_read_only(folder: Path) -> None:
+    for where, _, _ in os.walk(folder):
+        Path(where).chmod(0o555)
+
+
+def _remove(folder: Path) -> None:
+    for where, _, _ in os.walk(folder):
+        Path(where).chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def _not_regular(path: Path, mode: int) -> GovernedError:
+    kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+    return UsageError(
+        f"{path} is {kind}",
+        why="only regular files are kept: what a link leads to can change",
+        next="name the file itself, or copy the folder with its links followed ('cp -rL')",
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> GovernedError:
+    return ResourceMissing(
+        f"{path} can't be read",
+        why=error.strerror or str(error),
+        next="check the path and the permissions",
+    )

@@ -1,0 +1,270 @@
+"""Divide a dataset into train, validation and a locked holdout, by code and on record."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
+from governed_kernel.governance import access, catalog
+from governed_kernel.governance.catalog import Registered, label
+from governed_kernel.governance.objects import ObjectStore
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import record_refusal
+from governed_kernel.governance.split_checks import Checked, check_parts
+from governed_kernel.governance.split_worker import PARTS
+from governed_kernel.lineage.events import DatasetRegistered, FileDigest, SplitRecorded
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Split", "divide"]
+
+_ADMITTED = {
+    "train": ("explore", "train", "evaluate", "validate"),
+    "validation": ("explore", "evaluate", "validate"),
+    "holdout": ("validate",),
+}
+"""What each part may be used for, as far as its parent may."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A division: its parts as registered versions, and what was checked."""
+
+    parent: DatasetRegistered
+    parts: dict[str, Registered]
+    rows: dict[str, int]
+    dropped: int
+    leaks: dict[str, int]
+    new: bool
+
+
+def divide(
+    workspace: Workspace,
+    name: str,
+    code: str,
+    person: str,
+    *,
+    keys: Sequence[str] = (),
+    targets: Sequence[str] = (),
+) -> Split:
+    """Divide a version by ``FILE.py[:function]`` inside the workspace.
+
+    The code runs in a process of its own, twice, and must give the same parts both times. Parts
+    are registered as ``NAME-train``, ``NAME-validation`` and ``NAME-holdout`` (locked).
+
+    Raises
+    ------
+    CheckFailed
+        Rows or entities leak between parts, or the parts are no division.
+    Refused
+        The version was divided otherwise before, or `person` may not.
+    UsageError
+        The code is missing or does not do what it should.
+    """
+    try:
+        register = Register.read(workspace)
+        register.check_policy()
+        catalog.check_person(register, person)
+        parent = register.version(name)
+        _refuse_part(register, parent)
+        path, function = _code(workspace, code)
+        with tempfile.TemporaryDirectory(prefix="governed-split-") as folder:
+            written = _run(workspace, catalog.verify(workspace, parent), path, function, folder)
+            checked = check_parts(
+                catalog.snapshot_of(workspace, parent),
+                written,
+                keys=keys,
+                targets=targets,
+                locked=_earlier_holdouts(register, parent),
+            )
+            files = _keep(workspace, parent, written)
+        return _record(workspace, register, parent, path, files, checked, person)
+    except (Refused, CheckFailed) as error:
+        record_refusal(workspace, person, "data split", name, error)
+        raise
+
+
+def _code(workspace: Workspace, code: str) -> tuple[Path, str]:
+    file, _, function = code.partition(":")
+    path = workspace.inside(file)
+    if not path.is_file():
+        raise UsageError(
+            f"there is no split code at {path}",
+            why="no such file",
+            next="name a Python file inside the workspace with --by FILE.py[:function]",
+        )
+    return path, function or "split"
+
+
+def _run(
+    workspace: Workspace, source: Path, code: Path, function: str, folder: str
+) -> dict[str, Path]:
+    """Run the code in a child process; the CSV file of each part."""
+    output = Path(folder, "parts")
+    output.mkdir()
+    specification = Path(folder, "split.json")
+    spec = {
+        "source": str(source),
+        "code": str(code),
+        "function": function,
+        "folder": str(output),
+    }
+    specification.write_text(json.dumps(spec), encoding="utf-8")
+    command = [sys.executable, "-m", "governed_kernel.governance.split_worker", str(specification)]
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command,
+        cwd=workspace.root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    written = {part: output / f"{part}.csv" for part in PARTS}
+    if done.returncode or not all(path.is_file() for path in written.values()):
+        raise _failed(code, done.returncode, done.stderr)
+    return written
+
+
+def _failed(code: Path, status: int, errors: str) -> GovernedError:
+    lines = [line for line in errors.strip().splitlines() if line.strip()]
+    return UsageError(
+        f"the split code {code.name} did not give its parts",
+        why="\n".join(lines[-6:]) or f"its process ended with {status} and wrote no parts",
+        next="mend the code, then run the same command again; nothing was registered",
+    )
+
+
+def _refuse_part(register: Register, parent: DatasetRegistered) -> None:
+    if access.is_locked(register, parent) or parent.kind != "data":
+        raise Refused(
+            f"{label(parent)} can't be divided",
+            why="it is a locked holdout or no data",
+            next="divide the dataset it was made from, in a new version",
+        )
+
+
+def _earlier_holdouts(register: Register, parent: DatasetRegistered) -> list[Path]:
+    """The locked parts of other versions of the same dataset."""
+    found = []
+    for split in register.splits:
+        if split.dataset == parent.dataset and split.version != parent.version:
+            holdout = register.version(split.parts["holdout"])
+            found.append(catalog.verify(register.workspace, holdout))
+    return found
+
+
+def _keep(
+    workspace: Workspace, parent: DatasetRegistered, written: Mapping[str, Path]
+) -> dict[str, FileDigest]:
+    store = ObjectStore(workspace)
+    return {
+        part: store.add_file(path, f"{parent.dataset}-{part}.csv") for part, path in written.items()
+    }
+
+
+def _record(
+    workspace: Workspace,
+    register: Register,
+    parent: DatasetRegistered,
+    code: Path,
+    files: Mapping[str, FileDigest],
+    checked: Checked,
+    person: str,
+) -> Split:
+    """Register the parts and the split in one write of the ledger."""
+    code_file = ObjectStore(workspace).add_file(code)
+    events = [
+        _part_event(register, parent, part, file, checked.rows[part], person)
+        for part, file in files.items()
+    ]
+    said = False
+
+    def conclude(
+        versions: list[DatasetRegistered], current: Register
+    ) -> tuple[msgspec.Struct, ...]:
+        nonlocal said
+        parts = {part: label(version) for part, version in zip(files, versions, strict=True)}
+        for split in current.splits:
+            if (split.dataset, split.version) == (parent.dataset, parent.version):
+                if split.parts != parts:
+                    raise _divided_before(parent, split)
+                said = True
+                return ()
+        rows = {**checked.rows, **({"dropped": checked.dropped} if checked.dropped else {})}
+        return (
+            SplitRecorded(
+                dataset=parent.dataset,
+                version=parent.version,
+                code=workspace.relative(code),
+                code_sha256=code_file.sha256,
+                parts=parts,
+                rows=rows,
+                leaks=checked.leaks,
+                person=person,
+            ),
+        )
+
+    registered = catalog.enter(workspace, events, conclude)
+    parts = dict(zip(files, registered, strict=True))
+    return Split(parent, parts, checked.rows, checked.dropped, checked.leaks, not said)
+
+
+def _part_event(
+    register: Register,
+    parent: DatasetRegistered,
+    part: str,
+    file: FileDigest,
+    rows: int,
+    person: str,
+) -> DatasetRegistered:
+    admitted = register.workspace.settings.classes[parent.data_class].purposes
+    wanted = (*parent.purposes, "validate") if part == "holdout" else parent.purposes
+    purposes = [name for name in _ADMITTED[part] if name in wanted and name in admitted]
+    if not purposes:
+        raise Refused(
+            f"the part {part} of {label(parent)} could be used for nothing",
+            why=f"{label(parent)} may be used for {', '.join(parent.purposes)}, "
+            f"class {parent.data_class} for {', '.join(admitted)}",
+            next="register a version for the purposes that you need",
+        )
+    return DatasetRegistered(
+        dataset=f"{parent.dataset}-{part}",
+        version="",
+        kind="data",
+        sha256=file.sha256,
+        bytes=file.bytes,
+        files=[file],
+        data_class=parent.data_class,
+        owner=parent.owner,
+        purposes=purposes,
+        legal_basis=parent.legal_basis,
+        source=f"governed:{label(parent)}",
+        person=person,
+        retention_until=parent.retention_until,
+        state="locked" if part == "holdout" else "approved",
+        licence=parent.licence,
+        origin=parent.origin,
+        intended_use=parent.intended_use,
+        derived_from=label(parent),
+        rows=rows,
+    )
+
+
+def _divided_before(parent: DatasetRegistered, split: SplitRecorded) -> Refused:
+    return Refused(
+        f"{label(parent)} was divided before, in another way",
+        why=f"by {split.code} into {', '.join(split.parts.values())}; rows of that holdout "
+        "would come into the new parts",
+        next="use these parts; new data is a new version, which can be divided",
+    )

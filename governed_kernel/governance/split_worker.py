@@ -1,0 +1,87 @@
+"""Run a workspace's split code in a process of its own: ``python -m … SPECIFICATION.json``.
+
+It writes one CSV a part into the folder it is told, and nothing else. What it says about itself is
+not believed: `split_checks` reads the files afterwards, in a process where that code never ran.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from governed_kernel.errors import GovernedError, UsageError
+
+__all__ = ["PARTS", "main"]
+
+PARTS = ("train", "validation", "holdout")
+
+
+def main(specification: str) -> None:
+    """Divide as the specification says: source, code, function, folder."""
+    from governed_kernel.governance.frames import read_pandas
+
+    spec: dict[str, str] = json.loads(Path(specification).read_text(encoding="utf-8"))
+    function = _function(Path(spec["code"]), spec["function"])
+    frame = read_pandas(Path(spec["source"]))
+    first, second = (_parts(function(frame.copy()), list(frame.columns)) for _ in range(2))
+    if first != second:
+        raise UsageError(
+            "the split is not repeatable",
+            why="called twice with the same data, it gave different parts",
+            next="seed every random choice, for example sample(..., random_state=7)",
+        )
+    for part, text in first.items():
+        Path(spec["folder"], f"{part}.csv").write_bytes(text.encode())
+
+
+def _function(code: Path, name: str) -> Any:
+    spec = importlib.util.spec_from_file_location("governed_split_code", code)
+    if spec is None or spec.loader is None:
+        raise UsageError(
+            f"{code} is no Python file", why="it must end in .py", next="name a file with --by"
+        )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(code.parent))
+    spec.loader.exec_module(module)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UsageError(
+            f"{code} has no function {name!r}",
+            why="the code is called as split(frame) → {'train': …, 'validation': …, 'holdout': …}",
+            next=f"define it, or name another with --by {code.name}:FUNCTION",
+        )
+    return function
+
+
+def _parts(result: Any, columns: list[Any]) -> dict[str, str]:
+    """The CSV text of each part, always the same for the same rows."""
+    if not isinstance(result, dict) or set(result) != set(PARTS):
+        given = sorted(map(str, result)) if isinstance(result, dict) else type(result).__name__
+        raise UsageError(
+            "the split code gave something else than its three parts",
+            why=f"it must return a dictionary with {', '.join(PARTS)}; it gave {given}",
+            next="mend the code",
+        )
+    texts = {}
+    for part in PARTS:
+        frame = result[part]
+        if set(frame.columns) != set(columns) or not len(frame):
+            raise UsageError(
+                f"the part {part} is empty or has other columns than the dataset",
+                why=f"{len(frame)} rows with {len(frame.columns)} columns, {len(columns)} expected",
+                next="a split only divides; transform the data before, or in the notebook",
+            )
+        texts[part] = str(frame[columns].to_csv(index=False, lineterminator="\n"))
+    return texts
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except GovernedError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)

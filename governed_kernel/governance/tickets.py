@@ -1,0 +1,107 @@
+"""The ticket of a run: what its kernel may read and write, decided before it was started.
+
+The worker writes ``ticket.json`` into the run's folder and names it in ``GOVERNED_TICKET``. In the
+release kernel it stands for the register: neither ledger nor personal folder can be read there.
+Landlock enforces the paths; here is decided what the record says, and for what purpose.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from governed_kernel.capture.emitter import Decision
+from governed_kernel.errors import ResourceMissing
+from governed_kernel.lineage.events import Operation
+
+__all__ = ["Ticket", "TicketInput", "current"]
+
+_ALLOWED = Decision(allowed=True)
+
+
+class TicketInput(msgspec.Struct, frozen=True):
+    """One dataset version or base model that the run may read."""
+
+    dataset: str
+    version: str
+    kind: str
+    path: str
+    sha256: str
+    data_class: str = ""
+    purposes: tuple[str, ...] = ()
+
+    def decision(self, allowed: bool = True, reason: str = "", policy: str = "") -> Decision:
+        """A decision about this input."""
+        return Decision(
+            allowed=allowed,
+            reason=reason,
+            policies=[policy] if policy else [],
+            dataset=self.dataset,
+            version=self.version,
+            data_class=self.data_class,
+        )
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    """``ticket.json``, as far as access to data rests on it."""
+
+    run_id: str
+    release: str
+    kind: str
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    inputs: dict[str, TicketInput] = {}
+    output: str = ""
+
+    def input(self, name: str) -> TicketInput | None:
+        """The input meant by ``NAME`` or ``NAME@VERSION``."""
+        for label, found in self.inputs.items():
+            if name in (label, found.dataset):
+                return found
+        return None
+
+    def decide(self, operation: Operation, path: str) -> Decision:
+        """Whether the run may do `operation` on `path`, and which input that is."""
+        if "://" in path and not path.startswith("file://"):
+            return _ALLOWED
+        full = os.path.realpath(path.removeprefix("file://"))
+        for found in self.inputs.values():
+            if _below(full, found.path):
+                if operation in ("write", "delete"):
+                    return found.decision(False, "the inputs of a run are immutable", "ticket")
+                return found.decision()
+        if operation in ("write", "delete") and not any(_below(full, it) for it in self.write):
+            return Decision(
+                allowed=False,
+                reason=f"the run may write below {', '.join(self.write) or 'nothing'}",
+                policies=["ticket"],
+            )
+        return _ALLOWED
+
+
+def current() -> Ticket | None:
+    """The ticket of the run that this process belongs to; None in research.
+
+    Raises
+    ------
+    ResourceMissing
+        A ticket is named and can't be read: a run never falls back to other rules.
+    """
+    named = os.environ.get("GOVERNED_TICKET")
+    if not named:
+        return None
+    try:
+        return msgspec.json.decode(Path(named).read_bytes(), type=Ticket)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ResourceMissing(
+            "the ticket of this run can't be read",
+            why=f"{named}: {error}",
+            next="start the run again with 'governed run RELEASE'",
+        ) from error
+
+
+def _below(full: str, folder: str) -> bool:
+    real = os.path.realpath(folder)
+    return full == real or full.startswith(real + os.sep)
