@@ -100,3 +100,6 @@ def arm_imports(observation: Observation) -> None:
 
 def _adapter(library: str, *modules: str) -> None:
     ADAPTERS.update(dict.fromkeys(modules or (library,), f"{_HERE}.{library}"))
+
+
+_adapter("pandas")

@@ -66,7 +66,6 @@ class Call:
         "arguments",
         "claims",
         "confirmed",
-        "label",
         "note",
         "opened",
         "outer",
@@ -78,7 +77,6 @@ class Call:
         self, target: Any, arguments: tuple[Any, ...], outer: Call | None, site: tuple[int, int]
     ) -> None:
         self.target = target
-        self.label: str = target.label
         self.arguments = arguments
         self.outer = outer
         self.site = site
@@ -105,6 +103,7 @@ class ThreadState(threading.local):
     """What a thread is in the middle of."""
 
     call: Call | None = None
+    memory: Any = None
     busy: bool = False
     """An observer is at work: what it does itself is not observed."""
 

@@ -45,7 +45,7 @@ class Observed:
     def __init__(self, call: Call, result: Any) -> None:
         self.call = call
         self.target: Target = call.target
-        self.operation = self.target.label
+        self.operation = self.target.label or f"{type(self.subject).__name__}.{self.target.name}"
         self.library = self.target.library
         self.result = result
         self._bound: dict[str, Any] | None = None
@@ -72,15 +72,22 @@ Rule: TypeAlias = Callable[[Observation, Observed], None]
 class Target:
     """One observed function."""
 
-    __slots__ = ("_open", "function", "label", "library", "names")
+    __slots__ = ("_open", "function", "label", "library", "name", "names")
 
-    def __init__(self, library: str, label: str, function: types.FunctionType) -> None:
+    def __init__(self, library: str, name: str, label: str, function: types.FunctionType) -> None:
         self.library = library
+        self.name = name
         self.label = label
+        """What the call is named; empty for a method, named after the class of its subject."""
         self.function = function
         self.names = argument_names(function)
         flags = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
         self._open = function.__code__.co_flags & flags == flags and len(self.names) <= 3
+
+    @property
+    def title(self) -> str:
+        """A name for messages."""
+        return self.label or f"{self.library}.{self.name}"
 
     def bind(self, values: tuple[Any, ...]) -> dict[str, Any]:
         """Arguments by the names of the signature that users see."""
@@ -128,8 +135,9 @@ def observe(
     function = outermost_function(owner, name)
     if function is None:
         return False
-    label = label or f"{getattr(owner, '__name__', owner)}.{name}"
-    target = Target(library, label, function)
+    if not label and not isinstance(owner, type):
+        label = f"{library}.{name}"
+    target = Target(library, name, label, function)
     try:
         rewrite(function, _hooks(observation, target, rule, before, io))
     except NotRewritable:
@@ -178,7 +186,7 @@ def _hooks(
             except GovernedError:
                 raise
             except Exception as error:
-                observation.lost(target.label, error)
+                observation.lost(target.title, error)
                 return None
             finally:
                 state.busy = False
@@ -195,7 +203,7 @@ def _hooks(
         except RecorderLost:
             raise
         except Exception as error:
-            observation.lost(target.label, error)
+            observation.lost(target.title, error)
         finally:
             state.busy = False
             call.arguments = ()
@@ -210,6 +218,6 @@ def _hooks(
         call.note = None
         # What was opened was opened, even if what came then failed.
         for operation, uri in call.opened:
-            observation.access(operation, "file", uri, target.label, call.claims[operation, uri])
+            observation.access(operation, "file", uri, target.title, call.claims[operation, uri])
 
     return Hooks(enter, leave, fail)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import weakref
 from typing import Any, NamedTuple, TypeAlias
 
-from governed_kernel.lineage.events import Relation
+from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = ["Influence", "Node", "Registry"]
 
-Influence: TypeAlias = tuple[str, str, Relation]
-"""Entity, column and relation of something that decided which rows there are."""
+Influence: TypeAlias = tuple[str, str, Relation, Evidence]
+"""Entity, column, relation and evidence of something that decided which rows there are."""
 
 
 class Node(NamedTuple):

@@ -1,0 +1,17 @@
+"""pandas: a rule a method, by theme; what has no rule falls to a conservative one."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from governed_kernel.capture.observation import Observation
+
+__all__ = ["arm"]
+
+
+def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001
+    """Observe pandas. The first theme that names a method has it, so the fallback comes last."""
+    from governed_kernel.capture.adapters.pandas import files
+
+    for theme in (files,):
+        theme.arm(observation)

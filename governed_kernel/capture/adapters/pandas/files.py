@@ -1,0 +1,106 @@
+"""Readers and writers: an access, and a step between a file and a frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.subjects import Work, column_labels, look, size
+from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.transfers import announce, complete
+
+__all__ = ["arm"]
+
+READERS = {
+    "read_csv": "filepath_or_buffer",
+    "read_table": "filepath_or_buffer",
+    "read_fwf": "filepath_or_buffer",
+    "read_parquet": "path",
+    "read_feather": "path",
+    "read_orc": "path",
+    "read_json": "path_or_buf",
+    "read_excel": "io",
+    "read_pickle": "filepath_or_buffer",
+    "read_hdf": "path_or_buf",
+    "read_stata": "filepath_or_buffer",
+    "read_xml": "path_or_buffer",
+    "read_html": "io",
+}
+WRITERS = {
+    "to_csv": "path_or_buf",
+    "to_parquet": "path",
+    "to_feather": "path",
+    "to_json": "path_or_buf",
+    "to_excel": "excel_writer",
+    "to_pickle": "path",
+    "to_hdf": "path_or_buf",
+    "to_html": "buf",
+    "to_markdown": "buf",
+    "to_latex": "buf",
+    "to_stata": "path",
+    "to_xml": "path_or_buffer",
+}
+
+
+def _before(parameter: str, operation: Any) -> Any:
+    def before(observation: Observation, call: Call) -> None:
+        announce(observation, call, operation, call.target.bind(call.arguments).get(parameter))
+
+    return before
+
+
+def _read(observation: Observation, observed: Observed) -> None:
+    uri = complete(observation, observed.call)
+    result = observed.result
+    parts = list(result.values()) if isinstance(result, dict) else [result]
+    for part in parts:
+        seen = look(part)
+        if uri is None or seen is None:
+            continue
+        work = Work(observation, observed)
+        work.same(work.external(uri, seen[1]))
+        work.finish(part, *seen, rows_out=size(part), patient=True)
+
+
+def _write(observation: Observation, observed: Observed) -> None:
+    uri = complete(observation, observed.call)
+    work = Work(observation, observed)
+    node = work.of(observed.subject)
+    if uri is None or node is None:
+        return
+    subject = observed.subject
+    columns = node.columns
+    if not observed.arguments.get("index", True) and isinstance(subject, pd.DataFrame):
+        columns = column_labels(subject)
+    chosen = observed["columns"]
+    if chosen is not None and isinstance(subject, pd.DataFrame):
+        wanted = {str(label) for label in chosen}
+        columns = tuple(c for c in columns if c in wanted or c not in column_labels(subject))
+    work.same(node, columns)
+    target = work.external(uri, columns)
+    del work.inputs[uri]
+    work.record([(target, "")], size(subject), size(subject))
+
+
+def arm(observation: Observation) -> None:
+    """Observe ``pd.read_*`` and ``to_*``."""
+    for name, parameter in READERS.items():
+        if hasattr(pd, name):
+            observe(
+                observation, "pandas", pd, name, _read, before=_before(parameter, "read"), io=True
+            )
+    for name, parameter in WRITERS.items():
+        for owner in (pd.DataFrame, pd.Series):
+            if hasattr(owner, name):
+                observe(
+                    observation,
+                    "pandas",
+                    owner,
+                    name,
+                    _write,
+                    label=f"pandas.{name}",
+                    before=_before(parameter, "write"),
+                    io=True,
+                )

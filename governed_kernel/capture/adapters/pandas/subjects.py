@@ -1,0 +1,203 @@
+"""What pandas' rules work on: frames, series, groups and windows, and the columns they have.
+
+Named levels of an index count as columns, because ``reset_index`` makes them so and files hold
+them. A series without a name has the column ``0``, as ``to_frame`` would call it. A label that is
+a tuple is joined by dots.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import Step
+from governed_kernel.lineage.events import Evidence, Relation
+
+__all__ = ["UNNAMED", "Before", "Work", "column_labels", "levels", "look", "remember", "text"]
+
+UNNAMED = "0"
+
+_labels: dict[int, tuple[weakref.ref[Any], tuple[str, ...]]] = {}
+
+
+def text(label: Any) -> str:
+    """A column label as the record spells it."""
+    if type(label) is str:
+        return label
+    if isinstance(label, tuple):
+        return ".".join(text(part) for part in label if part != "")
+    return UNNAMED if label is None else str(label)
+
+
+def column_labels(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Labels of the columns without the index; remembered for each column index."""
+    columns = frame.columns
+    entry = _labels.get(id(columns))
+    if entry is not None and entry[0]() is columns:
+        return entry[1]
+    labels = tuple([text(label) for label in columns.tolist()])
+    identity = id(columns)
+
+    def forget(reference: weakref.ref[Any]) -> None:
+        held = _labels.get(identity)
+        if held is not None and held[0] is reference:
+            del _labels[identity]
+
+    _labels[identity] = (weakref.ref(columns, forget), labels)
+    return labels
+
+
+def levels(index: pd.Index) -> tuple[str, ...]:
+    """The named levels of an index."""
+    if isinstance(index, pd.MultiIndex):
+        return tuple(text(name) for name in index.names if name is not None)
+    name = index.name
+    return () if name is None else (text(name),)
+
+
+def look(thing: Any) -> tuple[str, tuple[str, ...]] | None:
+    """Kind and columns of what can be followed; None for everything else."""
+    if isinstance(thing, pd.DataFrame):
+        return "frame", levels(thing.index) + column_labels(thing)
+    if isinstance(thing, pd.Series):
+        return "series", (*levels(thing.index), text(thing.name))
+    if isinstance(thing, pd.Index):
+        return "index", levels(thing) or (UNNAMED,)
+    return None
+
+
+def array_columns(array: np.ndarray[Any, Any]) -> tuple[str, ...]:
+    """Columns of an array by position; one for an array of one dimension."""
+    width = array.shape[1] if array.ndim == 2 else 1
+    return tuple(map(str, range(width)))
+
+
+class Before(NamedTuple):
+    """What a call is going to change, as it was."""
+
+    node: Node | None
+    rows: int
+
+
+class Work(Step):
+    """A step whose things are pandas' own."""
+
+    __slots__ = ()
+
+    def of(self, thing: Any) -> Node | None:
+        """The node of a frame, series or index, or of an array that is known; else None."""
+        seen = look(thing)
+        if seen is not None:
+            return self.node(thing, *seen)
+        if thing is None or isinstance(thing, (str, int, float, list, dict, tuple)):
+            return None
+        return self.observation.registry.get(thing)
+
+    def subject(self) -> Node | None:
+        """The node of ``self``, as it was before the call."""
+        before = self.observed.call.note
+        if isinstance(before, Before) and before.node is not None:
+            return before.node
+        return self.of(self.observed.subject)
+
+    def many(self, things: Any) -> list[Node]:
+        """Nodes of the things, or of the things inside a list, tuple or dictionary."""
+        if isinstance(things, dict):
+            things = list(things.values())
+        elif not isinstance(things, (list, tuple)):
+            things = [things]
+        found = [self.of(thing) for thing in things[:50]]
+        return [node for node in found if node is not None]
+
+    def output(self) -> Any:
+        """What the call made: its result, or with ``inplace`` its changed subject."""
+        result = self.observed.result
+        if result is None and isinstance(self.observed.call.note, Before):
+            return self.observed.subject
+        return result
+
+    def close(self, *, patient: bool = False) -> None:
+        """Finish with the call's own output; a scalar ends the trail."""
+        output = self.output()
+        before = self.observed.call.note
+        rows_in = before.rows if isinstance(before, Before) else size(self.observed.subject)
+        seen = look(output)
+        if seen is None and isinstance(output, np.ndarray):
+            seen = "array", array_columns(output)
+        if seen is None:
+            self.finish(None, "value", (), rows_in=rows_in)
+            return
+        self.finish(output, *seen, rows_in=rows_in, rows_out=size(output), patient=patient)
+
+
+def size(thing: Any) -> int:
+    """Number of rows, -1 for what has none."""
+    return len(thing) if isinstance(thing, (pd.DataFrame, pd.Series, pd.Index, np.ndarray)) else -1
+
+
+def remember(observation: Observation, call: Call) -> None:
+    """Before a call that may change its subject: note what that was."""
+    from governed_kernel.capture.observing import Observed
+
+    subject = call.arguments[0]
+    call.note = Before(Work(observation, Observed(call, None)).of(subject), size(subject))
+
+
+def value_column(node: Node) -> str:
+    """The column that holds a series' own values."""
+    return node.columns[-1] if node.columns else UNNAMED
+
+
+def own_values(node: Node, thing: Any) -> tuple[str, ...]:
+    """Columns of the values, without the index."""
+    if isinstance(thing, pd.DataFrame):
+        return column_labels(thing)
+    return (value_column(node),)
+
+
+def mask_decides(work: Work, key: Any, subject: Node | None, relation: Relation = "FILTER") -> None:
+    """A mask or key that picks rows: it decides by its columns, or nobody can know by which."""
+    evidence: Evidence = "observed"
+    node = work.of(key)
+    if node is not None:
+        inputs = own_values(node, key)
+        work.decides(node, inputs, relation, evidence)
+    elif subject is not None and is_mask(key):
+        work.decides(subject, subject.columns, relation, "conservative")
+
+
+def is_mask(key: Any) -> bool:
+    """Whether a key is made of booleans."""
+    if isinstance(key, (pd.Series, pd.DataFrame, np.ndarray, pd.Index)):
+        kind = getattr(key, "dtype", None)
+        return kind is not None and str(kind) in ("bool", "boolean", "bool[pyarrow]")
+    if isinstance(key, list):
+        return bool(key) and isinstance(key[0], (bool, np.bool_))
+    return callable(key)
+
+
+def labels_of(key: Any) -> tuple[str, ...]:
+    """Column labels in an argument that takes one label or a list of them."""
+    if key is None:
+        return ()
+    if isinstance(key, (list, pd.Index, np.ndarray)):
+        return tuple(text(label) for label in key if is_label(label))
+    return (text(key),) if is_label(key) else ()
+
+
+def is_label(key: Any) -> bool:
+    """Whether a value can name a column."""
+    return isinstance(key, (str, int, float, tuple, np.generic, pd.Timestamp)) and not isinstance(
+        key, bool
+    )
+
+
+def raw_pairs(before: Iterable[str], after: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs by position: for calls that rename columns and keep their order."""
+    return tuple(zip(after, before, strict=False))

@@ -1,0 +1,265 @@
+"""One step of a lineage: what went in, what came out, which column owes what to which.
+
+A rule builds a `Step`, and `Step.finish` names the output and records the step. A loop that
+repeats the same step over the same inputs makes one record, not a million: the lineage of the
+second result is that of the first, so it gets the same entity. Where each turn of a loop makes
+new inputs, results of one place in the code share an entity after `_PATIENCE` turns, and their
+edges are marked conservative.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed
+from governed_kernel.capture.registry import Influence, Node
+from governed_kernel.lineage.events import ColumnEdge, Entity, Evidence, Relation, Transformation
+
+__all__ = ["Step"]
+
+_PATIENCE = 100
+_MOST_INFLUENCES = 64
+_MOST_EDGES = 4_000
+
+Link: TypeAlias = tuple[str, Relation, Evidence, tuple[tuple[str, str], ...]]
+"""Input entity, relation, evidence, and pairs of output column and input column."""
+
+
+class _Memory:
+    """What was recorded already in the current cell."""
+
+    def __init__(self) -> None:
+        self.execution = -1
+        self.nodes: dict[Any, Node] = {}
+        self.turns: dict[Any, int] = {}
+        self.shared: dict[Any, str] = {}
+
+    def at(self, execution: int) -> _Memory:
+        if execution != self.execution:
+            self.execution = execution
+            self.nodes.clear()
+            self.turns.clear()
+            self.shared.clear()
+        return self
+
+    def again(self, place: Any) -> bool:
+        """Count one more turn at a place; true once it has lost patience."""
+        turns = self.turns.get(place, 0) + 1
+        self.turns[place] = turns
+        return turns > _PATIENCE
+
+
+def memory_of(observation: Observation) -> _Memory:
+    """The observation's memory of the calling thread's cell."""
+    memory: _Memory | None = getattr(observation.state, "memory", None)
+    if memory is None:
+        memory = observation.state.memory = _Memory()
+    return memory.at(observation.cell().execution)
+
+
+class Step:
+    """Collects one transformation.
+
+    Parameters
+    ----------
+    observation : Observation
+    observed : Observed
+        The call that did it.
+    """
+
+    __slots__ = ("facts", "inputs", "links", "observation", "observed", "operation", "rows")
+
+    def __init__(self, observation: Observation, observed: Observed) -> None:
+        self.observation = observation
+        self.observed = observed
+        self.operation = observed.operation
+        self.inputs: dict[str, Node] = {}
+        self.links: list[Link] = []
+        self.rows: list[Influence] = []
+        self.facts: dict[str, Any] = {}
+
+    # --- what goes in -----------------------------------------------------------------------
+
+    def node(self, thing: Any, kind: str, columns: tuple[str, ...]) -> Node:
+        """The node of `thing`; what was never seen gets one, without an origin."""
+        known = self.observation.registry.get(thing)
+        if known is not None and known.columns == columns:
+            return known
+        return self._unseen(thing, kind, columns, known)
+
+    def _unseen(self, thing: Any, kind: str, columns: tuple[str, ...], stale: Node | None) -> Node:
+        memory = memory_of(self.observation)
+        place = ("unseen", kind, columns)
+        if memory.again(place):
+            entity = memory.shared.get(place) or self.observation.new_entity()
+            memory.shared[place] = entity
+        else:
+            entity = self.observation.new_entity()
+        node = Node(entity, kind, columns)
+        self.observation.registry.put(thing, node)
+        if stale is not None:
+            # It was changed in a way that no observer saw: all columns may owe to all.
+            change = Step(self.observation, self.observed)
+            change.operation = "changed unseen"
+            change.product(columns, stale, stale.columns, "TRANSFORMATION", "conservative")
+            change.record([(node, "")])
+        return node
+
+    def take(self, node: Node) -> Node:
+        """Count `node` among the inputs."""
+        self.inputs[node.entity] = node
+        return node
+
+    def external(self, uri: str, columns: tuple[str, ...], kind: str = "file") -> Node:
+        """Something outside the process as an input."""
+        return self.take(Node(uri, kind, columns))
+
+    # --- which column owes what to which ----------------------------------------------------
+
+    def same(
+        self,
+        node: Node,
+        columns: tuple[str, ...] | None = None,
+        relation: Relation = "IDENTITY",
+        evidence: Evidence = "observed",
+    ) -> None:
+        """Each of `columns` that the input has comes from the input's column of that name."""
+        self.take(node)
+        if columns is None or columns == node.columns:
+            kept = node.columns
+        else:
+            there = frozenset(node.columns)
+            kept = tuple([column for column in columns if column in there])
+        if kept:
+            self.links.append(
+                (node.entity, relation, evidence, tuple(zip(kept, kept, strict=True)))
+            )
+
+    def pairs(
+        self,
+        node: Node,
+        pairs: Any,
+        relation: Relation = "IDENTITY",
+        evidence: Evidence = "observed",
+    ) -> None:
+        """Output column and input column, pair by pair."""
+        self.take(node)
+        if pairs := tuple(pairs):
+            self.links.append((node.entity, relation, evidence, pairs))
+
+    def product(
+        self,
+        outputs: tuple[str, ...],
+        node: Node,
+        inputs: tuple[str, ...],
+        relation: Relation = "TRANSFORMATION",
+        evidence: Evidence = "observed",
+    ) -> None:
+        """Each of `outputs` owes to each of `inputs`."""
+        self.take(node)
+        if outputs and inputs:
+            if len(outputs) * len(inputs) > _MOST_EDGES:
+                pairs, evidence = ((tuple((out, "*") for out in outputs)), "conservative")
+            else:
+                pairs = tuple([(out, into) for out in outputs for into in inputs])
+            self.links.append((node.entity, relation, evidence, pairs))
+
+    def decides(
+        self,
+        node: Node,
+        columns: tuple[str, ...],
+        relation: Relation,
+        evidence: Evidence = "observed",
+    ) -> None:
+        """These columns decide which rows there are, or in which order."""
+        self.take(node)
+        self.rows += [(node.entity, column, relation, evidence) for column in columns]
+
+    # --- what comes out ---------------------------------------------------------------------
+
+    def finish(
+        self,
+        output: Any,
+        kind: str,
+        columns: tuple[str, ...],
+        *,
+        extra: Any = None,
+        rows_in: int = -1,
+        rows_out: int = -1,
+        patient: bool = False,
+    ) -> Node:
+        """Name `output` and record the step, unless the same one is on record already."""
+        memory = memory_of(self.observation)
+        site = self.observed.call.site
+        key: Any = (self.operation, kind, columns, tuple(self.links), tuple(self.rows))
+        if not self.inputs:
+            key = (site, *key)
+        node = memory.nodes.get(key)
+        if node is None:
+            entity = ""
+            if not patient and memory.again(site):
+                place = (site, self.operation, kind, columns)
+                entity = memory.shared.get(place) or self.observation.new_entity()
+                memory.shared[place] = entity
+                self.links = [(i, r, "conservative", p) for i, r, _, p in self.links if i != entity]
+            self._inherit(columns)
+            entity = entity or self.observation.new_entity()
+            node = Node(entity, kind, columns, self._influences())
+            memory.nodes[key] = node
+            if self.inputs:
+                self.record([(node, "")], rows_in, rows_out)
+        if extra is not None:
+            node = node._replace(extra=extra)
+        if output is not None:
+            self.observation.registry.put(output, node)
+        return node
+
+    def _inherit(self, columns: tuple[str, ...]) -> None:
+        """A column without an origin of its own still has the rows of what it was added to."""
+        linked = {out for _, _, _, pairs in self.links for out, _ in pairs}
+        if not linked.issuperset(columns):
+            own = set(self.rows)
+            for node in self.inputs.values():
+                self.rows += [row for row in node.rows if row not in own]
+
+    def _influences(self) -> tuple[Influence, ...]:
+        rows = dict.fromkeys(self.rows)
+        for node in self.inputs.values():
+            rows.update(dict.fromkeys(node.rows))
+        return tuple(rows)[:_MOST_INFLUENCES]
+
+    def record(
+        self, outputs: list[tuple[Node, str]], rows_in: int = -1, rows_out: int = -1
+    ) -> None:
+        """Emit the step as it stands, with outputs (node and name) that are named already."""
+        cell = self.observation.cell()
+        edges = [
+            ColumnEdge(node.entity, out, entity, into, relation, evidence)
+            for node, _ in outputs
+            for entity, relation, evidence, pairs in self.links
+            for out, into in pairs
+        ]
+        edges += [
+            ColumnEdge(node.entity, "*", entity, column, relation, evidence)
+            for node, _ in outputs
+            for entity, column, relation, evidence in self.rows
+            if entity != node.entity
+        ]
+        self.observation.emitter.emit(
+            Transformation(
+                execution=cell.execution,
+                cell_id=cell.cell_id,
+                transformation_id=self.observation.new_transformation(),
+                operation=self.operation,
+                library=self.observed.library,
+                inputs=[
+                    Entity(n.entity, n.kind, "", list(n.columns)) for n in self.inputs.values()
+                ],
+                outputs=[Entity(n.entity, n.kind, name, list(n.columns)) for n, name in outputs],
+                rows_in=rows_in,
+                rows_out=rows_out,
+                columns=edges,
+                facts=self.facts,
+            )
+        )
