@@ -67,6 +67,7 @@ def approve(
     def make(register: Register, who: Person) -> Predicate:
         promotion = _promotion(register, release)
         register.check_policy()
+        _refuse_ended(register, promotion)
         if purpose == "run" and digest != promotion.digest:
             raise NotApproved(
                 f"{release} is not what was promoted",
@@ -165,6 +166,19 @@ def _promotion(register: Register, release: str) -> Promotion:
             next="see 'governed release list'; a release is made by 'governed promote NOTEBOOK'",
         )
     return promotion
+
+
+def _refuse_ended(register: Register, promotion: Promotion) -> None:
+    for entry in register.entries:
+        said = entry.predicate
+        if not entry.valid or not isinstance(said, Rejection | Revocation):
+            continue
+        if (said.release, said.digest) == (promotion.release, promotion.digest):
+            raise NotApproved(
+                f"{promotion.release} can't be approved any more",
+                why=f"{said.printed_name} {said.meaning} it: {said.reason}",
+                next="promote a new version",
+            )
 
 
 def _check_meaning(meaning: str) -> None:

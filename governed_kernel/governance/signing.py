@@ -74,17 +74,18 @@ def attest(
 def attest_as_service(
     workspace: Workspace,
     make: Callable[[Register], Predicate],
-    after: Callable[[], tuple[msgspec.Struct, ...]] = tuple,
+    after: Callable[[Entry], tuple[msgspec.Struct, ...]] = lambda _: (),
 ) -> Entry:
     """Have the workspace's service sign what `make` gives, and add it to the ledger.
 
-    The predicate's ``person`` must be ``names.SERVICE``.
+    The predicate's ``person`` must be ``names.SERVICE``. `after` is given the signed entry, with
+    the ledger held still, and gives further events for the same write.
     """
 
     def decide(events: list[LedgerEvent]) -> tuple[tuple[msgspec.Struct, ...], Entry]:
         register = Register.replay(workspace, events)
         entry = _sign(register, make(register), keys.service_signer(register.workspace_id))
-        return (Attested(envelope=entry.envelope), *after()), entry
+        return (Attested(envelope=entry.envelope), *after(entry)), entry
 
     return Ledger(workspace).append_checked(decide)[1]
 

@@ -1,0 +1,217 @@
+"""``governed data``: the catalog of datasets and base models."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+from governed_kernel.cli.options import console, json_option, print_facts, workspace_option
+from governed_kernel.governance import access, catalog
+from governed_kernel.governance import split as splitting
+from governed_kernel.governance.names import PURPOSES
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import DatasetRegistered
+from governed_kernel.workspace import Workspace
+
+__all__ = ["data"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _actor(function: Callable[P, R]) -> Callable[P, R]:
+    """``--as``: nothing is signed here, so the user of this computer is a good default."""
+    return click.option(
+        "--as",
+        "person",
+        envvar="GOVERNED_PERSON",
+        metavar="PERSON",
+        default=lambda: getpass.getuser().lower(),
+        show_default="GOVERNED_PERSON, else the user of this computer",
+        help="The acting person.",
+    )(function)
+
+
+@click.group()
+def data() -> None:
+    """Datasets and base models: versions known by content, with class, owner and purposes."""
+
+
+@data.command()
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--class", "data_class", required=True, help="A data class of governed.toml.")
+@click.option("--owner", required=True, help="Who answers for it.")
+@click.option(
+    "--purpose", "purposes", multiple=True, required=True, help="May be given several times."
+)
+@click.option("--legal-basis", required=True, help="Why it may be used.")
+@click.option("--retention", default="", metavar="DATE", help="It must be gone by then.")
+@click.option("--kind", type=click.Choice(["data", "model"]), default="data", show_default=True)
+@click.option("--licence", default="", help="For example Apache-2.0.")
+@click.option("--origin", default="", help="Where it comes from, for people.")
+@click.option("--intended-use", default="", help="What a base model is meant for.")
+@_actor
+@json_option
+@workspace_option
+def register(
+    workspace: Workspace,
+    name: str,
+    path: Path,
+    data_class: str,
+    owner: str,
+    purposes: tuple[str, ...],
+    legal_basis: str,
+    retention: str,
+    kind: catalog.Kind,
+    licence: str,
+    origin: str,
+    intended_use: str,
+    person: str,
+    as_json: bool,
+) -> None:
+    """Register the file or folder PATH as a version of NAME, with an immutable snapshot.
+
+    The same content again is the same version.
+    """
+    description = catalog.Description(
+        data_class=data_class,
+        owner=owner,
+        purposes=purposes,
+        legal_basis=legal_basis,
+        kind=kind,
+        retention_until=retention,
+        licence=licence,
+        origin=origin,
+        intended_use=intended_use,
+    )
+    with _progress(path) as progress:
+        done = catalog.register(workspace, name, path, description, person, progress)
+    title = "was registered" if done.new else "is this content already; nothing was changed"
+    facts = {**_row(done.version), "new": done.new, "card": workspace.relative(done.card)}
+    print_facts(facts, as_json, f"{catalog.label(done.version)} {title}")
+
+
+@data.command("list")
+@json_option
+@workspace_option
+def list_data(workspace: Workspace, as_json: bool) -> None:
+    """Every version in the catalog."""
+    found = Register.read(workspace).datasets
+    rows = [_row(version) for versions in found.values() for version in versions]
+    print_facts(rows, as_json, "Catalog")
+
+
+@data.command()
+@click.argument("name")
+@json_option
+@workspace_option
+def show(workspace: Workspace, name: str, as_json: bool) -> None:
+    """One version (NAME@VERSION, or the newest of NAME): facts, and what it may be used for."""
+    current = Register.read(workspace)
+    version = current.version(name)
+    facts = msgspec.to_builtins(version)
+    del facts["type"], facts["schema"]
+    facts["versions"] = [found.version for found in current.datasets[version.dataset]]
+    facts["snapshot"] = str(catalog.snapshot_of(workspace, version))
+    decisions = {purpose: access.decide_purpose(current, version, purpose) for purpose in PURPOSES}
+    facts["research"] = {
+        purpose: "allowed" if decision.allowed else f"denied: {decision.reason}"
+        for purpose, decision in decisions.items()
+    }
+    print_facts(facts, as_json, catalog.label(version))
+
+
+@data.command()
+@click.argument("name")
+@json_option
+@workspace_option
+def verify(workspace: Workspace, name: str, as_json: bool) -> None:
+    """Hash every byte of a version again; exit code 4 when one is not what was registered."""
+    version = Register.read(workspace).version(name)
+    path = catalog.verify(workspace, version)
+    facts = {"version": catalog.label(version), "sha256": version.sha256, "snapshot": str(path)}
+    print_facts(facts, as_json, "Every byte is what was registered")
+
+
+@data.command()
+@click.argument("name")
+@click.option(
+    "--by", "code", required=True, metavar="FILE.py[:FUNCTION]", help="split(frame) → parts."
+)
+@click.option("--key", "keys", multiple=True, metavar="COLUMN", help="Names an entity; repeatable.")
+@click.option(
+    "--target", "targets", multiple=True, metavar="COLUMN", help="Is predicted; repeatable."
+)
+@_actor
+@json_option
+@workspace_option
+def split(
+    workspace: Workspace,
+    name: str,
+    code: str,
+    keys: tuple[str, ...],
+    targets: tuple[str, ...],
+    person: str,
+    as_json: bool,
+) -> None:
+    """Divide NAME by code into NAME-train, NAME-validation and NAME-holdout (locked).
+
+    Refused when a row, or an entity of --key, comes into more than one part. Afterwards only
+    validation runs read the holdout, or NAME itself, which contains it.
+    """
+    done = splitting.divide(workspace, name, code, person, keys=keys, targets=targets)
+    facts: dict[str, Any] = {
+        "dataset": catalog.label(done.parent),
+        **{
+            part: f"{catalog.label(found.version)}, {done.rows[part]} rows"
+            for part, found in done.parts.items()
+        },
+        "dropped": done.dropped,
+        "leaks": done.leaks,
+        "new": done.new,
+    }
+    title = "was divided" if done.new else "was divided in just this way before"
+    print_facts(facts, as_json, f"{catalog.label(done.parent)} {title}")
+
+
+def _row(version: DatasetRegistered) -> dict[str, Any]:
+    return {
+        "dataset": version.dataset,
+        "version": version.version,
+        "kind": version.kind,
+        "class": version.data_class,
+        "state": version.state,
+        "owner": version.owner,
+        "purposes": version.purposes,
+        "bytes": version.bytes,
+        "sha256": version.sha256,
+    }
+
+
+@contextlib.contextmanager
+def _progress(path: Path) -> Iterator[Callable[[int], None] | None]:
+    """A bar on the terminal while much is hashed and copied."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    size = sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+    with Progress(
+        "copying and hashing",
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=size)
+        yield lambda count: bar.advance(task, count)
