@@ -1,0 +1,33 @@
+"""``python -m governed_kernel.kernel``: started by a recorder, never by hand."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# As ipykernel_launcher does: nothing in the working directory may stand in for a library
+# while the kernel starts. IPython puts it back for the cells.
+if sys.path[0] in ("", os.getcwd()):  # noqa: PTH109
+    del sys.path[0]
+
+from ipykernel.kernelapp import IPKernelApp
+
+from governed_kernel.errors import GovernedError
+from governed_kernel.kernel.decisions import decider
+from governed_kernel.kernel.kernel import GovernedKernel
+from governed_kernel.kernel.link import RecorderLink
+
+
+def main() -> None:
+    """Start the kernel, or say why not."""
+    try:
+        GovernedKernel.link = RecorderLink.from_environment(decider)
+        GovernedKernel.link.status()
+    except GovernedError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    IPKernelApp.launch_instance(kernel_class=GovernedKernel)
+
+
+if __name__ == "__main__":
+    main()

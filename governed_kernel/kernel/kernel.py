@@ -1,0 +1,162 @@
+"""The kernel: ipykernel's, with every cell announced to the recorder before and after."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+
+from governed_kernel import __version__
+from governed_kernel.capture import emitter
+from governed_kernel.capture.emitter import Cell
+from governed_kernel.errors import GovernedError
+from governed_kernel.kernel.link import RecorderLink
+from governed_kernel.kernel.magics import GovernedMagics
+from governed_kernel.lineage.events import CellEnded, ObserverLost
+
+__all__ = ["GovernedKernel"]
+
+_INTERRUPTS = ("KeyboardInterrupt", "CancelledError")
+
+
+class GovernedKernel(IPythonKernel):
+    """An IPython kernel whose cells run only while a recorder takes down what they do.
+
+    A cell begins when its start is on record, and its reply goes out when its end is. Without a
+    recorder nothing runs.
+    """
+
+    implementation = "governed_kernel"
+    implementation_version = __version__
+
+    link: RecorderLink
+    """The way to the recorder; set by ``__main__`` before the kernel is made."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self._executions: set[int] = set()
+        self._outside_history = 0
+        if self.shell is not None:
+            self.shell.register_magics(GovernedMagics(self.shell, self.link))
+        emitter.set_current(self.link)
+        self.link.follow_threads()
+        self._install_observers()
+
+    @property
+    def banner(self) -> str:  # type: ignore[override]
+        """What a console shows at its start."""
+        return f"Governed Notebooks {__version__}: this session is recorded\n{super().banner}"
+
+    def _install_observers(self) -> None:
+        """Observers are a gain, never a risk: without them the witness still sees everything."""
+        try:
+            from governed_kernel.capture import install
+
+            install(self.link)
+        except Exception as error:
+            self.link.emit(
+                ObserverLost(
+                    execution=0,
+                    cell_id="",
+                    observer="install",
+                    error_name=type(error).__name__,
+                    error=self.link.payload("".join(traceback.format_exception(error))),
+                )
+            )
+
+    async def do_execute(
+        self,
+        code: str,
+        silent: bool,
+        store_history: bool = True,
+        user_expressions: dict[str, Any] | None = None,
+        allow_stdin: bool = False,
+        *,
+        cell_meta: dict[str, Any] | None = None,
+        cell_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Execute a cell on record; refuse it, visibly, when it can't be recorded."""
+        cell = self._name(cell_meta, cell_id, counts=store_history and not silent)
+        try:
+            token = self.link.begin(cell, code, silent=silent)
+        except GovernedError as error:
+            return self._refuse(error)
+        reply: dict[str, Any] = {}
+        try:
+            with self._ended_by(reply):
+                reply.update(
+                    await super().do_execute(  # type: ignore[no-untyped-call]
+                        code,
+                        silent,
+                        store_history,
+                        user_expressions,
+                        allow_stdin,
+                        cell_meta=cell_meta,
+                        cell_id=cell_id,
+                    )
+                )
+        finally:
+            try:
+                self.link.end(self._end(cell, reply), token)
+            except GovernedError as error:
+                reply.clear()
+                reply.update(self._refuse(error))
+        return reply
+
+    def _name(self, meta: dict[str, Any] | None, cell_id: str | None, *, counts: bool) -> Cell:
+        """The execution's number in this session, unique: the prompt's where there is one."""
+        number = int(self.execution_count or 0)
+        if not counts or number in self._executions:
+            self._outside_history -= 1
+            number = self._outside_history
+        self._executions.add(number)
+        return Cell(number, str(cell_id or (meta or {}).get("cellId") or ""))
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _ended_by(reply: dict[str, Any]) -> Iterator[None]:
+        """Note the exception that leaves a cell without a reply."""
+        try:
+            yield
+        except BaseException as error:
+            reply.update(status="error", ename=type(error).__name__, evalue=str(error))
+            raise
+
+    def _end(self, cell: Cell, reply: dict[str, Any]) -> CellEnded:
+        if reply.get("status") == "ok":
+            return CellEnded(execution=cell.execution, cell_id=cell.cell_id, status="ok")
+        name = str(reply.get("ename", ""))
+        text = "\n".join([f"{name}: {reply.get('evalue', '')}", *reply.get("traceback", [])])
+        try:
+            error = self.link.payload(text)
+        except GovernedError:
+            error = ""  # the announcement of the end will fail as well, and say why
+        return CellEnded(
+            execution=cell.execution,
+            cell_id=cell.cell_id,
+            status="abort" if name in _INTERRUPTS else "error",
+            error_name=name,
+            error=error,
+        )
+
+    def _refuse(self, error: GovernedError) -> dict[str, Any]:
+        """Show `error` as the cell's error; returns the reply."""
+        content = {
+            "ename": type(error).__name__,
+            "evalue": str(error),
+            "traceback": [f"\x1b[31m{type(error).__name__}\x1b[0m: {error}"],
+        }
+        topic = self._topic("error")  # type: ignore[no-untyped-call]
+        self.send_response(  # type: ignore[no-untyped-call]
+            self.iopub_socket, "error", content, ident=topic
+        )
+        return {
+            "status": "error",
+            "execution_count": self.execution_count,
+            "user_expressions": {},
+            "payload": [],
+            **content,
+        }

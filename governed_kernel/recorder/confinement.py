@@ -1,0 +1,112 @@
+"""What the kernel of a release run may touch: its ticket, its environment, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from governed_kernel.errors import Refused
+from governed_kernel.recorder.landlock import Rule
+
+__all__ = ["Confinement", "Ticket", "read_ticket"]
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    """The part of a run's ``ticket.json`` that confines its kernel."""
+
+    run_id: str
+    kind: str
+    read: list[str]
+    write: list[str]
+    pid: Annotated[int, msgspec.Meta(gt=0)]
+
+
+def read_ticket(path: Path) -> Ticket:
+    """Read a run's ticket.
+
+    Raises
+    ------
+    Refused
+        There is none, or it is no ticket.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Ticket)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Refused(
+            "the release kernel has no valid ticket",
+            why=f"{path}: {error}",
+            next="run an approved release with 'governed run RELEASE'",
+        ) from error
+
+
+class Confinement:
+    """Landlock rules of one release kernel.
+
+    Parameters
+    ----------
+    ticket_path : Path
+        Where the ticket lies; the kernel may read it.
+    connection_file : str
+        The file that names the sockets between kernel and client; its folder is writable.
+
+    Notes
+    -----
+    The run's worker gives the kernel a home and a temporary folder among the ticket's writable
+    paths, so that libraries find a place for their caches.
+    """
+
+    def __init__(self, ticket_path: Path, connection_file: str) -> None:
+        self.ticket_path = ticket_path.resolve()
+        self.ticket = read_ticket(ticket_path)
+        self.connection = Path(connection_file).resolve().parent if connection_file else None
+        self._readable = [Path(path).resolve() for path in self.ticket.read]
+        self._readable.append(self.ticket_path)
+        self._writable = [Path(path).resolve() for path in self.ticket.write]
+        if self.connection is not None:
+            self._writable.append(self.connection)
+
+    def rules(self) -> list[Rule]:
+        """Everything the kernel may reach."""
+        rules = [Rule(path, read=True) for path in self._readable]
+        rules += [Rule(path, read=True, write=True) for path in self._writable]
+        rules += [Rule(path, read=True, execute=True) for path in _software()]
+        # importing needs the names in a source folder, not the files beside the packages
+        rules += [Rule(Path(path), names=True) for path in sys.path if os.path.isdir(path)]
+        rules += [Rule(Path(path), read=True) for path in ("/etc", "/proc", "/sys", "/run/nvidia")]
+        rules += [Rule(path, read=True, write=True, device=True) for path in _devices()]
+        return rules
+
+    def allows(self, path: str, *, write: bool) -> bool:
+        """Whether the ticket covers a canonical path (the environment aside)."""
+        places = self._writable if write else [*self._readable, *self._writable]
+        return any(Path(path).is_relative_to(place) for place in places)
+
+    def may_connect(self, address: str) -> bool:
+        """Only to sockets in the run's own folders: its own processes."""
+        path = address.removeprefix("unix://")
+        return path != address and path.startswith("/") and self.allows(path, write=True)
+
+
+def _software() -> list[Path]:
+    """Folders of programs and libraries."""
+    places = {sys.prefix, sys.base_prefix, sysconfig.get_path("purelib")}
+    places |= {sysconfig.get_path("platlib"), "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"}
+    places |= {"/opt/nvidia"}
+    if site.ENABLE_USER_SITE:
+        places.add(site.getusersitepackages())
+    places.add(str(Path(__file__).resolve().parents[1]))  # this product, also when editable
+    return [Path(place) for place in sorted(places)]
+
+
+def _devices() -> list[Path]:
+    """Device files that computing needs: none that holds anybody's data."""
+    names = ("null", "zero", "full", "random", "urandom", "tty", "shm", "kfd", "dri")
+    found = [Path("/dev", name) for name in names]
+    found += sorted(Path("/dev").glob("nvidia*"))
+    return found

@@ -1,0 +1,183 @@
+"""What counts as environment: opened thousands of times, and no data.
+
+A short list, made to be read. Its digest goes into every session's first record, so that an
+auditor knows what a session set aside. Data is data wherever it lies: files with the suffixes
+in `DATA_SUFFIXES` inside a library's folder are recorded as any other.
+"""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from governed_kernel.canonical import digest_json
+from governed_kernel.workspace import personal_folder
+
+__all__ = [
+    "DATA_SUFFIXES",
+    "RULES",
+    "Environment",
+    "Place",
+    "digest",
+    "resolve_places",
+    "session_variables",
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place that is environment.
+
+    Attributes
+    ----------
+    pattern : str
+        A path; ``{…}`` is filled in for the session. What ends in ``/`` is a folder.
+    reason : str
+        Why nothing that matters to lineage is missed.
+    writes : bool
+        Whether writing there is environment too. Elsewhere a write is recorded.
+    """
+
+    pattern: str
+    reason: str
+    writes: bool = False
+
+
+RULES: tuple[Place, ...] = (
+    Place("{prefix}/", "the interpreter and its libraries; pinned by the environment's digest"),
+    Place("{base_prefix}/", "the interpreter that a virtual environment is made from"),
+    Place("{purelib}/", "installed libraries"),
+    Place("{platlib}/", "installed libraries"),
+    Place("{user_site}/", "libraries installed for the user alone"),
+    Place("{package}/", "this product's own code, wherever it is installed"),
+    Place("/usr/", "programs and libraries of the operating system"),
+    Place("/bin/", "the same"),
+    Place("/sbin/", "the same"),
+    Place("/lib/", "the same"),
+    Place("/lib32/", "the same"),
+    Place("/lib64/", "the same"),
+    Place("/opt/nvidia/", "GPU libraries"),
+    Place("/etc/", "settings of the operating system"),
+    Place("/proc/", "the state of processes; open descriptors in it are followed", writes=True),
+    Place("/sys/", "the state of the machine"),
+    Place("/dev/", "devices and shared memory: what goes through them was read elsewhere", True),
+    Place("/run/", "the state of the operating system's services"),
+    Place("{ipython}/", "IPython's profile and history", writes=True),
+    Place("{jupyter_config}/", "settings of Jupyter", writes=True),
+    Place("{jupyter_data}/", "kernel specifications and runtime files of Jupyter", writes=True),
+    Place("{connection_folder}/", "the sockets between this kernel and its client", writes=True),
+    Place("{matplotlib_cache}/", "matplotlib's list of fonts", writes=True),
+    Place("{matplotlib_config}/", "matplotlib's settings"),
+    Place("{fontconfig}/", "the font cache", writes=True),
+    Place("{workspace}/governed.toml", "the workspace's settings, bound by the ledger"),
+    Place("{state}/ledger.jsonl", "the ledger itself; hash-chained"),
+    Place("{state}/ledger.lock", "the ledger's lock", writes=True),
+    Place("{personal}/", "the person's own record of known workspaces; keys are never opened"),
+    Place("{ticket}", "what a release run may do, bound by the run"),
+)
+
+DATA_SUFFIXES: tuple[str, ...] = (
+    *(".csv", ".tsv", ".parquet", ".feather", ".arrow", ".orc", ".avro", ".jsonl", ".ndjson"),
+    *(".npy", ".npz", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".mat", ".rds", ".sav"),
+    *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".gguf", ".model"),
+    *(".sqlite", ".sqlite3", ".db", ".duckdb", ".xls", ".xlsx", ".dcm", ".nii"),
+    *(".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".7z"),
+)
+"""What is data even inside a library's folder: packages carry data sets and weights."""
+
+_NEVER_WRITTEN_BY_HAND = "__pycache__/"
+
+
+def digest() -> str:
+    """SHA-256 of the list, as it goes into `SessionStarted.environment_rules`."""
+    places = [[place.pattern, place.reason, place.writes] for place in RULES]
+    return digest_json({"places": places, "data_suffixes": list(DATA_SUFFIXES)})
+
+
+def resolve_places(variables: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """The rules as canonical paths, each with whether writes there are environment."""
+    places = []
+    for place in RULES:
+        try:
+            path = place.pattern.format_map(variables)
+        except KeyError:
+            continue  # this session has no such place
+        folder = path.endswith("/")
+        path = os.path.realpath(path)
+        if path != "/":
+            places.append((path + "/" if folder else path, place.writes))
+    return places
+
+
+def session_variables(
+    workspace: Path, *, connection_file: str = "", ticket: str = ""
+) -> dict[str, str]:
+    """What the ``{…}`` in the rules stand for in one session."""
+    home = os.path.expanduser("~")
+    cache = os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache"
+    config = os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    found = {
+        "prefix": sys.prefix,
+        "base_prefix": sys.base_prefix,
+        "purelib": sysconfig.get_path("purelib"),
+        "platlib": sysconfig.get_path("platlib"),
+        "package": str(Path(__file__).resolve().parents[1]),
+        "ipython": os.environ.get("IPYTHONDIR") or f"{home}/.ipython",
+        "jupyter_config": os.environ.get("JUPYTER_CONFIG_DIR") or f"{home}/.jupyter",
+        "jupyter_data": os.environ.get("JUPYTER_DATA_DIR") or f"{home}/.local/share/jupyter",
+        "matplotlib_cache": os.environ.get("MPLCONFIGDIR") or f"{cache}/matplotlib",
+        "matplotlib_config": f"{config}/matplotlib",
+        "fontconfig": f"{cache}/fontconfig",
+        "personal": str(personal_folder()),
+        "workspace": str(workspace),
+        "state": str(workspace / ".governed"),
+    }
+    if site.ENABLE_USER_SITE:
+        found["user_site"] = site.getusersitepackages()
+    if connection_file:
+        folder = os.path.dirname(os.path.realpath(connection_file))
+        # a file in the shared temporary folder makes that folder no environment
+        if folder not in {"/tmp", "/var/tmp", home, str(workspace)}:  # noqa: S108
+            found["connection_folder"] = folder
+    if ticket:
+        found["ticket"] = ticket
+    return found
+
+
+class Environment:
+    """Decides, for one session, whether a canonical path is environment.
+
+    Parameters
+    ----------
+    places : list of (str, bool)
+        From `resolve_places`.
+    files : tuple of str
+        Single files that are environment in this session, such as the connection file.
+    """
+
+    def __init__(self, places: list[tuple[str, bool]], files: tuple[str, ...] = ()) -> None:
+        folders = [(path, writes) for path, writes in places if path.endswith("/")]
+        self.readable = tuple(path for path, _ in folders)
+        self.writable = tuple(path for path, writes in folders if writes)
+        self._files = {path: writes for path, writes in places if not path.endswith("/")}
+        self._files.update(dict.fromkeys(map(os.path.realpath, files), True))
+        # the same as bytes, for the paths that system calls carry
+        self.prefixes = tuple(os.fsencode(path) for path in self.readable)
+        self.data_suffixes = tuple(os.fsencode(suffix) for suffix in DATA_SUFFIXES)
+
+    def covers(self, path: str, *, write: bool) -> bool:
+        """Whether an open of the canonical `path` is environment."""
+        if path in self._files:
+            return self._files[path] or not write
+        if path.startswith(self.writable):
+            return True
+        if not path.startswith(self.readable):
+            return False
+        if write:
+            return _NEVER_WRITTEN_BY_HAND in path and ".pyc" in path
+        return not path.endswith(DATA_SUFFIXES)

@@ -1,0 +1,106 @@
+"""Paths as processes name them, made canonical from outside."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from urllib.parse import quote, unquote, urlsplit
+
+__all__ = ["address_of", "file_uri", "host_and_port", "local_path", "resolve"]
+
+_SAFE = "/:@!$&'()*+,;=~-._"
+_LOCAL = ("file", "sqlite", "duckdb")
+_AT_WORKING_DIRECTORY = 0xFFFFFF9C  # AT_FDCWD (-100) as an unsigned 32-bit argument
+
+
+def file_uri(path: str) -> str:
+    """``file:///…`` of a canonical path, spelled as `capture.uris.file_uri` spells it."""
+    return "file://" + quote(path, safe=_SAFE, errors="surrogateescape")
+
+
+def local_path(uri: str) -> str | None:
+    """The canonical path behind a ``file``, ``sqlite`` or ``duckdb`` URI; None for others."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme not in _LOCAL or not rest.startswith("/"):
+        return None
+    return os.path.realpath(unquote(rest, errors="surrogateescape"))
+
+
+def resolve(process: int, path: bytes, directory: int | None = None, *, follow: bool = True) -> str:
+    """Canonical absolute path of what a process calls `path`.
+
+    Parameters
+    ----------
+    process : int
+        The process or thread that named it.
+    path : bytes
+        As it stands in its memory.
+    directory : int or None
+        The directory descriptor that came with it, as an unsigned argument; None for calls
+        that have none.
+    follow : bool
+        Whether a symbolic link at the very end is followed; calls that remove or rename don't.
+    """
+    text = os.fsdecode(path)
+    if text.startswith("/proc/"):
+        text = _through_proc(process, text)
+    elif not text.startswith("/"):
+        text = os.path.join(_base(process, directory), text) if text else _base(process, directory)
+    if follow:
+        return os.path.realpath(text)
+    folder, name = os.path.split(text.rstrip("/"))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _base(process: int, directory: int | None) -> str:
+    number = None if directory is None else directory & 0xFFFFFFFF
+    here = number is None or number == _AT_WORKING_DIRECTORY
+    link = f"/proc/{process}/cwd" if here else f"/proc/{process}/fd/{number}"
+    try:
+        return os.readlink(link)
+    except OSError:
+        return link  # the process is gone; the link itself says what it was
+
+
+def _through_proc(process: int, text: str) -> str:
+    """``/proc/self`` of the process, not of the recorder."""
+    for own in ("/proc/self", "/proc/thread-self"):
+        if text == own or text.startswith(own + "/"):
+            return f"/proc/{process}" + text[len(own) :]
+    return text
+
+
+def address_of(data: bytes, process: int, kind: str) -> str | None:
+    """``tcp://host:port``, ``udp://host:port`` or ``unix:///path`` of a ``sockaddr``.
+
+    None for families that lead nowhere outside (netlink, unspecified).
+    """
+    if len(data) < 2:
+        return None
+    (family,) = struct.unpack_from("=H", data)
+    if family == socket.AF_INET and len(data) >= 8:
+        (port,) = struct.unpack_from("!H", data, 2)
+        return f"{kind}://{socket.inet_ntop(socket.AF_INET, data[4:8])}:{port}"
+    if family == socket.AF_INET6 and len(data) >= 24:
+        (port,) = struct.unpack_from("!H", data, 2)
+        return f"{kind}://[{socket.inet_ntop(socket.AF_INET6, data[8:24])}]:{port}"
+    if family == socket.AF_UNIX:
+        name = data[2:]
+        if name.startswith(b"\0"):
+            name = b"@" + name[1:].replace(b"\0", b"@")
+            return "unix://" + quote(name, safe=_SAFE)
+        path = resolve(process, name.split(b"\0", 1)[0])
+        return "unix://" + quote(path, safe=_SAFE, errors="surrogateescape")
+    return None
+
+
+def host_and_port(uri: str) -> tuple[str, int]:
+    """Host and port of a URI, with the usual port of its scheme; -1 where there is none."""
+    usual = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "ftp": 21, "s3": 443}
+    parts = urlsplit(uri)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return parts.hostname or "", usual.get(parts.scheme, -1) if port is None else port

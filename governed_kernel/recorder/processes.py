@@ -1,0 +1,121 @@
+"""Which cell a process or thread belongs to.
+
+The kernel's own threads belong to the cell that is running. A child belongs to the cell that was
+running when it started, however long it lives.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["BEFORE", "Cell", "Processes", "boot_time"]
+
+
+class Cell(NamedTuple):
+    """One execution of a cell, as `CellStarted` names it."""
+
+    execution: int
+    cell_id: str
+
+
+BEFORE = Cell(0, "")
+"""Stands for the time before the first cell."""
+
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def boot_time() -> float:
+    """Seconds since the machine started, on the clock that ``/proc`` uses."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Processes:
+    """Credits threads and children to cells.
+
+    Parameters
+    ----------
+    kernel : int
+        Process id of the kernel.
+    """
+
+    def __init__(self, kernel: int) -> None:
+        self.kernel = kernel
+        self._running: dict[Cell, float] = {}
+        self._ended: list[tuple[float, float, Cell]] = []
+        self._last = BEFORE
+        self._children: dict[tuple[int, float], tuple[Cell, bool]] = {}
+
+    @property
+    def running(self) -> list[Cell]:
+        """The cells that run now; more than one with subshells."""
+        return list(self._running)
+
+    def started(self, cell: Cell) -> None:
+        """A cell begins."""
+        self._running[cell] = boot_time()
+        self._last = cell
+
+    def ended(self, cell: Cell) -> None:
+        """A cell is over."""
+        start = self._running.pop(cell, None)
+        if start is not None:
+            self._ended.append((start, boot_time(), cell))
+
+    def credit(self, thread: int) -> tuple[Cell, bool]:
+        """The cell that `thread` (of any process) works for, and whether that is certain."""
+        process = thread if thread == self.kernel else _process_of(thread)
+        if process == self.kernel or process is None:
+            return self._now()
+        start = _start_of(process)
+        if start is None:
+            return self._now()
+        known = self._children.get((process, start))
+        if known is None:
+            known = self._children[(process, start)] = self._at(start)
+        return known
+
+    def _now(self) -> tuple[Cell, bool]:
+        if len(self._running) == 1:
+            return next(iter(self._running)), True
+        if self._running:
+            return self._last, False
+        return self._last, self._last is BEFORE
+
+    def _at(self, start: float) -> tuple[Cell, bool]:
+        """Who ran when a process started; ``/proc`` rounds that moment down to a tick."""
+        running = [cell for cell, began in self._running.items() if began <= start + _TICK]
+        recent = [cell for _, end, cell in self._ended[-50:] if end >= start]
+        over = [
+            cell
+            for began, end, cell in self._ended[-50:]
+            if end >= start and began <= start + _TICK
+        ]
+        if running:
+            return running[-1], len(running) == 1 and not over
+        if over:
+            return over[-1], len(over) == 1
+        if recent or self._last is not BEFORE:
+            return self._last, False
+        return BEFORE, True
+
+
+def _process_of(thread: int) -> int | None:
+    try:
+        status = Path(f"/proc/{thread}/status").read_bytes()
+    except OSError:
+        return None
+    _, _, rest = status.partition(b"\nTgid:")
+    return int(rest.split(None, 1)[0]) if rest else None
+
+
+def _start_of(process: int) -> float | None:
+    """When a process started, in seconds on the clock of `boot_time`."""
+    try:
+        line = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return None
+    # the command, in parentheses, may hold anything; field 22 is the 20th after it
+    return int(line.rpartition(b")")[2].split()[19]) * _TICK

@@ -1,0 +1,249 @@
+"""Holds what the witness saw against what the observers explained.
+
+Both sides name things by canonical path. What was witnessed while a cell ran is explained by an
+observer's access to the same thing that arrived since that cell began, whichever cell the
+observer credits (its thread may belong to an earlier one). What nobody explained becomes an
+access of its own, with evidence ``unexplained``, or ``ambiguous`` where the cell is not certain.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from governed_kernel.lineage.events import Access, Completeness, Evidence, Operation
+from governed_kernel.recorder import paths
+from governed_kernel.recorder.processes import Cell
+from governed_kernel.recorder.witness import Sighting
+
+__all__ = ["Reconciler"]
+
+_DATABASE_COMPANIONS = ("-journal", "-wal", "-shm", ".wal", ".tmp")
+_LOCAL_HOSTS = {"localhost": ("127.0.0.1", "::1")}
+
+
+class _Explanation(NamedTuple):
+    """The last access to something, and its place in the order of arrival."""
+
+    arrival: int
+    access: Access
+
+
+@dataclass
+class _Use:
+    """What was witnessed of one path or address in one cell."""
+
+    sighting: Sighting
+    certain: bool
+
+
+@dataclass
+class _Seen:
+    """What was witnessed while a cell ran."""
+
+    since: int
+    uses: dict[tuple[str, Operation], _Use] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+
+
+class Reconciler:
+    """Explains sightings by accesses, cell by cell.
+
+    Parameters
+    ----------
+    witness : str
+        ``full``, or why less is witnessed; goes into every `Completeness`.
+    """
+
+    def __init__(self, witness: str) -> None:
+        self.witness = witness
+        self.witnessed = 0
+        self.explained = 0
+        self.unexplained = 0
+        self._arrival = 0
+        self._by_path: dict[tuple[str, Operation], _Explanation] = {}
+        self._folders: dict[str, _Explanation] = {}
+        self._databases: dict[str, _Explanation] = {}
+        self._connections: list[_Explanation] = []
+        self._cells: dict[Cell, _Seen] = {}
+
+    def started(self, cell: Cell) -> None:
+        """A cell begins: what arrives from now on may explain what it does."""
+        self._cells[cell] = _Seen(self._arrival)
+
+    def witnessed_one(self, sighting: Sighting, cell: Cell, *, certain: bool) -> bool:
+        """Take a sighting; returns whether it is the first of its kind in the cell."""
+        seen = self._cells.get(cell)
+        if seen is None:  # the cell is over (a thread or child of it goes on), or none began yet
+            seen = self._cells[cell] = _Seen(self._arrival)
+        if sighting.source:
+            self._renamed(seen, sighting)
+        key = (sighting.path, sighting.operation)
+        if sighting.operation == "write" and not sighting.exists:
+            seen.made.add(sighting.path)
+        known = seen.uses.get(key)
+        if known is None or (sighting.possible and not known.sighting.possible):
+            seen.uses[key] = _Use(sighting, certain)
+            return True
+        return False
+
+    def _renamed(self, seen: _Seen, sighting: Sighting) -> None:
+        """What was written under a temporary name now bears the final one."""
+        for operation in ("write", "read"):
+            seen.uses.pop((sighting.source, operation), None)
+        seen.made.discard(sighting.source)
+
+    def observed(self, access: Access) -> None:
+        """Take an observer's access."""
+        self._arrival += 1
+        explanation = _Explanation(self._arrival, access)
+        path = paths.local_path(access.uri)
+        if path is None:
+            if access.operation == "connect" or access.kind in ("http", "sql", "socket"):
+                self._connections.append(explanation)
+            return
+        self._by_path[(path, access.operation)] = explanation
+        if access.kind == "sql" or not access.uri.startswith("file:"):
+            self._databases[path] = explanation
+        elif access.kind in ("model", "dataset"):
+            self._folders[path] = explanation
+
+    def settle(self, running: Collection[Cell]) -> list[Access]:
+        """The accesses that nobody explained, of every cell that does not run any more."""
+        found: list[Access] = []
+        for cell in [cell for cell in self._cells if cell not in running]:
+            found += self._settle(cell)
+        return found
+
+    def completeness(self, environment: int) -> Completeness:
+        """How much was explained so far."""
+        return Completeness(
+            witness=self.witness,
+            witnessed=self.witnessed,
+            explained=self.explained,
+            unexplained=self.unexplained,
+            environment=environment,
+        )
+
+    def _settle(self, cell: Cell) -> list[Access]:
+        seen = self._cells.pop(cell, None)
+        if seen is None:
+            return []
+        accesses = []
+        for (path, operation), use in seen.uses.items():
+            if not use.sighting.possible or self._temporary(seen, path, operation):
+                continue
+            self.witnessed += 1
+            access = self._explain(cell, seen, use)
+            if access is None:
+                self.explained += 1
+                continue
+            accesses.append(access)
+            if access.evidence == "observed":
+                self.explained += 1
+            else:
+                self.unexplained += 1
+        return accesses
+
+    def _temporary(self, seen: _Seen, path: str, operation: Operation) -> bool:
+        """Whether a file was made and removed by the same cell: nothing of it is left."""
+        if path not in seen.made or (path, "delete") not in seen.uses:
+            return False
+        return operation in ("write", "delete", "read") and not os.path.lexists(path)
+
+    def _explain(self, cell: Cell, seen: _Seen, use: _Use) -> Access | None:
+        """None when an observer reported it; else the access to record."""
+        sighting = use.sighting
+        if sighting.operation == "connect":
+            if self._connection_known(sighting.path, seen.since):
+                return None
+            return self._access(cell, use, None)
+        accepted: tuple[Operation, ...] = (sighting.operation,)
+        if sighting.operation == "read" or sighting.both:
+            accepted = ("read", "write")
+        for operation in accepted:
+            known = self._by_path.get((sighting.path, operation))
+            if known and known.arrival > seen.since:
+                return None
+        if self._database_known(sighting.path, seen.since):
+            return None
+        return self._access(cell, use, self._folder_of(sighting, seen.since))
+
+    def _database_known(self, path: str, since: int) -> bool:
+        names = [path]
+        names += [path.removesuffix(end) for end in _DATABASE_COMPANIONS if path.endswith(end)]
+        return any(
+            (known := self._databases.get(name)) is not None and known.arrival > since
+            for name in names
+        )
+
+    def _folder_of(self, sighting: Sighting, since: int) -> Access | None:
+        """The model or dataset whose folder this file lies in, if an observer reported it."""
+        folder = sighting.path
+        while (parent := os.path.dirname(folder)) != folder:
+            folder = parent
+            known = self._folders.get(folder)
+            if known and known.arrival > since and known.access.operation == sighting.operation:
+                return known.access
+        return None
+
+    def _connection_known(self, address: str, since: int) -> bool:
+        host, port = paths.host_and_port(address)
+        for known in reversed(self._connections):
+            if known.arrival <= since:
+                return False
+            uri = known.access.uri
+            if uri == address:
+                return True
+            name, wanted = paths.host_and_port(uri)
+            if port in (wanted, 53) and (_may_be(name, host)):
+                return True
+        return False
+
+    def _access(self, cell: Cell, use: _Use, folder: Access | None) -> Access:
+        sighting = use.sighting
+        evidence: Evidence = "unexplained" if use.certain else "ambiguous"
+        connect = sighting.operation == "connect"
+        kind = {"connect": "socket", "execute": "process"}.get(sighting.operation, "file")
+        access = Access(
+            execution=cell.execution,
+            cell_id=cell.cell_id,
+            operation=sighting.operation,
+            kind=kind,  # type: ignore[arg-type]
+            uri=sighting.path if connect else paths.file_uri(sighting.path),
+            via=f"witness:{sighting.call}",
+            evidence=evidence,
+        )
+        if folder is None:
+            return access
+        return Access(
+            execution=cell.execution,
+            cell_id=cell.cell_id,
+            operation=sighting.operation,
+            kind=folder.kind,
+            uri=access.uri,
+            via=access.via,
+            evidence="observed",
+            dataset=folder.dataset,
+            version=folder.version,
+            data_class=folder.data_class,
+            decision=folder.decision,
+            purpose=folder.purpose,
+            policies=folder.policies,
+        )
+
+
+def _may_be(name: str, address: str) -> bool:
+    """Whether a host's name can stand for an address; any name can but that of this machine."""
+    if name == address:
+        return True
+    if name in _LOCAL_HOSTS:
+        return address in _LOCAL_HOSTS[name]
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return bool(name)
+    return False

@@ -1,0 +1,269 @@
+"""A seccomp filter that reports system calls to a listener, and the listener's end of it.
+
+Source of the formats: ``linux/seccomp.h``, ``linux/filter.h``, seccomp_unotify(2). The numbers
+are those of x86-64; elsewhere `install` says that there is no witness.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import platform
+import struct
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["CALLS", "Call", "Listener", "Notification", "Unsupported", "install", "program"]
+
+
+class Unsupported(OSError):
+    """The system can't witness; the message is the reason that goes on record."""
+
+
+class Call(NamedTuple):
+    """A system call that is reported.
+
+    Attributes
+    ----------
+    name : str
+        As in the manual.
+    paths : tuple of (int or None, int)
+        For each path: the argument that holds its directory's descriptor, and its own argument.
+    flags : int or None
+        The argument that holds the ``open`` flags.
+    """
+
+    name: str
+    paths: tuple[tuple[int | None, int], ...]
+    flags: int | None = None
+
+
+CALLS: dict[int, Call] = {
+    2: Call("open", ((None, 0),), 1),
+    42: Call("connect", ()),
+    44: Call("sendto", ()),
+    59: Call("execve", ((None, 0),)),
+    76: Call("truncate", ((None, 0),)),
+    82: Call("rename", ((None, 0), (None, 1))),
+    84: Call("rmdir", ((None, 0),)),
+    85: Call("creat", ((None, 0),)),
+    86: Call("link", ((None, 0), (None, 1))),
+    87: Call("unlink", ((None, 0),)),
+    88: Call("symlink", ((None, 0), (None, 1))),
+    257: Call("openat", ((0, 1),), 2),
+    263: Call("unlinkat", ((0, 1),)),
+    264: Call("renameat", ((0, 1), (2, 3))),
+    265: Call("linkat", ((0, 1), (2, 3))),
+    266: Call("symlinkat", ((None, 0), (1, 2))),
+    316: Call("renameat2", ((0, 1), (2, 3))),
+    322: Call("execveat", ((0, 1),)),
+    437: Call("openat2", ((0, 1),)),
+}
+"""What is reported, by number."""
+
+_SENDTO, _SOCKET = 44, 41
+_FORBIDDEN: dict[int, int] = {
+    425: errno.ENOSYS,  # io_uring_setup: its opens pass every filter
+    304: errno.EPERM,  # open_by_handle_at: opens without a path
+}
+_AF_UNIX = 1
+
+# classic BPF
+_LOAD, _EQUALS, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_ALLOW, _NOTIFY, _ERROR = 0x7FFF0000, 0x7FC00000, 0x00050000
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+_X86_64 = 0xC000003E
+_X32_BIT = 0x40000000
+
+Instruction = tuple[int, int, int, int]
+
+
+def program(*, network: bool) -> list[Instruction]:
+    """The filter as (code, jump if true, jump if false, constant).
+
+    Parameters
+    ----------
+    network : bool
+        When false, ``socket`` gives EACCES for every family but AF_UNIX.
+    """
+    lines: list[Instruction] = [
+        # 32-bit and x32 calls have other numbers: they do not exist here
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUALS, 1, 0, _X86_64),
+        (_RETURN, 0, 0, _ERROR | errno.ENOSYS),
+        (_LOAD, 0, 0, _NUMBER),
+        (_AT_LEAST, 0, 1, _X32_BIT),
+        (_RETURN, 0, 0, _ERROR | errno.ENOSYS),
+    ]
+    for number, error in _FORBIDDEN.items():
+        lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _ERROR | error)]
+    if not network:
+        lines += [
+            (_EQUALS, 0, 4, _SOCKET),
+            (_LOAD, 0, 0, _ARGUMENTS),
+            (_EQUALS, 0, 1, _AF_UNIX),
+            (_RETURN, 0, 0, _ALLOW),
+            (_RETURN, 0, 0, _ERROR | errno.EACCES),
+        ]
+    # sendto names a peer only when its fifth argument is not null (both halves are looked at)
+    address = _ARGUMENTS + 8 * 4
+    lines += [
+        (_EQUALS, 0, 6, _SENDTO),
+        (_LOAD, 0, 0, address),
+        (_EQUALS, 0, 2, 0),
+        (_LOAD, 0, 0, address + 4),
+        (_EQUALS, 1, 0, 0),
+        (_RETURN, 0, 0, _NOTIFY),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    for number in CALLS:
+        if number != _SENDTO:
+            lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _NOTIFY)]
+    lines.append((_RETURN, 0, 0, _ALLOW))
+    return lines
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = (
+        ("code", ctypes.c_ushort),
+        ("jt", ctypes.c_ubyte),
+        ("jf", ctypes.c_ubyte),
+        ("k", ctypes.c_uint32),
+    )
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.POINTER(_Filter)))
+
+
+_SYS_SECCOMP = 317
+_SET_MODE_FILTER = 1
+_NEW_LISTENER, _WAIT_KILLABLE_RECV = 8, 32
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+def install(*, network: bool) -> int:
+    """Filter this process and all it will start; returns the listener's descriptor.
+
+    Raises
+    ------
+    Unsupported
+        The system can't, or another listener is there already.
+    """
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise Unsupported(f"no witness for {sys.platform} on {platform.machine()}")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise Unsupported(f"no_new_privs: {os.strerror(ctypes.get_errno())}")
+    lines = [_Filter(*line) for line in program(network=network)]
+    code = _Program(len(lines), (_Filter * len(lines))(*lines))
+    for flags in (_NEW_LISTENER | _WAIT_KILLABLE_RECV, _NEW_LISTENER):
+        descriptor = int(libc.syscall(_SYS_SECCOMP, _SET_MODE_FILTER, flags, ctypes.byref(code)))
+        if descriptor >= 0:
+            return descriptor
+        if ctypes.get_errno() != errno.EINVAL:  # EINVAL: Linux before 5.19 has one flag less
+            break
+    if ctypes.get_errno() == errno.EBUSY:
+        raise Unsupported("another witness listens to the process that started this kernel")
+    raise Unsupported(f"seccomp: {os.strerror(ctypes.get_errno())}")
+
+
+class Notification(NamedTuple):
+    """One reported call, waiting for its answer."""
+
+    id: int
+    thread: int
+    number: int
+    arguments: tuple[int, ...]
+
+
+class _Vector(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+_RECEIVE, _SEND, _SET_FLAGS = 0xC0502100, 0xC0182101, 0x40082104
+_SYNC_WAKE_UP = 1
+_CONTINUE = 1
+_PAGE = 4096
+
+
+class Listener:
+    """Receives notifications, reads their strings, answers them.
+
+    Parameters
+    ----------
+    descriptor : int
+        From `install`; closed by `close`.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._read_memory: Callable[..., int] = libc.process_vm_readv
+        libc.process_vm_readv.argtypes = [
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_ulong,
+            ctypes.c_void_p,
+            ctypes.c_ulong,
+            ctypes.c_ulong,
+        ]
+        libc.process_vm_readv.restype = ctypes.c_ssize_t
+        self._buffer = bytearray(80)
+        self._zero = bytes(80)
+        self._text = ctypes.create_string_buffer(_PAGE)
+        self._here = _Vector(ctypes.addressof(self._text), _PAGE)
+        self._there = _Vector(0, 0)
+        self._here_address = ctypes.addressof(self._here)
+        self._there_address = ctypes.addressof(self._there)
+        self._unpack = struct.Struct("QIIiIQ6Q").unpack
+        self._pack = struct.Struct("QqiI").pack
+        with contextlib.suppress(OSError):  # before Linux 6.6: a little slower
+            fcntl.ioctl(descriptor, _SET_FLAGS, _SYNC_WAKE_UP)
+
+    def receive(self) -> Notification | None:
+        """The next call that waits; None when its thread is gone again."""
+        self._buffer[:] = self._zero
+        try:
+            fcntl.ioctl(self.descriptor, _RECEIVE, self._buffer, True)
+        except OSError:
+            return None
+        fields = self._unpack(self._buffer)
+        return Notification(fields[0], fields[1], fields[3], fields[6:])
+
+    def memory(self, thread: int, address: int, length: int) -> bytes:
+        """Up to `length` bytes at `address` of `thread`; empty when they can't be read."""
+        self._there.base = address
+        self._there.length = self._here.length = min(length, _PAGE)
+        count = self._read_memory(thread, self._here_address, 1, self._there_address, 1, 0)
+        return self._text.raw[:count] if count > 0 else b""
+
+    def text(self, thread: int, address: int) -> bytes:
+        """The zero-terminated string at `address`; reads no page that it need not."""
+        found = self.memory(thread, address, _PAGE - (address & (_PAGE - 1)))
+        end = found.find(b"\0")
+        if end < 0 and found:
+            found += self.memory(thread, address + len(found), _PAGE)
+            end = found.find(b"\0")
+        return found[:end] if end >= 0 else found
+
+    def proceed(self, notification: Notification) -> bool:
+        """Let the call go on; false when it was interrupted or its thread died meanwhile."""
+        try:
+            fcntl.ioctl(self.descriptor, _SEND, self._pack(notification[0], 0, 0, _CONTINUE))
+        except OSError:
+            return False
+        return True
+
+    def refuse(self, notification: Notification, error: int) -> None:
+        """Make the call fail with `error`."""
+        with contextlib.suppress(OSError):  # it was interrupted: it did not happen either
+            fcntl.ioctl(self.descriptor, _SEND, self._pack(notification[0], 0, -error, 0))
+
+    def close(self) -> None:
+        """Stop listening: from now on reported calls fail with ENOSYS."""
+        os.close(self.descriptor)

@@ -1,0 +1,373 @@
+"""One session: listens to the kernel and to the system, and writes down what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from governed_kernel.lineage.events import (
+    Access,
+    CellEnded,
+    CellStarted,
+    ObserverLost,
+    SessionEnded,
+    Witnessed,
+)
+from governed_kernel.recorder import messages, paths
+from governed_kernel.recorder.confinement import Confinement
+from governed_kernel.recorder.hashing import Hasher
+from governed_kernel.recorder.messages import Answer, Fault, Status
+from governed_kernel.recorder.processes import BEFORE, Cell, Processes
+from governed_kernel.recorder.reconciliation import Reconciler
+from governed_kernel.recorder.record import SessionRecord
+from governed_kernel.recorder.survivors import end_survivors
+from governed_kernel.recorder.witness import Sighting, Witness
+
+__all__ = ["KILL_SIGNAL", "Session"]
+
+KILL_SIGNAL = signal.SIGRTMIN + 3
+"""Tells the recorder to kill its kernel, finish the record, and end as a killed kernel does."""
+
+_FORWARDED = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
+_FORWARDED += [signal.SIGUSR1, signal.SIGUSR2]
+_FLUSH_AFTER = 256
+_SECONDS_FOR_HASHING = 20.0
+
+
+class Session:
+    """The recorder's loop.
+
+    Parameters
+    ----------
+    record : SessionRecord
+        Where everything is written.
+    kernel : int
+        Process id of the kernel.
+    link : socket.socket
+        The recorder's end of the pair that the kernel reports through.
+    witness : Witness or None
+        None where the system can't witness.
+    listener : int
+        Descriptor of the witness; -1 without one.
+    lacks : str
+        ``full``, or why less is witnessed.
+    confinement : Confinement or None
+        In release mode, what the kernel may reach.
+    """
+
+    def __init__(
+        self,
+        record: SessionRecord,
+        kernel: int,
+        link: socket.socket,
+        witness: Witness | None,
+        listener: int,
+        lacks: str,
+        confinement: Confinement | None,
+    ) -> None:
+        self._record = record
+        self._kernel = kernel
+        self._link = link
+        self._witness = witness
+        self._lacks = lacks
+        self._confinement = confinement
+        self._reconciler = Reconciler(lacks)
+        self._processes = Processes(kernel)
+        self._assembler = messages.Assembler()
+        self._hasher = Hasher()
+        self._written: list[tuple[int, str, str]] = []
+        self._accesses = 0
+        self._fault: Fault | None = None
+        self._reason = ""
+        self._ended = False
+        self._parent = os.getppid() if "JPY_PARENT_PID" in os.environ else 0
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._poll = select.poll()
+        if witness is not None:
+            self._watch(listener, self._look)
+        self._watch(link.fileno(), self._hear)
+        self._watch(self._hasher.descriptor, self._take_digests)
+        self._watch(os.pidfd_open(kernel), self._kernel_ended)
+        link.setblocking(False)
+        self._reconciler.started(BEFORE)
+
+    def _watch(self, descriptor: int, handler: Callable[[], None]) -> None:
+        self._handlers[descriptor] = handler
+        self._poll.register(descriptor, select.POLLIN)
+
+    def forward_signals(self) -> None:
+        """From now on signals to the recorder go to the kernel's process group."""
+        for number in _FORWARDED:
+            signal.signal(number, self._forward)
+        signal.signal(KILL_SIGNAL, self._kill)
+
+    def _forward(self, number: int, _: object) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended: the loop will notice
+            os.killpg(self._kernel, number)
+
+    def _kill(self, *_: object) -> None:
+        self._end_kernel("killed by its client")
+
+    def _end_kernel(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self._forward(signal.SIGKILL, None)
+
+    # --- the loop ------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Record until the kernel ends; returns its wait status."""
+        while not self._ended:
+            ready = self._poll.poll(0)
+            if not ready:
+                self._record.flush()
+                self._record.sync_if_due()
+                if self._parent and os.getppid() != self._parent:
+                    self._end_kernel("the process that started the kernel is gone")
+                ready = self._poll.poll(1000)
+            for descriptor, happened in ready:
+                if happened & select.POLLIN or descriptor not in self._handlers:
+                    self._handlers[descriptor]()
+                else:
+                    self._lost(descriptor)
+        _, status = os.waitpid(self._kernel, 0)
+        return status
+
+    def _lost(self, descriptor: int) -> None:
+        """The other end is closed: by the kernel's end, or by a cell that meddles."""
+        self._poll.unregister(descriptor)
+        if descriptor == self._link.fileno() and not self._kernel_is_over():
+            self._meddled("the kernel closed its link to the recorder")
+
+    def _kernel_is_over(self) -> bool:
+        found = os.waitid(os.P_PID, self._kernel, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return found is not None
+
+    def _kernel_ended(self) -> None:
+        self._ended = True
+
+    def _look(self) -> None:
+        """Take one notification from the witness."""
+        assert self._witness is not None
+        try:
+            sightings = self._witness.step()
+        except (OSError, ValueError) as error:
+            self._lose("witness", type(error).__name__, str(error))
+            return
+        for sighting in sightings:
+            self._saw(sighting)
+
+    def _hear(self) -> None:
+        """Take every packet that the kernel has sent."""
+        for _ in range(_FLUSH_AFTER):
+            try:
+                packet = self._link.recv(messages.PACKET_BYTES + 64)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if not packet:
+                self._lost(self._link.fileno())
+                return
+            try:
+                complete = self._assembler.add(packet)
+                if complete is not None:
+                    number, body = complete
+                    self._take(number, messages.decode_message(body))
+            except (messages.LinkTampered, msgspec.MsgspecError) as error:
+                self._meddled(f"{error} on the link to the recorder")
+        self._record.flush()
+
+    # --- what the kernel says ------------------------------------------------------------
+
+    def _take(self, number: int, message: messages.Message) -> None:
+        match message:
+            case messages.Payload(line):
+                self._record.text(line)
+            case CellStarted():
+                self._answer(number, self._cell_started(message))
+            case CellEnded():
+                self._answer(number, self._cell_ended(message))
+            case messages.StatusRequested():
+                self._answer(number, self._record.flush(), self.status())
+            case Access():
+                self._accept(message)
+                self._reconciler.observed(message)
+            case _:
+                self._record.add(message)
+
+    def _answer(self, number: int, fault: Fault | None, status: Status | None = None) -> None:
+        if fault is not None and fault.final:
+            self._meddled(fault.why)
+        answer = messages.encode(Answer(number, self._fault or fault, status))
+        try:
+            self._link.send(answer)
+        except BlockingIOError:
+            self._meddled("answers to the kernel are not read")
+        except OSError:
+            self._lost(self._link.fileno())
+
+    def _cell_started(self, event: CellStarted) -> Fault | None:
+        cell = Cell(event.execution, event.cell_id)
+        if cell in self._processes.running:
+            self._meddled(f"cell {cell.execution} was started twice")
+        self._settle()
+        self._record.add(event)
+        self._processes.started(cell)
+        self._reconciler.started(cell)
+        return self._record.flush()
+
+    def _cell_ended(self, event: CellEnded) -> Fault | None:
+        cell = Cell(event.execution, event.cell_id)
+        if cell not in self._processes.running:
+            self._meddled(f"cell {cell.execution} ended without running")
+            return None
+        self._processes.ended(cell)
+        self._settle()
+        self._record.add(event)
+        self._record.add(self._completeness())
+        return self._record.settle()
+
+    def _settle(self) -> None:
+        """Record what nobody explained, and what files hold now."""
+        for access in self._reconciler.settle(self._processes.running):
+            self._accept(access)
+        for access_id, path, uri in self._written:
+            self._hasher.submit(access_id, path, uri)
+        self._written.clear()
+        for event in self._hasher.repeated():
+            self._record.add(event)
+
+    def _accept(self, access: Access) -> None:
+        """Number an access, write it down, and have its content hashed."""
+        self._accesses += 1
+        numbered = msgspec.structs.replace(access, access_id=self._accesses)
+        self._record.add(numbered)
+        path = paths.local_path(access.uri)
+        if path is None or access.sha256 or access.operation not in ("read", "write"):
+            return
+        if access.operation == "write":
+            self._written.append((self._accesses, path, access.uri))
+        else:
+            self._hasher.submit(self._accesses, path, access.uri)
+
+    def _take_digests(self) -> None:
+        for event in self._hasher.finished():
+            self._record.add(event)
+
+    def status(self) -> Status:
+        """How this session is, for ``%governed status``."""
+        reconciler = self._reconciler
+        return Status(
+            session_id=self._record.session,
+            mode="release" if self._confinement else "research",
+            journal=str(self._record.path),
+            witness=self._lacks,
+            records=self._record.head.records,
+            witnessed=reconciler.witnessed,
+            explained=reconciler.explained,
+            unexplained=reconciler.unexplained,
+            environment=self._witness.environment if self._witness else 0,
+        )
+
+    def _completeness(self) -> msgspec.Struct:
+        return self._reconciler.completeness(self._witness.environment if self._witness else 0)
+
+    # --- what the witness sees -----------------------------------------------------------
+
+    def _saw(self, sighting: Sighting) -> None:
+        cell, certain = self._processes.credit(sighting.thread)
+        if not self._reconciler.witnessed_one(sighting, cell, certain=certain):
+            return
+        self._record.add(
+            Witnessed(
+                execution=cell.execution,
+                cell_id=cell.cell_id,
+                pid=sighting.thread,
+                syscall=sighting.call,
+                path=sighting.path,
+                write=sighting.operation in ("write", "delete"),
+                exists=sighting.exists,
+            )
+        )
+
+    # --- what goes wrong -----------------------------------------------------------------
+
+    def _lose(self, observer: str, name: str, text: str) -> None:
+        running = self._processes.running
+        cell = running[-1] if running else BEFORE
+        self._record.add(
+            ObserverLost(
+                execution=cell.execution,
+                cell_id=cell.cell_id,
+                observer=observer,
+                error_name=name,
+                error=self._record.payload(text),
+            )
+        )
+
+    def _meddled(self, what: str) -> None:
+        """Someone works against the record: nothing more runs, and a release ends at once."""
+        if self._fault is not None:
+            return
+        self._lose("link", "LinkTampered", what)
+        self._record.flush()
+        self._fault = Fault(
+            "this session is recorded no longer",
+            what,
+            "restart the kernel; nothing more runs in this one",
+            final=True,
+        )
+        if self._confinement is not None:
+            self._end_kernel(what)
+
+    # --- the end -------------------------------------------------------------------------
+
+    def finish(self, status: int) -> str:
+        """Write the last records and seal; returns what went wrong, or nothing."""
+        deadline = time.monotonic() + _SECONDS_FOR_HASHING
+        ended = end_survivors(lambda: self._drain(0))
+        self._drain(0)
+        for cell in self._processes.running:
+            self._processes.ended(cell)
+            died = CellEnded(execution=cell.execution, cell_id=cell.cell_id, status="died")
+            self._record.add(died)
+        self._settle()
+        while self._hasher.busy and (self._confinement or time.monotonic() < deadline):
+            select.select([self._hasher.descriptor], [], [], 1)
+            self._take_digests()
+        for event in self._hasher.repeated():
+            self._record.add(event)
+        self._record.add(self._completeness())
+        code = os.waitstatus_to_exitcode(status)
+        self._record.add(SessionEnded(exit_status=code, reason=self._why(code, ended)))
+        return self._record.seal()
+
+    def _drain(self, wait: int) -> None:
+        """Handle what is still waiting in the sockets."""
+        while True:
+            ready = [
+                (descriptor, happened)
+                for descriptor, happened in self._poll.poll(wait)
+                if happened & select.POLLIN and self._handlers[descriptor] != self._kernel_ended
+            ]
+            if not ready:
+                return
+            for descriptor, _ in ready:
+                self._handlers[descriptor]()
+
+    def _why(self, code: int, ended: int) -> str:
+        reasons = [self._reason] if self._reason else []
+        if code < 0:
+            reasons.append(f"killed by {signal.Signals(-code).name}")
+        if self._fault is not None and self._fault.why not in reasons:
+            reasons.append(self._fault.why)
+        if ended:
+            reasons.append(f"{ended} processes outlived the kernel and were ended")
+        return "; ".join(reasons)

@@ -1,0 +1,120 @@
+"""Starts a kernel that is witnessed, confined, and dies with its recorder."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from governed_kernel.recorder import landlock, seccomp
+
+__all__ = ["StartedKernel", "start_kernel"]
+
+_PR_SET_PDEATHSIG = 1
+_NOT_EXECUTABLE = 127
+
+
+@dataclass(frozen=True)
+class StartedKernel:
+    """A kernel's process, held back until `release`.
+
+    Attributes
+    ----------
+    pid : int
+        The process, leader of its own session and process group.
+    listener : int
+        Descriptor that reports its system calls; -1 when there is no witness.
+    lacks : list of str
+        Reasons why it is witnessed or confined less than wanted.
+    """
+
+    pid: int
+    listener: int
+    lacks: list[str]
+    _gate: socket.socket
+
+    def release(self) -> None:
+        """Let the kernel's program begin."""
+        self._gate.send(b"go")
+        self._gate.close()
+
+
+def start_kernel(
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    keep: int,
+    confine: Sequence[landlock.Rule] | None,
+) -> StartedKernel:
+    """Fork, confine the child, and hold it before it executes `command`.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    variables : mapping
+        The whole environment of the program.
+    keep : int
+        A descriptor that the program inherits, besides standard input, output and error.
+    confine : sequence of Rule or None
+        For a release run: all that it may reach, and no network. None: only its signals are
+        confined.
+    """
+    gate, childs_gate = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    recorder = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _become(recorder)
+            lacks = _confine(confine)
+            _witness(childs_gate, lacks, network=confine is None)
+            os.set_inheritable(keep, True)
+            if childs_gate.recv(2) == b"go":
+                os.execvpe(command[0], list(command), dict(variables))  # noqa: S606
+        except BaseException:
+            traceback.print_exc(file=sys.stderr)
+        finally:
+            os._exit(_NOT_EXECUTABLE)
+    childs_gate.close()
+    message, descriptors, _, _ = socket.recv_fds(gate, 65_536, 1)
+    lacks = msgspec.json.decode(message, type=list[str]) if message else ["it ended at once"]
+    return StartedKernel(pid, descriptors[0] if descriptors else -1, lacks, gate)
+
+
+def _become(recorder: int) -> None:
+    """What `subprocess` would do for a kernel, and die with the recorder."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != recorder:
+        os._exit(_NOT_EXECUTABLE)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _confine(rules: Sequence[landlock.Rule] | None) -> list[str]:
+    try:
+        if rules is None:
+            landlock.confine_signals()
+        else:
+            landlock.confine(rules)
+    except landlock.Unavailable as error:
+        return [f"not confined: {error}"]
+    return []
+
+
+def _witness(gate: socket.socket, lacks: list[str], *, network: bool) -> None:
+    """Install the filter and hand its listener to the recorder."""
+    try:
+        listener = seccomp.install(network=network)
+    except seccomp.Unsupported as error:
+        lacks.append(f"not witnessed: {error}")
+        gate.send(msgspec.json.encode(lacks))
+        return
+    socket.send_fds(gate, [msgspec.json.encode(lacks)], [listener])
+    os.close(listener)

@@ -1,0 +1,289 @@
+"""What the kernel and its children open, change, run and connect to, as the system sees it.
+
+Each notification is read, answered, and turned into sightings. The path that a call carries is
+read before the call goes on, so that a relative path still means what it meant; another thread
+could change the text in between, which is why a refusal rests on Landlock and not on this.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Callable
+from typing import NamedTuple
+
+from governed_kernel.lineage.events import Operation
+from governed_kernel.recorder import paths
+from governed_kernel.recorder.environment import Environment
+from governed_kernel.recorder.seccomp import CALLS, Listener, Notification
+
+__all__ = ["Sighting", "Witness"]
+
+_OPENS = {2: 0, 257: 1, 437: 1}
+_OPEN, _OPENAT2, _CREAT = 2, 437, 85
+_EXECS = {59, 322}
+_CONNECT, _SENDTO = 42, 44
+_SYMLINKS = {88, 266}
+_REMOVALS = {84, 87, 263}
+_TRUNCATE = 76
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_KNOWN_LIMIT = 100_000
+
+
+class Sighting(NamedTuple):
+    """One call that is not environment.
+
+    Attributes
+    ----------
+    thread : int
+        Who made it.
+    call : str
+        The system call.
+    operation : Operation
+        What it does to `path`.
+    path : str
+        Canonical absolute path, or an address.
+    exists : bool
+        Whether the path existed before the call.
+    possible : bool
+        Whether the call can have had an effect on content: the file is there or may be made,
+        and is no folder.
+    both : bool
+        Opened for reading and writing.
+    source : str
+        Where a renamed file came from.
+    """
+
+    thread: int
+    call: str
+    operation: Operation
+    path: str
+    exists: bool = True
+    possible: bool = True
+    both: bool = False
+    source: str = ""
+
+
+class Witness:
+    """Turns notifications into sightings, and counts what is environment.
+
+    Parameters
+    ----------
+    listener : Listener
+        The reporting end of the filter.
+    environment : Environment
+        What is set aside.
+    may_connect : callable, optional
+        Given an address, whether a connection goes through; all go through when not given.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        environment: Environment,
+        may_connect: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.environment = 0
+        """Opens that were set aside so far."""
+        self._listener = listener
+        self._rules = environment
+        self._may_connect = may_connect
+        # /proc is followed, never passed by its name alone
+        self._passing = tuple(p for p in environment.prefixes if p != b"/proc/")
+        self._data = environment.data_suffixes
+        self._known: set[bytes] = set()
+        self._folders: dict[bytes, bool] = {}
+
+    def step(self) -> list[Sighting]:
+        """Take one notification, answer it, and say what was seen."""
+        notification = self._listener.receive()
+        if notification is None:
+            return []
+        try:
+            return self._examine(notification)
+        except BaseException:
+            # whatever is wrong here, a thread must not wait for ever
+            self._listener.proceed(notification)
+            raise
+
+    def _examine(self, notification: Notification) -> list[Sighting]:
+        listener = self._listener
+        _, thread, number, arguments = notification
+        place = _OPENS.get(number)
+        if place is None:
+            return self._other(notification)
+        path = listener.text(thread, arguments[place])
+        flags = self._open_flags(notification)
+        if (
+            path.startswith(self._passing)
+            and not flags & _WRITING
+            and b"/../" not in path
+            and not path.endswith(self._data)
+        ):
+            listener.proceed(notification)
+            if path in self._known or self._stays_inside(path):
+                self.environment += 1
+                return []
+            return self._opened(notification, paths.resolve(thread, path), flags)
+        directory = None if number == _OPEN else arguments[0]
+        seen = self._opened(notification, paths.resolve(thread, path, directory), flags)
+        listener.proceed(notification)
+        return seen
+
+    def _open_flags(self, notification: Notification) -> int:
+        _, thread, number, arguments = notification
+        if number == _OPENAT2:  # struct open_how begins with 64 bits of flags
+            return int.from_bytes(self._listener.memory(thread, arguments[2], 8), "little")
+        return arguments[_OPENS[number] + 1]
+
+    def _stays_inside(self, path: bytes) -> bool:
+        """Whether no symbolic link leads from `path` out of the environment."""
+        folder, _, _ = path.rpartition(b"/")
+        inside = self._folders.get(folder)
+        if inside is None:
+            canonical = os.path.realpath(os.fsdecode(folder))
+            inside = self._folders[folder] = self._rules.covers(canonical + "/", write=False)
+        if not inside:
+            return False
+        try:
+            linked = stat.S_ISLNK(os.lstat(path).st_mode)
+        except OSError:
+            return True  # nothing is there to be read
+        if linked and not self._rules.covers(os.path.realpath(os.fsdecode(path)), write=False):
+            return False
+        if len(self._known) >= _KNOWN_LIMIT:
+            self._known.clear()
+        self._known.add(path)
+        return True
+
+    def _opened(self, notification: Notification, path: str, flags: int) -> list[Sighting]:
+        write = bool(flags & _WRITING)
+        if self._rules.covers(path, write=write):
+            self.environment += 1
+            return []
+        mode = _mode(path)
+        return [
+            Sighting(
+                notification.thread,
+                CALLS[notification.number].name,
+                "write" if write else "read",
+                path,
+                exists=mode is not None,
+                possible=_has_content(mode, flags, path),
+                both=flags & os.O_ACCMODE == os.O_RDWR,
+            )
+        ]
+
+    def _other(self, notification: Notification) -> list[Sighting]:
+        number = notification.number
+        if number in (_CONNECT, _SENDTO):
+            return self._connected(notification)
+        found = self._paths(notification)
+        if number in _EXECS:
+            seen = self._executed(notification, found[0])
+        else:
+            seen = self._changed(notification, found)
+        self._listener.proceed(notification)
+        return seen
+
+    def _paths(self, notification: Notification) -> list[str]:
+        _, thread, number, arguments = notification
+        call = CALLS[number]
+        follow = number in _EXECS or number in (_CREAT, _TRUNCATE)
+        found = []
+        for directory, argument in call.paths:
+            text = self._listener.text(thread, arguments[argument])
+            base = None if directory is None else arguments[directory]
+            found.append(paths.resolve(thread, text, base, follow=follow))
+        return found
+
+    def _executed(self, notification: Notification, path: str) -> list[Sighting]:
+        if not os.access(path, os.X_OK):
+            return []  # the shell and `subprocess` try every folder of PATH
+        name = CALLS[notification.number].name
+        return [Sighting(notification.thread, name, "execute", path)]
+
+    def _changed(self, notification: Notification, found: list[str]) -> list[Sighting]:
+        """Renames, links, removals, truncation: what is written and what is gone."""
+        number, name, thread = notification.number, CALLS[notification.number].name, notification[1]
+        target = found[-1]
+        if name.startswith(("rename", "symlink", "link")):
+            # what a name leads to may be another from now on
+            self._known.clear()
+            self._folders.clear()
+        if self._rules.covers(target, write=True):
+            self.environment += 1
+            return []
+        mode = _mode(target)
+        exists = mode is not None
+        if number in _REMOVALS:
+            possible = mode is not None and not stat.S_ISDIR(mode)
+            return [Sighting(thread, name, "delete", target, exists, possible)]
+        if len(found) == 1:
+            possible = exists or number == _CREAT
+            return [Sighting(thread, name, "write", target, exists, possible)]
+        source = "" if number in _SYMLINKS else found[0]
+        possible = number in _SYMLINKS or os.path.isfile(found[0])
+        if name.startswith("rename") and not os.path.lexists(found[0]):
+            return []
+        return [Sighting(thread, name, "write", target, exists, possible, source=source)]
+
+    def _connected(self, notification: Notification) -> list[Sighting]:
+        _, thread, number, arguments = notification
+        where, length = (1, 2) if number == _CONNECT else (4, 5)
+        data = self._listener.memory(thread, arguments[where], min(arguments[length], 128))
+        kind = "udp" if _is_datagram(thread, arguments[0]) else "tcp"
+        address = paths.address_of(data, thread, kind)
+        if address is None:
+            self._listener.proceed(notification)
+            return []
+        allowed = self._may_connect is None or self._may_connect(address)
+        if allowed:
+            self._listener.proceed(notification)
+        else:
+            self._listener.refuse(notification, 13)  # EACCES
+        name = CALLS[number].name
+        return [Sighting(thread, name, "connect", address, possible=allowed)]
+
+
+def _mode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return None
+
+
+def _has_content(mode: int | None, flags: int, path: str) -> bool:
+    """Whether an open can have read or written content."""
+    if mode is None:
+        return bool(flags & os.O_CREAT) and os.path.isdir(os.path.dirname(path))
+    if flags & (os.O_DIRECTORY | os.O_PATH) or stat.S_ISDIR(mode):
+        return False
+    wanted = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK)[flags & os.O_ACCMODE]
+    return os.access(path, wanted)
+
+
+def _is_datagram(thread: int, descriptor: int) -> bool:
+    """Whether a descriptor of another process is a datagram socket."""
+    try:
+        process = os.pidfd_open(thread)
+    except OSError:
+        return False
+    try:
+        copy = _copy_descriptor(process, descriptor)
+        if copy < 0:
+            return False
+        with socket.socket(fileno=copy) as peer:
+            return peer.type == socket.SOCK_DGRAM
+    except OSError:
+        return False
+    finally:
+        os.close(process)
+
+
+def _copy_descriptor(process: int, descriptor: int) -> int:
+    """pidfd_getfd(2): a descriptor of another process, or -1."""
+    import ctypes
+
+    return int(ctypes.CDLL(None, use_errno=True).syscall(438, process, descriptor, 0))
