@@ -12,9 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -164,10 +165,17 @@ def _replace_state(folder: Path, before: RunState, **changes: Any) -> RunState:
     return after
 
 
-def start(workspace: Workspace, plan: Plan) -> RunState:
+def start(
+    workspace: Workspace, plan: Plan, extra: Mapping[str, bytes] = MappingProxyType({})
+) -> RunState:
     """Make the run's folder and start its worker, detached from this process.
 
     The start is on record in the ledger before the worker exists, so no attempt can go missing.
+
+    Parameters
+    ----------
+    extra : mapping
+        Further files for the working folder: path → content.
     """
     folder = workspace.runs / plan.run_id
     staging = workspace.runs / f".{plan.run_id}"
@@ -175,6 +183,8 @@ def start(workspace: Workspace, plan: Plan) -> RunState:
     try:
         (staging / "output").mkdir(parents=True)
         shutil.copytree(plan.source, staging / "work")
+        for name, content in extra.items():
+            (staging / "work" / name).write_bytes(content)
         (staging / "plan.json").write_bytes(canonical_json(plan))
         (staging / "state.json").write_bytes(msgspec.json.encode(state))
         staging.rename(folder)

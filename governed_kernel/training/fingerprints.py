@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -15,7 +16,7 @@ from typing import Any
 
 from governed_kernel.canonical import canonical_json, digest_json
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "main"]
 
 _VARIABLES = (
     "CUBLAS_WORKSPACE_CONFIG",
@@ -104,7 +105,6 @@ def _torch() -> dict[str, Any] | None:
         "build_sha256": digest_json(built),
         "threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 
 
@@ -130,6 +130,11 @@ def _gpus() -> list[dict[str, str]]:
     ]
 
 
-if __name__ == "__main__":
-    # As a process of its own it sees what a kernel with the same environment sees.
+def main() -> None:
+    """Write the fingerprint of this process to standard output, as JSON."""
     sys.stdout.buffer.write(canonical_json(fingerprint()))
+
+
+if __name__ == "__main__":
+    # For a process that must not import torch itself: it starts this one and reads the facts.
+    sys.stdout.write(json.dumps(fingerprint()))

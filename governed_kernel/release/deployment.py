@@ -1,0 +1,140 @@
+"""Putting a bundle live: in one slot at a time, by an operator's signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from governed_kernel.errors import NotApproved, UnknownName, UsageError
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.roster import Person
+from governed_kernel.governance.signing import attest
+from governed_kernel.lineage.attestations import Deployment
+from governed_kernel.lineage.events import BundleRegistered
+from governed_kernel.release import bundle, runs
+from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Deployed", "deploy", "latest_run"]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A bundle that went live."""
+
+    environment: str
+    slot: str
+    release: str
+    bundle: str
+    sha256: str
+    replaced: str
+    """The bundle that was live there before; empty if none."""
+
+
+def deploy(
+    workspace: Workspace,
+    release: str,
+    environment: str,
+    person: str,
+    passphrase: bytes,
+    *,
+    run_id: str = "",
+    slot: str = "default",
+    reason: str = "",
+) -> Deployed:
+    """Put the bundle of a release live; it is made first where it does not exist yet.
+
+    Raises
+    ------
+    NotApproved
+        No run of it is validated and approved for deployment.
+    IntegrityBroken
+        The bundle is not what was sealed.
+    """
+    known = workspace.settings.deployment.environments
+    if environment not in known:
+        raise UsageError(
+            f"there is no environment {environment!r}",
+            why=f"governed.toml names {', '.join(known)}",
+            next="choose one of them with --env",
+        )
+    runs.reap_all(workspace)
+    registry = Registry.read(workspace)
+    record = registry.release(release)
+    run = registry.run(run_id) if run_id else latest_run(record)
+    registry.register.check_role(
+        _statement("", record, environment, slot, _no_bundle(run)),
+        (registry.register.person(person)),
+    )
+    made = bundle.build(workspace, run.run_id, person)
+    folder = workspace.bundles / made.bundle
+    sealed = bundle.verify(folder, registry.register.service_key)
+    assert sealed.run_id == run.run_id
+
+    def make(register: Register, who: Person) -> Deployment:
+        current = Registry(register)
+        bundle.check_deployable(current, current.release(record.name), current.run(run.run_id))
+        return _statement(who.printed_name, record, environment, slot, made, person, reason)
+
+    before = _live(registry, environment, slot)
+    attest(
+        workspace,
+        person,
+        passphrase,
+        make,
+        action="deploy",
+        resource=record.name,
+        purpose=environment,
+    )
+    return Deployed(environment, slot, record.name, made.bundle, made.sha256, before)
+
+
+def latest_run(release: ReleaseRecord) -> RunRecord:
+    """The newest run of a release that passed validation."""
+    for run in reversed(release.runs):
+        if run.started.kind == "release" and run.validated and run.validated.passed:
+            return run
+    raise NotApproved(
+        f"{release.name} has no validated run",
+        why=f"its state is {release.state}, with {len(release.runs)} runs on record",
+        next=f"'governed run {release.name}', then 'governed validate RUN'",
+    )
+
+
+def _live(registry: Registry, environment: str, slot: str) -> str:
+    for old in registry.deployments:
+        place = (old.deployment.environment, old.deployment.slot)
+        if old.live_to is None and place == (environment, slot):
+            return old.deployment.bundle
+    return ""
+
+
+def _no_bundle(run: RunRecord) -> BundleRegistered:
+    return BundleRegistered(
+        release=run.started.release, run_id=run.run_id, bundle="-", sha256="0" * 64, person=""
+    )
+
+
+def _statement(
+    printed_name: str,
+    record: ReleaseRecord,
+    environment: str,
+    slot: str,
+    made: BundleRegistered,
+    person: str = "",
+    reason: str = "",
+) -> Deployment:
+    if not slot.replace("-", "").isalnum():
+        raise UnknownName(
+            f"{slot!r} can't name a slot", why="letters, digits, hyphens", next="choose another"
+        )
+    return Deployment(
+        person=person,
+        printed_name=printed_name,
+        meaning="deployed",
+        environment=environment,
+        slot=slot,
+        release=record.name,
+        bundle=made.bundle,
+        sha256=made.sha256,
+        reason=reason,
+    )

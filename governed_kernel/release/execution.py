@@ -1,0 +1,276 @@
+"""Asking for a run: gates first, then a detached process. Refusals are on record too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import nbformat
+
+from governed_kernel.canonical import digest_file
+from governed_kernel.errors import (
+    CheckFailed,
+    GovernedError,
+    IntegrityBroken,
+    Refused,
+    UsageError,
+)
+from governed_kernel.lineage.events import FileDigest, RunRefused, ValidationRecorded
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release import gate, manifest, notebook, parameters, runs
+from governed_kernel.release.manifest import Input, ReleaseManifest, Suite
+from governed_kernel.release.registry import Registry, RunRecord
+from governed_kernel.release.runs import Kind, Plan, RunState, Subject
+from governed_kernel.validation.evidence import read_evidence
+from governed_kernel.validation.gate import gate as suite_gate
+from governed_kernel.validation.suite import read_suite
+from governed_kernel.workspace import Workspace
+
+__all__ = ["record_validation", "start_release", "start_rerun", "start_validation"]
+
+VALIDATION_NOTEBOOK = "validation.ipynb"
+
+
+def start_release(
+    workspace: Workspace, release: str, person: str, texts: Sequence[tuple[str, str]] = ()
+) -> RunState:
+    """Start a run of an approved release.
+
+    Raises
+    ------
+    GovernedError
+        A gate says no; the attempt is on record, and no process was started.
+    """
+    runs.reap_all(workspace)
+    registry = Registry.read(workspace)
+    try:
+        allowed = gate.allow(workspace, registry, release, texts)
+        bound = allowed.manifest
+        plan = _plan(
+            workspace,
+            bound,
+            kind="release",
+            person=person,
+            source=manifest.release_folder(workspace, bound.release),
+            values=allowed.parameters,
+            inputs=bound.inputs,
+            environment=allowed.environment.digest(),
+        )
+        return runs.start(workspace, plan)
+    except GovernedError as error:
+        _record_refusal(workspace, registry, release, "release", person, error)
+        raise
+
+
+def start_validation(workspace: Workspace, run_id: str, person: str, suite: str = "") -> RunState:
+    """Start the validation of a run that succeeded, over one suite of its release.
+
+    Raises
+    ------
+    Refused
+        The run did not succeed, or its artifacts are not what it left.
+    """
+    runs.reap_all(workspace)
+    registry = Registry.read(workspace)
+    run = registry.run(run_id)
+    try:
+        record = registry.release(run.started.release)
+        bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
+        chosen = _suite_of(bound, suite)
+        adapter = _checked_adapter(workspace, run)
+        inputs = sorted({*chosen.inputs, *bound.base_models()})
+        gate.check_inputs(workspace, registry.register, inputs)
+        gate.check_disk(workspace)
+        found = gate.check_environment(workspace, bound)
+        plan = _plan(
+            workspace,
+            bound,
+            kind="validation",
+            person=person,
+            source=manifest.release_folder(workspace, record.name),
+            values={},
+            inputs=inputs,
+            environment=found.digest(),
+        )
+        plan = msgspec.structs.replace(
+            plan,
+            notebook=VALIDATION_NOTEBOOK,
+            subject=Subject(run_id, str(adapter), chosen.path),
+        )
+        extra = {VALIDATION_NOTEBOOK: _validation_notebook(chosen.path)}
+        return runs.start(workspace, plan, extra)
+    except GovernedError as error:
+        _record_refusal(workspace, registry, run.started.release, "validation", person, error)
+        raise
+
+
+def start_rerun(
+    workspace: Workspace,
+    run_id: str,
+    person: str,
+    source: Path,
+    environment: str,
+    overrides: Sequence[tuple[str, str]] = (),
+) -> RunState:
+    """Start the repetition of a run from `source`, a faithful copy of its release.
+
+    The environment may be another one: the audit compares and says so. Parameters are those of
+    the original; `overrides` must lie in the approved schema and make it another run on purpose.
+    """
+    runs.reap_all(workspace)
+    registry = Registry.read(workspace)
+    run = registry.run(run_id)
+    bound = manifest.load(source, run.started.digest)
+    values = parameters.resolve(bound.parameters, run.started.parameters, overrides)
+    gate.check_inputs(workspace, registry.register, bound.inputs)
+    gate.check_disk(workspace)
+    plan = _plan(
+        workspace,
+        bound,
+        kind="rerun",
+        person=person,
+        source=source,
+        values=values,
+        inputs=bound.inputs,
+        environment=environment,
+    )
+    return runs.start(workspace, msgspec.structs.replace(plan, repeats=run_id))
+
+
+def record_validation(workspace: Workspace, plan: Plan) -> ValidationRecorded:
+    """Put a finished validation run's evidence on record, judged here and not by its kernel."""
+    assert plan.subject is not None
+    folder = runs.run_folder(workspace, plan.run_id)
+    suite_folder = folder / "work" / plan.subject.suite
+    suite = read_suite(suite_folder)
+    path = folder / "output" / "evidence" / f"{suite.name}.json"
+    evidence = read_evidence(path)
+    bound = manifest.load(folder / "work", plan.digest)
+    chosen = _suite_of(bound, plan.subject.suite)
+    if evidence.suite_sha256 != chosen.sha256 or evidence.run_id != plan.run_id:
+        raise IntegrityBroken(
+            f"{path} is not the evidence of this validation",
+            why=f"it speaks of suite {evidence.suite_sha256[:16]}… and run {evidence.run_id}",
+            next="run the validation again with 'governed validate RUN'",
+        )
+    cases = [case.result for case in evidence.cases]
+    passed, _ = suite_gate(cases, suite.blocking)
+    event = ValidationRecorded(
+        run_id=plan.subject.run_id,
+        validation_run=plan.run_id,
+        suite=suite.name,
+        suite_sha256=chosen.sha256,
+        passed=passed,
+        cases=cases,
+        evidence=[
+            FileDigest(
+                path.relative_to(folder / "output").as_posix(),
+                digest_file(path),
+                path.stat().st_size,
+            )
+        ],
+        person=plan.person,
+    )
+    Ledger(workspace).append(event)
+    return event
+
+
+def _plan(
+    workspace: Workspace,
+    bound: ReleaseManifest,
+    *,
+    kind: Kind,
+    person: str,
+    source: Path,
+    values: Mapping[str, Any],
+    inputs: Sequence[Input],
+    environment: str,
+) -> Plan:
+    return Plan(
+        run_id=runs.new_run(kind),
+        kind=kind,
+        release=bound.release,
+        digest=bound.digest(),
+        person=person,
+        source=str(source),
+        notebook=bound.notebook.path,
+        parameters=dict(values),
+        inputs=list(inputs),
+        environment=environment,
+        threads=bound.threads,
+        timeout_seconds=workspace.settings.run.timeout_minutes * 60,
+    )
+
+
+def _suite_of(bound: ReleaseManifest, path: str) -> Suite:
+    for suite in bound.suites:
+        if path in ("", suite.path, Path(suite.path).name):
+            return suite
+    raise UsageError(
+        f"{bound.release} has no suite {path}",
+        why=f"it is bound to {', '.join(suite.path for suite in bound.suites)}",
+        next="name one of these with --suite",
+    )
+
+
+def _checked_adapter(workspace: Workspace, run: RunRecord) -> Path:
+    """The folder of the run's adapter, each file held against what the run left."""
+    if run.ended is None or run.ended.state != "succeeded" or run.started.kind == "validation":
+        raise Refused(
+            f"{run.run_id} can't be validated",
+            why=f"it is a {run.started.kind} run that has {run.state}",
+            next="validate a run that succeeded; 'governed release show' lists them",
+        )
+    output = runs.run_folder(workspace, run.run_id) / "output"
+    folders = set()
+    for artifact in run.ended.artifacts:
+        path = output / artifact.name
+        if not path.is_file() or digest_file(path) != artifact.sha256:
+            raise IntegrityBroken(
+                f"{path} is not what the run left",
+                why=f"recorded was {artifact.sha256}",
+                next="run the release again; a run's output is never mended",
+            )
+        if path.name == "adapter_model.safetensors":
+            folders.add(path.parent)
+    if len(folders) != 1:
+        raise CheckFailed(
+            f"{run.run_id} left {len(folders)} adapters",
+            why="a suite examines exactly one",
+            next="call release.save_adapter(model, 'adapter') once in the notebook",
+        )
+    return folders.pop()
+
+
+def _validation_notebook(suite: str) -> bytes:
+    source = f"from governed_kernel import validation\n\nvalidation.run({suite!r})"
+    cells = [
+        nbformat.v4.new_markdown_cell(f"# Validation by {suite}", id="heading"),
+        nbformat.v4.new_code_cell(source, id="validation"),
+    ]
+    return notebook.encode(nbformat.v4.new_notebook(cells=cells))
+
+
+def _record_refusal(
+    workspace: Workspace,
+    registry: Registry,
+    release: str,
+    kind: Kind,
+    person: str,
+    error: GovernedError,
+) -> None:
+    name = release
+    if release not in registry.releases:
+        versions = [key for key in registry.releases if key.partition("@")[0] == release]
+        name = versions[-1] if versions else release
+    Ledger(workspace).append(
+        RunRefused(
+            release=name,
+            kind=kind,
+            person=person,
+            error=type(error).__name__,
+            reason=f"{error.what}: {error.why}",
+        )
+    )
