@@ -117,7 +117,7 @@ def catalogued_name(base: Path) -> tuple[str, str]:
     if ticket is not None:
         for entry in ticket.inputs.values():
             if entry.kind == "model" and Path(entry.path).resolve() == here:
-                return entry.label, entry.sha256
+                return f"{entry.dataset}@{entry.version}", entry.sha256
     # A snapshot's folder is named by the digest of what is in it.
     if re.fullmatch(r"[0-9a-f]{64}", here.name):
         return _label_of_digest(here.name), here.name

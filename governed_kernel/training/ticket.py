@@ -1,8 +1,4 @@
-"""The ticket of the run this kernel belongs to, as far as notebooks' code needs it.
-
-The worker writes ``ticket.json`` before it starts the kernel and names it in
-``GOVERNED_TICKET``; a research kernel has none.
-"""
+"""The ticket of this kernel's run, with what only training and validation ask of it."""
 
 from __future__ import annotations
 
@@ -12,50 +8,26 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.errors import ResourceMissing
+from governed_kernel.governance import tickets
 
-__all__ = ["TICKET_VARIABLE", "Ticket", "TicketInput", "current_ticket"]
-
-TICKET_VARIABLE = "GOVERNED_TICKET"
-
-
-class TicketInput(msgspec.Struct, frozen=True):
-    """One dataset version or base model the run may read."""
-
-    dataset: str
-    version: str
-    kind: str
-    path: str
-    sha256: str
-
-    @property
-    def label(self) -> str:
-        """``NAME@VERSION``."""
-        return f"{self.dataset}@{self.version}"
+__all__ = ["Subject", "Ticket", "current_ticket"]
 
 
 class Subject(msgspec.Struct, frozen=True):
     """What a validation run examines."""
 
     adapter: str
+    """Folder of the saved adapter."""
     suite: str
+    """Folder of the suite, as it was approved."""
+    run_id: str = ""
 
 
-class Ticket(msgspec.Struct, frozen=True):
-    """The fields of ``ticket.json`` that `training` and `validation` rest on."""
+class Ticket(tickets.Ticket, frozen=True):
+    """``ticket.json``, with the thread count and the subject of a validation."""
 
-    run_id: str
-    kind: str
-    output: str
     threads: int = 0
-    inputs: dict[str, TicketInput] = {}
     subject: Subject | None = None
-
-    def input(self, dataset: str) -> TicketInput | None:
-        """The input of that dataset name, or of that ``NAME@VERSION``."""
-        for label, found in self.inputs.items():
-            if dataset in (label, found.dataset):
-                return found
-        return None
 
 
 def current_ticket() -> Ticket | None:
@@ -64,16 +36,15 @@ def current_ticket() -> Ticket | None:
     Raises
     ------
     ResourceMissing
-        A ticket is named and can't be read: a run must not fall back to research rules.
+        A ticket is named and can't be read: a run never falls back to research rules.
     """
-    named = os.environ.get(TICKET_VARIABLE)
-    if not named:
+    if tickets.current() is None:
         return None
     try:
-        return msgspec.json.decode(Path(named).read_bytes(), type=Ticket)
-    except (OSError, msgspec.MsgspecError) as error:
+        return msgspec.json.decode(Path(os.environ["GOVERNED_TICKET"]).read_bytes(), type=Ticket)
+    except msgspec.MsgspecError as error:
         raise ResourceMissing(
-            "the ticket of this run could not be read",
-            why=f"{named}: {error}",
-            next="start the run again with 'governed run RELEASE'; tickets are not made by hand",
+            "the ticket of this run can't be read",
+            why=str(error),
+            next="start the run again with 'governed run RELEASE'",
         ) from error

@@ -59,7 +59,15 @@ def test_its_bytes_do_not_depend_on_the_hash_seed(tiny_base_model: Path, tmp_pat
         ticket = tmp_path / f"ticket-{hash_seed}.json"
         output = tmp_path / f"output-{hash_seed}"
         ticket.write_text(
-            json.dumps({"run_id": "r", "kind": "release", "output": str(output), "threads": 1})
+            json.dumps(
+                {
+                    "run_id": "r",
+                    "release": "x@1",
+                    "kind": "release",
+                    "output": str(output),
+                    "threads": 1,
+                }
+            )
         )
         subprocess.run(
             [sys.executable, "-c", SAVE, str(tiny_base_model)],
@@ -96,6 +104,7 @@ def test_the_base_model_is_named_as_the_ticket_names_it(
         json.dumps(
             {
                 "run_id": "r",
+                "release": "x@1",
                 "kind": "release",
                 "output": str(tmp_path / "output"),
                 "inputs": {"tiny@3": entry},

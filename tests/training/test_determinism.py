@@ -42,7 +42,9 @@ print(json.dumps([draws, [
 
 def test_one_seed_gives_one_sequence_in_every_library_and_every_process(tmp_path: Path) -> None:
     ticket = tmp_path / "ticket.json"
-    ticket.write_text('{"run_id": "r", "kind": "release", "output": "/x", "threads": 2}')
+    ticket.write_text(
+        '{"run_id": "r", "release": "x@1", "kind": "release", "output": "/x", "threads": 2}'
+    )
     research = run_fresh(DRAW, OMP_NUM_THREADS="1")
     release = run_fresh(DRAW, OMP_NUM_THREADS="1", GOVERNED_TICKET=str(ticket))
     assert research.returncode == 0, research.stderr
