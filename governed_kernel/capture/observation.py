@@ -84,7 +84,7 @@ class Call:
         self.confirmed = 0
         self.note: Any = None
         """What the rule wants to remember from before the call until after it."""
-        self.claims: dict[tuple[Operation, str], Decision] = {}
+        self.claims: dict[tuple[Operation, str], tuple[Decision, ResourceKind]] = {}
         """Accesses that this call's own observer reports and has asked a decision for."""
         self.opened: set[tuple[Operation, str]] = set()
         """Claims that the audit hook saw happen."""

@@ -7,7 +7,6 @@ pandas calls itself. Readers and writers (``io``) are recorded whoever calls the
 
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
 import types
@@ -72,7 +71,7 @@ Rule: TypeAlias = Callable[[Observation, Observed], None]
 class Target:
     """One observed function."""
 
-    __slots__ = ("_open", "function", "label", "library", "name", "names")
+    __slots__ = ("_signature", "function", "label", "library", "name", "names")
 
     def __init__(self, library: str, name: str, label: str, function: types.FunctionType) -> None:
         self.library = library
@@ -80,9 +79,27 @@ class Target:
         self.label = label
         """What the call is named; empty for a method, named after the class of its subject."""
         self.function = function
-        self.names = argument_names(function)
-        flags = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
-        self._open = function.__code__.co_flags & flags == flags and len(self.names) <= 3
+        names = argument_names(function)
+        self._signature: inspect.Signature | None = None
+        if function.__code__.co_argcount == 0 and len(names) == 2:
+            # A decorator's ``wrapper(*args, **kwargs)``: its users see another signature.
+            self._signature = inspect.signature(function)
+            names = tuple(self._signature.parameters)
+        self.names = names
+
+    def normal(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The values in the order of `names`.
+
+        Raises
+        ------
+        TypeError
+            The arguments don't fit; the call is going to say so itself.
+        """
+        if self._signature is None:
+            return values
+        bound = self._signature.bind(*values[0], **values[1])
+        bound.apply_defaults()
+        return tuple(bound.arguments.values())
 
     @property
     def title(self) -> str:
@@ -91,20 +108,7 @@ class Target:
 
     def bind(self, values: tuple[Any, ...]) -> dict[str, Any]:
         """Arguments by the names of the signature that users see."""
-        if not self._open:
-            return dict(zip(self.names, values, strict=True))
-        *positional, rest, named = values
-        try:
-            bound = _signature(self.function).bind(*positional, *rest, **named)
-        except TypeError:
-            return dict(zip(self.names, values, strict=True))
-        bound.apply_defaults()
-        return bound.arguments
-
-
-@functools.cache
-def _signature(function: types.FunctionType) -> inspect.Signature:
-    return inspect.signature(function)
+        return dict(zip(self.names, values, strict=True))
 
 
 def observe(
@@ -178,6 +182,10 @@ def _hooks(
                 outer.confirmed += 1
                 if not io:
                     return None
+        try:
+            values = target.normal(values)
+        except TypeError:
+            return None
         call = Call(target, values, outer, (id(frame.f_code), frame.f_lasti))
         if before is not None:
             state.busy = True
@@ -218,6 +226,7 @@ def _hooks(
         call.note = None
         # What was opened was opened, even if what came then failed.
         for operation, uri in call.opened:
-            observation.access(operation, "file", uri, target.title, call.claims[operation, uri])
+            decision, kind = call.claims[operation, uri]
+            observation.access(operation, kind, uri, target.title, decision)
 
     return Hooks(enter, leave, fail)

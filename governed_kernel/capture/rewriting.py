@@ -17,6 +17,7 @@ import linecache
 import sys
 import types
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ __all__ = ["Hooks", "NotRewritable", "argument_names", "outermost_function", "re
 _TOKEN, _FUNCTION = "@governed", "@function"
 _ENTER, _LEAVE, _FAIL, _LOCALS = "@enter", "@leave", "@fail", "@locals"
 _LOOKING = ("vars", "dir", "eval", "exec")
+_rewritten: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
 _NOT_PLAIN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -76,7 +78,7 @@ def rewrite(function: types.FunctionType, hooks: Hooks) -> None:
     code = function.__code__
     if code.co_flags & _NOT_PLAIN:
         raise NotRewritable(f"{function.__qualname__} is a generator or a coroutine")
-    if any(constant is hooks.leave for constant in code.co_consts):
+    if function in _rewritten:
         raise NotRewritable(f"{function.__qualname__} is observed already")
     definition = _definition(code)
     _inject(definition, code)
@@ -90,6 +92,7 @@ def rewrite(function: types.FunctionType, hooks: Hooks) -> None:
         code.co_name,
         code.co_qualname,
     )
+    _rewritten.add(function)
 
 
 def _visible_locals() -> dict[str, Any]:

@@ -8,6 +8,7 @@ hook leaves that access to it, and one access with the call's name comes into th
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from governed_kernel.capture.observation import Call, Observation
@@ -44,20 +45,22 @@ def announce(
     if call.outer is not None and call.outer.claimed(operation, uri) is not None:
         # An outer reader (pandas over pyarrow) reports it.
         return uri
-    name = os.path.realpath(os.path.expanduser(target)) if uri.startswith("file://") else uri
+    name = (
+        os.path.realpath(Path(os.fsdecode(target)).expanduser())
+        if uri.startswith("file://")
+        else uri
+    )
     decision = observation.decide(operation, name)
     if not decision.allowed:
         observation.access(operation, kind, uri, call.target.title, decision)
-    call.claims[operation, uri] = decision
-    call.note = kind
+    call.claims[operation, uri] = decision, kind
     return uri
 
 
 def complete(observation: Observation, call: Call) -> str | None:
     """After the call: report what was announced; the URI of the first of them."""
     first: str | None = None
-    for (operation, uri), decision in call.claims.items():
+    for (operation, uri), (decision, kind) in call.claims.items():
         first = first or uri
-        kind: Any = call.note or "file"
         observation.access(operation, kind, uri, call.target.title, decision)
     return first

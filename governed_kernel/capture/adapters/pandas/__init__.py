@@ -11,7 +11,19 @@ __all__ = ["arm"]
 
 def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001
     """Observe pandas. The first theme that names a method has it, so the fallback comes last."""
-    from governed_kernel.capture.adapters.pandas import files
+    from governed_kernel.capture.adapters.pandas import (
+        assignment,
+        combining,
+        conversion,
+        files,
+        grouping,
+        operators,
+        reshaping,
+        selection,
+    )
 
-    for theme in (files,):
+    # Summaries come after operators: what both name is value by value.
+    themes = (files, selection, assignment, operators, combining, reshaping, grouping, conversion)
+    for theme in themes:
         theme.arm(observation)
+    conversion.arm_rest(observation)

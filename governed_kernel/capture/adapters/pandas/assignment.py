@@ -1,0 +1,203 @@
+"""Assignments: the object stays, what it holds is another entity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.selection import LOCATION, names_in
+from governed_kernel.capture.adapters.pandas.subjects import (
+    Before,
+    Work,
+    column_labels,
+    is_mask,
+    look,
+    own_values,
+    remember,
+    size,
+    text,
+    value_column,
+)
+from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+
+__all__ = ["arm"]
+
+
+def _targets(key: Any, columns: tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(key, slice):
+        return columns
+    if isinstance(key, (list, pd.Index, np.ndarray)) and not is_mask(key):
+        return tuple(text(label) for label in key)
+    return (text(key),)
+
+
+def assign_value(
+    work: Work, node: Node, targets: tuple[str, ...], value: Any, evidence: Any = "observed"
+) -> None:
+    """`targets` get `value`: a series, a frame column by column, an array, or a constant."""
+    source = work.of(value)
+    if source is not None:
+        columns = own_values(source, value)
+        if source.kind == "array":
+            columns = source.columns
+        if len(columns) == len(targets):
+            work.pairs(source, zip(targets, columns, strict=True), "IDENTITY", evidence)
+        else:
+            work.product(targets, source, columns, "IDENTITY", evidence)
+    elif callable(value) or (
+        isinstance(value, (list, tuple, np.ndarray, pd.api.extensions.ExtensionArray))
+        and np.ndim(np.asarray(value, dtype=object))
+    ):
+        # Values from outside pandas, perhaps made of this very frame: all that it could be.
+        work.product(targets, node, node.columns, "TRANSFORMATION", "conservative")
+
+
+def set_item(observation: Observation, observed: Observed) -> None:
+    """``frame[key] = value`` and ``series[key] = value``."""
+    key, value = observed.call.arguments[1:3]
+    _set(observation, observed, observed.subject, None, key, value)
+
+
+def locate(observation: Observation, observed: Observed) -> None:
+    """``.loc[rows, columns] = value`` and ``.iloc``."""
+    indexer, key, value = observed.call.arguments[:3]
+    subject = indexer.obj
+    observed.operation = f"{type(subject).__name__}.{indexer.name} ="
+    rows: Any = key
+    columns: Any = slice(None)
+    if isinstance(key, tuple) and isinstance(subject, pd.DataFrame) and len(key) == 2:
+        rows, columns = key
+        if indexer.name == "iloc" and not isinstance(columns, slice):
+            labels = np.atleast_1d(np.asarray(column_labels(subject), dtype=object)[columns])
+            columns = list(labels)
+    _set(observation, observed, subject, rows, columns, value)
+
+
+def _set(
+    observation: Observation, observed: Observed, subject: Any, rows: Any, key: Any, value: Any
+) -> None:
+    work = Work(observation, observed)
+    before, after = observed.call.note, look(subject)
+    if not isinstance(before, Before) or before.node is None or after is None:
+        return
+    node, columns = before.node, own_values(before.node, subject)
+    targets: tuple[str, ...]
+    if isinstance(subject, pd.Series):
+        rows, targets = (key if rows is None else rows), (value_column(node),)
+    elif is_mask(key) and rows is None:
+        rows, targets = key, columns
+    else:
+        targets = _targets(key, columns)
+    partial = rows is not None and not (isinstance(rows, slice) and rows == slice(None))
+    kept = [c for c in after[1] if partial or c not in targets]
+    work.same(node, tuple(kept))
+    assign_value(work, node, targets, value)
+    if partial:
+        decided_by = work.of(rows)
+        if decided_by is not None:
+            work.product(targets, decided_by, own_values(decided_by, rows), "CONDITIONAL")
+        elif is_mask(rows):
+            work.product(targets, node, node.columns, "CONDITIONAL", "conservative")
+    work.finish(subject, *after, rows_in=before.rows, rows_out=size(subject))
+
+
+def assign(observation: Observation, observed: Observed) -> None:
+    """``frame.assign(new=…)``; a callable sees the frame, and all of it may go in."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    given = observed["kwargs"] or {}
+    work.same(node, tuple(column for column in output[1] if column not in given))
+    for name, value in given.items():
+        assign_value(work, node, (text(name),), value)
+    work.close()
+
+
+def insert(observation: Observation, observed: Observed) -> None:
+    """``frame.insert(place, column, value)``."""
+    _set(observation, observed, observed.subject, None, observed["column"], observed["value"])
+
+
+def set_attribute(observation: Observation, observed: Observed) -> None:
+    """``frame.column = …``, ``frame.columns = …``, ``series.name = …``, ``frame.index = …``."""
+    before, name = observed.call.note, observed.call.arguments[1]
+    after = look(observed.subject)
+    if not isinstance(before, Before) or before.node is None or after is None:
+        return
+    node, subject = before.node, observed.subject
+    if name in ("columns", "name", "index"):
+        observed.operation = f"{type(subject).__name__}.{name} ="
+        work = Work(observation, observed)
+        new, old = own_values(Node("", "", after[1]), subject), node.columns
+        work.same(node, after[1][: len(after[1]) - len(new)])
+        work.pairs(node, zip(new, old[len(old) - len(new) :], strict=False))
+        if name == "index":
+            assign_value(work, node, after[1][: len(after[1]) - len(new)], observed["value"])
+        work.finish(subject, *after, rows_in=before.rows, rows_out=before.rows)
+    elif isinstance(subject, pd.DataFrame) and name in column_labels(subject):
+        observed.operation = "DataFrame.__setitem__"
+        _set(observation, observed, subject, None, name, observed["value"])
+
+
+def evaluate(observation: Observation, observed: Observed) -> None:
+    """``frame.eval("total = a + b")``."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None or output is None:
+        return
+    made: dict[str, str] = {}
+    for line in observed["expr"].splitlines():
+        name, equals, rest = line.partition("=")
+        if equals and name.strip().isidentifier() and not rest.startswith("="):
+            made[name.strip()] = rest
+    if made:
+        work.same(node, tuple(column for column in output[1] if column not in made))
+        for name, rest in made.items():
+            work.product((name,), node, names_in(rest.strip(), node.columns))
+    else:
+        values = output[1][-1:] if output[0] == "series" else output[1]
+        work.product(values, node, names_in(observed["expr"], node.columns))
+    work.close()
+
+
+def update(observation: Observation, observed: Observed) -> None:
+    """``frame.update(other)``: values of the other where it has some."""
+    work = Work(observation, observed)
+    before, other, after = observed.call.note, work.of(observed["other"]), look(observed.subject)
+    if isinstance(before, Before) and before.node is not None and after is not None:
+        work.same(before.node, after[1])
+        if other is not None:
+            work.same(other, after[1])
+        work.finish(observed.subject, *after, rows_in=before.rows, rows_out=before.rows)
+
+
+def _remember_located(observation: Observation, call: Call) -> None:
+    subject = call.arguments[0].obj
+    call.note = Before(Work(observation, Observed(call, None)).of(subject), size(subject))
+
+
+def _remember_named(observation: Observation, call: Call) -> None:
+    # Most attributes are pandas' own bookkeeping.
+    if not call.arguments[1].startswith("_"):
+        remember(observation, call)
+
+
+def arm(observation: Observation) -> None:
+    """Observe assignments."""
+    for owner in (pd.DataFrame, pd.Series):
+        observe(observation, "pandas", owner, "__setitem__", set_item, before=remember)
+        observe(observation, "pandas", owner, "update", update, before=remember)
+    observe(observation, "pandas", pd.DataFrame, "assign", assign)
+    observe(observation, "pandas", pd.DataFrame, "insert", insert, before=remember)
+    observe(observation, "pandas", pd.DataFrame, "eval", evaluate, before=remember)
+    observe(
+        observation, "pandas", pd.DataFrame, "__setattr__", set_attribute, before=_remember_named
+    )
+    indexers = (LOCATION,)
+    for indexer in indexers:
+        observe(observation, "pandas", indexer, "__setitem__", locate, before=_remember_located)

@@ -1,0 +1,206 @@
+"""Merge, join and concat: columns keep their side, and the keys decide which rows meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.subjects import (
+    UNNAMED,
+    Work,
+    column_labels,
+    is_label,
+    levels,
+    look,
+    own_values,
+    size,
+    text,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+
+__all__ = ["arm"]
+
+
+def _keys(work: Work, node: Node, thing: Any, on: Any, by_index: bool) -> tuple[str, ...]:
+    """Key columns of one side; keys given as arrays or series decide as inputs of their own."""
+    if by_index:
+        return levels(thing.index)
+    named = []
+    for key in on if isinstance(on, (list, tuple)) else [on]:
+        if is_label(key):
+            named.append(text(key))
+        elif (other := work.of(key)) is not None:
+            work.decides(other, own_values(other, key), "JOIN")
+    return tuple(name for name in named if name in node.columns)
+
+
+def merge(observation: Observation, observed: Observed) -> None:
+    """``left.merge(right, …)`` and ``pd.merge(left, right, …)``."""
+    left = observed.subject
+    right = observed["right"]
+    output = look(observed.result)
+    work = Work(observation, observed)
+    one, two = work.of(left), work.of(right)
+    if one is None or two is None or output is None:
+        return
+    on, how = observed["on"], str(observed["how"])
+    left_on = on if observed["left_on"] is None else observed["left_on"]
+    right_on = on if observed["right_on"] is None else observed["right_on"]
+    ours, theirs = own_values(one, left), own_values(two, right)
+    if how == "cross":
+        left_on = right_on = []
+    elif left_on is None and right_on is None and not observed["left_index"]:
+        left_on = right_on = [column for column in ours if column in theirs]
+    left_keys = _keys(work, one, left, left_on, bool(observed["left_index"]))
+    right_keys = _keys(work, two, right, right_on, bool(observed["right_index"]))
+    shared = {key for key in left_keys if key in right_keys}
+    first, second = observed["suffixes"] or (None, None)
+    _sides(work, one, two, ours, theirs, shared, how, (first or "", second or ""))
+    work.decides(one, left_keys, "JOIN")
+    work.decides(two, right_keys, "JOIN")
+    _unexplained(work, output[1], [one, two])
+    work.finish(observed.result, *output, rows_in=size(left), rows_out=size(observed.result))
+
+
+def _sides(
+    work: Work,
+    one: Node,
+    two: Node,
+    ours: tuple[str, ...],
+    theirs: tuple[str, ...],
+    shared: set[str],
+    how: str,
+    suffixes: tuple[str, str],
+) -> None:
+    """Each column from its side, with its suffix; a shared key from the side that gives it."""
+    twice = (set(ours) & set(theirs)) - shared
+    gives_left, gives_right = how != "right", how in ("right", "outer")
+    work.pairs(
+        one,
+        [
+            (column + suffixes[0] if column in twice else column, column)
+            for column in (*ours, *(key for key in shared if key not in ours))
+            if column not in shared or gives_left
+        ],
+    )
+    if not how.endswith("_anti"):
+        work.pairs(
+            two,
+            [
+                (column + suffixes[1] if column in twice else column, column)
+                for column in (*theirs, *(key for key in shared if key not in theirs))
+                if column not in shared or gives_right
+            ],
+        )
+
+
+def _unexplained(work: Work, columns: tuple[str, ...], nodes: list[Node]) -> None:
+    """Drop pairs whose column did not come out; give the rest a conservative origin."""
+    there = set(columns)
+    work.links = [
+        (entity, relation, evidence, tuple(pair for pair in pairs if pair[0] in there))
+        for entity, relation, evidence, pairs in work.links
+    ]
+    linked = {out for _, _, _, pairs in work.links for out, _ in pairs}
+    rest = tuple(column for column in columns if column not in linked and column != "_merge")
+    for node in nodes:
+        work.product(rest, node, node.columns, "TRANSFORMATION", "conservative")
+
+
+def join(observation: Observation, observed: Observed) -> None:
+    """``left.join(other, …)``: by index, or by a column of the left side."""
+    left, others = observed.subject, observed["other"]
+    output = look(observed.result)
+    work = Work(observation, observed)
+    one = work.of(left)
+    if one is None or output is None:
+        return
+    others = list(others) if isinstance(others, (list, tuple)) else [others]
+    keys = _keys(work, one, left, observed["on"], observed["on"] is None)
+    nodes = [one]
+    for other in others:
+        two = work.of(other)
+        if two is None:
+            continue
+        nodes.append(two)
+        given = observed["suffixes"]
+        first, second = given if isinstance(given, (tuple, list)) else ("", "")
+        if isinstance(observed["lsuffix"], str):
+            first = observed["lsuffix"]
+        if isinstance(observed["rsuffix"], str):
+            second = observed["rsuffix"]
+        ours, theirs = own_values(one, left), own_values(two, other)
+        how = str(observed["how"])
+        _sides(work, one, two, ours, theirs, set(), how, (first or "", second or ""))
+        work.decides(two, levels(other.index), "JOIN")
+        work.same(one if how != "right" else two, levels(observed.result.index))
+    work.decides(one, keys, "JOIN")
+    work.links = list(dict.fromkeys(work.links))
+    _unexplained(work, output[1], nodes)
+    work.finish(observed.result, *output, rows_in=size(left), rows_out=size(observed.result))
+
+
+def concat(observation: Observation, observed: Observed) -> None:
+    """``pd.concat``: under each other column by column, or side by side in order."""
+    things, output = observed["objs"], look(observed.result)
+    if output is None:
+        return
+    things = list(things.values()) if isinstance(things, Mapping) else things
+    if not isinstance(things, (list, tuple)):
+        # A generator: pandas has used it up.
+        return
+    work = Work(observation, observed)
+    found = [(thing, node) for thing in things if (node := work.of(thing)) is not None]
+    if observed["axis"] in (1, "columns"):
+        made = column_labels(observed.result)
+        sources = [(node, column) for thing, node in found for column in own_values(node, thing)]
+        if len(sources) == len(made):
+            for (node, column), name in zip(sources, made, strict=True):
+                work.pairs(node, [(name, column)])
+        for _, node in found:
+            work.same(node, output[1][: len(output[1]) - len(made)])
+    else:
+        for thing, node in found:
+            if isinstance(thing, pd.Series):
+                name = text(thing.name) if isinstance(observed.result, pd.DataFrame) else ""
+                work.pairs(node, [(name or output[1][-1], node.columns[-1])])
+                work.same(node, tuple(c for c in output[1][:-1] if c != node.columns[-1]))
+            else:
+                work.same(node, output[1])
+    nodes = [node for _, node in found]
+    if not observed["keys"]:
+        _unexplained(work, output[1], nodes)
+    work.finish(
+        observed.result,
+        *output,
+        rows_in=sum(size(thing) for thing, _ in found),
+        rows_out=size(observed.result),
+    )
+
+
+def combine_first(observation: Observation, observed: Observed) -> None:
+    """Values of the one, and where it has none those of the other."""
+    work = Work(observation, observed)
+    one, two, output = work.subject(), work.of(observed["other"]), look(observed.result)
+    if one is None or two is None or output is None:
+        return
+    for node, thing in ((one, observed.subject), (two, observed["other"])):
+        if isinstance(thing, pd.Series):
+            work.pairs(node, [(output[1][-1] or UNNAMED, node.columns[-1])])
+        else:
+            work.same(node, output[1])
+    work.close()
+
+
+def arm(observation: Observation) -> None:
+    """Observe what makes one frame of several."""
+    observe(observation, "pandas", pd.DataFrame, "merge", merge)
+    observe(observation, "pandas", pd, "merge", merge)
+    observe(observation, "pandas", pd.DataFrame, "join", join)
+    observe(observation, "pandas", pd, "concat", concat)
+    for owner in (pd.DataFrame, pd.Series):
+        observe(observation, "pandas", owner, "combine_first", combine_first)

@@ -1,0 +1,185 @@
+"""Into pandas and out of it: constructors, arrays, lists; and the rule for what has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.subjects import (
+    Work,
+    array_columns,
+    column_labels,
+    look,
+    own_values,
+    size,
+    text,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+
+__all__ = ["arm", "arm_rest"]
+
+
+def construct(observation: Observation, observed: Observed) -> None:
+    """``pd.DataFrame(…)`` and ``pd.Series(…)`` of things that are known."""
+    subject, data = observed.subject, observed["data"]
+    output = look(subject)
+    if output is None:
+        return
+    work = Work(observation, observed)
+    observed.operation = f"pandas.{type(subject).__name__}"
+    made = column_labels(subject) if isinstance(subject, pd.DataFrame) else output[1][-1:]
+    if isinstance(data, dict) and isinstance(subject, pd.DataFrame):
+        for name, value in list(data.items())[:1000]:
+            node = work.of(value)
+            if node is not None and text(name) in made:
+                columns = own_values(node, value) if node.kind != "array" else node.columns
+                work.product((text(name),), node, columns, "IDENTITY")
+    elif isinstance(data, list):
+        for node in work.many(data):
+            work.product(made, node, node.columns, "TRANSFORMATION", "conservative")
+    elif (node := work.of(data)) is not None:
+        columns = own_values(node, data) if node.kind != "array" else node.columns
+        if node.kind == "frame":
+            work.same(node, made)
+        elif len(columns) == len(made):
+            work.pairs(node, zip(made, columns, strict=True))
+        else:
+            work.product(made, node, columns, "IDENTITY")
+    if (index := work.of(observed["index"])) is not None and index.kind != "index":
+        kept = output[1][: len(output[1]) - len(made)]
+        work.product(kept, index, index.columns, "IDENTITY")
+    work.finish(subject, *output, rows_out=size(subject))
+
+
+def to_array(observation: Observation, observed: Observed) -> None:
+    """``to_numpy()``, ``values``: columns by position."""
+    work = Work(observation, observed)
+    node, result = work.subject(), observed.result
+    if node is None:
+        return
+    if not isinstance(result, np.ndarray):
+        return
+    values, made = own_values(node, observed.subject), array_columns(result)
+    if len(values) == len(made):
+        work.pairs(node, zip(made, values, strict=True))
+    else:
+        work.product(made, node, values, "IDENTITY", "conservative")
+    work.finish(result, "array", made, rows_in=size(observed.subject), rows_out=size(result))
+
+
+def generic(observation: Observation, observed: Observed) -> None:
+    """What has no rule: every column of the result may owe to every column that went in."""
+    output = look(work_output(observation, observed))
+    work = Work(observation, observed)
+    nodes = []
+    for thing in observed.call.arguments[:20]:
+        for node in work.many(thing):
+            if node.kind != "group":
+                nodes.append(node)
+            elif node.extra is not None:
+                nodes.append(node.extra.parent)
+    if not nodes:
+        return
+    for node in nodes:
+        work.take(node)
+        if output is not None:
+            work.product(output[1], node, node.columns, "TRANSFORMATION", "conservative")
+    work.close()
+
+
+def work_output(observation: Observation, observed: Observed) -> Any:
+    """What the call made."""
+    return Work(observation, observed).output()
+
+
+_OUT = ["to_dict", "to_list", "tolist", "to_records", "to_string", "item", "iterrows", "itertuples"]
+_TRANSPARENT = {
+    *[
+        "pipe",
+        "plot",
+        "hist",
+        "boxplot",
+        "info",
+        "items",
+        "keys",
+        "style",
+        "attrs",
+        "flags",
+        "axes",
+        "dtypes",
+        "shape",
+        "size",
+        "ndim",
+    ],
+    *[
+        "empty",
+        "to_clipboard",
+        "to_sql",
+        "to_gbq",
+        "to_csv",
+        "to_orc",
+        "from_records",
+        "from_dict",
+        "dtype",
+        "name",
+        "hasnans",
+    ],
+    *[
+        "array",
+        "index",
+        "columns",
+        "sparse",
+        "list",
+        "struct",
+        "loc",
+        "iloc",
+        "at",
+        "iat",
+        "bool",
+        "nbytes",
+        "first_valid_index",
+    ],
+    *[
+        "last_valid_index",
+        "equals",
+        "compare",
+        "add_prefix",
+        "is_unique",
+        "is_monotonic_increasing",
+    ],
+    *[
+        "is_monotonic_decreasing",
+        "groupby",
+        "rolling",
+        "expanding",
+        "ewm",
+        "resample",
+        "cat",
+        "str",
+        "dt",
+        "iget",
+    ],
+    *["indices", "groups", "ngroups", "__iter__"],
+}
+"""Nothing of theirs is data, or what they call is observed itself."""
+
+
+def arm(observation: Observation) -> None:
+    """Observe constructors and ways out."""
+    for owner in (pd.DataFrame, pd.Series):
+        observe(observation, "pandas", owner, "__init__", construct)
+        for name in ("to_numpy", "values", "__array__", "to_records", "unique", "array"):
+            observe(observation, "pandas", owner, name, to_array)
+
+
+def arm_rest(observation: Observation) -> None:
+    """Observe the public methods that no theme has named."""
+    for owner in (pd.DataFrame, pd.Series):
+        for name in dir(owner):
+            if not name.startswith("_") and name not in _TRANSPARENT:
+                observe(observation, "pandas", owner, name, generic)
+    for name in ("crosstab", "lreshape", "wide_to_long", "merge_asof", "merge_ordered"):
+        observe(observation, "pandas", pd, name, generic)

@@ -1,0 +1,370 @@
+"""Groups, windows and summaries: values are aggregated, keys decide which belong together."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+from pandas.core.groupby import DataFrameGroupBy, SeriesGroupBy
+from pandas.core.resample import Resampler
+from pandas.core.window import Expanding, ExponentialMovingWindow, Rolling
+
+from governed_kernel.capture.adapters.pandas.subjects import (
+    Work,
+    column_labels,
+    is_label,
+    labels_of,
+    levels,
+    look,
+    own_values,
+    size,
+    text,
+    value_column,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Influence, Node
+from governed_kernel.lineage.events import Relation
+
+__all__ = ["arm"]
+
+
+class Group(NamedTuple):
+    """What a group-by, rolling or resampling object is made of."""
+
+    parent: Node
+    values: tuple[str, ...]
+    """Columns that are aggregated."""
+    keys: tuple[str, ...]
+    """Columns of the parent that are keys."""
+    decided_by: tuple[Influence, ...]
+    rows: int
+
+
+AGGREGATE = [
+    "agg",
+    "aggregate",
+    "sum",
+    "mean",
+    "median",
+    "min",
+    "max",
+    "std",
+    "var",
+    "sem",
+    "count",
+    "nunique",
+    "first",
+    "last",
+    "prod",
+    "quantile",
+    "skew",
+    "kurt",
+    "any",
+    "all",
+    "size",
+    "describe",
+    "ohlc",
+    "idxmin",
+    "idxmax",
+    "value_counts",
+    "unique",
+    "cov",
+    "corr",
+    "corrwith",
+    "apply",
+    "pipe_",
+    "ngroup",
+    "cumcount",
+]
+ROWWISE = [
+    "transform",
+    "rank",
+    "shift",
+    "diff",
+    "pct_change",
+    "cumsum",
+    "cumprod",
+    "cummin",
+    "cummax",
+    "ffill",
+    "bfill",
+    "fillna",
+    "interpolate",
+    "asfreq",
+]
+PICK = ["head", "tail", "nth", "sample", "filter", "get_group", "nlargest", "nsmallest", "take"]
+_COUNTS = ("size", "ngroup", "cumcount")
+
+
+def group_by(observation: Observation, observed: Observed) -> None:
+    """``groupby``, ``rolling``, ``resample`` …: no step yet, but what the next one rests on."""
+    work = Work(observation, observed)
+    subject, result = observed.subject, observed.result
+    if isinstance(subject, (DataFrameGroupBy, SeriesGroupBy)):
+        _window_of_group(observation, observed)
+        return
+    node = work.of(subject)
+    if node is None:
+        return
+    relation: Relation = "WINDOW" if not observed.operation.endswith("groupby") else "GROUP_BY"
+    by = observed["by"] if relation == "GROUP_BY" else observed["on"]
+    decided: list[Influence] = []
+    keys: list[str] = []
+    for key in by if isinstance(by, list) else [by]:
+        if isinstance(key, pd.Grouper):
+            key = key.key
+        if is_label(key) and text(key) in node.columns:
+            keys.append(text(key))
+        elif (other := work.of(key)) is not None:
+            decided += [
+                (other.entity, column, relation, "observed") for column in own_values(other, key)
+            ]
+        elif key is not None:
+            decided += [(node.entity, column, relation, "conservative") for column in node.columns]
+    if observed.arguments.get("level") is not None or not (keys or decided):
+        keys += levels(subject.index)
+    decided = [(node.entity, key, relation, "observed") for key in keys] + decided
+    values = tuple(column for column in own_values(node, subject) if column not in keys)
+    extra = Group(node, values, tuple(keys), tuple(decided), size(subject))
+    observation.registry.put(result, Node(node.entity, "group", node.columns, node.rows, extra))
+
+
+def _group_of(observation: Observation, thing: Any) -> Group | None:
+    node = observation.registry.get(thing)
+    return node.extra if node is not None and isinstance(node.extra, Group) else None
+
+
+def _window_of_group(observation: Observation, observed: Observed) -> None:
+    group = _group_of(observation, observed.subject)
+    if group is not None:
+        decided: tuple[Influence, ...] = tuple(
+            (entity, column, "WINDOW", evidence) for entity, column, _, evidence in group.decided_by
+        )
+        _keep(observation, observed.result, group._replace(decided_by=decided))
+
+
+def _keep(observation: Observation, thing: Any, group: Group) -> None:
+    node = group.parent
+    observation.registry.put(thing, Node(node.entity, "group", node.columns, node.rows, group))
+
+
+def choose_columns(observation: Observation, observed: Observed) -> None:
+    """``groups[columns]`` and ``groups.column``."""
+    group = _group_of(observation, observed.subject)
+    if group is None or type(observed.result).__name__ not in _GROUPS:
+        return
+    values = labels_of(observed.call.arguments[1])
+    _keep(observation, observed.result, group._replace(values=values))
+
+
+_GROUPS = frozenset(
+    (
+        *("DataFrameGroupBy", "SeriesGroupBy", "Rolling", "Expanding", "ExponentialMovingWindow"),
+        *("DatetimeIndexResampler", "RollingGroupby", "ExpandingGroupby"),
+    )
+)
+
+
+def _sources(
+    group: Group, named: dict[str, str], labels: list[Any], one: bool
+) -> list[tuple[str, str | None]]:
+    """For each label of the result the column it was made of; None when that is not clear."""
+    pairs: list[tuple[str, str | None]] = []
+    for label in labels:
+        name = text(label)
+        head = text(label[0]) if isinstance(label, tuple) and label else name
+        if name in named:
+            pairs.append((name, named[name]))
+        elif head in group.values or head in group.keys:
+            pairs.append((name, head))
+        else:
+            pairs.append((name, group.values[0] if one and group.values else None))
+    return pairs
+
+
+def _named(observed: Observed) -> dict[str, str]:
+    """Output name → input column of named aggregation."""
+    given = observed["kwargs"]
+    if not isinstance(given, dict):
+        return {}
+    return {
+        text(name): text(value[0])
+        for name, value in given.items()
+        if isinstance(value, tuple) and len(value) == 2
+    }
+
+
+def aggregate(observation: Observation, observed: Observed) -> None:
+    """``groups.mean()``, ``groups.agg(…)``, ``frame.rolling(3).sum()``."""
+    _summarise(observation, observed, "AGGREGATION")
+
+
+def rowwise(observation: Observation, observed: Observed) -> None:
+    """``groups.transform(…)``: a value for each row, from the rows of its group."""
+    _summarise(observation, observed, "TRANSFORMATION")
+
+
+def pick(observation: Observation, observed: Observed) -> None:
+    """``groups.head(2)``: rows of each group, as they are."""
+    _summarise(observation, observed, "IDENTITY")
+
+
+def _summarise(observation: Observation, observed: Observed, relation: Relation) -> None:
+    group, output = _group_of(observation, observed.subject), look(observed.result)
+    if group is None or output is None:
+        return
+    work, result = Work(observation, observed), observed.result
+    made = result.columns.tolist() if isinstance(result, pd.DataFrame) else [result.name]
+    work.take(group.parent)
+    if observed.target.name in _COUNTS:
+        work.same(group.parent, tuple(text(label) for label in made if text(label) in group.keys))
+    else:
+        _values(work, group, observed, made, relation)
+    for level in output[1][: len(output[1]) - len(made)]:
+        _level(work, group, level)
+    for entity, column, kind, evidence in group.decided_by:
+        decides: Relation = "WINDOW" if relation == "TRANSFORMATION" else kind
+        work.rows.append((entity, column, decides, evidence))
+        if entity != group.parent.entity:
+            work.take(Node(entity, "series", (column,)))
+    if observed.target.name == "filter":
+        work.decides(group.parent, group.values, "FILTER", "conservative")
+    work.finish(result, *output, rows_in=group.rows, rows_out=size(result))
+
+
+def _level(work: Work, group: Group, level: str) -> None:
+    """A level of the result's index is the key of that name, from wherever the key came."""
+    if level in group.keys:
+        work.same(group.parent, (level,))
+        return
+    for entity, column, _, evidence in group.decided_by:
+        if column == level:
+            work.links.append((entity, "IDENTITY", evidence, ((level, column),)))
+
+
+def _values(
+    work: Work, group: Group, observed: Observed, made: list[Any], relation: Relation
+) -> None:
+    """Each column of the result from the column it summarises; an own function sees them all."""
+    one = len(group.values) == 1
+    unknown: list[str] = []
+    for name, source in _sources(group, _named(observed), made, one):
+        if source is None:
+            unknown.append(name)
+        elif source in group.keys:
+            work.pairs(group.parent, [(name, source)])
+        else:
+            work.pairs(group.parent, [(name, source)], relation)
+    if observed.target.name == "apply" and not one:
+        work.links.clear()
+        unknown = [text(label) for label in made]
+    work.product(tuple(unknown), group.parent, group.values, relation, "conservative")
+
+
+def reduce(observation: Observation, observed: Observed) -> None:
+    """``frame.mean()``, ``series.describe()`` …: one value for a column, or for a row."""
+    work = Work(observation, observed)
+    node, output, subject = work.subject(), look(observed.result), observed.subject
+    if node is None:
+        return
+    work.take(node)
+    if output is not None:
+        made = (
+            column_labels(observed.result)
+            if isinstance(observed.result, pd.DataFrame)
+            else output[1][-1:]
+        )
+        values = own_values(node, subject)
+        if isinstance(observed.result, pd.DataFrame) and set(made) <= set(values):
+            work.same(node, made, "AGGREGATION")
+        else:
+            work.product(made, node, values, "AGGREGATION")
+        if observed["axis"] in (1, "columns"):
+            work.same(node, output[1][: len(output[1]) - len(made)])
+    work.close()
+
+
+def correlate(observation: Observation, observed: Observed) -> None:
+    """``corr`` and ``cov``: every column with every column."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    work.product(output[1], node, own_values(node, observed.subject), "AGGREGATION")
+    if (other := work.of(observed["other"])) is not None:
+        work.product(output[1], other, own_values(other, observed["other"]), "AGGREGATION")
+    work.close()
+
+
+def count_values(observation: Observation, observed: Observed) -> None:
+    """``value_counts``: the values become the index, and decide what is counted."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    values = own_values(node, observed.subject)
+    keys = labels_of(observed["subset"]) or values
+    if isinstance(observed.subject, pd.Series):
+        work.pairs(node, [(level, value_column(node)) for level in output[1][:-1]])
+    else:
+        work.same(node, output[1][:-1])
+    work.decides(node, keys, "GROUP_BY")
+    work.close()
+
+
+def arm(observation: Observation) -> None:
+    """Observe grouping, windows and summaries."""
+
+    def see(owner: Any, names: Any, rule: Any) -> None:
+        for name in names:
+            observe(observation, "pandas", owner, name, rule)
+
+    groups: tuple[Any, ...] = (DataFrameGroupBy, SeriesGroupBy)
+    windows: tuple[Any, ...] = (Rolling, Expanding, ExponentialMovingWindow, Resampler)
+    for owner in (pd.DataFrame, pd.Series):
+        see(owner, ("groupby", "rolling", "expanding", "ewm", "resample"), group_by)
+        see(owner, ("value_counts",), count_values)
+        see(owner, ("corr", "cov"), correlate)
+        see(owner, _REDUCE, reduce)
+    for group in (*groups, *windows):
+        see(group, ("rolling", "expanding", "ewm", "resample"), group_by)
+        see(group, ("__getitem__", "__getattr__"), choose_columns)
+        see(group, AGGREGATE, aggregate)
+        see(group, ROWWISE, rowwise)
+        see(group, PICK, pick)
+
+
+_REDUCE = [
+    "sum",
+    "mean",
+    "median",
+    "min",
+    "max",
+    "std",
+    "var",
+    "sem",
+    "count",
+    "nunique",
+    "prod",
+    "product",
+    "quantile",
+    "skew",
+    "kurt",
+    "kurtosis",
+    "any",
+    "all",
+    "idxmin",
+    "idxmax",
+    "describe",
+    "agg",
+    "aggregate",
+    "mode",
+    "memory_usage",
+    "corrwith",
+    "argmax",
+    "argmin",
+    "autocorr",
+    "unique",
+    "item",
+]

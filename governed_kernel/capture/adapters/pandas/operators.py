@@ -1,0 +1,269 @@
+"""Operators and whatever works value by value: each column of the result owes to its own column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.core.indexes.accessors import (
+    DatetimeProperties,
+    PeriodProperties,
+    TimedeltaProperties,
+)
+from pandas.core.strings.accessor import StringMethods
+
+from governed_kernel.capture.adapters.pandas.subjects import (
+    Work,
+    column_labels,
+    look,
+    own_values,
+    remember,
+    value_column,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+from governed_kernel.lineage.events import Relation
+
+__all__ = ["arm"]
+
+_WORDS = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "and",
+    "or",
+    "xor",
+    "divmod",
+    "matmul",
+]
+BINARY = [
+    *(f"__{side}{word}__" for word in _WORDS for side in ("", "r", "i")),
+    *(f"__{word}__" for word in ("eq", "ne", "lt", "le", "gt", "ge")),
+    *[
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "divide",
+        "multiply",
+        "subtract",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+    ],
+    *["radd", "rsub", "rmul", "rdiv", "rtruediv", "rfloordiv", "rmod", "rpow", "combine", "dot"],
+]
+UNARY = [
+    "__neg__",
+    "__pos__",
+    "__invert__",
+    "__abs__",
+    "__round__",
+    "abs",
+    "round",
+    "clip",
+    "fillna",
+    "ffill",
+    "bfill",
+    "pad",
+    "backfill",
+    "replace",
+    "interpolate",
+    "astype",
+    "isna",
+    "isnull",
+    "notna",
+    "notnull",
+    "rank",
+    "shift",
+    "diff",
+    "pct_change",
+    "cumsum",
+    "cumprod",
+    "cummax",
+    "cummin",
+    "duplicated",
+    "transform",
+    "map",
+    "isin",
+    "between",
+    "case_when",
+    "factorize",
+    "convert_dtypes",
+    "to_period",
+    "to_timestamp",
+    "searchsorted",
+]
+
+
+def elementwise(observation: Observation, observed: Observed) -> None:
+    """Value by value, with the arguments that are frames or series themselves."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None:
+        return
+    if output is not None:
+        _values(work, node, observed.subject, output)
+        for thing in observed.call.arguments[1:]:
+            for other in [thing] if not isinstance(thing, dict) else thing.values():
+                if (found := work.of(other)) is not None:
+                    _values(work, found, other, output)
+    else:
+        work.take(node)
+    work.close()
+
+
+def _values(
+    work: Work,
+    node: Node,
+    thing: Any,
+    output: tuple[str, tuple[str, ...]],
+    relation: Relation = "TRANSFORMATION",
+) -> None:
+    """The values of `node` go into those of the output: by name, or all to all for a series."""
+    result = work.output()
+    if isinstance(thing, pd.DataFrame) and isinstance(result, pd.DataFrame):
+        made = column_labels(result)
+        index = output[1][: len(output[1]) - len(made)]
+        work.same(node, made, relation)
+    else:
+        made = output[1][-1:] if not isinstance(result, pd.DataFrame) else column_labels(result)
+        index = output[1][: len(output[1]) - len(made)]
+        values = node.columns if node.kind == "array" else own_values(node, thing)
+        work.product(made, node, values, relation)
+    if node.kind != "array":
+        work.same(node, tuple(level for level in index if level in node.columns))
+
+
+def choose(observation: Observation, observed: Observed) -> None:
+    """``where`` and ``mask``: values stay or are replaced, and the condition decides which."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None or output is None:
+        return
+    _values(work, node, observed.subject, output, "IDENTITY")
+    other, condition = work.of(observed["other"]), work.of(observed["cond"])
+    if other is not None:
+        _values(work, other, observed["other"], output, "IDENTITY")
+    if condition is not None:
+        _values(work, condition, observed["cond"], output, "CONDITIONAL")
+    elif not np.isscalar(observed["cond"]):
+        work.product(output[1][-1:], node, node.columns, "CONDITIONAL", "conservative")
+    work.close()
+
+
+def ufunc(observation: Observation, observed: Observed) -> None:
+    """``np.log(series)``: numpy hands its functions over to pandas."""
+    _, function, method, *rest = observed.call.arguments
+    inputs = rest[0] if rest and isinstance(rest[0], tuple) else tuple(rest)
+    output = look(observed.result)
+    observed.operation = f"numpy.{function.__name__}"
+    if output is None or method != "__call__":
+        return
+    work = Work(observation, observed)
+    for thing in inputs:
+        if (node := work.of(thing)) is not None:
+            _values(work, node, thing, output)
+    work.close()
+
+
+def apply(observation: Observation, observed: Observed) -> None:
+    """``apply``: what the function reads of a row nobody can tell, so it may be every column."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None:
+        return
+    if output is None:
+        work.take(node)
+    elif isinstance(observed.subject, pd.Series):
+        made = output[1] if output[0] == "frame" else output[1][-1:]
+        work.product(made, node, (value_column(node),))
+        work.same(node, output[1][: len(output[1]) - len(made)])
+    else:
+        rows = observed["axis"] in (1, "columns")
+        if not rows and output[0] == "frame":
+            work.same(node, output[1], "TRANSFORMATION")
+        else:
+            made = output[1][-1:] if output[0] == "series" else column_labels(observed.result)
+            inputs = column_labels(observed.subject)
+            relation: Relation = "TRANSFORMATION" if rows else "AGGREGATION"
+            work.product(made, node, inputs, relation, "conservative" if rows else "observed")
+            if rows:
+                work.same(node, output[1][: len(output[1]) - len(made)])
+    work.close()
+
+
+def accessor(observation: Observation, observed: Observed) -> None:
+    """``series.str.upper()``, ``series.dt.year``."""
+    holder = observed.subject
+    series = getattr(holder, "_orig", None)
+    if series is None:
+        series = getattr(holder, "_parent", None)
+    output = look(observed.result)
+    work = Work(observation, observed)
+    node = work.of(series)
+    if node is None or output is None:
+        return
+    _values(work, node, series, output)
+    for thing in observed.call.arguments[1:]:
+        if (other := work.of(thing)) is not None:
+            _values(work, other, thing, output)
+    work.close()
+
+
+def convert(observation: Observation, observed: Observed) -> None:
+    """Functions of pandas from one series to one: ``pd.cut``, ``pd.to_datetime`` …"""
+    thing = observed.subject
+    result = observed.result[0] if isinstance(observed.result, tuple) else observed.result
+    output = look(result)
+    work = Work(observation, observed)
+    node = work.of(thing)
+    if node is None or output is None:
+        return
+    made = column_labels(result) if isinstance(result, pd.DataFrame) else output[1][-1:]
+    if isinstance(thing, pd.DataFrame) and isinstance(result, pd.DataFrame):
+        work.same(node, made, "TRANSFORMATION")
+    else:
+        work.product(made, node, own_values(node, thing))
+    work.same(node, output[1][: len(output[1]) - len(made)])
+    work.finish(result, *output)
+
+
+def arm(observation: Observation) -> None:
+    """Observe operators, value-wise methods and accessors."""
+    for owner in (pd.DataFrame, pd.Series):
+        for name in BINARY:
+            inplace = name.startswith("__i") and name != "__invert__"
+            before = remember if inplace else None
+            observe(observation, "pandas", owner, name, elementwise, before=before)
+        for name in UNARY:
+            changes = name in ("fillna", "ffill", "bfill", "replace", "clip", "interpolate")
+            before = remember if changes else None
+            observe(observation, "pandas", owner, name, elementwise, before=before)
+        for name in ("where", "mask"):
+            observe(observation, "pandas", owner, name, choose, before=remember)
+        observe(observation, "pandas", owner, "apply", apply)
+        observe(observation, "pandas", owner, "__array_ufunc__", ufunc)
+    for name in ("cut", "qcut", "to_datetime", "to_numeric", "to_timedelta", "isna", "notna"):
+        observe(observation, "pandas", pd, name, convert)
+    dates = (DatetimeProperties, TimedeltaProperties, PeriodProperties)
+    for kind, owners in (("str", (StringMethods,)), ("dt", dates)):
+        for holder in owners:
+            for name in dir(holder):
+                if name.startswith("_") and name != "__getitem__":
+                    continue
+                label = f"Series.{kind}.{name}"
+                observe(observation, "pandas", holder, name, accessor, label=label)

@@ -1,0 +1,199 @@
+"""Names, order and shape: renaming, sorting, index and columns changing places, pivots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.subjects import (
+    Work,
+    column_labels,
+    labels_of,
+    levels,
+    look,
+    own_values,
+    raw_pairs,
+    remember,
+    text,
+    value_column,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+
+__all__ = ["arm"]
+
+
+def rename(observation: Observation, observed: Observed) -> None:
+    """``rename``, ``set_axis``, ``add_prefix`` …: other names, the same order."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None or output is None:
+        return
+    if len(node.columns) == len(output[1]):
+        work.pairs(node, raw_pairs(node.columns, output[1]))
+    else:
+        # An index got a name or lost it: the values are still the last columns.
+        made = own_values(Node("", "", output[1]), work.output())
+        work.pairs(node, zip(made, node.columns[len(node.columns) - len(made) :], strict=False))
+    work.close()
+
+
+def reset_index(observation: Observation, observed: Observed) -> None:
+    """Levels of the index become columns; a series becomes a frame."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None or output is None:
+        return
+    if node.kind == "series" and output[0] == "frame":
+        work.same(node, output[1][:-1])
+        work.pairs(node, [(output[1][-1], value_column(node))])
+    else:
+        work.same(node, output[1])
+    work.close()
+
+
+def set_index(observation: Observation, observed: Observed) -> None:
+    """Columns become levels of the index."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None or output is None:
+        return
+    work.same(node, output[1])
+    keys = observed["keys"]
+    for key in keys if isinstance(keys, list) else [keys]:
+        if (other := work.of(key)) is not None:
+            work.pairs(other, [(own_values(other, key)[0],) * 2])
+    work.close()
+
+
+def sort(observation: Observation, observed: Observed) -> None:
+    """``sort_values`` and ``sort_index``."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None or output is None:
+        return
+    work.same(node, output[1])
+    if observed.target.name == "sort_index":
+        by = levels(observed.subject.index)
+    else:
+        by = labels_of(observed["by"]) or (value_column(node),)
+    work.decides(node, tuple(column for column in by if column in node.columns), "SORT")
+    work.close()
+
+
+def melt(observation: Observation, observed: Observed) -> None:
+    """Columns under each other: identifiers stay, values come from all the others."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    kept = labels_of(observed["id_vars"])
+    melted = labels_of(observed["value_vars"]) or tuple(
+        column for column in column_labels(observed.subject) if column not in kept
+    )
+    work.same(node, kept)
+    work.product((text(observed["value_name"]),), node, melted, "IDENTITY")
+    work.close()
+
+
+def pivot(observation: Observation, observed: Observed) -> None:
+    """``pivot`` and ``pivot_table``: index and columns are keys, the cells come from the values."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    subject, result = observed.subject, observed.result
+    index, across = labels_of(observed["index"]), labels_of(observed["columns"])
+    values = labels_of(observed["values"]) or tuple(
+        column for column in column_labels(subject) if column not in (*index, *across)
+    )
+    relation: Any = "IDENTITY" if observed.target.name == "pivot" else "AGGREGATION"
+    work.same(node, tuple(level for level in levels(result.index) if level in index))
+    labels = result.columns.tolist() if isinstance(result, pd.DataFrame) else [result.name]
+    unknown = []
+    for label in labels:
+        head = text(label[0]) if isinstance(label, tuple) else text(label)
+        if len(values) == 1:
+            work.pairs(node, [(text(label), values[0])], relation)
+        elif head in values:
+            work.pairs(node, [(text(label), head)], relation)
+        else:
+            unknown.append(text(label))
+    work.product(tuple(unknown), node, values, relation, "conservative")
+    work.decides(node, (*index, *across), "GROUP_BY")
+    work.close()
+
+
+def dummies(observation: Observation, observed: Observed) -> None:
+    """``pd.get_dummies``: one column for each value of another."""
+    work = Work(observation, observed)
+    subject, output = observed.subject, look(observed.result)
+    node = work.of(subject)
+    if node is None or output is None:
+        return
+    if isinstance(subject, pd.Series):
+        work.product(column_labels(observed.result), node, (value_column(node),))
+    else:
+        work.same(node, output[1])
+        made = [column for column in output[1] if column not in node.columns]
+        encoded = labels_of(observed["columns"]) or tuple(
+            column for column in column_labels(subject) if column not in output[1]
+        )
+        separator = observed["prefix_sep"] if isinstance(observed["prefix_sep"], str) else "_"
+        for name in made:
+            of = [column for column in encoded if name.startswith(f"{column}{separator}")]
+            work.product(
+                (name,),
+                node,
+                tuple(of[:1]) if len(of) == 1 else encoded,
+                "TRANSFORMATION",
+                "observed" if len(of) == 1 else "conservative",
+            )
+    work.close()
+
+
+def to_frame(observation: Observation, observed: Observed) -> None:
+    """``series.to_frame()``."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    work.same(node, output[1][:-1])
+    work.pairs(node, [(output[1][-1], value_column(node))])
+    work.close()
+
+
+def explode(observation: Observation, observed: Observed) -> None:
+    """``explode``: the parts of a list below each other."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    changed = labels_of(observed["column"]) or (value_column(node),)
+    work.same(node, tuple(column for column in output[1] if column not in changed))
+    work.same(node, changed, "TRANSFORMATION")
+    work.close()
+
+
+def arm(observation: Observation) -> None:
+    """Observe what changes names, order and shape."""
+
+    def see(owner: Any, names: str, rule: Any) -> None:
+        for name in names.split():
+            observe(observation, "pandas", owner, name, rule, before=remember)
+
+    for owner in (pd.DataFrame, pd.Series):
+        see(owner, "rename set_axis add_prefix add_suffix rename_axis", rename)
+        see(owner, "reset_index", reset_index)
+        see(owner, "sort_values sort_index", sort)
+        see(owner, "explode", explode)
+    see(pd.DataFrame, "set_index", set_index)
+    see(pd.DataFrame, "melt", melt)
+    see(pd.DataFrame, "pivot pivot_table", pivot)
+    see(pd.Series, "to_frame", to_frame)
+    observe(observation, "pandas", pd, "melt", melt)
+    observe(observation, "pandas", pd, "pivot", pivot)
+    observe(observation, "pandas", pd, "pivot_table", pivot)
+    observe(observation, "pandas", pd, "get_dummies", dummies)

@@ -1,0 +1,244 @@
+"""Selections: columns, masks, labels and positions, and rows taken away."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.subjects import (
+    Work,
+    column_labels,
+    labels_of,
+    levels,
+    look,
+    mask_decides,
+    remember,
+    value_column,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+
+__all__ = ["LOCATION", "arm", "names_in"]
+
+LOCATION: type = pd.DataFrame.iloc.fget(pd.DataFrame()).__class__.__mro__[1]  # type: ignore[attr-defined]
+"""What ``loc`` and ``iloc`` have in common."""
+
+
+KEEP = [
+    "copy",
+    "head",
+    "tail",
+    "sample",
+    "take",
+    "filter",
+    "select_dtypes",
+    "truncate",
+    "xs",
+    "reindex",
+    "reindex_like",
+    "drop",
+    "droplevel",
+    "infer_objects",
+    "convert_dtypes",
+    "squeeze",
+    "get",
+    "at_time",
+    "between_time",
+    "set_flags",
+    "align",
+    "swaplevel",
+    "reorder_levels",
+    "tz_localize",
+    "tz_convert",
+    "asfreq",
+    "__copy__",
+    "__deepcopy__",
+    "view",
+    "ravel",
+]
+"""Values stay what they are; no column decides which rows remain."""
+
+
+def keep(observation: Observation, observed: Observed) -> None:
+    """Columns that are still there are the same."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None:
+        return
+    if output is not None and output[0] == "series" and node.kind == "frame":
+        _one_series(work, node, output[1])
+    elif output is not None:
+        work.same(node, output[1])
+    else:
+        work.take(node)
+    work.close()
+
+
+def _one_series(work: Work, node: Any, columns: tuple[str, ...]) -> None:
+    """A series taken from a frame: one of its columns, or one of its rows."""
+    name = columns[-1]
+    work.same(node, columns[:-1])
+    # The index of a column is that of the frame; the index of a row is made of the columns.
+    if name in node.columns:
+        work.pairs(node, [(name, name)])
+    else:
+        work.product((name,), node, column_labels(work.observed.subject), "IDENTITY")
+
+
+def get_item(observation: Observation, observed: Observed) -> None:
+    """``frame[key]`` and ``series[key]``."""
+    work = Work(observation, observed)
+    subject, key = observed.subject, observed.call.arguments[1]
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        # A single value leaves pandas: it can't be followed, and it is no transformation.
+        return
+    work.same(node, output[1])
+    if not isinstance(key, (str, slice)) and not (
+        isinstance(subject, pd.DataFrame) and isinstance(key, (list, tuple)) and not _masks(key)
+    ):
+        mask_decides(work, key, node)
+    work.close()
+
+
+def _masks(key: Any) -> bool:
+    return isinstance(key, list) and bool(key) and isinstance(key[0], (bool, np.bool_))
+
+
+def get_attribute(observation: Observation, observed: Observed) -> None:
+    """``frame.column``."""
+    result, name = observed.result, observed.call.arguments[1]
+    if isinstance(result, pd.Series) and result.name == name:
+        observed.operation = "DataFrame.__getitem__"
+        work = Work(observation, observed)
+        node, output = work.subject(), look(result)
+        if node is not None and output is not None:
+            work.same(node, output[1])
+            work.close()
+
+
+def locate(observation: Observation, observed: Observed) -> None:
+    """``.loc[…]`` and ``.iloc[…]``."""
+    indexer, key = observed.call.arguments[:2]
+    subject = indexer.obj
+    observed.operation = f"{type(subject).__name__}.{indexer.name}"
+    output = look(observed.result)
+    work = Work(observation, observed)
+    node = work.of(subject)
+    if node is None or output is None:
+        return
+    rows = key[0] if isinstance(key, tuple) and key and isinstance(subject, pd.DataFrame) else key
+    column = isinstance(key, tuple) and len(key) > 1 and not _whole(key[1])
+    if output[0] == "series" and isinstance(subject, pd.DataFrame):
+        name = output[1][-1]
+        if column or name in node.columns:
+            work.same(node, output[1])
+        else:
+            work.product((name,), node, column_labels(subject), "IDENTITY")
+    else:
+        work.same(node, output[1])
+    mask_decides(work, rows, node)
+    if not _whole(rows) and work.of(rows) is None and indexer.name == "loc":
+        work.decides(node, levels(subject.index), "FILTER")
+    work.close()
+
+
+def _whole(key: Any) -> bool:
+    return isinstance(key, slice) and key == slice(None)
+
+
+def drop_missing(observation: Observation, observed: Observed) -> None:
+    """``dropna`` and ``drop_duplicates``: the subset, or all columns, decide which rows stay."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None or output is None:
+        return
+    work.same(node, output[1])
+    if observed["axis"] in (None, 0, "index"):
+        subset = labels_of(observed["subset"])
+        all_columns = (
+            column_labels(observed.subject)
+            if isinstance(observed.subject, pd.DataFrame)
+            else (value_column(node),)
+        )
+        work.decides(node, subset or all_columns, "FILTER")
+    work.close()
+
+
+def largest(observation: Observation, observed: Observed) -> None:
+    """``nlargest`` and ``nsmallest``."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    work.same(node, output[1])
+    by = labels_of(observed["columns"]) or (value_column(node),)
+    work.decides(node, by, "FILTER")
+    work.decides(node, by, "SORT")
+    work.close()
+
+
+def names_in(expression: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns that an expression of ``query`` or ``eval`` speaks of."""
+    quoted = set(re.findall(r"`([^`]*)`", expression))
+    plain = re.sub(r"`[^`]*`", "quoted", expression).replace("@", "")
+    names: set[str] = set(quoted)
+    for line in plain.splitlines():
+        try:
+            tree = ast.parse(line.strip())
+        except SyntaxError:
+            return columns
+        names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return tuple(column for column in columns if column in names)
+
+
+def query(observation: Observation, observed: Observed) -> None:
+    """``frame.query("age > @limit")``."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(work.output())
+    if node is None or output is None:
+        return
+    work.same(node, output[1])
+    work.decides(node, names_in(observed["expr"], node.columns), "FILTER")
+    work.close()
+
+
+def pop(observation: Observation, observed: Observed) -> None:
+    """``frame.pop(column)``: a column comes out, and the frame is another one."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    work.same(node, output[1])
+    work.close()
+    rest = Work(observation, observed)
+    left = look(observed.subject)
+    if left is not None:
+        rest.same(node, left[1])
+        rest.finish(observed.subject, *left)
+
+
+def arm(observation: Observation) -> None:
+    """Observe selections."""
+
+    def see(owner: Any, name: str, rule: Any, *, changes: bool = False) -> None:
+        before = remember if changes else None
+        observe(observation, "pandas", owner, name, rule, before=before)
+
+    for owner in (pd.DataFrame, pd.Series):
+        see(owner, "__getitem__", get_item)
+        see(owner, "dropna", drop_missing, changes=True)
+        see(owner, "drop_duplicates", drop_missing, changes=True)
+        see(owner, "nlargest", largest)
+        see(owner, "nsmallest", largest)
+        see(owner, "__getattr__", get_attribute)
+        see(owner, "pop", pop, changes=True)
+        for name in KEEP:
+            see(owner, name, keep, changes=name == "drop")
+    see(pd.DataFrame, "__delitem__", keep, changes=True)
+    see(pd.DataFrame, "query", query, changes=True)
+    see(LOCATION, "__getitem__", locate)
