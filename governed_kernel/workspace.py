@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import platformdirs
-
-from governed_kernel import configuration
-from governed_kernel.configuration import Configuration
 from governed_kernel.errors import UnknownName, UsageError
+
+# A kernel and its recorder start with every notebook: what they may not need is imported later.
+if TYPE_CHECKING:
+    from governed_kernel.configuration import Configuration
 
 __all__ = ["CONFIGURATION_FILE", "Workspace", "new_identifier", "personal_folder"]
 
@@ -66,6 +67,8 @@ class Workspace:
     @cached_property
     def settings(self) -> Configuration:
         """``governed.toml``, checked."""
+        from governed_kernel import configuration
+
         return configuration.read(self.root / CONFIGURATION_FILE)
 
     @property
@@ -143,7 +146,11 @@ def personal_folder() -> Path:
     ``GOVERNED_HOME``, else the platform's configuration folder; never inside a workspace.
     """
     named = os.environ.get("GOVERNED_HOME")
-    return Path(named) if named else Path(platformdirs.user_config_path("governed"))
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_config_path("governed"))
 
 
 def new_identifier(prefix: str = "") -> str:
