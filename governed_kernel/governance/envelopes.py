@@ -165,12 +165,15 @@ def _payload_of(envelope: dict[str, Any]) -> tuple[bytes, str]:
     signatures = envelope["signatures"]
     if not isinstance(signatures, list) or len(signatures) != 1:
         raise ValueError("it must have exactly one signature")
-    if set(signatures[0]) != {"keyid", "sig"}:
+    signature = signatures[0]
+    if not isinstance(signature, dict) or set(signature) != {"keyid", "sig"}:
         raise ValueError("its signature must have a key id and nothing else")
+    if not all(isinstance(text, str) for text in signature.values()):
+        raise ValueError("its signature and key id must be text")
     if not isinstance(envelope["payload"], str) or len(envelope["payload"]) > LARGEST:
         raise ValueError("its payload is no text, or too long")
     try:
-        return base64.b64decode(envelope["payload"], validate=True), str(signatures[0]["keyid"])
+        return base64.b64decode(envelope["payload"], validate=True), signature["keyid"]
     except binascii.Error as error:
         raise ValueError(f"its payload is not base64: {error}") from error
 

@@ -152,7 +152,7 @@ class Register:
         """The person of that name, else `UnknownName`."""
         return self.roster.person(name)
 
-    def check_role(self, predicate: Predicate, person: Person) -> None:
+    def check_role(self, predicate: Predicate | type[Predicate], person: Person) -> None:
         """Refuse (`SignatureRefused`) what takes a role that `person` does not have."""
         self._replay.check_role(predicate, person)
 

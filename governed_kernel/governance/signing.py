@@ -63,7 +63,7 @@ def attest(
             _check_key(_signer(current, person), signer)
             predicate = make(current, current.person(person))
             entry = _sign(current, predicate, signer)
-            return (Attested(envelope=entry.envelope), *after()), entry
+            return (_event(entry), *after()), entry
 
         return Ledger(workspace).append_checked(decide)[1]
     except Refused as error:
@@ -85,7 +85,7 @@ def attest_as_service(
     def decide(events: list[LedgerEvent]) -> tuple[tuple[msgspec.Struct, ...], Entry]:
         register = Register.replay(workspace, events)
         entry = _sign(register, make(register), keys.service_signer(register.workspace_id))
-        return (Attested(envelope=entry.envelope), *after(entry)), entry
+        return (_event(entry), *after(entry)), entry
 
     return Ledger(workspace).append_checked(decide)[1]
 
@@ -119,6 +119,10 @@ def _sign(register: Register, predicate: Predicate, signer: Signer) -> Entry:
             "the signature would not count", why=entry.reason, next="nothing was recorded"
         )
     return entry
+
+
+def _event(entry: Entry) -> Attested:
+    return Attested(envelope=entry.envelope, occurred_at=entry.occurred_at)
 
 
 def _signer(register: Register, person: str) -> Person:

@@ -1,8 +1,7 @@
-"""The ticket of a run: what its kernel may read and write, decided before it was started.
+"""The ticket of a run, as far as loading its inputs rests on it.
 
 The worker writes ``ticket.json`` into the run's folder and names it in ``GOVERNED_TICKET``. In the
 release kernel it stands for the register: neither ledger nor personal folder can be read there.
-Landlock enforces the paths; here is decided what the record says, and for what purpose.
 """
 
 from __future__ import annotations
@@ -14,11 +13,8 @@ import msgspec
 
 from governed_kernel.capture.emitter import Decision
 from governed_kernel.errors import ResourceMissing
-from governed_kernel.lineage.events import Operation
 
 __all__ = ["Ticket", "TicketInput", "current"]
-
-_ALLOWED = Decision(allowed=True)
 
 
 class TicketInput(msgspec.Struct, frozen=True):
@@ -50,10 +46,7 @@ class Ticket(msgspec.Struct, frozen=True):
     run_id: str
     release: str
     kind: str
-    read: tuple[str, ...] = ()
-    write: tuple[str, ...] = ()
     inputs: dict[str, TicketInput] = {}
-    output: str = ""
 
     def input(self, name: str) -> TicketInput | None:
         """The input meant by ``NAME`` or ``NAME@VERSION``."""
@@ -61,24 +54,6 @@ class Ticket(msgspec.Struct, frozen=True):
             if name in (label, found.dataset):
                 return found
         return None
-
-    def decide(self, operation: Operation, path: str) -> Decision:
-        """Whether the run may do `operation` on `path`, and which input that is."""
-        if "://" in path and not path.startswith("file://"):
-            return _ALLOWED
-        full = os.path.realpath(path.removeprefix("file://"))
-        for found in self.inputs.values():
-            if _below(full, found.path):
-                if operation in ("write", "delete"):
-                    return found.decision(False, "the inputs of a run are immutable", "ticket")
-                return found.decision()
-        if operation in ("write", "delete") and not any(_below(full, it) for it in self.write):
-            return Decision(
-                allowed=False,
-                reason=f"the run may write below {', '.join(self.write) or 'nothing'}",
-                policies=["ticket"],
-            )
-        return _ALLOWED
 
 
 def current() -> Ticket | None:
@@ -100,8 +75,3 @@ def current() -> Ticket | None:
             why=f"{named}: {error}",
             next="start the run again with 'governed run RELEASE'",
         ) from error
-
-
-def _below(full: str, folder: str) -> bool:
-    real = os.path.realpath(folder)
-    return full == real or full.startswith(real + os.sep)

@@ -153,20 +153,21 @@ class Replay:
             raise _invalid("it is a copy of an earlier entry")
         self._seen.add(digest)
 
-    def check_role(self, predicate: Predicate, person: Person) -> None:
-        """Refuse what takes a role that `person` does not have now.
+    def check_role(self, predicate: Predicate | type[Predicate], person: Person) -> None:
+        """Refuse what, or a kind of statement that, takes a role that `person` does not have now.
 
         Raises
         ------
         SignatureRefused
             None of the roles that may say this is held.
         """
-        needed = NEEDED_ROLES.get(type(predicate))
+        kind = predicate if isinstance(predicate, type) else type(predicate)
+        needed = NEEDED_ROLES.get(kind)
         own_key = isinstance(predicate, KeyRevoked) and predicate.subject_person == person.name
         if needed is None or own_key or set(needed) & set(person.roles):
             return
         raise SignatureRefused(
-            f"{person.name} may not sign a {type(predicate).__struct_config__.tag}",
+            f"{person.name} may not sign a {kind.__struct_config__.tag}",
             why=f"it takes the role {' or '.join(needed)}; "
             f"{person.name} has {', '.join(person.roles) or 'none'}",
             next=f"ask somebody with that role, or an administrator: 'governed people grant "
