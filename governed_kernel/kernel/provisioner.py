@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +12,7 @@ from typing import Any, Literal
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from governed_kernel.errors import Refused, UnknownName
-from governed_kernel.kernel.admission import admit_release
-from governed_kernel.kernel.places import default_workspace
-from governed_kernel.recorder.session import KILL_SIGNAL
+from governed_kernel.recorder.order import KILL_SIGNAL, Order
 from governed_kernel.workspace import Workspace, new_identifier
 
 __all__ = ["GovernedProvisioner"]
@@ -42,19 +39,18 @@ class GovernedProvisioner(LocalProvisioner):
         environment = dict(kwargs.get("env") or os.environ)
         folder = Path(kwargs.get("cwd") or Path.cwd())
         workspace = _workspace_of(folder, environment, mode)
-        ticket = admit_release(workspace, environment) if mode == "release" else None
+        ticket = _admit(workspace, environment) if mode == "release" else ""
         prepared: dict[str, Any] = await super().pre_launch(**kwargs)
-        prepared["cmd"] = [
-            *(sys.executable, "-P", "-m", "governed_kernel.recorder"),
-            *("--workspace", str(workspace.root)),
-            *("--session", new_identifier()),
-            *("--mode", mode),
-            *("--notebook", _notebook(workspace, environment)),
-            *("--connection-file", str(getattr(self.parent, "connection_file", ""))),
-            *(("--ticket", str(ticket)) if ticket else ()),
-            "--",
-            *prepared["cmd"],
-        ]
+        order = Order(
+            workspace=str(workspace.root),
+            session=new_identifier(),
+            mode=mode,
+            notebook=_notebook(workspace, environment),
+            ticket=ticket,
+            connection_file=str(getattr(self.parent, "connection_file", "")),
+            command=tuple(prepared["cmd"]),
+        )
+        prepared["cmd"] = order.command_line()
         return prepared
 
     def _mode(self) -> Literal["research", "release"]:
@@ -85,6 +81,12 @@ class GovernedProvisioner(LocalProvisioner):
             await self.send_signal(signal.SIGKILL)
 
 
+def _admit(workspace: Workspace, environment: dict[str, str]) -> str:
+    from governed_kernel.kernel.admission import admit_release
+
+    return str(admit_release(workspace, environment))
+
+
 def _workspace_of(folder: Path, environment: dict[str, str], mode: str) -> Workspace:
     """The workspace that the notebook belongs to."""
     named = environment.get("JPY_SESSION_NAME", "")
@@ -102,6 +104,8 @@ def _workspace_of(folder: Path, environment: dict[str, str], mode: str) -> Works
             why=f"there is none at {folder} or above it",
             next="run an approved release with 'governed run RELEASE'",
         )
+    from governed_kernel.kernel.places import default_workspace
+
     return default_workspace()
 
 

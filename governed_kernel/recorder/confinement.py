@@ -50,7 +50,7 @@ class Confinement:
 
     Parameters
     ----------
-    ticket_path : Path
+    ticket_path : str
         Where the ticket lies; the kernel may read it.
     connection_file : str
         The file that names the sockets between kernel and client; its folder is writable.
@@ -61,9 +61,9 @@ class Confinement:
     paths, so that libraries find a place for their caches.
     """
 
-    def __init__(self, ticket_path: Path, connection_file: str) -> None:
-        self.ticket_path = ticket_path.resolve()
-        self.ticket = read_ticket(ticket_path)
+    def __init__(self, ticket_path: str, connection_file: str) -> None:
+        self.ticket_path = Path(ticket_path).resolve()
+        self.ticket = read_ticket(self.ticket_path)
         self.connection = Path(connection_file).resolve().parent if connection_file else None
         self._readable = [Path(path).resolve() for path in self.ticket.read]
         self._readable.append(self.ticket_path)

@@ -149,6 +149,12 @@ def session_variables(
     return found
 
 
+def _is_path_configuration(path: str) -> bool:
+    """Whether a ``.pth`` file is Python's, which names folders, and not torch's."""
+    folder, name = os.path.split(path)
+    return name.endswith(".pth") and os.path.basename(folder) in ("site-packages", "dist-packages")
+
+
 class Environment:
     """Decides, for one session, whether a canonical path is environment.
 
@@ -174,10 +180,11 @@ class Environment:
         """Whether an open of the canonical `path` is environment."""
         if path in self._files:
             return self._files[path] or not write
-        if path.startswith(self.writable):
+        folder = path + "/"  # it may be one of the folders itself
+        if folder.startswith(self.writable):
             return True
-        if not path.startswith(self.readable):
+        if not folder.startswith(self.readable):
             return False
         if write:
             return _NEVER_WRITTEN_BY_HAND in path and ".pyc" in path
-        return not path.endswith(DATA_SUFFIXES)
+        return not path.endswith(DATA_SUFFIXES) or _is_path_configuration(path)

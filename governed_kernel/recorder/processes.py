@@ -24,6 +24,7 @@ class Cell(NamedTuple):
 BEFORE = Cell(0, "")
 """Stands for the time before the first cell."""
 
+_FRESH_SECONDS = 0.1
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -64,8 +65,12 @@ class Processes:
         if start is not None:
             self._ended.append((start, boot_time(), cell))
 
-    def credit(self, thread: int) -> tuple[Cell, bool]:
-        """The cell that `thread` (of any process) works for, and whether that is certain."""
+    def credit(self, thread: int, *, starts: bool = False) -> tuple[Cell, bool]:
+        """The cell that `thread` (of any process) works for, and whether that is certain.
+
+        `starts` says that it executes a program: a child that nothing is known of yet was
+        started a moment ago, by the only cell that runs.
+        """
         process = thread if thread == self.kernel else _process_of(thread)
         if process == self.kernel or process is None:
             return self._now()
@@ -74,7 +79,9 @@ class Processes:
             return self._now()
         known = self._children.get((process, start))
         if known is None:
-            known = self._children[(process, start)] = self._at(start)
+            fresh = starts and len(self._running) == 1 and boot_time() - start < _FRESH_SECONDS
+            known = self._now() if fresh else self._at(start)
+            self._children[(process, start)] = known
         return known
 
     def _now(self) -> tuple[Cell, bool]:

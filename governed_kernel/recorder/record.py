@@ -17,7 +17,6 @@ from governed_kernel.lineage.journal import (
     payload_of,
     read_records,
 )
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.recorder.messages import Fault
 from governed_kernel.workspace import Workspace
 
@@ -161,6 +160,8 @@ class SessionRecord:
             bytes=head.size,
             head=head.hash.hex(),
         )
+        from governed_kernel.lineage.ledger import Ledger
+
         try:
             Ledger(self.workspace).append(sealed)
         except (GovernedError, OSError) as error:

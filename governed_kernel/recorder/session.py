@@ -22,18 +22,18 @@ from governed_kernel.lineage.events import (
 )
 from governed_kernel.recorder import messages, paths
 from governed_kernel.recorder.confinement import Confinement
+from governed_kernel.recorder.connections import listens
+from governed_kernel.recorder.early import EarlyWitness
 from governed_kernel.recorder.hashing import Hasher
 from governed_kernel.recorder.messages import Answer, Fault, Status
+from governed_kernel.recorder.order import KILL_SIGNAL
 from governed_kernel.recorder.processes import BEFORE, Cell, Processes
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.recorder.survivors import end_survivors
 from governed_kernel.recorder.witness import Sighting, Witness
 
-__all__ = ["KILL_SIGNAL", "Session"]
-
-KILL_SIGNAL = signal.SIGRTMIN + 3
-"""Tells the recorder to kill its kernel, finish the record, and end as a killed kernel does."""
+__all__ = ["Session"]
 
 _FORWARDED = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 _FORWARDED += [signal.SIGUSR1, signal.SIGUSR2]
@@ -87,6 +87,7 @@ class Session:
         self._fault: Fault | None = None
         self._reason = ""
         self._ended = False
+        self._begun = False
         self._parent = os.getppid() if "JPY_PARENT_PID" in os.environ else 0
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poll = select.poll()
@@ -118,6 +119,17 @@ class Session:
     def _end_kernel(self, reason: str) -> None:
         self._reason = self._reason or reason
         self._forward(signal.SIGKILL, None)
+
+    def catch_up(self, early: EarlyWitness) -> None:
+        """Look at what went on, and answer what waits, since the kernel began."""
+        assert self._witness is not None
+        self._begun = early.executed
+        for notification, path in early.opened:
+            for sighting in self._witness.late(notification, path):
+                self._saw(sighting)
+        for notification in early.waiting:
+            for sighting in self._witness.examine(notification):
+                self._saw(sighting)
 
     # --- the loop ------------------------------------------------------------------------
 
@@ -282,7 +294,13 @@ class Session:
     # --- what the witness sees -----------------------------------------------------------
 
     def _saw(self, sighting: Sighting) -> None:
-        cell, certain = self._processes.credit(sighting.thread)
+        if not self._begun and (sighting.thread, sighting.operation) == (self._kernel, "execute"):
+            self._begun = True  # the recorder's own act
+            return
+        if sighting.operation == "connect" and listens(self._kernel, sighting.path):
+            return
+        starts = sighting.operation == "execute"
+        cell, certain = self._processes.credit(sighting.thread, starts=starts)
         if not self._reconciler.witnessed_one(sighting, cell, certain=certain):
             return
         self._record.add(

@@ -9,9 +9,6 @@ import socket
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import msgspec
 
 from governed_kernel.recorder import landlock, seccomp
 
@@ -21,7 +18,6 @@ _PR_SET_PDEATHSIG = 1
 _NOT_EXECUTABLE = 127
 
 
-@dataclass(frozen=True)
 class StartedKernel:
     """A kernel's process, held back until `release`.
 
@@ -33,17 +29,23 @@ class StartedKernel:
         Descriptor that reports its system calls; -1 when there is no witness.
     lacks : list of str
         Reasons why it is witnessed or confined less than wanted.
+    over : bool
+        Whether its end has been seen.
     """
 
-    pid: int
-    listener: int
-    lacks: list[str]
-    _gate: socket.socket
+    def __init__(self, pid: int, listener: int, lacks: list[str], gate: socket.socket) -> None:
+        self.pid = pid
+        self.listener = listener
+        self.lacks = lacks
+        self.over = False
+        self._gate: socket.socket | None = gate
 
     def release(self) -> None:
-        """Let the kernel's program begin."""
-        self._gate.send(b"go")
-        self._gate.close()
+        """Let the kernel's program begin; a second time changes nothing."""
+        if self._gate is not None:
+            self._gate.send(b"go")
+            self._gate.close()
+            self._gate = None
 
 
 def start_kernel(
@@ -83,7 +85,7 @@ def start_kernel(
             os._exit(_NOT_EXECUTABLE)
     childs_gate.close()
     message, descriptors, _, _ = socket.recv_fds(gate, 65_536, 1)
-    lacks = msgspec.json.decode(message, type=list[str]) if message else ["it ended at once"]
+    lacks = message.decode().split("\n")[:-1] if message else ["it ended at once"]
     return StartedKernel(pid, descriptors[0] if descriptors else -1, lacks, gate)
 
 
@@ -114,7 +116,12 @@ def _witness(gate: socket.socket, lacks: list[str], *, network: bool) -> None:
         listener = seccomp.install(network=network)
     except seccomp.Unsupported as error:
         lacks.append(f"not witnessed: {error}")
-        gate.send(msgspec.json.encode(lacks))
+        gate.send(_lines(lacks))
         return
-    socket.send_fds(gate, [msgspec.json.encode(lacks)], [listener])
+    socket.send_fds(gate, [_lines(lacks)], [listener])
     os.close(listener)
+
+
+def _lines(texts: list[str]) -> bytes:
+    """Texts, one a line; never empty, since an empty message means the end."""
+    return "".join(text.replace("\n", " ") + "\n" for text in texts).encode() or b"\0"

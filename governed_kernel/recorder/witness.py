@@ -8,13 +8,13 @@ could change the text in between, which is why a refusal rests on Landlock and n
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
 from governed_kernel.lineage.events import Operation
 from governed_kernel.recorder import paths
+from governed_kernel.recorder.connections import is_datagram
 from governed_kernel.recorder.environment import Environment
 from governed_kernel.recorder.seccomp import CALLS, Listener, Notification
 
@@ -98,8 +98,17 @@ class Witness:
     def step(self) -> list[Sighting]:
         """Take one notification, answer it, and say what was seen."""
         notification = self._listener.receive()
-        if notification is None:
+        return [] if notification is None else self.examine(notification)
+
+    def late(self, notification: Notification, path: bytes) -> list[Sighting]:
+        """What was seen by an open for reading that went on already."""
+        if path.startswith(self._passing) and self._stays_inside(path):
+            self.environment += 1
             return []
+        return self._opened(notification, paths.resolve(notification.thread, path), 0)
+
+    def examine(self, notification: Notification) -> list[Sighting]:
+        """Answer a notification and say what was seen."""
         try:
             return self._examine(notification)
         except BaseException:
@@ -233,7 +242,7 @@ class Witness:
         _, thread, number, arguments = notification
         where, length = (1, 2) if number == _CONNECT else (4, 5)
         data = self._listener.memory(thread, arguments[where], min(arguments[length], 128))
-        kind = "udp" if _is_datagram(thread, arguments[0]) else "tcp"
+        kind = "udp" if is_datagram(thread, arguments[0]) else "tcp"
         address = paths.address_of(data, thread, kind)
         if address is None:
             self._listener.proceed(notification)
@@ -262,28 +271,3 @@ def _has_content(mode: int | None, flags: int, path: str) -> bool:
         return False
     wanted = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK)[flags & os.O_ACCMODE]
     return os.access(path, wanted)
-
-
-def _is_datagram(thread: int, descriptor: int) -> bool:
-    """Whether a descriptor of another process is a datagram socket."""
-    try:
-        process = os.pidfd_open(thread)
-    except OSError:
-        return False
-    try:
-        copy = _copy_descriptor(process, descriptor)
-        if copy < 0:
-            return False
-        with socket.socket(fileno=copy) as peer:
-            return peer.type == socket.SOCK_DGRAM
-    except OSError:
-        return False
-    finally:
-        os.close(process)
-
-
-def _copy_descriptor(process: int, descriptor: int) -> int:
-    """pidfd_getfd(2): a descriptor of another process, or -1."""
-    import ctypes
-
-    return int(ctypes.CDLL(None, use_errno=True).syscall(438, process, descriptor, 0))

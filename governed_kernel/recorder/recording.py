@@ -1,0 +1,119 @@
+"""One session from its first record to its seal."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import socket
+from pathlib import Path
+
+from governed_kernel import __version__
+from governed_kernel.errors import Refused, ResourceMissing
+from governed_kernel.lineage.events import SessionStarted
+from governed_kernel.recorder import environment
+from governed_kernel.recorder.confinement import Confinement
+from governed_kernel.recorder.early import EarlyWitness
+from governed_kernel.recorder.order import Order
+from governed_kernel.recorder.record import SessionRecord
+from governed_kernel.recorder.session import Session
+from governed_kernel.recorder.start import StartedKernel
+from governed_kernel.recorder.witness import Witness
+from governed_kernel.workspace import Workspace
+
+__all__ = ["record"]
+
+
+def record(
+    order: Order,
+    kernel: StartedKernel,
+    link: socket.socket,
+    early: EarlyWitness | None,
+    confinement: Confinement | None,
+) -> tuple[int, str]:
+    """Record until the kernel ends; returns its wait status, and what went wrong at the end.
+
+    Raises
+    ------
+    Refused
+        A release run would not be witnessed and confined, and policy does not allow that.
+    ResourceMissing
+        The journal can't be written.
+    """
+    workspace = Workspace.open(Path(order.workspace))
+    lacks = _check(kernel, workspace, confinement)
+    journal = SessionRecord(workspace, order.session, durable=confinement is not None)
+    journal.add(_started(order, confinement, kernel, lacks))
+    fault = journal.flush()
+    if fault is not None:
+        raise ResourceMissing(fault.what, fault.why, fault.next)
+    witness = _witness(order, workspace, confinement, early)
+    session = Session(journal, kernel.pid, link, witness, kernel.listener, lacks, confinement)
+    session.forward_signals()
+    if early is not None:
+        session.catch_up(early)
+    kernel.release()
+    status = session.run()
+    kernel.over = True
+    return status, session.finish(status)
+
+
+def _check(kernel: StartedKernel, workspace: Workspace, confinement: Confinement | None) -> str:
+    """``full``, or what is lacking; refuses a release run that would lack something."""
+    if not kernel.lacks:
+        return "full"
+    lacks = "; ".join(kernel.lacks)
+    if confinement is not None and not workspace.settings.run.without_witness:
+        raise Refused(
+            "this machine can't run releases",
+            why=lacks,
+            next="use Linux 6.12 or newer without a container that forbids seccomp and Landlock, "
+            "or let an administrator set run.without_witness and adopt that policy",
+        )
+    return lacks
+
+
+def _started(
+    order: Order, confinement: Confinement | None, kernel: StartedKernel, lacks: str
+) -> SessionStarted:
+    return SessionStarted(
+        session_id=order.session,
+        mode=order.mode,
+        notebook=order.notebook,
+        user_name=_user_name(),
+        host=platform.node(),
+        pid=kernel.pid,
+        run_id=confinement.ticket.run_id if confinement else "",
+        witness=lacks,
+        environment_rules=environment.digest(),
+        python=platform.python_version(),
+        versions={"governed-notebooks": __version__},
+    )
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
+
+
+def _witness(
+    order: Order,
+    workspace: Workspace,
+    confinement: Confinement | None,
+    early: EarlyWitness | None,
+) -> Witness | None:
+    if early is None:
+        return None
+    variables = environment.session_variables(
+        workspace.root,
+        connection_file=order.connection_file,
+        ticket=str(confinement.ticket_path) if confinement else "",
+    )
+    rules = environment.Environment(
+        environment.resolve_places(variables),
+        (order.connection_file,) if order.connection_file else (),
+    )
+    may_connect = confinement.may_connect if confinement else None
+    return Witness(early.listener, rules, may_connect)
