@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from governed_kernel.capture.emitter import Emitter
+
+if TYPE_CHECKING:
+    from governed_kernel.capture.observation import EnvironmentRule
 
 __all__ = ["install"]
 
@@ -19,7 +21,7 @@ _installed: list[Any] = []
 def install(
     emitter: Emitter,
     *,
-    is_environment: Callable[[str], bool] | None = None,
+    is_environment: EnvironmentRule | None = None,
     session: str | None = None,
 ) -> None:
     """Observe this process from now on: audit events at once, libraries when they are imported.
@@ -31,8 +33,8 @@ def install(
     emitter : Emitter
         Takes the events and gives cells and decisions.
     is_environment : callable, optional
-        Tells of an absolute path whether it belongs to the environment; by default the
-        interpreter's, the system's and the configuration folders do.
+        Tells of an absolute path (and ``write=``) whether it belongs to the environment; by
+        default the recorder's rules in a governed session, a simple prefix rule elsewhere.
     session : str, optional
         Names things in memory; by default ``GOVERNED_SESSION``.
     """

@@ -103,3 +103,16 @@ def _adapter(library: str, *modules: str) -> None:
 
 
 _adapter("pandas")
+_adapter("peft", "peft.mapping_func", "peft.peft_model")
+_adapter("pyarrow", "pyarrow.parquet.core")
+_adapter("safetensors", "safetensors", "safetensors.torch", "safetensors.numpy")
+_adapter("sklearn", "sklearn.model_selection._split")
+_adapter("torch", "torch.serialization")
+_adapter(
+    "transformers",
+    "transformers.modeling_utils",
+    "transformers.models.auto.auto_factory",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.tokenization_utils_base",
+    "transformers.trainer",
+)

@@ -22,6 +22,7 @@ __all__ = ["install_audit_hook"]
 
 Arguments: TypeAlias = tuple[Any, ...]
 _REMEMBERED = 20_000
+_WRITES = os.O_WRONLY | os.O_RDWR
 _NOT_CONTENT = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
 
 
@@ -57,9 +58,10 @@ class _Auditor:
             if not isinstance(path, bytes):
                 return
             path = os.fsdecode(path)
-        if path in self._environment:
+        if path in self._environment and not flags & _WRITES:
             return
-        if flags & _NOT_CONTENT == _NOT_CONTENT or self._set_aside(path):
+        write = flags & os.O_ACCMODE != os.O_RDONLY
+        if flags & _NOT_CONTENT or self._set_aside(path, write):
             return
         mode = flags & os.O_ACCMODE
         if mode == os.O_RDONLY or (mode == os.O_RDWR and not flags & os.O_TRUNC):
@@ -72,11 +74,15 @@ class _Auditor:
         if mode != os.O_RDONLY:
             self._file("write", path, "audit:open")
 
-    def _set_aside(self, path: str) -> bool:
+    def _set_aside(self, path: str, write: bool) -> bool:
         absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109
-        if not self._observation.is_environment(absolute):
-            return False
-        if absolute is path:
+        is_environment = self._observation.is_environment
+        if not is_environment(absolute, write=write):
+            # The rules know real paths; a link may lead into the environment.
+            real = os.path.realpath(absolute)
+            if real == absolute or not is_environment(real, write=write):
+                return False
+        if absolute is path and not write:
             if len(self._environment) >= _REMEMBERED:
                 self._environment.clear()
             self._environment.add(path)
@@ -98,7 +104,7 @@ class _Auditor:
         if isinstance(path, int):
             return None
         text = os.fsdecode(path)
-        return None if self._set_aside(text) else text
+        return None if self._set_aside(text, write=True) else text
 
     def _on_delete(self, arguments: Arguments) -> None:
         if path := self._path(arguments[0]):
@@ -131,7 +137,7 @@ class _Auditor:
 
     def _on_sqlite(self, arguments: Arguments) -> None:
         uri = sqlite_uri(arguments[0])
-        if uri is None or self._set_aside(uri.removeprefix("sqlite://")):
+        if uri is None or self._set_aside(uri.removeprefix("sqlite://"), write=True):
             return
         path = uri.removeprefix("sqlite://")
         decision = self._observation.decide("connect", path)

@@ -8,14 +8,15 @@ which a session would run on unrecorded.
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import sysconfig
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from governed_kernel.capture.emitter import Cell, Decision, Emitter
 from governed_kernel.capture.registry import Registry
@@ -28,7 +29,14 @@ from governed_kernel.lineage.events import (
     ResourceKind,
 )
 
-__all__ = ["Call", "Observation", "ThreadState", "environment_rule", "library_prefixes"]
+__all__ = [
+    "Call",
+    "EnvironmentRule",
+    "Observation",
+    "ThreadState",
+    "environment_rule",
+    "library_prefixes",
+]
 
 
 def library_prefixes() -> tuple[str, ...]:
@@ -39,8 +47,21 @@ def library_prefixes() -> tuple[str, ...]:
     return tuple(sorted(f"{path}/" for path in paths if path))
 
 
-def environment_rule() -> Callable[[str], bool]:
-    """The simple rule: the interpreter, the system and the caches of tools are environment."""
+class EnvironmentRule(Protocol):
+    """Tells of an absolute path whether it belongs to the environment rather than to the work."""
+
+    def __call__(self, path: str, *, write: bool) -> bool:
+        """Whether opening `path`, for reading or for writing, says nothing about data."""
+
+
+def environment_rule() -> EnvironmentRule:
+    """The recorder's rules in a governed session; else the interpreter, the system and caches."""
+    if workspace := os.environ.get("GOVERNED_WORKSPACE"):
+        from governed_kernel.recorder import environment
+
+        ticket = os.environ.get("GOVERNED_TICKET", "")
+        variables = environment.session_variables(Path(workspace), ticket=ticket)
+        return environment.Environment(environment.resolve_places(variables)).covers
     home = str(Path.home())
     prefixes = (
         *library_prefixes(),
@@ -50,8 +71,10 @@ def environment_rule() -> Callable[[str], bool]:
         *(f"{home}/.{name}/{tool}" for name in ("config", "cache") for tool in _TOOLS),
     )
 
-    def is_environment(path: str) -> bool:
-        return path.startswith(prefixes) or path.endswith((".pyc", ".py")) or "/.git/" in path
+    def is_environment(path: str, *, write: bool) -> bool:
+        if path.startswith(prefixes):
+            return True
+        return path.endswith(".pyc") or (path.endswith(".py") and not write)
 
     return is_environment
 
@@ -115,15 +138,13 @@ class Observation:
     ----------
     emitter : Emitter
         Where events go, and where decisions come from.
-    is_environment : Callable[[str], bool]
+    is_environment : EnvironmentRule
         Tells of an absolute path whether it belongs to the environment rather than to the work.
     session : str
         Id of the session, part of the names of things in memory.
     """
 
-    def __init__(
-        self, emitter: Emitter, is_environment: Callable[[str], bool], session: str
-    ) -> None:
+    def __init__(self, emitter: Emitter, is_environment: EnvironmentRule, session: str) -> None:
         self.emitter = emitter
         self.is_environment = is_environment
         self.session = session

@@ -188,11 +188,21 @@ class Step:
         rows_in: int = -1,
         rows_out: int = -1,
         patient: bool = False,
+        variant: str = "",
     ) -> Node:
-        """Name `output` and record the step, unless the same one is on record already."""
+        """Name `output` and record the step, unless the same one is on record already.
+
+        Parameters
+        ----------
+        patient : bool
+            Every turn of a loop is a record of its own: for files, models and the like.
+        variant : str
+            Tells apart several outputs of one call that owe the same to the same.
+        """
         memory = memory_of(self.observation)
         site = self.observed.call.site
-        key: Any = (self.operation, kind, columns, tuple(self.links), tuple(self.rows))
+        made = (self.operation, kind, columns, variant)
+        key: Any = (*made, tuple(self.inputs), tuple(self.links), tuple(self.rows))
         if not self.inputs:
             key = (site, *key)
         node = memory.nodes.get(key)

@@ -15,7 +15,7 @@ from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.uris import path_of
 from governed_kernel.lineage.events import Operation, ResourceKind
 
-__all__ = ["announce", "complete"]
+__all__ = ["announce", "complete", "read_natively"]
 
 
 def announce(
@@ -24,6 +24,8 @@ def announce(
     operation: Operation,
     target: Any,
     kind: ResourceKind = "file",
+    *,
+    hub: bool = False,
 ) -> str | None:
     """Before the call: ask for a decision and claim the access.
 
@@ -40,6 +42,9 @@ def announce(
     uri = path_of(target)
     if uri is None:
         return None
+    if hub and uri.startswith("file://") and not Path(os.fsdecode(target)).expanduser().exists():
+        # A name that is no path is a repository of the hub; where it is cached is its affair.
+        uri = f"https://huggingface.co/{os.fsdecode(target)}"
     if kind == "file" and not uri.startswith("file://"):
         kind = "http"
     if call.outer is not None and call.outer.claimed(operation, uri) is not None:
@@ -64,3 +69,23 @@ def complete(observation: Observation, call: Call) -> str | None:
         first = first or uri
         observation.access(operation, kind, uri, call.target.title, decision)
     return first
+
+
+def read_natively(observation: Observation, target: Any, via: str) -> None:
+    """Ask and report at once, for a reader that has no code to observe.
+
+    Raises
+    ------
+    PolicyDenied
+        Policy forbids it.
+    """
+    uri, state = path_of(target), observation.state
+    if uri is None or state.busy:
+        return
+    if state.call is not None and state.call.claimed("read", uri) is not None:
+        return
+    with observation.at_work():
+        decision = observation.decide(
+            "read", os.path.realpath(Path(os.fsdecode(target)).expanduser())
+        )
+        observation.access("read", "file", uri, via, decision)

@@ -1,0 +1,55 @@
+"""scikit-learn: splitting into parts."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import Step
+
+__all__ = ["arm"]
+
+
+def _node(step: Step, thing: Any) -> Node | None:
+    if "pandas" in sys.modules:
+        from governed_kernel.capture.adapters.pandas.subjects import look
+
+        if (seen := look(thing)) is not None:
+            return step.node(thing, *seen)
+    return step.observation.registry.get(thing)
+
+
+def split(observation: Observation, observed: Observed) -> None:
+    """``train_test_split``: rows go one way or the other, columns stay."""
+    arrays, parts = observed["arrays"], observed.result
+    for place, thing in enumerate(arrays):
+        pair = parts[2 * place : 2 * place + 2]
+        for variant, part in zip(("train", "test"), pair, strict=True):
+            step = Step(observation, observed)
+            node = _node(step, thing)
+            if node is None or node.kind == "group":
+                continue
+            step.same(node)
+            by = _node(step, observed["stratify"])
+            if by is not None:
+                step.decides(by, by.columns[-1:], "FILTER")
+            step.facts["part"] = variant
+            rows_in, rows_out = (len(x) if hasattr(x, "__len__") else -1 for x in (thing, part))
+            step.finish(
+                part,
+                node.kind,
+                node.columns,
+                rows_in=rows_in,
+                rows_out=rows_out,
+                patient=True,
+                variant=variant,
+            )
+
+
+def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001
+    """Observe scikit-learn."""
+    observe(observation, "sklearn", module, "train_test_split", split, label="train_test_split")

