@@ -1,0 +1,442 @@
+"""From verified journals into the store's tables, inside one transaction.
+
+A record's bytes are verified (`journal.read_block`), sorted by type and handed to DuckDB's own
+JSON reader, several times faster than decoding them here; the journal says nothing that the store
+could not have read in the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+import msgspec
+
+from governed_kernel.errors import IntegrityBroken
+from governed_kernel.lineage import graph_tables
+from governed_kernel.lineage.events import JournalOpened
+from governed_kernel.lineage.journal import (
+    LEDGER_DECODER,
+    SESSION_DECODER,
+    Head,
+    not_understood,
+    read_block,
+)
+from governed_kernel.lineage.schema import EVENT_TABLES, EventTable, quoted
+
+__all__ = [
+    "IngestReport",
+    "Ingestion",
+    "JournalReport",
+    "Unreadable",
+    "has_moved",
+    "journal_files",
+]
+
+_TAG = re.compile(rb'\{"type":"([a-z-]+)"')
+_BLOCK = 50_000
+_BATCH = 250_000
+_PAYLOADS = ".payloads.jsonl"
+
+
+@dataclass(frozen=True)
+class JournalReport:
+    """What ingestion found in one journal.
+
+    Attributes
+    ----------
+    events : int
+        Records that were new.
+    torn : int
+        Bytes of an unfinished last record: a power cut, or a recorder in the middle of a write.
+    problem : str
+        Why nothing further can be read; empty when all is well.
+    """
+
+    session_id: str
+    events: int = 0
+    torn: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What one ingestion did.
+
+    Attributes
+    ----------
+    journals : list of JournalReport
+        Those with something to say: new events, a torn record, a problem.
+    rebuilt : str
+        Why the store was made anew; empty when it was not.
+    """
+
+    journals: list[JournalReport] = field(default_factory=list)
+    rebuilt: str = ""
+
+    @property
+    def events(self) -> int:
+        """How many events were new."""
+        return sum(report.events for report in self.journals)
+
+    @property
+    def problems(self) -> list[JournalReport]:
+        """Journals that can't be read to their end."""
+        return [report for report in self.journals if report.problem]
+
+
+class Unreadable(Exception):
+    """A record verifies but can't be understood: start again, and stop before it."""
+
+    def __init__(self, session_id: str, record: int, error: IntegrityBroken) -> None:
+        self.session_id = session_id
+        self.record = record
+        self.error = error
+        super().__init__(session_id, record)
+
+
+@dataclass
+class _Journal:
+    """A journal being read: its number, and where the store stands in it and its payloads."""
+
+    number: int
+    session_id: str
+    head: Head
+    payload_size: int = 0
+    payload_mark: str = ""
+
+
+def journal_files(folder: Path) -> list[Path]:
+    """The session journals in a folder, oldest first."""
+    return sorted(path for path in folder.glob("*.jsonl") if not path.name.endswith(_PAYLOADS))
+
+
+def has_moved(connection: duckdb.DuckDBPyConnection, folder: Path) -> bool:
+    """Whether any journal or payload file is not exactly what the store has brought in."""
+    known = connection.execute(
+        "SELECT session_id, size, payload_size, payload_mark FROM base.journals"
+    ).fetchall()
+    stored = {session: tuple(rest) for session, *rest in known}
+    found = {path.stem: (path.stat().st_size, *_payload_state(path)) for path in
+             journal_files(folder)}  # fmt: skip
+    return found != stored
+
+
+def _payload_state(journal: Path) -> tuple[int, str]:
+    """Size of the payload file beside a journal, and what tells it from a rewritten one."""
+    try:
+        status = journal.with_name(journal.stem + _PAYLOADS).stat()
+    except FileNotFoundError:
+        return 0, ""
+    return status.st_size, f"{status.st_dev}:{status.st_ino}"
+
+
+class Ingestion:
+    """One pass over the journals of a workspace.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The store, open for writing, in a transaction.
+    folder : Path
+        Of the journals.
+    ledger : Path
+        Whose first record names the workspace that the journals must belong to.
+    spool : Path
+        An empty folder for the time between.
+    limits : dict of str to (int, IntegrityBroken)
+        Session → the record to stop before, and why.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        ledger: Path,
+        spool: Path,
+        limits: dict[str, tuple[int, IntegrityBroken]],
+    ) -> None:
+        self.connection = connection
+        self.folder = folder
+        self.limits = limits
+        self._workspace_id = _opening_of(ledger)
+        self._spool = _Spool(spool)
+        self._payloads = spool / "payloads.jsonl"
+        self._known = self._read_known()
+        self._sources: list[tuple[_Journal, Path, Head, list[bytes]]] = []
+
+    def run(self) -> list[JournalReport]:
+        """Bring in everything new, journal by journal."""
+        self.connection.execute("SET TimeZone = 'UTC'")
+        graph_tables.begin(self.connection)
+        with self._spool:
+            reports = [self._ingest(path) for path in journal_files(self.folder)]
+            self._flush()
+        gone = self._known.keys() - {path.stem for path in journal_files(self.folder)}
+        reports += [
+            JournalReport(session, problem="its journal is gone; the store has what it said before")
+            for session in sorted(gone)
+        ]
+        graph_tables.finish(self.connection)
+        return [report for report in reports if report != JournalReport(report.session_id)]
+
+    def _read_known(self) -> dict[str, _Journal]:
+        rows = self.connection.execute(
+            "SELECT session_no, session_id, records, size, head, payload_size, payload_mark "
+            "FROM base.journals"
+        ).fetchall()
+        return {
+            row[1]: _Journal(row[0], row[1], Head(row[2], row[3], bytes.fromhex(row[4])), *row[5:])
+            for row in rows
+        }
+
+    def _ingest(self, path: Path) -> JournalReport:
+        known = self._known.get(path.stem)
+        journal = known or _Journal(len(self._known) + 1, path.stem, Head())
+        start = journal.head.records
+        stop, understood = self.limits.get(path.stem, (None, None))
+        torn, problem = 0, str(understood or "")
+        while True:
+            left = _BLOCK if stop is None else min(_BLOCK, stop - journal.head.records)
+            block = read_block(path, journal.head, limit=left)
+            if block.bodies and journal.head.records == 0:
+                misplaced = self._misplaced(path, block.bodies[0])
+                if misplaced:
+                    return JournalReport(path.stem, problem=misplaced)
+                self._add(journal)
+            self._take(journal, path, block.bodies)
+            journal.head = block.head
+            torn = len(block.torn)
+            problem = str(block.broken or problem)
+            if block.last or block.head.records == stop:
+                break
+        if journal.head.records:
+            before = journal.payload_size, journal.payload_mark
+            self._ingest_payloads(journal)
+            if (journal.head.records, journal.payload_size, journal.payload_mark) != (
+                start,
+                *before,
+            ):
+                self._remember(journal)
+        return JournalReport(path.stem, journal.head.records - start, torn, problem)
+
+    def _misplaced(self, path: Path, body: bytes) -> str:
+        """Why a journal does not belong where it lies; empty when it does."""
+        try:
+            opened = SESSION_DECODER.decode(body)
+        except msgspec.MsgspecError as error:
+            return str(not_understood(path, Head(), error))
+        if not isinstance(opened, JournalOpened):
+            return f"{path}: its first record does not open a journal"
+        if opened.journal != path.stem:
+            return f"{path} is the journal of {opened.journal!r}, not of {path.stem!r}"
+        if self._workspace_id and opened.workspace_id != self._workspace_id:
+            return f"{path} belongs to another workspace, {opened.workspace_id!r}"
+        return ""
+
+    def _add(self, journal: _Journal) -> None:
+        self._known[journal.session_id] = journal
+        self.connection.execute(
+            "INSERT INTO base.journals VALUES (?, ?, 0, 0, '', 0, '')",
+            [journal.number, journal.session_id],
+        )
+
+    def _remember(self, journal: _Journal) -> None:
+        head = journal.head
+        self.connection.execute(
+            "UPDATE base.journals SET records = ?, size = ?, head = ?, payload_size = ?, "
+            "payload_mark = ? WHERE session_no = ?",
+            [
+                *(head.records, head.size, head.hash.hex()),
+                *(journal.payload_size, journal.payload_mark, journal.number),
+            ],
+        )
+
+    # --- events -----------------------------------------------------------------------------
+
+    def _take(self, journal: _Journal, path: Path, bodies: list[bytes]) -> None:
+        number = journal.head.records
+        self._sources.append((journal, path, journal.head, bodies))
+        for body in bodies:
+            if not self._spool.put(journal.number, number, body):
+                self._locate()
+            number += 1
+        if self._spool.events >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Hand what was spooled to DuckDB."""
+        try:
+            for tag, path, longest in self._spool.finish():
+                table = EVENT_TABLES[tag]
+                source = _read_json(path, table, longest)
+                _INSERT.get(tag, _insert_plainly)(self.connection, table, source)
+        except (duckdb.ConversionException, duckdb.InvalidInputException):
+            self._locate()
+            raise
+        self._sources.clear()
+
+    def _locate(self) -> None:
+        """Find the record that could not be read, the slow and exact way."""
+        for journal, path, head, bodies in self._sources:
+            for offset, body in enumerate(bodies):
+                try:
+                    SESSION_DECODER.decode(body)
+                except msgspec.MsgspecError as error:
+                    size = head.size + sum(66 + len(earlier) for earlier in bodies[:offset])
+                    at = Head(head.records + offset, size)
+                    raise Unreadable(
+                        journal.session_id, at.records, not_understood(path, at, error)
+                    ) from error
+
+    # --- payloads ---------------------------------------------------------------------------
+
+    def _ingest_payloads(self, journal: _Journal) -> None:
+        """Take the texts that are new; all of them when the file was rewritten (an erasure)."""
+        path = self.folder / (journal.session_id + _PAYLOADS)
+        size, mark = _payload_state(self.folder / f"{journal.session_id}.jsonl")
+        if mark != journal.payload_mark or size < journal.payload_size:
+            self.connection.execute(
+                "DELETE FROM base.payloads WHERE session_no = ?", [journal.number]
+            )
+            journal.payload_size = 0
+        if size > journal.payload_size:
+            with path.open("rb") as source:
+                source.seek(journal.payload_size)
+                lines = source.read(size - journal.payload_size)
+            lines = lines[: lines.rfind(b"\n") + 1]
+            self._insert_payloads(journal.number, lines)
+            journal.payload_size += len(lines)
+        journal.payload_mark = mark
+
+    def _insert_payloads(self, number: int, lines: bytes) -> None:
+        if not lines:
+            return
+        self._payloads.write_bytes(lines)
+        longest = max(map(len, lines.split(b"\n")))
+        self.connection.execute(
+            f"""INSERT INTO base.payloads
+            SELECT DISTINCT ?::INTEGER, digest, text FROM read_json(?, format = 'newline_delimited',
+                ignore_errors = true, maximum_object_size = {_room(longest)},
+                columns = {{digest: 'VARCHAR', salt: 'VARCHAR', text: 'VARCHAR'}})
+            WHERE digest = sha256(CASE WHEN regexp_full_match(salt, '([0-9a-f]{{2}})*')
+                                  THEN unhex(salt) ELSE ''::BLOB END || encode(text))""",
+            [number, str(self._payloads)],
+        )
+        self._payloads.unlink()
+
+
+def _opening_of(ledger: Path) -> str:
+    """The workspace's identity from a ledger's first record; empty when there is none."""
+    block = read_block(ledger, limit=1)
+    try:
+        opened = LEDGER_DECODER.decode(block.bodies[0])
+    except (IndexError, msgspec.MsgspecError):
+        return ""
+    return opened.workspace_id if isinstance(opened, JournalOpened) else ""
+
+
+class _Spool:
+    """Events sorted by type into files of newline-delimited JSON, each with its number."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[bytes, tuple[BinaryIO, list[bytes]]] = {}
+        self._longest: dict[bytes, int] = {}
+        self.events = 0
+
+    def __enter__(self) -> _Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file, _lines in self._files.values():
+            file.close()
+
+    def put(self, session: int, record: int, body: bytes) -> bool:
+        """Keep one event; false when its type is not known."""
+        found = _TAG.match(body)
+        tag = found.group(1) if found else b""
+        if tag == b"journal-opened":
+            return True
+        if tag not in self._files and not self._open(tag):
+            return False
+        lines = self._files[tag][1]
+        lines.append(b'{"session_no":%d,"record":%d,%b\n' % (session, record, body[1:]))
+        self.events += 1
+        if len(body) > self._longest[tag]:
+            self._longest[tag] = len(body)
+        if len(lines) >= 10_000 or len(body) > 100_000:
+            self._write(tag)
+        return True
+
+    def _open(self, tag: bytes) -> bool:
+        if tag.decode() not in EVENT_TABLES:
+            return False
+        self._files[tag] = (self._path(tag).open("wb"), [])
+        self._longest[tag] = 0
+        return True
+
+    def _path(self, tag: bytes) -> Path:
+        return self._folder / f"{tag.decode()}.jsonl"
+
+    def _write(self, tag: bytes) -> None:
+        file, lines = self._files[tag]
+        file.write(b"".join(lines))
+        lines.clear()
+
+    def finish(self) -> Iterable[tuple[str, Path, int]]:
+        """Each type's name, file and longest event; the spool is empty afterwards."""
+        for tag in self._files:
+            self._write(tag)
+            self._files[tag][0].close()
+        # Transformations last: what they link to is then there.
+        tags = sorted(self._files, key=lambda tag: (tag == b"transformation", tag))
+        longest, self.events = self._longest, 0
+        self._files, self._longest = {}, {}
+        for tag in tags:
+            yield tag.decode(), self._path(tag), longest[tag]
+
+
+def _room(longest: int) -> int:
+    """Memory for DuckDB's JSON reader, which must hold the longest object whole."""
+    return max(1 << 21, 2 * longest + 1024)
+
+
+def _read_json(path: Path, table: EventTable, longest: int) -> str:
+    fields = {"session_no": "INTEGER", "record": "BIGINT", **table.json}
+    listed = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in fields.items())
+    name = str(path).replace("'", "''")
+    return (
+        f"read_json('{name}', format = 'newline_delimited', "
+        f"maximum_object_size = {_room(longest)}, columns = {{{listed}}})"
+    )
+
+
+def _insert_plainly(connection: duckdb.DuckDBPyConnection, table: EventTable, source: str) -> None:
+    listed = ", ".join(quoted(name) for name in ("session_no", "record", *table.kept))
+    connection.execute(f"INSERT INTO base.{table.name} ({listed}) SELECT {listed} FROM {source}")
+
+
+def _insert_digests(connection: duckdb.DuckDBPyConnection, table: EventTable, source: str) -> None:
+    # The first digest of an access is the one; a second would double the access in the view.
+    connection.execute(
+        f"""INSERT INTO base.{table.name} BY NAME
+        SELECT DISTINCT ON (session_no, access_id) * FROM (
+            SELECT session_no, record, occurred_at::TIMESTAMP AS occurred_at,
+                unnest(access_ids) AS access_id, uri, sha256, bytes,
+                coalesce(changed, false) AS changed
+            FROM {source}) fresh
+        ANTI JOIN base.digested d USING (session_no, access_id)
+        ORDER BY session_no, record"""
+    )
+    graph_tables.note_digests(connection, source)
+
+
+_INSERT: dict[str, Callable[[duckdb.DuckDBPyConnection, EventTable, str], None]] = {
+    "digested": _insert_digests,
+    "transformation": lambda connection, _, source: graph_tables.insert(connection, source),
+}

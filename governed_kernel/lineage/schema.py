@@ -1,0 +1,210 @@
+"""The lineage store's tables: one a kind of session event, the graph, and what the ledger says.
+
+Tables lie in the schema ``base`` and may change with `SCHEMA_VERSION`; whoever asks questions uses
+the public views (`views`), which are a contract. The tables of session events follow from the
+structs of `events`, so the vocabulary is written down once. There are no keys, indexes or
+sequences: numbers are given in order of arrival, so that DuckDB's zone maps find a few edges among
+millions, and the same schema fits DuckLake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import duckdb
+import msgspec
+from msgspec import inspect
+
+from governed_kernel.canonical import digest_bytes
+from governed_kernel.lineage import events
+from governed_kernel.lineage.views import VIEWS
+
+__all__ = [
+    "EVENT_TABLES",
+    "GRAPH_TABLES",
+    "LEDGER_TABLES",
+    "SCHEMA_VERSION",
+    "EventTable",
+    "create",
+    "is_current",
+    "mark",
+    "quoted",
+    "statements",
+]
+
+SCHEMA_VERSION = 1
+"""Raised with every change of what a table or view means."""
+
+
+@dataclass(frozen=True)
+class EventTable:
+    """One kind of session event as JSON in a journal and as a table.
+
+    Attributes
+    ----------
+    name : str
+        Of the table in the schema ``base``.
+    json : dict of str to str
+        The event's fields and their DuckDB types, as they are read.
+    kept : tuple of str
+        The fields that the table has.
+    """
+
+    name: str
+    json: dict[str, str]
+    kept: tuple[str, ...]
+
+    def column_type(self, field: str) -> str:
+        """The DuckDB type of a kept field; moments are kept as UTC without a zone."""
+        return self.json[field].replace("TIMESTAMPTZ", "TIMESTAMP")
+
+    def create(self, leading: str = "") -> str:
+        """The statement that makes the table."""
+        fields = ", ".join(f"{quoted(name)} {self.column_type(name)}" for name in self.kept)
+        return (
+            f"CREATE TABLE base.{self.name} ({leading}session_no INTEGER, record BIGINT, {fields})"
+        )
+
+
+def quoted(name: str) -> str:
+    """An identifier as SQL takes it literally."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _type_of(described: inspect.Type) -> str:
+    """The DuckDB type that holds a field of an event."""
+    if isinstance(described, inspect.ListType):
+        return f"{_type_of(described.item_type)}[]"
+    if isinstance(described, inspect.StructType):
+        if described.array_like:  # positions instead of names; all of them text
+            return "VARCHAR[]"
+        fields = (f"{field.encode_name} {_type_of(field.type)}" for field in described.fields)
+        return f"STRUCT({', '.join(fields)})"
+    simple: dict[type[inspect.Type], str] = {
+        inspect.IntType: "BIGINT",
+        inspect.FloatType: "DOUBLE",
+        inspect.BoolType: "BOOLEAN",
+        inspect.DateTimeType: "TIMESTAMPTZ",
+        inspect.DictType: "JSON",
+        inspect.StrType: "VARCHAR",
+        inspect.LiteralType: "VARCHAR",
+    }
+    return simple[type(described)]
+
+
+def _event_tables(*kinds: type[msgspec.Struct]) -> dict[str, EventTable]:
+    tables = {}
+    for kind in kinds:
+        described = inspect.type_info(kind)
+        assert isinstance(described, inspect.StructType)
+        fields = {field.encode_name: _type_of(field.type) for field in described.fields}
+        del fields["schema"]
+        tag = str(described.tag)
+        tables[tag] = EventTable(tag.replace("-", "_"), fields, tuple(fields))
+    return tables
+
+
+EVENT_TABLES = _event_tables(
+    events.SessionStarted,
+    events.CellStarted,
+    events.CellEnded,
+    events.Access,
+    events.Digested,
+    events.Transformation,
+    events.Witnessed,
+    events.ObserverLost,
+    events.Completeness,
+    events.SessionEnded,
+)
+"""Tag of a session event → its table. `JournalOpened` has none: it is the journal itself."""
+
+GRAPH_TABLES = {
+    "journals": "session_no INTEGER, session_id VARCHAR, records BIGINT, size BIGINT, "
+    "head VARCHAR, payload_size BIGINT, payload_mark VARCHAR",
+    "payloads": "session_no INTEGER, digest VARCHAR, text VARCHAR",
+    # Things in memory have positive numbers, resources outside it negative ones.
+    "objects": "entity_no BIGINT, session_no INTEGER, entity VARCHAR, kind VARCHAR, "
+    "name VARCHAR, columns VARCHAR[]",
+    "resources": "entity_no BIGINT, uri VARCHAR, kind VARCHAR",
+    "uses": "transformation_no BIGINT, entity_no BIGINT",
+    "makes": "transformation_no BIGINT, entity_no BIGINT",
+    "reads": "transformation_no BIGINT, entity_no BIGINT, kind VARCHAR, session_no INTEGER, "
+    "execution BIGINT, occurred_at TIMESTAMP, columns VARCHAR[]",
+    "writes": "transformation_no BIGINT, entity_no BIGINT, kind VARCHAR, session_no INTEGER, "
+    "execution BIGINT, occurred_at TIMESTAMP, columns VARCHAR[]",
+    "column_edges": "transformation_no BIGINT, output_no BIGINT, output_column VARCHAR, "
+    "input_no BIGINT, input_column VARCHAR, relation VARCHAR, evidence VARCHAR",
+    # Which write a read saw: the link between sessions, and between cells by way of a file.
+    "continuations": "read_no BIGINT, entity_no BIGINT, write_no BIGINT",
+    # Within a session: columns of written resources ← columns of read resources.
+    "origins": "write_no BIGINT, output_no BIGINT, output_column VARCHAR, read_no BIGINT, "
+    "input_no BIGINT, input_column VARCHAR, relation VARCHAR, evidence VARCHAR",
+}
+
+LEDGER_TABLES: dict[str, dict[str, str]] = {
+    view.name: {column.name: column.type for column in view.columns}
+    for view in VIEWS
+    if view.from_ledger
+}
+"""Tables that the governance side fills: each view of the ledger, and the two below."""
+LEDGER_TABLES["dataset_files"] = dict.fromkeys(("dataset", "version", "path", "sha256"), "VARCHAR")
+LEDGER_TABLES["dataset_parents"] = dict.fromkeys(
+    ("dataset", "version", "parent_dataset", "parent_version", "part"), "VARCHAR"
+)
+
+
+def statements() -> list[str]:
+    """Everything that makes tables, views and their comments in an empty database."""
+    made = ["CREATE SCHEMA base", "CREATE TABLE base.meta (key VARCHAR, value VARCHAR)"]
+    made += [_create_event_table(tag, table) for tag, table in EVENT_TABLES.items()]
+    made += [f"CREATE TABLE base.{name} ({columns})" for name, columns in GRAPH_TABLES.items()]
+    for name, types in LEDGER_TABLES.items():
+        listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
+        made.append(f"CREATE TABLE base.{name} ({listed})")
+    for view in VIEWS:
+        made.append(f"CREATE VIEW {view.name} AS {view.query}")
+        made.append(f"COMMENT ON VIEW {view.name} IS {_literal(view.comment)}")
+        made += [
+            f"COMMENT ON COLUMN {view.name}.{quoted(column.name)} IS {_literal(column.comment)}"
+            for column in view.columns
+        ]
+    return made
+
+
+@cache
+def mark() -> str:
+    """The schema's version and a digest of its statements: differing stores are rebuilt."""
+    return f"{SCHEMA_VERSION}:{digest_bytes(chr(10).join(statements()).encode())}"
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the schema in an empty database."""
+    for statement in statements():
+        connection.execute(statement)
+    connection.execute("INSERT INTO base.meta VALUES ('schema', ?)", [mark()])
+
+
+def _create_event_table(tag: str, table: EventTable) -> str:
+    kept: tuple[str, ...] = table.kept
+    if tag == "digested":  # one row an access
+        kept = tuple("access_id" if name == "access_ids" else name for name in kept)
+        return EventTable(table.name, {**table.json, "access_id": "BIGINT"}, kept).create()
+    if tag == "transformation":  # the graph tables have its edges
+        fields = {**table.json, "inputs": "VARCHAR[]", "outputs": "VARCHAR[]"}
+        kept = tuple(name for name in kept if name != "columns")
+        return EventTable(table.name, fields, kept).create("transformation_no BIGINT, ")
+    return table.create()
+
+
+def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether an open database is a lineage store of exactly this schema."""
+    try:
+        found = connection.execute("SELECT value FROM base.meta WHERE key = 'schema'").fetchone()
+    except duckdb.CatalogException:
+        return False
+    return found is not None and found[0] == mark()
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
