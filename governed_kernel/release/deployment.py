@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from governed_kernel.errors import NotApproved, UnknownName, UsageError
+from governed_kernel.errors import NotApproved, UsageError
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Deployment
-from governed_kernel.lineage.events import BundleRegistered
 from governed_kernel.release import bundle, runs
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
@@ -61,10 +60,7 @@ def deploy(
     registry = Registry.read(workspace)
     record = registry.release(release)
     run = registry.run(run_id) if run_id else latest_run(record)
-    registry.register.check_role(
-        _statement("", record, environment, slot, _no_bundle(run)),
-        (registry.register.person(person)),
-    )
+    registry.register.check_role(Deployment, registry.register.person(person))
     made = bundle.build(workspace, run.run_id, person)
     folder = workspace.bundles / made.bundle
     sealed = bundle.verify(folder, registry.register.service_key)
@@ -73,7 +69,17 @@ def deploy(
     def make(register: Register, who: Person) -> Deployment:
         current = Registry(register)
         bundle.check_deployable(current, current.release(record.name), current.run(run.run_id))
-        return _statement(who.printed_name, record, environment, slot, made, person, reason)
+        return Deployment(
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="deployed",
+            environment=environment,
+            slot=slot,
+            release=record.name,
+            bundle=made.bundle,
+            sha256=made.sha256,
+            reason=reason,
+        )
 
     before = _live(registry, environment, slot)
     attest(
@@ -106,35 +112,3 @@ def _live(registry: Registry, environment: str, slot: str) -> str:
         if old.live_to is None and place == (environment, slot):
             return old.deployment.bundle
     return ""
-
-
-def _no_bundle(run: RunRecord) -> BundleRegistered:
-    return BundleRegistered(
-        release=run.started.release, run_id=run.run_id, bundle="-", sha256="0" * 64, person=""
-    )
-
-
-def _statement(
-    printed_name: str,
-    record: ReleaseRecord,
-    environment: str,
-    slot: str,
-    made: BundleRegistered,
-    person: str = "",
-    reason: str = "",
-) -> Deployment:
-    if not slot.replace("-", "").isalnum():
-        raise UnknownName(
-            f"{slot!r} can't name a slot", why="letters, digits, hyphens", next="choose another"
-        )
-    return Deployment(
-        person=person,
-        printed_name=printed_name,
-        meaning="deployed",
-        environment=environment,
-        slot=slot,
-        release=record.name,
-        bundle=made.bundle,
-        sha256=made.sha256,
-        reason=reason,
-    )

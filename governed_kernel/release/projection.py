@@ -23,8 +23,8 @@ def refresh(workspace: Workspace) -> Store:
     store = Store(workspace)
     store.ingest()
     if workspace.ledger.exists():
-        head = Ledger(workspace).records()[-1].head.hash.hex()
-        if store.ledger_head() != head:
+        head = Ledger(workspace).records()[-1].head
+        if store.ledger_head() != head.hash.hex():
             store.replace_ledger_tables(head, tables(workspace))
     return store
 

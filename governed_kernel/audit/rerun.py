@@ -1,0 +1,284 @@
+"""`governed audit rerun`: a run executed again from its sealed release, and held against itself.
+
+The repetition is a new process in an empty folder. It sees the bundle's copy of the release and
+the content-addressed inputs; confinement keeps the original's outputs out of its reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from governed_kernel.errors import CheckFailed, RunFailed, UsageError
+from governed_kernel.lineage.events import Artifact, RerunCompared, RunEnded
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release import bundle, environment, execution, manifest, notebook, runs
+from governed_kernel.release.environment import EnvironmentLock
+from governed_kernel.release.manifest import ReleaseManifest
+from governed_kernel.release.registry import Registry, RunRecord
+from governed_kernel.release.runs import RunState
+from governed_kernel.training import compare_weights, weights_digest
+from governed_kernel.validation.evidence import Evidence, read_evidence
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Verdict", "rerun", "source_of"]
+
+Watch = Callable[[RunState], None]
+Outcome = Literal["IDENTICAL", "EQUIVALENT", "DIFFERENT"]
+_WEIGHTS = ".safetensors"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a repetition showed.
+
+    Attributes
+    ----------
+    verdict : {'IDENTICAL', 'EQUIVALENT', 'DIFFERENT'}
+        IDENTICAL: the same bytes in every artifact that is compared. EQUIVALENT: other bytes,
+        within the tolerance that was approved, and the same outcomes of every gate.
+    weights_sha256, original_weights_sha256 : str
+        Digest over every tensor's name, type, shape and bytes.
+    differences : list of str
+        Each artifact, tensor or case that differs, with by how much.
+    surroundings : list of str
+        Differences of environment, platform and parameters, which explain and do not decide.
+    """
+
+    run_id: str
+    rerun_id: str
+    verdict: Outcome
+    weights_sha256: str
+    original_weights_sha256: str
+    differences: list[str]
+    surroundings: list[str]
+    compared: list[str]
+    seconds: float
+    log: str
+
+
+def rerun(
+    workspace: Workspace,
+    run_id: str,
+    person: str,
+    overrides: Sequence[tuple[str, str]] = (),
+    watch: Watch = lambda _: None,
+) -> Verdict:
+    """Execute a run again and compare.
+
+    Parameters
+    ----------
+    overrides : sequence of (name, text)
+        Parameters changed on purpose, to see what they change.
+    watch : callable
+        Is given each new state of the repetition.
+
+    Raises
+    ------
+    RunFailed
+        The repetition did not come to its end.
+    CheckFailed
+        The original never did, so there is nothing to hold it against.
+    """
+    registry = Registry.read(workspace)
+    original = registry.run(run_id)
+    if original.ended is None or original.ended.state != "succeeded":
+        raise CheckFailed(
+            f"{run_id} has nothing to compare with",
+            why=f"it is a run that has {original.state}",
+            next="re-run one that succeeded; 'governed release show RELEASE' lists them",
+        )
+    if original.started.kind != "release":
+        raise UsageError(
+            f"{run_id} is no run of a release",
+            why=f"it is a {original.started.kind} run",
+            next=f"re-run {original.started.subject_run}",
+        )
+    source = source_of(workspace, registry, original)
+    here = environment.current()
+    state = execution.start_rerun(workspace, run_id, person, source, here.digest(), overrides)
+    state = _wait(workspace, state, watch)
+    ended = Registry.read(workspace).run(state.run_id).ended
+    assert ended is not None
+    bound = manifest.load(source, original.started.digest)
+    verdict = _compare(workspace, original, state, ended, bound, person, watch)
+    surroundings = [
+        *_environments(source, here),
+        *_platforms(original.ended, ended),
+        *(f"parameter {name} was set to {text} on purpose" for name, text in overrides),
+    ]
+    verdict = msgspec.structs.replace(verdict, surroundings=surroundings)
+    Ledger(workspace).append(
+        RerunCompared(
+            run_id=run_id,
+            rerun_id=state.run_id,
+            verdict=verdict.verdict,
+            weights_sha256=verdict.weights_sha256,
+            differences=verdict.differences,
+            person=person,
+        )
+    )
+    return verdict
+
+
+def source_of(workspace: Workspace, registry: Registry, run: RunRecord) -> Path:
+    """The sealed copy of the release in the run's bundle; before there is one, the release."""
+    if run.bundle is not None:
+        folder = workspace.bundles / run.bundle.bundle
+        bundle.verify(folder, registry.register.service_key)
+        return folder / "release"
+    return manifest.release_folder(workspace, run.started.release)
+
+
+def _wait(workspace: Workspace, state: RunState, watch: Watch) -> RunState:
+    for newer in runs.follow(workspace, state.run_id):
+        state = newer
+        watch(state)
+    if state.state != "succeeded":
+        raise RunFailed(
+            f"the {state.kind} {state.run_id} {state.state}",
+            why=str(state.error.get("what", "")) + ": " + str(state.error.get("why", "")),
+            next=f"read {runs.run_folder(workspace, state.run_id) / 'log.txt'}",
+        )
+    return state
+
+
+def _compare(
+    workspace: Workspace,
+    original: RunRecord,
+    state: RunState,
+    ended: RunEnded,
+    bound: ReleaseManifest,
+    person: str,
+    watch: Watch,
+) -> Verdict:
+    assert original.ended is not None
+    before = runs.run_folder(workspace, original.run_id) / "output"
+    after = runs.run_folder(workspace, state.run_id) / "output"
+    differences = _artifacts(before, after, original.ended.artifacts, ended.artifacts)
+    weights = _weights_of(original.ended.artifacts)
+    tensors = [
+        f"{name}: {item.name}: {item.reason}"
+        + (f", at most {item.max_abs:.3g}" if item.max_abs < float("inf") else "")
+        for name in weights
+        if (after / name).is_file()
+        for item in compare_weights(before / name, after / name)
+    ]
+    verdict: Outcome = "IDENTICAL"
+    if differences or tensors:
+        verdict = "DIFFERENT"
+        if _is_close(before, after, weights, bound) and not _is_missing(differences):
+            apart = _validated_apart(workspace, original, state, bound, person, watch)
+            differences += apart
+            verdict = "DIFFERENT" if apart else "EQUIVALENT"
+    return Verdict(
+        run_id=original.run_id,
+        rerun_id=state.run_id,
+        verdict=verdict,
+        weights_sha256=_weights_digest(after, weights),
+        original_weights_sha256=_weights_digest(before, weights),
+        differences=[*differences, *tensors],
+        surroundings=[],
+        compared=[artifact.name for artifact in original.ended.artifacts],
+        seconds=round(ended.seconds, 1),
+        log=str(runs.run_folder(workspace, state.run_id) / "log.txt"),
+    )
+
+
+def _artifacts(
+    before: Path, after: Path, old: Sequence[Artifact], new: Sequence[Artifact]
+) -> list[str]:
+    """Artifacts that are missing, new, or not the same bytes.
+
+    The executed notebook is compared by what it says: papermill writes times into it.
+    """
+    was = {artifact.name: artifact.sha256 for artifact in old}
+    now = {artifact.name: artifact.sha256 for artifact in new}
+    found = []
+    for name in sorted(was.keys() | now.keys()):
+        if name not in now:
+            found.append(f"{name}: missing in the re-run")
+        elif name not in was:
+            found.append(f"{name}: only in the re-run")
+        elif name == "notebook.ipynb":
+            if notebook.normalised_digest(notebook.read(before / name)) != (
+                notebook.normalised_digest(notebook.read(after / name))
+            ):
+                found.append(f"{name}: its figures or errors differ")
+        elif was[name] != now[name]:
+            found.append(f"{name}: {was[name][:16]}… became {now[name][:16]}…")
+    return found
+
+
+def _is_missing(differences: Sequence[str]) -> bool:
+    return any("missing in" in item or "only in" in item for item in differences)
+
+
+def _weights_of(artifacts: Sequence[Artifact]) -> list[str]:
+    return [artifact.name for artifact in artifacts if artifact.name.endswith(_WEIGHTS)]
+
+
+def _weights_digest(folder: Path, names: Sequence[str]) -> str:
+    present = [name for name in names if (folder / name).is_file()]
+    return weights_digest(folder / present[0]).sha256 if len(present) == 1 else ""
+
+
+def _is_close(before: Path, after: Path, names: Sequence[str], bound: ReleaseManifest) -> bool:
+    limit = bound.tolerance.get("weights", 0.0)
+    return all(
+        item.max_abs <= limit
+        for name in names
+        if (after / name).is_file()
+        for item in compare_weights(before / name, after / name)
+    )
+
+
+def _validated_apart(
+    workspace: Workspace,
+    original: RunRecord,
+    state: RunState,
+    bound: ReleaseManifest,
+    person: str,
+    watch: Watch,
+) -> list[str]:
+    """Validate the repetition too; what its evidence says otherwise than the original's."""
+    first = original.validated
+    if first is None:
+        return ["the original was never validated, so no gate can be compared"]
+    started = execution.start_validation(workspace, state.run_id, person, first.suite)
+    _wait(workspace, started, watch)
+    one = _evidence(workspace, first.validation_run, first.suite)
+    two = _evidence(workspace, started.run_id, first.suite)
+    outcomes = {case.id: case.outcome for case in one.cases}
+    apart = [
+        f"case {case.id}: {outcomes.get(case.id, 'absent')} became {case.outcome}"
+        for case in two.cases
+        if outcomes.get(case.id) != case.outcome
+    ]
+    limit = bound.tolerance.get("probabilities", 0.0)
+    rows = zip(one.probabilities, two.probabilities, strict=True)
+    largest = max((abs(a - b) for x, y in rows for a, b in zip(x, y, strict=True)), default=0.0)
+    if largest > limit:
+        apart.append(f"probabilities differ by up to {largest:.3g}, approved is {limit:.3g}")
+    return apart
+
+
+def _evidence(workspace: Workspace, run_id: str, suite: str) -> Evidence:
+    output = runs.run_folder(workspace, run_id) / "output"
+    return read_evidence(output / "evidence" / f"{suite}.json")
+
+
+def _environments(source: Path, here: EnvironmentLock) -> list[str]:
+    approved = msgspec.json.decode((source / "environment.json").read_bytes(), type=EnvironmentLock)
+    return [f"environment: {item}" for item in environment.compare(approved, here)]
+
+
+def _platforms(one: RunEnded, two: RunEnded) -> list[str]:
+    """Top-level parts of the fingerprint that differ."""
+    return [
+        f"platform: {name} differs"
+        for name in sorted(one.fingerprint.keys() | two.fingerprint.keys())
+        if name != "sha256" and one.fingerprint.get(name) != two.fingerprint.get(name)
+    ]

@@ -1,0 +1,218 @@
+"""`governed audit verify`: everything recomputed, from bytes up, and every doubt named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from governed_kernel.canonical import digest_file
+from governed_kernel.errors import GovernedError, IntegrityBroken
+from governed_kernel.governance import catalog
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import SessionSealed
+from governed_kernel.lineage.journal import SESSION_DECODER, Head, read_payloads, read_records
+from governed_kernel.release import bundle, manifest
+from governed_kernel.release.registry import Registry
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Check", "Report", "verify_bundle", "verify_workspace"]
+
+Outcome = Literal["ok", "broken", "unsealed", "doubt"]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was verified.
+
+    Attributes
+    ----------
+    outcome : {'ok', 'broken', 'unsealed', 'doubt'}
+        ``unsealed``: whole as far as it goes, but nothing outside says where it ends.
+        ``doubt``: an entry that does not count, kept for the record.
+    """
+
+    kind: str
+    subject: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a verification."""
+
+    checks: list[Check]
+
+    @property
+    def broken(self) -> list[Check]:
+        """What is not what was recorded."""
+        return [check for check in self.checks if check.outcome == "broken"]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.broken
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Kind → outcome → number."""
+        found: dict[str, dict[str, int]] = {}
+        for check in self.checks:
+            outcomes = found.setdefault(check.kind, {})
+            outcomes[check.outcome] = outcomes.get(check.outcome, 0) + 1
+        return found
+
+
+Progress = Callable[[str], None]
+
+
+def verify_workspace(workspace: Workspace, progress: Progress = lambda _: None) -> Report:
+    """Verify ledger, signatures, journals, objects, releases, runs and bundles."""
+    checks: list[Check] = []
+    progress("ledger and signatures")
+    try:
+        registry = Registry.read(workspace)
+    except IntegrityBroken as error:
+        broken = Check("ledger", str(workspace.ledger), "broken", f"{error.what}: {error.why}")
+        return Report([broken])
+    checks.append(
+        Check("ledger", str(workspace.ledger), "ok", f"{len(registry.register.events)} records")
+    )
+    for name, part in _PARTS.items():
+        progress(name)
+        checks.extend(part(workspace, registry))
+    return Report(checks)
+
+
+def verify_bundle(folder: Path, service_key: str = "") -> Report:
+    """Verify one bundle from its own folder alone."""
+    return Report([_checked("bundle", folder.name, lambda: bundle.verify(folder, service_key))])
+
+
+def _checked(kind: str, subject: str, action: Callable[[], object], said: str = "") -> Check:
+    try:
+        action()
+    except GovernedError as error:
+        why = f": {error.why}" if error.why else ""
+        return Check(kind, subject, "broken", f"{error.what}{why}")
+    except OSError as error:
+        return Check(kind, subject, "broken", f"{error.filename}: {error.strerror}")
+    return Check(kind, subject, "ok", said)
+
+
+def _signatures(_: Workspace, registry: Registry) -> Iterator[Check]:
+    for entry in registry.register.entries:
+        what = type(entry.predicate).__name__ if entry.predicate else "unreadable"
+        subject = f"record {entry.number}: {what}"
+        yield Check("signature", subject, "ok" if entry.valid else "doubt", entry.reason)
+
+
+def _policy(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    def check() -> None:
+        registry.register.check_policy(workspace.settings)
+
+    yield _checked("policy", "governed.toml", check)
+
+
+def _journals(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    sealed = {
+        event.session_id: event
+        for event in registry.register.events
+        if isinstance(event, SessionSealed)
+    }
+    found = {
+        path.stem: path
+        for path in workspace.journals.glob("*.jsonl")
+        if path.suffixes == [".jsonl"]
+    }
+    for session in sorted(sealed.keys() | found.keys()):
+        yield _journal(session, found.get(session), sealed.get(session), registry.register)
+
+
+def _journal(
+    session: str, path: Path | None, seal: SessionSealed | None, register: Register
+) -> Check:
+    if path is None:
+        return Check("journal", session, "broken", "it was sealed into the ledger and is gone")
+    head, first = Head(), None
+    try:
+        for record in read_records(path, SESSION_DECODER):
+            first = first or record.event
+            head = record.head
+    except IntegrityBroken as error:
+        return Check("journal", session, "broken", f"{error.what}: {error.why}")
+    opened = (getattr(first, "workspace_id", ""), getattr(first, "journal", ""))
+    if head.records and opened != (register.workspace_id, session):
+        return Check("journal", session, "broken", f"it opens as {opened}: it was swapped")
+    size = path.stat().st_size
+    if seal is None:
+        torn = f", {size - head.size} torn bytes at its end" if size > head.size else ""
+        return Check("journal", session, "unsealed", f"{head.records} records verify{torn}")
+    if (seal.records, seal.bytes, seal.head) != (head.records, head.size, head.hash.hex()):
+        why = f"sealed at record {seal.records}, the file has {head.records}"
+        return Check("journal", session, "broken", why)
+    if size != head.size:
+        return Check("journal", session, "broken", f"{size - head.size} bytes after its seal")
+    payloads = path.with_suffix(".payloads.jsonl")
+    return Check(
+        "journal", session, "ok", f"{head.records} records, {len(read_payloads(payloads))} texts"
+    )
+
+
+def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    for history in registry.register.datasets.values():
+        for version in history:
+            label = catalog.label(version)
+            check = partial(catalog.verify, workspace, version)
+            yield _checked("dataset", label, check, version.sha256)
+
+
+def _releases(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    for release in registry.releases.values():
+        folder = manifest.release_folder(workspace, release.name)
+        check = partial(manifest.load, folder, release.digest)
+        yield _checked("release", release.name, check, release.digest)
+
+
+def _runs(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    for run in registry.runs.values():
+        if run.ended is None:
+            yield Check("run", run.run_id, "unsealed", "it is not over")
+            continue
+        output = workspace.runs / run.run_id / "output"
+        wrong = [
+            artifact.name
+            for artifact in run.ended.artifacts
+            if not (output / artifact.name).is_file()
+            or digest_file(output / artifact.name) != artifact.sha256
+        ]
+        said = f"{', '.join(wrong)}: not what the run left" if wrong else run.state
+        yield Check("run", run.run_id, "broken" if wrong else "ok", said)
+
+
+def _bundles(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    known = {run.bundle.bundle: run.bundle for run in registry.runs.values() if run.bundle}
+    there = {path.name for path in workspace.bundles.glob("[!.]*") if path.is_dir()}
+    for name in sorted(there - known.keys()):
+        yield Check("bundle", name, "broken", "no record in the ledger speaks of it")
+    for name, event in sorted(known.items()):
+        folder = workspace.bundles / name
+        verify = partial(bundle.verify, folder, registry.register.service_key)
+        check = _checked("bundle", name, verify, event.sha256)
+        if check.outcome == "ok" and bundle.manifest_of(folder)[1] != event.sha256:
+            check = Check("bundle", name, "broken", "another bundle lies under its name")
+        yield check
+
+
+_PARTS: dict[str, Callable[[Workspace, Registry], Iterator[Check]]] = {
+    "signatures": _signatures,
+    "policy": _policy,
+    "journals": _journals,
+    "datasets and base models": _datasets,
+    "releases": _releases,
+    "runs": _runs,
+    "bundles": _bundles,
+}

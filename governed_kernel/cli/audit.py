@@ -1,0 +1,126 @@
+"""``governed audit``: verify everything, repeat a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from governed_kernel.cli.options import (
+    console,
+    json_option,
+    person_option,
+    print_json,
+    workspace_option,
+)
+from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
+from governed_kernel.workspace import Workspace
+
+__all__ = ["audit"]
+
+
+@click.group()
+def audit() -> None:
+    """Verify what was recorded; execute a run again and compare."""
+
+
+@audit.command()
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@json_option
+@click.pass_context
+def verify(context: click.Context, path: Path | None, as_json: bool) -> None:
+    """Recompute everything from bytes up: a workspace, or the bundle at PATH alone.
+
+    Exits with 4 when something is not what was recorded, and names it.
+    """
+    from governed_kernel.audit.verification import verify_bundle, verify_workspace
+
+    def progress(part: str) -> None:
+        sys.stderr.write(f"  verifying {part}\n")
+
+    if path is not None and (path / "signature.dsse.json").exists():
+        report = verify_bundle(path)
+    elif path is not None and not (path / "governed.toml").exists():
+        raise UnknownName(
+            f"{path} is neither a bundle nor a workspace",
+            why="it has neither signature.dsse.json nor governed.toml",
+            next="name a folder below bundles/, or a workspace",
+        )
+    else:
+        named = (context.find_root().obj or {}).get("workspace")
+        place = path or (Path(named) if named else None)
+        workspace = Workspace.open(place) if place else Workspace.find()
+        report = verify_workspace(workspace, progress)
+    if as_json:
+        print_json({"whole": report.is_whole, "checks": msgspec.to_builtins(report.checks)})
+    else:
+        for kind, outcomes in report.counts().items():
+            said = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+            console().print(f"{kind:<10} {said}", markup=False)
+        for check in report.checks:
+            if check.outcome != "ok":
+                console().print(
+                    f"{check.outcome.upper()}: {check.kind} {check.subject}: {check.detail}",
+                    markup=False,
+                )
+        if report.is_whole:
+            console().print("everything verifies")
+    if not report.is_whole:
+        first = report.broken[0]
+        raise IntegrityBroken(
+            f"{len(report.broken)} of {len(report.checks)} checks failed",
+            why=f"first: {first.kind} {first.subject}: {first.detail}",
+            next="restore what is named from a backup; everything else verifies",
+        )
+
+
+@audit.command()
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "-p",
+    "--parameter",
+    "overrides",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Change an approved parameter on purpose, to see what it changes.",
+)
+@person_option
+@json_option
+@workspace_option
+def rerun(
+    workspace: Workspace,
+    run_id: str,
+    overrides: tuple[tuple[str, str], ...],
+    person: str,
+    as_json: bool,
+) -> None:
+    """Execute RUN again from its bundle, in an empty folder, and compare the bits.
+
+    Prints IDENTICAL, EQUIVALENT (within the approved tolerance, same gates) or DIFFERENT (exits
+    with 1), and what differs.
+    """
+    from governed_kernel.audit.rerun import rerun as repeat
+    from governed_kernel.cli.watching import line_printer
+
+    found = repeat(workspace, run_id, person, overrides, line_printer())
+    if as_json:
+        print_json(found)
+    else:
+        out = console()
+        out.print(found.verdict, style="bold green" if found.verdict != "DIFFERENT" else "bold red")
+        out.print(f"weights   {found.weights_sha256}")
+        if found.weights_sha256 != found.original_weights_sha256:
+            out.print(f"original  {found.original_weights_sha256}")
+        out.print(f"re-run    {found.rerun_id}, {found.seconds} s, log {found.log}", markup=False)
+        out.print(f"compared  {len(found.compared)} artifacts")
+        for line in [*found.differences, *found.surroundings]:
+            out.print(f"  {line}", markup=False)
+    if found.verdict == "DIFFERENT":
+        raise CheckFailed(
+            f"{found.rerun_id} is different from {run_id}",
+            why=f"{len(found.differences)} differences, the first: {found.differences[0]}",
+            next="the list above names each; surroundings that differ may explain it",
+        )

@@ -1,0 +1,56 @@
+"""``governed deploy``."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from governed_kernel.cli.options import (
+    Passphrase,
+    json_option,
+    passphrase_option,
+    person_option,
+    print_facts,
+    workspace_option,
+)
+from governed_kernel.workspace import Workspace
+
+__all__ = ["deploy"]
+
+
+@click.command()
+@click.argument("release")
+@click.option("--env", "environment", required=True, help="Where: preprod, production …")
+@click.option("--run", "run_id", default="", metavar="RUN", help="Default: the newest validated.")
+@click.option("--slot", default="default", show_default=True, help="One bundle is live in a slot.")
+@click.option("--reason", default="", metavar="TEXT", help="Kept in the record.")
+@person_option
+@passphrase_option
+@json_option
+@workspace_option
+def deploy(
+    workspace: Workspace,
+    release: str,
+    environment: str,
+    run_id: str,
+    slot: str,
+    reason: str,
+    person: str,
+    passphrase: Passphrase,
+    as_json: bool,
+) -> None:
+    """Put the bundle of RELEASE live; it is sealed first where that was not done yet."""
+    from governed_kernel.release.deployment import deploy as put_live
+
+    made = put_live(
+        workspace,
+        release,
+        environment,
+        person,
+        passphrase(f"Passphrase of {person}"),
+        run_id=run_id,
+        slot=slot,
+        reason=reason,
+    )
+    print_facts(dataclasses.asdict(made), as_json, f"{made.release} is live in {environment}")

@@ -1,0 +1,175 @@
+"""``governed release``: the registry of releases, their runs and bundles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from governed_kernel.cli.options import (
+    console,
+    json_option,
+    person_option,
+    print_facts,
+    print_json,
+    workspace_option,
+)
+from governed_kernel.release import runs
+from governed_kernel.release.registry import Registry, ReleaseRecord
+from governed_kernel.workspace import Workspace
+
+__all__ = ["release"]
+
+
+@click.group()
+def release() -> None:
+    """Releases, their states, runs and bundles."""
+
+
+@release.command("list")
+@json_option
+@workspace_option
+def list_releases(workspace: Workspace, as_json: bool) -> None:
+    """Every release with its state."""
+    runs.reap_all(workspace)
+    rows = [
+        {
+            "release": record.name,
+            "state": record.state,
+            "author": record.author,
+            "digest": record.digest,
+            "runs": len(record.runs),
+            "bundle": record.bundle.bundle if record.bundle else "",
+        }
+        for record in Registry.read(workspace).releases.values()
+    ]
+    print_facts(rows, as_json, "Releases")
+
+
+@release.command()
+@click.argument("name", metavar="RELEASE")
+@json_option
+@workspace_option
+def show(workspace: Workspace, name: str, as_json: bool) -> None:
+    """The whole path of RELEASE: states, approvals, runs, validation, bundle, deployments."""
+    runs.reap_all(workspace)
+    registry = Registry.read(workspace)
+    record = registry.release(name)
+    facts = {
+        "release": record.name,
+        "state": record.state,
+        "digest": record.digest,
+        "author": record.author,
+        "notebook": record.promotion.notebook,
+        "risk_class": record.promotion.risk_class,
+        "history": [
+            {"state": step.state, "at": step.at, "person": step.person, "reason": step.reason}
+            for step in record.history
+        ],
+        "approvals": _approvals(registry, record),
+        "runs": [
+            {
+                "run": run.run_id,
+                "kind": run.started.kind,
+                "state": run.state,
+                "parameters": run.started.parameters,
+                "person": run.started.person,
+                "error": run.ended.reason if run.ended else "",
+                "validated": run.validated.passed if run.validated else None,
+                "bundle": run.bundle.bundle if run.bundle else "",
+                "reruns": [f"{item.rerun_id}: {item.verdict}" for item in run.comparisons],
+            }
+            for run in record.runs
+        ],
+        "refusals": [
+            {"at": item.occurred_at, "person": item.person, "kind": item.kind, "why": item.reason}
+            for item in record.refusals
+        ],
+        "deployments": [
+            {
+                "environment": item.deployment.environment,
+                "slot": item.deployment.slot,
+                "bundle": item.deployment.bundle,
+                "person": item.deployment.person,
+                "live_from": item.live_from,
+                "live_to": item.live_to,
+            }
+            for item in registry.deployments
+            if item.deployment.release == record.name
+        ],
+    }
+    if as_json:
+        print_json(facts)
+        return
+    _draw(facts)
+
+
+@release.command()
+@click.argument("run_id", metavar="RUN")
+@person_option
+@json_option
+@workspace_option
+def build(workspace: Workspace, run_id: str, person: str, as_json: bool) -> None:
+    """Make, sign and register the bundle of RUN; `governed deploy` does it too."""
+    from governed_kernel.release import bundle
+
+    made = bundle.build(workspace, run_id, person)
+    facts = {
+        "bundle": made.bundle,
+        "release": made.release,
+        "run": made.run_id,
+        "sha256": made.sha256,
+        "folder": str(workspace.bundles / made.bundle),
+    }
+    print_facts(facts, as_json, f"{made.bundle} is sealed")
+
+
+def _approvals(registry: Registry, record: ReleaseRecord) -> list[dict[str, Any]]:
+    register = registry.register
+    given = register.approvals_for(record.name, record.digest, "run")
+    for run in record.runs:
+        if run.state == "succeeded" and run.validated and run.validated.passed:
+            digest, _ = run.evidence()
+            found = register.approvals_for(record.name, digest, "deployment", run.run_id)
+            given = [*given, *(item for item in found if item.run_id == run.run_id)]
+    return [
+        {
+            "for": item.purpose,
+            "run": item.run_id,
+            "person": item.person,
+            "printed_name": item.printed_name,
+            "role": item.role,
+            "meaning": item.meaning,
+            "signed_at": item.signed_at,
+            "counts": item.counts,
+            "reason": item.reason,
+        }
+        for item in given
+    ]
+
+
+def _draw(facts: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.tree import Tree
+
+    tree = Tree(f"[bold]{escape(facts['release'])}[/bold]  {facts['state']}")
+    tree.add(f"digest {facts['digest']}")
+    tree.add(escape(f"from {facts['notebook']} by {facts['author']}, risk {facts['risk_class']}"))
+    path = tree.add("path")
+    for step in facts["history"]:
+        path.add(
+            escape(
+                f"{step['at']:%Y-%m-%d %H:%M:%S}  {step['state']:<10} "
+                f"{step['person']}: {step['reason']}"
+            )
+        )
+    for title in ("approvals", "runs", "refusals", "deployments"):
+        if not facts[title]:
+            continue
+        branch = tree.add(title)
+        for row in facts[title]:
+            shown = ", ".join(
+                f"{key} {value}" for key, value in row.items() if value not in ("", None, [], {})
+            )
+            branch.add(escape(shown))
+    console().print(tree)
