@@ -189,6 +189,7 @@ class Step:
         rows_out: int = -1,
         patient: bool = False,
         variant: str = "",
+        fresh: bool = False,
     ) -> Node:
         """Name `output` and record the step, unless the same one is on record already.
 
@@ -198,6 +199,8 @@ class Step:
             Every turn of a loop is a record of its own: for files, models and the like.
         variant : str
             Tells apart several outputs of one call that owe the same to the same.
+        fresh : bool
+            Something that can't be followed went in as well, so no two results are the same.
         """
         memory = memory_of(self.observation)
         site = self.observed.call.site
@@ -205,7 +208,8 @@ class Step:
         key: Any = (*made, tuple(self.inputs), tuple(self.links), tuple(self.rows))
         if not self.inputs:
             key = (site, *key)
-        node = memory.nodes.get(key)
+        tired = not patient and memory.turns.get(site, 0) >= _PATIENCE
+        node = None if fresh and not tired else memory.nodes.get(key)
         if node is None:
             entity = ""
             if not patient and memory.again(site):

@@ -137,14 +137,13 @@ def _run(emitter: ListEmitter, cells: list[str]) -> tuple[list[str], list[str]]:
 
 def _main() -> None:
     plan = json.loads(sys.stdin.read())
-    emitter = ListEmitter()
+    emitter, folder = ListEmitter(), os.path.realpath(".")
     if plan["observed"]:
         from governed_kernel.capture import install
 
         install(emitter, session="test")
     output, errors = _run(emitter, plan["cells"])
     events = list(emitter.events)
-    folder = os.path.realpath(".")
     recording = Recording(folder, events, emitter.texts, output, errors)
     sys.stdout.write("\n" + msgspec.json.encode(recording).decode() + "\n")
 

@@ -68,7 +68,7 @@ def tokenize(observation: Observation, observed: Observed) -> None:
         if node is not None:
             step.product(("input_ids",), node, node.columns)
     keys = tuple(str(key) for key in getattr(observed.result, "keys", tuple)())
-    step.finish(observed.result, "tokens", keys)
+    step.finish(observed.result, "tokens", keys, fresh=len(step.inputs) == 1)
 
 
 def train(observation: Observation, observed: Observed) -> None:

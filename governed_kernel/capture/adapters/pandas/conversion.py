@@ -28,8 +28,8 @@ def construct(observation: Observation, observed: Observed) -> None:
     output = look(subject)
     if output is None:
         return
-    work = Work(observation, observed)
     observed.operation = f"pandas.{type(subject).__name__}"
+    work = Work(observation, observed)
     made = column_labels(subject) if isinstance(subject, pd.DataFrame) else output[1][-1:]
     if isinstance(data, dict) and isinstance(subject, pd.DataFrame):
         for name, value in list(data.items())[:1000]:

@@ -1,0 +1,200 @@
+"""Observed libraries behave as before: what looks at callers, signatures and frames still works.
+
+Each cell runs with the observers and without; what it prints and raises must be the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.lineage.events import ObserverLost
+
+from .recording import Recording, record
+
+CELLS = {
+    "a query sees the caller's variables": """
+limit = 1
+print(frame.query("a > @limit").to_dict(), frame.eval("a + @limit").tolist())
+def inside():
+    threshold = 2
+    return frame.query("a >= @threshold")
+print(len(inside()))
+""",
+    "signatures stay": """
+import inspect
+for function in (pd.DataFrame.merge, pd.read_csv, pd.concat, pd.DataFrame.groupby, pd.Series.map):
+    print(inspect.signature(function))
+print(pd.DataFrame.merge.__doc__ == pd.DataFrame.merge.__doc__, pd.read_csv.__defaults__)
+print(inspect.getsource(pd.DataFrame.head)[:40], pd.DataFrame.head.__qualname__)
+print(pd.DataFrame.merge.__code__.co_qualname, pd.DataFrame.merge.__code__.co_firstlineno)
+print(pd.read_csv.__code__.co_varnames[: pd.read_csv.__code__.co_argcount])
+""",
+    "functions and bound methods are pickled": """
+import pickle, copy
+print(pickle.loads(pickle.dumps(pd.read_csv)) is pd.read_csv)
+print(pickle.loads(pickle.dumps(frame.head))(1).to_dict(), copy.deepcopy(frame).equals(frame))
+""",
+    "subclasses override and call their parents": """
+class Mine(pd.DataFrame):
+    @property
+    def _constructor(self):
+        return Mine
+    def head(self, n=1):
+        return super().head(n)
+mine = Mine({"a": [1, 2]})
+print(type(mine.head()).__name__, len(mine.head()), type(mine[mine.a > 1]).__name__)
+""",
+    "a warning points at the user's line": """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    pd.to_datetime(["2020-01-01", "nonsense"], errors="coerce")
+    pd.read_csv("cases.csv", parse_dates=["b"])
+    pd.concat([frame], copy=False)
+print([(str(w.message)[:60], w.lineno, w.filename) for w in caught])
+""",
+    "reading and writing are as before": """
+print(pd.read_csv("cases.csv", usecols=["b"], index_col=None).to_csv(index=False))
+print(pd.read_csv("cases.csv", chunksize=1).read().shape)
+import io
+print(pd.read_csv(io.StringIO("x\\n1")).x.sum())
+""",
+    "frames are freed when they go": """
+import gc, weakref
+gone = weakref.ref(frame[frame.a > 1].merge(frame, on="b"))
+gc.collect()
+print(gone())
+""",
+    "functions called from threads, sorts and maps": """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(2) as pool:
+    print(list(pool.map(lambda n: int((frame.a + n).sum()), range(4))))
+print(list(map(frame.__getitem__, ["a"]))[0].tolist())
+""",
+}
+FAILING = {
+    "a missing key": "frame.merge(frame, on='missing')",
+    "a missing column": "frame['missing']",
+    "a missing file": "pd.read_csv('missing.csv')",
+    "a wrong argument": "frame.groupby()",
+    "a failing callback": "frame.apply(lambda row: 1 / 0, axis=1)",
+    "a missing attribute": "frame.missing",
+    "an unknown option": "frame.head(wrong=1)",
+}
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Recording]:
+    folder = tmp_path_factory.mktemp("transparent")
+    (folder / "cases.csv").write_text("a,b\n1,x\n2,y\n3,z\n")
+    start = 'import pandas as pd\nframe = pd.read_csv("cases.csv")'
+    cells = [start, *CELLS.values(), *FAILING.values()]
+    observed, plain = record(folder, cells), record(folder, cells, observed=False)
+    return observed, plain
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_it_behaves_as_without_observers(both: tuple[Recording, Recording], name: str) -> None:
+    observed, plain = both
+    place = 1 + list(CELLS).index(name)
+    assert plain.errors[place] == ""
+    assert plain.output[place]
+    assert observed.errors[place] == ""
+    assert observed.output[place] == plain.output[place]
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_an_error_has_the_same_traceback(both: tuple[Recording, Recording], name: str) -> None:
+    observed, plain = both
+    place = 1 + len(CELLS) + list(FAILING).index(name)
+    assert plain.errors[place]
+    assert observed.errors[place] == plain.errors[place]
+
+
+def test_no_observer_failed(both: tuple[Recording, Recording]) -> None:
+    observed, _ = both
+    lost = observed.of(ObserverLost)
+    assert not lost, [(each.observer, observed.texts[each.error]) for each in lost]
+
+
+def test_a_failing_observer_leaves_the_users_result_and_a_trace(tmp_path: Path) -> None:
+    done = record(
+        tmp_path,
+        [
+            """
+import pandas as pd
+from governed_kernel.capture.adapters.pandas import subjects
+subjects.size = None  # sabotage
+print(pd.DataFrame({"a": [1, 2]}).head(1)["a"].tolist())
+"""
+        ],
+    )
+    assert done.errors == [""]
+    assert done.output == ["[1]\n"]
+    assert {each.error_name for each in done.of(ObserverLost)} == {"TypeError"}
+
+
+def test_an_interrupt_does_not_end_the_recording(tmp_path: Path) -> None:
+    done = record(
+        tmp_path,
+        [
+            "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2]})",
+            """
+def stop(row):
+    raise KeyboardInterrupt
+frame.apply(stop, axis=1)
+""",
+            "frame.head()",
+        ],
+    )
+    assert "KeyboardInterrupt" in done.errors[1]
+    assert done.operations(3) == ["DataFrame.head"]
+
+
+def test_a_loop_makes_few_records_and_a_library_none(tmp_path: Path) -> None:
+    done = record(
+        tmp_path,
+        [
+            "import pandas as pd\nseries = pd.Series([1, 2])",
+            "for _ in range(3000):\n    other = series + 1",
+            "for _ in range(3000):\n    series = series + 1",
+            "for n in range(3000):\n    pd.Series([n]).sum()",
+            "repr(series); series.describe()",
+        ],
+    )
+    assert done.errors == [""] * 5
+    assert done.operations(2) == ["Series.__add__"]
+    assert 50 < len(done.operations(3)) < 200
+    assert len(done.operations(4)) < 200
+    assert done.operations(5) == ["Series.describe"]
+
+
+def test_what_was_imported_before_is_armed_too(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("a\n1\n")
+    done = record(
+        tmp_path,
+        [
+            """
+import pandas as pd
+from tests.capture.recording import ListEmitter
+from governed_kernel.capture import install
+emitter = ListEmitter()
+install(emitter, session="late")
+pd.read_csv("cases.csv").head()
+print([event.operation for event in emitter.events])
+"""
+        ],
+        observed=False,
+    )
+    assert done.errors == [""]
+    assert done.output == ["['read', 'pandas.read_csv', 'DataFrame.head']\n"]
+
+
+def test_importing_the_observers_imports_no_library(tmp_path: Path) -> None:
+    done = record(
+        tmp_path,
+        ["import sys; print({'pandas', 'numpy', 'torch', 'transformers'} & set(sys.modules))"],
+    )
+    assert done.output == ["set()\n"]
