@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -137,4 +136,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     # For a process that must not import torch itself: it starts this one and reads the facts.
-    sys.stdout.write(json.dumps(fingerprint()))
+    main()

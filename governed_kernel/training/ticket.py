@@ -24,8 +24,9 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Ticket(tickets.Ticket, frozen=True):
-    """``ticket.json``, with the thread count and the subject of a validation."""
+    """``ticket.json``, with its output folder, thread count and the subject of a validation."""
 
+    output: str = ""
     threads: int = 0
     subject: Subject | None = None
 

@@ -5,9 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,10 +13,11 @@ import torch
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import CheckFailed, ResourceMissing, UsageError
 from governed_kernel.training import output_folder, save_adapter, weights_digest
+from tests.training.models import adapt
 
 
 def test_an_adapter_is_saved_loads_again_and_names_no_path(
-    tiny_base_model: Path, adapt: Callable[[Path], Any], in_workspace: Path
+    tiny_base_model: Path, in_workspace: Path
 ) -> None:
     from peft import PeftModel
     from transformers import AutoModelForSequenceClassification
@@ -88,7 +87,6 @@ def test_its_bytes_do_not_depend_on_the_hash_seed(tiny_base_model: Path, tmp_pat
 
 def test_the_base_model_is_named_as_the_ticket_names_it(
     tiny_base_model: Path,
-    adapt: Callable[[Path], Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -120,7 +118,7 @@ def test_the_base_model_is_named_as_the_ticket_names_it(
 
 
 def test_an_adapter_whose_base_moved_is_not_saved(
-    tiny_base_model: Path, adapt: Callable[[Path], Any], in_workspace: Path
+    tiny_base_model: Path, in_workspace: Path
 ) -> None:
     model = adapt(tiny_base_model)
     with torch.no_grad():
@@ -130,9 +128,7 @@ def test_an_adapter_whose_base_moved_is_not_saved(
     assert not (in_workspace / "research" / "outputs" / "adapter").exists()
 
 
-def test_a_second_save_replaces_the_first(
-    tiny_base_model: Path, adapt: Callable[[Path], Any], in_workspace: Path
-) -> None:
+def test_a_second_save_replaces_the_first(tiny_base_model: Path, in_workspace: Path) -> None:
     save_adapter(adapt(tiny_base_model), files={"old.json": 1})
     folder = save_adapter(adapt(tiny_base_model))
     assert not (folder / "old.json").exists()
@@ -140,7 +136,7 @@ def test_a_second_save_replaces_the_first(
 
 @pytest.mark.parametrize("name", ["../adapter", "a/b", "", ".hidden", "adapter_config.json"])
 def test_a_name_that_leaves_the_folder_is_refused(
-    name: str, tiny_base_model: Path, adapt: Callable[[Path], Any], in_workspace: Path
+    name: str, tiny_base_model: Path, in_workspace: Path
 ) -> None:
     with pytest.raises(UsageError, match="is no name for an artifact"):
         save_adapter(adapt(tiny_base_model), name)

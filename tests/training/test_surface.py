@@ -1,20 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from governed_kernel.training import change_surface, weights_digest
+from tests.training.models import adapt
 
 ALLOWED = ["*.lora_A.weight", "*.lora_B.weight", "classifier.*"]
 
 
-def test_an_adapted_model_moves_adapter_and_head_alone(
-    tiny_base_model: Path, adapt: Callable[[Path], Any]
-) -> None:
+def test_an_adapted_model_moves_adapter_and_head_alone(tiny_base_model: Path) -> None:
     surface = change_surface(adapt(tiny_base_model), tiny_base_model)
     assert surface.changed == []
     assert surface.missing == []
@@ -25,9 +22,7 @@ def test_an_adapted_model_moves_adapter_and_head_alone(
     assert surface.added_parameters == sum(tensor.parameters for tensor in surface.added)
 
 
-def test_a_frozen_weight_that_moved_is_named(
-    tiny_base_model: Path, adapt: Callable[[Path], Any]
-) -> None:
+def test_a_frozen_weight_that_moved_is_named(tiny_base_model: Path) -> None:
     model = adapt(tiny_base_model)
     with torch.no_grad():
         model.get_base_model().bert.pooler.dense.bias[0] += 0.5
