@@ -20,6 +20,7 @@ from governed_kernel.workspace import personal_folder
 
 __all__ = [
     "DATA_SUFFIXES",
+    "PROGRAMS",
     "RULES",
     "Environment",
     "Place",
@@ -90,13 +91,21 @@ DATA_SUFFIXES: tuple[str, ...] = (
 )
 """What is data even inside a library's folder: packages carry data sets and weights."""
 
+PROGRAMS: dict[str, str] = {
+    "uname": "names the machine's processor; `platform` runs it, and so every debugger's start",
+    "ldconfig": "lists shared libraries; `ctypes.util.find_library` runs it",
+}
+"""Programs of the operating system that read no data; other programs are recorded."""
+
+_PROGRAM_FOLDERS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/")
 _NEVER_WRITTEN_BY_HAND = "__pycache__/"
 
 
 def digest() -> str:
     """SHA-256 of the list, as it goes into `SessionStarted.environment_rules`."""
     places = [[place.pattern, place.reason, place.writes] for place in RULES]
-    return digest_json({"places": places, "data_suffixes": list(DATA_SUFFIXES)})
+    suffixes = list(DATA_SUFFIXES)
+    return digest_json({"places": places, "data_suffixes": suffixes, "programs": PROGRAMS})
 
 
 def resolve_places(variables: Mapping[str, str]) -> list[tuple[str, bool]]:
@@ -175,6 +184,11 @@ class Environment:
         # the same as bytes, for the paths that system calls carry
         self.prefixes = tuple(os.fsencode(path) for path in self.readable)
         self.data_suffixes = tuple(os.fsencode(suffix) for suffix in DATA_SUFFIXES)
+
+    @staticmethod
+    def runs(path: str) -> bool:
+        """Whether executing the canonical `path` is environment."""
+        return path.startswith(_PROGRAM_FOLDERS) and os.path.basename(path) in PROGRAMS
 
     def covers(self, path: str, *, write: bool) -> bool:
         """Whether an open of the canonical `path` is environment."""

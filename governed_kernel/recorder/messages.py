@@ -132,9 +132,9 @@ class Assembler:
         sender, number, index, count = _HEADER.unpack_from(packet)
         done = self._done.get(sender, 0)
         parts = self._parts.setdefault(sender, [])
-        if number == done or (number == done + 1 and index == len(parts) - 1):
+        if (number and number == done) or (number == done + 1 and index == len(parts) - 1):
             return None
-        if number != done + 1 or index != len(parts) or index >= count:
+        if not number or number != done + 1 or index != len(parts) or index >= count:
             raise LinkTampered(f"packet {index} of message {number} came after message {done}")
         parts.append(packet[_HEADER.size :])
         if len(parts) < count:

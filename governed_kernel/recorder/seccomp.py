@@ -186,6 +186,8 @@ class _Vector(ctypes.Structure):
 
 
 _RECEIVE, _SEND, _SET_FLAGS = 0xC0502100, 0xC0182101, 0x40082104
+_REQUEST = struct.Struct("QIIiIQ6Q")  # struct seccomp_notif
+_ANSWER = struct.Struct("QqiI")  # struct seccomp_notif_resp
 _SYNC_WAKE_UP = 1
 _CONTINUE = 1
 _PAGE = 4096
@@ -202,7 +204,11 @@ class Listener:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        libc = ctypes.CDLL(None, use_errno=True)
+        # PyDLL keeps the interpreter's lock: none of these calls waits, and taking the lock back
+        # from another thread would cost more than the call.
+        libc = ctypes.PyDLL(None, use_errno=True)
+        self._control: Callable[..., int] = libc.ioctl
+        libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
         self._read_memory: Callable[..., int] = libc.process_vm_readv
         libc.process_vm_readv.argtypes = [
             ctypes.c_int,
@@ -213,26 +219,22 @@ class Listener:
             ctypes.c_ulong,
         ]
         libc.process_vm_readv.restype = ctypes.c_ssize_t
-        self._buffer = bytearray(80)
-        self._zero = bytes(80)
+        self._request = ctypes.create_string_buffer(_REQUEST.size)
+        self._answer = ctypes.create_string_buffer(_ANSWER.size)
         self._text = ctypes.create_string_buffer(_PAGE)
         self._here = _Vector(ctypes.addressof(self._text), _PAGE)
         self._there = _Vector(0, 0)
         self._here_address = ctypes.addressof(self._here)
         self._there_address = ctypes.addressof(self._there)
-        self._unpack = struct.Struct("QIIiIQ6Q").unpack
-        self._pack = struct.Struct("QqiI").pack
         with contextlib.suppress(OSError):  # before Linux 6.6: a little slower
             fcntl.ioctl(descriptor, _SET_FLAGS, _SYNC_WAKE_UP)
 
     def receive(self) -> Notification | None:
         """The next call that waits; None when its thread is gone again."""
-        self._buffer[:] = self._zero
-        try:
-            fcntl.ioctl(self.descriptor, _RECEIVE, self._buffer, True)
-        except OSError:
+        ctypes.memset(self._request, 0, _REQUEST.size)
+        if self._control(self.descriptor, _RECEIVE, self._request):
             return None
-        fields = self._unpack(self._buffer)
+        fields = _REQUEST.unpack(self._request)
         return Notification(fields[0], fields[1], fields[3], fields[6:])
 
     def memory(self, thread: int, address: int, length: int) -> bytes:
@@ -253,16 +255,13 @@ class Listener:
 
     def proceed(self, notification: Notification) -> bool:
         """Let the call go on; false when it was interrupted or its thread died meanwhile."""
-        try:
-            fcntl.ioctl(self.descriptor, _SEND, self._pack(notification[0], 0, 0, _CONTINUE))
-        except OSError:
-            return False
-        return True
+        _ANSWER.pack_into(self._answer, 0, notification[0], 0, 0, _CONTINUE)
+        return not self._control(self.descriptor, _SEND, self._answer)
 
     def refuse(self, notification: Notification, error: int) -> None:
         """Make the call fail with `error`."""
-        with contextlib.suppress(OSError):  # it was interrupted: it did not happen either
-            fcntl.ioctl(self.descriptor, _SEND, self._pack(notification[0], 0, -error, 0))
+        _ANSWER.pack_into(self._answer, 0, notification[0], 0, -error, 0)
+        self._control(self.descriptor, _SEND, self._answer)
 
     def close(self) -> None:
         """Stop listening: from now on reported calls fail with ENOSYS."""

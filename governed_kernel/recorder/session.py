@@ -38,6 +38,7 @@ __all__ = ["Session"]
 _FORWARDED = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 _FORWARDED += [signal.SIGUSR1, signal.SIGUSR2]
 _FLUSH_AFTER = 256
+_SECONDS_TO_VANISH = 0.5
 _SECONDS_FOR_HASHING = 20.0
 
 
@@ -95,7 +96,8 @@ class Session:
             self._watch(listener, self._look)
         self._watch(link.fileno(), self._hear)
         self._watch(self._hasher.descriptor, self._take_digests)
-        self._watch(os.pidfd_open(kernel), self._kernel_ended)
+        self._process = os.pidfd_open(kernel)
+        self._watch(self._process, self._kernel_ended)
         link.setblocking(False)
         self._reconciler.started(BEFORE)
 
@@ -158,8 +160,8 @@ class Session:
             self._meddled("the kernel closed its link to the recorder")
 
     def _kernel_is_over(self) -> bool:
-        found = os.waitid(os.P_PID, self._kernel, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return found is not None
+        """Whether the kernel has ended, or is about to: it lets go of its files a little before."""
+        return bool(select.select([self._process], [], [], _SECONDS_TO_VANISH)[0])
 
     def _kernel_ended(self) -> None:
         self._ended = True

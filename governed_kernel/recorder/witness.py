@@ -211,7 +211,8 @@ class Witness:
         if not os.access(path, os.X_OK):
             return []  # the shell and `subprocess` try every folder of PATH
         name = CALLS[notification.number].name
-        return [Sighting(notification.thread, name, "execute", path)]
+        counts = not self._rules.runs(path)
+        return [Sighting(notification.thread, name, "execute", path, possible=counts)]
 
     def _changed(self, notification: Notification, found: list[str]) -> list[Sighting]:
         """Renames, links, removals, truncation: what is written and what is gone."""
@@ -244,8 +245,9 @@ class Witness:
         data = self._listener.memory(thread, arguments[where], min(arguments[length], 128))
         kind = "udp" if is_datagram(thread, arguments[0]) else "tcp"
         address = paths.address_of(data, thread, kind)
-        if address is None:
-            self._listener.proceed(notification)
+        local = "" if address is None else address.removeprefix("unix://")
+        if address is None or (local != address and self._rules.covers(local, write=True)):
+            self._listener.proceed(notification)  # its own sockets, or none that leads outside
             return []
         allowed = self._may_connect is None or self._may_connect(address)
         if allowed:
