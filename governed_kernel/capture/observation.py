@@ -88,7 +88,7 @@ class Call:
     __slots__ = (
         "arguments",
         "claims",
-        "confirmed",
+        "nested",
         "note",
         "opened",
         "outer",
@@ -104,7 +104,8 @@ class Call:
         self.outer = outer
         self.site = site
         """Code object's id and instruction of the caller: the place of the call."""
-        self.confirmed = 0
+        self.nested = 0
+        """Observed calls that were made inside this one."""
         self.note: Any = None
         """What the rule wants to remember from before the call until after it."""
         self.claims: dict[tuple[Operation, str], tuple[Decision, ResourceKind]] = {}
@@ -153,7 +154,7 @@ class Observation:
         self._numbers = itertools.count(1)
         self._transformations = itertools.count(1)
         self._prefixes = library_prefixes()
-        self._user_files: dict[str, bool] = {}
+        self.user_files: dict[str, bool] = {}
 
     # --- names ------------------------------------------------------------------------------
 
@@ -167,9 +168,9 @@ class Observation:
 
     def is_user_file(self, filename: str) -> bool:
         """Whether code compiled from `filename` was written by the user."""
-        known = self._user_files.get(filename)
+        known = self.user_files.get(filename)
         if known is None:
-            known = self._user_files[filename] = self._judge(filename)
+            known = self.user_files[filename] = self._judge(filename)
         return known
 
     def _judge(self, filename: str) -> bool:

@@ -23,6 +23,9 @@ from governed_kernel.capture.rewriting import (
 )
 from governed_kernel.errors import GovernedError, RecorderLost
 
+_SUSPICIOUS = 64
+"""After so many calls inside another, see whether that other one is still under way."""
+
 __all__ = ["Observed", "Rule", "Target", "observe", "observe_all"]
 
 
@@ -164,24 +167,25 @@ def _hooks(
     before: Callable[[Observation, Call], None] | None,
     io: bool,
 ) -> Hooks:
-    state, is_user_file = observation.state, observation.is_user_file
+    state, judged, judge = observation.state, observation.user_files, observation.is_user_file
     get_frame = sys._getframe
 
     def enter(values: tuple[Any, ...]) -> Call | None:
+        # The order is that of cost: most calls come from pandas itself, inside a recorded one.
+        outer = state.call
+        if outer is not None and not io:
+            outer.nested += 1
+            if outer.nested % _SUSPICIOUS or running(outer.target.function.__code__, get_frame(2)):
+                return None
+            # An interrupt tore it down before its end, and it would hide all later calls.
+            outer = state.call = None
         if state.busy:
             return None
         frame = get_frame(2)
-        if not io and not is_user_file(frame.f_code.co_filename):
-            return None
-        outer = state.call
-        if outer is not None:
-            # A call that an interrupt tore down before its end would hide all later ones.
-            if outer.confirmed % 256 == 0 and not running(outer.target.function.__code__, frame):
-                outer = state.call = None
-            else:
-                outer.confirmed += 1
-                if not io:
-                    return None
+        if not io:
+            filename = frame.f_code.co_filename
+            if not (judged[filename] if filename in judged else judge(filename)):
+                return None
         try:
             values = target.normal(values)
         except TypeError:

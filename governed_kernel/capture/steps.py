@@ -16,7 +16,7 @@ from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Influence, Node
 from governed_kernel.lineage.events import ColumnEdge, Entity, Evidence, Relation, Transformation
 
-__all__ = ["Step"]
+__all__ = ["Step", "remember_step", "same_as_before"]
 
 _PATIENCE = 100
 _MOST_INFLUENCES = 64
@@ -48,6 +48,22 @@ class _Memory:
         turns = self.turns.get(place, 0) + 1
         self.turns[place] = turns
         return turns > _PATIENCE
+
+
+def same_as_before(observation: Observation, key: Any, output: Any) -> bool:
+    """Whether a step that is known by a short key alone was recorded in this cell already.
+
+    The quick way for what loops repeat: `output` gets the entity of the earlier result.
+    """
+    node = memory_of(observation).nodes.get(key)
+    return node is not None and observation.registry.put(output, node)
+
+
+def remember_step(observation: Observation, key: Any, output: Any) -> None:
+    """Let `same_as_before` know the step that has just been recorded."""
+    node = observation.registry.get(output)
+    if node is not None:
+        memory_of(observation).nodes[key] = node
 
 
 def memory_of(observation: Observation) -> _Memory:

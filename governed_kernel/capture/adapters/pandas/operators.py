@@ -24,9 +24,12 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]
+
+_SCALARS = frozenset([int, float, str, bool, np.float64, np.int64])
 
 _WORDS = [
     "add",
@@ -111,6 +114,20 @@ UNARY = [
 
 def elementwise(observation: Observation, observed: Observed) -> None:
     """Value by value, with the arguments that are frames or series themselves."""
+    subject, result, arguments = observed.subject, observed.result, observed.call.arguments
+    quick: Any = None
+    if len(arguments) == 2 and type(arguments[1]) in _SCALARS and type(result) is pd.Series:
+        known = observation.registry.get(subject)
+        if known is not None and result._name is subject._name and result.index is subject.index:
+            quick = (observed.target, known.entity, known.columns)
+            if same_as_before(observation, quick, result):
+                return
+    _elementwise(observation, observed)
+    if quick is not None:
+        remember_step(observation, quick, result)
+
+
+def _elementwise(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     node, output = work.subject(), look(work.output())
     if node is None:

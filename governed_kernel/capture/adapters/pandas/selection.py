@@ -21,6 +21,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.steps import remember_step, same_as_before
 
 __all__ = ["LOCATION", "arm", "names_in"]
 
@@ -91,6 +92,18 @@ def _one_series(work: Work, node: Any, columns: tuple[str, ...]) -> None:
 
 def get_item(observation: Observation, observed: Observed) -> None:
     """``frame[key]`` and ``series[key]``."""
+    subject, key, result = observed.subject, observed.call.arguments[1], observed.result
+    known = observation.registry.get(subject)
+    if type(key) is str and known is not None and type(result) is pd.Series:
+        quick = (observed.target, known.entity, key)
+        if not same_as_before(observation, quick, result):
+            _get_item(observation, observed)
+            remember_step(observation, quick, result)
+    else:
+        _get_item(observation, observed)
+
+
+def _get_item(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     subject, key = observed.subject, observed.call.arguments[1]
     node, output = work.subject(), look(observed.result)
