@@ -7,11 +7,9 @@ could not have read in the same bytes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import duckdb
 import msgspec
@@ -27,6 +25,7 @@ from governed_kernel.lineage.journal import (
     read_block,
 )
 from governed_kernel.lineage.schema import EVENT_TABLES, EventTable, quoted
+from governed_kernel.lineage.spool import Spool, read_json, room
 
 __all__ = [
     "IngestReport",
@@ -37,7 +36,6 @@ __all__ = [
     "journal_files",
 ]
 
-_TAG = re.compile(rb'\{"type":"([a-z-]+)"')
 _BLOCK = 50_000
 _BATCH = 250_000
 _PAYLOADS = ".payloads.jsonl"
@@ -164,7 +162,7 @@ class Ingestion:
         self.folder = folder
         self.limits = limits
         self._workspace_id = _opening_of(ledger)
-        self._spool = _Spool(spool)
+        self._spool = Spool(spool)
         self._payloads = spool / "payloads.jsonl"
         self._known = self._read_known()
         self._sources: list[tuple[_Journal, Path, Head, list[bytes]]] = []
@@ -273,7 +271,7 @@ class Ingestion:
         try:
             for tag, path, longest in self._spool.finish():
                 table = EVENT_TABLES[tag]
-                source = _read_json(path, table, longest)
+                source = read_json(path, table, longest)
                 _INSERT.get(tag, _insert_plainly)(self.connection, table, source)
         except (duckdb.ConversionException, duckdb.InvalidInputException):
             self._locate()
@@ -321,7 +319,7 @@ class Ingestion:
         self.connection.execute(
             f"""INSERT INTO base.payloads
             SELECT DISTINCT ?::INTEGER, digest, text FROM read_json(?, format = 'newline_delimited',
-                ignore_errors = true, maximum_object_size = {_room(longest)},
+                ignore_errors = true, maximum_object_size = {room(longest)},
                 columns = {{digest: 'VARCHAR', salt: 'VARCHAR', text: 'VARCHAR'}})
             WHERE digest = sha256(CASE WHEN regexp_full_match(salt, '([0-9a-f]{{2}})*')
                                   THEN unhex(salt) ELSE ''::BLOB END || encode(text))""",
@@ -338,82 +336,6 @@ def _opening_of(ledger: Path) -> str:
     except (IndexError, msgspec.MsgspecError):
         return ""
     return opened.workspace_id if isinstance(opened, JournalOpened) else ""
-
-
-class _Spool:
-    """Events sorted by type into files of newline-delimited JSON, each with its number."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files: dict[bytes, tuple[BinaryIO, list[bytes]]] = {}
-        self._longest: dict[bytes, int] = {}
-        self.events = 0
-
-    def __enter__(self) -> _Spool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for file, _lines in self._files.values():
-            file.close()
-
-    def put(self, session: int, record: int, body: bytes) -> bool:
-        """Keep one event; false when its type is not known."""
-        found = _TAG.match(body)
-        tag = found.group(1) if found else b""
-        if tag == b"journal-opened":
-            return True
-        if tag not in self._files and not self._open(tag):
-            return False
-        lines = self._files[tag][1]
-        lines.append(b'{"session_no":%d,"record":%d,%b\n' % (session, record, body[1:]))
-        self.events += 1
-        if len(body) > self._longest[tag]:
-            self._longest[tag] = len(body)
-        if len(lines) >= 10_000 or len(body) > 100_000:
-            self._write(tag)
-        return True
-
-    def _open(self, tag: bytes) -> bool:
-        if tag.decode() not in EVENT_TABLES:
-            return False
-        self._files[tag] = (self._path(tag).open("wb"), [])
-        self._longest[tag] = 0
-        return True
-
-    def _path(self, tag: bytes) -> Path:
-        return self._folder / f"{tag.decode()}.jsonl"
-
-    def _write(self, tag: bytes) -> None:
-        file, lines = self._files[tag]
-        file.write(b"".join(lines))
-        lines.clear()
-
-    def finish(self) -> Iterable[tuple[str, Path, int]]:
-        """Each type's name, file and longest event; the spool is empty afterwards."""
-        for tag in self._files:
-            self._write(tag)
-            self._files[tag][0].close()
-        # Transformations last: what they link to is then there.
-        tags = sorted(self._files, key=lambda tag: (tag == b"transformation", tag))
-        longest, self.events = self._longest, 0
-        self._files, self._longest = {}, {}
-        for tag in tags:
-            yield tag.decode(), self._path(tag), longest[tag]
-
-
-def _room(longest: int) -> int:
-    """Memory for DuckDB's JSON reader, which must hold the longest object whole."""
-    return max(1 << 21, 2 * longest + 1024)
-
-
-def _read_json(path: Path, table: EventTable, longest: int) -> str:
-    fields = {"session_no": "INTEGER", "record": "BIGINT", **table.json}
-    listed = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in fields.items())
-    name = str(path).replace("'", "''")
-    return (
-        f"read_json('{name}', format = 'newline_delimited', "
-        f"maximum_object_size = {_room(longest)}, columns = {{{listed}}})"
-    )
 
 
 def _insert_plainly(connection: duckdb.DuckDBPyConnection, table: EventTable, source: str) -> None:

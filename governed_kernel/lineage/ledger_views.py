@@ -80,7 +80,7 @@ LEDGER_VIEWS: tuple[View, ...] = (
         state: running, succeeded, failed, interrupted or refused.
         parameters/j: Parameters it was given.
         environment: Digest of the environment that was really there.
-        fingerprint/j: The platform: processor, instruction set, threads, GPU.
+        fingerprint: Digest of the platform: processor, instruction set, threads, GPU.
         started_at/t: When it began.
         ended_at/t: When it ended.
         bundle: The bundle made from it.

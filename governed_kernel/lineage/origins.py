@@ -1,17 +1,19 @@
 """Columns of written resources back to columns of read ones, within a session.
 
-A session's transformations are walked once in the order they were recorded, each column of each
-thing in memory carrying the set of what it goes back to. That is linear in the edges, needs no
-guard against cycles, and equal sets are shared. Files are the borders: the view ``column_origins``
-joins the pieces between sessions.
+A session's transformations are walked in the order they were recorded, each column of each thing in
+memory carrying the set of what it goes back to; equal sets are shared. One name may stand for what
+a loop makes turn after turn, so a step is taken again when what it took has come to owe to more,
+until nothing changes. Without loops that is once. Files are the borders: the view
+``column_origins`` joins the pieces between sessions.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import duckdb
 
@@ -60,7 +62,15 @@ class _Columns:
 
 
 class _Walk:
-    """One pass over a session's edges."""
+    """What everything in one session owes to what it read.
+
+    Parameters
+    ----------
+    declared : dict
+        Thing in memory → its columns, where they are known.
+    reads, writes : dict
+        Transformation and resource → the columns it read or wrote, where they are known.
+    """
 
     def __init__(
         self,
@@ -72,37 +82,55 @@ class _Walk:
         self._reads = reads
         self._writes = writes
         self._memory: dict[int, _Columns] = {}
+        self.written: dict[tuple[int, int], _Columns] = {}
         self._united: dict[tuple[Origins, Origins], Origins] = {}
         self._through: dict[tuple[str, str, Origins], Origins] = {}
 
-    def transform(self, number: int, edges: list[Edge]) -> dict[int, _Columns]:
-        """Take one transformation; gives what it wrote outside memory."""
-        made: dict[int, _Columns] = {}
-        for _, output, column, source, source_column, relation, evidence in edges:
-            found = made.get(output)
-            if found is None:
-                declared = (
-                    self._declared.get(output, [])
-                    if output > 0
-                    else self._writes.get((number, output), [])
-                )
-                found = made[output] = _Columns(declared)
-            origins = self._passed(self._of(number, source, source_column), relation, evidence)
-            if column == "*":
-                found.rows = self._union(found.rows, origins)
-            else:
-                found.columns[column] = self._union(found.columns.get(column, _NONE), origins)
-        for output, columns in made.items():
-            if output > 0:
-                self._keep(output, columns)
-        return {output: columns for output, columns in made.items() if output < 0}
+    def run(self, groups: list[tuple[int, list[Edge]]]) -> None:
+        """Take the transformations in order, and again as long as that says more."""
+        users: defaultdict[int, list[int]] = defaultdict(list)
+        for place, (_, edges) in enumerate(groups):
+            for entity in {edge[3] for edge in edges if edge[3] > 0}:
+                users[entity].append(place)
+        pending = list(range(len(groups)))
+        waiting = set(pending)
+        while pending:
+            place = heapq.heappop(pending)
+            waiting.discard(place)
+            for entity in self._transform(*groups[place]):
+                for user in users[entity]:
+                    if user not in waiting:
+                        waiting.add(user)
+                        heapq.heappush(pending, user)
 
-    def _keep(self, entity: int, columns: _Columns) -> None:
-        before = self._memory.setdefault(entity, columns)
-        if before is not columns:  # a thing made by two transformations owes to both
-            before.rows = self._union(before.rows, columns.rows)
-            for name, origins in columns.columns.items():
-                before.columns[name] = self._union(before.columns.get(name, _NONE), origins)
+    def _transform(self, number: int, edges: list[Edge]) -> set[int]:
+        """Take one transformation; gives the things in memory that owe to more than before."""
+        grown = set()
+        for _, output, column, source, source_column, relation, evidence in edges:
+            origins = self._passed(self._of(number, source, source_column), relation, evidence)
+            made = self._made(number, output)
+            if column == "*":
+                before, after = made.rows, self._union(made.rows, origins)
+                made.rows = after
+            else:
+                before = made.columns.get(column, _NONE)
+                after = made.columns[column] = self._union(before, origins)
+            if output > 0 and len(after) > len(before):
+                grown.add(output)
+        return grown
+
+    def _made(self, number: int, output: int) -> _Columns:
+        """What is known so far of an output: of a thing in memory, or of one write."""
+        if output > 0:
+            made = self._memory.get(output)
+            if made is None:
+                made = self._memory[output] = _Columns(self._declared.get(output, []))
+            return made
+        made = self.written.get((number, output))
+        if made is None:
+            declared = self._writes.get((number, output), [])
+            made = self.written[number, output] = _Columns(declared)
+        return made
 
     def _of(self, number: int, entity: int, column: str) -> Origins:
         """What a column of an input goes back to."""
@@ -158,12 +186,18 @@ class _Walk:
 
 
 def extend(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add the origins of everything that this ingestion's transformations wrote."""
+    """Renew the origins of what was written in each session that has new transformations."""
     sessions = connection.execute(
-        "SELECT DISTINCT session_no FROM base.writes, started WHERE transformation_no > last "
-        "ORDER BY session_no"
+        """SELECT DISTINCT session_no FROM base.transformation, started
+        WHERE transformation_no > last AND session_no IN (SELECT session_no FROM base.writes)
+        ORDER BY session_no"""
     ).fetchall()
     for (session,) in sessions:
+        connection.execute(
+            "DELETE FROM base.origins WHERE write_no IN "
+            "(SELECT transformation_no FROM base.writes WHERE session_no = ?)",
+            [session],
+        )
         rows = _session_origins(connection, session)
         if rows:
             # One statement with one parameter a column: DuckDB unnests lists fast.
@@ -179,7 +213,7 @@ def extend(connection: duckdb.DuckDBPyConnection) -> None:
 def _session_origins(
     connection: duckdb.DuckDBPyConnection, session: int
 ) -> list[tuple[int, int, str, int, int, str, str, str]]:
-    """Rows for ``base.origins``: what a session's new writes owe to its reads."""
+    """Rows for ``base.origins``: what a session's writes owe to its reads."""
 
     def columns_of(table: str) -> dict[tuple[int, int], list[str]]:
         found = connection.execute(
@@ -188,37 +222,37 @@ def _session_origins(
         ).fetchall()  # fmt: skip
         return {(number, entity): columns for number, entity, columns in found}
 
-    [(last,)] = connection.execute("SELECT last FROM started").fetchall()
     reads, writes = columns_of("reads"), columns_of("writes")
-    new = {number for number, _ in writes if number > last}
-    groups = _needed(_edges(connection, session, max(new)), new)
-    declared = _declared(connection, session)
-    walk = _Walk(declared, reads, writes)
+    walk = _Walk(_declared(connection, session), reads, writes)
+    walk.run(_needed(_edges(connection, session), {number for number, _ in writes}))
     rows = []
-    for number, edges in groups:
-        for output, written in walk.transform(number, edges).items():
-            if number not in new:
-                continue
-            for column, origins in walk.all_of(written).items():
-                surest: dict[tuple[Any, ...], str] = {}
-                for read_no, input_no, name, relation, evidence in origins:
-                    key = (read_no, input_no, name, relation)
-                    known = surest.setdefault(key, evidence)
-                    if CERTAINTY.index(evidence) < CERTAINTY.index(known):
-                        surest[key] = evidence
-                rows += [(number, output, column, *key, how) for key, how in surest.items()]
+    for (number, output), written in walk.written.items():
+        for column, origins in walk.all_of(written).items():
+            for key, evidence in _surest(origins).items():
+                rows.append((number, output, column, *key, evidence))
     return sorted(rows)
 
 
-def _edges(connection: duckdb.DuckDBPyConnection, session: int, until: int) -> list[Edge]:
+def _surest(origins: Origins) -> dict[tuple[int, int, str, str], str]:
+    """Of several paths with one relation, the evidence of the surest."""
+    found: dict[tuple[int, int, str, str], str] = {}
+    for read_no, input_no, column, relation, evidence in origins:
+        place = (read_no, input_no, column, relation)
+        known = found.setdefault(place, evidence)
+        if CERTAINTY.index(evidence) < CERTAINTY.index(known):
+            found[place] = evidence
+    return found
+
+
+def _edges(connection: duckdb.DuckDBPyConnection, session: int) -> list[Edge]:
     return connection.execute(
         """SELECT e.transformation_no, output_no, output_column, input_no, input_column, relation,
             evidence
         FROM base.column_edges e
-        SEMI JOIN (SELECT transformation_no FROM base.transformation
-                   WHERE session_no = ? AND transformation_no <= ?) t USING (transformation_no)
+        SEMI JOIN (SELECT transformation_no FROM base.transformation WHERE session_no = ?) t
+            USING (transformation_no)
         ORDER BY e.transformation_no""",
-        [session, until],
+        [session],
     ).fetchall()
 
 
@@ -229,15 +263,20 @@ def _declared(connection: duckdb.DuckDBPyConnection, session: int) -> dict[int, 
     return dict(rows)
 
 
-def _needed(edges: list[Edge], new: set[int]) -> list[tuple[int, list[Edge]]]:
-    """The transformations that lead to the new writes, in order."""
+def _needed(edges: list[Edge], writing: set[int]) -> list[tuple[int, list[Edge]]]:
+    """The transformations that lead to something written, in order."""
     groups = [(number, list(group)) for number, group in groupby(edges, key=itemgetter(0))]
-    wanted: defaultdict[int, bool] = defaultdict(bool)
-    kept = []
-    for number, group in reversed(groups):
-        if number in new or any(wanted[edge[1]] for edge in group):
-            kept.append((number, group))
-            for edge in group:
-                if edge[3] > 0:
-                    wanted[edge[3]] = True
-    return kept[::-1]
+    makers: defaultdict[int, list[int]] = defaultdict(list)
+    for place, (_, group) in enumerate(groups):
+        for entity in {edge[1] for edge in group if edge[1] > 0}:
+            makers[entity].append(place)
+    pending = [place for place, (number, _) in enumerate(groups) if number in writing]
+    kept, seen = set(pending), set()
+    while pending:
+        for edge in groups[pending.pop()][1]:
+            if edge[3] > 0 and edge[3] not in seen:
+                seen.add(edge[3])
+                fresh = [place for place in makers[edge[3]] if place not in kept]
+                kept.update(fresh)
+                pending += fresh
+    return [groups[place] for place in sorted(kept)]

@@ -62,12 +62,18 @@ class Store:
         Whose journals are projected.
     patience : float
         Seconds to wait while another process holds the file.
+
+    Attributes
+    ----------
+    report : IngestReport
+        What the last ingestion by this object found; readers should hear of its problems.
     """
 
     def __init__(self, workspace: Workspace, patience: float = 30.0) -> None:
         self.workspace = workspace
         self.path: Path = workspace.store
         self.patience = patience
+        self.report = IngestReport()
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -141,7 +147,8 @@ class Store:
             reason, moved = self._judge()
             if reason:
                 self._delete()
-            return IngestReport(self._project(spool) if moved else [], reason)
+            self.report = IngestReport(self._project(spool) if moved else [], reason)
+            return self.report
 
     def rebuild(self) -> IngestReport:
         """Delete the store and project every journal again.
@@ -150,7 +157,8 @@ class Store:
         """
         with self._alone() as spool:
             self._delete()
-            return IngestReport(self._project(spool), "asked for")
+            self.report = IngestReport(self._project(spool), "asked for")
+            return self.report
 
     def ledger_head(self) -> str | None:
         """Hash of the ledger's last record when its tables were replaced; None before."""
@@ -172,8 +180,9 @@ class Store:
         head : Head
             Of the ledger that the rows were computed from.
         tables : dict of str to list of dict
-            Table → rows, for any of `schema.LEDGER_TABLES`; a table that is left out is empty,
-            and so (NULL) is a column.
+            Table → rows, for any of `schema.LEDGER_TABLES`; a table that is left out is empty.
+            A column that is left out, and an empty text, is NULL; a text in a JSON column is
+            taken as the JSON document it holds.
 
         Returns
         -------
@@ -330,7 +339,20 @@ def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
                 fits = all(isinstance(item, str) for item in value)
             if value is not None and not fits:
                 raise TypeError(f"{name}.{column} is {types[column]}, not {value!r}")
-    return [msgspec.json.encode(row) for row in rows]
+    texts = [name for name, kind in types.items() if kind == "JSON"]
+    return [msgspec.json.encode({**row, **_as_json(row, texts)}) for row in rows]
+
+
+def _as_json(row: dict[str, Any], columns: list[str]) -> dict[str, msgspec.Raw]:
+    """Columns that hold a JSON document as text, as that document."""
+    found = {}
+    for column in columns:
+        value = row.get(column)
+        if isinstance(value, str):
+            with contextlib.suppress(msgspec.DecodeError):
+                msgspec.json.decode(value)
+                found[column] = msgspec.Raw(value.encode())
+    return found
 
 
 def _load(
@@ -345,9 +367,13 @@ def _load(
     read = {column: kind.replace("TIMESTAMP", "TIMESTAMPTZ") for column, kind in types.items()}
     listed = ", ".join(f"{schema.quoted(column)}: '{kind}'" for column, kind in read.items())
     room = max(1 << 21, 2 * max(map(len, lines)) + 1024)
+    taken = ", ".join(
+        f"nullif({schema.quoted(column)}, '')" if kind == "VARCHAR" else schema.quoted(column)
+        for column, kind in types.items()
+    )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(
-        f"INSERT INTO base.{name} SELECT * FROM read_json(?, format = 'newline_delimited', "
+        f"INSERT INTO base.{name} SELECT {taken} FROM read_json(?, format = 'newline_delimited', "
         f"maximum_object_size = {room}, columns = {{{listed}}})",
         [str(path)],
     )

@@ -423,15 +423,19 @@ def test_every_type_of_a_ledger_row_comes_back(workspace: Workspace) -> None:
     store = Store(workspace)
     moment = datetime(2026, 11, 21, 3, 4, 5, 678901, tzinfo=UTC)
     rows: dict[str, list[dict[str, Any]]] = {
-        "runs": [{"run_id": "r", "parameters": {"epochs": 3, "note": "ä'"}, "started_at": moment}],
+        "runs": [
+            {"run_id": "r", "parameters": {"epochs": 3, "note": "ä'"}, "started_at": moment},
+            {"run_id": "", "parameters": '{"epochs": 3, "note": "ä\'"}', "started_at": moment},
+        ],
         "approvals": [{"counts": True}, {"counts": None}],
         "validations": [{"value": 0.5, "threshold": 1}],
         "decisions": [{"policies": ["a", "b"]}],
         "artifacts": [{"bytes": 2**40}],
     }
     assert store.replace_ledger_tables(Head(1, 1, b"\1" * 32), rows)
-    assert one(store, "select parameters->>'note' from runs") == "ä'"
-    assert one(store, "select started_at from runs") == moment.replace(tzinfo=None)
+    assert one(store, "select distinct parameters->>'note' from runs") == "ä'"
+    assert one(store, "select distinct started_at from runs") == moment.replace(tzinfo=None)
+    assert [row["run_id"] for row in store.query("from runs")] == ["r", None]
     assert [row["counts"] for row in store.query("from approvals")] == [True, None]
     assert one(store, "select value + threshold from validations") == 1.5
     assert one(store, "select policies from decisions") == ["a", "b"]

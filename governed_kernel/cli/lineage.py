@@ -1,0 +1,136 @@
+"""``governed lineage``: what was read, made and written, and what came of it."""
+
+from __future__ import annotations
+
+import click
+
+from governed_kernel.cli.options import (
+    console,
+    json_option,
+    print_facts,
+    print_json,
+    workspace_option,
+)
+from governed_kernel.errors import UnknownName
+from governed_kernel.lineage import graph
+from governed_kernel.lineage.store import Store
+from governed_kernel.release.projection import refresh
+from governed_kernel.workspace import Workspace
+
+__all__ = ["lineage"]
+
+
+def _up_to_date(workspace: Workspace) -> Store:
+    """The store, brought up to date; what could not be read is said on standard error."""
+    store = refresh(workspace)
+    for journal in store.report.journals:
+        if journal.problem:
+            click.echo(f"governed: warning: {journal.problem}", err=True)
+        elif journal.torn:
+            click.echo(
+                f"governed: warning: the last record of session {journal.session_id} is "
+                f"unfinished ({journal.torn} bytes) and was left out",
+                err=True,
+            )
+    return store
+
+
+@click.group()
+def lineage() -> None:
+    """Ask what was read, made and written, by which cell, and what came of it."""
+
+
+@lineage.command("sql")
+@click.argument("query")
+@json_option
+@workspace_option
+def sql(workspace: Workspace, query: str, as_json: bool) -> None:
+    """Run read-only SQL over the public views.
+
+    "select view_name, comment from duckdb_views() where not internal" lists them.
+    """
+    print_facts(_up_to_date(workspace).query(query), as_json)
+
+
+@lineage.command("sessions")
+@json_option
+@workspace_option
+def sessions(workspace: Workspace, as_json: bool) -> None:
+    """List the recorded sessions, the newest first."""
+    rows = _up_to_date(workspace).query(
+        """SELECT s.*, count(DISTINCT c.execution) AS cells, any_value(k.unexplained) AS unexplained
+        FROM sessions s LEFT JOIN cells c USING (session_id)
+        LEFT JOIN completeness k USING (session_id)
+        GROUP BY ALL ORDER BY started_at DESC, session_id DESC"""
+    )
+    print_facts(rows, as_json, "sessions")
+
+
+@lineage.command("completeness")
+@click.argument("session")
+@json_option
+@workspace_option
+def completeness(workspace: Workspace, session: str, as_json: bool) -> None:
+    """Say how much of what the witness of SESSION saw the observers explained."""
+    store = _up_to_date(workspace)
+    rows = store.query(
+        """SELECT s.session_id, k.witness, k.witnessed, k.explained, k.unexplained
+        FROM sessions s LEFT JOIN completeness k USING (session_id) WHERE s.session_id = ?""",
+        [session],
+    )
+    if not rows:
+        raise UnknownName(
+            f"no session {session!r} is recorded",
+            why="the journals of this workspace have none of that name",
+            next="'governed lineage sessions' lists them",
+        )
+    left = store.query(
+        """SELECT execution, operation, uri, via, evidence FROM accesses
+        WHERE session_id = ? AND evidence IN ('unexplained', 'ambiguous') ORDER BY occurred_at""",
+        [session],
+    )
+    if as_json:
+        print_json({**rows[0], "accesses": left})
+        return
+    print_facts(rows[0], as_json, "completeness")
+    print_facts(left, as_json, "not explained")
+
+
+def _traced(found: graph.Graph, as_json: bool) -> None:
+    if as_json:
+        print_json(found.as_json())
+    else:
+        console().print(found.tree())
+
+
+_depth = click.option(
+    "--depth", type=click.IntRange(min=1), metavar="N", help="Follow at most N transformations."
+)
+
+
+@lineage.command("trace")
+@click.argument("target", metavar="URI|PATH|DATASET|RELEASE|RUN")
+@click.option("--columns", is_flag=True, help="Also show which source columns each column is from.")
+@_depth
+@json_option
+@workspace_option
+def trace(
+    workspace: Workspace, target: str, columns: bool, depth: int | None, as_json: bool
+) -> None:
+    """Show everything upstream of something, down to its sources."""
+    store = _up_to_date(workspace)
+    _traced(graph.trace(workspace, target, columns, depth, store=store), as_json)
+
+
+@lineage.command("impact")
+@click.argument("target", metavar="URI|PATH|DATASET|RELEASE|RUN")
+@click.option("--columns", is_flag=True, help="Also show which columns owe to its columns.")
+@_depth
+@json_option
+@workspace_option
+def impact(
+    workspace: Workspace, target: str, columns: bool, depth: int | None, as_json: bool
+) -> None:
+    """Show everything downstream of something: files, models, releases, deployments."""
+    store = _up_to_date(workspace)
+    _traced(graph.impact(workspace, target, columns, depth, store=store), as_json)

@@ -1,0 +1,264 @@
+"""Where something comes from (`trace`) and what came of it (`impact`), as a graph and a tree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+from rich.markup import escape
+from rich.tree import Tree
+
+from governed_kernel.lineage import walking
+from governed_kernel.lineage.graph_nodes import Link, Node, Painter
+from governed_kernel.lineage.store import Store
+from governed_kernel.lineage.targets import Target, resolve
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Graph", "Link", "Node", "impact", "trace"]
+
+_SHOWN = 12
+"""Most origins of one column that the text lists."""
+_LEVELS = 40
+"""Deepest level that a terminal can show."""
+
+
+@dataclass
+class Graph:
+    """A traced graph.
+
+    Attributes
+    ----------
+    target : str
+        Identity of the node that was asked for.
+    direction : str
+        upstream or downstream.
+    nodes : dict of str to Node
+        By identity, in the order they were found.
+    links : list of Link
+        Each from what came before to what came after.
+    columns : list of dict, optional
+        Rows of ``column_origins``, when they were asked for.
+    cut : bool
+        Whether the depth left something out.
+    """
+
+    target: str
+    direction: str
+    nodes: dict[str, Node] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    columns: list[dict[str, Any]] | None = None
+    cut: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The graph as one JSON object."""
+        document: dict[str, Any] = {
+            "target": self.target,
+            "direction": self.direction,
+            "nodes": [node.as_json() for node in self.nodes.values()],
+            "links": [
+                {"from": link.source, "to": link.target, "how": link.how} for link in self.links
+            ],
+            "cut": self.cut,
+        }
+        if self.columns is not None:
+            document["columns"] = self.columns
+        return document
+
+    def next_to(self) -> dict[str, list[str]]:
+        """Node → the nodes one step further away from the target."""
+        further: defaultdict[str, list[str]] = defaultdict(list)
+        for link in self.links:
+            if self.direction == "upstream":
+                further[link.target].append(link.source)
+            else:
+                further[link.source].append(link.target)
+        return further
+
+    def tree(self) -> Tree:
+        """The graph as a tree of text. Things in memory are left out between the steps."""
+        further = self.next_to()
+        root = Tree(self._label(self.target))
+        shown: set[str] = set()
+        pending = [(self.target, root, 0)]
+        too_deep = False
+        while pending:
+            name, branch, level = pending.pop(0)
+            if name in shown:
+                continue
+            shown.add(name)
+            for child in self._visible(name, further):
+                if child in shown:
+                    branch.add(f"{self._label(child)} [dim](shown above)[/dim]")
+                elif level == _LEVELS:
+                    branch.add("[dim]… and further; --json has all[/dim]")
+                    too_deep = True
+                    break
+                else:
+                    pending.append((child, branch.add(self._label(child)), level + 1))
+        if too_deep:
+            self._add_ends(root, further, shown)
+        if self.cut:
+            root.add("[dim]… more beyond the depth that was asked for[/dim]")
+        self._add_columns(root)
+        return root
+
+    def _add_ends(self, root: Tree, further: dict[str, list[str]], shown: set[str]) -> None:
+        """Where a tree is too deep to be drawn, at least where it ends."""
+        branch = root.add("and at the end of it")
+        for name, node in self.nodes.items():
+            if name not in further and name not in shown and node.kind != "object":
+                branch.add(node.label())
+
+    def _visible(self, name: str, further: dict[str, list[str]]) -> list[str]:
+        """The next nodes that are not things in memory."""
+        found: dict[str, None] = {}
+        pending, passed = list(further.get(name, [])), set()
+        while pending:
+            child = pending.pop(0)
+            if child in passed:
+                continue
+            passed.add(child)
+            node = self.nodes.get(child)
+            if node is not None and node.kind == "object":
+                pending += further.get(child, [])
+            else:
+                found[child] = None
+        return list(found)
+
+    def _label(self, name: str) -> str:
+        node = self.nodes.get(name)
+        return escape(name) if node is None else node.label()
+
+    def _add_columns(self, root: Tree) -> None:
+        if self.columns is None:
+            return
+        branch = root.add("columns" if self.columns else "[dim]no column is known[/dim]")
+        groups: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        for row in self.columns:
+            groups[row["output_uri"], row["output_column"]].append(row)
+        for (uri, column), rows in groups.items():
+            of = branch.add(f"[bold]{escape(column)}[/bold] [dim]{escape(uri)}[/dim]")
+            for row in rows[:_SHOWN]:
+                mark = "" if row["evidence"] == "observed" else f" [yellow]{row['evidence']}[/]"
+                of.add(
+                    f"{row['relation']} {escape(row['input_column'])} "
+                    f"[dim]{escape(row['input_uri'])}[/dim]{mark}"
+                )
+            if len(rows) > _SHOWN:
+                of.add(f"[dim]… and {len(rows) - _SHOWN} more; --json has all[/dim]")
+
+
+def trace(
+    workspace: Workspace,
+    target: str,
+    columns: bool = False,
+    depth: int | None = None,
+    *,
+    store: Store | None = None,
+) -> Graph:
+    """Everything upstream of a URI, path, dataset, release or run.
+
+    Parameters
+    ----------
+    target : str
+        A URI, a path (absolute, or relative to the working folder or the workspace),
+        ``DATASET[@VERSION]``, ``RELEASE@VERSION`` or the id of a run.
+    columns : bool
+        Also give the column origins of what is traced.
+    depth : int, optional
+        How many transformations to go back; all of them when not given.
+    store : Store, optional
+        An up-to-date store; else the workspace's, as it is.
+
+    Raises
+    ------
+    UnknownName
+        Nothing that was recorded has that name.
+    """
+    with (store or Store(workspace)).read() as connection:
+        found = resolve(connection, workspace, target)
+        painter = Painter(connection, found)
+        painter.begin_upstream()
+        walk = walking.upstream(connection, _last_writes(connection, painter.resources), depth)
+        painter.add(walk)
+        painter.end_upstream()
+        graph = Graph(found.name, "upstream", painter.nodes, painter.links, cut=walk.cut)
+        if columns:
+            graph.columns = _columns(connection, "output_uri", painter.resources)
+        return graph
+
+
+def impact(
+    workspace: Workspace,
+    target: str,
+    columns: bool = False,
+    depth: int | None = None,
+    *,
+    store: Store | None = None,
+) -> Graph:
+    """Everything downstream: what was made of it, in which runs, bundles and deployments.
+
+    Parameters and errors are those of `trace`.
+    """
+    with (store or Store(workspace)).read() as connection:
+        found = resolve(connection, workspace, target)
+        painter = Painter(connection, found)
+        painter.begin_downstream()
+        walk = walking.downstream(connection, _reads(connection, found, painter.resources), depth)
+        painter.add(walk)
+        painter.end_downstream()
+        graph = Graph(found.name, "downstream", painter.nodes, painter.links, cut=walk.cut)
+        if columns:
+            graph.columns = _columns(connection, "input_uri", painter.resources)
+        return graph
+
+
+def _last_writes(connection: duckdb.DuckDBPyConnection, uris: list[str]) -> set[tuple[int, int]]:
+    """What wrote some resources as they are now: the last write of each kind."""
+    rows = connection.execute(
+        """SELECT transformation_no, entity_no FROM base.writes
+        WHERE entity_no IN (SELECT entity_no FROM base.resources
+                            WHERE uri IN (SELECT unnest(?::VARCHAR[])))
+        QUALIFY rank() OVER (PARTITION BY entity_no, kind ORDER BY occurred_at DESC) = 1""",
+        [uris],
+    ).fetchall()
+    return {(number, entity) for number, entity in rows}
+
+
+def _reads(
+    connection: duckdb.DuckDBPyConnection, target: Target, uris: list[str]
+) -> set[tuple[int, int]]:
+    """Who read some resources; of a dataset's only those who read its content."""
+    rows = connection.execute(
+        """SELECT r.transformation_no, r.entity_no FROM base.reads r
+        JOIN base.resources e USING (entity_no)
+        WHERE e.uri IN (SELECT unnest(?::VARCHAR[]))""",
+        [uris],
+    ).fetchall()
+    found = {(number, entity) for number, entity in rows}
+    if target.kind != "dataset":
+        return found
+    names = [f"{dataset}@{version}" for dataset, version in target.datasets]
+    rows = connection.execute(
+        """SELECT r.transformation_no, r.entity_no FROM base.reads r
+        JOIN base.resources e USING (entity_no)
+        JOIN base.journals j USING (session_no)
+        JOIN accesses a ON a.session_id = j.session_id AND a.execution = r.execution
+            AND (a.uri = e.uri OR starts_with(a.uri, e.uri || '/'))
+        WHERE a.dataset || '@' || a.version IN (SELECT unnest(?::VARCHAR[]))""",
+        [names],
+    ).fetchall()
+    return found & {(number, entity) for number, entity in rows}
+
+
+def _columns(
+    connection: duckdb.DuckDBPyConnection, side: str, uris: list[str]
+) -> list[dict[str, Any]]:
+    found = connection.execute(
+        f"SELECT * FROM column_origins WHERE {side} IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL",
+        [uris],
+    )
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -1,0 +1,129 @@
+"""``governed lineage`` through the public command."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from governed_kernel.cli import main
+from governed_kernel.workspace import Workspace
+from tests.lineage.sessions import CLEAN, MODEL, RAW, Session, prepare, train, workspace_at
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = workspace_at(tmp_path_factory.mktemp("cli"))
+    workspace.ledger.unlink()  # journals alone: what the ledger adds is the projection's to test
+    prepare(workspace)
+    train(workspace)
+    return workspace
+
+
+class Governed:
+    """Runs the command; keeps its exit code and what it printed."""
+
+    def __init__(self, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+        self._workspace = workspace
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["--workspace", str(self._workspace.root), "lineage", *arguments])
+        printed = self._capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return code, printed.out, printed.err
+
+    def json(self, *arguments: str) -> Any:
+        code, out, err = self(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+
+@pytest.fixture
+def governed(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Governed:
+    return Governed(workspace, capsys)
+
+
+def test_sql_answers_from_the_views(governed: Governed) -> None:
+    rows = governed.json("sql", "select cell_id, uri from accesses where operation = 'write'")
+    assert rows == [{"cell_id": "cell-3", "uri": CLEAN}, {"cell_id": "cell-3", "uri": MODEL}]
+    code, out, _ = governed("sql", "select count(*) as many from cells")
+    assert code == 0
+    assert "many" in out
+
+
+def test_moments_are_iso_in_json(governed: Governed) -> None:
+    [row] = governed.json("sql", "select started_at from sessions where session_id = 's1'")
+    assert row["started_at"].startswith("2026-11-21")
+
+
+def test_reading_brings_the_store_up_to_date_first(
+    workspace: Workspace, governed: Governed
+) -> None:
+    before = len(governed.json("sessions"))
+    Session(workspace, f"later-{before}", start=9).end()
+    assert len(governed.json("sessions")) == before + 1
+
+
+@pytest.mark.parametrize(
+    "query", ["selct 1", "from nowhere", "delete from base.access", "from read_csv('/etc/passwd')"]
+)
+def test_a_wrong_or_writing_query_is_one_clear_error(governed: Governed, query: str) -> None:
+    code, out, err = governed("sql", query)
+    assert (code, out) == (1, "")
+    assert err.startswith("governed: the query failed\nwhy:  ")
+    assert "Traceback" not in err
+
+
+def test_trace_prints_a_tree_or_json(governed: Governed) -> None:
+    code, out, _ = governed("trace", MODEL, "--columns")
+    assert code == 0
+    assert RAW in out
+    assert "AGGREGATION" in out
+    document = governed.json("trace", MODEL, "--depth", "1")
+    assert document["cut"]
+    assert document["direction"] == "upstream"
+
+
+def test_impact_goes_downstream(governed: Governed) -> None:
+    document = governed.json("impact", RAW)
+    assert MODEL in [node["node"] for node in document["nodes"]]
+
+
+def test_an_unknown_target_is_wrong_use(governed: Governed) -> None:
+    code, _, err = governed("trace", "nothing")
+    assert code == 2
+    assert "next: " in err
+
+
+def test_sessions_are_listed_with_what_is_unexplained(governed: Governed) -> None:
+    listed = {row["session_id"]: row for row in governed.json("sessions")}
+    assert (listed["s1"]["cells"], listed["s1"]["unexplained"]) == (3, 1)
+
+
+def test_completeness_is_a_figure_a_session(governed: Governed) -> None:
+    facts = governed.json("completeness", "s1")
+    assert (facts["witnessed"], facts["explained"], facts["unexplained"]) == (9, 8, 1)
+    assert facts["accesses"] == []
+    code, _, err = governed("completeness", "nobody")
+    assert code == 2
+    assert "no session 'nobody'" in err
+
+
+def test_a_broken_journal_does_not_keep_the_rest_from_being_read(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = workspace_at(tmp_path_factory.mktemp("broken"))
+    workspace.ledger.unlink()
+    prepare(workspace)
+    train(workspace)
+    path = workspace.journals / "s1.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"cell-2", b"Cell-2", 1))
+    governed = Governed(workspace, capsys)
+    assert {row["session_id"] for row in governed.json("sessions")} == {"s1", "s2"}
+    _, _, err = governed("sessions")
+    assert "warning: " in err
+    assert "s1.jsonl: record " in err
