@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy, SeriesGroupBy
-from pandas.core.resample import Resampler
-from pandas.core.window import Expanding, ExponentialMovingWindow, Rolling
 
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
@@ -101,6 +99,7 @@ def group_by(observation: Observation, observed: Observed) -> None:
     """``groupby``, ``rolling``, ``resample`` …: no step yet, but what the next one rests on."""
     work = Work(observation, observed)
     subject, result = observed.subject, observed.result
+    _open(observation, type(result))
     if isinstance(subject, (DataFrameGroupBy, SeriesGroupBy)):
         _window_of_group(observation, observed)
         return
@@ -154,6 +153,7 @@ def choose_columns(observation: Observation, observed: Observed) -> None:
     group = _group_of(observation, observed.subject)
     if group is None or type(observed.result).__name__ not in _GROUPS:
         return
+    _open(observation, type(observed.result))
     values = labels_of(observed.call.arguments[1])
     _keep(observation, observed.result, group._replace(values=values))
 
@@ -161,7 +161,7 @@ def choose_columns(observation: Observation, observed: Observed) -> None:
 _GROUPS = frozenset(
     (
         *("DataFrameGroupBy", "SeriesGroupBy", "Rolling", "Expanding", "ExponentialMovingWindow"),
-        *("DatetimeIndexResampler", "RollingGroupby", "ExpandingGroupby"),
+        *("DatetimeIndexResampler", "PeriodIndexResampler", "RollingGroupby", "ExpandingGroupby"),
     )
 )
 
@@ -320,20 +320,30 @@ def arm(observation: Observation) -> None:
         for name in names:
             observe(observation, "pandas", owner, name, rule)
 
-    groups: tuple[Any, ...] = (DataFrameGroupBy, SeriesGroupBy)
-    windows: tuple[Any, ...] = (Rolling, Expanding, ExponentialMovingWindow, Resampler)
     for owner in (pd.DataFrame, pd.Series):
         see(owner, ("groupby", "rolling", "expanding", "ewm", "resample"), group_by)
         see(owner, ("value_counts",), count_values)
         see(owner, ("corr", "cov"), correlate)
         see(owner, _REDUCE, reduce)
-    for group in (*groups, *windows):
-        see(group, ("rolling", "expanding", "ewm", "resample"), group_by)
-        see(group, ("__getitem__", "__getattr__"), choose_columns)
-        see(group, AGGREGATE, aggregate)
-        see(group, ROWWISE, rowwise)
-        see(group, PICK, pick)
 
+
+def _open(observation: Observation, group: Any) -> None:
+    """Observe the methods of a kind of group from its first use on."""
+    if group in _armed or group.__name__ not in _GROUPS:
+        return
+    _armed.add(group)
+    for names, rule in (
+        (("rolling", "expanding", "ewm", "resample"), group_by),
+        (("__getitem__", "__getattr__"), choose_columns),
+        (AGGREGATE, aggregate),
+        (ROWWISE, rowwise),
+        (PICK, pick),
+    ):
+        for name in names:
+            observe(observation, "pandas", group, name, rule)
+
+
+_armed: set[type] = set()
 
 _REDUCE = [
     "sum",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.core.accessor import Accessor  # type: ignore[attr-defined]
 from pandas.core.indexes.accessors import (
     DatetimeProperties,
     PeriodProperties,
@@ -241,6 +242,26 @@ def accessor(observation: Observation, observed: Observed) -> None:
     work.close()
 
 
+def open_accessor(observation: Observation, observed: Observed) -> None:
+    """``series.str``: its methods are observed from their first use on."""
+    holder = type(observed.result)
+    kind = {
+        StringMethods: "str",
+        DatetimeProperties: "dt",
+        TimedeltaProperties: "dt",
+        PeriodProperties: "dt",
+    }.get(holder)
+    if kind is None or holder in _armed:
+        return
+    _armed.add(holder)
+    for name in dir(holder):
+        if not name.startswith("_") or name == "__getitem__":
+            observe(observation, "pandas", holder, name, accessor, label=f"Series.{kind}.{name}")
+
+
+_armed: set[type] = set()
+
+
 def convert(observation: Observation, observed: Observed) -> None:
     """Functions of pandas from one series to one: ``pd.cut``, ``pd.to_datetime`` …"""
     thing = observed.subject
@@ -276,11 +297,4 @@ def arm(observation: Observation) -> None:
         observe(observation, "pandas", owner, "__array_ufunc__", ufunc)
     for name in ("cut", "qcut", "to_datetime", "to_numeric", "to_timedelta", "isna", "notna"):
         observe(observation, "pandas", pd, name, convert)
-    dates = (DatetimeProperties, TimedeltaProperties, PeriodProperties)
-    for kind, owners in (("str", (StringMethods,)), ("dt", dates)):
-        for holder in owners:
-            for name in dir(holder):
-                if name.startswith("_") and name != "__getitem__":
-                    continue
-                label = f"Series.{kind}.{name}"
-                observe(observation, "pandas", holder, name, accessor, label=label)
+    observe(observation, "pandas", Accessor, "__get__", open_accessor)
