@@ -16,6 +16,7 @@ from governed_kernel.errors import GovernedError
 from governed_kernel.kernel.decisions import decider
 from governed_kernel.kernel.kernel import GovernedKernel
 from governed_kernel.kernel.link import RecorderLink
+from governed_kernel.kernel.output import avoid_network
 
 
 def main() -> None:
@@ -26,6 +27,7 @@ def main() -> None:
     except GovernedError as error:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
+    avoid_network()
     IPKernelApp.launch_instance(kernel_class=GovernedKernel)
 
 

@@ -96,8 +96,11 @@ def _local(target: str) -> str | None:
     scheme, separator, rest = target.partition("://")
     if not separator:
         return os.path.realpath(target)
-    if scheme in ("file", "sqlite", "duckdb", "unix") and rest.startswith("/"):
-        return os.path.realpath(unquote(rest))
+    path = unquote(rest)
+    if scheme in ("file", "sqlite", "duckdb") and path.startswith("/"):
+        return os.path.realpath(path)
+    if scheme == "unix" and path and not path.startswith("@"):
+        return os.path.realpath(path)  # a socket may be named relative to the working directory
     return None
 
 
