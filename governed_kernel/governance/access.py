@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
 
+from governed_kernel.canonical import digest_file
 from governed_kernel.capture.emitter import Decision
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered, Operation
@@ -100,7 +101,12 @@ def decide_purpose(
 
 
 class Guard:
-    """Decides accesses of research sessions in one workspace."""
+    """Decides accesses of research sessions in one workspace.
+
+    A file is known by its place (snapshot, object, registered source), by device and inode, and,
+    when a restricted file has its size, by content: so a link, a renamed file or a copy of a
+    holdout is the holdout. A part cut out of it is not recognised.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -109,60 +115,70 @@ class Guard:
         self._objects = f"{workspace.objects}{os.sep}"
         self._ledger = str(workspace.ledger)
         self._lock = threading.RLock()
-        self._reading = False
+        self._inside = threading.local()
         self._seen: tuple[int, int, int] | None = None
         self._by_digest: dict[str, Decision] = {}
         self._by_object: dict[str, Decision] = {}
         self._by_path: dict[str, Decision] = {}
         self._by_identity: dict[tuple[int, int], Decision] = {}
         self._folders: list[tuple[str, Decision]] = []
+        self._restricted: dict[str, Decision] = {}
+        self._restricted_sizes: set[int] = set()
+        self._hashed: dict[tuple[int, int, int, int], str] = {}
 
     def decide(self, operation: Operation, path: str) -> Decision:
         """Whether `operation` on a path or ``file://`` URI is allowed, and what is known of it."""
         plain = _local_path(path)
-        if plain is None:
+        if plain is None or getattr(self._inside, "now", False):
+            # What the guard itself opens, the ledger or a file to hash, it does not ask about.
             return _ALLOWED
+        self._inside.now = True
+        try:
+            return self._decide(operation, os.path.realpath(plain))
+        finally:
+            self._inside.now = False
+
+    def _decide(self, operation: Operation, full: str) -> Decision:
         with self._lock:
-            # Reading the ledger opens files, which asks again from the same thread.
-            if not self._reading:
-                self._reading = True
-                try:
-                    self._refresh()
-                finally:
-                    self._reading = False
-        full = os.path.realpath(plain)
-        changes = operation in ("write", "delete")
-        if changes and full.startswith(self._state):
+            self._refresh()
+        if operation in ("write", "delete") and full.startswith(self._state):
             return Decision(
                 allowed=False,
                 reason="the workspace's state is written by its own commands and recorders alone",
                 policies=["workspace-state"],
             )
-        found = self._known(full)
-        return _ALLOWED if found is None else found
+        return self._by_place(full) or self._by_file(full) or _ALLOWED
 
-    def _known(self, full: str) -> Decision | None:
+    def _by_place(self, full: str) -> Decision | None:
         if full.startswith(self._snapshots):
             digest = full[len(self._snapshots) :].partition(os.sep)[0]
             if digest in self._by_digest:
                 return self._by_digest[digest]
         elif full.startswith(self._objects):
-            found = self._by_object.get(full.rpartition(os.sep)[2])
-            if found is not None:
-                return found
+            return self._by_object.get(full.rpartition(os.sep)[2])
         found = self._by_path.get(full)
         if found is not None:
             return found
-        for folder, decision in self._folders:
-            if full.startswith(folder):
-                return decision
+        return next((known for folder, known in self._folders if full.startswith(folder)), None)
+
+    def _by_file(self, full: str) -> Decision | None:
+        """By device and inode; and by content, where a restricted file has just that size."""
         try:
             status = os.stat(full)  # noqa: PTH116 (called for every open)
         except OSError:
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
-        return self._by_identity.get((status.st_dev, status.st_ino))
+        found = self._by_identity.get((status.st_dev, status.st_ino))
+        if found is not None or status.st_size not in self._restricted_sizes:
+            return found
+        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if state not in self._hashed:
+            try:
+                self._hashed[state] = digest_file(full)
+            except OSError:
+                return None
+        return self._restricted.get(self._hashed[state])
 
     def _refresh(self) -> None:
         """Read the ledger again when it is not what was read last."""
@@ -188,11 +204,14 @@ class Guard:
         by_object: dict[str, Decision] = {}
         by_path: dict[str, Decision] = {}
         by_identity: dict[tuple[int, int], Decision] = {}
+        sizes: set[int] = set()
         folders: list[tuple[str, Decision]] = []
         for version in (version for found in register.datasets.values() for version in found):
             decision = self._by_digest[version.sha256]
             for file in version.files:
                 _stricter(by_object, file.sha256, decision)
+                if not decision.allowed and file.bytes:
+                    sizes.add(file.bytes)
             source = _local_path(version.source) if version.source.startswith("file:") else None
             if source is not None and len(version.files) == 1:
                 _stricter(by_path, os.path.realpath(source), decision)
@@ -201,6 +220,8 @@ class Guard:
             for identity in self._identities(version, source):
                 _stricter(by_identity, identity, decision)
         self._by_object, self._by_path = by_object, by_path
+        self._restricted = {key: known for key, known in by_object.items() if not known.allowed}
+        self._restricted_sizes = sizes
         self._by_identity, self._folders = by_identity, folders
 
     def _identities(
@@ -266,4 +287,4 @@ def _expired(version: DatasetRegistered) -> bool:
 def _local_path(path: str) -> str | None:
     if path.startswith("file://"):
         return unquote(path[len("file://") :])
-    return None if "://" in path else path
+    return None if "://" in path or "\0" in path else path

@@ -86,7 +86,7 @@ class ObjectStore:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise _not_regular(path, before.st_mode)
-            temporary, sha256, size = self._copy(descriptor, path, progress)
+            temporary, sha256, size = self._copy(descriptor, path, before.st_size, progress)
             try:
                 _refuse_changed(path, before, os.fstat(descriptor), size)
                 self._place(temporary, sha256)
@@ -120,7 +120,7 @@ class ObjectStore:
             An object is missing or a path leaves the folder.
         """
         target = self.snapshots / sha256
-        wanted = {file.path: file for file in files}
+        wanted = {_safe(file.path): file for file in files}
         if all((target / name).is_file() for name in wanted):
             return target
         with exclusive_lock(self.snapshots / ".lock"), _disk(self.snapshots):
@@ -132,7 +132,7 @@ class ObjectStore:
                     self._link(path, temporary / path.relative_to(target))
                 for name, file in wanted.items():
                     if not (temporary / name).exists():
-                        self._link(self._object(file), temporary / _safe(name))
+                        self._link(self._object(file), temporary / name)
                 _make_read_only(temporary)
                 if target.is_dir():
                     _remove(target)
@@ -173,11 +173,16 @@ class ObjectStore:
             )
         return path
 
-    def _copy(self, source: int, path: Path, progress: Progress | None) -> tuple[Path, str, int]:
-        """Stream a file into a temporary one; digest and size of what was read."""
+    def _copy(
+        self, source: int, path: Path, expected: int, progress: Progress | None
+    ) -> tuple[Path, str, int]:
+        """Stream a file into a temporary one; digest and size of what was read.
+
+        It stops beyond the `expected` size: a file that grows faster than it is read has no end.
+        """
         digest, size = hashlib.sha256(), 0
         with self._temporary(keep=True) as (temporary, target):
-            while True:
+            while size <= expected:
                 try:
                     block = os.read(source, _BLOCK)
                 except OSError as error:

@@ -131,7 +131,8 @@ def _is_setting(line: str) -> bool:
 def _fields(struct: Any) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for field in msgspec.structs.fields(struct):
-        kind, before = field.type, (field.encode_name,)
+        kind: Any = field.type
+        before: tuple[str, ...] = (field.encode_name,)
         if getattr(kind, "__origin__", None) is dict:
             kind, before = kind.__args__[1], (field.encode_name, "*")
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):

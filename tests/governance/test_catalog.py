@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from governed_kernel.errors import (
+    IntegrityBroken,
+    NotApproved,
+    Refused,
+    ResourceMissing,
+    UnknownName,
+    UsageError,
+)
+from governed_kernel.governance import catalog
+from governed_kernel.governance.cards import card_path
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import Decided
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+from tests.governance.records import register, rows, write_records
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_records(tmp_path / "biopsies.csv")
+
+
+def test_a_file_becomes_version_1_with_a_snapshot_and_a_card(
+    workspace: Workspace, source: Path
+) -> None:
+    done = register(workspace, source, retention_until="2099-12-31", origin='the "north" wing')
+    assert done.new
+    assert (done.version.version, done.version.rows) == ("1", 60)
+    assert done.snapshot.read_bytes() == source.read_bytes()
+    assert done.snapshot.parent == workspace.snapshots / done.version.sha256
+    assert Register.read(workspace).version("biopsies@1") == done.version
+    card = tomllib.loads(card_path(workspace, "biopsies").read_text())
+    assert card["version"][0]["sha256"] == done.version.sha256
+    assert card["version"][0]["origin"] == 'the "north" wing'
+
+
+def test_the_same_content_again_is_the_same_version(workspace: Workspace, source: Path) -> None:
+    first = register(workspace, source)
+    before = workspace.ledger.read_bytes()
+    again = register(workspace, source)
+    assert (again.new, again.version) == (False, first.version)
+    assert workspace.ledger.read_bytes() == before
+
+
+def test_other_content_is_the_next_version(workspace: Workspace, source: Path) -> None:
+    register(workspace, source)
+    write_records(source, rows(63))
+    assert register(workspace, source).version.version == "2"
+    current = Register.read(workspace)
+    assert current.version("biopsies").version == "2"
+    assert current.version("biopsies@1").rows == 60
+
+
+def test_a_base_model_is_a_folder(workspace: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "minilm"
+    (folder / "pooling").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "pooling" / "weights.bin").write_bytes(b"\x00" * 100)
+    done = register(
+        workspace,
+        folder,
+        "minilm",
+        kind="model",
+        data_class="licensed",
+        licence="Apache-2.0",
+        intended_use="sentence embeddings",
+    )
+    assert done.snapshot == workspace.snapshots / done.version.sha256
+    assert (done.snapshot / "pooling" / "weights.bin").stat().st_size == 100
+    assert catalog.verify(workspace, done.version) == done.snapshot
+
+
+def test_eight_registrations_at_once_make_eight_versions(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    sources = [write_records(tmp_path / f"{n}.csv", rows(10 + n)) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda path: register(workspace, path), sources))
+    assert sorted(int(it.version.version) for it in done) == list(range(1, 9))
+    assert len(Register.read(workspace).datasets["biopsies"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data_class": "secret"}, "no data class is called"),
+        ({"purposes": ["amusement"]}, "no purpose is called"),
+        ({"purposes": ["deploy"]}, "can't be registered for deploy"),
+        ({"purposes": []}, "no purpose"),
+        ({"owner": " "}, "owner of biopsies is missing"),
+        ({"legal_basis": ""}, "legal basis of biopsies is missing"),
+        ({"legal_basis": "\x1b[2J"}, "legal basis"),
+        ({"retention_until": "next year"}, "is no date"),
+        ({"name": "../biopsies"}, "can't name a dataset"),
+        ({"name": "Biopsies"}, "can't name a dataset"),
+    ],
+)
+def test_what_has_no_meaning_is_refused_and_nothing_registered(
+    workspace: Workspace, source: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        register(workspace, source, **changes)
+    assert not Register.read(workspace).datasets
+
+
+def test_long_names_of_purposes_mean_the_same(workspace: Workspace, source: Path) -> None:
+    done = register(workspace, source, purposes=["training", "train", "evaluation"])
+    assert done.version.purposes == ["train", "evaluate"]
+
+
+@pytest.mark.parametrize("person", ["olga", "mallory"])
+def test_who_may_not_register_is_refused_and_on_record(
+    workspace: Workspace, source: Path, person: str
+) -> None:
+    with pytest.raises(Refused):
+        register(workspace, source, person=person)
+    denied = Ledger(workspace).events()[-1]
+    assert isinstance(denied, Decided)
+    assert (denied.person, denied.action, denied.resource) == (person, "data register", "biopsies")
+
+
+def test_files_that_can_not_be_kept_are_refused(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "empty").touch()
+    (tmp_path / "link.csv").symlink_to(write_records(tmp_path / "real.csv"))
+    for name, message in (
+        ("empty.csv", "is empty"),
+        ("folder", "is empty"),
+        ("link.csv", "symbolic link"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            register(workspace, tmp_path / name)
+    with pytest.raises(ResourceMissing, match="can't be read"):
+        register(workspace, tmp_path / "gone.csv")
+
+
+def test_nothing_is_registered_out_of_the_workspaces_own_state(
+    workspace: Workspace, source: Path
+) -> None:
+    done = register(workspace, source)
+    with pytest.raises(Refused, match="lies in the workspace's state"):
+        register(workspace, done.snapshot, "copy")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "harmless", "data_class": "public", "purposes": ["explore"]},
+        {"data_class": "internal"},
+        {"purposes": ["explore"]},
+    ],
+)
+def test_content_does_not_change_its_class_by_being_registered_again(
+    workspace: Workspace, source: Path, changes: dict[str, Any]
+) -> None:
+    register(workspace, source)
+    with pytest.raises(Refused, match="can't be registered"):
+        register(workspace, source, **changes)
+
+
+def test_content_does_not_gain_purposes_under_another_name(
+    workspace: Workspace, source: Path
+) -> None:
+    register(workspace, source, purposes=["explore"])
+    with pytest.raises(Refused, match="can't be registered"):
+        register(workspace, source, "again", purposes=["explore", "train"])
+    register(workspace, source, "again", purposes=["explore"])
+
+
+def test_a_name_of_data_does_not_become_one_of_a_model(
+    workspace: Workspace, source: Path, tmp_path: Path
+) -> None:
+    register(workspace, source)
+    with pytest.raises(UsageError, match="registered as data"):
+        register(workspace, write_records(tmp_path / "x", rows(5)), kind="model")
+
+
+def test_an_edited_policy_registers_nothing(workspace: Workspace, source: Path) -> None:
+    file = workspace.root / "governed.toml"
+    file.write_text(file.read_text() + '\n[classes.mine]\npurposes = ["train"]\n')
+    with pytest.raises(NotApproved, match="adopted"):
+        register(Workspace(workspace.root), source, data_class="mine", purposes=["train"])
+
+
+def test_a_changed_snapshot_is_found(workspace: Workspace, source: Path) -> None:
+    done = register(workspace, source)
+    done.snapshot.parent.chmod(0o755)
+    done.snapshot.unlink()
+    write_records(done.snapshot, rows(59))
+    with pytest.raises(IntegrityBroken, match="not what was registered"):
+        catalog.verify(workspace, done.version)
+
+
+def test_a_version_that_does_not_exist_is_unknown(workspace: Workspace, source: Path) -> None:
+    register(workspace, source)
+    with pytest.raises(UnknownName, match="no version '2'"):
+        Register.read(workspace).version("biopsies@2")
+
+
+def test_ten_thousand_versions_are_read_in_seconds(workspace: Workspace) -> None:
+    """The replay stays linear: the register of a large catalog is no reason to wait."""
+    import time
+
+    from governed_kernel.governance import access
+    from governed_kernel.lineage.events import DatasetRegistered, FileDigest
+
+    events = [
+        DatasetRegistered(
+            dataset=f"d{number}",
+            version="1",
+            kind="data",
+            sha256=f"{number:064x}",
+            bytes=1,
+            files=[FileDigest("a.csv", f"{number:064x}", 1)],
+            data_class="public",
+            owner="o",
+            purposes=["train"],
+            legal_basis="b",
+            source="",
+            person="sam",
+            state="locked" if number % 2 else "approved",
+        )
+        for number in range(10_000)
+    ]
+    Ledger(workspace).append(*events)
+    started = time.perf_counter()
+    register = Register.read(workspace)
+    access.decide(workspace, "read", str(workspace.snapshots / f"{7:064x}" / "a.csv"))
+    assert len(register.datasets) == 10_000
+    assert time.perf_counter() - started < 10

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.split import Split, divide
+from governed_kernel.lineage.events import Decided, SplitRecorded
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+from tests.governance.records import (
+    BY_PATIENT,
+    BY_ROW,
+    register,
+    rows,
+    write_code,
+    write_records,
+)
+
+
+@pytest.fixture
+def source(workspace: Workspace, tmp_path: Path) -> Path:
+    path = write_records(tmp_path / "biopsies.csv")
+    register(workspace, path)
+    return path
+
+
+def split(workspace: Workspace, code: str, name: str = "biopsies") -> Split:
+    return divide(
+        workspace,
+        name,
+        write_code(workspace, code),
+        "sam",
+        keys=["patient"],
+        targets=["malignant"],
+    )
+
+
+def lines(path: Path) -> list[str]:
+    with path.open(newline="") as file:
+        return [",".join(row) for row in csv.reader(file)][1:]
+
+
+def test_a_split_registers_three_parts_and_locks_the_holdout(
+    workspace: Workspace, source: Path
+) -> None:
+    done = split(workspace, BY_PATIENT)
+    assert done.new
+    assert done.rows == {"train": 36, "validation": 12, "holdout": 12}
+    assert (done.dropped, done.leaks) == (0, {"duplicate rows": 0, "entities by patient": 0})
+    versions = {part: found.version for part, found in done.parts.items()}
+    assert {part: it.state for part, it in versions.items()} == {
+        "train": "approved",
+        "validation": "approved",
+        "holdout": "locked",
+    }
+    assert versions["train"].purposes == ["explore", "train", "evaluate", "validate"]
+    assert versions["holdout"].purposes == ["validate"]
+    assert {it.derived_from for it in versions.values()} == {"biopsies@1"}
+    assert {it.data_class for it in versions.values()} == {"health"}
+    parts = [line for found in done.parts.values() for line in lines(found.snapshot)]
+    assert sorted(parts) == sorted(rows())
+    recorded = Register.read(workspace).splits[-1]
+    assert recorded.parts["holdout"] == "biopsies-holdout@1"
+    assert recorded.code == "divide.py"
+
+
+def test_the_same_split_again_adds_nothing(workspace: Workspace, source: Path) -> None:
+    first = split(workspace, BY_PATIENT)
+    before = workspace.ledger.read_bytes()
+    again = split(workspace, BY_PATIENT)
+    assert not again.new
+    assert {p: f.version for p, f in again.parts.items()} == {
+        p: f.version for p, f in first.parts.items()
+    }
+    assert workspace.ledger.read_bytes() == before
+
+
+def test_another_split_of_the_same_version_is_refused(workspace: Workspace, source: Path) -> None:
+    split(workspace, BY_PATIENT)
+    other = BY_PATIENT.replace('frame["patient"] % 10', '(frame["patient"] + 5) % 10')
+    before = Register.read(workspace).datasets
+    with pytest.raises(Refused, match="divided before"):
+        split(workspace, other)
+    assert Register.read(workspace).datasets == before
+
+
+def refused(workspace: Workspace, code: str, message: str, error: type[GovernedError]) -> None:
+    with pytest.raises(error, match=message):
+        split(workspace, code)
+    assert list(Register.read(workspace).datasets) == ["biopsies"]
+    assert not Register.read(workspace).splits
+
+
+def test_a_patient_in_two_parts_is_a_leak(workspace: Workspace, source: Path) -> None:
+    refused(workspace, BY_ROW, r"\d+ entities by patient in more than one part", CheckFailed)
+    denied = Ledger(workspace).events()[-1]
+    assert isinstance(denied, Decided)
+    assert (denied.action, denied.outcome) == ("data split", "denied")
+
+
+def test_a_copied_row_in_two_parts_is_a_leak_also_under_another_label(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    copied = [*rows(), "18,0.0,0,1"]  # the features of the first row, of another patient
+    register(workspace, write_records(tmp_path / "biopsies.csv", copied))
+    refused(workspace, BY_PATIENT, "1 duplicate rows in more than one part", CheckFailed)
+
+
+def test_a_row_given_to_two_parts_is_found(workspace: Workspace, source: Path) -> None:
+    code = BY_PATIENT.replace("part < 6", "part < 7")
+    refused(workspace, code, r"6 were taken more often", CheckFailed)
+
+
+def test_a_changed_value_is_found(workspace: Workspace, source: Path) -> None:
+    code = BY_PATIENT.replace("    part =", "    frame['size'] = frame['size'] + 1\n    part =")
+    refused(workspace, code, "rows are not in the dataset", CheckFailed)
+
+
+def test_rows_left_out_on_purpose_are_counted(workspace: Workspace, source: Path) -> None:
+    done = split(workspace, BY_PATIENT.replace("part > 7", "part > 8"))
+    assert done.dropped == 6
+    assert Register.read(workspace).splits[-1].rows["dropped"] == 6
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def split(frame):\n    return frame\n", "three parts"),
+        ("def split(frame):\n    return {'train': frame}\n", "three parts"),
+        ("def other(frame):\n    return {}\n", "no function 'split'"),
+        ("def split(frame):\n    raise RuntimeError('no such luck')\n", "no such luck"),
+        ("this is no python", "SyntaxError"),
+        ("import os\ndef split(frame):\n    os._exit(0)\n", "wrote no parts"),
+        (BY_PATIENT.replace("part > 7", "part > 70"), "holdout is empty"),
+        (BY_PATIENT.replace("frame[part < 6]", "frame[part < 6][['size']]"), "other columns"),
+        (BY_ROW.replace("random_state=7", "random_state=None"), "not repeatable"),
+    ],
+)
+def test_code_that_does_not_divide_is_refused_with_its_reason(
+    workspace: Workspace, source: Path, code: str, message: str
+) -> None:
+    refused(workspace, code, message, UsageError)
+
+
+def test_code_outside_the_workspace_is_refused(
+    workspace: Workspace, source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside.py").write_text(BY_PATIENT)
+    for code in ("../outside.py", str(tmp_path / "outside.py"), "missing.py"):
+        with pytest.raises(UsageError):
+            divide(workspace, "biopsies", code, "sam")
+
+
+def test_a_function_can_be_named(workspace: Workspace, source: Path) -> None:
+    code = write_code(workspace, BY_PATIENT.replace("def split", "def by_patient"))
+    assert divide(workspace, "biopsies", f"{code}:by_patient", "sam", keys=["patient"]).new
+
+
+def test_an_unknown_key_column_is_wrong_use(workspace: Workspace, source: Path) -> None:
+    code = write_code(workspace, BY_PATIENT)
+    with pytest.raises(UsageError, match="no column 'nurse'"):
+        divide(workspace, "biopsies", code, "sam", keys=["nurse"])
+
+
+def test_a_holdout_is_not_divided_again(workspace: Workspace, source: Path) -> None:
+    split(workspace, BY_PATIENT)
+    with pytest.raises(Refused, match="locked holdout"):
+        split(workspace, BY_PATIENT, "biopsies-holdout")
+
+
+def test_a_new_version_may_not_train_on_rows_of_the_old_holdout(
+    workspace: Workspace, source: Path
+) -> None:
+    split(workspace, BY_PATIENT)
+    register(workspace, write_records(source, rows(90)))
+    moved = BY_PATIENT.replace('frame["patient"] % 10', '(frame["patient"] + 5) % 10')
+    with pytest.raises(CheckFailed, match="rows of an earlier holdout"):
+        split(workspace, moved)
+    assert split(workspace, BY_PATIENT).new
+
+
+def test_nobody_without_the_role_divides(workspace: Workspace, source: Path) -> None:
+    with pytest.raises(Refused, match="may not register data"):
+        divide(workspace, "biopsies", write_code(workspace, BY_PATIENT), "olga")
+    assert not [e for e in Ledger(workspace).events() if isinstance(e, SplitRecorded)]
