@@ -174,8 +174,9 @@ class Observation:
         return known
 
     def _judge(self, filename: str) -> bool:
+        # Generated code of libraries; other unnamed code (``%timeit``, ``exec``) is the user's.
         if filename.startswith("<"):
-            return filename.startswith(("<string>", "<stdin>", "<ipython-input", "<cell"))
+            return not filename.startswith(("<frozen", "<__array_function__", "<attrs", "<decor"))
         return not filename.startswith(self._prefixes)
 
     # --- events -----------------------------------------------------------------------------

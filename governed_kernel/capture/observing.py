@@ -137,7 +137,7 @@ def observe(
     Returns
     -------
     bool
-        False when the function is native, a generator, or observed already.
+        False when the function is native, a coroutine, or observed already.
     """
     function = outermost_function(owner, name)
     if function is None:
@@ -169,6 +169,7 @@ def _hooks(
 ) -> Hooks:
     state, judged, judge = observation.state, observation.user_files, observation.is_user_file
     get_frame = sys._getframe
+    generator = bool(target.function.__code__.co_flags & inspect.CO_GENERATOR)
 
     def enter(values: tuple[Any, ...]) -> Call | None:
         # The order is that of cost: most calls come from pandas itself, inside a recorded one.
@@ -202,6 +203,10 @@ def _hooks(
                 return None
             finally:
                 state.busy = False
+        if generator:
+            # It runs between the user's own lines: there is no "after", nor anything inside.
+            leave(call, None)
+            return None
         state.call = call
         return call
 

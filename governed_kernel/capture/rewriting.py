@@ -27,7 +27,7 @@ _TOKEN, _FUNCTION = "@governed", "@function"
 _ENTER, _LEAVE, _FAIL, _LOCALS = "@enter", "@leave", "@fail", "@locals"
 _LOOKING = ("vars", "dir", "eval", "exec")
 _rewritten: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
-_NOT_PLAIN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_NOT_PLAIN = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 class NotRewritable(Exception):
@@ -67,17 +67,17 @@ def outermost_function(owner: Any, name: str) -> types.FunctionType | None:
 
 
 def rewrite(function: types.FunctionType, hooks: Hooks) -> None:
-    """Give `function` a code that calls `hooks`.
+    """Give `function` a code that calls `hooks`; of a generator only ``enter``, when it starts.
 
     Raises
     ------
     NotRewritable
-        Generators, coroutines, lambdas, functions without source, or whose source is not what
+        Coroutines, lambdas, functions without source, or whose source is not what
         runs.
     """
     code = function.__code__
     if code.co_flags & _NOT_PLAIN:
-        raise NotRewritable(f"{function.__qualname__} is a generator or a coroutine")
+        raise NotRewritable(f"{function.__qualname__} is a coroutine")
     if function in _rewritten:
         raise NotRewritable(f"{function.__qualname__} is observed already")
     definition = _definition(code)
@@ -196,7 +196,9 @@ def _inject(definition: ast.FunctionDef, code: types.CodeType) -> None:
         docstring, body = body[:1], body[1:]
     if not {"locals", *_LOOKING}.isdisjoint(code.co_names):
         body = [_OwnVariables().visit(statement) for statement in body]
-    _send_returns(body)
+    generator = bool(code.co_flags & inspect.CO_GENERATOR)
+    if not generator:
+        _send_returns(body)
     first, last = (body or docstring)[0], (body or docstring)[-1]
     names = _parameters(code)
     values = ast.Tuple([ast.Name(name, ast.Load()) for name in names], ast.Load())
@@ -205,7 +207,8 @@ def _inject(definition: ast.FunctionDef, code: types.CodeType) -> None:
     handler = ast.ExceptHandler(None, None, [ast.Expr(_call(_FAIL, _token())), ast.Raise()])
     _placed(handler, last)
     guarded = ast.copy_location(ast.Try([*body, end], [handler], [], []), first)
-    definition.body = [*docstring, _placed(enter, first), guarded]
+    guarded_body: list[ast.stmt] = body if generator else [guarded]
+    definition.body = [*docstring, _placed(enter, first), *guarded_body]
     # Annotations and defaults belong to the function object, which stays.
     definition.returns = None
     arguments = definition.args

@@ -62,12 +62,15 @@ def announce(
     return uri
 
 
-def complete(observation: Observation, call: Call) -> str | None:
-    """After the call: report what was announced; the URI of the first of them."""
+def complete(observation: Observation, call: Call, detail: str = "") -> str | None:
+    """After the call: report what was announced; the URI of the first of them.
+
+    `detail` is text that may hold personal data, such as a statement.
+    """
     first: str | None = None
     for (operation, uri), (decision, kind) in call.claims.items():
         first = first or uri
-        observation.access(operation, kind, uri, call.target.title, decision)
+        observation.access(operation, kind, uri, call.target.title, decision, detail)
     return first
 
 

@@ -40,7 +40,7 @@ def origins_of(steps: Iterable[Transformation], output: str, column: str) -> set
             weakest = min(evidence, edge.evidence, key=_EVIDENCE.index)
             names = [edge.input_column]
             if edge.input_column == "*":
-                names = columns.get(edge.input_entity, [])
+                names = columns.get(edge.input_entity) or ["*"]
             for into in names:
                 step_back = (edge.input_entity, into, _compose(relation, edge.relation), weakest)
                 todo.append(step_back)

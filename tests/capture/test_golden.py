@@ -52,7 +52,7 @@ def test_a_program_has_exactly_the_origins_that_a_person_gives_it(
     found = {
         (
             f"{entity.entity}.{column}".removeprefix(root),
-            f"{source}.{into}".removeprefix(root),
+            f"{source}.{into}".removeprefix(root).removeprefix(f"sqlite{root[4:]}"),
             *how,
         )
         for step in steps

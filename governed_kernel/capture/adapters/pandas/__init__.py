@@ -15,6 +15,7 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noq
         assignment,
         combining,
         conversion,
+        databases,
         files,
         grouping,
         operators,
@@ -23,7 +24,17 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noq
     )
 
     # Summaries come after operators: what both name is value by value.
-    themes = (files, selection, assignment, operators, combining, reshaping, grouping, conversion)
+    themes = (
+        files,
+        databases,
+        selection,
+        assignment,
+        operators,
+        combining,
+        reshaping,
+        grouping,
+        conversion,
+    )
     for theme in themes:
         theme.arm(observation)
     conversion.arm_rest(observation)

@@ -167,10 +167,21 @@ _TRANSPARENT = {
 """Nothing of theirs is data, or what they call is observed itself."""
 
 
+def handed_out(observation: Observation, observed: Observed) -> None:
+    """``iterrows``, ``itertuples``, ``items``: values leave pandas one by one."""
+    work = Work(observation, observed)
+    node = work.subject()
+    if node is not None:
+        work.take(node)
+        work.finish(None, "value", (), rows_in=size(observed.subject))
+
+
 def arm(observation: Observation) -> None:
     """Observe constructors and ways out."""
     for owner in (pd.DataFrame, pd.Series):
         observe(observation, "pandas", owner, "__init__", construct)
+        for name in ("iterrows", "itertuples", "items", "__iter__"):
+            observe(observation, "pandas", owner, name, handed_out)
         for name in ("to_numpy", "values", "__array__", "to_records", "unique", "array"):
             observe(observation, "pandas", owner, name, to_array)
 

@@ -1,0 +1,85 @@
+"""Databases: ``read_sql`` and ``to_sql``, by the URI of what the connection leads to."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.subjects import Work, look, size
+from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.transfers import complete
+from governed_kernel.capture.uris import sqlite_uri, url_uri
+from governed_kernel.lineage.events import Operation
+
+__all__ = ["arm", "database_uri"]
+
+
+def database_uri(connection: Any) -> str | None:
+    """Canonical URI of a connection, an engine or a URL; None for a database in memory."""
+    if isinstance(connection, sqlite3.Connection):
+        rows = connection.execute("PRAGMA database_list").fetchall()
+        return next((sqlite_uri(path) for _, name, path in rows if name == "main"), None)
+    url = connection if isinstance(connection, str) else getattr(connection, "engine", None)
+    if url is not None and not isinstance(url, str):
+        url = url.url.render_as_string(hide_password=True)
+    if not isinstance(url, str):
+        return None
+    if url.startswith("sqlite"):
+        return sqlite_uri(url.partition(":///")[2])
+    return url_uri(url)
+
+
+def _before(operation: Operation) -> Any:
+    def before(observation: Observation, call: Call) -> None:
+        uri = database_uri(call.target.bind(call.arguments).get("con"))
+        if uri is None or (call.outer is not None and call.outer.claimed(operation, uri)):
+            return
+        decision = observation.decide(operation, uri.removeprefix("sqlite://"))
+        if not decision.allowed:
+            observation.access(operation, "sql", uri, call.target.title, decision)
+        call.claims[operation, uri] = decision, "sql"
+
+    return before
+
+
+def _read(observation: Observation, observed: Observed) -> None:
+    statement = observed["sql"] if observed["table_name"] is None else observed["table_name"]
+    uri = complete(observation, observed.call, str(statement))
+    output = look(observed.result)
+    if uri is None or output is None:
+        return
+    work = Work(observation, observed)
+    if str(statement).isidentifier():
+        table = work.external(f"{uri}#{statement}", output[1], "table")
+        work.same(table)
+    else:
+        # Which columns of which tables a statement reads is another observer's to tell.
+        table = work.external(uri, (), "table")
+        work.product(output[1], table, ("*",), "TRANSFORMATION", "conservative")
+    work.finish(observed.result, *output, rows_out=size(observed.result), patient=True)
+
+
+def _write(observation: Observation, observed: Observed) -> None:
+    uri = complete(observation, observed.call)
+    work = Work(observation, observed)
+    node = work.of(observed.subject)
+    if uri is not None and node is not None:
+        work.same(node)
+        rows = size(observed.subject)
+        table = Node(f"{uri}#{observed['name']}", "table", node.columns)
+        work.record([(table, observed["name"])], rows, rows)
+
+
+def arm(observation: Observation) -> None:
+    """Observe SQL."""
+    for name in ("read_sql", "read_sql_query", "read_sql_table"):
+        before = _before("read")
+        observe(observation, "pandas", pd, name, _read, before=before, io=True)
+    for owner in (pd.DataFrame, pd.Series):
+        before = _before("write")
+        label = "pandas.to_sql"
+        observe(observation, "pandas", owner, "to_sql", _write, label=label, before=before, io=True)
