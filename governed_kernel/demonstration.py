@@ -57,7 +57,8 @@ class Demonstration:
     ----------
     folder : Path
         Made anew; gets ``workspace/`` and ``people/`` (the keys of its people, who would each
-        have theirs on a computer of their own). An earlier demonstration there is replaced, anything else not.
+        have theirs on a computer of their own). An earlier demonstration there is replaced,
+        anything else is not.
     say : callable
         Is given each line.
     """
@@ -158,7 +159,7 @@ class Demonstration:
         )
         listed = self._facts("data list")
         self._fact(
-            ", ".join(f"{row['dataset']}@{row['version']} ({row['data_class']})" for row in listed)
+            ", ".join(f"{row['dataset']}@{row['version']} ({row['class']})" for row in listed)
         )
 
     def _research(self) -> None:
