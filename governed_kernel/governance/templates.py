@@ -1,4 +1,4 @@
-"""Where the files lie that ``governed init`` copies: in the repository, or in the wheel."""
+"""Where the folders lie that commands copy: in the repository, or in the installed wheel."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from governed_kernel.errors import ResourceMissing
 
 __all__ = ["template_folder"]
 
-
-_IN_REPOSITORY = {"workspace": "templates/workspace", "example": "notebooks"}
+_IN_REPOSITORY = {"example": "notebooks"}
+"""Templates that lie elsewhere in the repository than below ``templates/``."""
 
 
 def template_folder(name: str) -> Path:
     """The folder of template `name`, in an installed wheel and in an editable installation.
+
+    ``workspace`` is what ``governed init`` copies, ``example`` the workspace of the demonstration.
 
     Raises
     ------
@@ -22,12 +24,13 @@ def template_folder(name: str) -> Path:
         The installation lacks it.
     """
     package = Path(governed_kernel.__file__).resolve().parent
-    places = package / "templates" / name, package.parent / _IN_REPOSITORY.get(name, name)
-    for place in places:
-        if place.is_dir():
-            return place
+    packaged = package / "templates" / name
+    in_repository = package.parent / _IN_REPOSITORY.get(name, f"templates/{name}")
+    for folder in (packaged, in_repository):
+        if folder.is_dir():
+            return folder
     raise ResourceMissing(
         f"the template {name!r} is missing",
-        why=f"it lies neither in {places[0]} nor in {places[1]}",
+        why=f"it lies neither in {packaged} nor in {in_repository}",
         next="install governed-notebooks again",
     )

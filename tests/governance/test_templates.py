@@ -13,8 +13,9 @@ from governed_kernel.governance.templates import template_folder
 ROOT = Path(governed_kernel.__file__).resolve().parent.parent
 
 
-def test_an_editable_installation_has_the_template() -> None:
-    assert (template_folder("workspace") / "governed.toml").is_file()
+@pytest.mark.parametrize("name", ["workspace", "example"])
+def test_an_editable_installation_has_the_templates(name: str) -> None:
+    assert template_folder(name).is_relative_to(ROOT)
 
 
 def test_an_installed_wheel_has_the_template_inside_the_package(
