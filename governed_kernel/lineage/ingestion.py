@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _BLOCK = 50_000
-_BATCH = 250_000
+_BATCH = 128 << 20
 _PAYLOADS = ".payloads.jsonl"
 
 
@@ -257,13 +257,10 @@ class Ingestion:
     # --- events -----------------------------------------------------------------------------
 
     def _take(self, journal: _Journal, path: Path, bodies: list[bytes]) -> None:
-        number = journal.head.records
         self._sources.append((journal, path, journal.head, bodies))
-        for body in bodies:
-            if not self._spool.put(journal.number, number, body):
-                self._locate()
-            number += 1
-        if self._spool.events >= _BATCH:
+        if not self._spool.put(journal.number, journal.head.records, bodies):
+            self._locate()
+        if self._spool.size >= _BATCH:
             self._flush()
 
     def _flush(self) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+from binascii import hexlify
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -44,6 +45,8 @@ __all__ = [
 
 _ZERO = bytes(32)
 _DIGITS = 64
+_MOST = 64 << 20
+_SPACE, _END = b" \n"
 _ENCODE = msgspec.json.Encoder().encode
 SESSION_DECODER: msgspec.json.Decoder[SessionEvent] = msgspec.json.Decoder(SessionEvent)
 LEDGER_DECODER: msgspec.json.Decoder[LedgerEvent] = msgspec.json.Decoder(LedgerEvent)
@@ -253,6 +256,8 @@ class JournalWriter:
 def read_block(path: Path, head: Head = Head(), limit: int | None = None) -> Block:
     """Verify up to `limit` records of a journal from `head` on, without decoding them.
 
+    With a limit a block also ends after 64 MiB, so that long records don't fill the memory.
+
     A missing file is an empty block. Nothing is raised for what does not verify: `Block.broken`
     holds the error, and everything before it is in the block.
     """
@@ -279,11 +284,13 @@ def read_block(path: Path, head: Head = Head(), limit: int | None = None) -> Blo
         for line in islice(file, limit):
             body = line[65:-1]
             expected = sha256(digest + body).digest()
-            if line[:65] == expected.hex().encode() + b" " and line[-1:] == b"\n":
+            if line.startswith(hexlify(expected)) and line[64] == _SPACE and line[-1] == _END:
                 digest = expected
                 end += len(line)
                 bodies.append(body)
                 hashes.append(digest)
+                if limit is not None and end - head.size > _MOST:
+                    break
                 continue
             if line.endswith(b"\n"):
                 broken = _not_written(path, head.records + len(bodies), end, expected, line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +10,8 @@ from governed_kernel.lineage.schema import EVENT_TABLES, EventTable, quoted
 
 __all__ = ["Spool", "read_json", "room"]
 
-_TAG = re.compile(rb'\{"type":"([a-z-]+)"')
+_START = b'{"type":"'
+_OPENED = b"journal-opened"
 
 
 class Spool:
@@ -19,60 +19,62 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[bytes, tuple[BinaryIO, list[bytes]]] = {}
-        self._longest: dict[bytes, int] = {}
-        self.events = 0
+        self._files: dict[bytes, BinaryIO] = {}
+        self._lines: dict[bytes, list[bytes]] = {}
+        self._longest = 0
+        self.size = 0
 
     def __enter__(self) -> Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file, _lines in self._files.values():
+        for file in self._files.values():
             file.close()
 
-    def put(self, session: int, record: int, body: bytes) -> bool:
-        """Keep one event; false when its type is not known."""
-        found = _TAG.match(body)
-        tag = found.group(1) if found else b""
-        if tag == b"journal-opened":
-            return True
-        if tag not in self._files and not self._open(tag):
-            return False
-        lines = self._files[tag][1]
-        lines.append(b'{"session_no":%d,"record":%d,%b\n' % (session, record, body[1:]))
-        self.events += 1
-        if len(body) > self._longest[tag]:
-            self._longest[tag] = len(body)
-        if len(lines) >= 10_000 or len(body) > 100_000:
-            self._write(tag)
+    def put(self, session: int, record: int, bodies: list[bytes]) -> bool:
+        """Keep events that follow each other; false when the type of one is not known."""
+        found = self._lines
+        for body in bodies:
+            tag = body[9 : body.find(b'"', 9)]
+            lines = found.get(tag)
+            if lines is None:
+                lines = self._open(tag, body)
+                if lines is None:
+                    return False
+            lines.append(b'{"session_no":%d,"record":%d,%b\n' % (session, record, body[1:]))
+            record += 1
+        if bodies:
+            self._longest = max(self._longest, max(map(len, bodies)))
+        self._write()
         return True
 
-    def _open(self, tag: bytes) -> bool:
-        if tag.decode() not in EVENT_TABLES:
-            return False
-        self._files[tag] = (self._path(tag).open("wb"), [])
-        self._longest[tag] = 0
-        return True
+    def _open(self, tag: bytes, body: bytes) -> list[bytes] | None:
+        if not body.startswith(_START) or not (tag == _OPENED or tag.decode() in EVENT_TABLES):
+            return None
+        self._files[tag] = self._path(tag).open("wb")
+        self._lines[tag] = []
+        return self._lines[tag]
 
     def _path(self, tag: bytes) -> Path:
         return self._folder / f"{tag.decode()}.jsonl"
 
-    def _write(self, tag: bytes) -> None:
-        file, lines = self._files[tag]
-        file.write(b"".join(lines))
-        lines.clear()
+    def _write(self) -> None:
+        for tag, lines in self._lines.items():
+            self.size += self._files[tag].write(b"".join(lines))
+            lines.clear()
 
     def finish(self) -> Iterable[tuple[str, Path, int]]:
-        """Each type's name, file and longest event; the spool is empty afterwards."""
-        for tag in self._files:
-            self._write(tag)
-            self._files[tag][0].close()
+        """Each type's name and file, and the longest event; the spool is empty afterwards."""
+        for file in self._files.values():
+            file.close()
         # Transformations last: what they link to is then there.
-        tags = sorted(self._files, key=lambda tag: (tag == b"transformation", tag))
-        longest, self.events = self._longest, 0
-        self._files, self._longest = {}, {}
+        tags = sorted(
+            self._files.keys() - {_OPENED}, key=lambda tag: (tag == b"transformation", tag)
+        )
+        longest = self._longest
+        self._files, self._lines, self._longest, self.size = {}, {}, 0, 0
         for tag in tags:
-            yield tag.decode(), self._path(tag), longest[tag]
+            yield tag.decode(), self._path(tag), longest
 
 
 def room(longest: int) -> int:

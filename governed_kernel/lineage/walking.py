@@ -7,6 +7,7 @@ own; between a write and a read lies the link that says which write the read saw
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -44,19 +45,52 @@ class Walk:
         return {entity for _, entity in self.took | self.made}
 
 
-def _pairs(
-    connection: duckdb.DuckDBPyConnection, table: str, key: str, numbers: Iterable[int], rest: str
-) -> set[Pair]:
-    """Rows of a table for some numbers: (key, rest). The range lets DuckDB skip row groups."""
-    wanted = sorted(set(numbers))
-    if not wanted:
-        return set()
-    rows = connection.execute(
-        f"SELECT {key}, {rest} FROM base.{table} WHERE {key} BETWEEN ? AND ? "
-        f"AND {key} IN (SELECT unnest(?::BIGINT[]))",
-        [wanted[0], wanted[-1], wanted],
-    ).fetchall()
-    return {(first, second) for first, second in rows}
+class _Near:
+    """Rows of one table by number, fetched a neighbourhood at a time.
+
+    What a path needs next mostly lies next to what it needed last, and one query costs as much as
+    a few hundred rows: so a hop that stays near costs nothing, and one that scatters costs one
+    query for all its numbers.
+    """
+
+    _ROOM = 512
+    _SCATTERED = 3
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, table: str, key: str, rest: str
+    ) -> None:
+        self._connection = connection
+        self._select = f"SELECT {key}, {rest} FROM base.{table} WHERE {key} BETWEEN ? AND ?"
+        self._among = f" AND {key} IN (SELECT unnest(?::BIGINT[]))"
+        self._loaded: set[int] = set()
+        self._found: defaultdict[int, list[int]] = defaultdict(list)
+
+    def rows(self, numbers: Iterable[int]) -> set[Pair]:
+        """(key, rest) for each of `numbers`."""
+        wanted = set(numbers)
+        missing = {number // self._ROOM for number in wanted} - self._loaded
+        found: set[Pair] = set()
+        if len(missing) > self._SCATTERED:
+            far = [number for number in wanted if number // self._ROOM in missing]
+            found.update(
+                self._connection.execute(
+                    self._select + self._among, [min(far), max(far), far]
+                ).fetchall()
+            )
+            wanted.difference_update(far)
+        else:
+            for place in missing:
+                self._load(place)
+        found.update((number, other) for number in wanted for other in self._found.get(number, ()))
+        return found
+
+    def _load(self, place: int) -> None:
+        self._loaded.add(place)
+        first = place * self._ROOM
+        for number, other in self._connection.execute(
+            self._select, [first, first + self._ROOM - 1]
+        ).fetchall():
+            self._found[number].append(other)
 
 
 def _swapped(pairs: set[Pair]) -> set[Pair]:
@@ -68,6 +102,9 @@ def upstream(
 ) -> Walk:
     """Everything that what was written in `writes` (transformation, resource) goes back to."""
     walk = Walk(made=set(writes))
+    uses = _Near(connection, "uses", "transformation_no", "entity_no")
+    reads = _Near(connection, "reads", "transformation_no", "entity_no")
+    makes = _Near(connection, "makes", "entity_no", "transformation_no")
     frontier = {number for number, _ in writes}
     seen_entities: set[int] = set()
     done: set[int] = set()
@@ -78,12 +115,11 @@ def upstream(
             break
         hops += 1
         done |= frontier
-        used = _pairs(connection, "uses", "transformation_no", frontier, "entity_no")
-        read = _pairs(connection, "reads", "transformation_no", frontier, "entity_no")
+        used, read = uses.rows(frontier), reads.rows(frontier)
         walk.took |= used | read
         fresh = {entity for _, entity in used} - seen_entities
         seen_entities |= fresh
-        made = _swapped(_pairs(connection, "makes", "entity_no", fresh, "transformation_no"))
+        made = _swapped(makes.rows(fresh))
         made |= _seen_writes(connection, read)
         walk.made |= made
         frontier = {number for number, _ in made} - done
@@ -108,6 +144,9 @@ def downstream(
 ) -> Walk:
     """Everything that came of what was read in `reads` (transformation, resource)."""
     walk = Walk(took=set(reads))
+    makes = _Near(connection, "makes", "transformation_no", "entity_no")
+    writes = _Near(connection, "writes", "transformation_no", "entity_no")
+    uses = _Near(connection, "uses", "entity_no", "transformation_no")
     frontier = {number for number, _ in reads}
     seen_entities: set[int] = set()
     done: set[int] = set()
@@ -118,12 +157,11 @@ def downstream(
             break
         hops += 1
         done |= frontier
-        made = _pairs(connection, "makes", "transformation_no", frontier, "entity_no")
-        written = _pairs(connection, "writes", "transformation_no", frontier, "entity_no")
+        made, written = makes.rows(frontier), writes.rows(frontier)
         walk.made |= made | written
         fresh = {entity for _, entity in made} - seen_entities
         seen_entities |= fresh
-        took = _swapped(_pairs(connection, "uses", "entity_no", fresh, "transformation_no"))
+        took = _swapped(uses.rows(fresh))
         took |= _later_reads(connection, written)
         walk.took |= took
         frontier = {number for number, _ in took} - done

