@@ -13,7 +13,7 @@ SHARES = {"train": 0.6, "validation": 0.2, "holdout": 0.2}
 
 
 def split(frame: Any) -> dict[str, Any]:
-    """The three parts of a frame with ``record_id`` and ``diagnosis``, each in the frame's order."""
+    """The parts of a frame with ``record_id`` and ``diagnosis``, each in the frame's order."""
     parts: dict[str, list[int]] = {name: [] for name in SHARES}
     for _, group in frame.groupby("diagnosis", sort=True):
         order = sorted(group.index, key=lambda row: _digest(group.at[row, "record_id"]))
