@@ -46,6 +46,7 @@ def _record(order: Order) -> tuple[int, str]:
         confinement.rules() if confinement else None,
     )
     there.close()
+    kernel.pass_on_signals()
     try:
         early = _load(kernel, wait=confinement is not None)
         from governed_kernel.recorder import recording

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BEFORE", "Cell", "Processes", "boot_time"]
+__all__ = ["BEFORE", "Cell", "Processes", "boot_time", "is_orphaned"]
 
 
 class Cell(NamedTuple):
@@ -25,6 +25,7 @@ BEFORE = Cell(0, "")
 """Stands for the time before the first cell."""
 
 _FRESH_SECONDS = 0.1
+_REMEMBERED = 50
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -94,19 +95,30 @@ class Processes:
     def _at(self, start: float) -> tuple[Cell, bool]:
         """Who ran when a process started; ``/proc`` rounds that moment down to a tick."""
         running = [cell for cell, began in self._running.items() if began <= start + _TICK]
-        recent = [cell for _, end, cell in self._ended[-50:] if end >= start]
         over = [
             cell
-            for began, end, cell in self._ended[-50:]
+            for began, end, cell in self._ended[-_REMEMBERED:]
             if end >= start and began <= start + _TICK
         ]
         if running:
             return running[-1], len(running) == 1 and not over
         if over:
             return over[-1], len(over) == 1
-        if recent or self._last is not BEFORE:
-            return self._last, False
-        return BEFORE, True
+        return self._last, self._last is BEFORE
+
+
+def is_orphaned(parent: int) -> bool:
+    """Whether the process that started this one, `parent`, is gone.
+
+    It may not have been the direct parent; and a zombie is gone.
+    """
+    if os.getppid() == parent:
+        return False
+    try:
+        line = Path(f"/proc/{parent}/stat").read_bytes()
+    except OSError:
+        return True
+    return line.rpartition(b")")[2].split()[0] in (b"Z", b"X")
 
 
 def _process_of(thread: int) -> int | None:

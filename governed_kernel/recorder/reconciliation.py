@@ -96,11 +96,10 @@ class Reconciler:
             seen.uses.pop((sighting.source, operation), None)
         seen.made.discard(sighting.source)
 
-    def observed(self, access: Access) -> None:
-        """Take an observer's access."""
+    def observed(self, access: Access, path: str | None) -> None:
+        """Take an observer's access to the local, canonical `path`, or to none."""
         self._arrival += 1
         explanation = _Explanation(self._arrival, access)
-        path = paths.local_path(access.uri)
         if path is None:
             if access.operation == "connect" or access.kind in ("http", "sql", "socket"):
                 self._connections.append(explanation)

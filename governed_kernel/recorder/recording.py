@@ -48,8 +48,7 @@ def record(
     if fault is not None:
         raise ResourceMissing(fault.what, fault.why, fault.next)
     witness = _witness(order, workspace, confinement, early)
-    session = Session(journal, kernel.pid, link, witness, kernel.listener, lacks, confinement)
-    session.forward_signals()
+    session = Session(journal, kernel, link, witness, lacks, confinement)
     if early is not None:
         session.catch_up(early)
     kernel.release()

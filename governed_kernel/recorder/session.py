@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -16,6 +15,7 @@ from governed_kernel.lineage.events import (
     Access,
     CellEnded,
     CellStarted,
+    Completeness,
     ObserverLost,
     SessionEnded,
     Witnessed,
@@ -26,17 +26,15 @@ from governed_kernel.recorder.connections import listens
 from governed_kernel.recorder.early import EarlyWitness
 from governed_kernel.recorder.hashing import Hasher
 from governed_kernel.recorder.messages import Answer, Fault, Status
-from governed_kernel.recorder.order import KILL_SIGNAL
-from governed_kernel.recorder.processes import BEFORE, Cell, Processes
+from governed_kernel.recorder.processes import BEFORE, Cell, Processes, is_orphaned
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
+from governed_kernel.recorder.start import StartedKernel
 from governed_kernel.recorder.survivors import end_survivors
 from governed_kernel.recorder.witness import Sighting, Witness
 
 __all__ = ["Session"]
 
-_FORWARDED = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
-_FORWARDED += [signal.SIGUSR1, signal.SIGUSR2]
 _FLUSH_AFTER = 256
 _SECONDS_TO_VANISH = 0.5
 _SECONDS_FOR_HASHING = 20.0
@@ -49,14 +47,12 @@ class Session:
     ----------
     record : SessionRecord
         Where everything is written.
-    kernel : int
-        Process id of the kernel.
+    kernel : StartedKernel
+        The kernel.
     link : socket.socket
         The recorder's end of the pair that the kernel reports through.
     witness : Witness or None
         None where the system can't witness.
-    listener : int
-        Descriptor of the witness; -1 without one.
     lacks : str
         ``full``, or why less is witnessed.
     confinement : Confinement or None
@@ -66,10 +62,9 @@ class Session:
     def __init__(
         self,
         record: SessionRecord,
-        kernel: int,
+        kernel: StartedKernel,
         link: socket.socket,
         witness: Witness | None,
-        listener: int,
         lacks: str,
         confinement: Confinement | None,
     ) -> None:
@@ -80,23 +75,23 @@ class Session:
         self._lacks = lacks
         self._confinement = confinement
         self._reconciler = Reconciler(lacks)
-        self._processes = Processes(kernel)
+        self._processes = Processes(kernel.pid)
         self._assembler = messages.Assembler()
         self._hasher = Hasher()
         self._written: list[tuple[int, str, str]] = []
+        self._local: dict[str, str | None] = {}
         self._accesses = 0
         self._fault: Fault | None = None
-        self._reason = ""
         self._ended = False
         self._begun = False
-        self._parent = os.getppid() if "JPY_PARENT_PID" in os.environ else 0
+        self._parent = int(os.environ.get("JPY_PARENT_PID") or 0)
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poll = select.poll()
         if witness is not None:
-            self._watch(listener, self._look)
+            self._watch(kernel.listener, self._look)
         self._watch(link.fileno(), self._hear)
         self._watch(self._hasher.descriptor, self._take_digests)
-        self._process = os.pidfd_open(kernel)
+        self._process = os.pidfd_open(kernel.pid)
         self._watch(self._process, self._kernel_ended)
         link.setblocking(False)
         self._reconciler.started(BEFORE)
@@ -104,23 +99,6 @@ class Session:
     def _watch(self, descriptor: int, handler: Callable[[], None]) -> None:
         self._handlers[descriptor] = handler
         self._poll.register(descriptor, select.POLLIN)
-
-    def forward_signals(self) -> None:
-        """From now on signals to the recorder go to the kernel's process group."""
-        for number in _FORWARDED:
-            signal.signal(number, self._forward)
-        signal.signal(KILL_SIGNAL, self._kill)
-
-    def _forward(self, number: int, _: object) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it has just ended: the loop will notice
-            os.killpg(self._kernel, number)
-
-    def _kill(self, *_: object) -> None:
-        self._end_kernel("killed by its client")
-
-    def _end_kernel(self, reason: str) -> None:
-        self._reason = self._reason or reason
-        self._forward(signal.SIGKILL, None)
 
     def catch_up(self, early: EarlyWitness) -> None:
         """Look at what went on, and answer what waits, since the kernel began."""
@@ -142,15 +120,15 @@ class Session:
             if not ready:
                 self._record.flush()
                 self._record.sync_if_due()
-                if self._parent and os.getppid() != self._parent:
-                    self._end_kernel("the process that started the kernel is gone")
+                if self._parent and is_orphaned(self._parent):
+                    self._kernel.end("the process that started the kernel is gone")
                 ready = self._poll.poll(1000)
             for descriptor, happened in ready:
                 if happened & select.POLLIN or descriptor not in self._handlers:
                     self._handlers[descriptor]()
                 else:
                     self._lost(descriptor)
-        _, status = os.waitpid(self._kernel, 0)
+        _, status = os.waitpid(self._kernel.pid, 0)
         return status
 
     def _lost(self, descriptor: int) -> None:
@@ -211,8 +189,7 @@ class Session:
             case messages.StatusRequested():
                 self._answer(number, self._record.flush(), self.status())
             case Access():
-                self._accept(message)
-                self._reconciler.observed(message)
+                self._reconciler.observed(message, self._accept(message))
             case _:
                 self._record.add(message)
 
@@ -255,21 +232,25 @@ class Session:
         for access_id, path, uri in self._written:
             self._hasher.submit(access_id, path, uri)
         self._written.clear()
+        self._local.clear()
         for event in self._hasher.repeated():
             self._record.add(event)
 
-    def _accept(self, access: Access) -> None:
-        """Number an access, write it down, and have its content hashed."""
+    def _accept(self, access: Access) -> str | None:
+        """Number an access, write it down, have its content hashed; returns its local path."""
         self._accesses += 1
         numbered = msgspec.structs.replace(access, access_id=self._accesses)
         self._record.add(numbered)
-        path = paths.local_path(access.uri)
+        path = self._local.get(access.uri, "")
+        if path == "":
+            path = self._local[access.uri] = paths.local_path(access.uri)
         if path is None or access.sha256 or access.operation not in ("read", "write"):
-            return
+            return path
         if access.operation == "write":
             self._written.append((self._accesses, path, access.uri))
         else:
             self._hasher.submit(self._accesses, path, access.uri)
+        return path
 
     def _take_digests(self) -> None:
         for event in self._hasher.finished():
@@ -290,16 +271,19 @@ class Session:
             environment=self._witness.environment if self._witness else 0,
         )
 
-    def _completeness(self) -> msgspec.Struct:
+    def _completeness(self) -> Completeness:
         return self._reconciler.completeness(self._witness.environment if self._witness else 0)
 
     # --- what the witness sees -----------------------------------------------------------
 
     def _saw(self, sighting: Sighting) -> None:
-        if not self._begun and (sighting.thread, sighting.operation) == (self._kernel, "execute"):
+        if not self._begun and (sighting.thread, sighting.operation) == (
+            self._kernel.pid,
+            "execute",
+        ):
             self._begun = True  # the recorder's own act
             return
-        if sighting.operation == "connect" and listens(self._kernel, sighting.path):
+        if sighting.operation == "connect" and listens(self._kernel.pid, sighting.path):
             return
         starts = sighting.operation == "execute"
         cell, certain = self._processes.credit(sighting.thread, starts=starts)
@@ -345,7 +329,7 @@ class Session:
             final=True,
         )
         if self._confinement is not None:
-            self._end_kernel(what)
+            self._kernel.end(what)
 
     # --- the end -------------------------------------------------------------------------
 
@@ -383,7 +367,7 @@ class Session:
                 self._handlers[descriptor]()
 
     def _why(self, code: int, ended: int) -> str:
-        reasons = [self._reason] if self._reason else []
+        reasons = [self._kernel.reason] if self._kernel.reason else []
         if code < 0:
             reasons.append(f"killed by {signal.Signals(-code).name}")
         if self._fault is not None and self._fault.why not in reasons:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -11,11 +12,14 @@ import traceback
 from collections.abc import Mapping, Sequence
 
 from governed_kernel.recorder import landlock, seccomp
+from governed_kernel.recorder.order import KILL_SIGNAL
 
 __all__ = ["StartedKernel", "start_kernel"]
 
 _PR_SET_PDEATHSIG = 1
 _NOT_EXECUTABLE = 127
+_PASSED_ON = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
+_PASSED_ON += [signal.SIGUSR1, signal.SIGUSR2]
 
 
 class StartedKernel:
@@ -31,6 +35,8 @@ class StartedKernel:
         Reasons why it is witnessed or confined less than wanted.
     over : bool
         Whether its end has been seen.
+    reason : str
+        Why the recorder ended it; empty when it did not.
     """
 
     def __init__(self, pid: int, listener: int, lacks: list[str], gate: socket.socket) -> None:
@@ -38,6 +44,7 @@ class StartedKernel:
         self.listener = listener
         self.lacks = lacks
         self.over = False
+        self.reason = ""
         self._gate: socket.socket | None = gate
 
     def release(self) -> None:
@@ -46,6 +53,21 @@ class StartedKernel:
             self._gate.send(b"go")
             self._gate.close()
             self._gate = None
+
+    def pass_on_signals(self) -> None:
+        """From now on signals to the recorder go to the kernel's process group."""
+        for number in _PASSED_ON:
+            signal.signal(number, self._pass_on)
+        signal.signal(KILL_SIGNAL, lambda *_: self.end("killed by its client"))
+
+    def _pass_on(self, number: int, _: object) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended, as will be noticed
+            os.killpg(self.pid, number)
+
+    def end(self, reason: str) -> None:
+        """Kill the kernel and its process group."""
+        self.reason = self.reason or reason
+        self._pass_on(signal.SIGKILL, None)
 
 
 def start_kernel(

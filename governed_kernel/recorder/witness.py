@@ -94,6 +94,7 @@ class Witness:
         self._data = environment.data_suffixes
         self._known: set[bytes] = set()
         self._folders: dict[bytes, bool] = {}
+        self._canonical_folders: dict[bytes, str] = {}
 
     def step(self) -> list[Sighting]:
         """Take one notification, answer it, and say what was seen."""
@@ -136,7 +137,7 @@ class Witness:
                 return []
             return self._opened(notification, paths.resolve(thread, path), flags)
         directory = None if number == _OPEN else arguments[0]
-        seen = self._opened(notification, paths.resolve(thread, path, directory), flags)
+        seen = self._opened(notification, self._canonical(thread, path, directory), flags)
         listener.proceed(notification)
         return seen
 
@@ -165,6 +166,21 @@ class Witness:
             self._known.clear()
         self._known.add(path)
         return True
+
+    def _canonical(self, thread: int, path: bytes, directory: int | None) -> str:
+        """As `paths.resolve`; folders are remembered until a name may lead elsewhere."""
+        folder, _, name = path.rpartition(b"/")
+        if not folder.startswith(b"/") or folder.startswith(b"/proc") or name in (b"", b".."):
+            return paths.resolve(thread, path, directory)
+        known = self._canonical_folders.get(folder)
+        if known is None:
+            known = os.path.realpath(os.fsdecode(folder))
+            self._canonical_folders[folder] = known
+        found = f"{known}/{os.fsdecode(name)}" if known != "/" else f"/{os.fsdecode(name)}"
+        try:
+            return os.path.realpath(found) if stat.S_ISLNK(os.lstat(found).st_mode) else found
+        except OSError:
+            return found
 
     def _opened(self, notification: Notification, path: str, flags: int) -> list[Sighting]:
         write = bool(flags & _WRITING)
@@ -222,6 +238,7 @@ class Witness:
             # what a name leads to may be another from now on
             self._known.clear()
             self._folders.clear()
+            self._canonical_folders.clear()
         if self._rules.covers(target, write=True):
             self.environment += 1
             return []

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.recorder import environment
+from governed_kernel.recorder.environment import RULES, Environment
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    workspace = tmp_path_factory.mktemp("workspace")
+    variables = environment.session_variables(workspace)
+    return Environment(environment.resolve_places(variables), (str(workspace / "kernel.json"),))
+
+
+def test_every_place_says_why() -> None:
+    assert all(place.reason for place in RULES)
+    assert all(environment.PROGRAMS.values())
+    assert len({place.pattern for place in RULES}) == len(RULES)
+
+
+def test_the_list_has_a_digest() -> None:
+    assert len(environment.digest()) == 64
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usr/lib/os-release",
+        "/usr",
+        "/etc/hosts",
+        "/proc/1/stat",
+        f"{sys.base_prefix}/lib/python3/os.py",
+        f"{sysconfig.get_path('purelib')}/package/module.py",
+        f"{sysconfig.get_path('purelib')}/editable.pth",
+    ],
+)
+def test_libraries_and_the_system_are_environment(rules: Environment, path: str) -> None:
+    assert rules.covers(path, write=False)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".safetensors", ".npz", ".pkl", ".gz"])
+def test_data_beside_libraries_is_data(rules: Environment, suffix: str) -> None:
+    assert not rules.covers(f"{sysconfig.get_path('purelib')}/package/data{suffix}", write=False)
+
+
+def test_weights_of_torch_are_data_and_path_files_are_not(rules: Environment) -> None:
+    folder = sysconfig.get_path("purelib")
+    assert not rules.covers(f"{folder}/package/weights.pth", write=False)
+    assert rules.covers(f"{folder}/distutils-precedence.pth", write=False)
+
+
+def test_a_write_into_a_library_is_recorded(rules: Environment) -> None:
+    folder = sysconfig.get_path("purelib")
+    assert not rules.covers(f"{folder}/package/module.py", write=True)
+    assert rules.covers(f"{folder}/package/__pycache__/module.cpython-311.pyc", write=True)
+
+
+def test_a_folder_whose_name_begins_alike_is_not_environment(rules: Environment) -> None:
+    assert not rules.covers("/usr-data/table.txt", write=False)
+
+
+def test_files_of_the_user_are_not_environment(rules: Environment, tmp_path: Path) -> None:
+    assert not rules.covers(str(tmp_path / "table.txt"), write=False)
+    assert not rules.covers(str(Path.home() / "table.txt"), write=False)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from governed_kernel.lineage.events import Access, Operation
+from governed_kernel.recorder import paths
+from governed_kernel.recorder.processes import Cell
+from governed_kernel.recorder.reconciliation import Reconciler
+from governed_kernel.recorder.witness import Sighting
+
+CELL = Cell(3, "c")
+OTHER = Cell(4, "d")
+
+
+@pytest.fixture
+def reconciler() -> Reconciler:
+    found = Reconciler("full")
+    found.started(CELL)
+    return found
+
+
+def see(reconciler: Reconciler, operation: Operation, path: str, **more: Any) -> None:
+    cell, certain = more.pop("cell", CELL), more.pop("certain", True)
+    sighting = Sighting(1, "openat", operation, path, **more)
+    reconciler.witnessed_one(sighting, cell, certain=certain)
+
+
+def report(reconciler: Reconciler, operation: Operation, uri: str, kind: Any = "file") -> None:
+    access = Access(
+        execution=3, cell_id="c", operation=operation, kind=kind, uri=uri, via="x", dataset="d"
+    )
+    reconciler.observed(access, paths.local_path(uri))
+
+
+def left(reconciler: Reconciler) -> list[tuple[str, str, str]]:
+    return [(a.operation, a.uri, a.evidence) for a in reconciler.settle([])]
+
+
+def test_what_an_observer_reported_is_explained(reconciler: Reconciler) -> None:
+    report(reconciler, "read", "file:///data/a.csv")
+    see(reconciler, "read", "/data/a.csv")
+    assert left(reconciler) == []
+    assert (reconciler.witnessed, reconciler.explained, reconciler.unexplained) == (1, 1, 0)
+
+
+def test_what_nobody_reported_is_unexplained(reconciler: Reconciler) -> None:
+    see(reconciler, "read", "/data/a.csv")
+    (access,) = reconciler.settle([])
+    assert access == Access(
+        occurred_at=access.occurred_at,
+        execution=3,
+        cell_id="c",
+        operation="read",
+        kind="file",
+        uri="file:///data/a.csv",
+        via="witness:openat",
+        evidence="unexplained",
+    )
+
+
+def test_a_write_is_not_explained_by_a_read(reconciler: Reconciler) -> None:
+    report(reconciler, "read", "file:///data/a.csv")
+    see(reconciler, "write", "/data/a.csv")
+    assert left(reconciler) == [("write", "file:///data/a.csv", "unexplained")]
+
+
+def test_a_file_opened_both_ways_needs_one_report(reconciler: Reconciler) -> None:
+    report(reconciler, "read", "file:///data/a.h5")
+    see(reconciler, "write", "/data/a.h5", both=True)
+    assert left(reconciler) == []
+
+
+def test_an_earlier_cells_report_explains_nothing_later(reconciler: Reconciler) -> None:
+    report(reconciler, "read", "file:///data/a.csv")
+    see(reconciler, "read", "/data/a.csv")
+    assert left(reconciler) == []
+    reconciler.started(OTHER)
+    see(reconciler, "read", "/data/a.csv", cell=OTHER)
+    assert left(reconciler) == [("read", "file:///data/a.csv", "unexplained")]
+
+
+def test_what_belongs_to_no_certain_cell_is_ambiguous(reconciler: Reconciler) -> None:
+    see(reconciler, "read", "/data/a.csv", certain=False)
+    assert left(reconciler) == [("read", "file:///data/a.csv", "ambiguous")]
+
+
+def test_a_running_cell_is_not_settled_yet(reconciler: Reconciler) -> None:
+    see(reconciler, "read", "/data/a.csv")
+    assert reconciler.settle([CELL]) == []
+    assert len(reconciler.settle([])) == 1
+
+
+def test_a_file_in_a_reported_model_folder_belongs_to_the_model(reconciler: Reconciler) -> None:
+    report(reconciler, "read", "file:///models/m", kind="model")
+    see(reconciler, "read", "/models/m/model.safetensors")
+    (access,) = reconciler.settle([])
+    assert (access.kind, access.evidence, access.dataset) == ("model", "observed", "d")
+    assert reconciler.unexplained == 0
+
+
+def test_a_databases_journal_belongs_to_the_database(reconciler: Reconciler) -> None:
+    report(reconciler, "connect", "sqlite:///data/x.db", kind="sql")
+    for name in ("/data/x.db", "/data/x.db-journal", "/data/x.db-wal"):
+        see(reconciler, "write", name, both=True)
+    assert left(reconciler) == []
+
+
+def test_a_connection_is_explained_by_host_and_port(reconciler: Reconciler) -> None:
+    report(reconciler, "read", "https://example.org/x", kind="http")
+    see(reconciler, "connect", "tcp://93.184.216.34:443")
+    see(reconciler, "connect", "udp://10.0.0.2:53")
+    see(reconciler, "connect", "tcp://93.184.216.34:8080")
+    assert left(reconciler) == [("connect", "tcp://93.184.216.34:8080", "unexplained")]
+
+
+def test_localhost_stands_for_this_machine_alone(reconciler: Reconciler) -> None:
+    report(reconciler, "connect", "postgresql://localhost/db", kind="sql")
+    see(reconciler, "connect", "tcp://127.0.0.1:5432")
+    see(reconciler, "connect", "tcp://10.0.0.1:5432")
+    assert left(reconciler) == [("connect", "tcp://10.0.0.1:5432", "unexplained")]
+
+
+def test_a_renamed_file_counts_under_its_final_name(reconciler: Reconciler) -> None:
+    see(reconciler, "write", "/data/.tmp", exists=False)
+    see(reconciler, "write", "/data/final", source="/data/.tmp")
+    assert left(reconciler) == [("write", "file:///data/final", "unexplained")]
+
+
+def test_a_temporary_file_leaves_nothing(reconciler: Reconciler) -> None:
+    see(reconciler, "write", "/nowhere/tmp", exists=False)
+    see(reconciler, "read", "/nowhere/tmp")
+    see(reconciler, "delete", "/nowhere/tmp")
+    assert left(reconciler) == []
+
+
+def test_attempts_are_not_accesses(reconciler: Reconciler) -> None:
+    see(reconciler, "read", "/data/nothing", exists=False, possible=False)
+    assert left(reconciler) == []
+    assert reconciler.witnessed == 0
