@@ -175,7 +175,7 @@ class Demonstration:
         reads = self._sql(
             "select cell_id, operation, kind, coalesce(dataset || '@' || version, "
             "parse_filename(uri)) as what, via, evidence from accesses "
-            "where decision is distinct from 'denied' order by access_id"
+            "where decision is distinct from 'denied' order by occurred_at"
         )
         steps = self._sql(
             "select library, operation, count(*) as times from transformations "

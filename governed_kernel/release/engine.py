@@ -76,7 +76,7 @@ class GovernedEngine(NBClientEngine):  # type: ignore[misc]  # papermill is unty
             client.on_cell_start = lambda cell, cell_index: on_cell(cell_index, cell)
         environment = dict(kernel_environment or os.environ)
         if input_path and not environment.get("GOVERNED_RUN"):
-            environment.setdefault("JPY_SESSION_NAME", str(Path(str(input_path)).absolute()))
+            environment.setdefault("JPY_SESSION_NAME", str(_place_of(str(input_path))))
         executed = client.execute(env=environment)
         check_complete(nb_man.nb)
         return executed
@@ -98,6 +98,15 @@ def check_complete(notebook: Any) -> None:
                 why="the kernel was ended by a cell (sys.exit, os._exit or quit)",
                 next="remove what ends the kernel; a release runs to its last cell",
             )
+
+
+def _place_of(input_path: str) -> Path:
+    """Where the notebook lies; papermill has changed to ``--cwd`` since the path was typed."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / input_path).is_file():
+            return folder / input_path
+    return Path(input_path).absolute()
 
 
 def _remaining(deadline: float | None, limit: int | None) -> Callable[[Any], int | None] | None:

@@ -194,10 +194,15 @@ def _sorted_reads(
             paths = opened.setdefault(name, set())
             if relative := _own_path(workspace, read.path):
                 paths.add(relative)
-        elif read.uri not in written and not _is_code(workspace, read.path):
+        elif not _is_own(read.uri, written) and not _is_code(workspace, read.path):
             findings.setdefault(read.uri, _unregistered(workspace, read))
     inputs = [as_input(register.version(name), sorted(opened[name])) for name in sorted(opened)]
     return inputs, list(findings.values())
+
+
+def _is_own(uri: str, written: set[str]) -> bool:
+    """Whether the session wrote that file, or files in that folder, itself."""
+    return uri in written or any(path.startswith(f"{uri.rstrip('/')}/") for path in written)
 
 
 def _catalogued(workspace: Workspace, register: Register, read: _Read) -> str:

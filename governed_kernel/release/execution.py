@@ -80,7 +80,8 @@ def start_validation(workspace: Workspace, run_id: str, person: str, suite: str 
         bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
         chosen = _suite_of(bound, suite)
         adapter = _checked_adapter(workspace, run)
-        inputs = sorted({*chosen.inputs, *bound.base_models()})
+        named = {item.name: item for item in [*bound.base_models(), *chosen.inputs]}
+        inputs = sorted(named.values())
         gate.check_inputs(workspace, registry.register, inputs)
         gate.check_disk(workspace)
         found = gate.check_environment(workspace, bound)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from governed_kernel.governance.counting import Purpose
-from governed_kernel.lineage.events import Decided, SplitRecorded
+from governed_kernel.lineage.events import Decided
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
@@ -52,11 +52,7 @@ def tables(workspace: Workspace) -> dict[str, list[Row]]:
 
 def _catalog(registry: Registry) -> dict[str, list[Row]]:
     register = registry.register
-    divided = {
-        (event.dataset, event.version)
-        for event in register.events
-        if isinstance(event, SplitRecorded)
-    }
+    divided = {(event.dataset, event.version) for event in register.splits}
     versions = [version for history in register.datasets.values() for version in history]
     return {
         "datasets": [
@@ -85,6 +81,17 @@ def _catalog(registry: Registry) -> dict[str, list[Row]]:
                 "registered_by": version.person,
             }
             for version in versions
+        ],
+        "dataset_parents": [
+            {
+                "dataset": made.partition("@")[0],
+                "version": made.partition("@")[2],
+                "parent_dataset": event.dataset,
+                "parent_version": event.version,
+                "part": part,
+            }
+            for event in register.splits
+            for part, made in event.parts.items()
         ],
         "dataset_files": [
             {
