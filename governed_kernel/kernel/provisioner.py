@@ -17,7 +17,8 @@ from governed_kernel.workspace import Workspace, new_identifier
 
 __all__ = ["GovernedProvisioner"]
 
-_SECONDS_TO_FINISH = 30.0
+_SECONDS_TO_FINISH = {"research": 30.0, "release": 600.0}
+"""A recorder may still hash what was written; of a release nothing may go unhashed."""
 
 
 class GovernedProvisioner(LocalProvisioner):
@@ -74,7 +75,7 @@ class GovernedProvisioner(LocalProvisioner):
             process.send_signal(KILL_SIGNAL)
         except OSError as error:
             LocalProvisioner._tolerate_no_process(error)
-        deadline = time.monotonic() + _SECONDS_TO_FINISH
+        deadline = time.monotonic() + _SECONDS_TO_FINISH[self._mode()]
         while process.poll() is None and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         if process.poll() is None:  # the recorder itself hangs; its kernel dies with it

@@ -14,6 +14,7 @@ __all__ = ["adopt_orphans", "end_survivors"]
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SECONDS_TO_END = 1.0
+_SECONDS_TO_WAIT = 10.0
 
 
 def adopt_orphans() -> None:
@@ -24,12 +25,13 @@ def adopt_orphans() -> None:
 def end_survivors(meanwhile: Callable[[], None]) -> int:
     """End every descendant: by SIGTERM, a second later by SIGKILL. Returns how many there were.
 
-    `meanwhile` is called again and again; it answers their system calls.
+    `meanwhile` is called again and again; it answers their system calls. What not even SIGKILL
+    ends (it waits for a device) can open nothing any more once the recorder is gone.
     """
     told: set[int] = set()
-    deadline = time.monotonic() + _SECONDS_TO_END
-    while children := _children():
-        number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
+    start = time.monotonic()
+    while (children := _children()) and time.monotonic() - start < _SECONDS_TO_WAIT:
+        number = signal.SIGTERM if time.monotonic() - start < _SECONDS_TO_END else signal.SIGKILL
         for process in children:
             if process not in told or number == signal.SIGKILL:
                 told.add(process)

@@ -1,0 +1,66 @@
+"""The filter, run over calls as the kernel's virtual machine runs it."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+import pytest
+
+from governed_kernel.recorder.seccomp import CALLS, program
+
+ALLOW, NOTIFY, ERROR = 0x7FFF0000, 0x7FC00000, 0x00050000
+X86_64, I386 = 0xC000003E, 0x40000003
+SOCKET, SENDTO, READ, IO_URING_SETUP, OPEN_BY_HANDLE = 41, 44, 0, 425, 304
+
+
+def outcome(number: int, *arguments: int, architecture: int = X86_64, network: bool = True) -> int:
+    """What the filter answers to one call."""
+    padded = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    data = struct.pack("=IIQ6Q", number, architecture, 0, *padded)
+    accumulator, place = 0, 0
+    lines = program(network=network)
+    while True:
+        code, true, false, constant = lines[place]
+        place += 1
+        if code == 0x20:
+            (accumulator,) = struct.unpack_from("=I", data, constant)
+        elif code == 0x15:
+            place += true if accumulator == constant else false
+        elif code == 0x35:
+            place += true if accumulator >= constant else false
+        else:
+            assert code == 0x06
+            return constant
+
+
+@pytest.mark.parametrize("number", [number for number in CALLS if number != SENDTO])
+def test_every_listed_call_is_reported(number: int) -> None:
+    assert outcome(number) == NOTIFY
+    assert outcome(number, network=False) == NOTIFY
+
+
+@pytest.mark.parametrize("number", [READ, 1, 3, 9, 43, 45, 60, 258, 436])
+def test_other_calls_pass(number: int) -> None:
+    assert outcome(number) == ALLOW
+    assert outcome(number, network=False) == ALLOW
+
+
+def test_sending_is_reported_only_when_it_names_a_peer() -> None:
+    assert outcome(SENDTO, 3, 4, 5, 0, 0, 0) == ALLOW
+    assert outcome(SENDTO, 3, 4, 5, 0, 0x7FFF00000000, 16) == NOTIFY
+    assert outcome(SENDTO, 3, 4, 5, 0, 0x10, 16) == NOTIFY
+
+
+def test_without_network_only_unix_sockets_can_be_made() -> None:
+    assert outcome(SOCKET, 1, network=False) == ALLOW
+    for family in (2, 10, 16, 17, 40):
+        assert outcome(SOCKET, family, network=False) == ERROR | errno.EACCES
+        assert outcome(SOCKET, family, network=True) == ALLOW
+
+
+def test_ways_around_do_not_exist() -> None:
+    assert outcome(IO_URING_SETUP) == ERROR | errno.ENOSYS
+    assert outcome(OPEN_BY_HANDLE) == ERROR | errno.EPERM
+    assert outcome(5, architecture=I386) == ERROR | errno.ENOSYS  # open of 32-bit programs
+    assert outcome(0x40000002) == ERROR | errno.ENOSYS  # open of the x32 kind
