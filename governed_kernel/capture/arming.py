@@ -102,6 +102,7 @@ def _adapter(library: str, *modules: str) -> None:
     ADAPTERS.update(dict.fromkeys(modules or (library,), f"{_HERE}.{library}"))
 
 
+_adapter("governed", "governed_kernel.training.artifacts")
 _adapter("pandas")
 _adapter("peft", "peft.mapping_func", "peft.peft_model")
 _adapter("pyarrow", "pyarrow.parquet.core")
