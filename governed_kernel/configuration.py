@@ -18,27 +18,32 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class WorkspaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[workspace]``"""
+    """``[workspace]``: what is said of the workspace as a whole."""
 
     name: str
+    """Shown to people; nothing rests on it."""
 
 
 class DataClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[classes.NAME]``: what data of this class may be used for."""
 
     description: str = ""
+    """What belongs to the class; shown to people."""
     purposes: tuple[str, ...] = ("explore", "train", "evaluate", "validate")
+    """What data of the class may be used for; a dataset's own purposes are among these."""
 
 
 class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[approvals.run]`` and ``[approvals.deployment]``: who must sign, and how many."""
 
     required: Annotated[int, msgspec.Meta(ge=1)] = 2
+    """How many people must sign; the author never counts, and a person counts once."""
     roles: tuple[str, ...] = ("reviewer",)
+    """A signer needs one of these roles at the moment of signing."""
 
 
 class Approvals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[approvals]``"""
+    """``[approvals]``: the signatures that a release takes."""
 
     run: ApprovalRule = ApprovalRule()
     deployment: ApprovalRule = ApprovalRule(required=1)
@@ -48,7 +53,9 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[run]``: how approved releases are executed."""
 
     threads: Annotated[int, msgspec.Meta(ge=1)] = 2
+    """Threads of a run; fixed, since another number may give other bits."""
     timeout_minutes: Annotated[float, msgspec.Meta(gt=0)] = 120.0
+    """A run that takes longer has failed."""
     free_disk_megabytes: Count = 500
     """A run is refused below this much free disk."""
     without_witness: bool = False
@@ -56,9 +63,10 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeploymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[deployment]``"""
+    """``[deployment]``: where bundles can go live."""
 
     environments: tuple[str, ...] = ("preprod", "production")
+    """The names that ``governed deploy --env`` takes."""
 
 
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
