@@ -70,11 +70,13 @@ def _cell(cell_id: str, old: Notebook | None, new: Notebook | None) -> str:
     before = old.source if old is not None else ""
     after = new.source if new is not None else ""
     cell = new if new is not None else old
+    is_code = cell is not None and cell.cell_type == "code"
     name = f"{cell.cell_type if cell is not None else ''} {cell_id}"
     if old is not None and new is not None and before == after:
         lines = "".join(f"<span>{escape(line)}</span>" for line in after.splitlines())
         return (
-            f"<section><details><summary>{escape(name)}: unchanged</summary>"
+            f"<section><details{' open' if is_code else ''}><summary>{escape(name)}: unchanged"
+            "</summary>"
             f"<pre>{lines}</pre></details></section>"
         )
     said = "added" if old is None else "removed" if new is None else "changed"
