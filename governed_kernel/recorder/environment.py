@@ -75,6 +75,7 @@ RULES: tuple[Place, ...] = (
     Place("{matplotlib_cache}/", "matplotlib's list of fonts", writes=True),
     Place("{matplotlib_config}/", "matplotlib's settings"),
     Place("{fontconfig}/", "the font cache", writes=True),
+    Place("/var/cache/fontconfig/", "the system's font cache"),
     Place("{workspace}/governed.toml", "the workspace's settings, bound by the ledger"),
     Place("{state}/ledger.jsonl", "the ledger itself; hash-chained"),
     Place("{state}/ledger.lock", "the ledger's lock", writes=True),
