@@ -4,7 +4,7 @@ A lock names the interpreter and every distribution with its version and the dig
 (the list of installed files with their SHA-256 that every installer writes, PEP 376/627). Rows
 about scripts, compiled byte code and the installer's own notes are left out: they differ between
 two folders of the same environment. Files that no RECORD owns (a planted ``sitecustomize.py``, a
-``.pth``) are part of the lock. `verify` hashes every file again, so one changed byte is found.
+``.pth``) are part of the lock. `inspect` hashes every file again, so one changed byte is found.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_file, digest_json
 
-__all__ = ["Difference", "Distribution", "EnvironmentLock", "compare", "current", "verify"]
+__all__ = ["Difference", "Distribution", "EnvironmentLock", "compare", "current", "inspect"]
 
 _NOTES = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD"}
 _CODE = {".py", ".pth", ".so", ".pyd", ".egg-link"}
@@ -78,21 +78,67 @@ class Difference:
 
 def current() -> EnvironmentLock:
     """The lock of the running interpreter's environment (about a second)."""
-    owned: set[Path] = set()
-    distributions = []
-    for distribution in metadata.distributions():
-        rows = list(_rows(distribution))
-        owned.update(path for path, _, _ in rows)
-        distributions.append(_locked(distribution, rows))
+    return _lock(_installed())
+
+
+def inspect() -> tuple[EnvironmentLock, list[Difference]]:
+    """The lock, and every installed file that is not what its distribution's RECORD says.
+
+    Every file is hashed again, gigabytes of them: a few seconds.
+    """
+    installed = _installed()
+    rows = [(item.name, row) for item in installed for row in item.rows if row.expected]
+    workers = min(4, os.cpu_count() or 1)
+    # A task a file would cost more than the hashing.
+    parts = [rows[start :: workers * 8] for start in range(workers * 8)]
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        altered = [found for part in pool.map(_altered, parts) for found in part]
+        lock = _lock(installed)
+    return lock, sorted(altered, key=lambda difference: difference.subject)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of a RECORD: a file inside site-packages."""
+
+    path: str
+    listed: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class _Installed:
+    """One distribution as it was found."""
+
+    name: str
+    version: str
+    rows: list[_Row]
+    folder: Path | None
+
+
+def _installed() -> list[_Installed]:
+    return [
+        _Installed(
+            distribution.name.lower().replace("_", "-"),
+            distribution.version,
+            list(_rows(distribution)),
+            _editable_folder(distribution),
+        )
+        for distribution in metadata.distributions()
+    ]
+
+
+def _lock(installed: list[_Installed]) -> EnvironmentLock:
+    owned = {row.path for item in installed for row in item.rows}
     return EnvironmentLock(
         python=platform.python_version(),
         implementation=sys.implementation.name,
         platform=sysconfig.get_platform(),
         interpreter=digest_file(Path(sys.executable).resolve()),
         standard_library=digest_json(_standard_library()),
-        distributions=sorted(set(distributions)),
+        distributions=sorted({_locked(item) for item in installed}),
         unowned={
-            path.relative_to(folder).as_posix(): digest_file(path)
+            os.path.relpath(path, folder): digest_file(path)
             for folder in _site_folders()
             for path in _code_files(folder)
             if path not in owned
@@ -100,19 +146,12 @@ def current() -> EnvironmentLock:
     )
 
 
-def verify() -> list[Difference]:
-    """Hash every installed file and hold it against its distribution's RECORD."""
-    rows = []
-    for distribution in metadata.distributions():
-        name = distribution.name  # parsed anew at each use
-        rows += [(name, path, expected) for path, _, expected in _rows(distribution) if expected]
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        found = pool.map(lambda row: _record_hash(row[1], row[2]), rows, chunksize=256)
-        return [
-            Difference(f"{name}: {path}", expected, actual)
-            for (name, path, expected), actual in zip(rows, found, strict=True)
-            if actual != expected
-        ]
+def _altered(rows: list[tuple[str, _Row]]) -> list[Difference]:
+    return [
+        Difference(f"{name}: {row.path}", row.expected, found)
+        for name, row in rows
+        if (found := _record_hash(row.path, row.expected)) != row.expected
+    ]
 
 
 def compare(expected: EnvironmentLock, found: EnvironmentLock) -> list[Difference]:
@@ -143,37 +182,36 @@ def _described(item: Distribution | None, other: Distribution | None) -> str:
     return item.version
 
 
-def _locked(distribution: metadata.Distribution, rows: list[tuple[Path, str, str]]) -> Distribution:
-    folder = _editable_folder(distribution)
-    listed = sorted([name, expected] for _, name, expected in rows)
-    if folder is not None:
+def _locked(item: _Installed) -> Distribution:
+    listed = sorted([row.listed, row.expected] for row in item.rows)
+    if item.folder is not None:
         listed += [
-            [path.relative_to(folder).as_posix(), digest_file(path)]
-            for package in sorted(folder.iterdir())
+            [os.path.relpath(path, item.folder), digest_file(path)]
+            for package in sorted(item.folder.iterdir())
             if (package / "__init__.py").is_file()
-            for path in sorted(_code_files(package))
+            for path in _code_files(package)
         ]
     return Distribution(
-        name=distribution.metadata["Name"].lower().replace("_", "-"),
-        version=distribution.version,
+        name=item.name,
+        version=item.version,
         record=digest_json(listed),
-        editable=folder is not None,
+        editable=item.folder is not None,
     )
 
 
-def _rows(distribution: metadata.Distribution) -> Iterator[tuple[Path, str, str]]:
-    """The RECORD's rows that belong to the environment: absolute path, listed path, hash."""
-    root = Path(str(distribution.locate_file("")))
+def _rows(distribution: metadata.Distribution) -> Iterator[_Row]:
+    """The RECORD's rows that belong to the environment."""
+    root = str(distribution.locate_file(""))
     for row in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
         if len(row) < 2:
             continue
         name, expected = row[0], row[1]
-        parts = Path(name).parts
-        if ".." in parts or Path(name).is_absolute() or name.endswith(".pyc"):
+        if name.startswith(("../", "/")) or "/../" in name or name.endswith(".pyc"):
             continue
-        if len(parts) == 2 and parts[0].endswith(".dist-info") and parts[1] in _NOTES:
+        folder, _, file = name.partition("/")
+        if folder.endswith(".dist-info") and file in _NOTES:
             continue
-        yield root / name, name, expected
+        yield _Row(os.path.join(root, name), name, expected)  # noqa: PTH118 (see _code_files)
 
 
 def _editable_folder(distribution: metadata.Distribution) -> Path | None:
@@ -186,33 +224,34 @@ def _editable_folder(distribution: metadata.Distribution) -> Path | None:
     return Path(unquote(urlparse(origin["url"]).path))
 
 
-def _site_folders() -> list[Path]:
+def _site_folders() -> list[str]:
     named = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
-    return sorted({Path(name).resolve() for name in named if Path(name).is_dir()})
+    return sorted({str(Path(name)) for name in named if Path(name).is_dir()})
 
 
-def _code_files(folder: Path) -> Iterator[Path]:
+def _code_files(folder: str | Path) -> Iterator[str]:
+    """Python and native code below `folder`; as text, since there are tens of thousands."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(files):
-            if os.path.splitext(name)[1] in _CODE:  # noqa: PTH122 (40,000 times: Path is slow)
-                yield Path(root, name)
+            if name[name.rfind(".") :] in _CODE:
+                yield f"{root}/{name}"
 
 
 def _standard_library() -> list[list[str]]:
-    folder = Path(sysconfig.get_path("stdlib")).resolve()
+    folder = str(Path(sysconfig.get_path("stdlib")).resolve())
     return [
-        [path.relative_to(folder).as_posix(), digest_file(path)]
+        [os.path.relpath(path, folder), digest_file(path)]
         for path in _code_files(folder)
-        if "site-packages" not in path.parts
+        if "/site-packages/" not in path
     ]
 
 
-def _record_hash(path: Path, expected: str) -> str:
+def _record_hash(path: str, expected: str) -> str:
     """The file's hash in the form RECORD uses: ``sha256=`` and unpadded URL-safe base64."""
     algorithm = expected.partition("=")[0]
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (see _code_files)
             digest = hashlib.file_digest(file, algorithm).digest()
     except (OSError, ValueError) as error:
         return type(error).__name__

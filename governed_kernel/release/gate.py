@@ -162,8 +162,7 @@ def check_disk(workspace: Workspace) -> None:
 
 def check_environment(workspace: Workspace, bound: ReleaseManifest) -> EnvironmentLock:
     """Hold the environment, down to its files, against the one that was approved."""
-    found = environment.current()
-    differences = environment.verify()
+    found, differences = environment.inspect()
     if found.digest() != bound.environment:
         path = manifest.release_folder(workspace, bound.release) / "environment.json"
         approved = msgspec.json.decode(path.read_bytes(), type=EnvironmentLock)

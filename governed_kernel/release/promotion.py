@@ -17,7 +17,7 @@ from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import checks, difference, environment, notebook, suites
-from governed_kernel.release.environment import EnvironmentLock
+from governed_kernel.release.environment import Difference, EnvironmentLock
 from governed_kernel.release.evidence import SessionEvidence, check_session
 from governed_kernel.release.findings import Finding, is_blocked
 from governed_kernel.release.manifest import ReleaseManifest, Suite, check_name, release_folder
@@ -62,13 +62,13 @@ def examine(workspace: Workspace, path: Path) -> Examination:
     register = Register.read(workspace)
     session = check_session(workspace, store, register, relative, document)
     bound, missing = suites.bind(workspace, register, checks.suites_named(document))
-    lock = environment.current()
+    lock, altered = environment.inspect()
     findings = [
         *checks.check_text(document),
         *session.findings,
         *missing,
         *_check_inputs(register, session),
-        *_check_environment(lock),
+        *_check_environment(lock, altered),
     ]
     order = {"blocking": 0, "warning": 1, "note": 2}
     findings.sort(key=lambda finding: order[finding.severity])
@@ -292,16 +292,16 @@ def _check_inputs(register: Register, session: SessionEvidence) -> list[Finding]
     return found
 
 
-def _check_environment(lock: EnvironmentLock) -> list[Finding]:
+def _check_environment(lock: EnvironmentLock, altered: list[Difference]) -> list[Finding]:
     found = [
         Finding(
             code="environment-altered",
             severity="blocking",
-            what=f"an installed file is not what was installed: {altered.subject}",
-            why=f"expected {altered.expected}, found {altered.found}",
+            what=f"an installed file is not what was installed: {item.subject}",
+            why=f"expected {item.expected}, found {item.found}",
             next="install that distribution again",
         )
-        for altered in environment.verify()
+        for item in altered
     ]
     found += [
         Finding(

@@ -36,7 +36,10 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["execute", "main"]
 
-_TAKE_FINGERPRINT = "from governed_kernel.training import fingerprints; fingerprints.main()"
+_TAKE_FINGERPRINT = (
+    "import os; os.nice(19)\n"  # the notebook comes first
+    "from governed_kernel.training import fingerprints; fingerprints.main()"
+)
 _KINDS = {
     ".safetensors": "weights",
     ".ipynb": "notebook",
