@@ -12,6 +12,8 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["follow_to_end", "line_printer"]
 
+_INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+
 
 def line_printer() -> Callable[[RunState], None]:
     """A function that prints each change of a run's state as a line on standard error."""
@@ -38,19 +40,15 @@ def follow_to_end(workspace: Workspace, run_id: str, watch: Callable[[RunState],
 
     Raises
     ------
-    KeyboardInterrupt
-        After the run was stopped and its end is on record.
     GovernedError
-        The run did not succeed, with its own reason.
+        The run did not succeed, with its own reason; interrupted, with the exit code 130.
     """
     state = runs.state_of(workspace, run_id)
     try:
         state = _last(runs.follow(workspace, run_id), watch, state)
     except KeyboardInterrupt:
-        watch(runs.cancel(workspace, run_id))
-        raise
-    if state.state == "interrupted":
-        raise KeyboardInterrupt
+        state = runs.cancel(workspace, run_id)
+        watch(state)
     if state.state != "succeeded":
         raise _failure(state)
     return state
@@ -66,12 +64,13 @@ def _last(
 
 
 def _failure(state: RunState) -> GovernedError:
+    what = str(state.error.get("what", "the run failed"))
     error = RunFailed(
-        f"{state.run_id}: {state.error.get('what', 'the run failed')}",
+        what if state.run_id in what else f"{state.run_id}: {what}",
         why=str(state.error.get("why", "")),
         next=str(state.error.get("next", "")),
     )
-    code = state.error.get("exit_code")
+    code = _INTERRUPTED if state.state == "interrupted" else state.error.get("exit_code")
     if isinstance(code, int):
         error.exit_code = code  # type: ignore[misc]  # the worker's own refusal decides the code
     return error
