@@ -6,8 +6,9 @@ import pytest
 
 from tests.cli.commands import Command
 from tests.governance.conftest import home, made_keys, workspace
+from tests.loop.stages import stages
 
-__all__ = ["home", "made_keys", "workspace"]
+__all__ = ["home", "made_keys", "stages", "workspace"]
 
 
 @pytest.fixture

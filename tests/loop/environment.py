@@ -1,0 +1,152 @@
+"""A small environment of its own: an interpreter with what a run needs, and no torch.
+
+A run's gate hashes every installed file. Here there are few, nobody edits them meanwhile, and a
+test may alter them without hurting anybody else. Nothing is installed from elsewhere: files are
+copied from the environment of the tests, and this product is put in as its wheel would.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+import governed_kernel
+
+PRODUCT = "governed-notebooks"
+NEEDED = (PRODUCT, "numpy", "pandas", "safetensors")
+_PACKAGE = Path(governed_kernel.__file__).parent
+_REPOSITORY = _PACKAGE.parent
+
+
+class PythonEnvironment:
+    """An interpreter with its own site-packages.
+
+    Attributes
+    ----------
+    python : Path
+        The interpreter.
+    site : Path
+        Its site-packages.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "bin" / "python"
+        self.site = next(folder.glob("lib/python*/site-packages"))
+
+    @classmethod
+    def make(cls, folder: Path) -> PythonEnvironment:
+        """Make one in a new folder."""
+        venv.EnvBuilder(with_pip=False).create(folder)
+        made = cls(folder)
+        for distribution in _closure(NEEDED):
+            if _normal(distribution.name) == PRODUCT:
+                made._put_in_product(distribution)
+            else:
+                made._copy(distribution)
+        subprocess.run([made.python, "-m", "compileall", "-q", made.site / "governed_kernel"])
+        return made
+
+    def clone(self, folder: Path) -> PythonEnvironment:
+        """The same environment elsewhere; unchanged files are shared, so replace, never write."""
+        venv.EnvBuilder(with_pip=False).create(folder)
+        made = PythonEnvironment(folder)
+        made.site.rmdir()
+        shutil.copytree(self.site, made.site, copy_function=_link)
+        shutil.copytree(self.folder / "share", folder / "share")
+        return made
+
+    def _copy(self, distribution: metadata.Distribution) -> None:
+        root = Path(str(distribution.locate_file("")))
+        for file in distribution.files or ():
+            source = root / file
+            if ".." in file.parts or not source.is_file():
+                continue  # scripts and pages of manuals
+            target = self.site / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+    def _put_in_product(self, distribution: metadata.Distribution) -> None:
+        """What the wheel holds: the package with its templates, its metadata, its kernels."""
+        package = self.site / _PACKAGE.name
+        ignored = shutil.ignore_patterns("__pycache__", "*.csv", "outputs", ".*")
+        shutil.copytree(_PACKAGE, package, ignore=ignored)
+        folder = _REPOSITORY / "templates" / "workspace"
+        if folder.is_dir():
+            shutil.copytree(folder, package / "templates" / "workspace", dirs_exist_ok=True)
+        notes = self.site / f"{PRODUCT.replace('-', '_')}-{distribution.version}.dist-info"
+        notes.mkdir()
+        for name in ("METADATA", "entry_points.txt"):
+            (notes / name).write_text(distribution.read_text(name) or "")
+        files = sorted(path for path in [*package.rglob("*"), *notes.iterdir()] if path.is_file())
+        record = "".join(f"{path.relative_to(self.site)},{_hash(path)},\n" for path in files)
+        (notes / "RECORD").write_text(record)
+        kernels = self.folder / "share" / "jupyter" / "kernels"
+        shutil.copytree(_PACKAGE / "kernel" / "kernelspec", kernels)
+
+    def alter(self, file: str, data: bytes) -> None:
+        """Replace or add one file of site-packages."""
+        path = self.site / file
+        path.unlink(missing_ok=True)
+        path.write_bytes(data)
+
+    def add_distribution(self, name: str, module: bytes) -> None:
+        """Install a distribution of one module, with its RECORD."""
+        (self.site / f"{name}.py").write_bytes(module)
+        notes = self.site / f"{name}-1.0.dist-info"
+        notes.mkdir()
+        (notes / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        rows = io.StringIO()
+        writer = csv.writer(rows)
+        for path in (self.site / f"{name}.py", notes / "METADATA"):
+            writer.writerow([path.relative_to(self.site), _hash(path), path.stat().st_size])
+        (notes / "RECORD").write_text(rows.getvalue())
+
+
+def _closure(names: tuple[str, ...]) -> Iterator[metadata.Distribution]:
+    """The distributions of those names and all that they need, without extras."""
+    seen: set[str] = set()
+    waiting = [*names]
+    while waiting:
+        name = _normal(waiting.pop())
+        if name in seen:
+            continue
+        seen.add(name)
+        distribution = metadata.distribution(name)
+        yield distribution
+        for line in distribution.requires or ():
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    return "sha256=" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+if __name__ == "__main__":
+    PythonEnvironment.make(Path(sys.argv[1]))
