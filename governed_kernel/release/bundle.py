@@ -24,7 +24,7 @@ from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.names import SERVICE
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import attest_as_service
-from governed_kernel.lineage.attestations import Bundle
+from governed_kernel.lineage.attestations import Approval, Bundle, Promotion
 from governed_kernel.lineage.events import BundleRegistered, FileDigest
 from governed_kernel.release import cards, manifest, runs
 from governed_kernel.release.manifest import ReleaseManifest
@@ -167,6 +167,7 @@ def verify(folder: Path, service_key: str = "") -> BundleManifest:
                 raise _altered(path, f"its SHA-256 is {found}")
     if listed:
         raise _altered(folder / min(listed), "it is missing")
+    _check_signatures(folder, made)
     return made
 
 
@@ -194,7 +195,9 @@ def _fill(
         "README.md": cards.model_card(registry, release, run, bound).encode(),
         "data_card.md": cards.data_card(registry.register, bound).encode(),
     }
-    for number, (name, envelope) in enumerate(_signatures(registry, release, run)):
+    signed = list(_signatures(registry, release, run))
+    written["people.json"] = canonical_json(_keys(registry.register, [item for _, item in signed]))
+    for number, (name, envelope) in enumerate(signed):
         written[f"approvals/{number + 1:02}-{name}.dsse.json"] = canonical_json(envelope)
     for name, data in written.items():
         path = staging / name
@@ -217,6 +220,37 @@ def _signatures(
     for given in register.approvals_for(release.name, digest, "deployment", run.run_id):
         if given.counts:
             yield f"deployment-{given.person}", given.envelope
+
+
+def _keys(register: Register, envelopes_: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """Key id → who it belongs to and the public key, for everybody whose signature lies here."""
+    used = {envelope["signatures"][0]["keyid"] for envelope in envelopes_}
+    return {
+        key.key_id: {
+            "person": person.name,
+            "printed_name": person.printed_name,
+            "public_key": key.public_key,
+        }
+        for person in register.people.values()
+        for key in person.keys
+        if key.key_id in used
+    }
+
+
+def _check_signatures(folder: Path, made: BundleManifest) -> None:
+    """Hold every signature in ``approvals/`` against the keys in ``people.json``."""
+    people = msgspec.json.decode((folder / "people.json").read_bytes())
+    bound = {made.release_digest, made.evidence}
+    for path in sorted((folder / "approvals").iterdir()):
+        envelope = msgspec.json.decode(path.read_bytes())
+        _, stated, key_id = envelopes.peek(envelope)
+        if key_id not in people:
+            raise _altered(path, f"people.json does not know its key {key_id}")
+        envelopes.verify(envelope, parse_public_key(people[key_id]["public_key"]))
+        if not isinstance(stated, Promotion | Approval) or stated.digest not in bound:
+            raise _altered(path, "it signs something else than this release and run")
+        if stated.release != made.release or stated.person != people[key_id]["person"]:
+            raise _altered(path, f"it is {stated.person}'s signature under {stated.release}")
 
 
 def _manifest(
