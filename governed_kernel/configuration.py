@@ -124,12 +124,12 @@ def _mistake(path: Path, line: int, reason: str) -> ConfigurationError:
 def _line_of(text: str, reason: str) -> int:
     """The line a validation error speaks of, from its ``$.a.b`` path; 1 when not found."""
     where = re.search(r"at `\$\.?([^`]*)`", reason)
-    keys = [re.sub(r"\[.*", "", key) for key in where.group(1).split(".")] if where else []
+    # "classes[...]" stands for any table below classes
+    path = where.group(1).replace("[...]", ".*") if where else ""
+    keys = [key for key in re.sub(r"\[\d+\]", "", path).split(".") if key]
     unknown = re.search(r"unknown field `([^`]*)`", reason)
     if unknown:
         keys.append(unknown.group(1))
-    if not [key for key in keys if key]:
-        return 1
     table: list[str] = []
     best, depth = 1, 0
     for number, line in enumerate(text.splitlines(), 1):
@@ -140,7 +140,9 @@ def _line_of(text: str, reason: str) -> int:
         else:
             key = re.match(r'\s*"?([\w-]+)"?\s*=', line)
             here = [*table, key.group(1)] if key else []
-        matches = here and all(want in ("...", got) for want, got in zip(keys, here, strict=False))
-        if matches and len(here) <= len(keys) and len(here) > depth:
-            best, depth = number, len(here)
+        shared = min(len(here), len(keys))
+        if shared > depth and all(
+            want in ("*", got) for want, got in zip(keys, here, strict=False)
+        ):
+            best, depth = number, shared
     return best

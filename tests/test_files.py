@@ -1,0 +1,82 @@
+"""Files that are never half-made."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.errors import ResourceMissing
+from governed_kernel.files import exclusive_lock, write_atomically
+
+
+def test_a_file_is_written_whole_with_its_mode_and_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.json"
+    write_atomically(path, b"content", mode=0o444)
+    assert path.read_bytes() == b"content"
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert [item.name for item in path.parent.iterdir()] == ["b.json"]
+
+
+def test_an_existing_file_is_left_alone_when_asked(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    write_atomically(path, b"first")
+    with pytest.raises(FileExistsError):
+        write_atomically(path, b"second", replace=False)
+    assert path.read_bytes() == b"first"
+    assert [item.name for item in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    write_atomically(path, b"old")
+    failure = _in_a_process(_write_too_much, path)
+    assert failure == "ResourceMissing"
+    assert path.read_bytes() == b"old"
+    assert [item.name for item in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceMissing, match="could not be written"):
+        write_atomically(tmp_path / "file" / "x", b"")
+
+
+def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path: Path) -> None:
+    counter, lock = tmp_path / "counter", tmp_path / "lock"
+    counter.write_text("0")
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_count, args=(counter, lock)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert counter.read_text() == "150"
+    with exclusive_lock(lock):
+        pass
+
+
+def _count(counter: Path, lock: Path) -> None:
+    for _ in range(50):
+        with exclusive_lock(lock):
+            counter.write_text(str(int(counter.read_text()) + 1))
+
+
+def _write_too_much(path: Path) -> str:
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        write_atomically(path, b"x" * 10_000)
+    except ResourceMissing as error:
+        return type(error).__name__
+    return "written"
+
+
+def _in_a_process(function: object, path: Path) -> object:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, (path,))  # type: ignore[arg-type]  # a plain function
