@@ -135,6 +135,14 @@ class Workspace:
             )
         return full
 
+    def named(self, path: str | os.PathLike[str]) -> Path:
+        """The file a person means: from the working directory, else from the workspace's root.
+
+        So ``governed --workspace DIR check research/study.ipynb`` works from anywhere.
+        """
+        here = Path(path).absolute()
+        return here if here.exists() else self.root / path
+
     def relative(self, path: Path) -> str:
         """`path` as it is written in records: relative to the root, with forward slashes."""
         return self.inside(path).relative_to(self.root).as_posix()

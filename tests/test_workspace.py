@@ -50,6 +50,17 @@ def test_a_path_inside_is_recorded_relative_to_the_root(root: Path) -> None:
     assert workspace.relative(workspace.inside("research/deep")) == "research/deep"
 
 
+def test_a_named_file_is_looked_for_here_and_then_in_the_workspace(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace.open(root)
+    (root / "note").touch()
+    monkeypatch.chdir(tmp_path)
+    assert workspace.named("note") == root / "note"
+    (tmp_path / "note").touch()
+    assert workspace.named("note") == tmp_path / "note"
+
+
 def test_names_of_sessions_and_runs_sort_by_time_and_differ() -> None:
     names = [new_identifier("run-") for _ in range(50)]
     assert len(set(names)) == 50

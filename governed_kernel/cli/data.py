@@ -92,6 +92,7 @@ def register(
         origin=origin,
         intended_use=intended_use,
     )
+    path = workspace.named(path)
     with _progress(path) as progress:
         done = catalog.register(workspace, name, path, description, person, progress)
     title = "was registered" if done.new else "is this content already; nothing was changed"

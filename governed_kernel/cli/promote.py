@@ -36,7 +36,7 @@ def check(workspace: Workspace, notebook: Path, as_json: bool) -> int:
     """
     from governed_kernel.release.promotion import examine
 
-    found = examine(workspace, notebook.absolute())
+    found = examine(workspace, workspace.named(notebook))
     blocked = is_blocked(found.findings)
     if as_json:
         print_json(
@@ -79,7 +79,7 @@ def promote(
 
     made = make(
         workspace,
-        notebook.absolute(),
+        workspace.named(notebook),
         person,
         passphrase(f"Passphrase of {person}"),
         name=name,
