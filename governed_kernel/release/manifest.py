@@ -15,7 +15,16 @@ from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release.parameters import Parameter
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Input", "ReleaseManifest", "Suite", "load", "parse_name", "release_folder"]
+__all__ = [
+    "Input",
+    "ReleaseManifest",
+    "Suite",
+    "bound_files",
+    "check_nothing_else",
+    "load",
+    "parse_name",
+    "release_folder",
+]
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
@@ -160,8 +169,27 @@ def load(folder: Path, digest: str) -> ReleaseManifest:
             folder / "manifest.json", f"its SHA-256 is {digest_bytes(encoded)}, promoted {digest}"
         )
     manifest = msgspec.json.decode(encoded, type=ReleaseManifest)
-    check_files(folder, [manifest.notebook, *manifest.code, *_suite_files(manifest.suites)])
+    check_files(folder, bound_files(manifest))
     return manifest
+
+
+def bound_files(manifest: ReleaseManifest) -> list[FileDigest]:
+    """Every file beside ``manifest.json`` that the release digest covers."""
+    suites = [file for suite in manifest.suites for file in suite.files]
+    lock = FileDigest("environment.json", manifest.environment, 0)
+    return [manifest.notebook, *manifest.code, *suites, lock]
+
+
+def check_nothing_else(folder: Path, manifest: ReleaseManifest, *also: str) -> None:
+    """Refuse a file below `folder` that is neither bound nor in `also`.
+
+    A module beside a notebook takes precedence over the library of that name.
+    """
+    expected = {"manifest.json", *also, *(file.path for file in bound_files(manifest))}
+    for path in sorted(folder.rglob("*")):
+        is_file = path.is_symlink() or not path.is_dir()
+        if is_file and path.relative_to(folder).as_posix() not in expected:
+            raise _altered(path, "it is no part of the release")
 
 
 def check_files(folder: Path, files: Sequence[FileDigest]) -> None:
@@ -174,10 +202,6 @@ def check_files(folder: Path, files: Sequence[FileDigest]) -> None:
             raise _altered(path, error.strerror or str(error)) from error
         if found != file.sha256:
             raise _altered(path, f"its SHA-256 is {found}, promoted {file.sha256}")
-
-
-def _suite_files(suites: Sequence[Suite]) -> list[FileDigest]:
-    return [file for suite in suites for file in suite.files]
 
 
 def _altered(path: Path, why: str) -> IntegrityBroken:

@@ -105,7 +105,9 @@ def check_again(workspace: Workspace, plan: Plan) -> dict[str, Path]:
             why=f"its digest is {record.digest}, the run's is {plan.digest}",
             next="start the run again",
         )
-    bound = manifest.load(run_folder(workspace, plan.run_id) / "work", record.digest)
+    work = run_folder(workspace, plan.run_id) / "work"
+    bound = manifest.load(work, record.digest)
+    manifest.check_nothing_else(work, bound, *([plan.notebook] if plan.subject else []))
     if plan.kind == "release":  # an audit may repeat what was approved then, whatever came since
         gate.check_state(record)
         gate.check_approvals(registry.register, record, bound)
