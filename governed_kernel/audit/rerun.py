@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from governed_kernel.errors import CheckFailed, RunFailed, UsageError
+from governed_kernel.errors import CheckFailed, UsageError
 from governed_kernel.lineage.events import Artifact, RerunCompared, RunEnded
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import bundle, environment, execution, manifest, notebook, runs
@@ -99,11 +99,11 @@ def rerun(
     source = source_of(workspace, registry, original)
     here = environment.current()
     state = execution.start_rerun(workspace, run_id, person, source, here.digest(), overrides)
-    state = _wait(workspace, state, watch)
+    state = runs.follow_to_end(workspace, state.run_id, watch)
     ended = Registry.read(workspace).run(state.run_id).ended
     assert ended is not None
     bound = manifest.load(source, original.started.digest)
-    verdict = _compare(workspace, original, state, ended, bound, person, watch)
+    verdict = _compare(workspace, original, state, ended, bound, source, person, watch)
     surroundings = [
         *_environments(source, here),
         *_platforms(original.ended, ended),
@@ -132,25 +132,13 @@ def source_of(workspace: Workspace, registry: Registry, run: RunRecord) -> Path:
     return manifest.release_folder(workspace, run.started.release)
 
 
-def _wait(workspace: Workspace, state: RunState, watch: Watch) -> RunState:
-    for newer in runs.follow(workspace, state.run_id):
-        state = newer
-        watch(state)
-    if state.state != "succeeded":
-        raise RunFailed(
-            f"the {state.kind} {state.run_id} {state.state}",
-            why=str(state.error.get("what", "")) + ": " + str(state.error.get("why", "")),
-            next=f"read {runs.run_folder(workspace, state.run_id) / 'log.txt'}",
-        )
-    return state
-
-
 def _compare(
     workspace: Workspace,
     original: RunRecord,
     state: RunState,
     ended: RunEnded,
     bound: ReleaseManifest,
+    source: Path,
     person: str,
     watch: Watch,
 ) -> Verdict:
@@ -170,7 +158,7 @@ def _compare(
     if differences or tensors:
         verdict = "DIFFERENT"
         if _is_close(before, after, weights, bound) and not _is_missing(differences):
-            apart = _validated_apart(workspace, original, state, bound, person, watch)
+            apart = _validated_apart(workspace, original, state, bound, source, person, watch)
             differences += apart
             verdict = "DIFFERENT" if apart else "EQUIVALENT"
     return Verdict(
@@ -240,6 +228,7 @@ def _validated_apart(
     original: RunRecord,
     state: RunState,
     bound: ReleaseManifest,
+    source: Path,
     person: str,
     watch: Watch,
 ) -> list[str]:
@@ -247,8 +236,8 @@ def _validated_apart(
     first = original.validated
     if first is None:
         return ["the original was never validated, so no gate can be compared"]
-    started = execution.start_validation(workspace, state.run_id, person, first.suite)
-    _wait(workspace, started, watch)
+    started = execution.start_validation(workspace, state.run_id, person, first.suite, source)
+    runs.follow_to_end(workspace, started.run_id, watch)
     one = _evidence(workspace, first.validation_run, first.suite)
     two = _evidence(workspace, started.run_id, first.suite)
     outcomes = {case.id: case.outcome for case in one.cases}

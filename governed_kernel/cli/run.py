@@ -13,6 +13,7 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.errors import CheckFailed
+from governed_kernel.release import runs
 from governed_kernel.release.runs import RunState
 from governed_kernel.workspace import Workspace
 
@@ -68,7 +69,7 @@ def validate(
 
     Only a validation run may read the locked holdout. Exits with 1 when the suite says no.
     """
-    from governed_kernel.cli.watching import follow_to_end, line_printer
+    from governed_kernel.cli.watching import line_printer
     from governed_kernel.release.execution import start_validation
     from governed_kernel.release.registry import Registry
 
@@ -76,7 +77,7 @@ def validate(
     if detach:
         _report(workspace, state, detach, as_json)
         return
-    follow_to_end(workspace, state.run_id, line_printer())
+    runs.follow_to_end(workspace, state.run_id, line_printer())
     found = Registry.read(workspace).run(run_id).validated
     assert found is not None
     cases = [
@@ -107,10 +108,10 @@ def validate(
 
 
 def _report(workspace: Workspace, state: RunState, detach: bool, as_json: bool) -> None:
-    from governed_kernel.cli.watching import follow_to_end, line_printer
+    from governed_kernel.cli.watching import line_printer
 
     if not detach:
-        state = follow_to_end(workspace, state.run_id, line_printer())
+        state = runs.follow_to_end(workspace, state.run_id, line_printer())
     facts: dict[str, Any] = {
         "run": state.run_id,
         "release": state.release,

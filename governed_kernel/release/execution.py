@@ -19,7 +19,7 @@ from governed_kernel.errors import (
 )
 from governed_kernel.lineage.events import FileDigest, RunRefused, ValidationRecorded
 from governed_kernel.lineage.ledger import Ledger
-from governed_kernel.release import gate, manifest, notebook, parameters, runs
+from governed_kernel.release import environment, gate, manifest, notebook, parameters, runs
 from governed_kernel.release.manifest import Input, ReleaseManifest, Suite
 from governed_kernel.release.registry import Registry, RunRecord
 from governed_kernel.release.runs import Kind, Plan, RunState, Subject
@@ -58,14 +58,21 @@ def start_release(
             inputs=bound.inputs,
             environment=allowed.environment.digest(),
         )
-        return runs.start(workspace, plan)
+        return runs.start(workspace, plan, _files(bound))
     except GovernedError as error:
         _record_refusal(workspace, registry, release, "release", person, error)
         raise
 
 
-def start_validation(workspace: Workspace, run_id: str, person: str, suite: str = "") -> RunState:
+def start_validation(
+    workspace: Workspace, run_id: str, person: str, suite: str = "", source: Path | None = None
+) -> RunState:
     """Start the validation of a run that succeeded, over one suite of its release.
+
+    Parameters
+    ----------
+    source : Path, optional
+        A faithful copy of the release, such as a bundle's; by default the workspace's.
 
     Raises
     ------
@@ -77,20 +84,23 @@ def start_validation(workspace: Workspace, run_id: str, person: str, suite: str 
     run = registry.run(run_id)
     try:
         record = registry.release(run.started.release)
-        bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
+        source = source or manifest.release_folder(workspace, record.name)
+        bound = manifest.load(source, record.digest)
         chosen = _suite_of(bound, suite)
         adapter = _checked_adapter(workspace, run)
         named = {item.name: item for item in [*bound.base_models(), *chosen.inputs]}
         inputs = sorted(named.values())
         gate.check_inputs(workspace, registry.register, inputs)
         gate.check_disk(workspace)
-        found = gate.check_environment(workspace, bound)
+        # An audit may repeat a run in another environment; it compares them, and says so.
+        is_audit = run.started.kind == "rerun"
+        found = environment.current() if is_audit else gate.check_environment(workspace, bound)
         plan = _plan(
             workspace,
             bound,
             kind="validation",
             person=person,
-            source=manifest.release_folder(workspace, record.name),
+            source=source,
             values={},
             inputs=inputs,
             environment=found.digest(),
@@ -101,7 +111,7 @@ def start_validation(workspace: Workspace, run_id: str, person: str, suite: str 
             subject=Subject(run_id, str(adapter), chosen.path),
         )
         extra = {VALIDATION_NOTEBOOK: _validation_notebook(chosen.path)}
-        return runs.start(workspace, plan, extra)
+        return runs.start(workspace, plan, _files(bound), extra)
     except GovernedError as error:
         _record_refusal(workspace, registry, run.started.release, "validation", person, error)
         raise
@@ -137,7 +147,7 @@ def start_rerun(
         inputs=bound.inputs,
         environment=environment,
     )
-    return runs.start(workspace, msgspec.structs.replace(plan, repeats=run_id))
+    return runs.start(workspace, msgspec.structs.replace(plan, repeats=run_id), _files(bound))
 
 
 def record_validation(workspace: Workspace, plan: Plan) -> ValidationRecorded:
@@ -203,6 +213,10 @@ def _plan(
         threads=bound.threads,
         timeout_seconds=workspace.settings.run.timeout_minutes * 60,
     )
+
+
+def _files(bound: ReleaseManifest) -> list[str]:
+    return ["manifest.json", *(file.path for file in manifest.bound_files(bound))]
 
 
 def _suite_of(bound: ReleaseManifest, path: str) -> Suite:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from typing import Any, Literal
 import msgspec
 
 from governed_kernel.canonical import canonical_json
-from governed_kernel.errors import ResourceMissing, UnknownName
+from governed_kernel.errors import GovernedError, ResourceMissing, RunFailed, UnknownName
 from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted, now
 from governed_kernel.lineage.ledger import Ledger
@@ -34,6 +34,7 @@ __all__ = [
     "Subject",
     "cancel",
     "follow",
+    "follow_to_end",
     "is_alive",
     "new_run",
     "plan_of",
@@ -48,6 +49,7 @@ __all__ = [
 
 Kind = Literal["release", "rerun", "validation"]
 _POLL_SECONDS = 0.2
+_INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 _WORKER = (sys.executable, "-m", "governed_kernel.release.worker")
 
 
@@ -166,7 +168,10 @@ def _replace_state(folder: Path, before: RunState, **changes: Any) -> RunState:
 
 
 def start(
-    workspace: Workspace, plan: Plan, extra: Mapping[str, bytes] = MappingProxyType({})
+    workspace: Workspace,
+    plan: Plan,
+    files: Iterable[str],
+    extra: Mapping[str, bytes] = MappingProxyType({}),
 ) -> RunState:
     """Make the run's folder and start its worker, detached from this process.
 
@@ -174,6 +179,8 @@ def start(
 
     Parameters
     ----------
+    files : iterable of str
+        What to copy from the plan's source: these files and nothing that lies beside them.
     extra : mapping
         Further files for the working folder: path → content.
     """
@@ -182,7 +189,10 @@ def start(
     state = RunState(plan.run_id, plan.kind, plan.release, "starting", plan.person, now())
     try:
         (staging / "output").mkdir(parents=True)
-        shutil.copytree(plan.source, staging / "work")
+        for name in files:
+            target = staging / "work" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(plan.source) / name, target)
         for name, content in extra.items():
             (staging / "work" / name).write_bytes(content)
         (staging / "plan.json").write_bytes(canonical_json(plan))
@@ -236,6 +246,42 @@ def follow(workspace: Workspace, run_id: str) -> Iterator[RunState]:
         if state.is_over:
             return
         time.sleep(_POLL_SECONDS)
+
+
+def follow_to_end(
+    workspace: Workspace, run_id: str, watch: Callable[[RunState], None] = lambda _: None
+) -> RunState:
+    """Watch a run until it is over; Ctrl-C stops the run.
+
+    Raises
+    ------
+    GovernedError
+        The run did not succeed, with its own reason; interrupted, with the exit code 130.
+    """
+    state = state_of(workspace, run_id)
+    try:
+        for newer in follow(workspace, run_id):
+            state = newer
+            watch(state)
+    except KeyboardInterrupt:
+        state = cancel(workspace, run_id)
+        watch(state)
+    if state.state != "succeeded":
+        raise _failure(state)
+    return state
+
+
+def _failure(state: RunState) -> GovernedError:
+    what = str(state.error.get("what", "the run failed"))
+    error = RunFailed(
+        what if state.run_id in what else f"{state.run_id}: {what}",
+        why=str(state.error.get("why", "")),
+        next=str(state.error.get("next", "")),
+    )
+    code = _INTERRUPTED if state.state == "interrupted" else state.error.get("exit_code")
+    if isinstance(code, int):
+        error.exit_code = code  # type: ignore[misc]  # the worker's own refusal decides the code
+    return error
 
 
 def cancel(workspace: Workspace, run_id: str, patience_seconds: float = 20.0) -> RunState:
