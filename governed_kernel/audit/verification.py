@@ -156,10 +156,17 @@ def _journal(
         return Check("journal", session, "broken", why)
     if size != head.size:
         return Check("journal", session, "broken", f"{size - head.size} bytes after its seal")
-    payloads = path.with_suffix(".payloads.jsonl")
-    return Check(
-        "journal", session, "ok", f"{head.records} records, {len(read_payloads(payloads))} texts"
-    )
+    texts, strange = _texts(path.with_suffix(".payloads.jsonl"))
+    if strange:
+        return Check("journal", session, "broken", f"{strange} of its texts were altered")
+    return Check("journal", session, "ok", f"{head.records} records, {texts} texts")
+
+
+def _texts(path: Path) -> tuple[int, int]:
+    """How many texts match their digests, and how many do not; what was erased is in neither."""
+    matching = len(read_payloads(path))
+    lines = len(path.read_bytes().splitlines()) if path.exists() else 0
+    return matching, lines - matching
 
 
 def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:

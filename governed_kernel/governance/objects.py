@@ -161,6 +161,15 @@ class ObjectStore:
         folder = self.snapshots / sha256
         for file in files:
             _check_content(folder / file.path, file)
+        there = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+        added = {path.relative_to(folder).as_posix() for path in there}
+        added -= {file.path for file in files}
+        if added:
+            raise IntegrityBroken(
+                f"{min(added)} was added to a snapshot",
+                why=f"{folder / min(added)} is no part of what was registered",
+                next="remove it; what belongs to the data is registered as a new version",
+            )
         return folder
 
     def _object(self, file: FileDigest) -> Path:
