@@ -118,6 +118,7 @@ def test_a_release_that_does_not_exist_is_named_with_those_that_do(approved: Pla
         "release/sour@1/research/ripeness.py",
         "release/sour@1/suites/berries/predictor.py",
         "release/sour@1/suites/berries/suite.toml",
+        "release/sour@1/environment.json",
     ],
 )
 def test_one_changed_byte_of_the_release_stops_it(approved: Place, file: str) -> None:
@@ -130,7 +131,13 @@ def test_one_changed_byte_of_the_release_stops_it(approved: Place, file: str) ->
 def test_one_changed_byte_of_an_input_stops_it(approved: Place, name: str) -> None:
     snapshot = Path(approved.done_here(f"data show {name} --json").facts["snapshot"])
     alter(snapshot if snapshot.is_file() else max(snapshot.iterdir()))
-    refused(approved, approved.here("run sour --as otto"), 4, "is not what was registered", str(snapshot))
+    refused(
+        approved,
+        approved.here("run sour --as otto"),
+        4,
+        "is not what was registered",
+        str(snapshot),
+    )
 
 
 def test_one_changed_byte_of_the_ledger_stops_it(approved: Place) -> None:
@@ -172,6 +179,18 @@ def test_what_changes_between_gate_and_worker_is_found(stages: Stages, tmp_path:
             with pytest.raises(IntegrityBroken, match="is not what was promoted"):
                 worker.check_again(place.workspace, plan)
             alter(staged / file, lambda _, whole=whole: whole)  # type: ignore[misc]
+        (staged / "research" / "numpy.py").write_text("planted = True\n")
+        with pytest.raises(IntegrityBroken, match="numpy.py is not what was promoted"):
+            worker.check_again(place.workspace, plan)
+
+
+def test_what_lies_beside_a_release_never_reaches_a_run(approved: Place) -> None:
+    """A module beside a notebook would take precedence over the library of its name."""
+    planted = approved.root / "release" / "sour@1" / "research" / "safetensors.py"
+    planted.write_text("raise SystemExit('planted')\n")
+    facts = approved.done("run sour --as otto --json").facts
+    assert facts["state"] == "succeeded"
+    assert not list(Path(facts["folder"]).rglob("safetensors.py"))
 
 
 # --- parameters ----------------------------------------------------------------------------------

@@ -1,0 +1,182 @@
+"""``governed audit verify``: whole when untouched, and every altered byte is found and named."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.loop.place import Place
+from tests.loop.refusal import alter, explains
+from tests.loop.stages import Stages
+
+pytestmark = [pytest.mark.xdist_group("loop"), pytest.mark.slow]
+
+
+@pytest.fixture
+def released(stages: Stages, tmp_path: Path) -> Place:
+    return stages.released.copy(tmp_path)
+
+
+def bundle_of(place: Place) -> Path:
+    (bundle,) = place.workspace.bundles.iterdir()
+    return bundle
+
+
+def first(place: Place, pattern: str) -> Path:
+    return min(path for path in place.root.glob(pattern) if path.is_file())
+
+
+def test_an_untouched_workspace_is_whole(released: Place) -> None:
+    done = released.here("audit verify --json")
+    assert done.code == 0
+    assert done.facts["whole"]
+    outcomes = {(check["kind"], check["outcome"]) for check in done.facts["checks"]}
+    kinds = ("ledger", "signature", "policy", "journal", "dataset", "release", "run", "bundle")
+    assert outcomes == {(kind, "ok") for kind in kinds}
+
+
+def test_it_verifies_from_anywhere_and_by_its_path(released: Place, tmp_path: Path) -> None:
+    assert "everything verifies" in released.governed("audit verify", cwd=tmp_path).out
+    assert released.here(f"audit verify {released.root}").code == 0
+
+
+ALTERED = {
+    "the ledger": (".governed/ledger.jsonl", "ledger"),
+    "a sealed journal": (".governed/journals/*[0-9a-f].jsonl", "journal"),
+    "the text of a cell": (".governed/journals/*.payloads.jsonl", "journal"),
+    "an object": (".governed/objects/*/*", "dataset"),
+    "a dataset's snapshot": (".governed/snapshots/*/*.csv", "dataset"),
+    "the base model": (".governed/snapshots/*/model.safetensors", "dataset palate@1"),
+    "the release notebook": ("release/sour@1/research/sour.ipynb", "release sour@1"),
+    "the release's manifest": ("release/sour@1/manifest.json", "release sour@1"),
+    "the release's environment": ("release/sour@1/environment.json", "release sour@1"),
+    "its code": ("release/sour@1/research/ripeness.py", "release sour@1"),
+    "its suite": ("release/sour@1/suites/berries/suite.toml", "release sour@1"),
+    "weights of a run": (".governed/runs/run-*/output/adapter/*.safetensors", "run run-"),
+    "an executed notebook": (".governed/runs/run-*/output/notebook.ipynb", "run run-"),
+    "evidence": (".governed/runs/validation-*/output/evidence/*.json", "run validation-"),
+    "a bundle's manifest": ("bundles/*/manifest.json", "bundle sour@1-"),
+    "a bundle's signature": ("bundles/*/signature.dsse.json", "bundle sour@1-"),
+    "a bundle's weights": ("bundles/*/artifacts/adapter/*.safetensors", "bundle sour@1-"),
+    "a bundle's notebook": ("bundles/*/artifacts/notebook.ipynb", "bundle sour@1-"),
+    "a bundle's evidence": ("bundles/*/evaluation/evidence/*.json", "bundle sour@1-"),
+    "a bundle's materials": ("bundles/*/bom.json", "bundle sour@1-"),
+    "a bundle's model card": ("bundles/*/README.md", "bundle sour@1-"),
+    "a bundle's data card": ("bundles/*/data_card.md", "bundle sour@1-"),
+    "a bundle's approvals": ("bundles/*/approvals/*.dsse.json", "bundle sour@1-"),
+    "a bundle's release": ("bundles/*/release/manifest.json", "bundle sour@1-"),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_one_altered_byte_is_found_and_named(released: Place, what: str) -> None:
+    pattern, named = ALTERED[what]
+    alter(first(released, pattern))
+    done = released.here("audit verify")
+    explains(done, 4, named)
+    assert f"BROKEN: {named}" in done.out
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda data: data[:-1], "journal"),
+        (lambda data: data + b"{}\n", "journal"),
+        (lambda data: b"".join(data.splitlines(keepends=True)[:-1]), "journal"),
+        (lambda data: b"".join(reversed(data.splitlines(keepends=True))), "journal"),
+    ],
+    ids=["torn", "longer", "shorter", "reordered"],
+)
+def test_a_journal_is_what_was_sealed(
+    released: Place, change: Callable[[bytes], bytes], named: str
+) -> None:
+    alter(first(released, ".governed/journals/*[0-9a-f].jsonl"), change)
+    explains(released.here("audit verify"), 4, named)
+
+
+def test_a_journal_that_is_gone_is_missed(released: Place) -> None:
+    first(released, ".governed/journals/*[0-9a-f].jsonl").unlink()
+    explains(released.here("audit verify"), 4, "it was sealed into the ledger and is gone")
+
+
+def test_journals_can_not_change_places(released: Place) -> None:
+    one, two, *_ = sorted(released.root.glob(".governed/journals/*[0-9a-f].jsonl"))
+    content = one.read_bytes()
+    shutil.copyfile(two, one)
+    two.write_bytes(content)
+    explains(released.here("audit verify"), 4, "it was swapped")
+
+
+def test_a_file_added_to_a_snapshot_is_found(released: Place) -> None:
+    folder = first(released, ".governed/snapshots/*/model.safetensors").parent
+    folder.chmod(0o755)
+    (folder / "tokenizer.py").write_text("import os\n")
+    explains(released.here("audit verify"), 4, "dataset palate@1", "tokenizer.py")
+
+
+def test_a_ledger_cut_short_is_found_by_who_knew_more(released: Place) -> None:
+    """Records at its end are gone; what they spoke of is there all the same."""
+    ledger = released.workspace.ledger
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    bundle = max(n for n, line in enumerate(lines) if b"bundle-registered" in line)
+    ledger.write_bytes(b"".join(lines[:bundle]))
+    done = released.here("audit verify")
+    explains(done, 4, "no record in the ledger speaks of it")
+
+
+def test_edited_rules_are_named(released: Place) -> None:
+    with (released.root / "governed.toml").open("a") as file:
+        file.write("\n[deployment]\nenvironments = ['preprod', 'moon']\n")
+    explains(released.here("audit verify"), 4, "policy governed.toml")
+
+
+def test_a_bundle_nobody_registered_is_named(released: Place) -> None:
+    shutil.copytree(bundle_of(released), released.workspace.bundles / "sweet@1-0123456789ab")
+    explains(released.here("audit verify"), 4, "no record in the ledger speaks of it")
+
+
+# --- a bundle alone ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(stages: Stages, tmp_path: Path) -> Path:
+    """The bundle on another machine, as it were: no workspace, no keys."""
+    source = bundle_of(stages.released)
+    folder = tmp_path / "elsewhere" / source.name
+    shutil.copytree(source, folder)
+    return folder
+
+
+def test_a_bundle_verifies_without_its_workspace(
+    stages: Stages, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Place(elsewhere.parent, elsewhere.parent / "home", stages.environment)
+    done = alone.governed(f"audit verify {elsewhere}", cwd=elsewhere.parent)
+    assert done.code == 0, done.err
+    assert "everything verifies" in done.out
+
+
+@pytest.mark.parametrize("change", ["changed", "added", "removed", "linked"])
+def test_a_bundle_that_is_not_whole_does_not(stages: Stages, elsewhere: Path, change: str) -> None:
+    file = elsewhere / "artifacts" / "adapter" / "adapter_config.json"
+    file.parent.chmod(0o755)
+    if change == "changed":
+        alter(file)
+    elif change == "added":
+        file = file.with_name("more.py")
+        file.write_text("")
+    else:
+        content = file.read_bytes()
+        file.unlink()
+    if change == "linked":
+        (elsewhere.parent / "copy").write_bytes(content)
+        file.symlink_to(elsewhere.parent / "copy")
+    alone = Place(elsewhere.parent, elsewhere.parent / "home", stages.environment)
+    explains(alone.here(f"audit verify {elsewhere}"), 4, str(file))
+
+
+def test_what_is_neither_bundle_nor_workspace_is_said(released: Place, tmp_path: Path) -> None:
+    explains(released.here(f"audit verify {tmp_path}"), 2, "neither a bundle nor a workspace")
