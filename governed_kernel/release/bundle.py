@@ -26,7 +26,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import attest_as_service
 from governed_kernel.lineage.attestations import Approval, Bundle, Promotion
 from governed_kernel.lineage.events import BundleRegistered, FileDigest
-from governed_kernel.release import cards, manifest, runs
+from governed_kernel.release import cards, gate, manifest, runs
 from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
@@ -65,8 +65,16 @@ def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord)
     Raises
     ------
     NotApproved
-        Evidence or an approval for deployment is missing.
+        Evidence or an approval is missing, for deployment or for the run itself.
+    Refused
+        The release was turned down, or the run is an audit's.
     """
+    if run.started.kind != "release" or run.started.digest != release.digest:
+        raise Refused(
+            f"{run.run_id} can't be released",
+            why=f"it is a {run.started.kind} run of the digest {run.started.digest[:16]}…",
+            next=f"take a run of {release.name}; 'governed release show {release.name}' lists them",
+        )
     if release.state in ("rejected", "revoked", "retired"):
         last = release.history[-1]
         raise Refused(
@@ -75,6 +83,7 @@ def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord)
             next="promote a new version",
         )
     registry.register.check_policy()
+    gate.check_signatures(registry.register, release)
     digest, _ = run.evidence()
     rule = registry.register.rule("deployment")
     given = registry.register.approvals_for(release.name, digest, "deployment", run.run_id)

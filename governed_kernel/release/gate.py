@@ -24,7 +24,14 @@ from governed_kernel.release.manifest import Input, ReleaseManifest
 from governed_kernel.release.registry import Registry, ReleaseRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Allowed", "allow", "check_approvals", "check_environment", "check_inputs"]
+__all__ = [
+    "Allowed",
+    "allow",
+    "check_approvals",
+    "check_environment",
+    "check_inputs",
+    "check_signatures",
+]
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,11 @@ def check_approvals(register: Register, record: ReleaseRecord, bound: ReleaseMan
             why=f"it is bound to {bound.policy[:16]}…, in force is {register.policy[:16]}…",
             next="promote a new version, so that reviewers approve it under the policy in force",
         )
+    check_signatures(register, record)
+
+
+def check_signatures(register: Register, record: ReleaseRecord) -> None:
+    """Refuse a release that too few people approved for a run."""
     rule = register.rule("run")
     given = register.approvals_for(record.name, record.digest, "run")
     counting = [approval for approval in given if approval.counts]

@@ -9,7 +9,13 @@ from typing import Any, Literal, TypeAlias
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import NotApproved, UnknownName
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.attestations import Deployment, Promotion, Rejection, Revocation
+from governed_kernel.lineage.attestations import (
+    Bundle,
+    Deployment,
+    Promotion,
+    Rejection,
+    Revocation,
+)
 from governed_kernel.lineage.events import (
     BundleRegistered,
     FileDigest,
@@ -181,6 +187,7 @@ class Registry:
         self.releases: dict[str, ReleaseRecord] = {}
         self.runs: dict[str, RunRecord] = {}
         self.deployments: list[DeploymentRecord] = []
+        self._seals: set[tuple[str, str, str]] = set()
         signed = {entry.number: entry for entry in register.entries}
         for number, event in enumerate(register.events):
             entry = signed.get(number)
@@ -238,16 +245,24 @@ class Registry:
             case ValidationRecorded() if event.run_id in self.runs:
                 run = self.runs[event.run_id]
                 run.validations.append(event)
-                if event.passed and run.started.kind == "release":
+                if event.passed and run.state == "succeeded" and run.started.kind == "release":
                     self._advance(run, "validated", event, f"{event.suite} passed")
             case RerunCompared() if event.run_id in self.runs:
                 self.runs[event.run_id].comparisons.append(event)
             case BundleRegistered() if event.run_id in self.runs:
                 run = self.runs[event.run_id]
-                run.bundle = event
-                self._advance(run, "released", event, f"bundle {event.bundle}")
+                if self._is_sealed(run, event):
+                    run.bundle = event
+                    self._advance(run, "released", event, f"bundle {event.bundle}")
             case _:
                 pass
+
+    def _is_sealed(self, run: RunRecord, event: BundleRegistered) -> bool:
+        """Whether the service signed this bundle, which it does after every gate."""
+        signed = (event.release, event.run_id, event.sha256) in self._seals
+        passed = run.validated is not None and run.validated.passed
+        own = run.started.release == event.release and run.started.kind == "release"
+        return signed and passed and own and run.state == "succeeded"
 
     def _end(self, run: RunRecord, event: RunEnded) -> None:
         if run.ended is not None:
@@ -273,6 +288,8 @@ class Registry:
                 if predicate.digest == release.digest:
                     state: State = "rejected" if isinstance(predicate, Rejection) else "revoked"
                     release.history.append(Step(state, at, predicate.person, predicate.reason))
+            case Bundle():
+                self._seals.add((predicate.release, predicate.run_id, predicate.digest))
             case Deployment():
                 self._deploy(predicate, at)
             case _:

@@ -1,0 +1,272 @@
+"""The state of a release: folded from the ledger, and never ahead of its gates."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from governed_kernel.canonical import digest_bytes
+from governed_kernel.errors import GovernedError
+from governed_kernel.governance import approvals
+from governed_kernel.governance import people as changes
+from governed_kernel.governance.names import SERVICE
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import attest, attest_as_service
+from governed_kernel.lineage.attestations import Bundle, Deployment
+from governed_kernel.lineage.events import (
+    Artifact,
+    BundleRegistered,
+    FileDigest,
+    RunEnded,
+    RunStarted,
+    ValidationRecorded,
+)
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release import bundle
+from governed_kernel.release.registry import Registry, ReleaseRecord
+from governed_kernel.workspace import Workspace
+from tests.governance.conftest import made_keys
+from tests.governance.people import DIGEST, OTHER, RELEASE, make_workspace, passphrase, promote
+
+__all__ = ["made_keys"]
+
+RUN = "run-20260101T000000-00000001"
+
+
+@pytest.fixture(scope="module")
+def candidate(made_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A workspace with people and one release, which Sam promoted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOVERNED_HOME", str(made_keys))
+        workspace = make_workspace(tmp_path_factory.mktemp("registry") / "workspace")
+        promote(workspace)
+        yield workspace.root
+
+
+class Story:
+    """One workspace in which things happen in any order, and what really happened."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.approved: set[str] = set()
+        self.happened: list[str] = []
+
+    @property
+    def release(self) -> ReleaseRecord:
+        return Registry.read(self.workspace).release(RELEASE)
+
+    def tell(self, step: str) -> None:
+        """Try one step; what a gate refuses has not happened."""
+        action, _, detail = step.partition(" ")
+        do: Callable[[str], None] = getattr(self, action)
+        try:
+            do(detail)
+        except GovernedError:
+            return
+        self.happened.append(step)
+
+    def approve(self, person: str) -> None:
+        approvals.approve(
+            self.workspace, RELEASE, "run", person, passphrase(person),
+            meaning="reviewed", digest=DIGEST,
+        )  # fmt: skip
+        self.approved.add(person)
+
+    def start(self, kind: Any) -> None:
+        self._append(
+            RunStarted(
+                run_id=RUN,
+                release=RELEASE,
+                digest=DIGEST if kind == "release" else OTHER,
+                kind=kind,
+                person="olga",
+                parameters={},
+                environment=OTHER,
+            )
+        )
+
+    def end(self, state: Any) -> None:
+        weights = Artifact("adapter", "file:///adapter", OTHER, 9, "weights")
+        self._append(RunEnded(run_id=RUN, state=state, artifacts=[weights]))
+
+    def validate(self, outcome: str) -> None:
+        self._append(
+            ValidationRecorded(
+                run_id=RUN,
+                validation_run="validation-1",
+                suite="triage",
+                suite_sha256=OTHER,
+                passed=outcome == "passed",
+                cases=[],
+                evidence=[FileDigest("evidence/triage.json", DIGEST, 7)],
+                person="olga",
+            )
+        )
+
+    def approve_deployment(self, person: str) -> None:
+        digest, evidence = self._run().evidence()
+        approvals.approve(
+            self.workspace, RELEASE, "deployment", person, passphrase(person),
+            meaning="approved", digest=digest, evidence=evidence, run_id=RUN,
+        )  # fmt: skip
+
+    def seal(self, _: str) -> None:
+        """As `bundle.build` does, without the files."""
+
+        def statement(register: Register) -> Bundle:
+            registry = Registry(register)
+            bundle.check_deployable(registry, registry.release(RELEASE), registry.run(RUN))
+            return Bundle(
+                person=SERVICE,
+                printed_name="Service",
+                meaning="sealed",
+                release=RELEASE,
+                run_id=RUN,
+                digest=digest_bytes(b"manifest"),
+            )
+
+        attest_as_service(self.workspace, statement)
+
+    def register(self, _: str) -> None:
+        self._append(
+            BundleRegistered(
+                release=RELEASE,
+                run_id=RUN,
+                bundle=f"{RELEASE}-0123456789ab",
+                sha256=digest_bytes(b"manifest"),
+                person="olga",
+            )
+        )
+
+    def revoke(self, _: str) -> None:
+        approvals.revoke(
+            self.workspace, RELEASE, "rita", passphrase("rita"), digest=DIGEST, reason="no"
+        )
+
+    def _append(self, event: Any) -> None:
+        Ledger(self.workspace).append(event)
+
+    def _run(self) -> Any:
+        return Registry.read(self.workspace).run(RUN)
+
+
+STEPS = (
+    *("approve sam", "approve rita", "approve dora", "start release", "start rerun"),
+    *("end succeeded", "end failed", "validate passed", "validate failed"),
+    *("approve_deployment rita", "approve_deployment sam", "seal", "register", "revoke"),
+)
+WAY = (
+    *("approve rita", "approve dora", "start release", "end succeeded", "validate passed"),
+    *("approve_deployment rita", "seal", "register"),
+)
+
+
+def told(candidate: Path, steps: list[str] | tuple[str, ...]) -> Story:
+    root = Path(tempfile.mkdtemp(dir=candidate.parent)) / "workspace"
+    shutil.copytree(candidate, root)
+    story = Story(Workspace.open(root))
+    for step in steps:
+        story.tell(step)
+    return story
+
+
+@pytest.fixture
+def home(made_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOVERNED_HOME", str(made_keys))
+
+
+@pytest.mark.usefixtures("home")
+def test_the_whole_way_leads_to_released_state_by_state(candidate: Path) -> None:
+    story = told(candidate, WAY)
+    assert [step.state for step in story.release.history] == [
+        *("candidate", "approved", "executed", "validated", "released")
+    ]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("missing", WAY)
+def test_without_any_one_step_nothing_is_released(candidate: Path, missing: str) -> None:
+    story = told(candidate, [step for step in WAY if step != missing])
+    assert story.release.state != "released"
+
+
+@pytest.mark.usefixtures("home")
+@settings(max_examples=150, deadline=None)
+@given(
+    steps=st.one_of(
+        st.lists(st.sampled_from(STEPS), max_size=14),
+        st.permutations(WAY),
+        st.tuples(st.permutations(WAY), st.lists(st.sampled_from(STEPS), max_size=4)).map(
+            lambda both: [*both[0], *both[1]]
+        ),
+    )
+)
+def test_no_order_of_events_reaches_released_without_its_gates(
+    candidate: Path, steps: list[str]
+) -> None:
+    story = told(candidate, steps)
+    state, happened = story.release.state, story.happened
+    if state == "released":
+        assert story.approved >= {"rita", "dora"}
+        order = [
+            happened.index(step)
+            for step in ("start release", "end succeeded", "validate passed", "seal", "register")
+        ]
+        assert order == sorted(order)
+        assert happened.index("approve_deployment rita") < happened.index("seal")
+        assert "revoke" not in happened
+    if "revoke" in happened:
+        assert state == "revoked"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_later_failure_takes_nothing_back(candidate: Path) -> None:
+    story = told(candidate, [*WAY, "end failed", "validate failed"])
+    assert story.release.state == "released"
+    assert story.release.runs[0].state == "succeeded"  # the first report of an end stands
+
+
+@pytest.mark.usefixtures("home")
+def test_approvals_that_stop_counting_stop_what_has_not_happened_yet(candidate: Path) -> None:
+    story = told(candidate, WAY[:-2])
+    changes.revoke_key(
+        story.workspace, "ada", passphrase("ada"), name="dora", key_id="", reason="stolen"
+    )
+    story.tell("seal")
+    story.tell("register")
+    assert "seal" not in story.happened
+    assert story.release.state == "validated"
+
+
+@pytest.mark.usefixtures("home")
+def test_intervals_of_deployments_never_overlap(candidate: Path) -> None:
+    story = told(candidate, WAY)
+    for reason in ("first", "second"):
+        attest(
+            story.workspace,
+            "olga",
+            passphrase("olga"),
+            lambda _, who, reason=reason: Deployment(  # type: ignore[misc]
+                person=who.name,
+                printed_name=who.printed_name,
+                meaning="deployed",
+                environment="preprod",
+                slot="default",
+                release=RELEASE,
+                bundle=f"{RELEASE}-0123456789ab",
+                sha256=digest_bytes(b"manifest"),
+                reason=reason,
+            ),
+            action="deploy",
+            resource=RELEASE,
+        )
+    one, two = Registry.read(story.workspace).deployments
+    assert one.live_to == two.live_from
+    assert two.live_to is None
