@@ -21,8 +21,6 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard governed_kernel/ke
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one with 'make PYTHON=python3.11 …'"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	@# The pip of Python 3.11.2 can't resolve extras under constraints.
-	$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade 'pip>=24'
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[test]'
 	@touch $@
 
