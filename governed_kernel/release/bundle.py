@@ -17,13 +17,13 @@ from typing import Any
 import msgspec
 
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
-from governed_kernel.errors import IntegrityBroken, NotApproved, Refused, ResourceMissing
+from governed_kernel.errors import IntegrityBroken, Refused, ResourceMissing
 from governed_kernel.files import sync_folder
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.names import SERVICE
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.signing import attest_as_service
+from governed_kernel.governance.signing import attest_as_service, record_refusal
 from governed_kernel.lineage.attestations import Approval, Bundle, Promotion
 from governed_kernel.lineage.events import BundleRegistered, FileDigest
 from governed_kernel.release import cards, gate, manifest, runs
@@ -31,7 +31,7 @@ from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["BundleManifest", "build", "check_deployable", "manifest_of", "verify"]
+__all__ = ["BundleManifest", "build", "manifest_of", "verify"]
 
 _UNLISTED = ("manifest.json", "signature.dsse.json")
 
@@ -59,47 +59,6 @@ class BundleManifest(msgspec.Struct, frozen=True):
     schema: int = 1
 
 
-def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord) -> str:
-    """The gate before a bundle: succeeded, validated, approved; returns the evidence's digest.
-
-    Raises
-    ------
-    NotApproved
-        Evidence or an approval is missing, for deployment or for the run itself.
-    Refused
-        The release was turned down, or the run is an audit's.
-    """
-    if run.started.kind != "release" or run.started.digest != release.digest:
-        raise Refused(
-            f"{run.run_id} can't be released",
-            why=f"it is a {run.started.kind} run of the digest {run.started.digest[:16]}…",
-            next=f"take a run of {release.name}; 'governed release show {release.name}' lists them",
-        )
-    if release.state in ("rejected", "revoked", "retired"):
-        last = release.history[-1]
-        raise Refused(
-            f"{release.name} was {release.state}",
-            why=f"by {last.person}: {last.reason}",
-            next="promote a new version",
-        )
-    registry.register.check_policy()
-    gate.check_signatures(registry.register, release)
-    digest, _ = run.evidence()
-    rule = registry.register.rule("deployment")
-    given = registry.register.approvals_for(release.name, digest, "deployment", run.run_id)
-    counting = [item for item in given if item.counts]
-    if len(counting) < rule.required:
-        refused = [f"{item.person}: {item.reason}" for item in given if not item.counts]
-        raise NotApproved(
-            f"{run.run_id} is not approved for deployment: "
-            f"{len(counting)} of {rule.required} approvals",
-            why="; ".join(refused) or "nobody has approved this run with its evidence",
-            next=f"'governed approve {release.name} --for deployment --run {run.run_id} "
-            f"--as PERSON' by one of the roles {', '.join(rule.roles)}",
-        )
-    return digest
-
-
 def build(workspace: Workspace, run_id: str, person: str) -> BundleRegistered:
     """Make, sign and register the bundle of a run; the same run gives the same bundle once.
 
@@ -112,10 +71,20 @@ def build(workspace: Workspace, run_id: str, person: str) -> BundleRegistered:
     """
     registry = Registry.read(workspace)
     run = registry.run(run_id)
-    release = registry.release(run.started.release)
     if run.bundle is not None:
         return run.bundle
-    evidence = check_deployable(registry, release, run)
+    release = registry.release(run.started.release)
+    try:
+        return _build(workspace, registry, release, run, person)
+    except (Refused, IntegrityBroken) as error:
+        record_refusal(workspace, person, "release build", release.name, error)
+        raise
+
+
+def _build(
+    workspace: Workspace, registry: Registry, release: ReleaseRecord, run: RunRecord, person: str
+) -> BundleRegistered:
+    evidence = gate.check_deployable(registry, release, run)
     source = manifest.release_folder(workspace, release.name)
     bound = manifest.load(source, release.digest)
     try:
@@ -192,7 +161,7 @@ def _fill(
     """Copy everything, hashing what the ledger knows as it is copied."""
     assert run.ended is not None
     assert run.validated is not None
-    shutil.copytree(source, staging / "release")
+    _copy_release(source, staging / "release", bound)
     output = runs.run_folder(workspace, run.run_id) / "output"
     for artifact in run.ended.artifacts:
         _copy(output / artifact.name, staging / "artifacts" / artifact.name, artifact.sha256)
@@ -212,6 +181,15 @@ def _fill(
         path = staging / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def _copy_release(source: Path, target: Path, bound: ReleaseManifest) -> None:
+    """The files of a release, none that lies beside them, held against its digest."""
+    files = ["manifest.json", "diff.html", *(file.path for file in manifest.bound_files(bound))]
+    for name in files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+    manifest.load(target, bound.digest())
 
 
 def _signatures(
@@ -320,7 +298,7 @@ def _register(
                 why="another process made it a moment ago",
                 next=f"'governed release show {release.name}' names it",
             )
-        check_deployable(current, current.release(release.name), current.run(run.run_id))
+        gate.check_deployable(current, current.release(release.name), current.run(run.run_id))
         return Bundle(
             person=SERVICE,
             printed_name="Governed Notebooks service",

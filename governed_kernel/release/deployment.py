@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from governed_kernel.errors import NotApproved, UsageError
+from governed_kernel.errors import IntegrityBroken, NotApproved, Refused, UsageError
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
-from governed_kernel.governance.signing import attest
+from governed_kernel.governance.signing import attest, record_refusal
 from governed_kernel.lineage.attestations import Deployment
-from governed_kernel.release import bundle, runs
+from governed_kernel.lineage.events import BundleRegistered
+from governed_kernel.release import bundle, gate, runs
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
@@ -56,19 +57,16 @@ def deploy(
             why=f"governed.toml names {', '.join(known)}",
             next="choose one of them with --env",
         )
-    runs.reap_all(workspace)
-    registry = Registry.read(workspace)
+    try:
+        registry, run, made = _sealed(workspace, release, person, run_id)
+    except (Refused, IntegrityBroken) as error:
+        record_refusal(workspace, person, "deploy", release, error, environment)
+        raise
     record = registry.release(release)
-    run = registry.run(run_id) if run_id else latest_run(record)
-    registry.register.check_role(Deployment, registry.register.person(person))
-    made = bundle.build(workspace, run.run_id, person)
-    folder = workspace.bundles / made.bundle
-    sealed = bundle.verify(folder, registry.register.service_key)
-    assert sealed.run_id == run.run_id
 
     def make(register: Register, who: Person) -> Deployment:
         current = Registry(register)
-        bundle.check_deployable(current, current.release(record.name), current.run(run.run_id))
+        gate.check_deployable(current, current.release(record.name), current.run(run.run_id))
         return Deployment(
             person=who.name,
             printed_name=who.printed_name,
@@ -92,6 +90,22 @@ def deploy(
         purpose=environment,
     )
     return Deployed(environment, slot, record.name, made.bundle, made.sha256, before)
+
+
+def _sealed(
+    workspace: Workspace, release: str, person: str, run_id: str
+) -> tuple[Registry, RunRecord, BundleRegistered]:
+    """The run to deploy and its bundle, after every gate but the signature."""
+    runs.reap_all(workspace)
+    registry = Registry.read(workspace)
+    record = registry.release(release)
+    run = registry.run(run_id) if run_id else latest_run(record)
+    registry.register.check_role(Deployment, registry.register.person(person))
+    gate.check_deployable(registry, record, run)
+    made = bundle.build(workspace, run.run_id, person)
+    sealed = bundle.verify(workspace.bundles / made.bundle, registry.register.service_key)
+    assert sealed.run_id == run.run_id
+    return registry, run, made
 
 
 def latest_run(release: ReleaseRecord) -> RunRecord:

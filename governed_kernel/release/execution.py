@@ -133,21 +133,26 @@ def start_rerun(
     runs.reap_all(workspace)
     registry = Registry.read(workspace)
     run = registry.run(run_id)
-    bound = manifest.load(source, run.started.digest)
-    values = parameters.resolve(bound.parameters, run.started.parameters, overrides)
-    gate.check_inputs(workspace, registry.register, bound.inputs)
-    gate.check_disk(workspace)
-    plan = _plan(
-        workspace,
-        bound,
-        kind="rerun",
-        person=person,
-        source=source,
-        values=values,
-        inputs=bound.inputs,
-        environment=environment,
-    )
-    return runs.start(workspace, msgspec.structs.replace(plan, repeats=run_id), _files(bound))
+    try:
+        bound = manifest.load(source, run.started.digest)
+        values = parameters.resolve(bound.parameters, run.started.parameters, overrides)
+        gate.check_inputs(workspace, registry.register, bound.inputs)
+        gate.check_disk(workspace)
+        plan = _plan(
+            workspace,
+            bound,
+            kind="rerun",
+            person=person,
+            source=source,
+            values=values,
+            inputs=bound.inputs,
+            environment=environment,
+        )
+        plan = msgspec.structs.replace(plan, repeats=run_id)
+        return runs.start(workspace, plan, _files(bound))
+    except GovernedError as error:
+        _record_refusal(workspace, registry, run.started.release, "rerun", person, error)
+        raise
 
 
 def record_validation(workspace: Workspace, plan: Plan) -> ValidationRecorded:

@@ -1,4 +1,4 @@
-"""The gate before a run: nothing unapproved or altered is ever started.
+"""The gates before a run and a bundle: nothing unapproved or altered is ever started or sealed.
 
 Each check rests on the verified ledger and on bytes hashed now, never on the lineage store.
 """
@@ -21,13 +21,14 @@ from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release import environment, manifest, parameters
 from governed_kernel.release.environment import EnvironmentLock
 from governed_kernel.release.manifest import Input, ReleaseManifest
-from governed_kernel.release.registry import Registry, ReleaseRecord
+from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
 __all__ = [
     "Allowed",
     "allow",
     "check_approvals",
+    "check_deployable",
     "check_environment",
     "check_inputs",
     "check_signatures",
@@ -117,6 +118,47 @@ def check_signatures(register: Register, record: ReleaseRecord) -> None:
             next=f"{rule.required - len(counting)} more with one of the roles "
             f"{', '.join(rule.roles)}: 'governed approve {record.name} --for run --as PERSON'",
         )
+
+
+def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord) -> str:
+    """The gate before a bundle: succeeded, validated, approved; returns the evidence's digest.
+
+    Raises
+    ------
+    NotApproved
+        Evidence or an approval is missing, for deployment or for the run itself.
+    Refused
+        The release was turned down, or the run is an audit's.
+    """
+    if run.started.kind != "release" or run.started.digest != release.digest:
+        raise Refused(
+            f"{run.run_id} can't be released",
+            why=f"it is a {run.started.kind} run of the digest {run.started.digest[:16]}…",
+            next=f"take a run of {release.name}; 'governed release show {release.name}' lists them",
+        )
+    if release.state in ("rejected", "revoked", "retired"):
+        last = release.history[-1]
+        raise Refused(
+            f"{release.name} was {release.state}",
+            why=f"by {last.person}: {last.reason}",
+            next="promote a new version",
+        )
+    registry.register.check_policy()
+    check_signatures(registry.register, release)
+    digest, _ = run.evidence()
+    rule = registry.register.rule("deployment")
+    given = registry.register.approvals_for(release.name, digest, "deployment", run.run_id)
+    counting = [item for item in given if item.counts]
+    if len(counting) < rule.required:
+        refused = [f"{item.person}: {item.reason}" for item in given if not item.counts]
+        raise NotApproved(
+            f"{run.run_id} is not approved for deployment: "
+            f"{len(counting)} of {rule.required} approvals",
+            why="; ".join(refused) or "nobody has approved this run with its evidence",
+            next=f"'governed approve {release.name} --for deployment --run {run.run_id} "
+            f"--as PERSON' by one of the roles {', '.join(rule.roles)}",
+        )
+    return digest
 
 
 def check_inputs(

@@ -113,6 +113,8 @@ def test_a_validation_is_not_what_is_repeated(released: Place, stages: Stages) -
 def test_a_repetition_keeps_to_the_approved_schema(released: Place, stages: Stages) -> None:
     done = released.here(f"audit rerun {stages.run_id} --as aida -p steps 9999")
     explains(done, 3, "outside the approved range")
+    refusal = released.release()["refusals"][-1]
+    assert (refusal["kind"], refusal["person"]) == ("rerun", "aida")
 
 
 def test_ctrl_c_stops_the_repetition(stages: Stages, tmp_path: Path) -> None:

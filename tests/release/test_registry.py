@@ -29,7 +29,7 @@ from governed_kernel.lineage.events import (
     ValidationRecorded,
 )
 from governed_kernel.lineage.ledger import Ledger
-from governed_kernel.release import bundle
+from governed_kernel.release import gate
 from governed_kernel.release.registry import Registry, ReleaseRecord
 from governed_kernel.workspace import Workspace
 from tests.governance.conftest import made_keys
@@ -122,7 +122,7 @@ class Story:
 
         def statement(register: Register) -> Bundle:
             registry = Registry(register)
-            bundle.check_deployable(registry, registry.release(RELEASE), registry.run(RUN))
+            gate.check_deployable(registry, registry.release(RELEASE), registry.run(RUN))
             return Bundle(
                 person=SERVICE,
                 printed_name="Service",
@@ -198,7 +198,7 @@ def test_without_any_one_step_nothing_is_released(candidate: Path, missing: str)
 
 
 @pytest.mark.usefixtures("home")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     steps=st.one_of(
         st.lists(st.sampled_from(STEPS), max_size=14),
