@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from governed_kernel.errors import UnknownName, UsageError
 __all__ = ["Cell", "code_cells", "encode", "normalised_digest", "read", "release_copy", "tree_of"]
 
 LIMIT_BYTES = 64 << 20
+_PYTHON_MAGICS = {"capture", "debug", "lprun", "memit", "mprun", "prun", "time", "timeit"}
+_OPTIONS = re.compile(r"^(\s*-\w+(\s*\d+)?)+\s")
 Notebook = nbformat.NotebookNode
 
 
@@ -84,11 +87,28 @@ def code_cells(notebook: Notebook) -> list[Cell]:
 
 
 def tree_of(source: str) -> ast.Module | None:
-    """The syntax tree of a cell, magics and shell lines transformed; None if it has none."""
+    """The syntax tree of a cell, magics and shell lines transformed; None if it has none.
+
+    What a magic such as ``%%time`` runs as Python is part of the tree, behind the rest.
+    """
     try:
-        return ast.parse(_transformed(source))
+        tree = ast.parse(_transformed(source))
     except SyntaxError:
         return None
+    for text in [text for node in ast.walk(tree) for text in _run_by_magic(node)]:
+        inner = tree_of(_OPTIONS.sub("", text))
+        tree.body += inner.body if inner else []
+    return tree
+
+
+def _run_by_magic(node: ast.AST) -> list[str]:
+    """The Python code that a call of a magic runs."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return []
+    said = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+    if node.func.attr not in ("run_line_magic", "run_cell_magic") or not said:
+        return []
+    return [str(text) for text in said[1:]] if said[0] in _PYTHON_MAGICS else []
 
 
 def _transformed(source: str) -> str:
