@@ -1,0 +1,97 @@
+"""``governed deploy``: one bundle live in a slot, by an operator's signature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.loop.place import Place
+from tests.loop.refusal import alter, explains
+from tests.loop.stages import Stages
+
+pytestmark = [pytest.mark.xdist_group("loop"), pytest.mark.slow]
+
+
+@pytest.fixture
+def validated(stages: Stages, tmp_path: Path) -> Place:
+    return stages.validated.copy(tmp_path)
+
+
+def nothing_is_live(place: Place) -> None:
+    assert place.release()["deployments"] == []
+    assert place.half_made() == []
+
+
+def test_a_bundle_goes_live_and_the_next_takes_its_place(validated: Place) -> None:
+    first = validated.done_here("deploy sour --env preprod --reason first {otto} --json").facts
+    assert first["replaced"] == ""
+    second = validated.done_here("deploy sour --env preprod --reason again {otto} --json").facts
+    assert second["replaced"] == first["bundle"] == second["bundle"]
+    one, two = validated.release()["deployments"]
+    assert (one["live_to"], two["live_to"]) == (two["live_from"], None)
+    assert validated.release()["state"] == "released"
+
+
+def test_slots_and_environments_are_apart(validated: Place) -> None:
+    for where in ("--env preprod", "--env preprod --slot canary", "--env production"):
+        assert validated.done_here(f"deploy sour {where} {{otto}} --json").facts["replaced"] == ""
+    assert [item["live_to"] for item in validated.release()["deployments"]] == [None] * 3
+
+
+def test_an_environment_that_nobody_named_is_wrong_use(validated: Place) -> None:
+    done = validated.here("deploy sour --env moon {otto}")
+    explains(done, 2, "there is no environment 'moon'", "preprod, production")
+    nothing_is_live(validated)
+
+
+def test_only_an_operator_deploys(validated: Place) -> None:
+    explains(validated.here("deploy sour --env preprod {rui}"), 3, "operator")
+    nothing_is_live(validated)
+    assert not list(validated.workspace.bundles.glob("*"))
+    (attempt,) = validated.events("Decided")
+    assert (attempt.person, attempt.action, attempt.outcome) == ("rui", "deploy", "denied")
+
+
+def test_a_wrong_passphrase_deploys_nothing(validated: Place, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("a guess\n")
+    done = validated.here(f"deploy sour --env preprod --as otto --passphrase-file {wrong}")
+    explains(done, 3, "passphrase")
+    nothing_is_live(validated)
+
+
+def test_without_an_approval_for_deployment_nothing_goes_live(
+    stages: Stages, tmp_path: Path
+) -> None:
+    place = stages.validated.copy(tmp_path)
+    place.done_here("people revoke-key mara --reason 'phone lost' {ada}")
+    done = place.here("deploy sour --env preprod {otto}")
+    explains(done, 3, "0 of 1 approvals", "the key of mara was revoked")
+    (attempt,) = place.events("Decided")
+    assert (attempt.person, attempt.action, attempt.outcome) == ("otto", "deploy", "denied")
+    nothing_is_live(place)
+    assert not list(place.workspace.bundles.glob("*"))
+
+
+def test_a_run_that_was_never_validated_does_not_go_live(stages: Stages, tmp_path: Path) -> None:
+    place = stages.executed.copy(tmp_path)
+    explains(place.here("deploy sour --env preprod {otto}"), 3, "has no validated run")
+    nothing_is_live(place)
+
+
+def test_a_revoked_release_does_not_go_live(validated: Place) -> None:
+    validated.done_here("revoke sour --reason 'a child was sick' {rui}")
+    explains(validated.here("deploy sour --env preprod {otto}"), 3, "a child was sick")
+    nothing_is_live(validated)
+
+
+def test_an_altered_bundle_does_not_go_live(stages: Stages, tmp_path: Path) -> None:
+    place = stages.released.copy(tmp_path)
+    (folder,) = place.workspace.bundles.iterdir()
+    alter(folder / "artifacts" / "adapter" / "adapter_model.safetensors")
+    done = place.here("deploy sour --env production {otto}")
+    explains(done, 4, "is not what was sealed")
+    (attempt,) = place.events("Decided")
+    assert (attempt.person, attempt.action, attempt.purpose) == ("otto", "deploy", "production")
+    assert [item["environment"] for item in place.release()["deployments"]] == ["preprod"]

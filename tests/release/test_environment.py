@@ -1,0 +1,62 @@
+"""The environment lock: the same for the same environment, and precise about what differs."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from governed_kernel.canonical import canonical_json
+from governed_kernel.release.environment import (
+    Distribution,
+    EnvironmentLock,
+    compare,
+    current,
+)
+
+
+@pytest.fixture(scope="module")
+def here() -> EnvironmentLock:
+    return current()
+
+
+def test_the_lock_names_every_distribution_with_version_and_content(here: EnvironmentLock) -> None:
+    found = {item.name: item for item in here.distributions}
+    assert found["duckdb"].version == "1.5.5"
+    assert all(len(item.record) == 64 for item in here.distributions)
+    assert len(here.interpreter) == len(here.standard_library) == 64
+
+
+def test_two_looks_at_one_environment_agree(here: EnvironmentLock) -> None:
+    assert current().digest() == here.digest()
+    assert compare(here, current()) == []
+
+
+def test_a_lock_survives_its_file(here: EnvironmentLock) -> None:
+    again = msgspec.json.decode(canonical_json(here), type=EnvironmentLock)
+    assert again.digest() == here.digest()
+
+
+def test_each_difference_is_named(here: EnvironmentLock) -> None:
+    first, second, *rest = here.distributions
+    other = msgspec.structs.replace(
+        here,
+        python="3.99.0",
+        distributions=[
+            msgspec.structs.replace(first, version="0.0.0"),
+            msgspec.structs.replace(second, record="0" * 64),
+            *rest,
+            Distribution("stowaway", "1", "1" * 64),
+        ],
+        unowned={"sitecustomize.py": "2" * 64},
+    )
+    said = {difference.subject: str(difference) for difference in compare(here, other)}
+    assert set(said) == {
+        "python",
+        first.name,
+        second.name,
+        "stowaway",
+        "site-packages/sitecustomize.py",
+    }
+    assert "0.0.0" in said[first.name]
+    assert "with files 0000" in said[second.name]
+    assert "not installed" in said["stowaway"]
