@@ -6,6 +6,7 @@ time by an atomic replacement of ``state.json``. Closing a terminal or a browser
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -244,8 +245,17 @@ def follow(workspace: Workspace, run_id: str) -> Iterator[RunState]:
             last = state
             yield state
         if state.is_over:
+            _collect(run_id)
             return
         time.sleep(_POLL_SECONDS)
+
+
+def _collect(run_id: str) -> None:
+    """Wait for the exit of a worker of this process that has said its last word."""
+    if (child := _workers.get(run_id)) is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=10)
+            del _workers[run_id]
 
 
 def follow_to_end(

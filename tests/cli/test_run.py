@@ -299,7 +299,9 @@ def test_ctrl_c_stops_the_run_and_says_so(approved: Place) -> None:
 def test_a_killed_worker_is_found_by_the_next_command(approved: Place) -> None:
     approved.done("run sour --as otto -p behaviour hang --detach")
     run_id = the_run(approved)
-    os.kill(runs.state_of(approved.workspace, run_id).pid, signal.SIGKILL)
+    state = runs.state_of(approved.workspace, run_id)
+    os.kill(state.pid, signal.SIGKILL)
+    wait_until(lambda: not runs.is_alive(state))
     (listed,) = approved.done_here("release list --json").facts
     assert listed["state"] == "approved"
     interrupted(approved, run_id, "died without a word: it was killed, ran out of memory")
