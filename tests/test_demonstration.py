@@ -14,7 +14,7 @@ import pytest
 from governed_kernel.demonstration import Demonstration
 from governed_kernel.errors import UsageError
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demonstration")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.loop.place import Place, ended
 from tests.loop.refusal import alter, explains, processes_of, wait_until
 from tests.loop.stages import Stages
 
-pytestmark = [pytest.mark.xdist_group("loop"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

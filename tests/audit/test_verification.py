@@ -12,7 +12,7 @@ from tests.loop.place import Place
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
 
-pytestmark = [pytest.mark.xdist_group("loop"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.loop.place import Place, ended, papermill
 from tests.loop.refusal import explains
 from tests.loop.stages import Stages
 
-pytestmark = [pytest.mark.xdist_group("loop"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 WILD = "research/wild.ipynb"
 WILD_CELLS = (

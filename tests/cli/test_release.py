@@ -12,7 +12,7 @@ from tests.loop.place import ended
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
 
-pytestmark = [pytest.mark.xdist_group("loop"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def test_the_whole_path_of_a_release_is_shown(stages: Stages) -> None:
