@@ -6,6 +6,7 @@ Format: https://huggingface.co/docs/safetensors (8 bytes of length, a JSON heade
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import math
 import os
@@ -16,7 +17,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from governed_kernel.canonical import digest_json
-from governed_kernel.errors import IntegrityBroken, UnknownName
+from governed_kernel.errors import IntegrityBroken, MissingExtra, UnknownName
 
 __all__ = [
     "TensorDifference",
@@ -152,9 +153,16 @@ def compare_weights(a: Weights, b: Weights) -> list[TensorDifference]:
         elif one.sha256 != other.sha256:
             moved.append(name)
     if moved:
+        _need_torch()
         before, after = load_tensors(a, moved), load_tensors(b, moved)
         differences += [tensor_difference(name, before[name], after[name]) for name in moved]
     return sorted(differences, key=lambda difference: difference.name)
+
+
+def _need_torch() -> None:
+    """Digests tell without torch that tensors differ; by how much takes its number types."""
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtra("torch", "train")
 
 
 def tensor_difference(name: str, one: Any, other: Any) -> TensorDifference:
