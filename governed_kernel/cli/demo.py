@@ -55,6 +55,7 @@ def _say_where(workspace: Path, people: Path, run_id: str) -> None:
         (f".governed/runs/{run_id}/log.txt", "the run's log, with the optimiser's steps"),
         ("bundles/", "the signed bundle: README.md, bom.json, approvals, evaluation"),
     ):
-        out.print(f"  {workspace / place}  {what}", markup=False)
+        out.print(f"  {workspace / place}  {what}", markup=False, soft_wrap=True)
     out.print("Next:")
-    out.print(f"  GOVERNED_HOME={people} governed --workspace {workspace} lab", markup=False)
+    command = f"GOVERNED_HOME={people} governed --workspace {workspace} lab"
+    out.print(f"  {command}", markup=False, soft_wrap=True)

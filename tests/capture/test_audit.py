@@ -134,7 +134,8 @@ def test_a_url_is_recorded_without_credentials_and_query(recording: Recording) -
 
 
 def test_what_policy_forbids_raises_before_the_file_is_read(recording: Recording) -> None:
-    (access,) = recording.of(Access, 8)
+    # writing the traceback may read source files as well
+    (access,) = [found for found in recording.of(Access, 8) if "patients.csv" in found.uri]
     assert access.decision == "denied"
     assert access.policies == ["no-forbidden"]
     assert "PolicyDenied: read of file://" in recording.errors[7]
