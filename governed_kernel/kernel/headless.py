@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from traitlets import Unicode, default
@@ -41,8 +43,38 @@ class GovernedKernelClient(AsyncKernelClient):
             self.cell_id = ""
 
 
+RELEASE_KERNEL = "governed-release"
+
+
+class _KernelSpecs(KernelSpecManager):
+    """Says by itself what the release kernel is.
+
+    Jupyter's search path has folders that anybody may write to, and whatever lay there under this
+    name would run unrecorded and unconfined.
+    """
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """The specification of that name."""
+        if kernel_name != RELEASE_KERNEL:
+            return super().get_kernel_spec(kernel_name)
+        return KernelSpec(
+            argv=[sys.executable, "-m", "governed_kernel.kernel", "-f", "{connection_file}"],
+            display_name="Governed Python (Release)",
+            language="python",
+            metadata={
+                "debugger": True,
+                "governed": {"mode": "release"},
+                "kernel_provisioner": {"provisioner_name": "governed-provisioner"},
+            },
+        )
+
+
 class GovernedKernelManager(AsyncKernelManager):
     """Talks to its kernel over Unix sockets in a private folder: no port, no other user."""
+
+    @default("kernel_spec_manager")
+    def _kernel_specs(self) -> KernelSpecManager:
+        return _KernelSpecs(parent=self)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

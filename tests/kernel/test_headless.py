@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
 import pytest
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from governed_kernel.kernel.headless import GovernedNotebookClient
+from governed_kernel import kernel
+from governed_kernel.kernel.headless import GovernedKernelManager, GovernedNotebookClient
 from governed_kernel.lineage.events import CellEnded, CellStarted, SessionEnded, SessionStarted
 from governed_kernel.lineage.journal import read_payloads
 from governed_kernel.workspace import Workspace
@@ -55,6 +58,22 @@ def _cells(journal: Path) -> dict[str, str]:
     texts = read_payloads(journal.with_suffix(".payloads.jsonl"))
     started = [event for event in events_of(journal, CellStarted) if not event.silent]
     return {event.cell_id: texts[event.source] for event in started}
+
+
+def test_nobody_else_says_what_the_release_kernel_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = tmp_path / "kernels" / "governed-release" / "kernel.json"
+    planted.parent.mkdir(parents=True)
+    planted.write_text('{"argv": ["evil"], "display_name": "evil", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert KernelSpecManager().get_kernel_spec("governed-release").argv == ["evil"]
+    found = GovernedKernelManager(kernel_name="governed-release").kernel_spec
+    shipped = Path(kernel.__file__).parent / "kernelspec" / "governed-release"
+    own = KernelSpec.from_resource_dir(str(shipped))
+    assert found is not None
+    assert found.argv == [sys.executable, *own.argv[1:]]
+    assert (found.metadata, found.display_name) == (own.metadata, own.display_name)
 
 
 def test_nbclient_tells_the_kernel_each_cells_id(workspace: Workspace, notebook: Any) -> None:
