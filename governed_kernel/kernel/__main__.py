@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 # As ipykernel_launcher does: nothing in the working directory may stand in for a library
 # while the kernel starts. IPython puts it back for the cells.
@@ -23,6 +24,13 @@ from governed_kernel.kernel.link import RecorderLink
 from governed_kernel.kernel.output import avoid_network
 
 
+class ReleaseKernelApp(IPKernelApp):
+    """Reads no configuration: it lies outside what a release is bound to, and can hold code."""
+
+    def load_config_file(self, *_: Any, **__: Any) -> None:
+        """Nothing."""
+
+
 def main() -> None:
     """Start the kernel, or say why not."""
     try:
@@ -32,7 +40,9 @@ def main() -> None:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     avoid_network()
-    IPKernelApp.launch_instance(kernel_class=GovernedKernel)
+    is_release = os.environ.get("GOVERNED_MODE") == "release"
+    application = ReleaseKernelApp if is_release else IPKernelApp
+    application.launch_instance(kernel_class=GovernedKernel)
 
 
 if __name__ == "__main__":

@@ -70,10 +70,22 @@ _FORBIDDEN: dict[int, int] = {
     425: errno.ENOSYS,  # io_uring_setup: its opens pass every filter
     304: errno.EPERM,  # open_by_handle_at: opens without a path
 }
-_AF_UNIX = 1
+_DONE = 0
+_CHANGES_OF_ATTRIBUTES: dict[int, int] = {
+    # Landlock knows no attributes: a cell could open the person's keys to everybody. Modes, owners
+    # and times are answered as if set, so that a library that copies a file with them goes on.
+    **dict.fromkeys((90, 91, 268, 452), _DONE),  # chmod, fchmod, fchmodat, fchmodat2
+    **dict.fromkeys((92, 93, 94, 260), _DONE),  # chown, fchown, lchown, fchownat
+    **dict.fromkeys((132, 235, 261, 280), _DONE),  # utime, utimes, futimesat, utimensat
+    **dict.fromkeys((188, 189, 190, 463), errno.ENOTSUP),  # setxattr, l…, f…, …at
+    **dict.fromkeys((197, 198, 199, 466), errno.ENOTSUP),  # removexattr, l…, f…, …at
+    469: errno.ENOTSUP,  # file_setattr
+}
+_AF_UNIX, _STREAM, _SEQPACKET = 1, 1, 5
+_SOCKETPAIR, _TYPE_MASK = 53, 0xF
 
 # classic BPF
-_LOAD, _EQUALS, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_LOAD, _EQUALS, _AT_LEAST, _RETURN, _AND = 0x20, 0x15, 0x35, 0x06, 0x54
 _ALLOW, _NOTIFY, _ERROR = 0x7FFF0000, 0x7FC00000, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _X86_64 = 0xC000003E
@@ -88,7 +100,9 @@ def program(*, network: bool) -> list[Instruction]:
     Parameters
     ----------
     network : bool
-        When false, ``socket`` gives EACCES for every family but AF_UNIX.
+        When false, for a release run: only Unix sockets that must be connected can be made (the
+        peer of a datagram is named in memory, where no filter can look), and no attribute of a
+        file is changed.
     """
     lines: list[Instruction] = [
         # 32-bit and x32 calls have other numbers: they do not exist here
@@ -102,12 +116,20 @@ def program(*, network: bool) -> list[Instruction]:
     for number, error in _FORBIDDEN.items():
         lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _ERROR | error)]
     if not network:
+        for number, error in _CHANGES_OF_ATTRIBUTES.items():
+            lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _ERROR | error)]
         lines += [
-            (_EQUALS, 0, 4, _SOCKET),
+            (_EQUALS, 1, 0, _SOCKET),
+            (_EQUALS, 0, 9, _SOCKETPAIR),
             (_LOAD, 0, 0, _ARGUMENTS),
-            (_EQUALS, 0, 1, _AF_UNIX),
-            (_RETURN, 0, 0, _ALLOW),
+            (_EQUALS, 1, 0, _AF_UNIX),
             (_RETURN, 0, 0, _ERROR | errno.EACCES),
+            (_LOAD, 0, 0, _ARGUMENTS + 8),
+            (_AND, 0, 0, _TYPE_MASK),
+            (_EQUALS, 2, 0, _STREAM),
+            (_EQUALS, 1, 0, _SEQPACKET),
+            (_RETURN, 0, 0, _ERROR | errno.EACCES),
+            (_RETURN, 0, 0, _ALLOW),
         ]
     # sendto names a peer only when its fifth argument is not null (both halves are looked at)
     address = _ARGUMENTS + 8 * 4

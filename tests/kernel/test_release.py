@@ -222,6 +222,48 @@ def test_a_cell_can_compute_with_libraries(kernel: RunningKernel) -> None:
     assert kernel.run(code).text == "3.0"
 
 
+def test_a_cell_cannot_open_a_secret_to_others(kernel: RunningKernel, run: PreparedRun) -> None:
+    secret = run.workspace.root / "secret.pem"
+    secret.touch(mode=0o600)
+    code = f"import os; os.chmod({str(secret)!r}, 0o666); os.utime({str(secret)!r}, (1, 1))"
+    assert kernel.run(code).status == "ok"  # as a library that copies a file with its mode expects
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert secret.stat().st_mtime > 1
+
+
+def test_no_datagram_reaches_a_daemon(kernel: RunningKernel) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon,
+    ):
+        daemon.bind(f"{folder}/log")
+        daemon.setblocking(False)
+        code = "import socket\none, two = socket.socketpair(type=socket.SOCK_DGRAM)\n"
+        code += f"one.sendmsg([b'row 1'], [], 0, {daemon.getsockname()!r})"
+        assert kernel.run(code).error_name == "PermissionError"
+        with pytest.raises(BlockingIOError):
+            daemon.recv(10)
+
+
+def test_root_keeps_no_power_but_over_files(kernel: RunningKernel) -> None:
+    read = "[line.split() for line in open('/proc/self/status') if line.startswith('Cap')]"
+    held = {name: int(bits, 16) for name, bits in eval(kernel.run(read).text)}
+    over_files = 1 << 1 | 1 << 2
+    assert held["CapPrm:"] & ~over_files == held["CapEff:"] & ~over_files == 0
+
+
+def test_no_configuration_adds_code_to_it(fresh: PreparedRun) -> None:
+    profile = fresh.folder / "tmp" / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.exec_lines = ['planted = 1']")
+    fresh.start()
+    running = fresh.kernel()
+    try:
+        assert running.run("planted").error_name == "NameError"
+    finally:
+        running.close()
+
+
 def test_someone_cannot_start_it_by_hand(fresh: PreparedRun) -> None:
     with pytest.raises(Refused, match="it was started by hand, not by a run"):
         fresh.kernel(GOVERNED_RUN="", GOVERNED_TICKET="")

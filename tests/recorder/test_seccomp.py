@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import struct
 
 import pytest
@@ -11,6 +12,7 @@ from governed_kernel.recorder.seccomp import CALLS, program
 
 ALLOW, NOTIFY, ERROR = 0x7FFF0000, 0x7FC00000, 0x00050000
 X86_64, I386 = 0xC000003E, 0x40000003
+SOCKETPAIR, STREAM = 53, socket.SOCK_STREAM
 SOCKET, SENDTO, READ, IO_URING_SETUP, OPEN_BY_HANDLE = 41, 44, 0, 425, 304
 
 
@@ -27,6 +29,8 @@ def outcome(number: int, *arguments: int, architecture: int = X86_64, network: b
             (accumulator,) = struct.unpack_from("=I", data, constant)
         elif code == 0x15:
             place += true if accumulator == constant else false
+        elif code == 0x54:
+            accumulator &= constant
         elif code == 0x35:
             place += true if accumulator >= constant else false
         else:
@@ -52,11 +56,34 @@ def test_sending_is_reported_only_when_it_names_a_peer() -> None:
     assert outcome(SENDTO, 3, 4, 5, 0, 0x10, 16) == NOTIFY
 
 
-def test_without_network_only_unix_sockets_can_be_made() -> None:
-    assert outcome(SOCKET, 1, network=False) == ALLOW
+@pytest.mark.parametrize("call", [SOCKET, SOCKETPAIR])
+def test_without_network_only_unix_sockets_can_be_made(call: int) -> None:
+    assert outcome(call, 1, STREAM, network=False) == ALLOW
     for family in (2, 10, 16, 17, 40):
-        assert outcome(SOCKET, family, network=False) == ERROR | errno.EACCES
-        assert outcome(SOCKET, family, network=True) == ALLOW
+        assert outcome(call, family, STREAM, network=False) == ERROR | errno.EACCES
+        assert outcome(call, family, STREAM, network=True) == ALLOW
+
+
+@pytest.mark.parametrize("call", [SOCKET, SOCKETPAIR])
+@pytest.mark.parametrize("flags", [0, socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK])
+def test_without_network_no_socket_names_its_peer_in_a_message(call: int, flags: int) -> None:
+    for kind in (STREAM, socket.SOCK_SEQPACKET):
+        assert outcome(call, 1, kind | flags, network=False) == ALLOW
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+        assert outcome(call, 1, kind | flags, network=False) == ERROR | errno.EACCES
+        assert outcome(call, 1, kind | flags, network=True) == ALLOW
+
+
+@pytest.mark.parametrize("number", [90, 91, 92, 93, 94, 132, 235, 260, 261, 268, 280, 452])
+def test_a_release_changes_no_mode_owner_or_time_but_is_told_that_it_did(number: int) -> None:
+    assert outcome(number, network=False) == ERROR
+    assert outcome(number, network=True) == ALLOW
+
+
+@pytest.mark.parametrize("number", [188, 189, 190, 197, 198, 199, 463, 466, 469])
+def test_a_release_changes_no_extended_attribute(number: int) -> None:
+    assert outcome(number, network=False) == ERROR | errno.ENOTSUP
+    assert outcome(number, network=True) == ALLOW
 
 
 def test_ways_around_do_not_exist() -> None:
