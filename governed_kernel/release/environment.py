@@ -31,7 +31,7 @@ from governed_kernel.canonical import digest_file, digest_json
 __all__ = ["Difference", "Distribution", "EnvironmentLock", "compare", "current", "inspect"]
 
 _NOTES = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD"}
-_CODE = {".py", ".pth", ".so", ".pyd", ".egg-link"}
+_CODE = {".py", ".pyc", ".pth", ".so", ".pyd", ".egg-link"}
 
 
 class Distribution(msgspec.Struct, frozen=True, order=True):
@@ -206,7 +206,7 @@ def _rows(distribution: metadata.Distribution) -> Iterator[_Row]:
         if len(row) < 2:
             continue
         name, expected = row[0], row[1]
-        if name.startswith(("../", "/")) or "/../" in name or name.endswith(".pyc"):
+        if name.startswith(("../", "/")) or "/../" in name or "__pycache__/" in name:
             continue
         folder, _, file = name.partition("/")
         if folder.endswith(".dist-info") and file in _NOTES:
@@ -234,7 +234,7 @@ def _code_files(folder: str | Path) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(files):
-            if name[name.rfind(".") :] in _CODE:
+            if name[name.rfind(".") :] in _CODE or ".so." in name:
                 yield f"{root}/{name}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import py_compile
 import shutil
 import signal
 import subprocess
@@ -152,11 +153,21 @@ def test_an_altered_environment_stops_it(stages: Stages, tmp_path: Path) -> None
     environment = stages.environment.clone(tmp_path / "environment")
     place = stages.approved.copy(tmp_path, environment)
     again = [place.copy(tmp_path / name) for name in ("another", "third")]
+    compiled = place.copy(tmp_path / "compiled")
 
     environment.alter("sitecustomize.py", b"import os\n")
     done = place.governed("run sour --as otto")
     refused(place, done, 4, "not the one sour@1 was approved with", "site-packages/sitecustomize")
     (environment.site / "sitecustomize.py").unlink()
+
+    (tmp_path / "planted.py").write_text("import os\n")
+    py_compile.compile(str(tmp_path / "planted.py"), str(tmp_path / "planted.pyc"))
+    code = (tmp_path / "planted.pyc").read_bytes()
+    for name in ("sitecustomize.pyc", "libz.so.1"):  # imported, or loaded, without a source
+        environment.alter(name, code)
+        done = compiled.governed("run sour --as otto")
+        explains(done, 4, "not the one sour@1 was approved with", f"site-packages/{name}")
+        (environment.site / name).unlink()
 
     whole = (environment.site / "tenacity" / "wait.py").read_bytes()
     environment.alter("tenacity/wait.py", whole + b"#")
