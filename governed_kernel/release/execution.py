@@ -90,7 +90,7 @@ def start_validation(
         adapter = _checked_adapter(workspace, run)
         named = {item.name: item for item in [*bound.base_models(), *chosen.inputs]}
         inputs = sorted(named.values())
-        gate.check_inputs(workspace, registry.register, inputs)
+        gate.check_inputs(workspace, registry.register, inputs, validation=True)
         gate.check_disk(workspace)
         # An audit may repeat a run in another environment; it compares them, and says so.
         is_audit = run.started.kind == "rerun"

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import IntegrityBroken, NotApproved, Refused, ResourceMissing
-from governed_kernel.governance import catalog
+from governed_kernel.governance import access, catalog
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release import environment, manifest, parameters
@@ -76,7 +76,8 @@ def allow(
     bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
     check_approvals(registry.register, record, bound)
     values = parameters.resolve(bound.parameters, given or {}, texts)
-    check_inputs(workspace, registry.register, [*bound.inputs, *_validation_inputs(bound)])
+    check_inputs(workspace, registry.register, bound.inputs)
+    check_inputs(workspace, registry.register, _validation_inputs(bound), validation=True)
     check_disk(workspace)
     found = check_environment(workspace, bound)
     return Allowed(record, bound, values, found)
@@ -162,9 +163,16 @@ def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord)
 
 
 def check_inputs(
-    workspace: Workspace, register: Register, inputs: Sequence[Input]
+    workspace: Workspace, register: Register, inputs: Sequence[Input], *, validation: bool = False
 ) -> dict[str, Path]:
     """Hash every input's snapshot, and refuse what was withdrawn or is past its retention.
+
+    A manifest is its author's word, so what it says of an input is held against the catalog.
+
+    Parameters
+    ----------
+    validation : bool
+        The inputs are those of a validation run, which alone reads a holdout.
 
     Returns
     -------
@@ -180,9 +188,28 @@ def check_inputs(
                 why=f"the catalog says {version.sha256}, approved was {item.sha256}",
                 next="promote a new version of the release",
             )
+        _check_facts(item, version)
+        _, locked = access.restriction(register, version)
+        if locked and not validation:
+            raise Refused(
+                f"{item.name} can't be read by a run of a release",
+                why=locked,
+                next="promote a new version of the release that does without it",
+            )
         _check_lifetime(version)
         found[item.name] = catalog.verify(workspace, version)
     return found
+
+
+def _check_facts(item: Input, version: DatasetRegistered) -> None:
+    for name in ("kind", "data_class", "purposes"):
+        stated, known = getattr(item, name), getattr(version, name)
+        if stated != known:
+            raise IntegrityBroken(
+                f"the release states another {name} of {item.name} than the catalog",
+                why=f"it states {stated}, the catalog {known}",
+                next="promote a new version with 'governed promote', which asks the catalog",
+            )
 
 
 def _check_lifetime(version: DatasetRegistered) -> None:

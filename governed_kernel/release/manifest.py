@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import msgspec
@@ -169,8 +169,21 @@ def load(folder: Path, digest: str) -> ReleaseManifest:
             folder / "manifest.json", f"its SHA-256 is {digest_bytes(encoded)}, promoted {digest}"
         )
     manifest = msgspec.json.decode(encoded, type=ReleaseManifest)
+    _check_paths(folder, manifest)
     check_files(folder, bound_files(manifest))
     return manifest
+
+
+def _check_paths(folder: Path, manifest: ReleaseManifest) -> None:
+    """Refuse a path by which a copy of the release would be written outside its folder.
+
+    A manifest is signed by its author, who need not have made it with this program.
+    """
+    staged = [place for item in manifest.inputs for place in item.paths]
+    for name in [*staged, *(file.path for file in bound_files(manifest))]:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise _altered(folder / "manifest.json", f"{name!r} leads out of the release")
 
 
 def bound_files(manifest: ReleaseManifest) -> list[FileDigest]:

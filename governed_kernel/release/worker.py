@@ -25,16 +25,17 @@ from papermill.exceptions import PapermillExecutionError
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing, RunFailed
-from governed_kernel.lineage.events import Artifact, RunEnded, now
+from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted, now
 from governed_kernel.lineage.sessions import session_of_run
 from governed_kernel.release import gate, manifest, runs
 from governed_kernel.release.execution import record_validation
+from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.registry import Registry
 from governed_kernel.release.runs import Plan, Progress, run_folder
 from governed_kernel.release.tickets import kernel_environment, stage_inputs, write_ticket
 from governed_kernel.workspace import Workspace
 
-__all__ = ["execute", "main"]
+__all__ = ["check_again", "collect", "execute", "main"]
 
 _TAKE_FINGERPRINT = (
     "import os; os.nice(19)\n"  # the notebook comes first
@@ -108,10 +109,34 @@ def check_again(workspace: Workspace, plan: Plan) -> dict[str, Path]:
     work = run_folder(workspace, plan.run_id) / "work"
     bound = manifest.load(work, record.digest)
     manifest.check_nothing_else(work, bound, *([plan.notebook] if plan.subject else []))
+    _check_plan(plan, registry.run(plan.run_id).started, bound)
     if plan.kind == "release":  # an audit may repeat what was approved then, whatever came since
         gate.check_state(record)
         gate.check_approvals(registry.register, record, bound)
-    return gate.check_inputs(workspace, registry.register, plan.inputs)
+    validation = plan.subject is not None
+    return gate.check_inputs(workspace, registry.register, plan.inputs, validation=validation)
+
+
+def _check_plan(plan: Plan, started: RunStarted, bound: ReleaseManifest) -> None:
+    """Refuse a plan that says something else than the ledger, which is what an audit repeats."""
+    subject = plan.subject.run_id if plan.subject else plan.repeats
+    planned: dict[str, Any] = {
+        "kind": plan.kind,
+        "parameters": plan.parameters,
+        "environment": plan.environment,
+        "subject_run": subject,
+    }
+    wrong = [name for name, value in planned.items() if value != getattr(started, name)]
+    if plan.subject is None and (plan.notebook, plan.inputs) != (bound.notebook.path, bound.inputs):
+        wrong.append("notebook or inputs")
+    if plan.threads != bound.threads:
+        wrong.append("threads")
+    if wrong:
+        raise IntegrityBroken(
+            f"plan.json of {plan.run_id} is not what was asked for",
+            why=f"other than on record are {', '.join(wrong)}",
+            next="start the run again",
+        )
 
 
 def execute(
@@ -132,9 +157,15 @@ def execute(
     executed = folder / "notebook.ipynb"
     with _fingerprint(environment) as facts:
         _papermill(workspace, plan, source, executed, environment)
+    if not session_of_run(workspace, plan.run_id):
+        raise IntegrityBroken(
+            f"{plan.run_id} left no journal",
+            why="its kernel was not started by a recorder",
+            next="install the product again, so that its kernels are its own, and run again",
+        )
     output = folder / "output"
     executed.rename(output / "notebook.ipynb")
-    return _collect(output), facts()
+    return collect(output), facts()
 
 
 def _papermill(
@@ -224,20 +255,33 @@ def _fingerprint(environment: dict[str, str]) -> Iterator[Callable[[], dict[str,
             process.communicate()
 
 
-def _collect(output: Path) -> list[Artifact]:
-    """Everything the run left, by digest; from here on read-only."""
+def collect(output: Path) -> list[Artifact]:
+    """Everything the run left, by digest; from here on read-only.
+
+    Raises
+    ------
+    RunFailed
+        It left a link or a pipe, which hold nothing, or a name that no record can hold.
+    """
     artifacts = []
     for path in sorted(output.rglob("*")):
-        if path.is_symlink():
+        name = path.relative_to(output).as_posix()
+        if not name.isprintable():
             raise RunFailed(
-                f"the run left a symbolic link: {path.relative_to(output)}",
-                why="a link's target is not part of what is released",
-                next="write files, not links",
+                f"the run left a file whose name is no printable text: {name!a}",
+                why="it could not be written into the record, nor shown to a reviewer",
+                next="name it otherwise",
+            )
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            what = "a symbolic link" if path.is_symlink() else "something that is no file"
+            raise RunFailed(
+                f"the run left {what}: {name}",
+                why="only a file has content of its own that can be released",
+                next="write files",
             )
         if path.is_file():
             path.chmod(0o444)
             kind = _KINDS.get(path.suffix, "file")
-            name = path.relative_to(output).as_posix()
             size = path.stat().st_size
             artifacts.append(Artifact(name, path.as_uri(), digest_file(path), size, kind))
     return artifacts

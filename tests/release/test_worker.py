@@ -1,0 +1,56 @@
+"""What a worker asks again, and what it takes for an output."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from governed_kernel.errors import IntegrityBroken, RunFailed
+from governed_kernel.release import runs, worker
+from tests.loop.stages import Stages
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parameters": {"seed": 99}},
+        {"environment": "0" * 64},
+        {"kind": "rerun"},
+        {"threads": 64},
+        {"inputs": []},
+        {"notebook": "research/other.ipynb"},
+        {"repeats": "run-20260101T000000-00000001"},
+    ],
+    ids=str,
+)
+def test_a_plan_that_is_not_on_record_is_refused(stages: Stages, change: dict[str, Any]) -> None:
+    place = stages.executed
+    with place.inside():
+        plan = runs.plan_of(place.workspace, stages.run_id)
+        assert worker.check_again(place.workspace, plan)
+        with pytest.raises(IntegrityBroken, match="is not what was asked for"):
+            worker.check_again(place.workspace, msgspec.structs.replace(plan, **change))
+
+
+def test_files_in_folders_are_artifacts(tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "weights.safetensors").write_bytes(b"1")
+    (found,) = worker.collect(tmp_path)
+    assert (found.name, found.bytes, found.kind) == ("adapter/weights.safetensors", 1, "weights")
+
+
+def test_what_is_no_file_is_no_output(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RunFailed, match="no file: pipe"):
+        worker.collect(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"\xff.txt", b"two\nlines", b"\x1b[2Jclear"])
+def test_a_name_that_no_record_can_hold_is_refused(tmp_path: Path, name: bytes) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    with pytest.raises(RunFailed, match="no printable text"):
+        worker.collect(tmp_path)
