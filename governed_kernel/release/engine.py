@@ -92,7 +92,7 @@ def check_complete(notebook: Any) -> None:
         if cell.cell_type != "code" or not cell.source.strip():
             continue
         status = cell.metadata.get("papermill", {}).get("status")
-        if status == "completed":
+        if status == "completed" and not _exits(cell):
             continue
         if status == "failed" and not _exits(cell):
             return

@@ -47,6 +47,14 @@ def test_an_exit_is_no_end(value: str) -> None:
     assert failure.value.next
 
 
+def test_an_exit_is_no_end_in_a_cell_whose_tag_forgives_errors() -> None:
+    notebook = executed("completed", "completed")
+    gone = nbformat.v4.new_output("error", ename="SystemExit", evalue="0", traceback=[])
+    notebook.cells[-1].outputs = [gone]
+    with pytest.raises(RunFailed, match="stopped at cell cell-1"):
+        check_complete(notebook)
+
+
 @pytest.mark.parametrize("status", ["pending", "running"])
 def test_a_cell_that_was_never_reached_is_no_end(status: str) -> None:
     with pytest.raises(RunFailed, match="cell-1"):
