@@ -96,12 +96,17 @@ def rerun(
             why=f"it is a {original.started.kind} run",
             next=f"re-run {original.started.subject_run}",
         )
+    execution.check_artifacts(workspace, original)  # before minutes are spent on it
     source = source_of(workspace, registry, original)
     here = environment.current()
     state = execution.start_rerun(workspace, run_id, person, source, here.digest(), overrides)
     state = runs.follow_to_end(workspace, state.run_id, watch)
-    ended = Registry.read(workspace).run(state.run_id).ended
+    repeated = Registry.read(workspace).run(state.run_id)
+    ended = repeated.ended
     assert ended is not None
+    # What is compared are files, and they must be the ones on record.
+    for run in (original, repeated):
+        execution.check_artifacts(workspace, run)
     bound = manifest.load(source, original.started.digest)
     verdict = _compare(workspace, original, state, ended, bound, source, person, watch)
     surroundings = [
@@ -238,6 +243,9 @@ def _validated_apart(
         return ["the original was never validated, so no gate can be compared"]
     started = execution.start_validation(workspace, state.run_id, person, first.suite, source)
     runs.follow_to_end(workspace, started.run_id, watch)
+    registry = Registry.read(workspace)
+    for run_id in (first.validation_run, started.run_id):
+        execution.check_artifacts(workspace, registry.run(run_id))
     one = _evidence(workspace, first.validation_run, first.suite)
     two = _evidence(workspace, started.run_id, first.suite)
     outcomes = {case.id: case.outcome for case in one.cases}

@@ -14,6 +14,7 @@ from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.governance import catalog
 from governed_kernel.governance.register import Register
+from governed_kernel.lineage.attestations import Deployment
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.journal import SESSION_DECODER, Head, read_payloads, read_records
 from governed_kernel.release import bundle, manifest
@@ -214,6 +215,17 @@ def _bundles(workspace: Workspace, registry: Registry) -> Iterator[Check]:
         yield check
 
 
+def _deployments(_: Workspace, registry: Registry) -> Iterator[Check]:
+    live = [record.deployment for record in registry.deployments]
+    for entry in registry.register.entries:
+        said = entry.predicate
+        if entry.valid and isinstance(said, Deployment):
+            place = f"{said.bundle} in {said.environment}"
+            whole = said in live
+            why = "" if whole else f"{said.person} signed for a bundle that was never sealed"
+            yield Check("deployment", place, "ok" if whole else "broken", why)
+
+
 _PARTS: dict[str, Callable[[Workspace, Registry], Iterator[Check]]] = {
     "signatures": _signatures,
     "policy": _policy,
@@ -222,4 +234,5 @@ _PARTS: dict[str, Callable[[Workspace, Registry], Iterator[Check]]] = {
     "releases": _releases,
     "runs": _runs,
     "bundles": _bundles,
+    "deployments": _deployments,
 }

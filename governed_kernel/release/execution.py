@@ -28,7 +28,13 @@ from governed_kernel.validation.gate import gate as suite_gate
 from governed_kernel.validation.suite import read_suite
 from governed_kernel.workspace import Workspace
 
-__all__ = ["record_validation", "start_release", "start_rerun", "start_validation"]
+__all__ = [
+    "check_artifacts",
+    "record_validation",
+    "start_release",
+    "start_rerun",
+    "start_validation",
+]
 
 VALIDATION_NOTEBOOK = "validation.ipynb"
 
@@ -46,6 +52,7 @@ def start_release(
     runs.reap_all(workspace)
     registry = Registry.read(workspace)
     try:
+        registry.register.person(person)
         allowed = gate.allow(workspace, registry, release, texts)
         bound = allowed.manifest
         plan = _plan(
@@ -83,7 +90,11 @@ def start_validation(
     registry = Registry.read(workspace)
     run = registry.run(run_id)
     try:
+        registry.register.person(person)
         record = registry.release(run.started.release)
+        if run.started.kind == "release":  # what may read the holdout was approved by people
+            gate.check_state(record)
+            gate.check_signatures(registry.register, record)
         source = source or manifest.release_folder(workspace, record.name)
         bound = manifest.load(source, record.digest)
         chosen = _suite_of(bound, suite)
@@ -134,6 +145,7 @@ def start_rerun(
     registry = Registry.read(workspace)
     run = registry.run(run_id)
     try:
+        registry.register.person(person)
         bound = manifest.load(source, run.started.digest)
         values = parameters.resolve(bound.parameters, run.started.parameters, overrides)
         gate.check_inputs(workspace, registry.register, bound.inputs)
@@ -235,6 +247,26 @@ def _suite_of(bound: ReleaseManifest, path: str) -> Suite:
     )
 
 
+def check_artifacts(workspace: Workspace, run: RunRecord) -> Path:
+    """The folder of a run's output, each file held against what the run left.
+
+    Raises
+    ------
+    IntegrityBroken
+        A file is altered or gone; it is named.
+    """
+    output = runs.run_folder(workspace, run.run_id) / "output"
+    for artifact in run.ended.artifacts if run.ended else ():
+        path = output / artifact.name
+        if not path.is_file() or digest_file(path) != artifact.sha256:
+            raise IntegrityBroken(
+                f"{path} is not what the run left",
+                why=f"recorded was {artifact.sha256}",
+                next="run the release again; a run's output is never mended",
+            )
+    return output
+
+
 def _checked_adapter(workspace: Workspace, run: RunRecord) -> Path:
     """The folder of the run's adapter, each file held against what the run left."""
     if run.ended is None or run.ended.state != "succeeded" or run.started.kind == "validation":
@@ -243,18 +275,9 @@ def _checked_adapter(workspace: Workspace, run: RunRecord) -> Path:
             why=f"it is a {run.started.kind} run that has {run.state}",
             next="validate a run that succeeded; 'governed release show' lists them",
         )
-    output = runs.run_folder(workspace, run.run_id) / "output"
-    folders = set()
-    for artifact in run.ended.artifacts:
-        path = output / artifact.name
-        if not path.is_file() or digest_file(path) != artifact.sha256:
-            raise IntegrityBroken(
-                f"{path} is not what the run left",
-                why=f"recorded was {artifact.sha256}",
-                next="run the release again; a run's output is never mended",
-            )
-        if path.name == "adapter_model.safetensors":
-            folders.add(path.parent)
+    output = check_artifacts(workspace, run)
+    named = (output / artifact.name for artifact in run.ended.artifacts)
+    folders = {path.parent for path in named if path.name == "adapter_model.safetensors"}
     if len(folders) != 1:
         raise CheckFailed(
             f"{run.run_id} left {len(folders)} adapters",

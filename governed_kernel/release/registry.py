@@ -264,6 +264,12 @@ class Registry:
         own = run.started.release == event.release and run.started.kind == "release"
         return signed and passed and own and run.state == "succeeded"
 
+    def _is_bundle(self, new: Deployment) -> bool:
+        """Whether what an operator put live was sealed before, and so passed every gate."""
+        release = self.releases.get(new.release)
+        sealed = [run.bundle for run in release.runs if run.bundle] if release else []
+        return (new.bundle, new.sha256) in [(item.bundle, item.sha256) for item in sealed]
+
     def _end(self, run: RunRecord, event: RunEnded) -> None:
         if run.ended is not None:
             return  # the first report of an end stands
@@ -290,7 +296,7 @@ class Registry:
                     release.history.append(Step(state, at, predicate.person, predicate.reason))
             case Bundle():
                 self._seals.add((predicate.release, predicate.run_id, predicate.digest))
-            case Deployment():
+            case Deployment() if self._is_bundle(predicate):
                 self._deploy(predicate, at)
             case _:
                 pass

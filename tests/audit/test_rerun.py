@@ -134,3 +134,18 @@ def test_ctrl_c_stops_the_repetition(stages: Stages, tmp_path: Path) -> None:
     explains(ended(process), 130, f"{found[0]} was interrupted")
     assert runs.state_of(place.workspace, found[0]).state == "interrupted"
     wait_until(lambda: processes_of(found[0]) == [])
+
+
+@pytest.mark.parametrize("kind", ["run", "validation"])
+def test_only_files_that_are_on_record_are_compared(
+    stages: Stages, tmp_path: Path, kind: str
+) -> None:
+    """An original that was made to look like its repetition is found out."""
+    place = stages.released.copy(tmp_path)
+    (run,) = place.workspace.runs.glob(f"{kind}-*")
+    altered = max(path for path in (run / "output").rglob("*") if path.is_file())
+    alter(altered)
+    changed = "-p learning_rate 2.000001"  # so that the suite's evidence is compared as well
+    done = place.here(f"audit rerun {stages.run_id} --as aida {changed}")
+    explains(done, 4, f"{altered} is not what the run left")
+    assert place.events("RerunCompared") == []

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.roster import Person
+from governed_kernel.governance.signing import attest
+from governed_kernel.lineage.attestations import Deployment
 from tests.loop.place import Place
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
@@ -34,8 +38,8 @@ def test_an_untouched_workspace_is_whole(released: Place) -> None:
     assert done.code == 0
     assert done.facts["whole"]
     outcomes = {(check["kind"], check["outcome"]) for check in done.facts["checks"]}
-    kinds = ("ledger", "signature", "policy", "journal", "dataset", "release", "run", "bundle")
-    assert outcomes == {(kind, "ok") for kind in kinds}
+    kinds = ["ledger", "signature", "policy", "journal", "dataset", "release", "run", "bundle"]
+    assert outcomes == {(kind, "ok") for kind in [*kinds, "deployment"]}
 
 
 def test_it_verifies_from_anywhere_and_by_its_path(released: Place, tmp_path: Path) -> None:
@@ -136,6 +140,29 @@ def test_edited_rules_are_named(released: Place) -> None:
 def test_a_bundle_nobody_registered_is_named(released: Place) -> None:
     shutil.copytree(bundle_of(released), released.workspace.bundles / "sweet@1-0123456789ab")
     explains(released.here("audit verify"), 4, "no record in the ledger speaks of it")
+
+
+def test_a_deployment_of_nothing_is_named_and_puts_nothing_live(released: Place) -> None:
+    """An operator's key alone can sign anything; it counts for what was sealed before."""
+
+    def evil(_: Register, who: Person) -> Deployment:
+        return Deployment(
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="deployed",
+            environment="production",
+            slot="default",
+            release="sour@1",
+            bundle="sweet@1-0123456789ab",
+            sha256="0" * 64,
+            reason="",
+        )
+
+    secret = (released.home / "passphrases" / "otto").read_bytes().strip()
+    with released.inside():
+        attest(released.workspace, "otto", secret, evil, action="deploy", resource="sour@1")
+    assert [item["environment"] for item in released.release()["deployments"]] == ["preprod"]
+    explains(released.here("audit verify"), 4, "signed for a bundle that was never sealed")
 
 
 # --- a bundle alone ------------------------------------------------------------------------------

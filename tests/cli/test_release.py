@@ -76,6 +76,13 @@ def test_weights_altered_after_the_run_are_not_validated(stages: Stages, tmp_pat
     assert (refusal["kind"], refusal["person"]) == ("validation", "otto")
 
 
+def test_what_people_no_longer_approve_reads_no_holdout(stages: Stages, tmp_path: Path) -> None:
+    place = stages.executed.copy(tmp_path)
+    place.done_here("people revoke-key rui --reason 'laptop stolen' {ada}")
+    done = place.here(f"validate {stages.run_id} --as otto")
+    explains(done, 3, "1 of 2", "the key of rui was revoked")
+
+
 def test_a_suite_that_says_no_stops_the_way(stages: Stages, tmp_path: Path) -> None:
     """Too few steps with a tiny step size: nothing was learnt, and the suite finds out."""
     place = stages.approved.copy(tmp_path)
