@@ -17,12 +17,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from governed_kernel.canonical import canonical_json
-from governed_kernel.errors import GovernedError, ResourceMissing, RunFailed, UnknownName
+from governed_kernel.errors import (
+    GovernedError,
+    IntegrityBroken,
+    ResourceMissing,
+    RunFailed,
+    UnknownName,
+)
 from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted, now
 from governed_kernel.lineage.ledger import Ledger
@@ -48,6 +54,7 @@ __all__ = [
     "update_state",
 ]
 
+S = TypeVar("S")
 Kind = Literal["release", "rerun", "validation"]
 _POLL_SECONDS = 0.2
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
@@ -144,14 +151,23 @@ def run_folder(workspace: Workspace, run_id: str) -> Path:
 
 def plan_of(workspace: Workspace, run_id: str) -> Plan:
     """What the run was to do."""
-    encoded = (run_folder(workspace, run_id) / "plan.json").read_bytes()
-    return msgspec.json.decode(encoded, type=Plan)
+    return _read(run_folder(workspace, run_id) / "plan.json", Plan)
 
 
 def state_of(workspace: Workspace, run_id: str) -> RunState:
     """How the run stands."""
-    encoded = (run_folder(workspace, run_id) / "state.json").read_bytes()
-    return msgspec.json.decode(encoded, type=RunState)
+    return _read(run_folder(workspace, run_id) / "state.json", RunState)
+
+
+def _read(path: Path, kind: type[S]) -> S:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise IntegrityBroken(
+            f"{path} can't be read",
+            why=str(error),
+            next="restore it from a backup, or remove that folder: the ledger keeps what was done",
+        ) from error
 
 
 def update_state(workspace: Workspace, run_id: str, **changes: Any) -> RunState:
@@ -336,7 +352,8 @@ def reap_all(workspace: Workspace) -> None:
     """`reap` every run of the workspace that is not over."""
     if workspace.runs.is_dir():
         for plan in sorted(workspace.runs.glob("[!.]*/plan.json")):
-            reap(workspace, plan.parent.name)
+            with contextlib.suppress(IntegrityBroken):  # one lost folder stops no other run
+                reap(workspace, plan.parent.name)
 
 
 def record_end(workspace: Workspace, ended: RunEnded) -> None:

@@ -104,6 +104,26 @@ def test_adopted_rules_ask_for_new_approvals(approved: Place) -> None:
     refused(approved, approved.here("run sour --as otto"), 3, "promoted under another policy")
 
 
+def test_who_is_not_on_record_runs_nothing(approved: Place) -> None:
+    explains(approved.here("run sour --as nobody"), 2, "nobody")
+    assert approved.release()["runs"] == []
+    nothing_was_made(approved)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", None], ids=["empty", "another", "gone"])
+def test_a_run_whose_state_is_lost_stops_no_other(
+    stages: Stages, tmp_path: Path, content: bytes | None
+) -> None:
+    place = stages.executed.copy(tmp_path)
+    state = place.workspace.runs / stages.run_id / "state.json"
+    state.unlink()
+    if content is not None:
+        state.write_bytes(content)
+    place.done_here("release list")
+    (run,) = place.release()["runs"]
+    assert run["state"] == "succeeded"  # as the ledger says
+
+
 def test_a_release_that_does_not_exist_is_named_with_those_that_do(approved: Place) -> None:
     explains(approved.here("run bitter --as otto"), 2, "no release bitter", "sour@1")
 
