@@ -181,8 +181,13 @@ def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:
 def _releases(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     for release in registry.releases.values():
         folder = manifest.release_folder(workspace, release.name)
-        check = partial(manifest.load, folder, release.digest)
+        check = partial(_check_release, folder, release.digest)
         yield _checked("release", release.name, check, release.digest)
+
+
+def _check_release(folder: Path, digest: str) -> None:
+    bound = manifest.load(folder, digest)
+    manifest.check_nothing_else(folder, bound, "diff.html")
 
 
 def _runs(workspace: Workspace, registry: Registry) -> Iterator[Check]:
@@ -197,6 +202,11 @@ def _runs(workspace: Workspace, registry: Registry) -> Iterator[Check]:
             if not (output / artifact.name).is_file()
             or digest_file(output / artifact.name) != artifact.sha256
         ]
+        if run.state == "succeeded":  # what a failed run left half-made is on no record
+            left = {artifact.name for artifact in run.ended.artifacts}
+            there = (path for path in output.rglob("*") if path.is_symlink() or path.is_file())
+            names = (path.relative_to(output).as_posix() for path in there)
+            wrong += sorted(set(names) - left)
         said = f"{', '.join(wrong)}: not what the run left" if wrong else run.state
         yield Check("run", run.run_id, "broken" if wrong else "ok", said)
 

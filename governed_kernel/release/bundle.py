@@ -226,6 +226,8 @@ def _keys(register: Register, envelopes_: list[dict[str, Any]]) -> dict[str, dic
 
 def _check_signatures(folder: Path, made: BundleManifest) -> None:
     """Hold every signature in ``approvals/`` against the keys in ``people.json``."""
+    if "people.json" not in {file.path for file in made.files}:
+        raise _altered(folder / "people.json", "the bundle has no keys to check signatures with")
     people = msgspec.json.decode((folder / "people.json").read_bytes())
     bound = {made.release_digest, made.evidence}
     for path in sorted((folder / "approvals").iterdir()):

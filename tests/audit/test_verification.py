@@ -121,6 +121,14 @@ def test_a_file_added_to_a_snapshot_is_found(released: Place) -> None:
     explains(released.here("audit verify"), 4, "dataset palate@1", "tokenizer.py")
 
 
+@pytest.mark.parametrize("folder", ["release/sour@1/research", ".governed/runs/run-*/output"])
+def test_a_file_added_to_a_release_or_an_output_is_found(released: Place, folder: str) -> None:
+    (place,) = released.root.glob(folder)
+    (place / "numpy.py").write_text("")
+    done = released.here("audit verify")
+    explains(done, 4, "numpy.py")
+
+
 def test_a_ledger_cut_short_is_found_by_who_knew_more(released: Place) -> None:
     """Records at its end are gone; what they spoke of is there all the same."""
     ledger = released.workspace.ledger
