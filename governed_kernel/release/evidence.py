@@ -57,8 +57,7 @@ class _Read:
 
 def latest_session(store: Store, notebook: str) -> str:
     """The newest research session of that notebook (path in the workspace); empty if none."""
-    rows = _rows(
-        store,
+    rows = store.query(
         "select session_id from sessions where mode = 'research' and notebook = ? "
         "order by started_at desc, session_id desc limit 1",
         [notebook],
@@ -113,8 +112,7 @@ def as_input(version: DatasetRegistered, paths: list[str] | None = None) -> Inpu
 
 
 def _stale(store: Store, session: str, notebook: Notebook) -> Iterator[Finding]:
-    ran = _rows(
-        store,
+    ran = store.query(
         "select execution, source_sha256, status from cells "
         "where session_id = ? and execution > 0 order by execution",
         [session],
@@ -153,8 +151,7 @@ def _stale(store: Store, session: str, notebook: Notebook) -> Iterator[Finding]:
 
 
 def _reads(store: Store, session: str) -> list[_Read]:
-    rows = _rows(
-        store,
+    rows = store.query(
         "select uri, dataset, version, execution, cell_id, evidence from accesses "
         "where session_id = ? and operation = 'read' and kind in ('file', 'dataset', 'model') "
         "and coalesce(decision, '') <> 'denied' order by execution",
@@ -180,8 +177,7 @@ def _sorted_reads(
     """Which reads are catalogued inputs, and a finding for each that is nothing known."""
     written = {
         row["uri"]
-        for row in _rows(
-            store,
+        for row in store.query(
             "select distinct uri from accesses where session_id = ? and operation = 'write'",
             [session],
         )
@@ -255,8 +251,7 @@ def _unregistered(workspace: Workspace, read: _Read) -> Finding:
 
 
 def _connections(store: Store, session: str) -> Iterator[Finding]:
-    rows = _rows(
-        store,
+    rows = store.query(
         "select distinct uri, execution, cell_id from accesses where session_id = ? "
         "and kind in ('http', 'socket') and operation in ('connect', 'read') order by execution",
         [session],
@@ -276,7 +271,7 @@ def _connections(store: Store, session: str) -> Iterator[Finding]:
 
 
 def _incomplete(store: Store, session: str) -> Iterator[Finding]:
-    for row in _rows(store, "select * from completeness where session_id = ?", [session]):
+    for row in store.query("select * from completeness where session_id = ?", [session]):
         if row["witness"] != "full":
             yield _finding(
                 "no-witness",
@@ -293,13 +288,6 @@ def _incomplete(store: Store, session: str) -> Iterator[Finding]:
                 "they are on record with cell and path, but without the call that made them",
                 f"see 'governed lineage completeness {session}'",
             )
-
-
-def _rows(store: Store, query: str, values: list[Any]) -> list[dict[str, Any]]:
-    with store.read() as connection:
-        result = connection.execute(query, values)
-        names = [column[0] for column in result.description or []]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _finding(
