@@ -35,6 +35,8 @@ def main() -> str:
         *_structs(
             kind for kind in get_args(events.LedgerEvent) if kind is not events.JournalOpened
         ),
+        "## What runs do, signed by the workspace's service as a `record`",
+        *_structs(get_args(events.RunEvent)),
         "## What people and services sign",
         *_structs(get_args(attestations.Predicate)),
         "## Views of the lineage store",

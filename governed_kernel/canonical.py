@@ -34,12 +34,13 @@ def digest_json(value: Any) -> str:
     return digest_bytes(canonical_json(value))
 
 
-def digest_file(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's content, read in blocks of 1 MiB."""
+def digest_file(path: str | os.PathLike[str], size: int = -1) -> str:
+    """SHA-256 of a file's content, or of its first `size` bytes, read in blocks of 1 MiB."""
     digest = hashlib.sha256()
     with Path(path).open("rb", buffering=0) as file:
         buffer = bytearray(_BLOCK)
         view = memoryview(buffer)
-        while count := file.readinto(buffer):
+        while count := file.readinto(view if size < 0 else view[: min(size, _BLOCK)]):
             digest.update(view[:count])
+            size -= count if size > 0 else 0
     return digest.hexdigest()

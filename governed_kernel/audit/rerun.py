@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from governed_kernel.errors import CheckFailed, UsageError
+from governed_kernel.errors import CheckFailed, IntegrityBroken, UsageError
+from governed_kernel.governance import signing
 from governed_kernel.lineage.events import Artifact, RerunCompared, RunEnded
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import bundle, environment, execution, manifest, notebook, runs
 from governed_kernel.release.environment import EnvironmentLock
 from governed_kernel.release.manifest import ReleaseManifest
@@ -96,8 +96,12 @@ def rerun(
             why=f"it is a {original.started.kind} run",
             next=f"re-run {original.started.subject_run}",
         )
-    execution.check_artifacts(workspace, original)  # before minutes are spent on it
-    source = source_of(workspace, registry, original)
+    try:
+        execution.check_artifacts(workspace, original)  # before minutes are spent on it
+        source = source_of(workspace, registry, original)
+    except IntegrityBroken as error:
+        signing.record_refusal(workspace, person, "audit rerun", run_id, error)
+        raise
     here = environment.current()
     state = execution.start_rerun(workspace, run_id, person, source, here.digest(), overrides)
     state = runs.follow_to_end(workspace, state.run_id, watch)
@@ -115,7 +119,8 @@ def rerun(
         *(f"parameter {name} was set to {text} on purpose" for name, text in overrides),
     ]
     verdict = msgspec.structs.replace(verdict, surroundings=surroundings)
-    Ledger(workspace).append(
+    signing.record(
+        workspace,
         RerunCompared(
             run_id=run_id,
             rerun_id=state.run_id,
@@ -123,7 +128,7 @@ def rerun(
             weights_sha256=verdict.weights_sha256,
             differences=verdict.differences,
             person=person,
-        )
+        ),
     )
     return verdict
 
@@ -131,7 +136,7 @@ def rerun(
 def source_of(workspace: Workspace, registry: Registry, run: RunRecord) -> Path:
     """The sealed copy of the release in the run's bundle; before there is one, the release."""
     if run.bundle is not None:
-        folder = workspace.bundles / run.bundle.bundle
+        folder = workspace.bundles / run.bundle.name
         bundle.verify(folder, registry.register.service_key)
         return folder / "release"
     return manifest.release_folder(workspace, run.started.release)

@@ -13,9 +13,11 @@ import msgspec
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.governance import catalog
+from governed_kernel.governance.cards import card_of, card_path
+from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.attestations import Deployment
-from governed_kernel.lineage.events import SessionSealed
+from governed_kernel.lineage.events import FileDigest, RunEnded, SessionSealed
 from governed_kernel.lineage.journal import SESSION_DECODER, Head, read_payloads, read_records
 from governed_kernel.release import bundle, manifest
 from governed_kernel.release.registry import Registry
@@ -79,9 +81,8 @@ def verify_workspace(workspace: Workspace, progress: Progress = lambda _: None) 
     except IntegrityBroken as error:
         broken = Check("ledger", str(workspace.ledger), "broken", f"{error.what}: {error.why}")
         return Report([broken])
-    checks.append(
-        Check("ledger", str(workspace.ledger), "ok", f"{len(registry.register.events)} records")
-    )
+    said = f"{len(registry.register.events)} records"
+    checks.append(Check("ledger", str(workspace.ledger), "ok", said))
     for name, part in _PARTS.items():
         progress(name)
         checks.extend(part(workspace, registry))
@@ -89,8 +90,19 @@ def verify_workspace(workspace: Workspace, progress: Progress = lambda _: None) 
 
 
 def verify_bundle(folder: Path, service_key: str = "") -> Report:
-    """Verify one bundle from its own folder alone."""
-    return Report([_checked("bundle", folder.name, lambda: bundle.verify(folder, service_key))])
+    """Verify one bundle from its own folder alone.
+
+    Parameters
+    ----------
+    service_key : str
+        PEM of the key that must have signed; without it the bundle is only known to be whole.
+    """
+    check = _checked("bundle", folder.name, lambda: bundle.verify(folder, service_key))
+    if check.outcome == "ok":
+        key = parse_public_key(bundle.manifest_of(folder)[0].service_key).keyid
+        whose = "as asked for" if service_key else "which the bundle itself names"
+        check = msgspec.structs.replace(check, detail=f"signed by the key {key}, {whose}")
+    return Report([check])
 
 
 def _checked(kind: str, subject: str, action: Callable[[], object], said: str = "") -> Check:
@@ -190,37 +202,79 @@ def _check_release(folder: Path, digest: str) -> None:
     manifest.check_nothing_else(folder, bound, "diff.html")
 
 
+def _cards(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    known = registry.register.datasets
+    for name, versions in known.items():
+        path = card_path(workspace, name)
+        if not path.is_file():
+            yield Check("card", path.name, "broken", "it is gone")
+        elif path.read_bytes() != card_of(name, versions).encode():
+            yield Check("card", path.name, "broken", "it says something else than the ledger")
+        else:
+            yield Check("card", path.name, "ok")
+    for path in sorted(workspace.catalog.glob("*.toml")):
+        if path.stem not in known:
+            yield Check("card", path.name, "broken", "the ledger knows nothing of that name")
+
+
+def _objects(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    """The code of splits, and content that nothing names; that of datasets is theirs to verify."""
+    register = registry.register
+    versions = [version for found in register.datasets.values() for version in found]
+    named = {file.sha256 for version in versions for file in version.files}
+    codes = {split.code_sha256: split.code for split in register.splits}
+    for path in sorted(workspace.objects.glob("??/*")):
+        if path.name in codes:
+            whole = digest_file(path) == path.name
+            yield Check("object", codes.pop(path.name), "ok" if whole else "broken")
+        elif path.name not in named:
+            yield Check("object", path.name, "doubt", "no registered version contains it")
+    for code in codes.values():
+        yield Check("object", code, "broken", "the code of a split is gone")
+
+
 def _runs(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     for run in registry.runs.values():
         if run.ended is None:
             yield Check("run", run.run_id, "unsealed", "it is not over")
             continue
-        output = workspace.runs / run.run_id / "output"
-        wrong = [
-            artifact.name
-            for artifact in run.ended.artifacts
-            if not (output / artifact.name).is_file()
-            or digest_file(output / artifact.name) != artifact.sha256
-        ]
-        if run.state == "succeeded":  # what a failed run left half-made is on no record
-            left = {artifact.name for artifact in run.ended.artifacts}
-            there = (path for path in output.rglob("*") if path.is_symlink() or path.is_file())
-            names = (path.relative_to(output).as_posix() for path in there)
-            wrong += sorted(set(names) - left)
+        wrong = list(_strange_files(workspace.runs / run.run_id, run.ended))
         said = f"{', '.join(wrong)}: not what the run left" if wrong else run.state
         yield Check("run", run.run_id, "broken" if wrong else "ok", said)
+    there = {path.name for path in workspace.runs.glob("[!.]*") if path.is_dir()}
+    for name in sorted(there - registry.runs.keys()):
+        yield Check("run", name, "doubt", "no record in the ledger speaks of it: it counts nowhere")
+
+
+def _strange_files(folder: Path, ended: RunEnded) -> Iterator[str]:
+    """What was altered, lost or added in a run's folder since its end."""
+    left = [FileDigest(f"output/{item.name}", item.sha256, item.bytes) for item in ended.artifacts]
+    known = [*left, *ended.papers]
+    for file in known:
+        path = folder / file.path
+        size = file.bytes if file.path == "log.txt" else -1  # its last line tells of the end
+        if not path.is_file() or digest_file(path, size) != file.sha256:
+            yield file.path
+    if ended.state != "succeeded":  # what a failed run left half-made is on no record
+        return
+    names = {file.path for file in known}
+    for below in ("output", "work"):
+        for path in sorted((folder / below).rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if (path.is_symlink() or path.is_file()) and name not in names:
+                yield name
 
 
 def _bundles(workspace: Workspace, registry: Registry) -> Iterator[Check]:
-    known = {run.bundle.bundle: run.bundle for run in registry.runs.values() if run.bundle}
+    known = {run.bundle.name: run.bundle for run in registry.runs.values() if run.bundle}
     there = {path.name for path in workspace.bundles.glob("[!.]*") if path.is_dir()}
     for name in sorted(there - known.keys()):
         yield Check("bundle", name, "broken", "no record in the ledger speaks of it")
     for name, event in sorted(known.items()):
         folder = workspace.bundles / name
         verify = partial(bundle.verify, folder, registry.register.service_key)
-        check = _checked("bundle", name, verify, event.sha256)
-        if check.outcome == "ok" and bundle.manifest_of(folder)[1] != event.sha256:
+        check = _checked("bundle", name, verify, event.digest)
+        if check.outcome == "ok" and bundle.manifest_of(folder)[1] != event.digest:
             check = Check("bundle", name, "broken", "another bundle lies under its name")
         yield check
 
@@ -241,6 +295,8 @@ _PARTS: dict[str, Callable[[Workspace, Registry], Iterator[Check]]] = {
     "policy": _policy,
     "journals": _journals,
     "datasets and base models": _datasets,
+    "cards": _cards,
+    "objects": _objects,
     "releases": _releases,
     "runs": _runs,
     "bundles": _bundles,

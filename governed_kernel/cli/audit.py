@@ -28,12 +28,18 @@ def audit() -> None:
 
 @audit.command()
 @click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="For a bundle: file of the key that must have signed it ('governed audit key').",
+)
 @json_option
 @click.pass_context
-def verify(context: click.Context, path: Path | None, as_json: bool) -> None:
+def verify(context: click.Context, path: Path | None, key: Path | None, as_json: bool) -> None:
     """Recompute everything from bytes up: a workspace, or the bundle at PATH alone.
 
-    Exits with 4 when something is not what was recorded, and names it.
+    A bundle alone proves that it is whole; with --key also who made it. Exits with 4 when
+    something is not what was recorded, and names it.
     """
     from governed_kernel.audit.verification import verify_bundle, verify_workspace
 
@@ -41,7 +47,7 @@ def verify(context: click.Context, path: Path | None, as_json: bool) -> None:
         sys.stderr.write(f"  verifying {part}\n")
 
     if path is not None and (path / "signature.dsse.json").exists():
-        report = verify_bundle(path)
+        report = verify_bundle(path, key.read_text() if key else "")
     elif path is not None and not (path / "governed.toml").exists():
         raise UnknownName(
             f"{path} is neither a bundle nor a workspace",
@@ -60,7 +66,7 @@ def verify(context: click.Context, path: Path | None, as_json: bool) -> None:
             said = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
             console().print(f"{kind:<10} {said}", markup=False)
         for check in report.checks:
-            if check.outcome != "ok":
+            if check.outcome != "ok" or (path is not None and check.kind == "bundle"):
                 console().print(
                     f"{check.outcome.upper()}: {check.kind} {check.subject}: {check.detail}",
                     markup=False,
@@ -74,6 +80,24 @@ def verify(context: click.Context, path: Path | None, as_json: bool) -> None:
             why=f"first: {first.kind} {first.subject}: {first.detail}",
             next="restore what is named from a backup; everything else verifies",
         )
+
+
+@audit.command()
+@json_option
+@workspace_option
+def key(workspace: Workspace, as_json: bool) -> None:
+    """Print the public key that this workspace's bundles are signed with.
+
+    Give it to whoever verifies bundles elsewhere, by a way that they trust.
+    """
+    from governed_kernel.governance.keys import parse_public_key
+    from governed_kernel.governance.register import Register
+
+    pem = Register.read(workspace).service_key
+    if as_json:
+        print_json({"key_id": parse_public_key(pem).keyid, "public_key": pem})
+    else:
+        click.echo(pem.strip())
 
 
 @audit.command()

@@ -39,7 +39,7 @@ def list_releases(workspace: Workspace, as_json: bool) -> None:
             "author": record.author,
             "digest": record.digest,
             "runs": len(record.runs),
-            "bundle": record.bundle.bundle if record.bundle else "",
+            "bundle": record.bundle.name if record.bundle else "",
         }
         for record in Registry.read(workspace).releases.values()
     ]
@@ -76,7 +76,7 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
                 "person": run.started.person,
                 "error": run.ended.reason if run.ended else "",
                 "validated": run.validated.passed if run.validated else None,
-                "bundle": run.bundle.bundle if run.bundle else "",
+                "bundle": run.bundle.name if run.bundle else "",
                 "reruns": [f"{item.rerun_id}: {item.verdict}" for item in run.comparisons],
             }
             for run in record.runs
@@ -115,13 +115,13 @@ def build(workspace: Workspace, run_id: str, person: str, as_json: bool) -> None
 
     made = bundle.build(workspace, run_id, person)
     facts = {
-        "bundle": made.bundle,
+        "bundle": made.name,
         "release": made.release,
         "run": made.run_id,
-        "sha256": made.sha256,
-        "folder": str(workspace.bundles / made.bundle),
+        "sha256": made.digest,
+        "folder": str(workspace.bundles / made.name),
     }
-    print_facts(facts, as_json, f"{made.bundle} is sealed")
+    print_facts(facts, as_json, f"{made.name} is sealed")
 
 
 def _approvals(registry: Registry, record: ReleaseRecord) -> list[dict[str, Any]]:

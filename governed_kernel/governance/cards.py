@@ -14,7 +14,7 @@ from governed_kernel.files import write_atomically
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
 
-__all__ = ["card_path", "write_card"]
+__all__ = ["card_of", "card_path", "write_card"]
 
 
 def card_path(workspace: Workspace, name: str) -> Path:
@@ -24,6 +24,13 @@ def card_path(workspace: Workspace, name: str) -> Path:
 
 def write_card(workspace: Workspace, name: str, versions: Sequence[DatasetRegistered]) -> Path:
     """Write the card of `name` with all its versions, newest last."""
+    path = card_path(workspace, name)
+    write_atomically(path, card_of(name, versions).encode())
+    return path
+
+
+def card_of(name: str, versions: Sequence[DatasetRegistered]) -> str:
+    """The text of a card."""
     lines = [
         f"# What is registered as {name}. Written by 'governed data register' from the ledger,",
         "# which alone counts; edits here are lost at the next version.",
@@ -32,9 +39,7 @@ def write_card(workspace: Workspace, name: str, versions: Sequence[DatasetRegist
     ]
     for version in versions:
         lines += ["", "[[version]]", *_pairs(_facts(version))]
-    path = card_path(workspace, name)
-    write_atomically(path, ("\n".join(lines) + "\n").encode())
-    return path
+    return "\n".join(lines) + "\n"
 
 
 def _facts(version: DatasetRegistered) -> dict[str, object]:

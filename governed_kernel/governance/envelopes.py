@@ -17,7 +17,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Signer, SSlibKey
 
-from governed_kernel.canonical import canonical_json, digest_bytes
+from governed_kernel.canonical import canonical_json, digest_bytes, digest_json
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage.attestations import (
     PREDICATE_ROOT,
@@ -29,6 +29,7 @@ from governed_kernel.lineage.attestations import (
     PolicyAdopted,
     Predicate,
     Promotion,
+    Record,
     Rejection,
     Revocation,
     RoleGranted,
@@ -66,6 +67,8 @@ def subjects_of(predicate: Predicate) -> list[Subject]:
             name, digest = predicate.release, predicate.digest
         case Bundle():
             name, digest = f"{predicate.release}/{predicate.run_id}", predicate.digest
+        case Record():
+            name, digest = predicate.event.run_id, digest_json(predicate.event)
         case Deployment():
             name, digest = predicate.bundle, predicate.sha256
         case PolicyAdopted():

@@ -10,6 +10,7 @@ __all__ = [
     "PURPOSES",
     "ROLES",
     "SERVICE",
+    "SERVICE_NAME",
     "check_name",
     "check_printed_name",
     "check_role",
@@ -31,6 +32,7 @@ ROLES = (
 PURPOSES = ("explore", "train", "evaluate", "validate", "deploy")
 SERVICE = "service"
 """The name under which the workspace's own key signs; no person can have it."""
+SERVICE_NAME = "Governed Notebooks service"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ALIASES = {

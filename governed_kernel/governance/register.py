@@ -14,12 +14,13 @@ from governed_kernel.governance import pins
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.verification import Entry, Replay
-from governed_kernel.lineage.attestations import Predicate, Promotion
+from governed_kernel.lineage.attestations import Predicate, Promotion, Record
 from governed_kernel.lineage.events import (
     Attested,
     DatasetRegistered,
     JournalOpened,
     LedgerEvent,
+    RunEvent,
     SplitRecorded,
 )
 from governed_kernel.lineage.ledger import Ledger
@@ -130,6 +131,15 @@ class Register:
     def genesis(self) -> str:
         """Digest of the first signed entry."""
         return self._replay.genesis
+
+    @property
+    def run_events(self) -> list[RunEvent]:
+        """What runs did, as far as the service signed it, oldest first."""
+        return [
+            entry.predicate.event
+            for entry in self.entries
+            if entry.valid and isinstance(entry.predicate, Record)
+        ]
 
     @property
     def promotions(self) -> dict[str, Promotion]:

@@ -1,4 +1,7 @@
-"""Put a signed statement into the ledger: checked, then signed, then checked under the lock."""
+"""Put a signed statement into the ledger: checked, then signed, then checked under the lock.
+
+People sign what they answer for; the workspace's service signs what it did and saw.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,16 @@ from securesystemslib.signer import Signer
 
 from governed_kernel.errors import GovernedError, Refused, SignatureRefused, UnknownName
 from governed_kernel.governance import envelopes, keys
+from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.verification import Entry
-from governed_kernel.lineage.attestations import Predicate
-from governed_kernel.lineage.events import Attested, Decided, LedgerEvent
+from governed_kernel.lineage.attestations import Bundle, Predicate, Record
+from governed_kernel.lineage.events import Attested, Decided, LedgerEvent, RunEvent
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Make", "attest", "attest_as_service", "record_refusal"]
+__all__ = ["Make", "attest", "record", "record_refusal", "seal"]
 
 Make = Callable[[Register, Person], Predicate]
 """Gives what the person signs; raises `GovernedError` when it must not be said."""
@@ -71,21 +75,57 @@ def attest(
         raise
 
 
-def attest_as_service(
+def seal(
     workspace: Workspace,
-    make: Callable[[Register], Predicate],
-    after: Callable[[Entry], tuple[msgspec.Struct, ...]] = lambda _: (),
+    make: Callable[[Register], Bundle],
+    place: Callable[[Entry], None],
 ) -> Entry:
-    """Have the workspace's service sign what `make` gives, and add it to the ledger.
+    """Have the workspace's service sign a bundle, and add it to the ledger.
 
-    The predicate's ``person`` must be ``names.SERVICE``. `after` is given the signed entry, with
-    the ledger held still, and gives further events for the same write.
+    `place` is given the signed entry, with the ledger held still, and puts the bundle in place.
     """
 
-    def decide(events: list[LedgerEvent]) -> tuple[tuple[msgspec.Struct, ...], Entry]:
+    def decide(events: list[LedgerEvent]) -> tuple[tuple[Attested, ...], Entry]:
         register = Register.replay(workspace, events)
         entry = _sign(register, make(register), keys.service_signer(register.workspace_id))
-        return (_event(entry), *after(entry)), entry
+        place(entry)
+        return (_event(entry),), entry
+
+    return Ledger(workspace).append_checked(decide)[1]
+
+
+def record(
+    workspace: Workspace, *events: RunEvent, when: Callable[[Register], bool] = lambda _: True
+) -> bool:
+    """Put on record what a run did, under the signature of the workspace's service.
+
+    Parameters
+    ----------
+    when : callable
+        Asked with the ledger held still: whether it is still to be recorded.
+
+    Returns
+    -------
+    bool
+        Whether it was.
+
+    Raises
+    ------
+    ResourceMissing
+        The service's key is not on this machine, so nobody could tell the record from a forged
+        one.
+    """
+
+    def decide(known: list[LedgerEvent]) -> tuple[tuple[Attested, ...], bool]:
+        register = Register.replay(workspace, known)
+        if not when(register):
+            return (), False
+        signer = keys.service_signer(register.workspace_id)
+        statements = [
+            Record(person=SERVICE, printed_name=SERVICE_NAME, meaning="recorded", event=event)
+            for event in events
+        ]
+        return tuple(_event(_sign(register, said, signer)) for said in statements), True
 
     return Ledger(workspace).append_checked(decide)[1]
 

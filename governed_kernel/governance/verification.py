@@ -15,7 +15,7 @@ from governed_kernel.canonical import digest_json
 from governed_kernel.errors import GovernedError, IntegrityBroken, SignatureRefused
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.keys import parse_public_key
-from governed_kernel.governance.names import SERVICE
+from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.lineage.attestations import (
     Bundle,
@@ -25,6 +25,7 @@ from governed_kernel.lineage.attestations import (
     PolicyAdopted,
     Predicate,
     Promotion,
+    Record,
     Rejection,
     Revocation,
     RoleGranted,
@@ -133,9 +134,9 @@ class Replay:
     ) -> None:
         if isinstance(predicate, WorkspaceCreated):
             envelopes.verify(envelope, parse_public_key(predicate.public_key))
-        elif isinstance(predicate, Bundle):
-            if predicate.person != SERVICE:
-                raise _invalid("a bundle is signed by the workspace's service, nobody else")
+        elif isinstance(predicate, Bundle | Record):
+            if (predicate.person, predicate.printed_name) != (SERVICE, SERVICE_NAME):
+                raise _invalid("the workspace's service signs that, nobody else")
             envelopes.verify(envelope, parse_public_key(self.service_key))
         else:
             person = self.signer(predicate, number, key_id)

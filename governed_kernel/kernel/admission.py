@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from governed_kernel.errors import Refused
+from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import RunEnded, RunStarted
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.recorder import landlock
 from governed_kernel.recorder.confinement import read_ticket
 from governed_kernel.workspace import Workspace
@@ -51,12 +51,9 @@ def _refused(why: str) -> Refused:
 
 def _check_ledger(workspace: Workspace, run_id: str) -> None:
     """The ledger must know the run as started and not as over."""
-    known = [
-        event
-        for event in Ledger(workspace).events()
-        if isinstance(event, RunStarted | RunEnded) and event.run_id == run_id
-    ]
-    if not known or any(isinstance(event, RunEnded) for event in known):
+    known = [event for event in Register.read(workspace).run_events if event.run_id == run_id]
+    started = any(isinstance(event, RunStarted) for event in known)
+    if not started or any(isinstance(event, RunEnded) for event in known):
         raise _refused(f"the ledger knows no running {run_id}")
 
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from governed_kernel.lineage.events import FileDigest, now
+from governed_kernel.lineage.events import FileDigest, RunEvent, now
 
 __all__ = [
     "PREDICATE_ROOT",
@@ -24,6 +24,7 @@ __all__ = [
     "PolicyAdopted",
     "Predicate",
     "Promotion",
+    "Record",
     "Rejection",
     "Revocation",
     "RoleGranted",
@@ -138,11 +139,23 @@ class Revocation(_Predicate, frozen=True, kw_only=True, tag="revocation"):
 
 
 class Bundle(_Predicate, frozen=True, kw_only=True, tag="bundle"):
-    """The service signs the manifest of a bundle."""
+    """The service seals a bundle: it signs its manifest, after every gate."""
 
     release: str
     run_id: str
     digest: str
+    requested_by: str
+
+    @property
+    def name(self) -> str:
+        """The bundle's folder below ``bundles/``."""
+        return f"{self.release}-{self.digest[:12]}"
+
+
+class Record(_Predicate, frozen=True, kw_only=True, tag="record"):
+    """The service signs what it saw happen, so that nobody can add a run that never was."""
+
+    event: RunEvent
 
 
 class Deployment(_Predicate, frozen=True, kw_only=True, tag="deployment"):
@@ -169,5 +182,6 @@ Predicate: TypeAlias = (
     | Rejection
     | Revocation
     | Bundle
+    | Record
     | Deployment
 )

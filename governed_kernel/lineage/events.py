@@ -19,7 +19,6 @@ __all__ = [
     "Access",
     "Artifact",
     "Attested",
-    "BundleRegistered",
     "CaseResult",
     "CellEnded",
     "CellStarted",
@@ -40,6 +39,7 @@ __all__ = [
     "RerunCompared",
     "ResourceKind",
     "RunEnded",
+    "RunEvent",
     "RunRefused",
     "RunStarted",
     "SessionEnded",
@@ -402,6 +402,8 @@ class RunEnded(_Event, frozen=True, kw_only=True, tag="run-ended"):
     seconds: float = 0.0
     fingerprint: dict[str, Any] = {}
     """The platform as the kernel's process saw it: processor, GPU, threads, libraries."""
+    papers: list[FileDigest] = []
+    """What the run was given and what it said: plan, ticket, staged copy of the release, log."""
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -440,17 +442,8 @@ class RerunCompared(_Event, frozen=True, kw_only=True, tag="rerun-compared"):
     person: str
 
 
-class BundleRegistered(_Event, frozen=True, kw_only=True, tag="bundle-registered"):
-    """A signed, immutable bundle was put in place."""
-
-    release: str
-    run_id: str
-    bundle: str
-    """Folder name below ``bundles/``."""
-    sha256: str
-    """Of the bundle's manifest."""
-    person: str
-
+RunEvent: TypeAlias = RunStarted | RunEnded | ValidationRecorded | RerunCompared
+"""What runs did: in the ledger only as an `attestations.Record`, signed by the service."""
 
 LedgerEvent: TypeAlias = (
     JournalOpened
@@ -460,9 +453,4 @@ LedgerEvent: TypeAlias = (
     | SplitRecorded
     | Decided
     | RunRefused
-    | RunStarted
-    | RunEnded
-    | ValidationRecorded
-    | RerunCompared
-    | BundleRegistered
 )

@@ -21,11 +21,12 @@ from governed_kernel.errors import IntegrityBroken, Refused, ResourceMissing
 from governed_kernel.files import sync_folder
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.keys import parse_public_key
-from governed_kernel.governance.names import SERVICE
+from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.signing import attest_as_service, record_refusal
+from governed_kernel.governance.signing import record_refusal, seal
+from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import Approval, Bundle, Promotion
-from governed_kernel.lineage.events import BundleRegistered, FileDigest
+from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import cards, gate, manifest, runs
 from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
@@ -59,8 +60,8 @@ class BundleManifest(msgspec.Struct, frozen=True):
     schema: int = 1
 
 
-def build(workspace: Workspace, run_id: str, person: str) -> BundleRegistered:
-    """Make, sign and register the bundle of a run; the same run gives the same bundle once.
+def build(workspace: Workspace, run_id: str, person: str) -> Bundle:
+    """Make and seal the bundle of a run; the same run gives the same bundle once.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def build(workspace: Workspace, run_id: str, person: str) -> BundleRegistered:
 
 def _build(
     workspace: Workspace, registry: Registry, release: ReleaseRecord, run: RunRecord, person: str
-) -> BundleRegistered:
+) -> Bundle:
     evidence = gate.check_deployable(registry, release, run)
     source = manifest.release_folder(workspace, release.name)
     bound = manifest.load(source, release.digest)
@@ -95,7 +96,7 @@ def _build(
     try:
         _fill(workspace, staging, registry, release, run, bound, source)
         made = _manifest(staging, release, run, bound, evidence, registry.register)
-        return _register(workspace, staging, made, release, run, person)
+        return _seal(workspace, staging, made, release, run, person)
     except OSError as error:
         raise _unwritable(workspace.bundles, error) from error
     finally:
@@ -274,22 +275,23 @@ def _manifest(
     )
 
 
-def _register(
+def _seal(
     workspace: Workspace,
     staging: Path,
     made: BundleManifest,
     release: ReleaseRecord,
     run: RunRecord,
     person: str,
-) -> BundleRegistered:
+) -> Bundle:
     encoded = canonical_json(made)
-    digest = digest_bytes(encoded)
-    event = BundleRegistered(
+    said = Bundle(
+        person=SERVICE,
+        printed_name=SERVICE_NAME,
+        meaning="sealed",
         release=release.name,
         run_id=run.run_id,
-        bundle=f"{release.name}-{digest[:12]}",
-        sha256=digest,
-        person=person,
+        digest=digest_bytes(encoded),
+        requested_by=person,
     )
 
     def statement(register: Register) -> Bundle:
@@ -301,30 +303,19 @@ def _register(
                 next=f"'governed release show {release.name}' names it",
             )
         gate.check_deployable(current, current.release(release.name), current.run(run.run_id))
-        return Bundle(
-            person=SERVICE,
-            printed_name="Governed Notebooks service",
-            meaning="sealed",
-            release=release.name,
-            run_id=run.run_id,
-            digest=digest,
-        )
+        return said
 
-    def place(envelope: dict[str, Any]) -> None:
+    def place(entry: Entry) -> None:
         (staging / "manifest.json").write_bytes(encoded)
-        (staging / "signature.dsse.json").write_bytes(canonical_json(envelope))
-        target = workspace.bundles / event.bundle
+        (staging / "signature.dsse.json").write_bytes(canonical_json(entry.envelope))
+        target = workspace.bundles / said.name
         _remove(target)  # left by a process killed before it was registered
         _make_read_only(staging)
         staging.rename(target)
         sync_folder(workspace.bundles)
 
-    def after(entry: Any) -> tuple[BundleRegistered, ...]:
-        place(entry.envelope)
-        return (event,)
-
-    attest_as_service(workspace, statement, after)
-    return event
+    seal(workspace, statement, place)
+    return said
 
 
 def _copy(source: Path, target: Path, sha256: str) -> None:

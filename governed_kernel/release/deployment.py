@@ -8,8 +8,7 @@ from governed_kernel.errors import IntegrityBroken, NotApproved, Refused, UsageE
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest, record_refusal
-from governed_kernel.lineage.attestations import Deployment
-from governed_kernel.lineage.events import BundleRegistered
+from governed_kernel.lineage.attestations import Bundle, Deployment
 from governed_kernel.release import bundle, gate, runs
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
@@ -74,8 +73,8 @@ def deploy(
             environment=environment,
             slot=slot,
             release=record.name,
-            bundle=made.bundle,
-            sha256=made.sha256,
+            bundle=made.name,
+            sha256=made.digest,
             reason=reason,
         )
 
@@ -89,12 +88,12 @@ def deploy(
         resource=record.name,
         purpose=environment,
     )
-    return Deployed(environment, slot, record.name, made.bundle, made.sha256, before)
+    return Deployed(environment, slot, record.name, made.name, made.digest, before)
 
 
 def _sealed(
     workspace: Workspace, release: str, person: str, run_id: str
-) -> tuple[Registry, RunRecord, BundleRegistered]:
+) -> tuple[Registry, RunRecord, Bundle]:
     """The run to deploy and its bundle, after every gate but the signature."""
     runs.reap_all(workspace)
     registry = Registry.read(workspace)
@@ -103,7 +102,7 @@ def _sealed(
     registry.register.check_role(Deployment, registry.register.person(person))
     gate.check_deployable(registry, record, run)
     made = bundle.build(workspace, run.run_id, person)
-    sealed = bundle.verify(workspace.bundles / made.bundle, registry.register.service_key)
+    sealed = bundle.verify(workspace.bundles / made.name, registry.register.service_key)
     assert sealed.run_id == run.run_id
     return registry, run, made
 

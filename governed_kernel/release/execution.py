@@ -17,6 +17,7 @@ from governed_kernel.errors import (
     Refused,
     UsageError,
 )
+from governed_kernel.governance import signing
 from governed_kernel.lineage.events import FileDigest, RunRefused, ValidationRecorded
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import environment, gate, manifest, notebook, parameters, runs
@@ -201,7 +202,7 @@ def record_validation(workspace: Workspace, plan: Plan) -> ValidationRecorded:
         ],
         person=plan.person,
     )
-    Ledger(workspace).append(event)
+    signing.record(workspace, event)
     return event
 
 

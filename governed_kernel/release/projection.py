@@ -156,7 +156,7 @@ def _run(run: RunRecord) -> Row:
         "fingerprint": str((ended.fingerprint if ended else {}).get("sha256", "")),
         "started_at": run.started.occurred_at,
         "ended_at": ended.occurred_at if ended else None,
-        "bundle": run.bundle.bundle if run.bundle else "",
+        "bundle": run.bundle.name if run.bundle else "",
         "error": ended.reason if ended else "",
     }
 

@@ -13,14 +13,15 @@ from governed_kernel.lineage.attestations import (
     Bundle,
     Deployment,
     Promotion,
+    Record,
     Rejection,
     Revocation,
 )
 from governed_kernel.lineage.events import (
-    BundleRegistered,
     FileDigest,
     RerunCompared,
     RunEnded,
+    RunEvent,
     RunRefused,
     RunStarted,
     ValidationRecorded,
@@ -59,7 +60,7 @@ class RunRecord:
     ended: RunEnded | None = None
     validations: list[ValidationRecorded] = field(default_factory=list)
     comparisons: list[RerunCompared] = field(default_factory=list)
-    bundle: BundleRegistered | None = None
+    bundle: Bundle | None = None
 
     @property
     def run_id(self) -> str:
@@ -145,7 +146,7 @@ class ReleaseRecord:
         return self.history[-1].state
 
     @property
-    def bundle(self) -> BundleRegistered | None:
+    def bundle(self) -> Bundle | None:
         """The bundle that was made last."""
         bundles = [run.bundle for run in self.runs if run.bundle]
         return bundles[-1] if bundles else None
@@ -187,13 +188,12 @@ class Registry:
         self.releases: dict[str, ReleaseRecord] = {}
         self.runs: dict[str, RunRecord] = {}
         self.deployments: list[DeploymentRecord] = []
-        self._seals: set[tuple[str, str, str]] = set()
         signed = {entry.number: entry for entry in register.entries}
         for number, event in enumerate(register.events):
             entry = signed.get(number)
-            if entry is None:
-                self._take(event)
-            elif entry.valid:
+            if isinstance(event, RunRefused) and event.release in self.releases:
+                self.releases[event.release].refusals.append(event)
+            elif entry is not None and entry.valid:
                 self._take_signed(entry.predicate, entry.occurred_at)
         for release in self.releases.values():
             self._apply_approvals(release)
@@ -231,58 +231,51 @@ class Registry:
         taken = [int(key.partition("@")[2]) for key in self.releases if key.startswith(f"{name}@")]
         return f"{name}@{max(taken, default=0) + 1}"
 
-    def _take(self, event: Any) -> None:
+    def _take(self, event: RunEvent) -> None:
         match event:
-            case RunStarted():
+            case RunStarted() if event.run_id not in self.runs:
                 run = RunRecord(event)
                 self.runs[event.run_id] = run
                 if event.release in self.releases:
                     self.releases[event.release].runs.append(run)
             case RunEnded() if event.run_id in self.runs:
                 self._end(self.runs[event.run_id], event)
-            case RunRefused() if event.release in self.releases:
-                self.releases[event.release].refusals.append(event)
             case ValidationRecorded() if event.run_id in self.runs:
                 run = self.runs[event.run_id]
                 run.validations.append(event)
                 if event.passed and run.state == "succeeded" and run.started.kind == "release":
-                    self._advance(run, "validated", event, f"{event.suite} passed")
+                    reason = f"{event.suite} passed"
+                    self._advance(run, Step("validated", event.occurred_at, event.person, reason))
             case RerunCompared() if event.run_id in self.runs:
                 self.runs[event.run_id].comparisons.append(event)
-            case BundleRegistered() if event.run_id in self.runs:
-                run = self.runs[event.run_id]
-                if self._is_sealed(run, event):
-                    run.bundle = event
-                    self._advance(run, "released", event, f"bundle {event.bundle}")
             case _:
                 pass
 
-    def _is_sealed(self, run: RunRecord, event: BundleRegistered) -> bool:
-        """Whether the service signed this bundle, which it does after every gate."""
-        signed = (event.release, event.run_id, event.sha256) in self._seals
+    def _seal(self, run: RunRecord, bundle: Bundle, at: datetime) -> None:
+        """The service signs after every gate; what these ask is asked again."""
         passed = run.validated is not None and run.validated.passed
-        own = run.started.release == event.release and run.started.kind == "release"
-        return signed and passed and own and run.state == "succeeded"
+        own = run.started.release == bundle.release and run.started.kind == "release"
+        if passed and own and run.state == "succeeded":
+            run.bundle = bundle
+            self._advance(run, Step("released", at, bundle.requested_by, f"bundle {bundle.name}"))
 
     def _is_bundle(self, new: Deployment) -> bool:
         """Whether what an operator put live was sealed before, and so passed every gate."""
         release = self.releases.get(new.release)
         sealed = [run.bundle for run in release.runs if run.bundle] if release else []
-        return (new.bundle, new.sha256) in [(item.bundle, item.sha256) for item in sealed]
+        return (new.bundle, new.sha256) in [(item.name, item.digest) for item in sealed]
 
     def _end(self, run: RunRecord, event: RunEnded) -> None:
         if run.ended is not None:
             return  # the first report of an end stands
         run.ended = event
         if event.state == "succeeded" and run.started.kind == "release":
-            self._advance(run, "executed", event, run.run_id)
+            self._advance(run, Step("executed", event.occurred_at, run.started.person, run.run_id))
 
-    def _advance(self, run: RunRecord, state: State, event: Any, reason: str) -> None:
+    def _advance(self, run: RunRecord, step: Step) -> None:
         release = self.releases.get(run.started.release)
-        if release is None or release.digest != run.started.digest:
-            return
-        person = getattr(event, "person", run.started.person)
-        _move(release, Step(state, event.occurred_at, person, reason))
+        if release is not None and release.digest == run.started.digest:
+            _move(release, step)
 
     def _take_signed(self, predicate: Any, at: datetime) -> None:
         match predicate:
@@ -295,7 +288,10 @@ class Registry:
                     state: State = "rejected" if isinstance(predicate, Rejection) else "revoked"
                     release.history.append(Step(state, at, predicate.person, predicate.reason))
             case Bundle():
-                self._seals.add((predicate.release, predicate.run_id, predicate.digest))
+                if (run := self.runs.get(predicate.run_id)) is not None:
+                    self._seal(run, predicate, at)
+            case Record():
+                self._take(predicate.event)
             case Deployment() if self._is_bundle(predicate):
                 self._deploy(predicate, at)
             case _:

@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from governed_kernel.canonical import canonical_json
+from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import (
     GovernedError,
     IntegrityBroken,
@@ -30,8 +30,9 @@ from governed_kernel.errors import (
     UnknownName,
 )
 from governed_kernel.files import exclusive_lock, write_atomically
-from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted, now
-from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.governance import signing
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import Artifact, FileDigest, RunEnded, RunStarted, now
 from governed_kernel.release.manifest import Input
 from governed_kernel.workspace import Workspace, new_identifier
 
@@ -40,14 +41,15 @@ __all__ = [
     "RunState",
     "Subject",
     "cancel",
+    "finish",
     "follow",
     "follow_to_end",
     "is_alive",
     "new_run",
+    "papers",
     "plan_of",
     "reap",
     "reap_all",
-    "record_end",
     "run_folder",
     "start",
     "state_of",
@@ -58,7 +60,8 @@ S = TypeVar("S")
 Kind = Literal["release", "rerun", "validation"]
 _POLL_SECONDS = 0.2
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
-_WORKER = (sys.executable, "-m", "governed_kernel.release.worker")
+_WORKER = (sys.executable, "-I", "-m", "governed_kernel.release.worker")
+"""Isolated: neither the person's PYTHONPATH nor a module in the folder stands before ours."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -175,13 +178,10 @@ def update_state(workspace: Workspace, run_id: str, **changes: Any) -> RunState:
     folder = run_folder(workspace, run_id)
     with exclusive_lock(folder / "state.lock"):
         state = state_of(workspace, run_id)
-        return state if state.is_over else _replace_state(folder, state, **changes)
-
-
-def _replace_state(folder: Path, before: RunState, **changes: Any) -> RunState:
-    after = msgspec.structs.replace(before, **changes)
-    write_atomically(folder / "state.json", msgspec.json.encode(after))
-    return after
+        if not state.is_over:
+            state = msgspec.structs.replace(state, **changes)
+            write_atomically(folder / "state.json", msgspec.json.encode(state))
+        return state
 
 
 def start(
@@ -232,7 +232,11 @@ def start(
         environment=plan.environment,
         subject_run=plan.subject.run_id if plan.subject else plan.repeats,
     )
-    Ledger(workspace).append(started)
+    try:
+        signing.record(workspace, started)
+    except GovernedError:
+        shutil.rmtree(folder, ignore_errors=True)  # it never began
+        raise
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
             [*_WORKER, str(workspace.root), plan.run_id],
@@ -343,9 +347,8 @@ def reap(workspace: Workspace, run_id: str) -> None:
             reason=f"{what}: {why}",
             seconds=state.seconds,
         )
-        record_end(workspace, ended)
         error = {"error": "RunFailed", "what": what, "why": why, "next": "run it again"}
-        _replace_state(folder, state, state="interrupted", ended_at=now(), error=error)
+        _end(workspace, state, ended, error=error)
 
 
 def reap_all(workspace: Workspace) -> None:
@@ -356,15 +359,52 @@ def reap_all(workspace: Workspace) -> None:
                 reap(workspace, plan.parent.name)
 
 
-def record_end(workspace: Workspace, ended: RunEnded) -> None:
-    """Add the end of a run to the ledger, once."""
+def finish(workspace: Workspace, ended: RunEnded, **shown: Any) -> None:
+    """Put the end of a run on record, once, and into ``state.json``.
 
-    def decide(events: list[Any]) -> tuple[tuple[RunEnded, ...], None]:
-        started = any(isinstance(e, RunStarted) and e.run_id == ended.run_id for e in events)
-        over = any(isinstance(e, RunEnded) and e.run_id == ended.run_id for e in events)
-        return ((ended,) if started and not over else ()), None
+    The ledger comes first: what people are shown is never ahead of the record.
 
-    Ledger(workspace).append_checked(decide)
+    Parameters
+    ----------
+    **shown
+        Further fields of `RunState`.
+    """
+    folder = run_folder(workspace, ended.run_id)
+    with exclusive_lock(folder / "state.lock"):
+        state = state_of(workspace, ended.run_id)
+        if not state.is_over:
+            _end(workspace, state, ended, **shown)
+
+
+def _end(workspace: Workspace, state: RunState, ended: RunEnded, **shown: Any) -> None:
+    """The end, with the state's lock held."""
+    folder = run_folder(workspace, state.run_id)
+    over = msgspec.structs.replace(state, state=ended.state, ended_at=now(), **shown)
+    encoded = msgspec.json.encode(over)
+    final = FileDigest("state.json", digest_bytes(encoded), len(encoded))
+    ended = msgspec.structs.replace(ended, papers=[final, *papers(folder)])
+
+    def is_running(register: Register) -> bool:
+        known = [event for event in register.run_events if event.run_id == ended.run_id]
+        started = any(isinstance(event, RunStarted) for event in known)
+        return started and not any(isinstance(event, RunEnded) for event in known)
+
+    signing.record(workspace, ended, when=is_running)
+    write_atomically(folder / "state.json", encoded)
+
+
+def papers(folder: Path) -> list[FileDigest]:
+    """What lies in a run's folder beside its output, as it is now.
+
+    The log may go on after that; its first ``bytes`` bytes are what the digest stands for.
+    """
+    named = [folder / name for name in ("log.txt", "plan.json", "ticket.json")]
+    staged = sorted(path for path in (folder / "work").rglob("*") if path.is_file())
+    return [
+        FileDigest(path.relative_to(folder).as_posix(), digest_file(path, size), size)
+        for path in [*named, *staged]
+        if path.is_file() and (size := path.stat().st_size) >= 0
+    ]
 
 
 def is_alive(state: RunState) -> bool:

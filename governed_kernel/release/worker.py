@@ -25,7 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing, RunFailed
-from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted, now
+from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted
 from governed_kernel.lineage.sessions import session_of_run
 from governed_kernel.release import gate, manifest, runs
 from governed_kernel.release.execution import record_validation
@@ -296,7 +296,6 @@ def _finish(
     facts: dict[str, Any],
     seconds: float,
 ) -> None:
-    """Ledger first, state second: what people are shown is never ahead of the record."""
     session = session_of_run(workspace, plan.run_id)
     ended = RunEnded(
         run_id=plan.run_id,
@@ -308,12 +307,9 @@ def _finish(
         seconds=round(seconds, 3),
         fingerprint=facts,
     )
-    runs.record_end(workspace, ended)
-    runs.update_state(
+    runs.finish(
         workspace,
-        plan.run_id,
-        state=state,
-        ended_at=now(),
+        ended,
         error=error.describe() if error else {},
         artifacts=artifacts,
         session_id=session,

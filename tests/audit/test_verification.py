@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
-from governed_kernel.lineage.attestations import Deployment
+from governed_kernel.lineage.attestations import Bundle, Deployment
 from tests.loop.place import Place
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
@@ -38,8 +40,9 @@ def test_an_untouched_workspace_is_whole(released: Place) -> None:
     assert done.code == 0
     assert done.facts["whole"]
     outcomes = {(check["kind"], check["outcome"]) for check in done.facts["checks"]}
-    kinds = ["ledger", "signature", "policy", "journal", "dataset", "release", "run", "bundle"]
-    assert outcomes == {(kind, "ok") for kind in [*kinds, "deployment"]}
+    kinds = ["ledger", "signature", "policy", "journal", "dataset", "card", "object"]
+    kinds += ["release", "run", "bundle", "deployment"]
+    assert outcomes == {(kind, "ok") for kind in kinds}
 
 
 def test_it_verifies_from_anywhere_and_by_its_path(released: Place, tmp_path: Path) -> None:
@@ -61,6 +64,12 @@ ALTERED = {
     "its suite": ("release/sour@1/suites/berries/suite.toml", "release sour@1"),
     "weights of a run": (".governed/runs/run-*/output/adapter/*.safetensors", "run run-"),
     "an executed notebook": (".governed/runs/run-*/output/notebook.ipynb", "run run-"),
+    "a run's log": (".governed/runs/run-*/log.txt", "run run-"),
+    "a run's plan": (".governed/runs/run-*/plan.json", "run run-"),
+    "a run's ticket": (".governed/runs/run-*/ticket.json", "run run-"),
+    "the notebook a run was given": (".governed/runs/run-*/work/research/*.ipynb", "run run-"),
+    "the state that is shown of a run": (".governed/runs/run-*/state.json", "run run-"),
+    "a dataset's card": ("catalog/*.toml", "card "),
     "evidence": (".governed/runs/validation-*/output/evidence/*.json", "run validation-"),
     "a bundle's manifest": ("bundles/*/manifest.json", "bundle sour@1-"),
     "a bundle's signature": ("bundles/*/signature.dsse.json", "bundle sour@1-"),
@@ -129,11 +138,30 @@ def test_a_file_added_to_a_release_or_an_output_is_found(released: Place, folder
     explains(done, 4, "numpy.py")
 
 
+def test_a_run_that_nobody_started_counts_nowhere(released: Place) -> None:
+    run = next(released.workspace.runs.glob("run-*"))
+    shutil.copytree(run, run.with_name("run-20260101T000000-00000000"))
+    done = released.done_here("audit verify")
+    assert "run run-20260101T000000-00000000: no record in the ledger speaks of it" in done.out
+
+
+def test_a_card_of_nothing_is_named(released: Place) -> None:
+    (released.workspace.catalog / "gold.toml").write_text("name = 'gold'\n")
+    explains(released.here("audit verify"), 4, "card gold.toml")
+
+
+def test_content_that_nobody_registered_is_named(released: Place) -> None:
+    digest = "0" * 64
+    (released.workspace.objects / "00").mkdir(exist_ok=True)
+    (released.workspace.objects / "00" / digest).write_text("")
+    assert f"object {digest}" in released.done_here("audit verify").out
+
+
 def test_a_ledger_cut_short_is_found_by_who_knew_more(released: Place) -> None:
     """Records at its end are gone; what they spoke of is there all the same."""
     ledger = released.workspace.ledger
     lines = ledger.read_bytes().splitlines(keepends=True)
-    bundle = max(n for n, line in enumerate(lines) if b"bundle-registered" in line)
+    bundle = next(n for n, said in enumerate(released.record()) if isinstance(said, Bundle))
     ledger.write_bytes(b"".join(lines[:bundle]))
     done = released.here("audit verify")
     explains(done, 4, "no record in the ledger speaks of it")
@@ -215,3 +243,21 @@ def test_a_bundle_that_is_not_whole_does_not(stages: Stages, elsewhere: Path, ch
 
 def test_what_is_neither_bundle_nor_workspace_is_said(released: Place, tmp_path: Path) -> None:
     explains(released.here(f"audit verify {tmp_path}"), 2, "neither a bundle nor a workspace")
+
+
+def test_a_bundle_is_held_against_the_key_that_is_asked_for(
+    released: Place, elsewhere: Path, tmp_path: Path
+) -> None:
+    right = tmp_path / "service.pem"
+    right.write_text(released.done_here("audit key").out)
+    assert "as asked for" in released.done_here(f"audit verify {elsewhere} --key {right}").out
+    unasked = released.done_here(f"audit verify {elsewhere}").out
+    assert "which the bundle itself names" in unasked
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text(pem_of_somebody())
+    explains(released.here(f"audit verify {elsewhere} --key {wrong}"), 4, "does not verify")
+
+
+def pem_of_somebody() -> str:
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import record
 from governed_kernel.lineage.events import (
     Artifact,
     FileDigest,
@@ -10,7 +11,6 @@ from governed_kernel.lineage.events import (
     RunStarted,
     ValidationRecorded,
 )
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 from tests.cli.commands import Command
@@ -25,7 +25,8 @@ def candidate(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def record_run(workspace: Workspace, run_id: str, passed: bool = True) -> None:
     """A run and its validation, as the worker records them."""
-    Ledger(workspace).append(
+    record(
+        workspace,
         RunStarted(
             run_id=run_id,
             release=RELEASE,

@@ -171,7 +171,7 @@ def test_two_builds_at_once_give_one_bundle(stages: Stages, tmp_path: Path) -> N
     again = place.done_here(words).facts
     (folder,) = place.workspace.bundles.glob("*")
     assert folder.name == again["bundle"]
-    assert len(place.events("BundleRegistered")) == 1
+    assert len(place.events("Bundle")) == 1
     assert place.half_made() == []
     assert place.here("audit verify").code == 0
 

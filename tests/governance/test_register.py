@@ -12,19 +12,22 @@ import msgspec
 import pytest
 
 from governed_kernel.canonical import canonical_json
-from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
+from governed_kernel.errors import IntegrityBroken, NotApproved, ResourceMissing, UnknownName
 from governed_kernel.governance import approvals, envelopes, genesis, keys, people, policy
+from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import record, seal
 from governed_kernel.lineage.attestations import (
     Approval,
     Bundle,
     PersonAdded,
     Predicate,
     Promotion,
+    Record,
     RoleGranted,
     WorkspaceCreated,
 )
-from governed_kernel.lineage.events import Attested, JournalOpened, now
+from governed_kernel.lineage.events import Attested, JournalOpened, RunStarted, now
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 from tests.governance.people import (
@@ -283,29 +286,67 @@ def test_a_release_that_nobody_promoted_has_no_approvals_that_count(workspace: W
     assert counting(workspace) == []
 
 
-def test_only_the_service_signs_bundles(workspace: Workspace) -> None:
-    bundle = Bundle(
-        person="service", printed_name="service", release=RELEASE, run_id="run-1", digest=DIGEST
-    )
-    append_by_hand(workspace, bundle, signer="mallory")
+STARTED = RunStarted(
+    run_id="run-1",
+    release=RELEASE,
+    digest=DIGEST,
+    kind="release",
+    person="olga",
+    parameters={"epochs": 3},
+    environment=OTHER,
+)
+BUNDLE = Bundle(
+    person=SERVICE,
+    printed_name=SERVICE_NAME,
+    release=RELEASE,
+    run_id="run-1",
+    digest=DIGEST,
+    requested_by="olga",
+)
+RECORD = Record(person=SERVICE, printed_name=SERVICE_NAME, event=STARTED)
+
+
+@pytest.mark.parametrize("said", [BUNDLE, RECORD], ids=["bundle", "record"])
+@pytest.mark.parametrize("signer", ["mallory", "ada"])
+def test_only_the_service_says_what_was_run_and_sealed(
+    workspace: Workspace, said: Predicate, signer: str
+) -> None:
+    append_by_hand(workspace, said, signer=signer)
     assert not Register.read(workspace).entries[-1].valid
+    assert Register.read(workspace).run_events == []
 
 
-def test_the_services_signature_counts(workspace: Workspace) -> None:
-    from governed_kernel.governance.signing import attest_as_service
+def test_nobody_speaks_for_the_service_under_their_own_name(workspace: Workspace) -> None:
+    said = msgspec.structs.replace(RECORD, person="ada", printed_name="Ada")
+    append_by_hand(workspace, said, signer="ada")
+    assert Register.read(workspace).run_events == []
 
-    entry = attest_as_service(
-        workspace,
-        lambda _: Bundle(
-            person="service",
-            printed_name="triage service",
-            release=RELEASE,
-            run_id="run-1",
-            digest=DIGEST,
-        ),
-    )
+
+def test_an_unsigned_report_of_a_run_is_no_event_of_a_ledger(workspace: Workspace) -> None:
+    Ledger(workspace).append(STARTED)
+    with pytest.raises(IntegrityBroken, match="record"):
+        Register.read(workspace)
+
+
+def test_what_the_service_signed_counts(workspace: Workspace) -> None:
+    assert record(workspace, STARTED)
+    assert Register.read(workspace).run_events == [STARTED]
+    entry = seal(workspace, lambda _: BUNDLE, lambda _: None)
     assert Register.read(workspace).entries[-1] == entry
     assert entry.valid
+
+
+def test_a_record_that_is_no_longer_wanted_is_not_made(workspace: Workspace) -> None:
+    assert not record(workspace, STARTED, when=lambda register: bool(register.run_events))
+    assert Register.read(workspace).run_events == []
+
+
+def test_without_its_key_the_service_records_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOVERNED_HOME", str(workspace.root.with_name("another home")))
+    with pytest.raises(ResourceMissing, match="service key is not on this machine"):
+        record(workspace, STARTED)
 
 
 def test_a_ledger_replaced_as_a_whole_is_found_by_what_was_remembered(

@@ -18,7 +18,8 @@ from jupyter_client.manager import KernelManager
 from governed_kernel.governance import keys
 from governed_kernel.governance.genesis import initialise
 from governed_kernel.governance.pkcs8 import Cost
-from governed_kernel.lineage.events import CellEnded, SessionEvent
+from governed_kernel.governance.signing import record
+from governed_kernel.lineage.events import CellEnded, RunEvent, SessionEvent
 from governed_kernel.lineage.journal import SESSION_DECODER, read_payloads, read_records
 from governed_kernel.workspace import Workspace
 
@@ -38,6 +39,13 @@ def make_workspace(root: Path) -> Workspace:
 def home_of(workspace: Workspace) -> Path:
     """The personal folder of those who work in it."""
     return workspace.root.with_name(f"{workspace.root.name}-home")
+
+
+def record_there(workspace: Workspace, *events: RunEvent) -> None:
+    """Put on record what a run did, as its worker does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOVERNED_HOME", str(home_of(workspace)))
+        record(workspace, *events)
 
 
 @dataclass

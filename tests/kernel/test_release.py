@@ -15,9 +15,8 @@ import pytest
 
 from governed_kernel.errors import Refused
 from governed_kernel.lineage.events import Access, RunEnded, RunStarted, SessionStarted, Witnessed
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
-from tests.kernel.running import RunningKernel, make_workspace
+from tests.kernel.running import RunningKernel, make_workspace, record_there
 
 RUN = "run-20260101T000000-00000001"
 
@@ -73,7 +72,7 @@ class PreparedRun:
             parameters={},
             environment="0" * 64,
         )
-        Ledger(self.workspace).append(event)
+        record_there(self.workspace, event)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -276,7 +275,7 @@ def test_a_run_that_the_ledger_does_not_know_is_refused(fresh: PreparedRun) -> N
 
 def test_a_run_that_is_over_is_refused(fresh: PreparedRun) -> None:
     fresh.start()
-    Ledger(fresh.workspace).append(RunEnded(run_id=RUN, state="succeeded"))
+    record_there(fresh.workspace, RunEnded(run_id=RUN, state="succeeded"))
     with pytest.raises(Refused, match="the ledger knows no running"):
         fresh.kernel()
 

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from governed_kernel.cli import main
-from governed_kernel.governance import keys
+from governed_kernel.governance import envelopes, keys
 from governed_kernel.governance.pkcs8 import Cost
+from governed_kernel.lineage.attestations import Record
+from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 from tests.cli.commands import Done
@@ -116,13 +118,24 @@ class Place:
 
     def events(self, kind: str) -> list[Any]:
         """The ledger's events of one type."""
-        found = Ledger(self.workspace).events()
-        return [event for event in found if type(event).__name__ == kind]
+        return [event for event in self.record() if type(event).__name__ == kind]
+
+    def record(self) -> list[Any]:
+        """The ledger's events; of a signed one what somebody signed."""
+        return [_said(event) for event in Ledger(self.workspace).events()]
 
     def half_made(self) -> list[str]:
         """What an unfinished promotion, run or bundle would have left."""
         folders = (self.workspace.releases, self.workspace.bundles, self.workspace.runs)
         return [str(path) for folder in folders for path in folder.glob(".*")]
+
+
+def _said(event: Any) -> Any:
+    """The event, or what somebody signed."""
+    if not isinstance(event, Attested):
+        return event
+    _, predicate, _ = envelopes.peek(event.envelope)
+    return predicate.event if isinstance(predicate, Record) else predicate
 
 
 class _Secrets(dict[str, str]):

@@ -16,19 +16,17 @@ from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError
 from governed_kernel.governance import approvals
 from governed_kernel.governance import people as changes
-from governed_kernel.governance.names import SERVICE
+from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.signing import attest, attest_as_service
+from governed_kernel.governance.signing import attest, record, seal
 from governed_kernel.lineage.attestations import Bundle, Deployment
 from governed_kernel.lineage.events import (
     Artifact,
-    BundleRegistered,
     FileDigest,
     RunEnded,
     RunStarted,
     ValidationRecorded,
 )
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import gate
 from governed_kernel.release.registry import Registry, ReleaseRecord
 from governed_kernel.workspace import Workspace
@@ -125,25 +123,15 @@ class Story:
             gate.check_deployable(registry, registry.release(RELEASE), registry.run(RUN))
             return Bundle(
                 person=SERVICE,
-                printed_name="Service",
+                printed_name=SERVICE_NAME,
                 meaning="sealed",
                 release=RELEASE,
                 run_id=RUN,
                 digest=digest_bytes(b"manifest"),
+                requested_by="olga",
             )
 
-        attest_as_service(self.workspace, statement)
-
-    def register(self, _: str) -> None:
-        self._append(
-            BundleRegistered(
-                release=RELEASE,
-                run_id=RUN,
-                bundle=f"{RELEASE}-0123456789ab",
-                sha256=digest_bytes(b"manifest"),
-                person="olga",
-            )
-        )
+        seal(self.workspace, statement, lambda _: None)
 
     def revoke(self, _: str) -> None:
         approvals.revoke(
@@ -151,7 +139,7 @@ class Story:
         )
 
     def _append(self, event: Any) -> None:
-        Ledger(self.workspace).append(event)
+        record(self.workspace, event)
 
     def _run(self) -> Any:
         return Registry.read(self.workspace).run(RUN)
@@ -160,11 +148,11 @@ class Story:
 STEPS = (
     *("approve sam", "approve rita", "approve dora", "start release", "start rerun"),
     *("end succeeded", "end failed", "validate passed", "validate failed"),
-    *("approve_deployment rita", "approve_deployment sam", "seal", "register", "revoke"),
+    *("approve_deployment rita", "approve_deployment sam", "seal", "revoke"),
 )
 WAY = (
     *("approve rita", "approve dora", "start release", "end succeeded", "validate passed"),
-    *("approve_deployment rita", "seal", "register"),
+    *("approve_deployment rita", "seal"),
 )
 
 
@@ -217,7 +205,7 @@ def test_no_order_of_events_reaches_released_without_its_gates(
         assert story.approved >= {"rita", "dora"}
         order = [
             happened.index(step)
-            for step in ("start release", "end succeeded", "validate passed", "seal", "register")
+            for step in ("start release", "end succeeded", "validate passed", "seal")
         ]
         assert order == sorted(order)
         assert happened.index("approve_deployment rita") < happened.index("seal")
@@ -235,12 +223,11 @@ def test_a_later_failure_takes_nothing_back(candidate: Path) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_approvals_that_stop_counting_stop_what_has_not_happened_yet(candidate: Path) -> None:
-    story = told(candidate, WAY[:-2])
+    story = told(candidate, WAY[:-1])
     changes.revoke_key(
         story.workspace, "ada", passphrase("ada"), name="dora", key_id="", reason="stolen"
     )
     story.tell("seal")
-    story.tell("register")
     assert "seal" not in story.happened
     assert story.release.state == "validated"
 
@@ -260,7 +247,7 @@ def test_intervals_of_deployments_never_overlap(candidate: Path) -> None:
                 environment="preprod",
                 slot="default",
                 release=RELEASE,
-                bundle=f"{RELEASE}-0123456789ab",
+                bundle=f"{RELEASE}-{digest_bytes(b'manifest')[:12]}",
                 sha256=digest_bytes(b"manifest"),
                 reason=reason,
             ),
