@@ -49,8 +49,14 @@ class RecorderLink:
         self._local = contextvars.ContextVar[Cell]("governed_cell")
         self._latest = _BEFORE
         self._lost: GovernedError | None = None
+        self._socket = _identity(connection.fileno())
+        self._in_child = False
         self._forget_parent()
-        os.register_at_fork(after_in_child=self._forget_parent)
+        os.register_at_fork(after_in_child=self._begin_in_child)
+
+    def _begin_in_child(self) -> None:
+        self._in_child = True
+        self._forget_parent()
 
     def _forget_parent(self) -> None:
         """A forked child is a sender of its own; a lock that its parent held is not its lock."""
@@ -182,6 +188,11 @@ class RecorderLink:
     def _deliver_all(self) -> None:
         if self._lost is not None:
             raise self._lost
+        if self._in_child and _identity(self._connection.fileno()) != self._socket:
+            # It let go of its files, as one does between fork and exec: the number may be another
+            # file's now. The kernel is still recorded, and of this child the witness tells.
+            self._waiting.clear()
+            return
         while self._waiting:
             self._deliver(self._waiting[0])
             if self._waiting[0].number:
@@ -238,6 +249,15 @@ class RecorderLink:
             next="save your work and restart the kernel; nothing more runs in this one",
         )
         return self._lost
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    """Which file or socket a descriptor leads to."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class _Parcel:

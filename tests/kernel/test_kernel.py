@@ -177,6 +177,40 @@ def test_a_program_and_what_it_reads_belong_to_the_cell(kernel: RunningKernel) -
     assert "cat" in " ".join(_uris(accesses, "execute"))
 
 
+def test_a_shell_line_runs_and_is_witnessed(kernel: RunningKernel) -> None:
+    (kernel.workspace.root / "shell.txt").write_text("words")
+    reply = kernel.run("!cat shell.txt > shell.copy\n!cat shell.copy")
+    assert (reply.status, reply.text.strip()) == ("ok", "words")
+    seen = {(access.operation, access.uri.rpartition("/")[2]) for access in kernel.of_last(Access)}
+    assert {("execute", "cat"), ("read", "shell.txt"), ("write", "shell.copy")} <= seen
+
+
+def test_a_child_that_let_go_of_its_files_is_no_lost_recorder(kernel: RunningKernel) -> None:
+    reply = kernel.run(
+        """
+import os, socket
+pid = os.fork()
+if pid == 0:
+    status = 1
+    try:
+        os.closerange(3, 64)
+        mine, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        copies = [os.dup(mine.fileno()) for _ in range(50)]
+        open("let-go.txt", "w").write("x")
+        other.setblocking(False)
+        try:
+            other.recv(10)  # what was meant for the recorder must not come here
+        except BlockingIOError:
+            status = 0
+    finally:
+        os._exit(status)
+print(os.waitpid(pid, 0)[1])
+"""
+    )
+    assert reply.text.strip() == "0"
+    assert any(access.uri.endswith("/let-go.txt") for access in kernel.of_last(Access))
+
+
 def test_a_spawned_and_a_forked_process_are_witnessed(kernel: RunningKernel) -> None:
     module = kernel.workspace.root / "readers.py"
     module.write_text("def read(path):\n    return open(path).read()\n")
