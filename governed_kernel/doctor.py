@@ -15,7 +15,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.governance.register import Register
-from governed_kernel.recorder import landlock
+from governed_kernel.recorder import landlock, shared_memory
 from governed_kernel.workspace import Workspace, personal_folder
 
 __all__ = ["Finding", "examine"]
@@ -76,6 +76,13 @@ def _machine() -> Iterator[Finding]:
         "ok" if can else "limited",
         f"{platform.system()} {platform.release()} on {platform.machine()}",
         "" if can else "sessions are recorded by observers alone, and say so",
+    )
+    why = shared_memory.obstacle()
+    yield Finding(
+        "shared memory of a run's own",
+        "limited" if why else "ok",
+        why or shared_memory.FOLDER,
+        f"release runs go without (no multiprocessing): {shared_memory.REMEDY}" if why else "",
     )
     program = shutil.which("nvidia-smi")
     yield Finding("GPU", "ok" if program else "limited", program or "none; runs use the CPU")

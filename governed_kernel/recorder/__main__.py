@@ -65,7 +65,24 @@ def _confinement(order: Order) -> Confinement | None:
         return None
     from governed_kernel.recorder.confinement import Confinement
 
-    return Confinement(order.ticket, order.connection_file)
+    private = _separate_memory()
+    return Confinement(order.ticket, order.connection_file, private_memory=private)
+
+
+def _separate_memory() -> bool:
+    """Move to a ``/dev/shm`` for this run alone; where that can't be, the run goes without."""
+    from governed_kernel.recorder import shared_memory
+
+    why = shared_memory.obstacle()
+    if not why:
+        shared_memory.separate()
+        return True
+    print(  # noqa: T201
+        f"this run has no shared memory (no multiprocessing, no DataLoader workers): {why}\n"
+        + shared_memory.REMEDY,
+        file=sys.stderr,
+    )
+    return False
 
 
 def _load(kernel: StartedKernel, *, wait: bool) -> EarlyWitness | None:
@@ -92,9 +109,23 @@ def _variables(order: Order, link: int) -> dict[str, str]:
     found["GOVERNED_SESSION"] = order.session
     found["GOVERNED_MODE"] = order.mode
     found["GOVERNED_WORKSPACE"] = os.path.realpath(order.workspace)
+    if order.ticket and order.connection_file and "TMPDIR" in found:
+        found["TMPDIR"] = _shortened(found["TMPDIR"], order)
     if "JPY_PARENT_PID" in found:
         found["JPY_PARENT_PID"] = str(os.getpid())
     return found
+
+
+def _shortened(temporary: str, order: Order) -> str:
+    """A short name of the run's temporary folder, in the folder of the kernel's own sockets.
+
+    Processes of one run meet at sockets in it (`multiprocessing`, workers of a ``DataLoader``). A
+    socket's path may have 107 characters; with a longer one they wait for each other for ever.
+    """
+    folder = os.path.dirname(os.path.realpath(order.connection_file))
+    link = os.path.join(folder, f"tmp-{order.session[-8:]}")
+    os.symlink(temporary, link)
+    return link
 
 
 def _end_as(status: int) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from governed_kernel.errors import Refused
+from governed_kernel.recorder import shared_memory
 from governed_kernel.recorder.landlock import Rule
 
 __all__ = ["Confinement", "Ticket", "read_ticket"]
@@ -54,6 +55,8 @@ class Confinement:
         Where the ticket lies; the kernel may read it.
     connection_file : str
         The file that names the sockets between kernel and client; its folder is writable.
+    private_memory : bool
+        Whether ``/dev/shm`` is the run's own; otherwise the kernel does not reach it.
 
     Notes
     -----
@@ -61,7 +64,7 @@ class Confinement:
     paths, so that libraries find a place for their caches.
     """
 
-    def __init__(self, ticket_path: str, connection_file: str) -> None:
+    def __init__(self, ticket_path: str, connection_file: str, *, private_memory: bool) -> None:
         self.ticket_path = Path(ticket_path).resolve()
         self.ticket = read_ticket(self.ticket_path)
         self.connection = Path(connection_file).resolve().parent if connection_file else None
@@ -70,6 +73,7 @@ class Confinement:
         self._writable = [Path(path).resolve() for path in self.ticket.write]
         if self.connection is not None:
             self._writable.append(self.connection)
+        self._private_memory = private_memory
 
     def rules(self) -> list[Rule]:
         """Everything the kernel may reach."""
@@ -79,7 +83,9 @@ class Confinement:
         # importing needs the names in a source folder, not the files beside the packages
         rules += [Rule(Path(path), names=True) for path in sys.path if os.path.isdir(path)]
         rules += [Rule(Path(path), read=True) for path in ("/etc", "/proc", "/sys", "/run/nvidia")]
-        rules += [Rule(path, read=True, write=True, device=True) for path in _devices()]
+        rules += [Rule(path, device=True) for path in _devices()]
+        if self._private_memory:
+            rules.append(Rule(Path(shared_memory.FOLDER), read=True, write=True))
         return rules
 
     def allows(self, path: str, *, write: bool) -> bool:
@@ -106,7 +112,7 @@ def _software() -> list[Path]:
 
 def _devices() -> list[Path]:
     """Device files that computing needs: none that holds anybody's data."""
-    names = ("null", "zero", "full", "random", "urandom", "tty", "shm", "kfd", "dri")
+    names = ("null", "zero", "full", "random", "urandom", "tty", "kfd", "dri")
     found = [Path("/dev", name) for name in names]
     found += sorted(Path("/dev").glob("nvidia*"))
     return found

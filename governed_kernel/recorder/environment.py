@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from governed_kernel.canonical import digest_json
+from governed_kernel.recorder.shared_memory import FOLDER
 from governed_kernel.workspace import personal_folder
 
 __all__ = [
+    "CONNECTIONS",
     "DATA_SUFFIXES",
+    "MEMORY_OF_LIBRARIES",
     "PROGRAMS",
     "RULES",
     "Environment",
@@ -66,7 +69,10 @@ RULES: tuple[Place, ...] = (
     Place("/etc/", "settings of the operating system"),
     Place("/proc/", "the state of processes; open descriptors in it are followed", writes=True),
     Place("/sys/", "the state of the machine"),
-    Place("/dev/", "devices and shared memory: what goes through them was read elsewhere", True),
+    Place(
+        "/dev/", "devices: what goes through them was read elsewhere; files there are files", True
+    ),
+    Place("{shared_memory}/", "the release run's own shared memory, gone with it", writes=True),
     Place("/run/", "the state of the operating system's services"),
     Place("{ipython}/", "IPython's profile and history", writes=True),
     Place("{jupyter_config}/", "settings of Jupyter", writes=True),
@@ -98,6 +104,26 @@ PROGRAMS: dict[str, str] = {
 }
 """Programs of the operating system that read no data; other programs are recorded."""
 
+MEMORY_OF_LIBRARIES: dict[str, str] = {
+    "sem.": "semaphores; they hold a number",
+    "psm_": "Python's `multiprocessing.shared_memory`: what is in it was read elsewhere",
+    "pym-": "Python's `multiprocessing.Array` and `Value`: the same",
+    "torch_": "torch's tensors on their way between processes: the same",
+    "joblib_memmapping_folder_": "joblib's arrays on their way to its workers: the same",
+    "__KMP_REGISTERED_LIB_": "OpenMP notes that it is loaded",
+    "nccl-": "NCCL's buffers between GPUs: what is in them was read elsewhere",
+    "cuda.shm.": "CUDA's bookkeeping between processes",
+}
+"""Names in ``/dev/shm`` that are environment also where everybody shares it; others are files."""
+
+CONNECTIONS: dict[str, str] = {
+    "unix:///run/nscd/socket": "glibc asks whether a cache of users and hosts runs, before it "
+    "reads `/etc/passwd` or asks the network; what is then connected to is recorded",
+}
+"""Addresses that a connection to is environment, exactly as they stand here."""
+
+_DEVICES = "/dev/"
+_MEMORY = f"{FOLDER}/"
 _PROGRAM_FOLDERS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/")
 _NEVER_WRITTEN_BY_HAND = "__pycache__/"
 
@@ -106,7 +132,15 @@ def digest() -> str:
     """SHA-256 of the list, as it goes into `SessionStarted.environment_rules`."""
     places = [[place.pattern, place.reason, place.writes] for place in RULES]
     suffixes = list(DATA_SUFFIXES)
-    return digest_json({"places": places, "data_suffixes": suffixes, "programs": PROGRAMS})
+    return digest_json(
+        {
+            "places": places,
+            "data_suffixes": suffixes,
+            "programs": PROGRAMS,
+            "memory_of_libraries": MEMORY_OF_LIBRARIES,
+            "connections": CONNECTIONS,
+        }
+    )
 
 
 def resolve_places(variables: Mapping[str, str]) -> list[tuple[str, bool]]:
@@ -156,6 +190,7 @@ def session_variables(
             found["connection_folder"] = folder
     if ticket:
         found["ticket"] = ticket
+        found["shared_memory"] = FOLDER  # the run's own, or out of its reach
     return found
 
 
@@ -182,6 +217,8 @@ class Environment:
         self.writable = tuple(path for path, writes in folders if writes)
         self._files = {path: writes for path, writes in places if not path.endswith("/")}
         self._files.update(dict.fromkeys(map(os.path.realpath, files), True))
+        self._shared = _MEMORY not in self.writable
+        self._memory = tuple(_MEMORY + name for name in MEMORY_OF_LIBRARIES)
         # the same as bytes, for the paths that system calls carry
         self.prefixes = tuple(os.fsencode(path) for path in self.readable)
         self.data_suffixes = tuple(os.fsencode(suffix) for suffix in DATA_SUFFIXES)
@@ -191,10 +228,22 @@ class Environment:
         """Whether executing the canonical `path` is environment."""
         return path.startswith(_PROGRAM_FOLDERS) and os.path.basename(path) in PROGRAMS
 
+    @staticmethod
+    def connects(address: str) -> bool:
+        """Whether connecting to `address` is environment."""
+        return address in CONNECTIONS
+
+    @staticmethod
+    def is_among_devices(path: str) -> bool:
+        """Whether only a device is environment at the canonical `path`, and a file is not."""
+        return path.startswith(_DEVICES) and not path.startswith(_MEMORY)
+
     def covers(self, path: str, *, write: bool) -> bool:
         """Whether an open of the canonical `path` is environment."""
         if path in self._files:
             return self._files[path] or not write
+        if self._shared and path.startswith(_MEMORY):
+            return path.startswith(self._memory)
         folder = path + "/"  # it may be one of the folders itself
         if folder.startswith(self.writable):
             return True

@@ -49,7 +49,7 @@ class Rule:
     read, write, execute, names : bool
         Reading files and folders; every change; running files; reading folders only.
     device : bool
-        Control calls on device files (GPUs).
+        Reading, writing and controlling device files (GPUs); in a folder nothing can be made.
     """
 
     path: Path
@@ -69,7 +69,7 @@ class Rule:
         if self.execute:
             bits |= _EXECUTE
         if self.device:
-            bits |= _DEVICE_CONTROL
+            bits |= _READ_FOLDER | _READ_FILE | _WRITE_FILE | _TRUNCATE | _DEVICE_CONTROL
         if self.write:
             bits |= handled & ~(_EXECUTE | _READ_FILE | _READ_FOLDER | _DEVICE_CONTROL)
         if not self.path.is_dir():

@@ -7,10 +7,11 @@ import socket
 import struct
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["address_of", "file_uri", "host_and_port", "local_path", "resolve"]
+__all__ = ["address_of", "file_uri", "host_and_port", "local_path", "real", "resolve", "trace"]
 
 _SAFE = "/:@!$&'()*+,;=~-._"
 _LOCAL = ("file", "sqlite", "duckdb")
+_MOST_LINKS = 40  # as the system
 _AT_WORKING_DIRECTORY = 0xFFFFFF9C  # AT_FDCWD (-100) as an unsigned 32-bit argument
 
 
@@ -43,14 +44,52 @@ def resolve(process: int, path: bytes, directory: int | None = None, *, follow: 
         Whether a symbolic link at the very end is followed; calls that remove or rename don't.
     """
     text = os.fsdecode(path)
-    if text.startswith("/proc/"):
-        text = _through_proc(process, text)
-    elif not text.startswith("/"):
+    if not text.startswith("/"):
         text = os.path.join(_base(process, directory), text) if text else _base(process, directory)
     if follow:
-        return os.path.realpath(text)
+        return real(process, text)
     folder, name = os.path.split(text.rstrip("/"))
-    return os.path.join(os.path.realpath(folder), name)
+    return os.path.join(real(process, folder), name)
+
+
+def real(process: int, path: str) -> str:
+    """`os.path.realpath` of an absolute path, as `process` would see it."""
+    return trace(process, path)[0]
+
+
+def trace(process: int, path: str) -> tuple[str, bool]:
+    """As `real`, and whether it led through ``/proc``, where it may lead elsewhere next time.
+
+    ``/proc/self``, and so ``/dev/fd``, are those of the process, whatever link leads there.
+    """
+    waiting = path.split("/")[::-1]
+    found = ""
+    links = 0
+    fleeting = False
+    while waiting:
+        name = waiting.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            found = found.rpartition("/")[0]
+            continue
+        step = f"{found}/{name}"
+        if step in ("/proc/self", "/proc/thread-self"):
+            found, fleeting = f"/proc/{process}", True
+            continue
+        fleeting = fleeting or found == "/proc"
+        try:
+            target = os.readlink(step)
+        except (OSError, ValueError):  # no link, or nothing there
+            found = step
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            return "/".join([step, *reversed(waiting)]), fleeting
+        if target.startswith("/"):
+            found = ""
+        waiting += target.split("/")[::-1]
+    return found or "/", fleeting
 
 
 def _base(process: int, directory: int | None) -> str:
@@ -61,14 +100,6 @@ def _base(process: int, directory: int | None) -> str:
         return os.readlink(link)
     except OSError:
         return link  # the process is gone; the link itself says what it was
-
-
-def _through_proc(process: int, text: str) -> str:
-    """``/proc/self`` of the process, not of the recorder."""
-    for own in ("/proc/self", "/proc/thread-self"):
-        if text == own or text.startswith(own + "/"):
-            return f"/proc/{process}" + text[len(own) :]
-    return text
 
 
 def address_of(data: bytes, process: int, kind: str) -> str | None:

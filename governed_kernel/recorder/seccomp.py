@@ -81,7 +81,19 @@ _CHANGES_OF_ATTRIBUTES: dict[int, int] = {
     **dict.fromkeys((197, 198, 199, 466), errno.ENOTSUP),  # removexattr, l…, f…, …at
     469: errno.ENOTSUP,  # file_setattr
 }
+_MEMORY_OF_THE_MACHINE: dict[int, int] = dict.fromkeys(
+    (
+        *(29, 30, 31, 67),  # shmget, shmat, shmctl, shmdt
+        *(64, 65, 66, 220),  # semget, semop, semctl, semtimedop
+        *(68, 69, 70, 71),  # msgget, msgsnd, msgrcv, msgctl
+        *(240, 241),  # mq_open, mq_unlink
+        *(248, 249, 250),  # add_key, request_key, keyctl
+    ),
+    errno.ENOSYS,  # what is left there outlives the run, and has no path that could be seen
+)
+_CHANGES_OF_ROOT = {161: errno.EPERM}  # chroot: every path would mean something else
 _AF_UNIX, _STREAM, _SEQPACKET = 1, 1, 5
+_IN_RELEASES = {**_CHANGES_OF_ATTRIBUTES, **_MEMORY_OF_THE_MACHINE, **_CHANGES_OF_ROOT}
 _SOCKETPAIR, _TYPE_MASK = 53, 0xF
 
 # classic BPF
@@ -101,8 +113,8 @@ def program(*, network: bool) -> list[Instruction]:
     ----------
     network : bool
         When false, for a release run: only Unix sockets that must be connected can be made (the
-        peer of a datagram is named in memory, where no filter can look), and no attribute of a
-        file is changed.
+        peer of a datagram is named in memory, where no filter can look), no attribute of a file
+        is changed, and nothing is left in memory that other processes share.
     """
     lines: list[Instruction] = [
         # 32-bit and x32 calls have other numbers: they do not exist here
@@ -116,7 +128,7 @@ def program(*, network: bool) -> list[Instruction]:
     for number, error in _FORBIDDEN.items():
         lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _ERROR | error)]
     if not network:
-        for number, error in _CHANGES_OF_ATTRIBUTES.items():
+        for number, error in _IN_RELEASES.items():
             lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _ERROR | error)]
         lines += [
             (_EQUALS, 1, 0, _SOCKET),

@@ -7,20 +7,17 @@ import ctypes
 import os
 import signal
 import socket
-import struct
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 
-from governed_kernel.recorder import landlock, seccomp
+from governed_kernel.recorder import capabilities, landlock, seccomp
 from governed_kernel.recorder.order import KILL_SIGNAL
 
 __all__ = ["StartedKernel", "start_kernel"]
 
 _PR_SET_PDEATHSIG = 1
 _NOT_EXECUTABLE = 127
-_CAPGET, _CAPSET, _CAPABILITY_VERSION_3 = 125, 126, 0x20080522
-_KEPT_CAPABILITIES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 _PASSED_ON = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 _PASSED_ON += [signal.SIGUSR1, signal.SIGUSR2]
 
@@ -130,27 +127,13 @@ def _confine(rules: Sequence[landlock.Rule] | None) -> list[str]:
             landlock.confine_signals()
         else:
             landlock.confine(rules)
-            _drop_capabilities()
-    except landlock.Unavailable as error:
+            # Taken from root is what passes by every rule: modules, clocks, other processes'
+            # memory. Without new privileges, which confining forbade, none of it comes back with
+            # the next program. Files of others are left to it: there Landlock decides.
+            capabilities.keep_only(capabilities.OVER_FILES)
+    except OSError as error:
         return [f"not confined: {error}"]
     return []
-
-
-def _drop_capabilities() -> None:
-    """Take from root what passes by every rule: modules, clocks, other processes' memory.
-
-    Reading and writing files of others is kept: there Landlock decides. Without new privileges,
-    which confining forbade, what is given up does not come back with the next program.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
-    held = ctypes.create_string_buffer(24)
-    if libc.syscall(_CAPGET, header, held):
-        raise landlock.Unavailable(ctypes.get_errno(), "capget")
-    _, permitted, *_ = struct.unpack("=6I", held.raw)
-    kept = permitted & _KEPT_CAPABILITIES
-    if libc.syscall(_CAPSET, header, struct.pack("=6I", kept, kept, 0, 0, 0, 0)):
-        raise landlock.Unavailable(ctypes.get_errno(), "capset")
 
 
 def _witness(gate: socket.socket, lacks: list[str], *, network: bool) -> None:

@@ -89,8 +89,9 @@ class Witness:
         self._listener = listener
         self._rules = environment
         self._may_connect = may_connect
-        # /proc is followed, never passed by its name alone
-        self._passing = tuple(p for p in environment.prefixes if p != b"/proc/")
+        # /proc is followed, never passed by its name alone; among devices may be files
+        followed = (b"/proc/", b"/dev/")
+        self._passing = tuple(p for p in environment.prefixes if not p.startswith(followed))
         self._data = environment.data_suffixes
         self._known: set[bytes] = set()
         self._folders: dict[bytes, bool] = {}
@@ -103,7 +104,7 @@ class Witness:
 
     def late(self, notification: Notification, path: bytes) -> list[Sighting]:
         """What was seen by an open for reading that went on already."""
-        if path.startswith(self._passing) and self._stays_inside(path):
+        if path.startswith(self._passing) and self._stays_inside(notification.thread, path):
             self.environment += 1
             return []
         return self._opened(notification, paths.resolve(notification.thread, path), 0)
@@ -132,7 +133,7 @@ class Witness:
             and not path.endswith(self._data)
         ):
             listener.proceed(notification)
-            if path in self._known or self._stays_inside(path):
+            if path in self._known or self._stays_inside(thread, path):
                 self.environment += 1
                 return []
             return self._opened(notification, paths.resolve(thread, path), flags)
@@ -147,21 +148,24 @@ class Witness:
             return int.from_bytes(self._listener.memory(thread, arguments[2], 8), "little")
         return arguments[_OPENS[number] + 1]
 
-    def _stays_inside(self, path: bytes) -> bool:
+    def _stays_inside(self, thread: int, path: bytes) -> bool:
         """Whether no symbolic link leads from `path` out of the environment."""
         folder, _, _ = path.rpartition(b"/")
         inside = self._folders.get(folder)
         if inside is None:
-            canonical = os.path.realpath(os.fsdecode(folder))
-            inside = self._folders[folder] = self._rules.covers(canonical + "/", write=False)
+            canonical, fleeting = paths.trace(thread, os.fsdecode(folder))
+            inside = not fleeting and self._rules.covers(canonical + "/", write=False)
+            self._folders[folder] = inside
         if not inside:
             return False
         try:
             linked = stat.S_ISLNK(os.lstat(path).st_mode)
         except OSError:
             return True  # nothing is there to be read
-        if linked and not self._rules.covers(os.path.realpath(os.fsdecode(path)), write=False):
-            return False
+        if linked:
+            target, fleeting = paths.trace(thread, os.fsdecode(path))
+            if fleeting or not self._rules.covers(target, write=False):
+                return False
         if len(self._known) >= _KNOWN_LIMIT:
             self._known.clear()
         self._known.add(path)
@@ -170,22 +174,34 @@ class Witness:
     def _canonical(self, thread: int, path: bytes, directory: int | None) -> str:
         """As `paths.resolve`; folders are remembered until a name may lead elsewhere."""
         folder, _, name = path.rpartition(b"/")
-        if not folder.startswith(b"/") or folder.startswith(b"/proc") or name in (b"", b".."):
+        if not folder.startswith(b"/") or folder.startswith(b"/proc") or name in (b"", b".", b".."):
             return paths.resolve(thread, path, directory)
         known = self._canonical_folders.get(folder)
         if known is None:
-            known = os.path.realpath(os.fsdecode(folder))
-            self._canonical_folders[folder] = known
+            known, fleeting = paths.trace(thread, os.fsdecode(folder))
+            if not fleeting:
+                self._canonical_folders[folder] = known
         found = f"{known}/{os.fsdecode(name)}" if known != "/" else f"/{os.fsdecode(name)}"
         try:
-            return os.path.realpath(found) if stat.S_ISLNK(os.lstat(found).st_mode) else found
+            return paths.real(thread, found) if stat.S_ISLNK(os.lstat(found).st_mode) else found
         except OSError:
             return found
 
+    def _set_aside(self, path: str, *, write: bool, makes: bool = False) -> bool:
+        """Whether using the canonical `path` is environment; counts it then."""
+        if not self._rules.covers(path, write=write):
+            return False
+        if self._rules.is_among_devices(path):
+            mode = _mode(path)
+            file = makes if mode is None else not (stat.S_ISCHR(mode) or stat.S_ISDIR(mode))
+            if file:
+                return False
+        self.environment += 1
+        return True
+
     def _opened(self, notification: Notification, path: str, flags: int) -> list[Sighting]:
         write = bool(flags & _WRITING)
-        if self._rules.covers(path, write=write):
-            self.environment += 1
+        if self._set_aside(path, write=write, makes=bool(flags & os.O_CREAT)):
             return []
         mode = _mode(path)
         return [
@@ -239,8 +255,7 @@ class Witness:
             self._known.clear()
             self._folders.clear()
             self._canonical_folders.clear()
-        if self._rules.covers(target, write=True):
-            self.environment += 1
+        if self._set_aside(target, write=True, makes=number not in _REMOVALS):
             return []
         mode = _mode(target)
         exists = mode is not None
@@ -262,15 +277,18 @@ class Witness:
         data = self._listener.memory(thread, arguments[where], min(arguments[length], 128))
         kind = "udp" if is_datagram(thread, arguments[0]) else "tcp"
         address = paths.address_of(data, thread, kind)
-        local = "" if address is None else address.removeprefix("unix://")
-        if address is None or (local != address and self._rules.covers(local, write=True)):
-            self._listener.proceed(notification)  # its own sockets, or none that leads outside
+        if address is None:
+            self._listener.proceed(notification)  # it leads nowhere
             return []
         allowed = self._may_connect is None or self._may_connect(address)
         if allowed:
             self._listener.proceed(notification)
         else:
             self._listener.refuse(notification, 13)  # EACCES
+        local = address.removeprefix("unix://")
+        own = allowed and local != address and self._rules.covers(local, write=True)
+        if own or self._rules.connects(address):
+            return []
         name = CALLS[number].name
         return [Sighting(thread, name, "connect", address, possible=allowed)]
 

@@ -15,6 +15,7 @@ import pytest
 
 from governed_kernel.errors import Refused
 from governed_kernel.lineage.events import Access, RunEnded, RunStarted, SessionStarted, Witnessed
+from governed_kernel.recorder.shared_memory import obstacle
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import RunningKernel, make_workspace, record_there
 
@@ -219,6 +220,19 @@ def test_the_journal_and_the_ledger_are_out_of_reach(
 def test_a_cell_can_compute_with_libraries(kernel: RunningKernel) -> None:
     code = "import numpy, pandas, sklearn.linear_model; float(numpy.ones(3).sum())"
     assert kernel.run(code).text == "3.0"
+
+
+@pytest.mark.skipif(bool(obstacle()), reason="no private shared memory here")
+def test_a_cell_can_load_data_by_several_processes(kernel: RunningKernel) -> None:
+    reply = kernel.run(
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "import torch\nfrom torch.utils.data import DataLoader, TensorDataset\n"
+        "rows = TensorDataset(torch.arange(64.0).reshape(32, 2))\n"
+        "loader = DataLoader(rows, batch_size=4, num_workers=2)\n"
+        "float(sum(batch.sum() for (batch,) in loader))"
+    )
+    assert reply.text == "2016.0", reply
+    assert not [access.uri for access in kernel.of_last(Access) if access.evidence != "observed"]
 
 
 def test_a_cell_cannot_open_a_secret_to_others(kernel: RunningKernel, run: PreparedRun) -> None:

@@ -67,3 +67,30 @@ def test_a_folder_whose_name_begins_alike_is_not_environment(rules: Environment)
 def test_files_of_the_user_are_not_environment(rules: Environment, tmp_path: Path) -> None:
     assert not rules.covers(str(tmp_path / "table.txt"), write=False)
     assert not rules.covers(str(Path.home() / "table.txt"), write=False)
+
+
+def test_devices_are_environment_and_files_among_them_are_looked_at(rules: Environment) -> None:
+    assert rules.covers("/dev/null", write=True)
+    assert rules.is_among_devices("/dev/null")
+    assert not rules.is_among_devices("/dev/shm/rows.csv")
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_shared_memory_is_environment_by_its_maker_alone(rules: Environment, write: bool) -> None:
+    for name in ("sem.mp-x", "psm_1", "torch_1_2_3", "joblib_memmapping_folder_1/a.pkl"):
+        assert rules.covers(f"/dev/shm/{name}", write=write)
+    assert not rules.covers("/dev/shm/rows.csv", write=write)
+
+
+def test_a_release_runs_own_shared_memory_is_environment(tmp_path: Path) -> None:
+    variables = environment.session_variables(tmp_path, ticket=str(tmp_path / "ticket.json"))
+    own = Environment(environment.resolve_places(variables))
+    assert own.covers("/dev/shm/rows.csv", write=True)
+
+
+def test_the_name_services_cache_is_environment_at_its_own_address_alone(
+    rules: Environment,
+) -> None:
+    assert rules.connects("unix:///run/nscd/socket")
+    for address in ("unix:///run/nscd/socket2", "unix:///tmp/run/nscd/socket", "tcp://1.2.3.4:5"):
+        assert not rules.connects(address)

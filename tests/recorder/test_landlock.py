@@ -82,3 +82,11 @@ def test_a_file_gets_no_rights_of_folders(tmp_path: Path) -> None:
     assert rights == 0b0100_0000_0000_0111
     assert os.path.isdir(tmp_path)  # noqa: PTH112
     assert Rule(tmp_path, names=True).rights(everything) == 0b1000
+
+
+def test_among_devices_nothing_can_be_made(tmp_path: Path) -> None:
+    everything = (1 << 16) - 1
+    made = 0b1_1111_1111_0000  # removing, and making files, folders, links and devices
+    assert Rule(tmp_path, device=True).rights(everything) & made == 0
+    assert Rule(Path("/dev/null"), device=True).rights(everything) == 1 << 1 | 1 << 2 | 0b11 << 14
+    assert Rule(tmp_path, read=True, write=True).rights(everything) & made == made

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,37 @@ def test_the_last_link_is_followed_only_by_calls_that_do(tmp_path: Path) -> None
     path = os.fsencode(tmp_path / "link")
     assert paths.resolve(HERE, path) == str(tmp_path.resolve() / "target")
     assert paths.resolve(HERE, path, follow=False) == str(tmp_path.resolve() / "link")
+
+
+def test_descriptors_are_those_of_the_process_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "descriptors").symlink_to("/proc/self/fd")
+    with subprocess.Popen(
+        [sys.executable, "-c", f"file = open({str(tmp_path / 'a.csv')!r}); print(file.fileno());"
+         "input()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        number = int(process.stdout.readline())
+        for folder in ("/proc/self/fd", "/proc/thread-self/fd", "/dev/fd"):
+            found = paths.resolve(process.pid, f"{folder}/{number}".encode())
+            assert found == str(tmp_path / "a.csv")
+        through = f"{tmp_path}/descriptors/../fd/{number}"
+        assert paths.trace(process.pid, through) == (str(tmp_path / "a.csv"), True)
+        process.communicate("\n")
+
+
+@pytest.mark.parametrize("text", ["/", "/a/../b", "//a//b/", "/link/x", "/link/../x", "/loop/x"])
+def test_links_are_followed_as_the_system_does(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("a/deep")
+    (tmp_path / "up").symlink_to("../" + tmp_path.name)
+    path = f"{tmp_path}{text}"
+    if not text.startswith("/loop"):
+        assert paths.real(HERE, path) == os.path.realpath(path)
+        assert paths.trace(HERE, f"{tmp_path}/up{text}") == (os.path.realpath(path), False)
+    (tmp_path / "loop").symlink_to("loop")
+    assert paths.real(HERE, f"{tmp_path}/loop/x") == f"{tmp_path}/loop/x"
 
 
 def test_addresses_are_read_from_memory() -> None:

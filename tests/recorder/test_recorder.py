@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -28,9 +29,11 @@ def _order(workspace: Workspace, *command: str, session: str = "s") -> Order:
     return Order(str(workspace.root), session, "research", "n.ipynb", "", "", command)
 
 
-def _run(workspace: Workspace, *command: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    workspace: Workspace, *command: str, session: str = "s"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        _order(workspace, *command).command_line(),
+        _order(workspace, *command, session=session).command_line(),
         capture_output=True,
         text=True,
         timeout=60,
@@ -110,6 +113,37 @@ def test_what_a_program_opens_is_witnessed(workspace: Workspace) -> None:
     assert str(data) in [seen.path for seen in events_of(journal, Witnessed)]
     (access,) = [access for access in events_of(journal, Access) if access.operation == "read"]
     assert (access.uri, access.evidence) == (data.as_uri(), "unexplained")
+
+
+def test_what_lies_in_memory_that_all_share_is_witnessed(workspace: Workspace) -> None:
+    data = Path("/dev/shm", f"shared-{secrets.token_hex(4)}")
+    code = f"import os; os.write(os.open({str(data)!r}, os.O_WRONLY | os.O_CREAT), b'rows')"
+    try:
+        assert _run(workspace, sys.executable, "-c", code).returncode == 0
+        found = _run(workspace, "cat", str(data), session="t")
+    finally:
+        data.unlink()
+    assert found.stdout == "rows"
+    seen = [
+        (access.operation, access.uri)
+        for session in ("s", "t")
+        for access in events_of(workspace.journals / f"{session}.jsonl", Access)
+        if access.operation in ("read", "write")
+    ]
+    assert seen == [("write", data.as_uri()), ("read", data.as_uri())]
+
+
+def test_asking_the_name_services_cache_is_no_access_to_data(workspace: Workspace) -> None:
+    code = (
+        "import contextlib, socket\n"
+        "for path in ('/run/nscd/socket', '/run/other/socket'):\n"
+        "    with socket.socket(socket.AF_UNIX) as asking, contextlib.suppress(OSError):\n"
+        "        asking.connect(path)\n"
+    )
+    assert _run(workspace, sys.executable, "-c", code).returncode == 0
+    accesses = events_of(workspace.journals / "s.jsonl", Access)
+    connected = [access.uri for access in accesses if access.operation == "connect"]
+    assert connected == ["unix:///run/other/socket"]
 
 
 def test_a_program_without_a_parent_ends(workspace: Workspace) -> None:

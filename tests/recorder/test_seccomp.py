@@ -86,6 +86,18 @@ def test_a_release_changes_no_extended_attribute(number: int) -> None:
     assert outcome(number, network=True) == ALLOW
 
 
+@pytest.mark.parametrize(
+    "number", [29, 30, 31, 64, 65, 66, 68, 69, 70, 71, 220, 240, 248, 249, 250]
+)
+def test_a_release_leaves_nothing_in_the_machines_memory(number: int) -> None:
+    assert outcome(number, network=False) == ERROR | errno.ENOSYS
+    assert outcome(number, network=True) == ALLOW
+
+
+def test_a_release_keeps_its_root_folder() -> None:
+    assert outcome(161, network=False) == ERROR | errno.EPERM  # chroot
+
+
 def test_ways_around_do_not_exist() -> None:
     assert outcome(IO_URING_SETUP) == ERROR | errno.ENOSYS
     assert outcome(OPEN_BY_HANDLE) == ERROR | errno.EPERM
