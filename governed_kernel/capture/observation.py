@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from governed_kernel.capture.emitter import Cell, Decision, Emitter
 from governed_kernel.capture.registry import Registry
-from governed_kernel.capture.uris import is_url
+from governed_kernel.capture.uris import is_url, redacted
 from governed_kernel.errors import GovernedError, PolicyDenied
 from governed_kernel.lineage.events import (
     Access,
@@ -254,7 +254,7 @@ class Observation:
                 data_class=decision.data_class,
                 decision=outcome,
                 policies=list(decision.policies),
-                detail=self.emitter.payload(detail) if detail else "",
+                detail=self.emitter.payload(redacted(detail)) if detail else "",
             )
         )
         if not decision.allowed:

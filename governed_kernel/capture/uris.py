@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-__all__ = ["entry_path", "file_uri", "is_url", "path_of", "socket_uri", "sqlite_uri", "url_uri"]
+__all__ = [
+    "entry_path",
+    "file_uri",
+    "is_url",
+    "path_of",
+    "redacted",
+    "socket_uri",
+    "sqlite_uri",
+    "url_uri",
+]
 
 _SAFE = "/:@!$&'()*+,;=~-._"
+_HIDDEN = "…"
+_USER_INFORMATION = re.compile(r"(?<=://)[^/?#\s'\"@]{1,500}@")
+_NAMED_SECRET = (
+    r"(?:password|passwd|passphrase|secret|token|signature|credential|authorization"
+    r"|api[_-]?key|access[_-]?key|(?<![a-z])(?:pass|pwd|sig|auth)(?![a-z]))[\w.-]{0,40}"
+)
+_VALUE = r"""(?:'[^']{0,500}'|"[^"]{0,500}"|[^\s&;,'"]+)"""
+# Every repetition has a bound: texts are long, and this must not take long.
+_SECRET_VALUES = re.compile(
+    rf"""(?i)({_NAMED_SECRET}["']?\s{{0,4}}[=:]\s{{0,4}}(?:(?:bearer|basic)\s{{1,4}})?"""
+    rf"""|(?<![\w-])--?(?:[\w-]{{1,40}}-)?{_NAMED_SECRET}\s{{1,4}}"""
+    rf"""|\b(?:identified\s{{1,4}}by|password)\s{{1,4}}(?=['"])){_VALUE}""",
+)
 
 
 def file_uri(path: str | os.PathLike[str], *, follow: bool = True) -> str:
@@ -49,6 +72,14 @@ def url_uri(url: str) -> str:
         port = ""
     path = quote(parts.path, safe=_SAFE + "%") or "/"
     return f"{parts.scheme.lower()}://{host}{port}{path}"
+
+
+def redacted(text: str) -> str:
+    """A statement, a command or an address without the credentials in it.
+
+    User names and passwords of URLs are dropped, and the values of what is named like a secret.
+    """
+    return _SECRET_VALUES.sub(rf"\1{_HIDDEN}", _USER_INFORMATION.sub("", text))
 
 
 def path_of(target: object) -> str | None:
