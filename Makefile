@@ -11,7 +11,7 @@ help:
 	@echo "make demo        install, then run the whole loop on real data (kept in demo/)"
 	@echo "make test        install, then linters, types and every test"
 	@echo "make test-full   the same, with the tests that take longer"
-	@echo "make benchmarks  print the paired ratios against plain runs"
+	@echo "make benchmarks  print the paired ratios against plain runs, and who sees what"
 	@echo "make reference   write docs/reference.md anew from the code"
 
 install: $(VENV)/.installed
@@ -40,6 +40,7 @@ test-full: lint
 
 benchmarks: install
 	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@echo "== tests/benchmarks/corpus"; $(BIN)/python -m tests.benchmarks.corpus
 
 reference: install
 	$(BIN)/python docs/reference.py > docs/reference.md

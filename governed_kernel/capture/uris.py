@@ -21,15 +21,15 @@ __all__ = [
 _SAFE = "/:@!$&'()*+,;=~-._"
 _HIDDEN = "…"
 _USER_INFORMATION = re.compile(r"(?<=://)[^/?#\s'\"@]{1,500}@")
-_NAMED_SECRET = (
+_WORDS = (
     r"(?:password|passwd|passphrase|secret|token|signature|credential|authorization"
     r"|api[_-]?key|access[_-]?key|(?<![a-z])(?:pass|pwd|sig|auth)(?![a-z]))[\w.-]{0,40}"
 )
 _VALUE = r"""(?:'[^']{0,500}'|"[^"]{0,500}"|[^\s&;,'"]+)"""
 # Every repetition has a bound: texts are long, and this must not take long.
 _SECRET_VALUES = re.compile(
-    rf"""(?i)({_NAMED_SECRET}["']?\s{{0,4}}[=:]\s{{0,4}}(?:(?:bearer|basic)\s{{1,4}})?"""
-    rf"""|(?<![\w-])--?(?:[\w-]{{1,40}}-)?{_NAMED_SECRET}\s{{1,4}}"""
+    rf"""(?i)({_WORDS}["']?\s{{0,4}}[=:]\s{{0,4}}(?:(?:bearer|basic)\s{{1,4}})?"""
+    rf"""|(?<![\w-])--?(?:[\w-]{{1,40}}-)?{_WORDS}\s{{1,4}}"""
     rf"""|\b(?:identified\s{{1,4}}by|password)\s{{1,4}}(?=['"])){_VALUE}""",
 )
 
