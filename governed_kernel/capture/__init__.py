@@ -1,11 +1,15 @@
 """The observers inside a kernel, one file a library; they know no store.
 
-`install` puts them in place for the rest of the process.
+`install` puts them in place for the rest of the process; `statement` tells them what the
+notebook executes.
 """
 
 from __future__ import annotations
 
+import ast
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from governed_kernel.capture.emitter import Emitter
@@ -13,7 +17,7 @@ from governed_kernel.capture.emitter import Emitter
 if TYPE_CHECKING:
     from governed_kernel.capture.observation import EnvironmentRule
 
-__all__ = ["install"]
+__all__ = ["install", "statement"]
 
 _installed: list[Any] = []
 
@@ -52,3 +56,27 @@ def install(
     _installed.append(observation)
     install_audit_hook(observation)
     arm_imports(observation)
+
+
+@contextmanager
+def statement(node: ast.stmt, namespace: dict[str, Any]) -> Iterator[None]:
+    """While one top-level statement of the notebook is executed in `namespace`.
+
+    What goes wrong in following it is recorded, and changes nothing for the user.
+    """
+    if not _installed:
+        yield
+        return
+    from governed_kernel.capture.variables import Variables
+
+    observation = _installed[0]
+    variables = observation.variables
+    if variables is None or variables.namespace is not namespace:
+        variables = Variables(observation, namespace)
+    with observation.guarded("variables"):
+        variables.enter(node)
+    try:
+        yield
+    finally:
+        with observation.guarded("variables"):
+            variables.leave()

@@ -109,6 +109,7 @@ _adapter("pyarrow", "pyarrow.parquet.core")
 _adapter("safetensors", "safetensors", "safetensors.torch", "safetensors.numpy")
 _adapter("sklearn", "sklearn.model_selection._split")
 _adapter("torch", "torch.serialization")
+_adapter("training", "torch.optim.optimizer")
 _adapter(
     "transformers",
     "transformers.modeling_utils",

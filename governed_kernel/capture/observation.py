@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from governed_kernel.capture.emitter import Cell, Decision, Emitter
 from governed_kernel.capture.registry import Registry
 from governed_kernel.capture.uris import is_url, redacted
-from governed_kernel.errors import GovernedError, PolicyDenied
+from governed_kernel.errors import GovernedError, PolicyDenied, RecorderLost
 from governed_kernel.lineage.events import (
     Access,
     ObserverLost,
@@ -79,6 +79,7 @@ def environment_rule() -> EnvironmentRule:
     return is_environment
 
 
+_MOST_PLACES = 200
 _TOOLS = ("matplotlib", "fontconfig", "pip", "ipython", "torch_extensions")
 
 
@@ -123,6 +124,34 @@ class Call:
         return None
 
 
+class Doings:
+    """What was done while one statement of the notebook was executed.
+
+    Attributes
+    ----------
+    works : list
+        Steps that made something (`steps.Work`).
+    read, written : dict of str to str
+        URI → kind of what was accessed.
+    explained : set of str
+        URIs that a step speaks of.
+    """
+
+    __slots__ = ("explained", "read", "works", "written")
+
+    def __init__(self) -> None:
+        self.works: list[Any] = []
+        self.read: dict[str, ResourceKind] = {}
+        self.written: dict[str, ResourceKind] = {}
+        self.explained: set[str] = set()
+
+    def access(self, operation: Operation, kind: ResourceKind, uri: str) -> None:
+        """Something outside memory was accessed."""
+        places = {"read": self.read, "write": self.written}.get(operation)
+        if places is not None and len(places) < _MOST_PLACES:
+            places[uri] = kind
+
+
 class ThreadState(threading.local):
     """What a thread is in the middle of."""
 
@@ -155,6 +184,12 @@ class Observation:
         self._transformations = itertools.count(1)
         self._prefixes = library_prefixes()
         self.user_files: dict[str, bool] = {}
+        self.doings: list[Doings] = []
+        """What was done so far in the statement that is executed (and in those around it)."""
+        self.trainings: dict[int, Any] = {}
+        """Identity of an optimiser → the steps it has taken, which are still to be reported."""
+        self.variables: Any = None
+        """The notebook's `variables.Variables`, where there is a notebook."""
 
     # --- names ------------------------------------------------------------------------------
 
@@ -194,6 +229,17 @@ class Observation:
             yield
         finally:
             self.state.busy = before
+
+    @contextmanager
+    def guarded(self, observer: str) -> Iterator[None]:
+        """While an observer works on its own account: a failure is recorded, never raised."""
+        try:
+            with self.at_work():
+                yield
+        except RecorderLost:
+            raise
+        except Exception as error:
+            self.lost(observer, error)
 
     def lost(self, observer: str, error: BaseException) -> None:
         """Record that `observer` failed; the user's call goes on."""
@@ -236,6 +282,8 @@ class Observation:
             Policy forbids the access.
         """
         cell = self.cell()
+        if self.doings:
+            self.doings[-1].access(operation, kind, uri)
         outcome: Any = ""
         if not decision.allowed:
             outcome = "denied"

@@ -29,16 +29,23 @@ class Registry:
 
     An identity alone is not enough, because Python gives the identity of a dead object to a new
     one: the weak reference tells them apart. Objects that admit no weak reference (lists,
-    numbers, strings) are not tracked.
+    numbers, strings) are known while a variable holds them.
     """
 
     def __init__(self) -> None:
         self._nodes: dict[int, tuple[weakref.ref[Any], Node]] = {}
+        self._named: dict[int, tuple[dict[str, Any], str, Node]] = {}
+        self._names: dict[str, int] = {}
 
     def get(self, thing: object) -> Node | None:
         """The node of `thing`, or None when it was never seen."""
         entry = self._nodes.get(id(thing))
-        return entry[1] if entry is not None and entry[0]() is thing else None
+        if entry is not None:
+            return entry[1] if entry[0]() is thing else None
+        named = self._named.get(id(thing))
+        if named is not None and named[0].get(named[1]) is thing:
+            return named[2]
+        return None
 
     def put(self, thing: object, node: Node) -> bool:
         """Let `thing` be `node` from now on; false when it can't be tracked."""
@@ -59,6 +66,19 @@ class Registry:
         except TypeError:
             return False
         return True
+
+    def put_named(self, namespace: dict[str, Any], name: str, thing: object, node: Node) -> None:
+        """Let `thing`, which admits no weak reference, be `node` while `name` stands for it."""
+        before = self._names.get(name)
+        if before is not None:
+            self._named.pop(before, None)
+        self._names[name] = id(thing)
+        self._named[id(thing)] = (namespace, name, node)
+
+    def of_kind(self, kind: str) -> list[tuple[Any, Node]]:
+        """Every living thing of one kind."""
+        found = ((reference(), node) for reference, node in list(self._nodes.values()))
+        return [(thing, node) for thing, node in found if thing is not None and node.kind == kind]
 
     def __len__(self) -> int:
         return len(self._nodes)

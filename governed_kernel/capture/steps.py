@@ -9,18 +9,19 @@ edges are marked conservative.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Influence, Node
 from governed_kernel.lineage.events import ColumnEdge, Entity, Evidence, Relation, Transformation
 
-__all__ = ["Step", "remember_step", "same_as_before"]
+__all__ = ["MOST_EDGES", "Step", "Unasked", "Work", "remember_step", "same_as_before"]
 
 _PATIENCE = 100
 _MOST_INFLUENCES = 64
-_MOST_EDGES = 4_000
+MOST_EDGES = 4_000
+_MOST_WORKS = 2_000
 
 Link: TypeAlias = tuple[str, Relation, Evidence, tuple[tuple[str, str], ...]]
 """Input entity, relation, evidence, and pairs of output column and input column."""
@@ -74,26 +75,55 @@ def memory_of(observation: Observation) -> _Memory:
     return memory.at(observation.cell().execution)
 
 
+class Work(NamedTuple):
+    """A step as the statement that it belongs to will look at it."""
+
+    inputs: tuple[Node, ...]
+    output: Node
+    open: bool
+    """Something went in that could not be followed."""
+
+
+class Unasked:
+    """Stands in for an observed call where a step has another cause, such as a hook."""
+
+    def __init__(self, operation: str, library: str) -> None:
+        self.operation = operation
+        self.library = library
+        self.call = self
+        self.site = (0, 0)
+
+
 class Step:
     """Collects one transformation.
 
     Parameters
     ----------
     observation : Observation
-    observed : Observed
+    observed : Observed or Unasked
         The call that did it.
     """
 
-    __slots__ = ("facts", "inputs", "links", "observation", "observed", "operation", "rows")
+    __slots__ = (
+        "facts",
+        "inputs",
+        "is_open",
+        "links",
+        "observation",
+        "observed",
+        "operation",
+        "rows",
+    )
 
-    def __init__(self, observation: Observation, observed: Observed) -> None:
+    def __init__(self, observation: Observation, observed: Observed | Unasked) -> None:
         self.observation = observation
-        self.observed = observed
+        self.observed = cast("Observed", observed)  # rules of hooks ask for no more than it has
         self.operation = observed.operation
         self.inputs: dict[str, Node] = {}
         self.links: list[Link] = []
         self.rows: list[Influence] = []
         self.facts: dict[str, Any] = {}
+        self.is_open = False
 
     # --- what goes in -----------------------------------------------------------------------
 
@@ -130,6 +160,10 @@ class Step:
     def external(self, uri: str, columns: tuple[str, ...], kind: str = "file") -> Node:
         """Something outside the process as an input."""
         return self.take(Node(uri, kind, columns))
+
+    def open(self) -> None:
+        """Say that something went in that can't be followed; its statement tells what it may be."""
+        self.is_open = True
 
     # --- which column owes what to which ----------------------------------------------------
 
@@ -175,7 +209,7 @@ class Step:
         """Each of `outputs` owes to each of `inputs`."""
         self.take(node)
         if outputs and inputs:
-            if len(outputs) * len(inputs) > _MOST_EDGES:
+            if len(outputs) * len(inputs) > MOST_EDGES:
                 pairs, evidence = ((tuple((out, "*") for out in outputs)), "conservative")
             else:
                 pairs = tuple([(out, into) for out in outputs for into in inputs])
@@ -237,6 +271,8 @@ class Step:
             entity = entity or self.observation.new_entity()
             node = Node(entity, kind, columns, self._influences())
             memory.nodes[key] = node
+            if output is not None and (self.inputs or self.is_open):
+                self._note(node)
             if self.inputs:
                 self.record([(node, "")], rows_in, rows_out)
         if extra is not None:
@@ -244,6 +280,11 @@ class Step:
         if output is not None:
             self.observation.registry.put(output, node)
         return node
+
+    def _note(self, node: Node) -> None:
+        doings = self.observation.doings
+        if doings and len(doings[-1].works) < _MOST_WORKS:
+            doings[-1].works.append(Work(tuple(self.inputs.values()), node, self.is_open))
 
     def _inherit(self, columns: tuple[str, ...]) -> None:
         """A column without an origin of its own still has the rows of what it was added to."""
@@ -264,6 +305,9 @@ class Step:
     ) -> None:
         """Emit the step as it stands, with outputs (node and name) that are named already."""
         cell = self.observation.cell()
+        if self.observation.doings and self.inputs:
+            named = (node.entity for node in (*self.inputs.values(), *(out for out, _ in outputs)))
+            self.observation.doings[-1].explained.update(named)
         edges = [
             ColumnEdge(node.entity, out, entity, into, relation, evidence)
             for node, _ in outputs

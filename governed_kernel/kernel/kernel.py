@@ -15,6 +15,7 @@ from governed_kernel.capture.emitter import Cell
 from governed_kernel.errors import GovernedError
 from governed_kernel.kernel.link import RecorderLink
 from governed_kernel.kernel.magics import GovernedMagics
+from governed_kernel.kernel.shell import follow_statements
 from governed_kernel.lineage.events import CellEnded, ObserverLost
 
 __all__ = ["GovernedKernel"]
@@ -56,6 +57,8 @@ class GovernedKernel(IPythonKernel):
             from governed_kernel.capture import install
 
             install(self.link)
+            if self.shell is not None:
+                follow_statements(self.shell)
         except Exception as error:
             self.link.emit(
                 ObserverLost(

@@ -126,13 +126,22 @@ def _run(emitter: ListEmitter, cells: list[str]) -> tuple[list[str], list[str]]:
         printed, error = io.StringIO(), ""
         try:
             with contextlib.redirect_stdout(printed):
-                code = compile(ast.parse(source, filename), filename, "exec")
-                exec(code, names)
+                _execute(ast.parse(source, filename), filename, names)
         except BaseException:
             error = traceback.format_exc()
         output.append(printed.getvalue())
         errors.append(error)
     return output, errors
+
+
+def _execute(cell: ast.Module, filename: str, names: dict[str, Any]) -> None:
+    """Statement by statement, as IPython does."""
+    from governed_kernel import capture
+
+    for node in cell.body:
+        code = compile(ast.Module([node], []), filename, "exec")
+        with capture.statement(node, names):
+            exec(code, names)
 
 
 def _main() -> None:

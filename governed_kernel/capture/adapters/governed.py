@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from governed_kernel.capture.adapters.torch import model_node
+from governed_kernel.capture.adapters.torch import model_node, owes
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
@@ -17,7 +17,7 @@ __all__ = ["arm"]
 def _saved(observation: Observation, observed: Observed) -> None:
     """``release.save_adapter``: the model goes into a file of weights."""
     step = Step(observation, observed)
-    model_node(step, observed["model"])
+    owes(step, model_node(step, observed["model"]), "IDENTITY")
     weights = file_uri(observed.result / "adapter_model.safetensors")
     step.record([(Node(weights, "model", ()), "")])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from governed_kernel.capture.adapters.torch import model_node, parameter_counts
+from governed_kernel.capture.adapters.torch import model_node, owes, parameter_counts
 from governed_kernel.capture.adapters.transformers import before_save, load_model, saved
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -20,7 +20,7 @@ _FACTS = ("r", "lora_alpha", "lora_dropout", "bias", "target_modules", "modules_
 def adapt(observation: Observation, observed: Observed) -> None:
     """``get_peft_model``: a model with an adapter, and what of it will be trained."""
     step = Step(observation, observed)
-    model_node(step, observed.subject)
+    owes(step, model_node(step, observed.subject), "TRANSFORMATION")
     configuration = observed["peft_config"]
     step.facts["method"] = str(getattr(configuration.peft_type, "value", configuration.peft_type))
     for name in _FACTS:

@@ -10,8 +10,9 @@ from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.transfers import announce, complete
+from governed_kernel.lineage.events import Evidence, Relation
 
-__all__ = ["arm", "dataset_node", "model_node", "parameter_counts"]
+__all__ = ["arm", "dataset_node", "model_node", "owes", "parameter_counts"]
 
 
 def parameter_counts(model: Any) -> dict[str, int]:
@@ -24,8 +25,15 @@ def parameter_counts(model: Any) -> dict[str, int]:
 
 
 def model_node(step: Step, model: Any) -> Node:
-    """The node of a model as it is now."""
+    """The node of a model as it is now; the column ``*`` of what is made of it owes to it."""
+    for training in list(step.observation.trainings.values()):
+        training.report()
     return step.take(step.node(model, "model", ()))
+
+
+def owes(step: Step, node: Node, relation: Relation, evidence: Evidence = "observed") -> None:
+    """Let what comes out, as a whole, owe to a thing as a whole."""
+    step.product(("*",), node, node.columns or ("*",), relation, evidence)
 
 
 def dataset_node(step: Step, dataset: Any) -> Node:
@@ -59,7 +67,7 @@ def _load(observation: Observation, observed: Observed) -> None:
     if uri is None:
         return
     step = Step(observation, observed)
-    step.external(uri, ())
+    owes(step, step.external(uri, ()), "IDENTITY")
     result = observed.result
     if hasattr(result, "parameters") or hasattr(result, "numel"):
         kind = "model" if hasattr(result, "parameters") else "array"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from governed_kernel.capture.adapters.torch import dataset_node, model_node, parameter_counts
+from governed_kernel.capture.adapters.torch import dataset_node, model_node, owes, parameter_counts
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
@@ -41,7 +41,7 @@ def _loaded(observation: Observation, observed: Observed, kind: str) -> None:
         return
     result = result[0] if isinstance(result, tuple) else result
     step = Step(observation, observed)
-    step.external(uri, (), "model")
+    owes(step, step.external(uri, (), "model"), "IDENTITY")
     step.facts["class"] = type(result).__name__
     if kind == "model":
         step.facts |= parameter_counts(result)
@@ -54,19 +54,24 @@ def saved(observation: Observation, observed: Observed) -> None:
     if uri is None:
         return
     step = Step(observation, observed)
-    kind = "model" if hasattr(observed.subject, "parameters") else "tokenizer"
-    step.take(step.node(observed.subject, kind, ()))
+    if hasattr(observed.subject, "parameters"):
+        node = model_node(step, observed.subject)
+    else:
+        node = step.take(step.node(observed.subject, "tokenizer", ()))
+    owes(step, node, "IDENTITY")
     step.record([(Node(uri, "model", ()), "")])
 
 
 def tokenize(observation: Observation, observed: Observed) -> None:
     """``tokenizer(texts)``."""
     step = Step(observation, observed)
-    step.take(step.node(observed.subject, "tokenizer", ()))
+    owes(step, step.take(step.node(observed.subject, "tokenizer", ())), "TRANSFORMATION")
     for name in ("text", "text_pair"):
         node = observation.registry.get(observed[name])
         if node is not None:
-            step.product(("input_ids",), node, node.columns)
+            owes(step, node, "TRANSFORMATION")
+        elif observed[name] is not None:
+            step.open()
     keys = tuple(str(key) for key in getattr(observed.result, "keys", tuple)())
     step.finish(observed.result, "tokens", keys, fresh=len(step.inputs) == 1)
 
@@ -75,12 +80,14 @@ def train(observation: Observation, observed: Observed) -> None:
     """``Trainer.train``: the model afterwards is another one than before."""
     trainer, result = observed.subject, observed.result
     step = Step(observation, observed)
-    model_node(step, trainer.model)
+    owes(step, model_node(step, trainer.model), "TRANSFORMATION")
     for name in ("train_dataset", "eval_dataset"):
         dataset = getattr(trainer, name, None)
         for part in dataset.values() if isinstance(dataset, dict) else [dataset]:
             if part is not None:
                 node = dataset_node(step, part)
+                if name == "train_dataset":
+                    owes(step, node, "TRANSFORMATION")
                 step.facts[f"{name}_entity"] = node.entity
                 if hasattr(part, "__len__"):
                     step.facts[f"{name}_rows"] = len(part)
@@ -100,11 +107,11 @@ def train(observation: Observation, observed: Observed) -> None:
 def _predicted(observation: Observation, observed: Observed) -> None:
     trainer = observed.subject
     step = Step(observation, observed)
-    model_node(step, trainer.model)
+    owes(step, model_node(step, trainer.model), "TRANSFORMATION")
     given = (observed["test_dataset"], observed["eval_dataset"])
     dataset = next((each for each in given if each is not None), trainer.eval_dataset)
     if dataset is not None and not isinstance(dataset, (dict, str)):
-        dataset_node(step, dataset)
+        owes(step, dataset_node(step, dataset), "TRANSFORMATION")
     predictions = getattr(observed.result, "predictions", None)
     step.finish(predictions, "array", () if predictions is None else ("0",), patient=True)
 

@@ -36,10 +36,18 @@ def construct(observation: Observation, observed: Observed) -> None:
             node = work.of(value)
             if node is not None and text(name) in made:
                 columns = own_values(node, value) if node.kind != "array" else node.columns
-                work.product((text(name),), node, columns, "IDENTITY")
+                work.product((text(name),), node, columns or ("*",), "IDENTITY")
+            elif not _is_plain(value):
+                work.open()
     elif isinstance(data, list):
+        whole = observation.registry.get(data)
         for node in work.many(data):
-            work.product(made, node, node.columns, "TRANSFORMATION", "conservative")
+            if node is whole:
+                work.product(made, node, ("*",), "IDENTITY")
+            else:
+                work.product(made, node, node.columns, "TRANSFORMATION", "conservative")
+        if not work.inputs:
+            work.open()
     elif (node := work.of(data)) is not None:
         columns = own_values(node, data) if node.kind != "array" else node.columns
         if node.kind == "frame":
@@ -47,11 +55,18 @@ def construct(observation: Observation, observed: Observed) -> None:
         elif len(columns) == len(made):
             work.pairs(node, zip(made, columns, strict=True))
         else:
-            work.product(made, node, columns, "IDENTITY")
+            work.product(made, node, columns or ("*",), "IDENTITY")
+    elif data is not None:
+        work.open()
     if (index := work.of(observed["index"])) is not None and index.kind != "index":
         kept = output[1][: len(output[1]) - len(made)]
         work.product(kept, index, index.columns, "IDENTITY")
     work.finish(subject, *output, rows_out=size(subject))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value stands in the code itself, and so comes from nowhere else."""
+    return isinstance(value, (int, float, str, bool, type(None)))
 
 
 def to_array(observation: Observation, observed: Observed) -> None:
@@ -86,7 +101,8 @@ def generic(observation: Observation, observed: Observed) -> None:
     for node in nodes:
         work.take(node)
         if output is not None:
-            work.product(output[1], node, node.columns, "TRANSFORMATION", "conservative")
+            columns = node.columns or ("*",)
+            work.product(output[1], node, columns, "TRANSFORMATION", "conservative")
     work.close()
 
 

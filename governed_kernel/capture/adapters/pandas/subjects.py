@@ -95,7 +95,7 @@ class Work(Step):
         seen = look(thing)
         if seen is not None:
             return self.node(thing, *seen)
-        if thing is None or isinstance(thing, (str, int, float, list, dict, tuple)):
+        if thing is None or isinstance(thing, (str, int, float)):
             return None
         return self.observation.registry.get(thing)
 
@@ -107,13 +107,15 @@ class Work(Step):
         return self.of(self.observed.subject)
 
     def many(self, things: Any) -> list[Node]:
-        """Nodes of the things, or of the things inside a list, tuple or dictionary."""
+        """Nodes of the things inside a list, tuple or dictionary, else of the thing itself."""
+        whole = self.observation.registry.get(things) if things is not None else None
         if isinstance(things, dict):
             things = list(things.values())
         elif not isinstance(things, (list, tuple)):
             things = [things]
         found = [self.of(thing) for thing in things[:50]]
-        return [node for node in found if node is not None]
+        known = [node for node in found if node is not None]
+        return known or ([whole] if whole is not None else [])
 
     def output(self) -> Any:
         """What the call made: its result, or with ``inplace`` its changed subject."""
@@ -158,7 +160,7 @@ def own_values(node: Node, thing: Any) -> tuple[str, ...]:
     """Columns of the values, without the index."""
     if isinstance(thing, pd.DataFrame):
         return column_labels(thing)
-    return (value_column(node),)
+    return (value_column(node),) if node.columns else ("*",)
 
 
 def mask_decides(work: Work, key: Any, subject: Node | None, relation: Relation = "FILTER") -> None:

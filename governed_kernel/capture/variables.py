@@ -1,0 +1,395 @@
+"""What variables owe to each other where no observer links them: inferred, statement by statement.
+
+Before a top-level statement the things that it mentions are looked up, after it the names it has
+bound. What an observer has followed is left alone; the rest (lists, arrays, tensors, numbers, the
+user's own objects) owes to what the statement mentioned, and to what observed calls made in it.
+"""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from governed_kernel.capture.observation import Doings, Observation
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.statements import Flow, Made, Reference, flow_of
+from governed_kernel.capture.steps import MOST_EDGES
+from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
+
+__all__ = ["Variables"]
+
+_CODE = (
+    types.ModuleType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    type,
+)
+_DEEPEST = 4
+_FOLLOWED = ("frame", "series", "index", "group")
+"""Kinds of things whose changes in place are observed."""
+_MISSING = object()
+
+
+class Source(NamedTuple):
+    """A thing that is known, and those of its columns that are meant."""
+
+    node: Node
+    columns: tuple[str, ...]
+
+
+Sources = dict[str, Source]
+"""Entity → source."""
+
+
+class _Before(NamedTuple):
+    """What was there before a statement."""
+
+    flow: Flow
+    sources: dict[Reference, list[Source]]
+    shapes: dict[str, Any]
+    nodes: dict[str, Node | None]
+
+
+_NOTHING = _Before(Flow(frozenset(), {}, {}), {}, {}, {})
+
+
+class Variables:
+    """Follows the variables of one namespace.
+
+    Parameters
+    ----------
+    observation : Observation
+    namespace : dict
+        The notebook's variables.
+    """
+
+    def __init__(self, observation: Observation, namespace: dict[str, Any]) -> None:
+        self._observation = observation
+        self.namespace = namespace
+        self._globals: dict[types.CodeType, frozenset[str]] = {}
+        self._before: list[_Before] = []
+        self._endings: list[Callable[[], None]] = []
+        observation.variables = self
+
+    def mentioned(self) -> Sources:
+        """What the statement that is executed mentions, and what was made in it so far."""
+        if not self._before:
+            return {}
+        before = self._before[-1]
+        return {
+            **self._gather(before.flow.reads, before),
+            **_leaves(self._observation.doings[-1], before),
+        }
+
+    def values(self) -> list[Any]:
+        """What the notebook's variables stand for."""
+        return list(self.namespace.values())
+
+    def at_end(self, action: Callable[[], None]) -> None:
+        """Do something once, when the statement that is executed has ended."""
+        self._endings.append(action)
+
+    def enter(self, statement: ast.stmt) -> None:
+        """Before a top-level statement is executed."""
+        self._observation.doings.append(Doings())
+        self._before.append(_NOTHING)
+        flow = flow_of(statement)
+        owed = [*flow.writes.values(), *flow.touches.values()]
+        mentioned = flow.reads.union(*(made.all for made in owed))
+        sources = {reference: list(self._sources(reference)) for reference in mentioned}
+        names = {*flow.touches, *(reference.name for reference in mentioned)}
+        shapes = {name: self._shape(name) for name in names}
+        self._before[-1] = _Before(
+            flow, sources, shapes, {name: self._node(name) for name in names}
+        )
+
+    def leave(self) -> None:
+        """After it was executed, or has failed."""
+        endings, self._endings = self._endings, []
+        try:
+            for ending in endings:
+                ending()
+        finally:
+            before = self._before.pop()
+            doings = self._observation.doings.pop()
+        bound = [self.namespace.get(name) for name in before.flow.writes]
+        named = {node.entity for thing in bound if (node := self._observation.registry.get(thing))}
+        made = {
+            entity: source
+            for entity, source in _leaves(doings, before).items()
+            if entity not in named
+        }
+        outputs: list[tuple[Node, str, Sources, Sources]] = []
+        for name, owed in before.flow.writes.items():
+            self._follow(name, owed, before, made, outputs)
+        for name, owed in self._changed(before).items():
+            self._follow(name, owed, before, made, outputs, changed=True)
+        self._complete(doings, before, made, outputs)
+        if outputs:
+            self._record(outputs)
+
+    # --- before -----------------------------------------------------------------------------
+
+    def _sources(self, reference: Reference) -> Iterator[Source]:
+        thing = self.namespace.get(reference.name, _MISSING)
+        if thing is _MISSING:
+            return
+        path = list(reference.path)
+        while path and type(thing) in (dict, list, tuple):
+            inner = _item(thing, path[0])
+            if inner is _MISSING:
+                break
+            thing = inner
+            path.pop(0)
+        yield from self._known(thing, tuple(path))
+
+    def _known(self, thing: Any, path: tuple[str | int, ...]) -> Iterator[Source]:
+        node = self._observation.registry.get(thing)
+        if node is not None:
+            wanted = tuple(column for column in node.columns if column in path)
+            yield Source(node, wanted or node.columns or ("*",))
+        elif isinstance(thing, _CODE):
+            yield from self._behind(thing, set())
+
+    def _behind(self, code: Any, seen: set[int]) -> Iterator[Source]:
+        """What a function or class of the user's reads when it is called."""
+        if id(code) in seen or len(seen) > 50:
+            return
+        seen.add(id(code))
+        for function in _functions(code):
+            if not self._observation.is_user_file(function.__code__.co_filename):
+                continue
+            things: list[Any] = [cell.cell_contents for cell in _filled(function.__closure__)]
+            things += function.__defaults__ or ()
+            if function.__globals__ is self.namespace:
+                names = self._globals_of(function.__code__)
+                things += [self.namespace[name] for name in names if name in self.namespace]
+            for thing in things:
+                node = self._observation.registry.get(thing)
+                if node is not None:
+                    yield Source(node, node.columns or ("*",))
+                elif isinstance(thing, (types.FunctionType, type)):
+                    yield from self._behind(thing, seen)
+
+    def _globals_of(self, code: types.CodeType) -> frozenset[str]:
+        names = self._globals.get(code)
+        if names is None:
+            names = self._globals[code] = frozenset(_global_names(code))
+        return names
+
+    def _node(self, name: str) -> Node | None:
+        return self._observation.registry.get(self.namespace.get(name))
+
+    def _shape(self, name: str) -> Any:
+        """A cheap look at a thing, which is another one after most changes in place."""
+        thing = self.namespace.get(name, _MISSING)
+        if type(thing) in (list, dict, set):
+            return (id(thing), len(thing))
+        if isinstance(thing, _CODE) or self._observation.registry.get(thing) is not None:
+            return id(thing)
+        own = _own(thing) if _may_be_taught(type(thing)) else None
+        if own is not None:
+            return (id(thing), [(key, id(value)) for key, value in own.items()])
+        return id(thing)
+
+    # --- after ------------------------------------------------------------------------------
+
+    def _changed(self, before: _Before) -> dict[str, Made]:
+        """Names whose thing was changed in place, by the syntax or by its looks."""
+        changed = dict(before.flow.touches)
+        every = Made(before.flow.reads)
+        for name, shape in before.shapes.items():
+            if name in before.flow.writes or name in changed:
+                continue
+            if isinstance(shape, tuple) and shape != self._shape(name):
+                changed[name] = every
+        return {name: made for name, made in changed.items() if name not in before.flow.writes}
+
+    def _follow(
+        self,
+        name: str,
+        owed: Made,
+        before: _Before,
+        made: Sources,
+        outputs: list[tuple[Node, str, Sources, Sources]],
+        *,
+        changed: bool = False,
+    ) -> None:
+        """Let what `name` now stands for owe to what it owes to."""
+        thing = self.namespace.get(name, _MISSING)
+        if thing is _MISSING or isinstance(thing, _CODE) or thing is None:
+            return
+        registry = self._observation.registry
+        known = registry.get(thing)
+        if known is not None and (not changed or known is not before.nodes.get(name)):
+            return  # an observer has followed it, or it is another name of something known
+        if known is not None and known.kind in _FOLLOWED:
+            return
+        direct = self._gather(owed.direct, before)
+        if any(name == "open" or name in self.namespace for name, _ in owed.direct):
+            direct |= made  # what calls in the expression may have made on the way
+        indirect = self._gather(owed.indirect, before)
+        if known is not None:
+            direct.setdefault(known.entity, Source(known, ("*",)))
+        if not direct and not indirect:
+            return
+        node = Node(self._observation.new_entity(), _kind(thing), ())
+        if not registry.put(thing, node):
+            registry.put_named(self.namespace, name, thing, node)
+        outputs.append((node, name, direct, indirect))
+
+    def _gather(self, references: Iterable[Reference], before: _Before) -> Sources:
+        found: Sources = {}
+        for reference in references:
+            for source in before.sources.get(reference, ()):
+                entity = source.node.entity
+                if entity in found:
+                    both = dict.fromkeys((*found[entity].columns, *source.columns))
+                    source = Source(source.node, tuple(both))
+                found[entity] = source
+        return found
+
+    def _complete(
+        self,
+        doings: Doings,
+        before: _Before,
+        made: Sources,
+        outputs: list[tuple[Node, str, Sources, Sources]],
+    ) -> None:
+        """Observed results into which went what can't be followed; files that no rule explains."""
+        opened = [(work.output, work.inputs) for work in doings.works if work.open]
+        written = [
+            (Node(uri, kind, ()), ())
+            for uri, kind in doings.written.items()
+            if uri not in doings.explained
+        ]
+        if not opened and not written:
+            return
+        mentioned = {**self._gather(before.flow.reads, before), **made}
+        for output, inputs in (*opened, *written):
+            known = {output.entity, *(node.entity for node in inputs)}
+            sources = {
+                entity: source for entity, source in mentioned.items() if entity not in known
+            }
+            if sources:
+                outputs.append((output, "", sources, {}))
+
+    def _record(self, outputs: list[tuple[Node, str, Sources, Sources]]) -> None:
+        cell = self._observation.cell()
+        inputs: dict[str, Node] = {}
+        edges: list[ColumnEdge] = []
+        for node, _, direct, indirect in outputs:
+            edges += _edges(node, direct, "TRANSFORMATION")
+            edges += _edges(node, indirect, "CONDITIONAL")
+            for source in (*direct.values(), *indirect.values()):
+                inputs[source.node.entity] = source.node
+        self._observation.emitter.emit(
+            Transformation(
+                execution=cell.execution,
+                cell_id=cell.cell_id,
+                transformation_id=self._observation.new_transformation(),
+                operation="statement",
+                library="python",
+                inputs=[Entity(n.entity, n.kind, "", list(n.columns)) for n in inputs.values()],
+                outputs=[
+                    Entity(node.entity, node.kind, name, list(node.columns))
+                    for node, name, _, _ in outputs
+                ],
+                columns=edges,
+            )
+        )
+
+
+def _edges(node: Node, sources: Sources, relation: Relation) -> Iterator[ColumnEdge]:
+    for entity, source in sources.items():
+        columns = source.columns if len(source.columns) <= MOST_EDGES else ("*",)
+        for column in columns:
+            yield ColumnEdge(node.entity, "*", entity, column, relation, "inferred")
+
+
+def _leaves(doings: Doings, before: _Before) -> Sources:
+    """What observed calls made or read in a statement, and no step has used up.
+
+    What they made of things that the statement mentions by name is not told twice.
+    """
+    used = {node.entity for work in doings.works for node in work.inputs}
+    told = {source.node.entity for sources in before.sources.values() for source in sources}
+    leaves: Sources = {}
+    for work in doings.works:
+        inputs = {node.entity for node in work.inputs}
+        if inputs and inputs <= told:
+            told.add(work.output.entity)
+        elif work.output.entity not in used and work.output.entity.startswith("memory:"):
+            leaves[work.output.entity] = Source(work.output, work.output.columns or ("*",))
+    for uri, kind in doings.read.items():
+        if uri not in doings.explained and uri not in doings.written:
+            leaves[uri] = Source(Node(uri, kind, ()), ("*",))
+    return leaves
+
+
+def _may_be_taught(kind: type) -> bool:
+    """Whether things of this type take in data while they live: estimators, the user's own."""
+    return kind.__module__ == "__main__" or hasattr(kind, "fit")
+
+
+def _own(thing: Any) -> dict[str, Any] | None:
+    """A thing's own attributes, without running code of its class."""
+    try:
+        own = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return None
+    return own if type(own) is dict else None
+
+
+def _item(container: Any, key: str | int) -> Any:
+    """What lies in a plain container, whose look-up runs no code of the user's."""
+    try:
+        return container[key]
+    except (KeyError, IndexError, TypeError):
+        return _MISSING
+
+
+def _filled(closure: tuple[types.CellType, ...] | None) -> Iterator[types.CellType]:
+    for cell in closure or ():
+        try:
+            _ = cell.cell_contents
+        except ValueError:
+            continue
+        yield cell
+
+
+def _functions(code: Any) -> Iterator[types.FunctionType]:
+    """The functions behind a callable: itself, or the methods of a class."""
+    if isinstance(code, types.MethodType):
+        code = code.__func__
+    if isinstance(code, types.FunctionType):
+        yield code
+    elif isinstance(code, type) and code.__module__ == "__main__":
+        for value in vars(code).values():
+            plain = getattr(value, "__func__", value)
+            if isinstance(plain, types.FunctionType):
+                yield plain
+
+
+def _global_names(code: types.CodeType, depth: int = 0) -> Iterator[str]:
+    """Names that a code object looks up among the globals."""
+    import dis
+
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield str(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType) and depth < _DEEPEST:
+            yield from _global_names(constant, depth + 1)
+
+
+def _kind(thing: Any) -> str:
+    if hasattr(type(thing), "parameters") and hasattr(type(thing), "state_dict"):
+        return "model"
+    if isinstance(thing, (int, float, complex, str, bytes, bool)):
+        return "value"
+    name = type(thing).__name__
+    return {"ndarray": "array", "Tensor": "array"}.get(name, name)

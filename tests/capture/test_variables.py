@@ -1,0 +1,182 @@
+"""Origins that go through plain Python: lists, numbers, tensors, the user's own functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.lineage.events import ObserverLost, Transformation
+
+from .origins import origins_of
+from .recording import Recording, record
+
+READ = """
+import pandas as pd
+frame = pd.read_csv("in.csv")
+"""
+
+
+def run(folder: Path, *cells: str) -> Recording:
+    (folder / "in.csv").write_text("a,b,y,secret\n1,2,0,5\n3,4,1,6\n")
+    done = record(folder, [READ, *cells])
+    assert not any(done.errors), done.errors
+    lost = done.of(ObserverLost)
+    assert lost == [], [done.texts.get(event.error) for event in lost]
+    return done
+
+
+def columns_behind(done: Recording, output: str, column: str = "*") -> set[str]:
+    """``a inferred``: the columns of in.csv that a written file owes to, by the surest way."""
+    uri = (Path(done.folder) / output).as_uri()
+    found = origins_of(done.of(Transformation), uri, column)
+    source = (Path(done.folder) / "in.csv").as_uri()
+    assert {entity for entity, *_ in found} <= {source}
+    return {f"{name} {evidence}" for _, name, _, evidence in found}
+
+
+def test_a_list_made_of_two_columns_owes_to_these_two(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "texts = [f'{row.a} and {row.b}' for row in frame.itertuples()]",
+        "pd.DataFrame({'text': texts, 'label': frame['y']}).to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "text") == {"a inferred", "b inferred"}
+    assert columns_behind(done, "out.csv", "label") == {"y observed"}
+
+
+def test_all_in_one_cell_is_followed_as_well(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "texts = list(frame['a'])\n"
+        "longer = [text * 2 for text in texts]\n"
+        "pd.Series(longer, name='text').to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "text") == {"a inferred"}
+
+
+def test_all_in_one_statement_is_followed_as_well(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "pd.DataFrame({'text': [str(a) for a in frame['a']]}).to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "text") == {"a inferred"}
+
+
+def test_a_function_of_the_user_brings_in_what_it_reads(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "scale = frame['b'].max()\ndef scaled(items):\n    return [item / scale for item in items]",
+        "import json\nwith open('out.json', 'w') as file:\n"
+        "    json.dump(scaled(list(frame['a'])), file)",
+    )
+    assert columns_behind(done, "out.json") == {"a inferred", "b inferred"}
+
+
+def test_what_decides_is_told_from_what_is_taken(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "rows = []\n"
+        "for a, y in zip(frame['a'], frame['y']):\n"
+        "    if y > 0:\n"
+        "        rows.append(a)",
+        "pd.DataFrame({'a': rows}).to_csv('out.csv', index=False)",
+    )
+    found = origins_of(done.of(Transformation), (Path(done.folder) / "out.csv").as_uri(), "a")
+    relations = {(column, relation) for _, column, relation, _ in found}
+    assert relations == {("a", "TRANSFORMATION"), ("y", "CONDITIONAL")}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "box = {'x': list(frame['a'])}",
+        "box = {}\nbox['x'] = list(frame['a'])",
+        "box = {}\nbox.update(x=list(frame['a']))",
+        "class Box: pass\nbox = Box()\nbox.x = list(frame['a'])",
+        "class Box:\n    def __init__(self, x): self.x = x\nbox = Box(list(frame['a']))",
+        "class Box:\n    def take(self, x): self.x = x\nbox = Box()\nbox.take(list(frame['a']))",
+        "box = []\ndef fill(box, items):\n    box += list(items)\nfill(box, frame['a'])",
+        "import numpy as np\nbox = np.asarray(list(frame['a']))",
+        "import numpy as np\nbox = np.zeros(2)\nbox[:] = frame['a'].to_list()",
+        "box = [*frame['a']]",
+        "box = (lambda f: list(f['a']))(frame[['a']])",
+    ],
+)
+def test_a_thing_owes_to_what_was_put_into_it(tmp_path: Path, cell: str) -> None:
+    done = run(tmp_path, cell, "open('out.txt', 'w').write(str(box))")
+    assert columns_behind(done, "out.txt") == {"a inferred"}
+
+
+def test_a_file_read_by_plain_python_is_an_origin(tmp_path: Path) -> None:
+    done = run(tmp_path, "with open('in.csv') as file:\n    lines = file.readlines()",
+               "open('out.txt', 'w').writelines(lines[1:])")  # fmt: skip
+    assert columns_behind(done, "out.txt") == {"* inferred"}
+
+
+def test_another_name_for_a_thing_is_no_step(tmp_path: Path) -> None:
+    done = run(tmp_path, "same = frame\nagain = [same][0]\nnumber = 3\nname = 'x'")
+    assert done.operations(2) == []
+
+
+def test_what_is_bound_anew_owes_no_more_to_what_it_was(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "texts = list(frame['secret'])",
+        "texts = list(frame['a'])",
+        "open('out.txt', 'w').write(str(texts))",
+    )
+    assert columns_behind(done, "out.txt") == {"a inferred"}
+
+
+def test_code_is_no_data(tmp_path: Path) -> None:
+    done = run(tmp_path, "import json\nread = frame.head\ndef f(): return frame\nclass C: pass")
+    assert done.operations(2) == []
+
+
+@pytest.mark.slow
+def test_a_training_loop_is_one_step_and_the_saved_weights_owe_to_its_data(
+    tmp_path: Path,
+) -> None:
+    done = run(
+        tmp_path,
+        """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(1, 1)
+
+    def forward(self, x):
+        return self.linear(x)
+
+def train(model, inputs, targets):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = ((model(inputs) - targets) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+    return loss.item()
+
+inputs = torch.tensor([[float(value)] for value in frame["a"]])
+targets = torch.tensor([[float(value)] for value in frame["y"]])
+net = Net()
+""",
+        "history = train(net, inputs, targets)",
+        "torch.save(net.state_dict(), 'net.pt')",
+    )
+    (trained,) = [step for step in done.of(Transformation, 3) if step.operation == "train"]
+    assert (trained.facts["steps"], trained.facts["optimizer"]) == (5, "AdamW")
+    assert columns_behind(done, "net.pt") == {"a inferred", "y inferred"}
+
+
+def test_a_failing_cell_leaves_what_it_did_before(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("a\n1\n")
+    done = record(
+        tmp_path, [READ, "texts = list(frame['a'])\n1 / 0", "open('o', 'w').write(str(texts))"]
+    )
+    assert "ZeroDivisionError" in done.errors[1]
+    assert "statements" not in done.errors[1]
+    assert columns_behind(done, "o") == {"a inferred"}
