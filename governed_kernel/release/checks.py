@@ -16,7 +16,7 @@ from governed_kernel.release.findings import Finding
 from governed_kernel.release.notebook import Cell, Notebook, code_cells, tree_of
 from governed_kernel.release.parameters import Parameter, read_schema
 
-__all__ = ["check_text", "parameters_of", "suites_named"]
+__all__ = ["check_sources", "check_text", "parameters_of", "suites_named"]
 
 _ABSOLUTE = re.compile(r"^(?:/(?!/)[\w.\-]+(?:/[\w.\- ]+)+/?|~[/\\].+|[A-Za-z]:[\\/].+|file://.+)$")
 _INSTALL = re.compile(
@@ -28,9 +28,13 @@ _SHELL = re.compile(r"(?m)^\s*(?:!|%%(?:bash|sh|script|system|writefile|perl|rub
 
 def check_text(notebook: Notebook) -> list[Finding]:
     """Every finding about the notebook's own text, in the order of its cells."""
+    return [*_kernel_order(code_cells(notebook)), *check_sources(notebook)]
+
+
+def check_sources(notebook: Notebook) -> list[Finding]:
+    """The findings about what its cells say, whether or not they were run: of a release, too."""
     cells = code_cells(notebook)
     checks: list[Callable[[Sequence[Cell]], Iterator[Finding]]] = [
-        _kernel_order,
         _parameters,
         _syntax,
         _absolute_paths,

@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from governed_kernel.governance import catalog
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.events import DatasetRegistered
-from governed_kernel.lineage.store import Store
+from governed_kernel.lineage.events import Access, DatasetRegistered
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.manifest import Input
 from governed_kernel.release.notebook import Notebook, code_cells
+from governed_kernel.release.recorded import RecordedSession, newest_session, read_session
 from governed_kernel.workspace import Workspace
 
-__all__ = ["SessionEvidence", "as_input", "check_session", "latest_session"]
+__all__ = ["SessionEvidence", "as_input", "check_cells", "check_record", "check_session"]
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1")
 
@@ -44,29 +43,8 @@ class SessionEvidence:
     findings: list[Finding]
 
 
-@dataclass(frozen=True)
-class _Read:
-    uri: str
-    path: Path | None
-    dataset: str
-    version: str
-    execution: int
-    cell_id: str
-    evidence: str
-
-
-def latest_session(store: Store, notebook: str) -> str:
-    """The newest research session of that notebook (path in the workspace); empty if none."""
-    rows = store.query(
-        "select session_id from sessions where mode = 'research' and notebook = ? "
-        "order by started_at desc, session_id desc limit 1",
-        [notebook],
-    )
-    return str(rows[0]["session_id"]) if rows else ""
-
-
 def check_session(
-    workspace: Workspace, store: Store, register: Register, path: str, notebook: Notebook
+    workspace: Workspace, register: Register, path: str, notebook: Notebook
 ) -> SessionEvidence:
     """Hold the notebook against its newest recorded session.
 
@@ -74,9 +52,14 @@ def check_session(
     ----------
     path : str
         The notebook's path in the workspace.
+
+    Raises
+    ------
+    IntegrityBroken
+        The journal of that session is not what was written.
     """
-    session = latest_session(store, path)
-    if not session:
+    name = newest_session(workspace, path)
+    if not name:
         finding = _finding(
             "no-session",
             "blocking",
@@ -86,15 +69,15 @@ def check_session(
             f"or: papermill --engine governed -k governed-research {path} {path}",
         )
         return SessionEvidence("", [], [finding])
-    reads = _reads(store, session)
-    inputs, foreign = _sorted_reads(workspace, store, register, session, reads)
+    session = read_session(workspace, register, name)
+    inputs, foreign = _sorted_reads(workspace, register, session)
     findings = [
-        *_stale(store, session, notebook),
+        *check_cells(session, notebook),
         *foreign,
-        *_connections(store, session),
-        *_incomplete(store, session),
+        *_connections(session),
+        *check_record(session),
     ]
-    return SessionEvidence(session, inputs, findings)
+    return SessionEvidence(name, inputs, findings)
 
 
 def as_input(version: DatasetRegistered, paths: list[str] | None = None) -> Input:
@@ -111,86 +94,73 @@ def as_input(version: DatasetRegistered, paths: list[str] | None = None) -> Inpu
     )
 
 
-def _stale(store: Store, session: str, notebook: Notebook) -> Iterator[Finding]:
-    ran = store.query(
-        "select execution, source_sha256, status from cells "
-        "where session_id = ? and execution > 0 order by execution",
-        [session],
-    )
+def check_cells(session: RecordedSession, notebook: Notebook) -> Iterator[Finding]:
+    """What the session ran that the notebook does not say, or the other way round."""
     cells = code_cells(notebook)
-    for cell, record in zip(cells, ran, strict=False):
-        if hashlib.sha256(cell.source.encode()).hexdigest() != record["source_sha256"]:
+    for cell, ran in zip(cells, session.cells, strict=False):
+        if not ran.source_sha256:
+            yield _finding(
+                "text-erased",
+                "blocking",
+                f"{cell.label}: the text that ran as [{ran.execution}] was erased",
+                "nothing shows any more that it is this cell",
+                "restart the kernel, run all cells, save",
+                cell.index,
+                cell.cell_id,
+            )
+        elif hashlib.sha256(cell.source.encode()).hexdigest() != ran.source_sha256:
             yield _finding(
                 "changed-since-run",
                 "blocking",
-                f"{cell.label}: it is not what ran as [{record['execution']}] in {session}",
+                f"{cell.label}: it is not what ran as [{ran.execution}] in {session.session_id}",
                 "the record would not speak of this notebook",
                 "restart the kernel, run all cells, save",
                 cell.index,
                 cell.cell_id,
             )
             return
-        if record["status"] != "ok":
+        if ran.status != "ok":
             yield _finding(
                 "failed-in-session",
                 "blocking",
-                f"{cell.label}: it ended as {record['status']} in {session}",
+                f"{cell.label}: it ended as {ran.status or 'nothing yet'} in {session.session_id}",
                 "a release run stops at the first error",
                 "mend it, restart the kernel, run all cells, save",
                 cell.index,
                 cell.cell_id,
             )
-    if len(ran) != len(cells):
+    if len(session.cells) != len(cells):
         yield _finding(
             "session-differs",
             "blocking",
-            f"the notebook has {len(cells)} cells with code, {session} ran {len(ran)}",
+            f"the notebook has {len(cells)} cells with code, {session.session_id} ran "
+            f"{len(session.cells)}",
             "the release would do something else than what was recorded",
             "restart the kernel, run all cells, save",
         )
 
 
-def _reads(store: Store, session: str) -> list[_Read]:
-    rows = store.query(
-        "select uri, dataset, version, execution, cell_id, evidence from accesses "
-        "where session_id = ? and operation = 'read' and kind in ('file', 'dataset', 'model') "
-        "and coalesce(decision, '') <> 'denied' order by execution",
-        [session],
-    )
-    return [
-        _Read(
-            uri=row["uri"],
-            path=Path(unquote(urlparse(row["uri"]).path)) if row["uri"][:5] == "file:" else None,
-            dataset=row["dataset"] or "",
-            version=row["version"] or "",
-            execution=row["execution"],
-            cell_id=row["cell_id"] or "",
-            evidence=row["evidence"],
-        )
-        for row in rows
-    ]
+def _path_of(access: Access) -> Path | None:
+    return Path(unquote(urlparse(access.uri).path)) if access.uri[:5] == "file:" else None
 
 
 def _sorted_reads(
-    workspace: Workspace, store: Store, register: Register, session: str, reads: list[_Read]
+    workspace: Workspace, register: Register, session: RecordedSession
 ) -> tuple[list[Input], list[Finding]]:
     """Which reads are catalogued inputs, and a finding for each that is nothing known."""
-    written = {
-        row["uri"]
-        for row in store.query(
-            "select distinct uri from accesses where session_id = ? and operation = 'write'",
-            [session],
-        )
-    }
+    written = {access.uri for access in session.accesses if access.operation == "write"}
     opened: dict[str, set[str]] = {}
     findings: dict[str, Finding] = {}
-    for read in reads:
-        name = _catalogued(workspace, register, read)
+    for read, name in session.catalogued(register):
+        is_data = read.kind in ("file", "dataset", "model")
+        if read.operation != "read" or not is_data or read.decision == "denied":
+            continue
+        path = _path_of(read)
         if name:
             paths = opened.setdefault(name, set())
-            if relative := _own_path(workspace, read.path):
+            if relative := _own_path(workspace, path):
                 paths.add(relative)
-        elif not _is_own(read.uri, written) and not _is_code(workspace, read.path):
+        elif not _is_own(read.uri, written) and not _is_code(workspace, path):
             findings.setdefault(read.uri, _unregistered(workspace, read))
     inputs = [as_input(register.version(name), sorted(opened[name])) for name in sorted(opened)]
     return inputs, list(findings.values())
@@ -199,18 +169,6 @@ def _sorted_reads(
 def _is_own(uri: str, written: set[str]) -> bool:
     """Whether the session wrote that file, or files in that folder, itself."""
     return uri in written or any(path.startswith(f"{uri.rstrip('/')}/") for path in written)
-
-
-def _catalogued(workspace: Workspace, register: Register, read: _Read) -> str:
-    """``NAME@VERSION`` of what was read; empty when the catalog does not know it."""
-    if read.dataset:
-        return f"{read.dataset}@{read.version}"
-    for history in register.datasets.values():
-        for version in history:
-            place = catalog.snapshot_of(workspace, version)
-            if read.path is not None and (read.path == place or place in read.path.parents):
-                return catalog.label(version)
-    return ""
 
 
 def _own_path(workspace: Workspace, path: Path | None) -> str:
@@ -236,9 +194,9 @@ def _is_code(workspace: Workspace, path: Path | None) -> bool:
     )
 
 
-def _unregistered(workspace: Workspace, read: _Read) -> Finding:
-    relative = _own_path(workspace, read.path)
-    shown = relative or (str(read.path) if read.path else read.uri)
+def _unregistered(workspace: Workspace, read: Access) -> Finding:
+    path = _path_of(read)
+    shown = _own_path(workspace, path) or (str(path) if path else read.uri)
     return _finding(
         "unregistered-input",
         "blocking",
@@ -250,44 +208,54 @@ def _unregistered(workspace: Workspace, read: _Read) -> Finding:
     )
 
 
-def _connections(store: Store, session: str) -> Iterator[Finding]:
-    rows = store.query(
-        "select distinct uri, execution, cell_id from accesses where session_id = ? "
-        "and kind in ('http', 'socket') and operation in ('connect', 'read') order by execution",
-        [session],
-    )
-    for row in rows:
-        parsed = urlparse(row["uri"])
+def _connections(session: RecordedSession) -> Iterator[Finding]:
+    seen: set[tuple[str, int, str]] = set()
+    for access in session.accesses:
+        key = (access.uri, access.execution, access.cell_id)
+        is_network = access.kind in ("http", "socket") and access.operation in ("connect", "read")
+        if not is_network or key in seen:
+            continue
+        seen.add(key)
+        parsed = urlparse(access.uri)
         if parsed.scheme == "unix" or (parsed.hostname or "") in _LOCAL:
             continue
         yield _finding(
             "network-access",
             "blocking",
-            f"[{row['execution']}] it connects to {row['uri']}",
+            f"[{access.execution}] it connects to {access.uri}",
             "a release run has no network",
             "download what is needed once, and register it",
-            cell_id=row["cell_id"] or "",
+            cell_id=access.cell_id,
         )
 
 
-def _incomplete(store: Store, session: str) -> Iterator[Finding]:
-    for row in store.query("select * from completeness where session_id = ?", [session]):
-        if row["witness"] != "full":
-            yield _finding(
-                "no-witness",
-                "warning",
-                f"{session} was recorded without the witness",
-                str(row["witness"]),
-                "run it where the system calls can be witnessed, if reviewers ask for it",
-            )
-        elif row["unexplained"]:
-            yield _finding(
-                "unexplained-accesses",
-                "note",
-                f"{row['unexplained']} of {row['witnessed']} accesses have no observer",
-                "they are on record with cell and path, but without the call that made them",
-                f"see 'governed lineage completeness {session}'",
-            )
+def check_record(session: RecordedSession) -> Iterator[Finding]:
+    """How far the record itself can be relied on."""
+    if not session.sealed:
+        yield _finding(
+            "not-sealed",
+            "warning",
+            f"the record of {session.session_id} is not sealed",
+            "its kernel has not ended, so more may be added to what was verified",
+            "shut the kernel down before promoting, if reviewers ask for it",
+        )
+    told = session.completeness
+    if told is None or told.witness != "full":
+        yield _finding(
+            "no-witness",
+            "warning",
+            f"{session.session_id} was recorded without the witness",
+            told.witness if told else "nothing says how complete its record is",
+            "run it where the system calls can be witnessed, if reviewers ask for it",
+        )
+    elif told.unexplained:
+        yield _finding(
+            "unexplained-accesses",
+            "note",
+            f"{told.unexplained} of {told.witnessed} accesses have no observer",
+            "they are on record with cell and path, but without the call that made them",
+            f"see 'governed lineage completeness {session.session_id}'",
+        )
 
 
 def _finding(

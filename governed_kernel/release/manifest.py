@@ -9,13 +9,17 @@ from typing import Literal
 
 import msgspec
 
-from governed_kernel.canonical import canonical_json, digest_bytes
-from governed_kernel.errors import IntegrityBroken, UnknownName, UsageError
+from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
+from governed_kernel.errors import GovernedError, IntegrityBroken, UnknownName, UsageError
 from governed_kernel.lineage.events import FileDigest
+from governed_kernel.release import notebook
+from governed_kernel.release.checks import parameters_of
 from governed_kernel.release.parameters import Parameter
 from governed_kernel.workspace import Workspace
 
 __all__ = [
+    "DIFFERENCE",
+    "ORIGIN",
     "Input",
     "ReleaseManifest",
     "Suite",
@@ -26,6 +30,8 @@ __all__ = [
     "release_folder",
 ]
 
+ORIGIN = "origin.ipynb"
+DIFFERENCE = "diff.html"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
 
@@ -70,7 +76,11 @@ class ReleaseManifest(msgspec.Struct, frozen=True):
     notebook: FileDigest
     """The release notebook, path relative to the release's folder."""
     research_notebook: FileDigest
-    """Where it came from, path relative to the workspace."""
+    """Where it came from, path relative to the workspace; its outputs are not kept."""
+    origin: FileDigest
+    """The research notebook's cells as they were, without outputs; beside the release notebook."""
+    difference: FileDigest
+    """The page that shows what differs: from research to release, from version to version."""
     session_id: str
     parameters: list[Parameter]
     inputs: list[Input]
@@ -86,7 +96,7 @@ class ReleaseManifest(msgspec.Struct, frozen=True):
     threads: int
     risk_class: str = "unrated"
     git_commit: str = ""
-    schema: int = 1
+    schema: int = 2
 
     def digest(self) -> str:
         """The release digest."""
@@ -158,7 +168,8 @@ def load(folder: Path, digest: str) -> ReleaseManifest:
     Raises
     ------
     IntegrityBroken
-        The manifest or the notebook beside it is not what was promoted.
+        The manifest or a file beside it is not what was promoted, or no promotion makes such a
+        release.
     """
     try:
         encoded = (folder / "manifest.json").read_bytes()
@@ -168,10 +179,48 @@ def load(folder: Path, digest: str) -> ReleaseManifest:
         raise _altered(
             folder / "manifest.json", f"its SHA-256 is {digest_bytes(encoded)}, promoted {digest}"
         )
-    manifest = msgspec.json.decode(encoded, type=ReleaseManifest)
+    try:
+        manifest = msgspec.json.decode(encoded, type=ReleaseManifest)
+    except msgspec.MsgspecError as error:
+        raise IntegrityBroken(
+            f"{folder / 'manifest.json'} can't be understood",
+            why=str(error),
+            next="promote a new version, or use the version of governed-notebooks that wrote it",
+        ) from error
     _check_paths(folder, manifest)
     check_files(folder, bound_files(manifest))
+    _check_notebook(folder, manifest)
     return manifest
+
+
+def _check_notebook(folder: Path, manifest: ReleaseManifest) -> None:
+    """Refuse a release notebook that is not what promotion makes of the research notebook.
+
+    A tag that makes papermill skip a cell, an output or a hidden cell would be run or shown as
+    something else than what was researched. The author's signature alone does not say that the
+    author used this program.
+    """
+    path = folder / manifest.notebook.path
+    try:
+        origin = notebook.read(folder / manifest.origin.path)
+        released = notebook.release_copy(origin)
+        parameters = parameters_of(released)
+    except GovernedError as error:
+        raise _not_made(path, f"{error.what}: {error.why}") from error
+    if digest_bytes(notebook.encode(notebook.source_copy(origin))) != manifest.origin.sha256:
+        raise _not_made(path, f"{manifest.origin.path} holds more than cells and their tags")
+    if digest_bytes(notebook.encode(released)) != manifest.notebook.sha256:
+        raise _not_made(path, f"{manifest.origin.path} is released as another notebook")
+    if parameters != manifest.parameters:
+        raise _not_made(path, "the manifest states other parameters than its parameters cell")
+
+
+def _not_made(path: Path, why: str) -> IntegrityBroken:
+    return IntegrityBroken(
+        f"{path} is not what promotion makes of its research notebook",
+        why=why,
+        next="promote a new version with 'governed promote', and approve that one",
+    )
 
 
 def _check_paths(folder: Path, manifest: ReleaseManifest) -> None:
@@ -190,7 +239,8 @@ def bound_files(manifest: ReleaseManifest) -> list[FileDigest]:
     """Every file beside ``manifest.json`` that the release digest covers."""
     suites = [file for suite in manifest.suites for file in suite.files]
     lock = FileDigest("environment.json", manifest.environment, 0)
-    return [manifest.notebook, *manifest.code, *suites, lock]
+    made = [manifest.notebook, manifest.origin, manifest.difference]
+    return [*made, *manifest.code, *suites, lock]
 
 
 def check_nothing_else(folder: Path, manifest: ReleaseManifest, *also: str) -> None:
@@ -210,7 +260,7 @@ def check_files(folder: Path, files: Sequence[FileDigest]) -> None:
     for file in files:
         path = folder / file.path
         try:
-            found = digest_bytes(path.read_bytes())
+            found = digest_file(path)
         except OSError as error:
             raise _altered(path, error.strerror or str(error)) from error
         if found != file.sha256:

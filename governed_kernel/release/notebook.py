@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,16 @@ from IPython.core.inputtransformer2 import TransformerManager
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import UnknownName, UsageError
 
-__all__ = ["Cell", "code_cells", "encode", "normalised_digest", "read", "release_copy", "tree_of"]
+__all__ = [
+    "Cell",
+    "code_cells",
+    "encode",
+    "normalised_digest",
+    "read",
+    "release_copy",
+    "source_copy",
+    "tree_of",
+]
 
 LIMIT_BYTES = 64 << 20
 _PYTHON_MAGICS = {"capture", "debug", "lprun", "memit", "mprun", "prun", "time", "timeit"}
@@ -54,6 +65,7 @@ def read(path: Path) -> Notebook:
         if path.stat().st_size > LIMIT_BYTES:
             raise _unusable(path, f"it is larger than {LIMIT_BYTES >> 20} MiB", "clear outputs")
         text = path.read_text(encoding="utf-8")
+        _check_ids(path, json.loads(text))
         notebook: Notebook = nbformat.reads(text, as_version=nbformat.NO_CONVERT)
         nbformat.validate(notebook)
     except FileNotFoundError as error:
@@ -62,12 +74,24 @@ def read(path: Path) -> Notebook:
             why="the file does not exist",
             next="name it relative to the working directory, such as research/study.ipynb",
         ) from error
-    except (OSError, ValueError, nbformat.ValidationError, AttributeError) as error:
+    except (
+        *(OSError, ValueError, nbformat.ValidationError),
+        *(AttributeError, TypeError),  # JSON that is no notebook at all
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _unusable(path, reason, "open it in JupyterLab and save it again") from error
     if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):
         raise _unusable(path, "its format is older than 4.5, so cells have no ids", "save it again")
     return notebook
+
+
+def _check_ids(path: Path, document: Any) -> None:
+    """Refuse two cells of one id: one would hide the other from whoever compares notebooks."""
+    json.dumps(document, ensure_ascii=False).encode()  # half a character can't be written again
+    counts = Counter(cell.get("id") for cell in document.get("cells", []))
+    twice = [name for name, count in counts.items() if name is not None and count > 1]
+    if twice:
+        raise _unusable(path, f"several cells have the id {twice[0]!r}", "make one of them anew")
 
 
 def code_cells(notebook: Notebook) -> list[Cell]:
@@ -115,22 +139,29 @@ def _transformed(source: str) -> str:
     return str(TransformerManager().transform_cell(source))
 
 
+def source_copy(notebook: Notebook) -> Notebook:
+    """What a person wrote into the notebook, with nothing that came out of running it.
+
+    Outputs may hold personal data and are not kept; cells of every kind are, with their tags.
+    """
+    spec = notebook.metadata.get("kernelspec", {})
+    named = {"name": str(spec.get("name", "")), "display_name": str(spec.get("display_name", ""))}
+    cells = [_kept(cell, list(cell.metadata.get("tags", []))) for cell in notebook.cells]
+    return _made({"kernelspec": named}, cells)
+
+
 def release_copy(notebook: Notebook) -> Notebook:
     """The notebook as it is released: sources only, nothing that a viewer could be fooled by.
 
     Outputs, counts, attachments and all metadata but the language and the ``parameters`` tag are
-    dropped; empty cells too. The kernel is ``governed-release``.
+    dropped; empty cells too. The kernel is ``governed-release``. It is the same for a notebook
+    and for its `source_copy`.
     """
-    cells = []
-    for cell in notebook.cells:
-        if cell.cell_type not in ("code", "markdown") or not cell.source.strip():
-            continue
-        kept = {"id": cell.id, "cell_type": cell.cell_type, "source": cell.source, "metadata": {}}
-        if "parameters" in cell.metadata.get("tags", []):
-            kept["metadata"] = {"tags": ["parameters"]}
-        if cell.cell_type == "code":
-            kept |= {"execution_count": None, "outputs": []}
-        cells.append(kept)
+    cells = [
+        _kept(cell, [tag for tag in cell.metadata.get("tags", []) if tag == "parameters"][:1])
+        for cell in notebook.cells
+        if cell.cell_type in ("code", "markdown") and cell.source.strip()
+    ]
     metadata = {
         "kernelspec": {
             "name": "governed-release",
@@ -139,10 +170,22 @@ def release_copy(notebook: Notebook) -> Notebook:
         },
         "language_info": {"name": "python"},
     }
+    return _made(metadata, cells)
+
+
+def _kept(cell: Notebook, tags: list[str]) -> dict[str, Any]:
+    kept = {"id": cell.id, "cell_type": cell.cell_type, "source": cell.source}
+    kept["metadata"] = {"tags": tags} if tags else {}
+    if cell.cell_type == "code":
+        kept |= {"execution_count": None, "outputs": []}
+    return kept
+
+
+def _made(metadata: Mapping[str, Any], cells: list[dict[str, Any]]) -> Notebook:
     document = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
-    released: Notebook = nbformat.reads(json.dumps(document), as_version=4)
-    nbformat.validate(released)
-    return released
+    made: Notebook = nbformat.reads(json.dumps(document), as_version=4)
+    nbformat.validate(made)
+    return made
 
 
 def encode(notebook: Notebook) -> bytes:

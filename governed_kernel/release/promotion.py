@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from governed_kernel.canonical import canonical_json, digest_bytes
 from governed_kernel.errors import CheckFailed, ResourceMissing, UsageError
 from governed_kernel.files import exclusive_lock, sync_folder
@@ -16,13 +18,20 @@ from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.lineage.events import FileDigest
-from governed_kernel.release import checks, difference, environment, notebook, suites
+from governed_kernel.release import changes, checks, environment, notebook, suites
 from governed_kernel.release.environment import Difference, EnvironmentLock
 from governed_kernel.release.evidence import SessionEvidence, check_session
 from governed_kernel.release.findings import Finding, is_blocked
-from governed_kernel.release.manifest import ReleaseManifest, Suite, check_name, release_folder
+from governed_kernel.release.manifest import (
+    DIFFERENCE,
+    ORIGIN,
+    ReleaseManifest,
+    Suite,
+    bound_files,
+    check_name,
+    release_folder,
+)
 from governed_kernel.release.modules import local_modules
-from governed_kernel.release.projection import refresh
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 
@@ -34,6 +43,8 @@ class Examination:
     """All that promotion needs to know about one notebook."""
 
     path: Path
+    source: FileDigest
+    """The notebook's file when it was read."""
     document: notebook.Notebook
     session: SessionEvidence
     suites: list[Suite]
@@ -58,9 +69,9 @@ def examine(workspace: Workspace, path: Path) -> Examination:
     full = workspace.inside(path)
     relative = workspace.relative(full)
     document = notebook.read(full)
-    store = refresh(workspace)
+    source = _digest(workspace, full)
     register = Register.read(workspace)
-    session = check_session(workspace, store, register, relative, document)
+    session = check_session(workspace, register, relative, document)
     bound, missing = suites.bind(workspace, register, checks.suites_named(document))
     lock, altered = environment.inspect()
     findings = [
@@ -72,7 +83,7 @@ def examine(workspace: Workspace, path: Path) -> Examination:
     ]
     order = {"blocking": 0, "warning": 1, "note": 2}
     findings.sort(key=lambda finding: order[finding.severity])
-    return Examination(full, document, session, bound, lock, findings)
+    return Examination(full, source, document, session, bound, lock, findings)
 
 
 def promote(
@@ -104,8 +115,9 @@ def promote(
         registry = Registry.read(workspace)
         registry.register.check_policy()
         release = registry.next_version(stem)
-        manifest = _manifest(workspace, registry, release, person, found, risk_class)
-        folder = _write(workspace, manifest, found, _previous(workspace, registry, stem))
+        manifest, files = _manifest(workspace, registry, release, person, found, risk_class)
+        folder = release_folder(workspace, release)
+        _place(workspace, folder, files)
         try:
             attest(
                 workspace,
@@ -123,7 +135,7 @@ def promote(
         digest=manifest.digest(),
         folder=folder,
         notebook=folder / manifest.notebook.path,
-        diff=folder / "diff.html",
+        diff=folder / DIFFERENCE,
         warnings=[item for item in found.findings if item.severity != "note"],
     )
 
@@ -147,21 +159,31 @@ def _manifest(
     author: str,
     found: Examination,
     risk_class: str,
-) -> ReleaseManifest:
+) -> tuple[ReleaseManifest, dict[str, bytes]]:
+    """The manifest, and every file of the release's folder, which mirrors the workspace."""
     relative = workspace.relative(found.path)
-    source = found.path.read_bytes()
-    released = notebook.encode(notebook.release_copy(found.document))
     modules = local_modules(workspace, found.path.parent, found.document)
-    return ReleaseManifest(
+    code = [_digest(workspace, path) for path in modules]
+    files = {
+        relative: notebook.encode(notebook.release_copy(found.document)),
+        ORIGIN: notebook.encode(notebook.source_copy(found.document)),
+        "environment.json": canonical_json(found.environment),
+    }
+    for file in [*code, *(file for suite in found.suites for file in suite.files)]:
+        files[file.path] = _unchanged(workspace, file)
+    _unchanged(workspace, found.source)
+    draft = ReleaseManifest(
         release=release,
         author=author,
-        notebook=FileDigest(relative, digest_bytes(released), len(released)),
-        research_notebook=FileDigest(relative, digest_bytes(source), len(source)),
+        notebook=_file(relative, files[relative]),
+        research_notebook=found.source,
+        origin=_file(ORIGIN, files[ORIGIN]),
+        difference=_file(DIFFERENCE, b""),
         session_id=found.session.session_id,
         parameters=checks.parameters_of(found.document),
         inputs=found.session.inputs,
         environment=found.environment.digest(),
-        code=[_digest(workspace, path) for path in modules],
+        code=code,
         suites=found.suites,
         tolerance=suites.tolerance(workspace, found.suites),
         policy=registry.register.policy,
@@ -169,40 +191,37 @@ def _manifest(
         risk_class=risk_class,
         git_commit=git_commit(workspace),
     )
+    files[DIFFERENCE] = changes.page(draft, changes.compare(workspace, registry, draft, files))
+    shown = _file(DIFFERENCE, files[DIFFERENCE])
+    manifest = msgspec.structs.replace(draft, difference=shown)
+    files["manifest.json"] = manifest.encoded()
+    if len(files) != len({file.path for file in bound_files(manifest)}) + 1:
+        raise UsageError(
+            f"{relative} can't be released under that path",
+            why=f"a release has its own {ORIGIN}, {DIFFERENCE}, manifest.json and environment.json",
+            next="move the notebook into a folder such as research/",
+        )
+    return manifest, files
+
+
+def _file(path: str, data: bytes) -> FileDigest:
+    return FileDigest(path, digest_bytes(data), len(data))
+
+
+def _unchanged(workspace: Workspace, file: FileDigest) -> bytes:
+    """The content of a file of the workspace, which is still what was examined."""
+    data = workspace.inside(file.path).read_bytes()
+    if digest_bytes(data) != file.sha256:
+        raise UsageError(
+            f"{file.path} changed while it was promoted",
+            why="its content is not what was examined a moment ago",
+            next="save everything, then promote again",
+        )
+    return data
 
 
 def _digest(workspace: Workspace, path: Path) -> FileDigest:
-    data = path.read_bytes()
-    return FileDigest(workspace.relative(path), digest_bytes(data), len(data))
-
-
-def _write(
-    workspace: Workspace,
-    manifest: ReleaseManifest,
-    found: Examination,
-    previous: tuple[str, notebook.Notebook] | None,
-) -> Path:
-    """The release's folder: it mirrors the workspace, and is complete before it has its name."""
-    folder = release_folder(workspace, manifest.release)
-    released = notebook.release_copy(found.document)
-    files: dict[str, bytes] = {manifest.notebook.path: notebook.encode(released)}
-    for file in [*manifest.code, *(file for suite in manifest.suites for file in suite.files)]:
-        files[file.path] = workspace.inside(file.path).read_bytes()
-    comparisons = [("From research to release", found.document, released)]
-    if previous is not None:
-        comparisons.append((f"From {previous[0]} to {manifest.release}", previous[1], released))
-    files["manifest.json"] = manifest.encoded()
-    files["environment.json"] = canonical_json(found.environment)
-    files["diff.html"] = difference.render(manifest.release, _facts(manifest), comparisons).encode()
-    for file in [manifest.notebook, *manifest.code]:
-        if digest_bytes(files[file.path]) != file.sha256:
-            raise UsageError(
-                f"{file.path} changed while it was promoted",
-                why="its content is not what was examined a moment ago",
-                next="save everything, then promote again",
-            )
-    _place(workspace, folder, files)
-    return folder
+    return _file(workspace.relative(path), path.read_bytes())
 
 
 def _place(workspace: Workspace, folder: Path, files: dict[str, bytes]) -> None:
@@ -233,35 +252,6 @@ def _place(workspace: Workspace, folder: Path, files: dict[str, bytes]) -> None:
 
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _facts(manifest: ReleaseManifest) -> dict[str, str]:
-    return {
-        "Digest": manifest.digest(),
-        "Author": manifest.author,
-        "Notebook": manifest.research_notebook.path,
-        "Parameters": "; ".join(
-            f"{item.name}: {item.type} = {item.default} ({item.bounds})"
-            for item in manifest.parameters
-        ),
-        "Inputs": ", ".join(f"{item.name} ({item.data_class})" for item in manifest.inputs),
-        "Environment": manifest.environment,
-        "Code": ", ".join(file.path for file in manifest.code) or "none",
-        "Suites": ", ".join(suite.path for suite in manifest.suites),
-    }
-
-
-def _previous(
-    workspace: Workspace, registry: Registry, stem: str
-) -> tuple[str, notebook.Notebook] | None:
-    """The newest earlier version and its notebook, to show reviewers what changed since."""
-    versions = [name for name in registry.releases if name.partition("@")[0] == stem]
-    for name in reversed(versions):
-        folder = release_folder(workspace, name)
-        path = folder / registry.releases[name].promotion.notebook
-        if path.is_file():
-            return name, notebook.read(path)
-    return None
 
 
 def _check_inputs(register: Register, session: SessionEvidence) -> list[Finding]:

@@ -12,7 +12,6 @@ from governed_kernel.canonical import digest_file
 from governed_kernel.governance.register import Register
 from governed_kernel.release import notebook
 from governed_kernel.release.evidence import SessionEvidence, check_session
-from governed_kernel.release.projection import refresh
 from tests.loop import berries
 from tests.loop.place import Place, ended, papermill
 from tests.loop.refusal import explains
@@ -93,7 +92,7 @@ def found(place: Place, path: str, document: nbformat.NotebookNode) -> SessionEv
     with place.inside():
         workspace = place.workspace
         register = Register.read(workspace)
-        return check_session(workspace, refresh(workspace), register, path, document)
+        return check_session(workspace, register, path, document)
 
 
 def codes(evidence: SessionEvidence) -> set[str]:

@@ -1,17 +1,15 @@
-"""Notebooks as documents: read without trust, cleaned, compared, shown."""
+"""Notebooks as documents: read without trust, cleaned, compared."""
 
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
 
 from governed_kernel.errors import UnknownName, UsageError
-from governed_kernel.release import difference, notebook
+from governed_kernel.release import notebook
 
 HOSTILE = "<script>alert('read me')</script>"
 
@@ -108,53 +106,29 @@ def test_executions_that_say_the_same_have_one_digest() -> None:
     assert notebook.normalised_digest(one) != notebook.normalised_digest(two)
 
 
-# --- the page that reviewers read ----------------------------------------------------------------
+def test_a_notebooks_sources_are_kept_without_what_came_out_of_them() -> None:
+    kept = notebook.source_copy(hostile())
+    assert [cell.id for cell in kept.cells] == ["title", "sum", "raw", "empty"]
+    assert kept.cells[1].metadata == {"tags": ["parameters", HOSTILE]}
+    assert kept.cells[1].outputs == []
+    assert "widgets" not in kept.metadata
+    again = notebook.source_copy(kept)
+    assert notebook.encode(again) == notebook.encode(kept)
+    released = notebook.release_copy(hostile())
+    assert notebook.encode(notebook.release_copy(kept)) == notebook.encode(released)
 
 
-class Seen(HTMLParser):
-    """The tags, attributes and text of a page, as a browser would find them."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, Any]]) -> None:
-        self.tags.add(tag)
-        self.attributes.update(name for name, _ in attrs)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def page() -> str:
-    before = hostile()
-    before.cells[0].source = f"# {HOSTILE}"
-    before.cells[1].source = f"print('{HOSTILE}')"
-    facts = {"Digest": "ab", "Author": "<img src=x onerror=alert(1)>"}
-    title = f"{HOSTILE}</title>"
-    return difference.render(
-        title, facts, [(HOSTILE, before, notebook.release_copy(before)), ("b", hostile(), before)]
-    )
-
-
-def test_the_page_shows_a_notebooks_text_and_never_acts_on_it() -> None:
-    seen = Seen(page())
-    assert seen.tags <= {
-        *("html", "meta", "title", "style", "h1", "h2", "dl", "dt", "dd", "p", "section"),
-        *("header", "details", "summary", "pre", "span"),
-    }
-    assert seen.attributes <= {"lang", "charset", "name", "content", "http-equiv", "class", "open"}
-    assert HOSTILE in seen.text
-    assert "default-src 'none'" in page()
-
-
-def test_the_page_says_what_was_added_removed_and_changed() -> None:
-    text = Seen(page()).text
-    assert "raw raw: removed" in text
-    assert "code sum: changed" in text
-    assert "outputs 2 → 0" in text
-    assert "- 1 + 1" in text
-    assert f"+ print('{HOSTILE}')" in text
+@pytest.mark.parametrize(
+    ("ids", "source", "said"),
+    [(("one", "one"), "1", "several cells have the id 'one'"), (("a", "b"), "\ud800", "surrogate")],
+)
+def test_a_notebook_that_could_be_read_in_two_ways_is_refused(
+    tmp_path: Path, ids: tuple[str, str], source: str, said: str
+) -> None:
+    cell = {"cell_type": "markdown", "metadata": {}, "source": source}
+    path = tmp_path / "study.ipynb"
+    content = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}}
+    path.write_text(json.dumps({**content, "cells": [{**cell, "id": name} for name in ids]}))
+    with pytest.raises(UsageError) as refusal:
+        notebook.read(path)
+    assert said in refusal.value.why
