@@ -96,38 +96,39 @@ def reject(
     workspace: Workspace, release: str, person: str, passphrase: bytes, *, digest: str, reason: str
 ) -> Entry:
     """Say no to a release for good; a change is a new version."""
-
-    def make(register: Register, who: Person) -> Predicate:
-        _promotion(register, release)
-        return Rejection(
-            person=who.name,
-            printed_name=who.printed_name,
-            meaning="rejected",
-            release=release,
-            digest=digest,
-            reason=_reason(reason),
-        )
-
-    return attest(workspace, person, passphrase, make, action="reject", resource=release)
+    return _end(workspace, release, person, passphrase, digest, reason, Rejection)
 
 
 def revoke(
     workspace: Workspace, release: str, person: str, passphrase: bytes, *, digest: str, reason: str
 ) -> Entry:
     """Withdraw a release that was approved; it can't be run or deployed any more."""
+    return _end(workspace, release, person, passphrase, digest, reason, Revocation)
+
+
+def _end(
+    workspace: Workspace,
+    release: str,
+    person: str,
+    passphrase: bytes,
+    digest: str,
+    reason: str,
+    statement: type[Rejection] | type[Revocation],
+) -> Entry:
+    action, meaning = ("reject", "rejected") if statement is Rejection else ("revoke", "revoked")
 
     def make(register: Register, who: Person) -> Predicate:
         _promotion(register, release)
-        return Revocation(
+        return statement(
             person=who.name,
             printed_name=who.printed_name,
-            meaning="revoked",
+            meaning=meaning,
             release=release,
             digest=digest,
             reason=_reason(reason),
         )
 
-    return attest(workspace, person, passphrase, make, action="revoke", resource=release)
+    return attest(workspace, person, passphrase, make, action=action, resource=release)
 
 
 def _check_that_it_counts(

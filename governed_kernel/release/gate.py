@@ -16,6 +16,7 @@ import msgspec
 
 from governed_kernel.errors import IntegrityBroken, NotApproved, Refused, ResourceMissing
 from governed_kernel.governance import access, catalog
+from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release import environment, manifest, parameters
@@ -27,11 +28,13 @@ from governed_kernel.workspace import Workspace
 __all__ = [
     "Allowed",
     "allow",
+    "catalogued",
     "check_approvals",
     "check_deployable",
     "check_environment",
     "check_inputs",
     "check_signatures",
+    "check_state",
 ]
 
 
@@ -88,7 +91,7 @@ def check_state(record: ReleaseRecord) -> None:
     if record.state in ("rejected", "revoked", "retired"):
         last = record.history[-1]
         raise Refused(
-            f"{record.name} was {record.state} and can't be run",
+            f"{record.name} was {record.state}: it can't be run or deployed",
             why=f"by {last.person} on {last.at:%Y-%m-%d %H:%M} UTC: {last.reason}",
             next="promote a new version",
         )
@@ -105,20 +108,33 @@ def check_approvals(register: Register, record: ReleaseRecord, bound: ReleaseMan
     check_signatures(register, record)
 
 
-def check_signatures(register: Register, record: ReleaseRecord) -> None:
-    """Refuse a release that too few people approved for a run."""
-    rule = register.rule("run")
-    given = register.approvals_for(record.name, record.digest, "run")
+def check_signatures(
+    register: Register, record: ReleaseRecord, run: RunRecord | None = None
+) -> str:
+    """Refuse what too few people approved: a release for a run, or one `run` for deployment.
+
+    Returns
+    -------
+    str
+        The digest that they signed.
+    """
+    purpose: Purpose = "deployment" if run else "run"
+    digest, run_id = (run.evidence()[0], run.run_id) if run else (record.digest, "")
+    rule = register.rule(purpose)
+    given = register.approvals_for(record.name, digest, purpose, run_id)
     counting = [approval for approval in given if approval.counts]
     if len(counting) < rule.required:
         refused = [f"{item.person}: {item.reason}" for item in given if not item.counts]
+        subject = f"{run_id} is not approved for deployment"
         raise NotApproved(
-            f"{record.name} is not approved for a run: "
+            f"{subject if run else f'{record.name} is not approved for a run'}: "
             f"{len(counting)} of {rule.required} approvals",
             why="; ".join(refused) or "nobody else has approved this digest",
             next=f"{rule.required - len(counting)} more with one of the roles "
-            f"{', '.join(rule.roles)}: 'governed approve {record.name} --for run --as PERSON'",
+            f"{', '.join(rule.roles)}: 'governed approve {record.name} --for {purpose}"
+            f"{f' --run {run_id}' if run else ''} --as PERSON'",
         )
+    return digest
 
 
 def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord) -> str:
@@ -137,37 +153,16 @@ def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord)
             why=f"it is a {run.started.kind} run of the digest {run.started.digest[:16]}…",
             next=f"take a run of {release.name}; 'governed release show {release.name}' lists them",
         )
-    if release.state in ("rejected", "revoked", "retired"):
-        last = release.history[-1]
-        raise Refused(
-            f"{release.name} was {release.state}",
-            why=f"by {last.person}: {last.reason}",
-            next="promote a new version",
-        )
+    check_state(release)
     registry.register.check_policy()
     check_signatures(registry.register, release)
-    digest, _ = run.evidence()
-    rule = registry.register.rule("deployment")
-    given = registry.register.approvals_for(release.name, digest, "deployment", run.run_id)
-    counting = [item for item in given if item.counts]
-    if len(counting) < rule.required:
-        refused = [f"{item.person}: {item.reason}" for item in given if not item.counts]
-        raise NotApproved(
-            f"{run.run_id} is not approved for deployment: "
-            f"{len(counting)} of {rule.required} approvals",
-            why="; ".join(refused) or "nobody has approved this run with its evidence",
-            next=f"'governed approve {release.name} --for deployment --run {run.run_id} "
-            f"--as PERSON' by one of the roles {', '.join(rule.roles)}",
-        )
-    return digest
+    return check_signatures(registry.register, release, run)
 
 
 def check_inputs(
     workspace: Workspace, register: Register, inputs: Sequence[Input], *, validation: bool = False
 ) -> dict[str, Path]:
     """Hash every input's snapshot, and refuse what was withdrawn or is past its retention.
-
-    A manifest is its author's word, so what it says of an input is held against the catalog.
 
     Parameters
     ----------
@@ -181,14 +176,7 @@ def check_inputs(
     """
     found: dict[str, Path] = {}
     for item in inputs:
-        version = register.version(item.name)
-        if version.sha256 != item.sha256:
-            raise IntegrityBroken(
-                f"{item.name} is not the content that was approved",
-                why=f"the catalog says {version.sha256}, approved was {item.sha256}",
-                next="promote a new version of the release",
-            )
-        _check_facts(item, version)
+        version = catalogued(register, item)
         _, locked = access.restriction(register, version)
         if locked and not validation:
             raise Refused(
@@ -201,7 +189,18 @@ def check_inputs(
     return found
 
 
-def _check_facts(item: Input, version: DatasetRegistered) -> None:
+def catalogued(register: Register, item: Input) -> DatasetRegistered:
+    """The version that an input names; refused where the catalog says otherwise of it.
+
+    A manifest is its author's word, so what it says of an input is held against the catalog.
+    """
+    version = register.version(item.name)
+    if version.sha256 != item.sha256:
+        raise IntegrityBroken(
+            f"{item.name} is not the content that was approved",
+            why=f"the catalog says {version.sha256}, approved was {item.sha256}",
+            next="promote a new version of the release",
+        )
     for name in ("kind", "data_class", "purposes"):
         stated, known = getattr(item, name), getattr(version, name)
         if stated != known:
@@ -210,6 +209,7 @@ def _check_facts(item: Input, version: DatasetRegistered) -> None:
                 why=f"it states {stated}, the catalog {known}",
                 next="promote a new version with 'governed promote', which asks the catalog",
             )
+    return version
 
 
 def _check_lifetime(version: DatasetRegistered) -> None:
