@@ -147,6 +147,8 @@ class Doings:
 
     def access(self, operation: Operation, kind: ResourceKind, uri: str) -> None:
         """Something outside memory was accessed."""
+        if operation == "delete":
+            self.written.pop(uri, None)  # a file under another name until it is complete
         places = {"read": self.read, "write": self.written}.get(operation)
         if places is not None and len(places) < _MOST_PLACES:
             places[uri] = kind

@@ -114,6 +114,19 @@ def test_a_file_read_by_plain_python_is_an_origin(tmp_path: Path) -> None:
     assert columns_behind(done, "out.txt") == {"* inferred"}
 
 
+def test_a_file_completed_under_another_name_is_one_file(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "import os\nwith open('out.tmp', 'w') as file:\n    file.write(str(list(frame['a'])))\n"
+        "    file.close()\n    os.replace('out.tmp', 'out.txt')",
+    )
+    outputs = {
+        each.name or each.entity for step in done.of(Transformation, 2) for each in step.outputs
+    }
+    assert columns_behind(done, "out.txt") == {"a inferred"}
+    assert not any(output.endswith("out.tmp") for output in outputs)
+
+
 def test_another_name_for_a_thing_is_no_step(tmp_path: Path) -> None:
     done = run(tmp_path, "same = frame\nagain = [same][0]\nnumber = 3\nname = 'x'")
     assert done.operations(2) == []
