@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, TypeAlias
 
 from governed_kernel.capture.observation import Observation
@@ -53,7 +54,7 @@ class _Auditor:
     # --- files ------------------------------------------------------------------------------
 
     def _on_open(self, arguments: Arguments) -> None:
-        path, _, flags = arguments
+        path, mode_text, flags = arguments
         if type(path) is not str:
             if not isinstance(path, bytes):
                 return
@@ -63,7 +64,12 @@ class _Auditor:
         write = flags & os.O_ACCMODE != os.O_RDONLY
         if flags & _NOT_CONTENT or self._set_aside(path, write):
             return
+        if mode_text is None and not path.startswith("/") and _names_a_folder(sys._getframe(2)):
+            return
         mode = flags & os.O_ACCMODE
+        if write and os.path.isdir(path):  # noqa: PTH112 - the same
+            # `tempfile` opens a folder by name, and a file in it by its opener.
+            return
         if mode == os.O_RDONLY or (mode == os.O_RDWR and not flags & os.O_TRUNC):
             if not os.path.isfile(path):  # noqa: PTH113 - a Path costs more than the hook
                 # A library that tries its optional files, or an open that fails: nothing is read.
@@ -100,27 +106,36 @@ class _Auditor:
         )
         self._observation.access(operation, "file", uri, via, decision)
 
-    def _path(self, path: Any) -> str | None:
+    def _path(self, path: Any, folder: Any = -1) -> str | None:
+        """The path as it stands for the calls that follow; None when it is of no interest."""
         if isinstance(path, int):
             return None
         text = os.fsdecode(path)
+        if isinstance(folder, int) and folder >= 0 and not text.startswith("/"):
+            try:
+                text = f"{os.readlink(f'/proc/self/fd/{folder}')}/{text}"  # noqa: PTH115
+            except OSError:
+                return None
         return None if self._set_aside(text, write=True) else text
 
     def _on_delete(self, arguments: Arguments) -> None:
-        if path := self._path(arguments[0]):
+        if path := self._path(*arguments[:2]):
             decision = self._observation.decide("delete", entry_path(path))
             uri = file_uri(path, follow=False)
             self._observation.access("delete", "file", uri, "audit:os.remove", decision)
 
     def _on_rename(self, arguments: Arguments) -> None:
-        source, target = self._path(arguments[0]), self._path(arguments[1])
+        source, target = (
+            self._path(*pair) for pair in zip(arguments[:2], arguments[2:4], strict=False)
+        )
         if target:
             self._file("write", target, "audit:os.rename")
         if source:
             self._file("delete", source, "audit:os.rename")
 
     def _on_link(self, arguments: Arguments) -> None:
-        if target := self._path(arguments[1]):
+        # The folder of the new name is the last argument, for hard links and symbolic ones.
+        if target := self._path(arguments[1], arguments[-1]):
             self._file("write", target, "audit:os.link")
 
     def _on_truncate(self, arguments: Arguments) -> None:
@@ -174,6 +189,14 @@ class _Auditor:
             operation = "delete"
         if not url.startswith("file:"):
             self._other(operation, "http", url_uri(url), "audit:urllib.Request", url)
+
+
+def _names_a_folder(caller: FrameType) -> bool:
+    """Whether the code that called ``os.open`` speaks of a ``dir_fd``, which no event tells.
+
+    The witness sees which file it is; a guess would be a file that nobody opened.
+    """
+    return any(type(names) is tuple and "dir_fd" in names for names in caller.f_code.co_consts)
 
 
 def install_audit_hook(observation: Observation) -> None:

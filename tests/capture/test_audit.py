@@ -66,6 +66,21 @@ def read():
     open("catalogued/patients.csv").read()
 thread = threading.Thread(target=read); thread.start(); thread.join()
 """,
+    """
+import os, shutil, tempfile
+os.mkdir("tree"); os.mkdir("tree/inner")
+open("tree/inner/leaf.txt", "w").close()
+open("leaf.txt", "w").close()
+shutil.rmtree("tree")
+folder = os.open(".", os.O_RDONLY)
+os.rename("leaf.txt", "fallen.txt", src_dir_fd=folder, dst_dir_fd=folder)
+os.symlink("fallen.txt", "soft.txt", dir_fd=folder)
+os.close(os.open("unseen.txt", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+""",
+    """
+import tempfile
+tempfile.NamedTemporaryFile(dir=".", prefix="made-").close()
+""",
 ]
 
 
@@ -99,6 +114,25 @@ def test_renames_links_and_removals_are_seen_by_the_name_they_concern(
         ("delete", "link.txt", "audit:os.remove"),
         ("delete", "kept.txt", "audit:os.remove"),
     ]
+
+
+def test_names_are_relative_to_the_folder_that_comes_with_them(recording: Recording) -> None:
+    assert recording.accesses(10) == [
+        ("write", "tree/inner/leaf.txt", "audit:open"),
+        ("write", "leaf.txt", "audit:open"),
+        ("delete", "tree/inner/leaf.txt", "audit:os.remove"),
+        ("delete", "tree/inner", "audit:os.remove"),
+        ("delete", "tree", "audit:os.remove"),
+        ("write", "fallen.txt", "audit:os.rename"),
+        ("delete", "leaf.txt", "audit:os.rename"),
+        ("write", "soft.txt", "audit:os.link"),
+        # Python does not tell the folder of os.open; the witness does.
+    ]
+
+
+def test_a_temporary_file_is_a_file_and_not_its_folder(recording: Recording) -> None:
+    assert {operation for operation, _, _ in recording.accesses(11)} == {"write", "delete"}
+    assert all(path.startswith("made-") for _, path, _ in recording.accesses(11))
 
 
 def test_missing_files_folders_and_the_environment_are_no_accesses(recording: Recording) -> None:

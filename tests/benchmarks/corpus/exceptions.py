@@ -86,7 +86,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "pd.read_sas",
         "pd.read_spss",
         "DataFrame.to_orc",
-        "DataFrame.to_excel",
         "DataFrame.to_string",
     ),
     "requests, httpx, aiohttp: no observer yet, the connection alone is seen": (
@@ -140,14 +139,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "torch.jit.load",
         "torch.from_file",
     ),
-    "Python does not say which folder the name is relative to": (
-        "os.open with dir_fd",
-        "shutil.rmtree",
-    ),
-    "the observers tell a folder for a file": (
-        "write a temporary file, then replace",
-        "Dataset.map, cached",
-    ),
+    "Python does not say which folder the name is relative to": ("os.open with dir_fd",),
     "a thread of a pool belongs to the cell that made it": (
         "a pool of threads from an earlier cell",
         "multiprocessing's pool of threads from an earlier cell",
@@ -155,8 +147,8 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "loop.run_in_executor, used in an earlier cell too",
     ),
     "Hugging Face datasets have no observer yet": (
-        "Dataset.from_csv",
         "load_from_disk",
+        "Dataset.map, cached",
     ),
     "pictures inside libraries count as environment": ("load_sample_image",),
     "another program, or Python started anew, has no observer inside": (
