@@ -214,7 +214,7 @@ CONTAINERS = group(
         "zarr, write",
         "zarr",
         "import zarr; zarr.save('out/save.zarr', a=np.ones((4, 4)))",
-        (writes("out/save.zarr/a/c/**"), writes("out/save.zarr/**/zarr.json")),
+        (writes("out/save.zarr/a/c/**/*"), writes("out/save.zarr/**/zarr.json")),
         before="import numpy as np",
         needs=("zarr",),
         incidental=("file://*/out/save.zarr*",),
