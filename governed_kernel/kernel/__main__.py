@@ -30,6 +30,9 @@ class ReleaseKernelApp(IPKernelApp):
     def load_config_file(self, *_: Any, **__: Any) -> None:
         """Nothing."""
 
+    def _run_startup_files(self) -> None:
+        """Nothing: IPython would run those of the machine and of the interpreter's folder."""
+
 
 def main() -> None:
     """Start the kernel, or say why not."""

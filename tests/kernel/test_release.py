@@ -269,6 +269,8 @@ def test_no_configuration_adds_code_to_it(fresh: PreparedRun) -> None:
     profile = fresh.folder / "tmp" / "ipython" / "profile_default"
     profile.mkdir(parents=True)
     (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.exec_lines = ['planted = 1']")
+    (profile / "startup").mkdir()
+    (profile / "startup" / "first.py").write_text("planted = 1")
     fresh.start()
     running = fresh.kernel()
     try:
