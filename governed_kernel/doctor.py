@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import sys
@@ -84,8 +85,7 @@ def _machine() -> Iterator[Finding]:
         why or shared_memory.FOLDER,
         f"release runs go without (no multiprocessing): {shared_memory.REMEDY}" if why else "",
     )
-    program = shutil.which("nvidia-smi")
-    yield Finding("GPU", "ok" if program else "limited", program or "none; runs use the CPU")
+    yield from _gpu()
     free = shutil.disk_usage(Path.cwd()).free // (1 << 30)
     yield Finding("disk", "ok" if free >= 2 else "limited", f"{free} GB free here")
     home = personal_folder()
@@ -96,6 +96,25 @@ def _machine() -> Iterator[Finding]:
         str(home) + ("" if home.exists() else " (not made yet)"),
         f"chmod 700 {home}" if mode else "",
     )
+
+
+def _gpu() -> Iterator[Finding]:
+    program = shutil.which("nvidia-smi")
+    ready = program is None or Path("/dev/nvidia-uvm").exists() or Path("/dev/dxg").exists()
+    yield Finding(
+        "GPU",
+        "ok" if program and ready else "limited",
+        (program or "none; runs use the CPU") + ("" if ready else ", but no /dev/nvidia-uvm"),
+        "" if ready else "as root, after each start: nvidia-modprobe -u -c=0 (a run can't do it)",
+    )
+    if folders := os.environ.get("LD_LIBRARY_PATH"):
+        yield Finding(
+            "LD_LIBRARY_PATH",
+            "limited",
+            f"{folders}; a release run does without: these libraries are in no environment lock",
+            "if torch does not find its GPU there, add the driver's folder to /etc/ld.so.conf.d "
+            "and run ldconfig",
+        )
 
 
 def _workspace() -> Iterator[Finding]:

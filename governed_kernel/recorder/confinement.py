@@ -15,7 +15,7 @@ from governed_kernel.errors import Refused
 from governed_kernel.recorder import shared_memory
 from governed_kernel.recorder.landlock import Rule
 
-__all__ = ["Confinement", "Ticket", "read_ticket"]
+__all__ = ["Confinement", "Ticket", "devices", "read_ticket"]
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ class Confinement:
         # importing needs the names in a source folder, not the files beside the packages
         rules += [Rule(Path(path), names=True) for path in sys.path if os.path.isdir(path)]
         rules += [Rule(Path(path), read=True) for path in ("/etc", "/proc", "/sys", "/run/nvidia")]
-        rules += [Rule(path, device=True) for path in _devices()]
+        rules += [Rule(path, device=True) for path in devices()]
         if self._private_memory:
             rules.append(Rule(Path(shared_memory.FOLDER), read=True, write=True))
         return rules
@@ -110,9 +110,7 @@ def _software() -> list[Path]:
     return [Path(place) for place in sorted(places)]
 
 
-def _devices() -> list[Path]:
-    """Device files that computing needs: none that holds anybody's data."""
-    names = ("null", "zero", "full", "random", "urandom", "tty", "kfd", "dri")
-    found = [Path("/dev", name) for name in names]
-    found += sorted(Path("/dev").glob("nvidia*"))
-    return found
+def devices(folder: Path = Path("/dev")) -> list[Path]:
+    """Device files that computing needs, and folders of such: none that holds anybody's data."""
+    names = ["null", "zero", "full", "random", "urandom", "tty", "kfd", "dri", "dxg"]
+    return [folder / name for name in names] + sorted(folder.glob("nvidia*"))

@@ -81,6 +81,7 @@ RULES: tuple[Place, ...] = (
     Place("{matplotlib_cache}/", "matplotlib's list of fonts", writes=True),
     Place("{matplotlib_config}/", "matplotlib's settings"),
     Place("{fontconfig}/", "the font cache", writes=True),
+    Place("{gpu_cache}/", "code that the GPU's driver has compiled for this GPU", writes=True),
     Place("/var/cache/fontconfig/", "the system's font cache"),
     Place("{workspace}/governed.toml", "the workspace's settings, bound by the ledger"),
     Place("{state}/ledger.jsonl", "the ledger itself; hash-chained"),
@@ -101,6 +102,7 @@ DATA_SUFFIXES: tuple[str, ...] = (
 PROGRAMS: dict[str, str] = {
     "uname": "names the machine's processor; `platform` runs it, and so every debugger's start",
     "ldconfig": "lists shared libraries; `ctypes.util.find_library` runs it",
+    "nvidia-modprobe": "makes the GPU's device files; CUDA runs it when it starts",
 }
 """Programs of the operating system that read no data; other programs are recorded."""
 
@@ -177,6 +179,7 @@ def session_variables(
         "matplotlib_cache": os.environ.get("MPLCONFIGDIR") or f"{cache}/matplotlib",
         "matplotlib_config": f"{config}/matplotlib",
         "fontconfig": f"{cache}/fontconfig",
+        "gpu_cache": os.environ.get("CUDA_CACHE_PATH") or f"{home}/.nv",
         "personal": str(personal_folder()),
         "workspace": str(workspace),
         "state": str(workspace / ".governed"),

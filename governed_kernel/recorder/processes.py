@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BEFORE", "Cell", "Processes", "boot_time", "is_orphaned"]
+__all__ = ["BEFORE", "Cell", "Processes", "boot_time", "is_orphaned", "process_of"]
 
 
 class Cell(NamedTuple):
@@ -72,7 +72,7 @@ class Processes:
         `starts` says that it executes a program: a child that nothing is known of yet was
         started a moment ago, by the only cell that runs.
         """
-        process = thread if thread == self.kernel else _process_of(thread)
+        process = thread if thread == self.kernel else process_of(thread)
         if process == self.kernel or process is None:
             return self._now()
         start = _start_of(process)
@@ -121,7 +121,8 @@ def is_orphaned(parent: int) -> bool:
     return line.rpartition(b")")[2].split()[0] in (b"Z", b"X")
 
 
-def _process_of(thread: int) -> int | None:
+def process_of(thread: int) -> int | None:
+    """The process that a thread belongs to; None when it is gone."""
     try:
         status = Path(f"/proc/{thread}/status").read_bytes()
     except OSError:

@@ -222,6 +222,9 @@ class _Vector(ctypes.Structure):
 _RECEIVE, _SEND, _SET_FLAGS = 0xC0502100, 0xC0182101, 0x40082104
 _REQUEST = struct.Struct("QIIiIQ6Q")  # struct seccomp_notif
 _ANSWER = struct.Struct("QqiI")  # struct seccomp_notif_resp
+_ADD_DESCRIPTOR = 0x40182103
+_DESCRIPTOR = struct.Struct("QIIII")  # struct seccomp_notif_addfd
+_AND_ANSWER = 2
 _SYNC_WAKE_UP = 1
 _CONTINUE = 1
 _PAGE = 4096
@@ -296,6 +299,17 @@ class Listener:
         """Make the call fail with `error`."""
         _ANSWER.pack_into(self._answer, 0, notification[0], 0, -error, 0)
         self._control(self.descriptor, _SEND, self._answer)
+
+    def give(self, notification: Notification, descriptor: int) -> None:
+        """Let the call succeed with a copy of the recorder's `descriptor`.
+
+        Raises
+        ------
+        OSError
+            It was interrupted, or its thread died meanwhile.
+        """
+        answer = _DESCRIPTOR.pack(notification[0], _AND_ANSWER, descriptor, 0, os.O_CLOEXEC)
+        fcntl.ioctl(self.descriptor, _ADD_DESCRIPTOR, answer)
 
     def close(self) -> None:
         """Stop listening: from now on reported calls fail with ENOSYS."""

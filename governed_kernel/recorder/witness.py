@@ -7,7 +7,9 @@ could change the text in between, which is why a refusal rests on Landlock and n
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,6 +18,7 @@ from governed_kernel.lineage.events import Operation
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.connections import is_datagram
 from governed_kernel.recorder.environment import Environment
+from governed_kernel.recorder.processes import process_of
 from governed_kernel.recorder.seccomp import CALLS, Listener, Notification
 
 __all__ = ["Sighting", "Witness"]
@@ -28,6 +31,7 @@ _SYMLINKS = {88, 266}
 _REMOVALS = {84, 87, 263}
 _TRUNCATE = 76
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_NAME_OF_THREAD = re.compile(r"/proc/(?:\d+/task/)?(\d+)/comm")
 _KNOWN_LIMIT = 100_000
 
 
@@ -138,9 +142,38 @@ class Witness:
                 return []
             return self._opened(notification, paths.resolve(thread, path), flags)
         directory = None if number == _OPEN else arguments[0]
+        if path.endswith(b"comm") and flags & _WRITING and self._names_thread(notification, path):
+            return []
         seen = self._opened(notification, self._canonical(thread, path, directory), flags)
         listener.proceed(notification)
         return seen
+
+    def _names_thread(self, notification: Notification, path: bytes) -> bool:
+        """Let a confined process name its own threads; returns whether that was it.
+
+        CUDA does so when it starts, and does not start otherwise. Landlock could only allow every
+        write below ``/proc``, which for root are the settings of the machine: so the recorder
+        opens the file for it. The system lets only threads of the same process write a name.
+        """
+        if self._may_connect is None:
+            return False
+        thread = notification.thread
+        found = _NAME_OF_THREAD.fullmatch(paths.real(thread, os.fsdecode(path)))
+        process = process_of(thread)
+        if found is None or process is None or process_of(int(found[1])) != process:
+            return False
+        try:
+            descriptor = os.open(f"/proc/{process}/task/{found[1]}/comm", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            self._listener.give(notification, descriptor)
+        except OSError:
+            self._listener.proceed(notification)
+        finally:
+            os.close(descriptor)
+        self.environment += 1
+        return True
 
     def _open_flags(self, notification: Notification) -> int:
         _, thread, number, arguments = notification
@@ -281,11 +314,12 @@ class Witness:
             self._listener.proceed(notification)  # it leads nowhere
             return []
         allowed = self._may_connect is None or self._may_connect(address)
+        local = address.removeprefix("unix://")
         if allowed:
             self._listener.proceed(notification)
-        else:
-            self._listener.refuse(notification, 13)  # EACCES
-        local = address.removeprefix("unix://")
+        else:  # libraries ask for daemons that may not be there, and go on when they hear so
+            missing = local.startswith("/") and not os.path.lexists(local)
+            self._listener.refuse(notification, errno.ENOENT if missing else errno.EACCES)
         own = allowed and local != address and self._rules.covers(local, write=True)
         if own or self._rules.connects(address):
             return []

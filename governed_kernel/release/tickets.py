@@ -21,7 +21,9 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["kernel_environment", "stage_inputs", "write_ticket"]
 
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "VIRTUAL_ENV", "CUDA_HOME")
+_PASSED_ON = ("PATH", "VIRTUAL_ENV")
+"""Of the person's own environment. Nothing in it may decide which libraries are loaded: these are
+in the environment lock, or found by the system's own list (`ldconfig`)."""
 
 
 def write_ticket(workspace: Workspace, plan: Plan, snapshots: Mapping[str, Path]) -> Path:
@@ -97,6 +99,7 @@ def kernel_environment(workspace: Workspace, plan: Plan, ticket: Path) -> dict[s
     threads = str(plan.threads)
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        **_one_gpu(),
         "HOME": temporary,
         "TMPDIR": temporary,
         "XDG_CACHE_HOME": temporary,
@@ -121,4 +124,19 @@ def kernel_environment(workspace: Workspace, plan: Plan, ticket: Path) -> dict[s
         "GOVERNED_RUN": plan.run_id,
         "GOVERNED_TICKET": str(ticket),
         "GOVERNED_WORKSPACE": str(workspace.root),
+    }
+
+
+def _one_gpu() -> dict[str, str]:
+    """The GPU of the run: the first, or the first that the person's environment names.
+
+    With several in sight transformers' ``Trainer`` divides each batch among them, and a release
+    would compute something else on another machine. A run talks to no server that shares a GPU
+    (MPS): that one is outside, and another's work would go through it.
+    """
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    return {
+        "CUDA_VISIBLE_DEVICES": named.split(",")[0].strip(),
+        "CUDA_DEVICE_ORDER": os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
+        "CUDA_MPS_PIPE_DIRECTORY": "/nonexistent",
     }
