@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -14,19 +15,13 @@ from governed_kernel.cli.options import (
     print_facts,
     workspace_option,
 )
-from governed_kernel.errors import NotApproved
 from governed_kernel.governance import approvals
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.events import FileDigest
+from governed_kernel.governance.verification import Entry
 from governed_kernel.workspace import Workspace
 
-if TYPE_CHECKING:
-    from governed_kernel.release.registry import ReleaseRecord
-
 __all__ = ["approve", "reject", "revoke"]
-
-_reason = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")
 
 
 @click.command()
@@ -67,135 +62,87 @@ def approve(
 ) -> None:
     """Sign that RELEASE may be run, or that one run of it may be deployed.
 
-    What is signed is shown before the passphrase is asked for.
+    What is signed is verified, and shown before the passphrase is asked for.
     """
-    found = _release(workspace, release)
-    digest, evidence = found.digest, list[FileDigest]()
-    if purpose == "deployment":
-        run_id, digest, evidence = _evidence(found, run_id)
-    _show_what(workspace, found, person, meaning, purpose, run_id, digest, evidence)
+    from governed_kernel.cli.reviewed import show
+    from governed_kernel.release.review import review
+
+    found = review(workspace, release, purpose, person, run_id)
+    name = found.release.name
+    what = f"that {found.run_id} may be deployed" if found.run_id else "that it may be run"
+    signs = f"{_printed_name(workspace, person)} signs: {meaning}, {what}"
+    show(found.release, signs, found.digest, found.facts)
     entry = approvals.approve(
         workspace,
-        found.name,
+        name,
         purpose,
         person,
         passphrase(f"Passphrase of {person}"),
         meaning=meaning,
-        digest=digest,
-        evidence=evidence,
-        run_id=run_id,
+        digest=found.digest,
+        evidence=found.evidence,
+        run_id=found.run_id or run_id,
         comment=comment,
     )
     register = Register.read(workspace)
-    counting = [
-        given
-        for given in register.approvals_for(found.name, digest, purpose, run_id)
-        if given.counts
-    ]
+    given = register.approvals_for(name, found.digest, purpose, found.run_id)
     facts: dict[str, Any] = {
-        "release": found.name,
+        "release": name,
         "for": purpose,
-        **({"run": run_id} if run_id else {}),
+        **({"run": found.run_id} if found.run_id else {}),
         "person": person,
         "printed_name": register.person(person).printed_name,
         "meaning": meaning,
-        "digest": digest,
+        "digest": found.digest,
         "ledger_record": entry.number,
-        "approvals": len(counting),
+        "approvals": sum(approval.counts for approval in given),
         "required": register.rule(purpose).required,
     }
-    print_facts(facts, as_json, f"{found.name} was approved for {purpose}")
+    if as_json:
+        facts["reviewed"] = found.facts
+    print_facts(facts, as_json, f"{name} was approved for {purpose}")
 
 
-@click.command()
-@click.argument("release")
-@_reason
-@person_option
-@passphrase_option
-@json_option
-@workspace_option
-def reject(
-    workspace: Workspace,
-    release: str,
-    reason: str,
-    person: str,
-    passphrase: Passphrase,
-    as_json: bool,
-) -> None:
-    """Say no to RELEASE for good."""
-    found = _release(workspace, release)
-    _show_what(workspace, found, person, "rejected", "", "", found.digest, [])
-    secret = passphrase(f"Passphrase of {person}")
-    entry = approvals.reject(
-        workspace, found.name, person, secret, digest=found.digest, reason=reason
-    )
-    facts = {"release": found.name, "person": person, "ledger_record": entry.number}
-    print_facts(facts, as_json, f"{found.name} was rejected")
+def _ending(name: str, help: str, said: str, end: Callable[..., Entry]) -> click.Command:
+    """A command that ends a release by a signature and a reason."""
+
+    @click.command(name, help=help)
+    @click.argument("release")
+    @click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")
+    @person_option
+    @passphrase_option
+    @json_option
+    @workspace_option
+    def command(
+        workspace: Workspace,
+        release: str,
+        reason: str,
+        person: str,
+        passphrase: Passphrase,
+        as_json: bool,
+    ) -> None:
+        from governed_kernel.cli.reviewed import show_release
+        from governed_kernel.release.registry import Registry
+
+        found = Registry.read(workspace).release(release)
+        show_release(found, f"{_printed_name(workspace, person)} signs: {said}", found.digest)
+        secret = passphrase(f"Passphrase of {person}")
+        entry = end(workspace, found.name, person, secret, digest=found.digest, reason=reason)
+        facts = {"release": found.name, "person": person, "ledger_record": entry.number}
+        print_facts(facts, as_json, f"{found.name} was {said}")
+
+    return command
 
 
-@click.command()
-@click.argument("release")
-@_reason
-@person_option
-@passphrase_option
-@json_option
-@workspace_option
-def revoke(
-    workspace: Workspace,
-    release: str,
-    reason: str,
-    person: str,
-    passphrase: Passphrase,
-    as_json: bool,
-) -> None:
-    """Withdraw RELEASE: it can't be run or deployed any more."""
-    found = _release(workspace, release)
-    _show_what(workspace, found, person, "revoked", "", "", found.digest, [])
-    secret = passphrase(f"Passphrase of {person}")
-    entry = approvals.revoke(
-        workspace, found.name, person, secret, digest=found.digest, reason=reason
-    )
-    facts = {"release": found.name, "person": person, "ledger_record": entry.number}
-    print_facts(facts, as_json, f"{found.name} was revoked")
+reject = _ending("reject", "Say no to RELEASE for good.", "rejected", approvals.reject)
+revoke = _ending(
+    "revoke",
+    "Withdraw RELEASE: it can't be run or deployed any more.",
+    "revoked",
+    approvals.revoke,
+)
 
 
-def _release(workspace: Workspace, name: str) -> ReleaseRecord:
-    from governed_kernel.release.registry import Registry
-
-    return Registry.read(workspace).release(name)
-
-
-def _evidence(release: ReleaseRecord, run_id: str) -> tuple[str, str, list[FileDigest]]:
-    """The run that is approved, with the digest and the list of its evidence."""
-    for run in reversed(release.runs):
-        chosen = run.run_id == run_id if run_id else run.validated is not None
-        if chosen and run.started.kind == "release":
-            return run.run_id, *run.evidence()
-    raise NotApproved(
-        f"{release.name} has no such run to deploy",
-        why=f"{run_id} is no run of it" if run_id else "none of its runs was validated",
-        next=f"see 'governed release show {release.name}'",
-    )
-
-
-def _show_what(
-    workspace: Workspace,
-    release: ReleaseRecord,
-    person: str,
-    meaning: str,
-    purpose: str,
-    run_id: str,
-    digest: str,
-    evidence: list[FileDigest],
-) -> None:
-    """On standard error, so that it is read before the passphrase is typed."""
+def _printed_name(workspace: Workspace, person: str) -> str:
     known = Register.read(workspace).people.get(person)
-    lines = [
-        f"{known.printed_name if known else person} signs: {meaning}",
-        f"  release   {release.name} ({release.state}), by {release.author}",
-        *([f"  for       {purpose}"] if purpose else []),
-        *([f"  run       {run_id}"] if run_id else []),
-        f"  digest    {digest}",
-        *(f"  evidence  {file.sha256[:16]}…  {file.path}" for file in evidence),
-    ]
-    click.echo("\n".join(lines), err=True)
+    return known.printed_name if known else person

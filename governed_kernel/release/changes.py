@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
+import msgspec
 import nbformat
 
 from governed_kernel.errors import GovernedError
@@ -21,9 +23,11 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["compare", "page", "previous"]
 
+Earlier: TypeAlias = tuple[Path, ReleaseManifest]
+
 
 def compare(
-    workspace: Workspace, registry: Registry, bound: ReleaseManifest, files: Mapping[str, bytes]
+    bound: ReleaseManifest, files: Mapping[str, bytes], earlier: Earlier | None
 ) -> list[Comparison]:
     """From research to release, and from the version before it, or from nothing, to this one.
 
@@ -31,14 +35,14 @@ def compare(
     ----------
     files : mapping of str to bytes
         What the manifest binds, by path.
+    earlier : tuple of folder and manifest, optional
+        As `previous` gives it.
     """
     released = _notebook(files[bound.notebook.path])
     origin = _notebook(files[bound.origin.path])
-    earlier = previous(workspace, registry, bound.release)
     before = {} if earlier is None else _read(*earlier)
     was = released if earlier is None else _notebook(before[earlier[1].notebook.path])
-    names = {file.path: None for file in _texts(bound)}
-    names |= {} if earlier is None else {file.path: None for file in _texts(earlier[1])}
+    names = {file.path for item in (bound, earlier and earlier[1]) if item for file in _texts(item)}
     pairs = [(name, _text(before.get(name)), _text(files.get(name))) for name in sorted(names)]
     heading = f"From {earlier[1].release} to {bound.release}" if earlier else "Modules and suites"
     return [
@@ -49,6 +53,7 @@ def compare(
 
 def page(bound: ReleaseManifest, comparisons: list[Comparison]) -> bytes:
     """The page that reviewers read, the same for the same release."""
+    bound = msgspec.json.decode(bound.encoded(), type=ReleaseManifest)  # 2.0 is written as 2
     facts = {
         "Author": bound.author,
         "Notebook": bound.research_notebook.path,
@@ -64,9 +69,7 @@ def page(bound: ReleaseManifest, comparisons: list[Comparison]) -> bytes:
     return difference.render(bound.release, facts, comparisons).encode()
 
 
-def previous(
-    workspace: Workspace, registry: Registry, release: str
-) -> tuple[Path, ReleaseManifest] | None:
+def previous(workspace: Workspace, registry: Registry, release: str) -> Earlier | None:
     """The newest earlier version that still is what was promoted: its folder and manifest."""
     stem, version = manifest.parse_name(release)
     numbers = [manifest.parse_name(name)[1] for name in registry.releases if _stem(name) == stem]

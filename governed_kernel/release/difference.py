@@ -60,11 +60,17 @@ class Comparison:
     @property
     def summary(self) -> str:
         """How many cells and files changed in which way, in words."""
-        kinds = [change.kind for change in self.changes]
-        counted = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
         before, after = self.kernels
-        kernel = [f"kernel {before} → {after}"] if before != after else []
-        return visible("; ".join([*kernel, ", ".join(counted)]))
+        told = [f"kernel {before} → {after}"] if before != after else []
+        for what in ("cells", "files"):
+            kinds = [
+                change.kind
+                for change in self.changes
+                if change.name.startswith("file ") == (what == "files")
+            ]
+            counted = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
+            told += [f"{what}: {', '.join(counted)}"] if counted else []
+        return visible("; ".join(told))
 
 
 def compare(

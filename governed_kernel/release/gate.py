@@ -33,6 +33,7 @@ __all__ = [
     "check_deployable",
     "check_environment",
     "check_inputs",
+    "check_promotion",
     "check_signatures",
     "check_state",
 ]
@@ -99,6 +100,7 @@ def check_state(record: ReleaseRecord) -> None:
 
 def check_approvals(register: Register, record: ReleaseRecord, bound: ReleaseManifest) -> None:
     """Refuse a release without enough approvals that count for exactly its digest."""
+    check_promotion(record, bound)
     if bound.policy != register.policy:
         raise NotApproved(
             f"{record.name} was promoted under another policy",
@@ -106,6 +108,24 @@ def check_approvals(register: Register, record: ReleaseRecord, bound: ReleaseMan
             next="promote a new version, so that reviewers approve it under the policy in force",
         )
     check_signatures(register, record)
+
+
+def check_promotion(record: ReleaseRecord, bound: ReleaseManifest) -> None:
+    """Refuse a manifest that says otherwise of the release than what its author signed with it."""
+    stated = {
+        "release": bound.release,
+        "person": bound.author,
+        "notebook": bound.research_notebook.path,
+        "session_id": bound.session_id,
+        "risk_class": bound.risk_class,
+    }
+    wrong = [name for name, value in stated.items() if value != getattr(record.promotion, name)]
+    if wrong:
+        raise IntegrityBroken(
+            f"the manifest of {record.name} is not that of its promotion",
+            why=f"other than its author signed are {', '.join(wrong)}",
+            next="promote a new version with 'governed promote'",
+        )
 
 
 def check_signatures(

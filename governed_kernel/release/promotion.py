@@ -191,7 +191,8 @@ def _manifest(
         risk_class=risk_class,
         git_commit=git_commit(workspace),
     )
-    files[DIFFERENCE] = changes.page(draft, changes.compare(workspace, registry, draft, files))
+    earlier = changes.previous(workspace, registry, release)
+    files[DIFFERENCE] = changes.page(draft, changes.compare(draft, files, earlier))
     shown = _file(DIFFERENCE, files[DIFFERENCE])
     manifest = msgspec.structs.replace(draft, difference=shown)
     files["manifest.json"] = manifest.encoded()

@@ -78,7 +78,7 @@ def between(before: nbformat.NotebookNode, after: nbformat.NotebookNode) -> Comp
 def test_cells_in_another_order_are_no_unchanged_notebook() -> None:
     found = between(cells("seed", "train", "save"), cells("train", "seed", "save"))
     assert len(found.names("moved")) == 1
-    assert found.summary == "1 moved, 2 unchanged"
+    assert found.summary == "cells: 1 moved, 2 unchanged"
 
 
 def test_text_that_became_code_is_a_change() -> None:
