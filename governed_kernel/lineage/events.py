@@ -158,6 +158,8 @@ class Access(_Event, frozen=True, kw_only=True, tag="access"):
     """Ids of the policies that decided, for a denied or classified access."""
     detail: PayloadDigest = ""
     """Statement, arguments … as erasable text."""
+    status: int = 0
+    """HTTP status of the answer; 0 where there is none."""
 
 
 class Digested(_Event, frozen=True, kw_only=True, tag="digested"):

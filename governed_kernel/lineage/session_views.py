@@ -27,7 +27,8 @@ SELECT s.session_id, a.execution, a.cell_id, a.occurred_at, a.operation, a.kind,
          ELSE coalesce(p.found.version, n.found.version) END AS version,
     coalesce(nullif(a.data_class, ''), v.data_class, CASE WHEN a.dataset = ''
         THEN coalesce(p.found.class, n.found.class) END) AS data_class,
-    nullif(a.decision, '') AS decision, a.via, a.evidence
+    nullif(a.decision, '') AS decision, a.via, a.evidence, nullif(a.status, 0) AS status,
+    t.text AS detail
 FROM base.access a
 JOIN base.journals s USING (session_no)
 LEFT JOIN base.digested d
@@ -36,6 +37,7 @@ LEFT JOIN base.dataset_versions v ON v.dataset = a.dataset AND v.version = a.ver
 LEFT JOIN snapshot p
     ON p.sha256 = regexp_extract(a.uri, '/\.governed/snapshots/([0-9a-f]{{64}})(/|$)', 1)
 LEFT JOIN named n ON n.sha256 = coalesce(nullif(a.sha256, ''), d.sha256)
+LEFT JOIN base.payloads t ON t.session_no = a.session_no AND t.digest = a.detail
 """
 
 _CELLS = """
@@ -161,6 +163,8 @@ SESSION_VIEWS: tuple[View, ...] = (
             decision: allowed or denied; NULL when policy was not asked.
             via: The layer that saw it.
             evidence: observed, inferred, conservative, unexplained or ambiguous.
+            status/n: HTTP status of the answer; NULL where there is none.
+            detail: Statement, command or address, without credentials; NULL when erased.
         """),
         _ACCESSES,
     ),
