@@ -105,6 +105,7 @@ def _adapter(library: str, *modules: str) -> None:
 _adapter("governed", "governed_kernel.training.artifacts")
 _adapter("pandas")
 _adapter("peft", "peft.mapping_func", "peft.peft_model")
+_adapter("polars")
 _adapter("pyarrow", "pyarrow.parquet.core")
 _adapter("safetensors", "safetensors", "safetensors.torch", "safetensors.numpy")
 _adapter("sklearn", "sklearn.model_selection._split")

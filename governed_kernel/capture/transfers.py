@@ -62,15 +62,16 @@ def announce(
     return uri
 
 
-def complete(observation: Observation, call: Call, detail: str = "") -> str | None:
+def complete(observation: Observation, call: Call, detail: str = "", via: str = "") -> str | None:
     """After the call: report what was announced; the URI of the first of them.
 
-    `detail` is text that may hold personal data, such as a statement.
+    `detail` is text that may hold personal data, such as a statement; `via` names the call that
+    the user made, where it is another one.
     """
     first: str | None = None
     for (operation, uri), (decision, kind) in call.claims.items():
         first = first or uri
-        observation.access(operation, kind, uri, call.target.title, decision, detail)
+        observation.access(operation, kind, uri, via or call.target.title, decision, detail)
     return first
 
 

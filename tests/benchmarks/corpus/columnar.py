@@ -265,7 +265,7 @@ POLARS = group(
         "pl.read_database, sqlite3",
         "polars",
         "import sqlite3; pl.read_database('select * from people', sqlite3.connect('people.db'))",
-        (reads("sqlite:people.db", kind="sql"),),
+        (reads("sqlite:people.db#people", kind="sql"),),
         incidental=("sqlite://*/people.db*", "file://*/people.db*"),
     ),
     _polars("pl.DataFrame.write_csv", "LAKE.write_csv('out/polars.csv')", writes("out/polars.csv")),

@@ -8,33 +8,6 @@ from __future__ import annotations
 __all__ = ["KNOWN", "UNSEEN"]
 
 _REASONS: dict[str, tuple[str, ...]] = {
-    "polars has no observer yet": (
-        "pl.read_csv",
-        "pl.read_csv, gzip",
-        "pl.read_parquet",
-        "pl.read_ipc",
-        "pl.read_json",
-        "pl.read_ndjson",
-        "pl.read_avro",
-        "pl.read_excel",
-        "pl.read_parquet_schema",
-        "pl.scan_parquet",
-        "pl.scan_csv, collected in another cell",
-        "pl.scan_parquet of many files",
-        "pl.scan_csv",
-        "pl.scan_ndjson",
-        "pl.scan_ipc",
-        "pl.SQLContext",
-        "pl.read_database, sqlite3",
-        "pl.DataFrame.write_csv",
-        "pl.DataFrame.write_parquet",
-        "pl.DataFrame.write_ipc",
-        "pl.DataFrame.write_json",
-        "pl.DataFrame.write_ndjson",
-        "pl.DataFrame.write_avro",
-        "pl.LazyFrame.sink_parquet",
-        "pl.LazyFrame.sink_csv",
-    ),
     "DuckDB has no observer yet": (
         "read_parquet in SQL",
         "duckdb.connect",
@@ -124,7 +97,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "pd.read_sql, PostgreSQL",
         "ADBC, PostgreSQL",
         "ADBC, ingestion",
-        "polars.read_database_uri",
     ),
     "HDF5, netCDF, torch's own files: no observer yet": (
         "h5py",

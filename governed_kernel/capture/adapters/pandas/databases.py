@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import pandas as pd
 
 from governed_kernel.capture.adapters.pandas.subjects import Work, look, size
+from governed_kernel.capture.connections import database_uri
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.transfers import complete
-from governed_kernel.capture.uris import sqlite_uri, url_uri
 from governed_kernel.lineage.events import Operation
 
-__all__ = ["arm", "database_uri"]
-
-
-def database_uri(connection: Any) -> str | None:
-    """Canonical URI of a connection, an engine or a URL; None for a database in memory."""
-    if isinstance(connection, sqlite3.Connection):
-        rows = connection.execute("PRAGMA database_list").fetchall()
-        return next((sqlite_uri(path) for _, name, path in rows if name == "main"), None)
-    url = connection if isinstance(connection, str) else getattr(connection, "engine", None)
-    if url is not None and not isinstance(url, str):
-        url = url.url.render_as_string(hide_password=True)
-    if not isinstance(url, str):
-        return None
-    if url.startswith("sqlite"):
-        return sqlite_uri(url.partition(":///")[2])
-    return url_uri(url)
+__all__ = ["arm"]
 
 
 def _before(operation: Operation) -> Any:

@@ -1,0 +1,271 @@
+"""Where polars runs plans: every collect and every sink, whoever asks for it.
+
+Eager methods, readers and writers run plans as well: what runs inside an observed call is handed to
+that call's own rule. What runs on its own is a step itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+from polars.lazyframe.engine import _CollectBatches, _LocalEngine
+from polars.lazyframe.in_process import InProcessQuery
+
+from governed_kernel.capture.adapters.polars.leaves import Lazy
+from governed_kernel.capture.adapters.polars.plans import Plan, Target, named
+from governed_kernel.capture.adapters.polars.subjects import Work, look, size
+from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.transfers import announce, complete
+from governed_kernel.capture.uris import path_of
+
+__all__ = ["Run", "after", "arm", "before", "made_by", "record_run", "runs_of"]
+
+_LATER = (_CollectBatches, InProcessQuery)
+"""What stands for a frame that comes later, or part by part."""
+_HERE = str(Path(pl.__file__).parent)
+
+
+class Run(NamedTuple):
+    """One plan that was run.
+
+    Attributes
+    ----------
+    lazy : LazyFrame
+        What was asked for.
+    result : Any
+        What came of it.
+    plan : Plan or None
+        Where it was looked at before it ran.
+    """
+
+    lazy: Any
+    result: Any
+    plan: Plan | None
+
+
+def panics(error: BaseException) -> bool:
+    """Whether an error is polars' own failure, which is no `Exception`."""
+    return type(error).__name__ == "PanicException"
+
+
+def read_plan(lazy: Any, known: Lazy | None = None) -> Plan | None:
+    """The plan of a lazy frame; None when polars won't show it."""
+    try:
+        return Plan(lazy._ldf, known.sources if known is not None else ())
+    except (pl.exceptions.PolarsError, NotImplementedError, OSError):
+        return None
+    except BaseException as error:
+        if panics(error):
+            return None
+        raise
+
+
+def polars_call(call: Call) -> Call | None:
+    """The call of polars that `call` was made in, if any."""
+    outer = call.outer
+    return outer if outer is not None and outer.target.library == "polars" else None
+
+
+def runs_of(call: Call) -> list[Run]:
+    """The plans that ran inside a call."""
+    return [run for run in call.note or () if isinstance(run, Run)]
+
+
+def made_by(run: Run, result: Any) -> bool:
+    """Whether what a call returned is what a run inside it made, perhaps as a series."""
+    if isinstance(result, pl.Series) and isinstance(run.result, pl.DataFrame):
+        return run.result.shape == (len(result), 1)
+    return run.result is result
+
+
+def _asked_for(call: Call) -> list[Any]:
+    """The lazy frames that are to be run."""
+    asked = call.arguments[1]
+    return [asked] if isinstance(asked, pl.LazyFrame) else list(asked)
+
+
+def _is_eager(call: Call) -> bool:
+    """Whether polars runs this for a method of a frame in memory."""
+    options = call.target.bind(call.arguments).get("optimizations")
+    return bool(options is not None and options._pyoptflags.eager)
+
+
+def _works_in_memory(outer: Call) -> bool:
+    """Whether a call of polars neither reads nor writes."""
+    subject = outer.arguments[0] if outer.arguments else None
+    return look(subject) is not None and not outer.target.name.startswith(("write_", "sink_"))
+
+
+def before(observation: Observation, call: Call) -> None:
+    """Look at what is going to be read and written, and ask whether it may be."""
+    outer = polars_call(call)
+    if outer is None and _is_eager(call):
+        return
+    if outer is not None and _works_in_memory(outer):
+        return
+    call.note = [read_plan(lazy, _known(observation, call, lazy)) for lazy in _asked_for(call)]
+    for plan in call.note:
+        if plan is not None:
+            ask(observation, call, plan)
+
+
+def _known(observation: Observation, call: Call, lazy: Any) -> Lazy | None:
+    """What is known of a lazy frame, or of what the call around made it from."""
+    work, outer = Work(observation, Observed(call, None)), polars_call(call)
+    known = work.memory.of(lazy)
+    if known is not None or outer is None:
+        return known
+    if outer.target.name.startswith("read_"):
+        return Lazy((), sources=(tuple(named(outer.arguments[0])),))
+    return work.lazy(outer.arguments)
+
+
+def ask(observation: Observation, call: Call, plan: Plan) -> None:
+    """Ask about each file of a plan, and claim the accesses."""
+    for scan in plan.scans:
+        for path in scan.paths:
+            uri = announce(observation, call, "read", path)
+            if uri is not None and ("read", uri) in call.claims:
+                # Its header was read to know its columns, so it stays read if the run fails.
+                call.opened.add(("read", uri))
+    for target in plan.targets:
+        if not target.parts:
+            announce(observation, call, "write", target.path)
+
+
+def after(observation: Observation, observed: Observed) -> None:
+    """Report the accesses; hand the run on, or record it."""
+    call = observed.call
+    outer = polars_call(call)
+    if outer is None and _is_eager(call):
+        return
+    # A user's function in the plan may have run plans of its own meanwhile.
+    plans = [each for each in call.note or () if not isinstance(each, Run)]
+    via = outer.target.title if outer is not None else observed.operation
+    complete(observation, call, via=via)
+    for plan in plans:
+        for target in plan.targets if plan is not None else ():
+            if target.parts:
+                _report_parts(observation, target, via)
+    asked = _asked_for(call)
+    results = observed.result if isinstance(observed.result, list) else [observed.result]
+    results = results if len(results) == len(asked) else [None] * len(asked)
+    found = [
+        Run(lazy, result, plans[place] if plans else None)
+        for place, (lazy, result) in enumerate(zip(asked, results, strict=True))
+    ]
+    if outer is not None:
+        outer.note = [*(outer.note or ()), *found]
+    elif any(plan is not None and plan.scans + plan.targets for plan in plans) or _by_user(
+        observation
+    ):
+        for run in found:
+            work = Work(observation, observed)
+            record_run(work, run, work.lazy([run.lazy]))
+
+
+def _by_user(observation: Observation) -> bool:
+    """Whether the user's own code called polars."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith((_HERE, _OBSERVERS)):
+        frame = frame.f_back
+    return frame is not None and observation.is_user_file(frame.f_code.co_filename)
+
+
+_OBSERVERS = str(Path(__file__).parents[2])
+
+
+def _report_parts(observation: Observation, target: Target, via: str) -> None:
+    """A folder of parts that was written: each file, as it lies there now."""
+    for path in sorted(Path(target.path).rglob("*")):
+        if path.is_file() and (uri := path_of(path)) is not None:
+            decision = observation.decide("write", str(path.resolve()))
+            observation.access("write", "file", uri, via, decision)
+
+
+def record_run(
+    work: Work,
+    run: Run,
+    lazy: Lazy,
+    *,
+    output: Any = None,
+    rows_in: int = -1,
+) -> bool:
+    """Record what a run made, or wrote; false when its plan can't be read.
+
+    Parameters
+    ----------
+    output : Any
+        What came to the user, where that is not the run's own result.
+    """
+    plan = run.plan or read_plan(run.lazy, lazy)
+    if plan is None:
+        return False
+    result = run.result if output is None else output
+    seen = None if plan.targets else look(result)
+    columns = seen[1] if seen is not None else plan.columns()
+    if isinstance(result, _LATER):
+        seen = "frame", columns
+    table = work.follow(plan, lazy)
+    if seen is not None and len(columns) == len(table.columns) == 1:
+        # A series may go by another name than the only column it was made as.
+        table.columns = dict(zip(columns, table.columns.values(), strict=True))
+    work.owe(table, columns)
+    for target in plan.targets:
+        uri = path_of(target.path)
+        if uri is not None:
+            kind = "folder" if target.parts else "file"
+            work.record([(Node(uri, kind, columns), "")], rows_in, rows_in)
+    if plan.targets:
+        return True
+    kept = {name: fields for name, fields in table.fields.items() if name in columns}
+    if seen is None:
+        work.finish(None, "value", (), rows_in=rows_in)
+    else:
+        extra: Any = kept or None
+        rows_out = size(result)
+        work.finish(result, *seen, extra=extra, rows_in=rows_in, rows_out=rows_out)
+    return True
+
+
+def look_up(observation: Observation, call: Call) -> None:
+    """Before polars looks up the columns of files: ask whether they may be read."""
+    lazy = call.arguments[0]
+    known = Work(observation, Observed(call, None)).memory.of(lazy)
+    if known is not None and "files" not in known.marks:
+        return
+    plan = read_plan(lazy, known)
+    if plan is not None:
+        ask(observation, call, plan)
+
+
+def looked_up(observation: Observation, observed: Observed) -> None:
+    """Files were opened to know their columns."""
+    outer = polars_call(observed.call)
+    complete(observation, observed.call, via=outer.target.title if outer is not None else "")
+
+
+def arm(observation: Observation) -> None:
+    """Observe polars' engines, and what looks up columns."""
+    for name in ("collect", "collect_all"):
+        label = f"polars.LazyFrame.{name}" if name == "collect" else f"polars.{name}"
+        observe(
+            observation, "polars", _LocalEngine, name, after, label=label, before=before, io=True
+        )
+    for name in ("collect_schema", "explain", "show_graph", "_repr_html_"):
+        label = f"polars.LazyFrame.{name}"
+        observe(
+            observation,
+            "polars",
+            pl.LazyFrame,
+            name,
+            looked_up,
+            label=label,
+            before=look_up,
+            io=True,
+        )

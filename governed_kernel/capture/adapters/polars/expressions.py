@@ -1,0 +1,416 @@
+"""What an expression of a plan owes to the columns of its frame.
+
+The plan is read through the view that polars gives its GPU engine: selectors, wildcards, regular
+expressions and names are resolved in it, and no data is copied. What the view does not show
+(a user's function, ``list.eval``) is taken to owe to every column that lies below it in the
+plan's store of expressions, where an expression directly follows its own inputs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
+from governed_kernel.capture.registry import Node
+from governed_kernel.lineage.events import Evidence, Relation
+
+__all__ = ["Expressions", "Value"]
+
+_AGGREGATING = frozenset(
+    (
+        *("quantile", "corr", "null_count", "skew", "kurtosis", "entropy", "product", "mode"),
+        *("approx_n_unique", "approx_quantile", "arg_max", "arg_min", "hist", "index_of"),
+        *("unique_counts", "StringFunction.ConcatVertical", "BooleanFunction.HasNulls"),
+        *("BooleanFunction.Any", "BooleanFunction.All", "BooleanFunction.IsEmpty"),
+        *("BooleanFunction.IsSorted", "BitwiseFunction.And", "BitwiseFunction.Or"),
+        "BitwiseFunction.Xor",
+    )
+)
+"""Functions that make one value of many."""
+_ROLLING = ("RollingFunction.", "RollingFunctionBy.")
+_SAME = frozenset(("reverse", "shuffle", "sample", "gather_every", "rechunk", "coalesce"))
+"""Functions whose values are values that went in."""
+_CHOOSING: dict[str, tuple[Relation, ...]] = {
+    "drop_nulls": ("FILTER",),
+    "drop_nans": ("FILTER",),
+    "unique": ("FILTER",),
+    "top_k": ("FILTER", "SORT"),
+}
+"""Functions that take some of their own values, and by what that is decided."""
+_CHOOSING_BY: dict[str, tuple[Relation, ...]] = {
+    "top_k_by": ("FILTER", "SORT"),
+    "max_by": ("FILTER",),
+    "min_by": ("FILTER",),
+}
+"""Functions that take some of their first argument's values, as the others decide."""
+_EVALUATING = ("list.eval", "array.eval", "list.agg", "array.agg", "cumulative_eval")
+"""What the view does not show, though nothing in it is hidden in a user's function."""
+
+
+class Value(NamedTuple):
+    """What the values of an expression owe to.
+
+    Attributes
+    ----------
+    origins : dict
+        Columns and how they come in.
+    fields : dict or None
+        Of a struct made here, what its fields owe to; ``*`` for those that aren't named.
+    foreign : bool
+        It is made of values from outside polars that nobody knows.
+    """
+
+    origins: Origins
+    fields: dict[str, Origins] | None = None
+    foreign: bool = False
+
+
+_NOTHING = Value({})
+
+
+class Expressions:
+    """Reads the expressions of one plan.
+
+    Parameters
+    ----------
+    traverser : NodeTraverser
+        polars' view of the plan.
+    literal : callable
+        Finds the node of a series that is part of an expression.
+    roots : callable
+        Gives all expressions of the plan that are no part of another.
+    """
+
+    def __init__(
+        self,
+        traverser: Any,
+        literal: Callable[[Any], Node | None],
+        roots: Callable[[], Iterable[int]],
+    ) -> None:
+        self._view = traverser.view_expression
+        self._dtype = traverser.get_dtype
+        self._literal = literal
+        self._roots = roots
+        self._known: set[int] = set()
+        self._struct = _NOTHING
+        self._place = -1
+        self._grouped = False
+        self._readers: dict[str, Callable[[Any, Table], Value]] = {
+            "Column": self._column,
+            "Literal": self._constant,
+            "Len": lambda _view, _table: _NOTHING,
+            "Alias": lambda view, table: self.value(view.expr, table),
+            "Cast": lambda view, table: self._made(self.value(view.expr, table)),
+            "Explode": lambda view, table: self._made(self.value(view.expr, table)),
+            "BinaryExpr": self._binary,
+            "Function": self._function,
+            "Agg": self._aggregate,
+            "Window": self._window,
+            "Rolling": self._rolling,
+            "Ternary": self._choice,
+            "Filter": self._filter,
+            "Sort": self._sort,
+            "SortBy": self._sort_by,
+            "Gather": self._gather,
+            "Slice": self._slice,
+            "StructEval": self._struct_eval,
+        }
+
+    def value(self, node: int, table: Table) -> Value:
+        """What an expression over a table owes to; its step must be the traverser's."""
+        try:
+            view = self._view(node)
+        except NotImplementedError as hidden:
+            return self._hidden(node, str(hidden), table)
+        reader = self._readers.get(type(view).__name__)
+        if reader is None:
+            return self._hidden(node, type(view).__name__, table)
+        self._place = node
+        return reader(view, table)
+
+    def value_of_group(self, node: int, table: Table) -> Value:
+        """What an aggregate owes to."""
+        self._grouped = True
+        try:
+            return self.value(node, table)
+        finally:
+            self._grouped = False
+
+    # --- parts ------------------------------------------------------------------------------
+
+    def _values(self, nodes: Iterable[Any], table: Table) -> list[Value]:
+        return [self.value(getattr(node, "node", node), table) for node in nodes]
+
+    @staticmethod
+    def _made(*values: Value, relation: Relation = "TRANSFORMATION") -> Value:
+        return Value(united(*[through(relation, value.origins) for value in values]))
+
+    @staticmethod
+    def _also(value: Value, relation: Relation, table: Table, *decisive: Value) -> Value:
+        """`value`, and others that decide it."""
+        deciding = [table.decided(relation, each.origins) for each in decisive]
+        return value._replace(origins=united(value.origins, *deciding))
+
+    def _column(self, view: Any, table: Table) -> Value:
+        return Value(table.columns.get(view.name, {}), table.fields.get(view.name))
+
+    def _constant(self, view: Any, _table: Table) -> Value:
+        if type(view.value).__name__ != "PySeries":
+            return _NOTHING
+        node = self._literal(view.value)
+        if node is None:
+            return Value({}, foreign=view.value.len() > 1)
+        values = node.columns[-1:]
+        return Value({(node.entity, column, "IDENTITY"): "observed" for column in values})
+
+    # --- what combines them -----------------------------------------------------------------
+
+    def _binary(self, view: Any, table: Table) -> Value:
+        # A long sum leans to the left: following it by recursion would go too deep.
+        found = []
+        while True:
+            found.append(self.value(view.right, table))
+            try:
+                left = self._view(view.left)
+            except NotImplementedError:
+                left = None
+            if type(left).__name__ != "BinaryExpr":
+                return self._made(*found, self.value(view.left, table))
+            view = left
+
+    def _aggregate(self, view: Any, table: Table) -> Value:
+        values = self._values(view.arguments, table)
+        if view.name == "count" and view.options:
+            return _NOTHING  # how many there are, whatever they are
+        if view.name == "item":
+            return values[0]  # the only one there is, as it is
+        return self._made(*values, relation="AGGREGATION")
+
+    def _function(self, view: Any, table: Table) -> Value:
+        place = self._place
+        kind, *details = view.function_data
+        name = kind if isinstance(kind, str) else repr(kind)
+        if name.startswith("StructFunction."):
+            return self._of_struct(name, details, view, table)
+        values = self._values(view.input, table)
+        if name == "as_struct":
+            return self._struct_of(place, values)
+        if name == "value_counts":
+            counted = table.decided("GROUP_BY", values[0].origins)
+            own = united(values[0].origins, counted)
+            return Value(own, {"*": own, str(details[2]): counted})
+        if name in _SAME:
+            return Value(united(*[value.origins for value in values]))
+        if name in _CHOOSING:
+            for relation in _CHOOSING[name]:
+                values[0] = self._also(values[0], relation, table, values[0])
+            return values[0]
+        if name in _CHOOSING_BY:
+            chosen = values[0]
+            for relation in _CHOOSING_BY[name]:
+                chosen = self._also(chosen, relation, table, *values[1:])
+            return chosen if name == "top_k_by" else self._made(chosen, relation="AGGREGATION")
+        if name.startswith("RollingFunctionBy."):
+            rolled = self._made(values[0], relation="AGGREGATION")
+            return self._also(rolled, "WINDOW", table, *values[1:])
+        if name in _AGGREGATING or name.startswith(_ROLLING):
+            return self._made(*values, relation="AGGREGATION")
+        return self._made(*values)
+
+    def _window(self, view: Any, table: Table) -> Value:
+        # A value for each row, made of the rows of its group, as `transform` makes it.
+        value = self.value(view.function, table)
+        origins: Origins = {}
+        for (entity, column, relation), evidence in value.origins.items():
+            each: Relation = "TRANSFORMATION" if relation == "AGGREGATION" else relation
+            origins = united(origins, {(entity, column, each): evidence})
+        by = self._values(view.partition_by, table)
+        if view.order_by is not None:
+            by.append(self.value(view.order_by, table))
+        by_columns = {(entity, column) for each in by for entity, column, _ in each.origins}
+        # SQL's frames of rows are spelled as positions among rows in that order.
+        spelled = [
+            (entity, column, relation)
+            for entity, column, relation in origins
+            if relation in ("FILTER", "CONDITIONAL") and (entity, column) in by_columns
+        ]
+        for source in spelled:
+            del origins[source]
+        return self._also(Value(origins), "WINDOW", table, *by)
+
+    def _rolling(self, view: Any, table: Table) -> Value:
+        value = self.value(view.function, table)
+        return self._also(value, "WINDOW", table, self.value(view.index_column, table))
+
+    def _choice(self, view: Any, table: Table) -> Value:
+        chosen = self.value(view.truthy, table)
+        if self._is_sum_of_sql(view):
+            return chosen
+        both = united(chosen.origins, self.value(view.falsy, table).origins)
+        return self._also(Value(both), "CONDITIONAL", table, self.value(view.predicate, table))
+
+    def _is_sum_of_sql(self, view: Any) -> bool:
+        """SQL's sum of nothing is null; polars spells that ``when(x.count() > 0)``."""
+        try:
+            condition, truthy = self._view(view.predicate), self._view(view.truthy)
+            if type(condition).__name__ != "BinaryExpr" or type(truthy).__name__ != "Agg":
+                return False
+            counted, zero = self._view(condition.left), self._view(condition.right)
+            falsy = self._view(view.falsy)
+            if type(falsy).__name__ == "Cast":
+                falsy = self._view(falsy.expr)
+        except NotImplementedError:
+            return False
+        return (
+            type(counted).__name__ == "Agg"
+            and (counted.name, truthy.name) == ("count", "sum")
+            and type(zero).__name__ == type(falsy).__name__ == "Literal"
+            and (zero.value, falsy.value) == (0, None)
+        )
+
+    def _filter(self, view: Any, table: Table) -> Value:
+        value = self.value(view.input, table)
+        relation: Relation = "GROUP_BY" if self._grouped and self._pivots(view.by) else "FILTER"
+        return self._also(value, relation, table, self.value(view.by, table))
+
+    def _pivots(self, condition: int) -> bool:
+        """A pivot is spelled as one aggregate for each value of the column that goes across."""
+        try:
+            view = self._view(condition)
+        except NotImplementedError:
+            return False
+        if type(view).__name__ != "BinaryExpr":
+            return False
+        if repr(view.op) in ("Operator.And", "Operator.LogicalAnd"):
+            return self._pivots(view.left) and self._pivots(view.right)
+        return repr(view.op) == "Operator.EqValidity"
+
+    def _sort(self, view: Any, table: Table) -> Value:
+        value = self.value(view.expr, table)
+        return self._also(value, "SORT", table, value)
+
+    def _sort_by(self, view: Any, table: Table) -> Value:
+        return self._also(
+            self.value(view.expr, table), "SORT", table, *self._values(view.by, table)
+        )
+
+    def _gather(self, view: Any, table: Table) -> Value:
+        value = self.value(view.expr, table)
+        return self._also(value, "FILTER", table, self.value(view.idx, table))
+
+    def _slice(self, view: Any, table: Table) -> Value:
+        value = self.value(view.input, table)
+        ends = self._values((view.offset, view.length), table)
+        return self._also(value, "FILTER", table, *ends)
+
+    # --- structs ----------------------------------------------------------------------------
+
+    def _struct_of(self, place: int, values: list[Value]) -> Value:
+        try:
+            names = [field.name for field in self._dtype(place).fields]
+        except (pl.exceptions.PolarsError, AttributeError):
+            names = []  # the key of a join, whose frame is not the step's own
+        fields = None
+        if len(names) == len(values):
+            made = [value.origins for value in values]
+            fields = dict(zip(names, made, strict=True))
+        return self._made(*values)._replace(fields=fields)
+
+    def _of_struct(self, name: str, details: list[Any], view: Any, table: Table) -> Value:
+        struct = self.value(getattr(view.input[0], "node", view.input[0]), table)
+        fields = struct.fields
+        if name == "StructFunction.FieldByName" and fields is not None:
+            found = fields.get(str(details[0]), fields.get("*"))
+            if found is not None:
+                return Value(found)
+        renamed: dict[str, Origins] | None = None
+        if fields is not None and "*" not in fields:
+            if name == "StructFunction.RenameFields" and len(details[0]) == len(fields):
+                renamed = dict(zip(details[0], fields.values(), strict=True))
+            elif name == "StructFunction.PrefixFields":
+                renamed = {f"{details[0]}{field}": made for field, made in fields.items()}
+            elif name == "StructFunction.SuffixFields":
+                renamed = {f"{field}{details[0]}": made for field, made in fields.items()}
+        return self._made(struct)._replace(fields=renamed)
+
+    def _struct_eval(self, view: Any, table: Table) -> Value:
+        struct = self.value(getattr(view.expr, "node", view.expr), table)
+        outer, self._struct = self._struct, struct
+        try:
+            parts = self._values(view.evaluation, table)
+        finally:
+            self._struct = outer
+        fields = None
+        if struct.fields is not None and "*" not in struct.fields:
+            names = [str(part.output_name) for part in view.evaluation]
+            made = [part.origins for part in parts]
+            fields = {**struct.fields, **dict(zip(names, made, strict=True))}
+        return self._made(struct, *parts)._replace(fields=fields)
+
+    # --- what the view does not show --------------------------------------------------------
+
+    def _hidden(self, node: int, what: str, table: Table) -> Value:
+        """All columns below; a function of one column can't owe to another."""
+        if what == "field":
+            return self._made(self._struct)
+        if not self._known:
+            for root in self._roots():
+                self._reach(root)
+        inputs = self._below(node)
+        columns = {view.name for view in inputs if type(view).__name__ == "Column"}
+        constants = [self._constant(v, table) for v in inputs if type(v).__name__ == "Literal"]
+        evidence: Evidence = "observed"
+        if len(columns) > 1 and not what.startswith(_EVALUATING):
+            evidence = "conservative"
+        origins = united(table.every(columns), *[constant.origins for constant in constants])
+        return Value(through("TRANSFORMATION", origins, evidence))
+
+    def _below(self, node: int) -> list[Any]:
+        """The expressions that lie before this one and are no part of any other."""
+        found = []
+        place = node - 1
+        while place >= 0 and place not in self._known:
+            with contextlib.suppress(NotImplementedError):
+                found.append(self._view(place))
+            place -= 1
+        return found
+
+    def _reach(self, node: int) -> None:
+        todo = [node]
+        while todo:
+            place = todo.pop()
+            if place in self._known:
+                continue
+            self._known.add(place)
+            try:
+                view = self._view(place)
+            except NotImplementedError:
+                continue
+            todo += _parts(view)
+
+
+_PARTS = (
+    *("expr", "left", "right", "input", "arguments", "function", "partition_by", "order_by"),
+    *("index_column", "predicate", "truthy", "falsy", "by", "idx", "offset", "length"),
+    "evaluation",
+)
+
+
+def _parts(view: Any) -> list[int]:
+    found: list[int] = []
+    if type(view).__name__ in ("Column", "Literal", "Len"):
+        return found
+    rolling = type(view).__name__ == "Rolling"
+    for name in _PARTS:
+        part = getattr(view, name, None)
+        if part is None or (rolling and name == "offset"):
+            continue
+        for each in part if isinstance(part, (list, tuple)) else (part,):
+            place = getattr(each, "node", each)
+            if type(place) is int:
+                found.append(place)
+    return found

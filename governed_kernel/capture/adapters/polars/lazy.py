@@ -1,0 +1,186 @@
+"""Lazy frames: building a plan is no step yet, but what the next one rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import polars as pl
+from polars import functions
+from polars.functions import eager
+from polars.lazyframe.engine import _CollectBatches, _LocalEngine
+from polars.lazyframe.group_by import LazyGroupBy
+from polars.lazyframe.in_process import InProcessQuery
+from polars.sql import SQLContext
+
+from governed_kernel.capture.adapters.polars.conversion import known_thing
+from governed_kernel.capture.adapters.polars.execution import (
+    after,
+    before,
+    record_run,
+    runs_of,
+)
+from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of, memories
+from governed_kernel.capture.adapters.polars.subjects import LAZY, Work, look
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
+from governed_kernel.errors import RecorderLost
+
+__all__ = ["arm", "propagate"]
+
+_MARKS = {"join_where": "unequal", "top_k": "top", "bottom_k": "top"}
+_BESIDE = frozenset(
+    (
+        *("collect", "collect_async", "collect_batches", "collect_schema", "explain", "lazy"),
+        *("show_graph", "show", "describe", "serialize", "deserialize", "sql", "pipe", "remote"),
+        *("columns", "dtypes", "schema", "width", "execute", "profile", "from_lazyframe_resolver"),
+        *("pipe_with_schema",),
+    )
+)
+"""They make no lazy frame, or what they call is observed itself."""
+
+
+def propagate(observation: Observation, observed: Observed) -> None:
+    """A lazy frame made of others begins where they do."""
+    if isinstance(observed.result, LAZY):
+        work = Work(observation, observed)
+        lazy = work.lazy(observed.call.arguments)
+        mark = _MARKS.get(observed.target.name)
+        if mark is not None:
+            lazy = lazy._replace(marks=lazy.marks | {mark})
+        work.memory.keep(observed.result, lazy)
+
+
+def sink(observation: Observation, observed: Observed) -> None:
+    """``sink_parquet`` and the like: the plan goes into files, at once or later."""
+    propagate(observation, observed)
+    for run in runs_of(observed.call):
+        work = Work(observation, observed)
+        record_run(work, run, work.lazy([observed.subject]))
+
+
+def register(observation: Observation, observed: Observed) -> None:
+    """A frame becomes a table of an SQL context."""
+    work, context = Work(observation, observed), observed.subject
+    known = work.memory.of(context) or Lazy(())
+    leaves, marks = list(known.leaves), known.marks
+    for frame in _frames(observed.call.arguments[1:]):
+        if isinstance(frame, pl.LazyFrame):
+            lazy = work.lazy([frame])
+            leaves, marks = [*leaves, *lazy.leaves], marks | lazy.marks
+        elif (node := known_thing(work, frame)) is not None:
+            leaves.append(leaf_of(node, frame, lasting=True))
+    work.memory.keep(context, Lazy(tuple(leaves), marks))
+
+
+def _frames(things: Iterable[Any]) -> Iterator[Any]:
+    for thing in things:
+        if isinstance(thing, dict):
+            yield from _frames(thing.values())
+        elif thing is not None and not isinstance(thing, str):
+            yield thing
+
+
+def query(observation: Observation, observed: Observed) -> None:
+    """``pl.sql`` and ``SQLContext.execute``: polars makes a plan of the statement."""
+    work = Work(observation, observed)
+    lazy = work.memory.of(observed.subject) or Lazy((), frozenset(("files",)))
+    if isinstance(observed.result, pl.LazyFrame):
+        work.memory.keep(observed.result, lazy)
+    for run in runs_of(observed.call):
+        if run.result is observed.result:
+            record_run(work, run, lazy)
+
+
+def one_batch(observation: Observation, observed: Observed) -> None:
+    """A part, or the result, of a query that was asked for before."""
+    node = observation.registry.get(observed.subject)
+    if node is not None and look(observed.result) is not None:
+        observation.registry.put(observed.result, node)
+
+
+def _watch(observation: Observation, owner: Any, name: str, seen: Any) -> None:
+    """Let `seen` see arguments and result of each call, whoever makes it; none is recorded."""
+    state = observation.state
+    function = outermost_function(owner, name)
+    assert function is not None
+
+    def enter(values: tuple[Any, ...]) -> Any:
+        return None if state.busy else values
+
+    def leave(values: Any, result: Any) -> Any:
+        if values is not None:
+            try:
+                seen(values, result)
+            except RecorderLost:
+                raise
+            except Exception as error:
+                observation.lost(f"polars.{name}", error)
+        return result
+
+    try:
+        rewrite(function, Hooks(enter, leave, lambda _: None))
+    except NotRewritable as error:
+        observation.lost(f"polars.{name}", error)
+
+
+def _watch_beginnings(observation: Observation) -> None:
+    """Where a frame becomes a plan, and a series part of an expression."""
+    memory, registry, state = memories(observation), observation.registry, observation.state
+
+    def begins(values: tuple[Any, ...], result: Any) -> None:
+        call = state.call
+        if call is not None and call.target.library == "polars":
+            return  # what it works on is known from its arguments
+        frame = values[0]
+        node = registry.get(frame)
+        columns = tuple(frame._df.columns())
+        if node is not None and node.columns == columns:
+            leaf = leaf_of(node, frame, lasting=True)
+            memory.begin(leaf)
+            memory.keep(result, Lazy((leaf,)))
+
+    def enters(values: tuple[Any, ...], _result: Any) -> None:
+        value = values[0]
+        if isinstance(value, pl.Series):
+            node = registry.get(value)
+            if node is None and state.call is not None and state.call.target.library == "polars":
+                node = memory.same_series(value, state.call.arguments, registry)
+            memory.literal(value._s, node)
+        elif type(value).__name__ == "ndarray" and (node := registry.get(value)) is not None:
+            memory.literal_again(node)
+
+    _watch(observation, pl.DataFrame, "lazy", begins)
+    _watch(observation, functions, "lit", enters)
+
+
+def arm(observation: Observation) -> None:
+    """Observe lazy frames."""
+    _watch_beginnings(observation)
+    for owner in (pl.LazyFrame, LazyGroupBy):
+        for name in dir(owner):
+            if name.startswith("sink_"):
+                label = f"polars.LazyFrame.{name}"
+                observe(observation, "polars", owner, name, sink, label=label)
+            elif not name.startswith("_") and name not in _BESIDE:
+                observe(observation, "polars", owner, name, propagate)
+    for name in ("merge_sorted", "align_frames"):
+        observe(observation, "polars", eager, name, propagate)
+    for name in ("register", "register_many"):
+        observe(observation, "polars", SQLContext, name, register, io=True)
+    observe(observation, "polars", SQLContext, "execute", query, label="polars.sql", io=True)
+    label = "polars.LazyFrame.collect_batches"
+    observe(
+        observation,
+        "polars",
+        _LocalEngine,
+        "collect_batches",
+        after,
+        label=label,
+        before=before,
+        io=True,
+    )
+    observe(observation, "polars", _CollectBatches, "__next__", one_batch)
+    for name in ("fetch", "fetch_blocking"):
+        observe(observation, "polars", InProcessQuery, name, one_batch)

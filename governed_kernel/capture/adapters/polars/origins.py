@@ -1,0 +1,146 @@
+"""What the columns of one step of a plan owe to the things that the plan began with.
+
+A plan is many steps at once, so they are composed here as the store composes recorded ones: along a
+path from an output back to a source the first indirect relation counts, and without one the
+strongest direct one; the evidence is that of the least certain step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import Link
+from governed_kernel.lineage.events import Evidence, Relation
+
+__all__ = ["Origins", "Source", "Table", "leaf_table", "links_of", "through", "united"]
+
+Source: TypeAlias = tuple[str, str, Relation]
+"""Entity, column and relation."""
+Origins: TypeAlias = dict[Source, Evidence]
+
+_DIRECT: tuple[Relation, ...] = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
+_CERTAINTY: tuple[Evidence, ...] = ("conservative", "inferred", "observed")
+
+
+def through(relation: Relation, origins: Origins, evidence: Evidence = "observed") -> Origins:
+    """`origins` as seen from behind one more edge."""
+    if relation == "IDENTITY" and evidence == "observed":
+        return origins
+    found: Origins = {}
+    for (entity, column, far), known in origins.items():
+        source = (entity, column, _composed(relation, far))
+        weakest = known if evidence == "observed" else min(known, evidence, key=_CERTAINTY.index)
+        found[source] = _surest(found.get(source), weakest)
+    return found
+
+
+def united(*several: Origins) -> Origins:
+    """All of them; of several ways with one relation, the surest."""
+    together = [origins for origins in several if origins]
+    if len(together) <= 1:
+        return together[0] if together else {}
+    found = dict(together[0])
+    for origins in together[1:]:
+        for source, evidence in origins.items():
+            found[source] = _surest(found.get(source), evidence)
+    return found
+
+
+def _composed(near: Relation, far: Relation) -> Relation:
+    if near not in _DIRECT:
+        return near
+    if far not in _DIRECT:
+        return far
+    return near if _DIRECT.index(near) >= _DIRECT.index(far) else far
+
+
+def _surest(one: Evidence | None, two: Evidence) -> Evidence:
+    return two if one is None else max(one, two, key=_CERTAINTY.index)
+
+
+class Table:
+    """A frame in the middle of a plan.
+
+    Attributes
+    ----------
+    columns : dict of str to Origins
+        What the values of each column owe to.
+    rows : Origins
+        What decided which rows there are: it concerns every column.
+    inherited : Origins
+        All that decided rows anywhere before, for columns that have no origin of their own.
+    fields : dict of str to dict of str to Origins
+        Of columns that are structs, what each field owes to, where that is known.
+    """
+
+    __slots__ = ("columns", "fields", "inherited", "rows")
+
+    def __init__(
+        self,
+        columns: dict[str, Origins],
+        rows: Origins | None = None,
+        inherited: Origins | None = None,
+        fields: dict[str, dict[str, Origins]] | None = None,
+    ) -> None:
+        self.columns = columns
+        self.rows: Origins = rows or {}
+        self.inherited: Origins = inherited or {}
+        self.fields: dict[str, dict[str, Origins]] = fields or {}
+
+    def full(self, column: str) -> Origins:
+        """What a column owes to, with what decided its rows."""
+        return united(self.columns.get(column, {}), self.rows)
+
+    def every(self, columns: Iterable[str] | None = None) -> Origins:
+        """What several columns (all of them) owe to together."""
+        names = self.columns if columns is None else columns
+        return united(*[self.columns.get(name, {}) for name in names])
+
+    def decided(self, relation: Relation, origins: Origins) -> Origins:
+        """`origins` of this table's own values, as something that decides by `relation`."""
+        return united(through(relation, origins), through(relation, self.rows) if origins else {})
+
+    def with_rows(self, added: Origins) -> Table:
+        """The same columns, with one more thing that decided rows."""
+        if not added:
+            return self
+        rows = united(self.rows, added)
+        return Table(self.columns, rows, united(self.inherited, added), self.fields)
+
+    def with_columns(
+        self,
+        columns: dict[str, Origins],
+        fields: dict[str, dict[str, Origins]] | None = None,
+        rows: Origins | None = None,
+    ) -> Table:
+        """Other columns on the same rows; one without an origin is there because the rows are."""
+        decided = united(self.rows, rows) if rows else self.rows
+        inherited = united(self.inherited, rows) if rows else self.inherited
+        if inherited and not all(columns.values()):
+            decided = united(decided, inherited)
+        return Table(columns, decided, inherited, fields)
+
+
+def leaf_table(node: Node, columns: Iterable[str]) -> Table:
+    """A thing in memory, or outside, as the plan reads it."""
+    inherited: Origins = {(entity, column, rel): how for entity, column, rel, how in node.rows}
+    fields = node.extra if isinstance(node.extra, dict) else {}
+    own: dict[str, Origins] = {
+        column: {(node.entity, column, "IDENTITY"): "observed"} for column in columns
+    }
+    return Table(own, None, inherited, fields)
+
+
+def links_of(table: Table, columns: Iterable[str]) -> Iterator[Link]:
+    """The columns of a table as links of a step."""
+    pairs: defaultdict[tuple[str, Relation, Evidence], list[tuple[str, str]]] = defaultdict(list)
+    for column in columns:
+        for (entity, source, relation), evidence in table.columns.get(column, {}).items():
+            # What decides the rows concerns the column as well, and needs no second edge.
+            if table.rows.get((entity, source, relation)) not in (evidence, "observed"):
+                pairs[entity, relation, evidence].append((column, source))
+    for (entity, relation, evidence), found in pairs.items():
+        yield entity, relation, evidence, tuple(found)

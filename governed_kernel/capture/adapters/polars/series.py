@@ -1,0 +1,187 @@
+"""Series: most of their methods run a plan on a frame of one column; operators are native."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from governed_kernel.capture.adapters.polars.execution import made_by, record_run, runs_of
+from governed_kernel.capture.adapters.polars.frames import by_plan, keep, leave
+from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of
+from governed_kernel.capture.adapters.polars.subjects import Work, look, size
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.steps import remember_step, same_as_before
+from governed_kernel.lineage.events import Relation
+
+__all__ = ["arm"]
+
+_WORDS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "matmul")
+OPERATORS = (
+    *(f"__{side}{word}__" for word in _WORDS for side in ("", "r")),
+    *(f"__{word}__" for word in ("eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "abs")),
+    *("__invert__", "eq", "ne", "lt", "le", "gt", "ge", "eq_missing", "ne_missing", "pow", "not_"),
+    "__array_ufunc__",
+)
+KEEP = (
+    *("head", "tail", "limit", "slice", "clone", "clear", "rechunk", "shrink_to_fit", "to_frame"),
+    *("__copy__", "__deepcopy__", "set_sorted", "new_from_index"),
+)
+NAMES = ("alias", "rename")
+_OUT = ("item", "to_list", "first", "last", "__iter__", "to_init_repr")
+_AGGREGATES = frozenset(
+    f"rolling_{word}"
+    for word in ("max", "min", "mean", "sum", "std", "var", "median", "quantile", "map")
+)
+_BESIDE = frozenset(
+    (
+        *("to_pandas", "to_numpy", "to_arrow", "to_torch", "to_jax", "flags", "dtype", "name"),
+        *("shape", "plot", "equals", "is_empty", "len", "n_chunks", "chunk_lengths", "get_chunks"),
+        *("estimated_size", "sql", "has_nulls", "is_sorted", "append", "extend", "scatter", "set"),
+    )
+)
+"""Nothing of theirs is data, or another module observes them."""
+NAMESPACES = ("str", "dt", "list", "arr", "struct", "cat", "bin", "map", "ext")
+_SCALARS = frozenset([int, float, str, bool])
+
+
+def operators(observation: Observation, observed: Observed) -> None:
+    """Value by value, with the arguments that are series themselves."""
+    subject, result, arguments = observed.subject, observed.result, observed.call.arguments
+    quick: Any = None
+    if len(arguments) == 2 and type(arguments[1]) in _SCALARS and isinstance(result, pl.Series):
+        known = observation.registry.get(subject)
+        if known is not None and known.columns == (result._s.name(),):
+            quick = (observed.target, known.entity)
+            if same_as_before(observation, quick, result):
+                return
+    _elementwise(observation, observed, "TRANSFORMATION")
+    if quick is not None:
+        remember_step(observation, quick, result)
+
+
+def _elementwise(observation: Observation, observed: Observed, relation: Relation) -> None:
+    """All series that go in go into every column that comes out."""
+    work, output = Work(observation, observed), look(observed.result)
+    if output is None and not isinstance(observed.result, (int, float, str, bool, type(None))):
+        return
+    for node in work.many(observed.call.arguments):
+        work.take(node)
+        if output is not None:
+            work.product(output[1], node, node.columns[-1:], relation)
+    if work.inputs:
+        work.close()
+
+
+def method(observation: Observation, observed: Observed) -> None:
+    """A method: the plan that it ran, or value by value."""
+    if runs_of(observed.call):
+        by_plan(observation, observed)
+    elif observed.target.name in _AGGREGATES or not isinstance(observed.result, pl.Series):
+        _elementwise(observation, observed, "AGGREGATION")
+    else:
+        _elementwise(observation, observed, "TRANSFORMATION")
+
+
+def name(observation: Observation, observed: Observed) -> None:
+    """``alias`` and ``rename``."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is not None and output is not None:
+        work.pairs(node, [(output[1][0], node.columns[-1])])
+        work.close()
+
+
+def choose(observation: Observation, observed: Observed) -> None:
+    """``filter``, ``sort``, ``unique``, ``zip_with``, ``series[rows]``: values as they are."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    work.same(node, output[1])
+    name, others = observed.target.name, observed.call.arguments[1:]
+    if name == "sort":
+        work.decides(node, node.columns, "SORT")
+    elif name == "zip_with":
+        mask, other = work.of(observed["mask"]), work.of(observed["other"])
+        if other is not None:
+            work.pairs(other, [(output[1][0], other.columns[-1])])
+        if mask is not None:
+            work.product(output[1], mask, mask.columns[-1:], "CONDITIONAL")
+    elif others and (by := work.of(others[0])) is not None:
+        work.decides(by, by.columns[-1:], "FILTER")
+    elif name == "filter":
+        work.decides(node, node.columns, "FILTER", "conservative")
+    work.close()
+
+
+def count_values(observation: Observation, observed: Observed) -> None:
+    """``value_counts``: the values, and how many there are of each."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is not None and output is not None:
+        work.same(node, output[1])
+        work.decides(node, node.columns, "GROUP_BY")
+        work.close()
+
+
+def dummies(observation: Observation, observed: Observed) -> None:
+    """``to_dummies``: a column for each value."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is not None and output is not None:
+        work.product(output[1], node, node.columns)
+        work.close()
+
+
+def open_namespace(observation: Observation, observed: Observed) -> None:
+    """``series.str`` and the like: an object that stands for the series."""
+    work, space = Work(observation, observed), observed.result
+    if type(space) not in _armed:
+        _armed.add(type(space))
+        for each in vars(type(space)):
+            if not each.startswith("_"):
+                label = f"Series.{observed.target.name}.{each}"
+                observe(observation, "polars", type(space), each, of_namespace, label=label)
+    if (node := work.subject()) is not None:
+        work.memory.keep(space, Lazy((leaf_of(node, observed.subject),)))
+
+
+_armed: set[type] = set()
+
+
+def of_namespace(observation: Observation, observed: Observed) -> None:
+    """``series.str.upper()``: the plan that it ran on the series."""
+    work, result = Work(observation, observed), observed.result
+    known, output = work.memory.of(observed.subject), look(result)
+    if known is None or output is None:
+        return
+    for run in reversed(runs_of(observed.call)):
+        if made_by(run, result) and record_run(work, run, known, output=result):
+            return
+    work = Work(observation, observed)
+    for node in [known.leaves[0].node, *work.many(observed.call.arguments[1:])]:
+        work.product(output[1], node, node.columns)
+    work.finish(result, *output, rows_out=size(result))
+
+
+def arm(observation: Observation) -> None:
+    """Observe series."""
+
+    def see(names: Any, rule: Any) -> None:
+        for each in names:
+            observe(observation, "polars", pl.Series, each, rule)
+
+    see(OPERATORS, operators)
+    see(KEEP, keep)
+    see(NAMES, name)
+    see(("filter", "sort", "zip_with", "__getitem__"), choose)
+    see(("value_counts",), count_values)
+    see(("to_dummies",), dummies)
+    see(_OUT, leave)
+    see(NAMESPACES, open_namespace)
+    see(
+        [each for each in dir(pl.Series) if not each.startswith("_") and each not in _BESIDE],
+        method,
+    )

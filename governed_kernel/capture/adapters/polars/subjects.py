@@ -1,0 +1,196 @@
+"""What polars' rules work on: frames, series, and plans for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import polars as pl
+from polars.dataframe.group_by import DynamicGroupBy, GroupBy, RollingGroupBy
+from polars.lazyframe.group_by import LazyGroupBy
+
+from governed_kernel.capture.adapters.polars.leaves import (
+    Lazy,
+    Leaf,
+    Leaves,
+    Memories,
+    leaf_of,
+    memories,
+)
+from governed_kernel.capture.adapters.polars.origins import Table, leaf_table, links_of, united
+from governed_kernel.capture.adapters.polars.plans import Beginnings, Plan, Scan
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import Step
+from governed_kernel.capture.uris import path_of
+
+__all__ = ["GROUPS", "LAZY", "Work", "look", "size", "things_in"]
+
+GROUPS = (GroupBy, RollingGroupBy, DynamicGroupBy)
+"""Frames that are about to be grouped."""
+LAZY = (pl.LazyFrame, LazyGroupBy)
+"""What holds a plan."""
+_MOST_THINGS = 200
+_MOST_EDGES = 4_000
+
+
+def look(thing: Any) -> tuple[str, tuple[str, ...]] | None:
+    """Kind and columns of what can be followed; None for everything else."""
+    if isinstance(thing, pl.DataFrame):
+        return "frame", tuple(thing._df.columns())
+    if isinstance(thing, pl.Series):
+        return "series", (thing._s.name(),)
+    return None
+
+
+def size(thing: Any) -> int:
+    """Number of rows, -1 for what has none."""
+    return len(thing) if isinstance(thing, (pl.DataFrame, pl.Series)) else -1
+
+
+def things_in(values: Iterable[Any]) -> Iterator[Any]:
+    """Everything in arguments that can be followed, also in lists and dictionaries."""
+    for value in values:
+        if isinstance(value, (pl.DataFrame, pl.Series, *LAZY)):
+            yield value
+        elif isinstance(value, GROUPS):
+            yield value.df
+        elif isinstance(value, dict):
+            yield from things_in(list(value.values())[:_MOST_THINGS])
+        elif isinstance(value, (list, tuple)):
+            yield from things_in(value[:_MOST_THINGS])
+
+
+class Work(Step):
+    """A step whose things are polars' own."""
+
+    __slots__ = ("memory",)
+
+    def __init__(self, observation: Observation, observed: Observed) -> None:
+        super().__init__(observation, observed)
+        self.memory: Memories = memories(observation)
+
+    def of(self, thing: Any) -> Node | None:
+        """The node of a frame or series, or of anything else that is known; else None."""
+        seen = look(thing)
+        if seen is not None:
+            return self.node(thing, *seen)
+        if thing is None or isinstance(thing, (str, int, float, pl.Expr, *LAZY)):
+            return None
+        return self.observation.registry.get(thing)
+
+    def subject(self) -> Node | None:
+        """The node of ``self``, as it was before the call."""
+        return self.of(self.observed.subject)
+
+    def many(self, things: Iterable[Any]) -> list[Node]:
+        """Nodes of the frames and series among the things."""
+        found = [self.of(thing) for thing in things_in(things)]
+        return [node for node in found if node is not None]
+
+    def close(self, output: Any = None, *, rows_in: int = -1, patient: bool = False) -> None:
+        """Finish with what the call made; a scalar ends the trail."""
+        made = self.observed.result if output is None else output
+        seen = look(made)
+        if rows_in < 0:
+            rows_in = size(self.observed.subject)
+        if seen is None:
+            self.finish(None, "value", (), rows_in=rows_in)
+        else:
+            self.finish(made, *seen, rows_in=rows_in, rows_out=size(made), patient=patient)
+
+    # --- plans ------------------------------------------------------------------------------
+
+    def leaves(self, things: Iterable[Any]) -> list[Leaf]:
+        """The frames that a plan made of these things begins with."""
+        found: list[Leaf] = []
+        for place, thing in enumerate(things_in(things)):
+            if isinstance(thing, LAZY):
+                lazy = self.memory.of(thing)
+                found += lazy.leaves if lazy is not None else ()
+            elif isinstance(thing, pl.Series) and place:
+                continue  # part of an expression, where it is no frame
+            elif (node := self.of(thing)) is not None:
+                found.append(leaf_of(node, thing))
+        return found
+
+    def lazy(self, things: Iterable[Any]) -> Lazy:
+        """What a lazy frame made of these things is made from."""
+        lazies = [thing for thing in things_in(things) if isinstance(thing, LAZY)]
+        known = [self.memory.of(lazy) for lazy in lazies]
+        marks = frozenset[str]().union(
+            *[lazy.marks if lazy is not None else ("files",) for lazy in known]
+        )
+        sources = [source for lazy in known if lazy is not None for source in lazy.sources]
+        return Lazy(tuple(self.leaves(things)), marks, tuple(sources))
+
+    def follow(self, plan: Plan, lazy: Lazy) -> Table:
+        """What the columns that a plan makes owe to what it began with; counts that as inputs."""
+        leaves = Leaves(self.memory, lazy.leaves, plan.frames)
+
+        def frame(place: int, native: Any) -> Table:
+            nodes = leaves.of(place, native)
+            columns = native.columns()
+            if not nodes:
+                # Made where nobody looked, and gone since.
+                nodes = [Node(self.observation.new_entity(), "frame", tuple(columns))]
+            tables = [leaf_table(self.take(node), columns) for node in nodes]
+            return tables[0] if len(tables) == 1 else _either(tables, columns)
+
+        def literal(native: Any) -> Node | None:
+            node = self.memory.of_literal(native)
+            return None if node is None else self.take(node)
+
+        return plan.evaluate(Beginnings(self._scanned, frame, literal, lazy.marks))
+
+    def _scanned(self, scan: Scan) -> Table:
+        """The files of a scan; several are first read into something that has its own name."""
+        uris = [uri for path in scan.paths if (uri := path_of(path)) is not None]
+        if len(uris) == 1:
+            return leaf_table(self.external(uris[0], scan.columns), scan.columns)
+        node = read_files(self.observation, self.observed, scan, uris)
+        return leaf_table(self.take(node), scan.columns)
+
+    def owe(self, table: Table, columns: tuple[str, ...]) -> None:
+        """Let these columns owe to what they do in a table."""
+        self.links += links_of(table, columns)
+        self.rows += [(*source, evidence) for source, evidence in table.rows.items()]
+
+
+def _either(tables: list[Table], columns: Iterable[str]) -> Table:
+    """A table that may be any of several."""
+    from governed_kernel.capture.adapters.polars.origins import through
+
+    made = {
+        column: united(
+            *[through("IDENTITY", table.columns[column], "conservative") for table in tables]
+        )
+        for column in columns
+    }
+    inherited = united(*[through("IDENTITY", table.inherited, "conservative") for table in tables])
+    return Table(made, None, inherited)
+
+
+def read_files(observation: Observation, observed: Observed, scan: Scan, uris: list[str]) -> Node:
+    """The step from files to a frame; the same one when they are read again in a cell."""
+    step = Step(observation, observed)
+    step.operation = f"polars.scan_{scan.kind}"
+    columns = scan.columns
+    if len(uris) * len(columns) > _MOST_EDGES:
+        # So many files are one dataset: the folder that they lie in.
+        step.same(step.external(common_folder(uris), columns, "folder"))
+    else:
+        for uri in uris:
+            step.same(step.external(uri, columns))
+    step.facts["files"] = len(uris)
+    return step.finish(None, "frame", columns, patient=True)
+
+
+def common_folder(uris: list[str]) -> str:
+    """The innermost folder that all lie in."""
+    first, last = min(uris), max(uris)
+    length = next(
+        (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
+    )
+    return first[: first.rindex("/", 0, length) + 1]
