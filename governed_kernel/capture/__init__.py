@@ -1,7 +1,7 @@
 """The observers inside a kernel, one file a library; they know no store.
 
 `install` puts them in place for the rest of the process; `statement` tells them what the
-notebook executes.
+notebook executes, and `settle` that a cell ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from governed_kernel.capture.emitter import Emitter
 if TYPE_CHECKING:
     from governed_kernel.capture.observation import EnvironmentRule
 
-__all__ = ["install", "statement"]
+__all__ = ["install", "settle", "statement"]
 
 _installed: list[Any] = []
 
@@ -56,6 +56,14 @@ def install(
     _installed.append(observation)
     install_audit_hook(observation)
     arm_imports(observation)
+
+
+def settle() -> None:
+    """At the end of a cell: let observers say what they still held back."""
+    for observation in _installed:
+        for say in observation.at_end:
+            with observation.guarded("settle"):
+                say()
 
 
 @contextmanager

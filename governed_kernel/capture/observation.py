@@ -13,10 +13,10 @@ import sys
 import sysconfig
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from governed_kernel.capture.emitter import Cell, Decision, Emitter
 from governed_kernel.capture.registry import Registry
@@ -31,6 +31,7 @@ from governed_kernel.lineage.events import (
 
 __all__ = [
     "Call",
+    "Content",
     "EnvironmentRule",
     "Observation",
     "ThreadState",
@@ -83,12 +84,22 @@ _MOST_PLACES = 200
 _TOOLS = ("matplotlib", "fontconfig", "pip", "ipython", "torch_extensions")
 
 
+class Content(NamedTuple):
+    """What is known of what came or went."""
+
+    status: int = 0
+    """HTTP status of the answer; 0 where there is none."""
+    sha256: str = ""
+    bytes: int = -1
+
+
 class Call:
     """One observed call that is under way in a thread."""
 
     __slots__ = (
         "arguments",
         "claims",
+        "contents",
         "nested",
         "note",
         "opened",
@@ -113,6 +124,8 @@ class Call:
         """Accesses that this call's own observer reports and has asked a decision for."""
         self.opened: set[tuple[Operation, str]] = set()
         """Claims that the audit hook saw happen."""
+        self.contents: dict[tuple[Operation, str], Content] = {}
+        """What other observers found out about claims."""
 
     def claimed(self, operation: Operation, uri: str) -> Call | None:
         """The innermost call under way that reports this access itself."""
@@ -159,6 +172,8 @@ class ThreadState(threading.local):
 
     call: Call | None = None
     memory: Any = None
+    client: str = ""
+    """The library that the user asked for what is fetched now: another does it in its name."""
     busy: bool = False
     """An observer is at work: what it does itself is not observed."""
 
@@ -185,6 +200,8 @@ class Observation:
         self._numbers = itertools.count(1)
         self._transformations = itertools.count(1)
         self._prefixes = library_prefixes()
+        self.at_end: list[Callable[[], None]] = []
+        """What observers still have to say when a cell ends."""
         self.user_files: dict[str, bool] = {}
         self.doings: list[Doings] = []
         """What was done so far in the statement that is executed (and in those around it)."""
@@ -275,15 +292,18 @@ class Observation:
         via: str,
         decision: Decision,
         detail: str = "",
+        *,
+        content: Content = Content(),
+        cell: Cell | None = None,
     ) -> None:
-        """Emit one access; when it was denied, raise as well.
+        """Emit one access, of the current cell if not told otherwise; when denied, raise as well.
 
         Raises
         ------
         PolicyDenied
             Policy forbids the access.
         """
-        cell = self.cell()
+        cell = cell or self.cell()
         if self.doings:
             self.doings[-1].access(operation, kind, uri)
         outcome: Any = ""
@@ -305,6 +325,9 @@ class Observation:
                 decision=outcome,
                 policies=list(decision.policies),
                 detail=self.emitter.payload(redacted(detail)) if detail else "",
+                status=content.status,
+                sha256=content.sha256,
+                bytes=content.bytes,
             )
         )
         if not decision.allowed:

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.observation import Call, Content, Observation
 from governed_kernel.capture.uris import path_of
 from governed_kernel.lineage.events import Operation, ResourceKind
 
@@ -71,7 +71,9 @@ def complete(observation: Observation, call: Call, detail: str = "", via: str = 
     first: str | None = None
     for (operation, uri), (decision, kind) in call.claims.items():
         first = first or uri
-        observation.access(operation, kind, uri, via or call.target.title, decision, detail)
+        content = call.contents.get((operation, uri), Content())
+        name = via or call.target.title
+        observation.access(operation, kind, uri, name, decision, detail, content=content)
     return first
 
 

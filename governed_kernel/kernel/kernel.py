@@ -10,7 +10,7 @@ from typing import Any
 from ipykernel.ipkernel import IPythonKernel
 
 from governed_kernel import __version__
-from governed_kernel.capture import emitter
+from governed_kernel.capture import emitter, settle
 from governed_kernel.capture.emitter import Cell
 from governed_kernel.errors import GovernedError
 from governed_kernel.kernel.link import RecorderLink
@@ -102,6 +102,7 @@ class GovernedKernel(IPythonKernel):
                     )
                 )
         finally:
+            settle()
             try:
                 self.link.end(self._end(cell, reply), token)
             except GovernedError as error:
