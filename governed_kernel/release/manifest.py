@@ -229,7 +229,8 @@ def _check_paths(folder: Path, manifest: ReleaseManifest) -> None:
     A manifest is signed by its author, who need not have made it with this program.
     """
     staged = [place for item in manifest.inputs for place in item.paths]
-    for name in [*staged, *(file.path for file in bound_files(manifest))]:
+    named = [*(file.path for file in bound_files(manifest)), *(s.path for s in manifest.suites)]
+    for name in [*staged, *named]:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise _altered(folder / "manifest.json", f"{name!r} leads out of the release")

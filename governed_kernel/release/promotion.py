@@ -185,7 +185,7 @@ def _manifest(
         environment=found.environment.digest(),
         code=code,
         suites=found.suites,
-        tolerance=suites.tolerance(workspace, found.suites),
+        tolerance=suites.tolerance(workspace.root, found.suites),
         policy=registry.register.policy,
         threads=workspace.settings.run.threads,
         risk_class=risk_class,

@@ -21,7 +21,16 @@ from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
 from governed_kernel.lineage.events import FileDigest, ValidationRecorded
-from governed_kernel.release import changes, checks, difference, gate, manifest, notebook, runs
+from governed_kernel.release import (
+    changes,
+    checks,
+    difference,
+    gate,
+    manifest,
+    notebook,
+    runs,
+    suites,
+)
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import EnvironmentLock
 from governed_kernel.release.evidence import check_cells, check_record
@@ -129,6 +138,8 @@ def _release(workspace: Workspace, registry: Registry, record: ReleaseRecord) ->
             next="promote a new version with 'governed promote', and approve that one",
         )
     session, findings = _research(workspace, register, bound, folder)
+    if bound.tolerance != (allowed := suites.tolerance(folder, bound.suites)):
+        _refuse_made(bound, f"it allows {bound.tolerance}, its suites {allowed}")
     return {
         "risk_class": bound.risk_class,
         "git_commit": bound.git_commit,

@@ -44,9 +44,12 @@ def bind(
     return bound, findings
 
 
-def tolerance(workspace: Workspace, suites: Sequence[Suite]) -> dict[str, float]:
-    """What a re-run may differ by and still be EQUIVALENT: the strictest that a suite allows."""
-    allowed = [read_suite(workspace.inside(suite.path)).tolerance for suite in suites]
+def tolerance(root: Path, suites: Sequence[Suite]) -> dict[str, float]:
+    """What a re-run may differ by and still be EQUIVALENT: the strictest that a suite allows.
+
+    `root` is the workspace, or a release's folder, which mirrors it.
+    """
+    allowed = [read_suite(root / suite.path).tolerance for suite in suites]
     return {
         "weights": min(item.weights for item in allowed),
         "probabilities": min(item.probabilities for item in allowed),

@@ -293,9 +293,10 @@ def test_what_promotion_would_not_make_is_not_signed(
     [
         ({"parameters": []}, 4, "states other parameters"),
         ({"session_id": "../journals/20260101T000000-00000000"}, 2, "there is no session"),
+        ({"tolerance": {"weights": 9.0, "probabilities": 0.001}}, 4, "'weights': 9.0}, its suites"),
         ({"author": "rui"}, 4, "other than its author signed are person"),
     ],
-    ids=["parameters", "session", "author"],
+    ids=["parameters", "session", "tolerance", "author"],
 )
 def test_what_a_manifest_states_is_held_against_what_is_known(
     candidate: Place, stated: dict[str, Any], code: int, said: str

@@ -57,7 +57,7 @@ def test_a_manifest_cannot_say_otherwise_how_data_is_governed(
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../outside", ""])
-@pytest.mark.parametrize("where", ["code", "inputs"])
+@pytest.mark.parametrize("where", ["code", "inputs", "suites"])
 def test_no_path_of_a_manifest_leads_out_of_the_release(
     place: Place, tmp_path: Path, path: str, where: str
 ) -> None:
@@ -66,6 +66,8 @@ def test_no_path_of_a_manifest_leads_out_of_the_release(
     hostile: list[Any] = [FileDigest(path, "0" * 64, 1)]
     if where == "inputs":
         hostile = [msgspec.structs.replace(bound.inputs[0], paths=[path])]
+    if where == "suites":
+        hostile = [msgspec.structs.replace(bound.suites[0], path=path)]
     bound = msgspec.structs.replace(bound, **{where: hostile})
     (tmp_path / "manifest.json").write_bytes(bound.encoded())
     with pytest.raises(GovernedError) as refused:
