@@ -200,9 +200,13 @@ class Observation:
         self._numbers = itertools.count(1)
         self._transformations = itertools.count(1)
         self._prefixes = library_prefixes()
+        self.observed: set[str] = set()
+        """Libraries whose observers leave nothing for the audit hook to tell."""
         self.at_end: list[Callable[[], None]] = []
         """What observers still have to say when a cell ends."""
         self.user_files: dict[str, bool] = {}
+        self.moment = 0
+        """The number of the statement that is executed; 0 between statements."""
         self.doings: list[Doings] = []
         """What was done so far in the statement that is executed (and in those around it)."""
         self.trainings: dict[int, Any] = {}

@@ -42,15 +42,24 @@ class Observed:
         What the call returned.
     """
 
-    __slots__ = ("_bound", "call", "library", "operation", "result", "target")
+    __slots__ = ("_bound", "_operation", "call", "library", "result", "target")
 
     def __init__(self, call: Call, result: Any) -> None:
         self.call = call
         self.target: Target = call.target
-        self.operation = self.target.label or f"{type(self.subject).__name__}.{self.target.name}"
+        self._operation = self.target.label
         self.library = self.target.library
         self.result = result
         self._bound: dict[str, Any] | None = None
+
+    @property
+    def operation(self) -> str:
+        """What was called; a method is named after the class of its subject."""
+        return self._operation or f"{type(self.subject).__name__}.{self.target.name}"
+
+    @operation.setter
+    def operation(self, name: str) -> None:
+        self._operation = name
 
     @property
     def subject(self) -> Any:
@@ -69,6 +78,9 @@ class Observed:
 
 
 Rule: TypeAlias = Callable[[Observation, Observed], None]
+
+
+Quick: TypeAlias = Callable[[Observation, "Target", tuple[Any, ...], Any], bool]
 
 
 class Target:
@@ -105,6 +117,12 @@ class Target:
         return tuple(bound.arguments.values())
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the values come in the order of `names` as they are."""
+        code = self.function.__code__
+        return self._signature is None and not code.co_flags & inspect.CO_GENERATOR
+
+    @property
     def title(self) -> str:
         """A name for messages."""
         return self.label or f"{self.library}.{self.name}"
@@ -124,6 +142,7 @@ def observe(
     label: str = "",
     before: Callable[[Observation, Call], None] | None = None,
     io: bool = False,
+    quick: Quick | None = None,
 ) -> bool:
     """Let `rule` see each recorded call of ``owner.name``.
 
@@ -133,6 +152,9 @@ def observe(
         Runs before the call, for decisions and for what the call will change.
     io : bool
         Record the call whoever makes it, inside another recorded call as well.
+    quick : callable, optional
+        Is asked before `rule`, with no `Observed` made yet; true when nothing is left to do.
+        For what people call a hundred thousand times.
 
     Returns
     -------
@@ -146,7 +168,10 @@ def observe(
         label = f"{library}.{name}"
     target = Target(library, name, label, function)
     try:
-        rewrite(function, _hooks(observation, target, rule, before, io))
+        hooks = _hooks(observation, target, rule, before, io)
+        if quick is not None and before is None and not io and target.is_plain:
+            hooks = _quick_hooks(observation, target, quick, hooks)
+        rewrite(function, hooks)
     except NotRewritable:
         return False
     return True
@@ -238,4 +263,39 @@ def _hooks(
             decision, kind = call.claims[operation, uri]
             observation.access(operation, kind, uri, target.title, decision)
 
-    return Hooks(enter, leave, fail)
+    return Hooks(enter, leave, fail, None if io else state)
+
+
+def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: Hooks) -> Hooks:
+    """`hooks`, but with as little as possible done for a call that `quick` can take.
+
+    Each attribute of a thread's state costs as much as the rest, so there are two on the way in
+    and one on the way out; the call under way is one object for all calls of this function.
+    """
+    state, judged = observation.state, observation.user_files
+    get_frame = sys._getframe
+    under_way = Call(target, (), None, (0, 0))
+
+    def enter(values: tuple[Any, ...]) -> Any:
+        frame = get_frame(2)
+        code = frame.f_code
+        if not judged.get(code.co_filename) or state.busy:
+            return hooks.enter(values) if code.co_filename not in judged else None
+        state.call = under_way
+        return values, (id(code), frame.f_lasti)
+
+    def leave(token: Any, value: Any) -> Any:
+        if type(token) is not tuple:
+            return hooks.leave(token, value)
+        state.call = None
+        if not quick(observation, target, token[0], value):
+            hooks.leave(Call(target, token[0], None, token[1]), value)
+        return value
+
+    def fail(token: Any) -> None:
+        if type(token) is not tuple:
+            hooks.fail(token)
+        else:
+            state.call = None
+
+    return Hooks(enter, leave, fail, hooks.state)

@@ -13,6 +13,9 @@ Influence: TypeAlias = tuple[str, str, Relation, Evidence]
 """Entity, column, relation and evidence of something that decided which rows there are."""
 
 
+_FEW = 1_000
+
+
 class Node(NamedTuple):
     """What is known of one object as it is now; a changed object gets another node."""
 
@@ -25,7 +28,7 @@ class Node(NamedTuple):
 
 
 class Registry:
-    """Object → node, forgotten together with the object.
+    """Object → node, forgotten after the object.
 
     An identity alone is not enough, because Python gives the identity of a dead object to a new
     one: the weak reference tells them apart. Objects that admit no weak reference (lists,
@@ -34,6 +37,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._nodes: dict[int, tuple[weakref.ref[Any], Node]] = {}
+        self._enough = _FEW
         self._named: dict[int, tuple[dict[str, Any], str, Node]] = {}
         self._names: dict[str, int] = {}
 
@@ -49,23 +53,22 @@ class Registry:
 
     def put(self, thing: object, node: Node) -> bool:
         """Let `thing` be `node` from now on; false when it can't be tracked."""
-        identity = id(thing)
-        entry = self._nodes.get(identity)
-        if entry is not None and entry[0]() is thing:
-            self._nodes[identity] = (entry[0], node)
-            return True
-        nodes = self._nodes
-
-        def forget(reference: weakref.ref[Any]) -> None:
-            held = nodes.get(identity)
-            if held is not None and held[0] is reference:
-                del nodes[identity]
-
         try:
-            nodes[identity] = (weakref.ref(thing, forget), node)
+            self._nodes[id(thing)] = (weakref.ref(thing), node)
         except TypeError:
             return False
+        if len(self._nodes) > self._enough:
+            self._forget_the_dead()
         return True
+
+    def _forget_the_dead(self) -> None:
+        """A reference without a callback is many times cheaper, so the dead go all at once."""
+        dead = [identity for identity, (ref, _) in list(self._nodes.items()) if ref() is None]
+        for identity in dead:
+            held = self._nodes.get(identity)
+            if held is not None and held[0]() is None:
+                del self._nodes[identity]
+        self._enough = 2 * len(self._nodes) + _FEW
 
     def put_named(self, namespace: dict[str, Any], name: str, thing: object, node: Node) -> None:
         """Let `thing`, which admits no weak reference, be `node` while `name` stands for it."""
@@ -81,4 +84,5 @@ class Registry:
         return [(thing, node) for thing, node in found if thing is not None and node.kind == kind]
 
     def __len__(self) -> int:
+        self._forget_the_dead()
         return len(self._nodes)

@@ -3,7 +3,8 @@
 A wrapper would break code that looks at its caller's frame (``df.query("@v")``), signatures,
 pickling and the stack levels of warnings. So the function object stays and gets a new
 ``__code__``, compiled from its own source with three calls added: one on entry, one around each
-returned value, one when an exception passes. They are reached through ``co_consts``, so no global
+returned value, one when an exception passes. Inside another observed call they are passed over,
+which makes a library's calls of itself cheap. They are reached through ``co_consts``, so no global
 name is needed. The token that ties them together is a local variable whose name no source can
 spell, and ``locals()`` inside the function doesn't show it.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import functools
 import inspect
 import linecache
 import sys
@@ -24,7 +26,8 @@ from typing import Any, NamedTuple
 __all__ = ["Hooks", "NotRewritable", "argument_names", "outermost_function", "rewrite"]
 
 _TOKEN, _FUNCTION = "@governed", "@function"
-_ENTER, _LEAVE, _FAIL, _LOCALS = "@enter", "@leave", "@fail", "@locals"
+_ENTER, _LEAVE, _FAIL, _LOCALS, _STATE = "@enter", "@leave", "@fail", "@locals", "@state"
+_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Yield)
 _LOOKING = ("vars", "dir", "eval", "exec")
 _rewritten: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
 _NOT_PLAIN = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -43,6 +46,8 @@ class Hooks(NamedTuple):
     """Takes the token and the value that is returned; returns that value."""
     fail: Callable[[Any], None]
     """Takes the token; the exception goes on."""
+    state: Any = None
+    """Where its ``call`` is not None nothing is called; None to be called always."""
 
 
 def argument_names(function: types.FunctionType) -> tuple[str, ...]:
@@ -80,11 +85,9 @@ def rewrite(function: types.FunctionType, hooks: Hooks) -> None:
         raise NotRewritable(f"{function.__qualname__} is a coroutine")
     if function in _rewritten:
         raise NotRewritable(f"{function.__qualname__} is observed already")
-    definition = _definition(code)
-    _inject(definition, code)
-    compiled = _compile(definition, code)
-    _same_program(code, compiled)
+    compiled = _prepared(code, hooks.state is not None)
     found = {_ENTER: hooks.enter, _LEAVE: hooks.leave, _FAIL: hooks.fail, _LOCALS: _visible_locals}
+    found[_STATE] = hooks.state
     function.__code__ = _finished(
         compiled,
         found,
@@ -93,6 +96,17 @@ def rewrite(function: types.FunctionType, hooks: Hooks) -> None:
         code.co_qualname,
     )
     _rewritten.add(function)
+
+
+# Decorators and dispatchers make many functions of one code.
+@functools.lru_cache(maxsize=16)
+def _prepared(code: types.CodeType, outermost: bool) -> types.CodeType:
+    """The code with placeholders for hooks."""
+    definition = _definition(code)
+    _inject(definition, code, outermost)
+    compiled = _compile(definition, code)
+    _same_program(code, compiled)
+    return compiled
 
 
 def _visible_locals() -> dict[str, Any]:
@@ -150,15 +164,27 @@ def _token() -> ast.Name:
     return ast.Name(_TOKEN, ast.Load())
 
 
+def _left(value: ast.expr, place: ast.AST) -> ast.expr:
+    """``value`` sent through the hook; the expression is there twice, and evaluated once."""
+    sent = _placed(_call(_LEAVE, _token()), place)
+    sent.args.append(value)
+    if any(isinstance(part, _SCOPES) for part in ast.walk(value)):
+        return sent  # type: ignore[no-any-return]  # a scope of its own has one code object
+    unseen = ast.Compare(_token(), [ast.Is()], [ast.Constant(None)])
+    return ast.IfExp(_placed(unseen, place), value, sent, **_position(place))
+
+
+def _position(place: Any) -> dict[str, int]:
+    names = ("lineno", "col_offset", "end_lineno", "end_col_offset")
+    return {name: getattr(place, name) for name in names}
+
+
 def _send_returns(statements: list[ast.stmt]) -> None:
     """Send each value that these statements return through the hook."""
     for statement in statements:
         if isinstance(statement, ast.Return):
-            value = statement.value
-            call = _call(_LEAVE, _token())
-            _placed(call, statement)
-            call.args.append(value or _placed(ast.Constant(None), statement))
-            statement.value = call
+            value = statement.value or _placed(ast.Constant(None), statement)
+            statement.value = _left(value, statement)
         elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             for name in ("body", "orelse", "finalbody"):
                 _send_returns(getattr(statement, name, []))
@@ -189,7 +215,7 @@ class _OwnVariables(ast.NodeTransformer):
         return node
 
 
-def _inject(definition: ast.FunctionDef, code: types.CodeType) -> None:
+def _inject(definition: ast.FunctionDef, code: types.CodeType, outermost: bool) -> None:
     definition.decorator_list = []
     body, docstring = definition.body, []
     if ast.get_docstring(definition, clean=False) is not None:
@@ -202,8 +228,13 @@ def _inject(definition: ast.FunctionDef, code: types.CodeType) -> None:
     first, last = (body or docstring)[0], (body or docstring)[-1]
     names = _parameters(code)
     values = ast.Tuple([ast.Name(name, ast.Load()) for name in names], ast.Load())
-    enter = ast.Assign([ast.Name(_TOKEN, ast.Store())], _call(_ENTER, values))
-    end = _placed(ast.Return(_call(_LEAVE, _token(), ast.Constant(None))), last)
+    entered: ast.expr = _call(_ENTER, values)
+    if outermost:
+        inside = ast.Attribute(ast.Constant(_STATE), "call", ast.Load())
+        free = ast.Compare(inside, [ast.Is()], [ast.Constant(None)])
+        entered = ast.IfExp(free, entered, ast.Constant(None))
+    enter = ast.Assign([ast.Name(_TOKEN, ast.Store())], entered)
+    end = ast.copy_location(ast.Return(_left(_placed(ast.Constant(None), last), last)), last)
     handler = ast.ExceptHandler(None, None, [ast.Expr(_call(_FAIL, _token())), ast.Raise()])
     _placed(handler, last)
     guarded = ast.copy_location(ast.Try([*body, end], [handler], [], []), first)
@@ -231,8 +262,16 @@ def _compile(definition: ast.FunctionDef, code: types.CodeType) -> types.CodeTyp
     assert isinstance(factory, ast.FunctionDef)
     factory.args.args = [_placed(ast.arg(name), factory) for name in code.co_freevars]
     factory.body = [definition]
+    owner = _class_with_private_names(code)
+    outermost = [factory]
+    if owner:
+        # Inside a class of that name the compiler spells private names as it did the first time.
+        around = ast.parse(f"class {owner}: pass").body[0]
+        assert isinstance(around, ast.ClassDef)
+        around.body = [factory]
+        outermost = [around]
     flags = code.co_flags & __future__.annotations.compiler_flag
-    module = ast.Module([factory], [])
+    module = ast.Module(outermost, [])
     try:
         # Calling a constant looks like a mistake to the compiler, and so may the library's code.
         with warnings.catch_warnings():
@@ -240,7 +279,24 @@ def _compile(definition: ast.FunctionDef, code: types.CodeType) -> types.CodeTyp
             compiled = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise NotRewritable(f"{code.co_qualname} does not compile: {error}") from error
+    if owner:
+        compiled = _inner(compiled, owner)
     return _inner(_inner(compiled, "factory"), _FUNCTION)
+
+
+def _class_with_private_names(code: types.CodeType) -> str:
+    """The class that a method with names like ``self.__state`` was defined in."""
+    *_, owner, _ = ["", "", *code.co_qualname.split(".")]
+    spelled = f"_{owner.lstrip('_')}__"
+    return owner if owner.isidentifier() and _mentions(code, spelled) else ""
+
+
+def _mentions(code: types.CodeType, beginning: str) -> bool:
+    names = (*code.co_names, *code.co_varnames, *code.co_cellvars, *code.co_freevars)
+    inner = [item for item in code.co_consts if isinstance(item, types.CodeType)]
+    return any(name.startswith(beginning) for name in names) or any(
+        _mentions(item, beginning) for item in inner
+    )
 
 
 def _finished(
@@ -250,7 +306,7 @@ def _finished(
     constants: list[Any] = []
     for constant in compiled.co_consts:
         if isinstance(constant, types.CodeType):
-            inner = constant.co_qualname.replace(f"factory.<locals>.{_FUNCTION}", qualname, 1)
+            inner = qualname + constant.co_qualname.partition(f"factory.<locals>.{_FUNCTION}")[2]
             constants.append(_finished(constant, {}, offset, constant.co_name, inner))
         else:
             constants.append(found.get(constant, constant) if type(constant) is str else constant)
@@ -280,7 +336,8 @@ def _same_program(old: types.CodeType, new: types.CodeType) -> None:
         new.co_kwonlyargcount,
     ) or old.co_varnames[:count] != new.co_varnames[:count]:
         raise NotRewritable(f"{old.co_qualname} takes other arguments than its source says")
-    if (set(old.co_names) ^ set(new.co_names)) - {"locals"} or not set(old.co_varnames) <= set(
+    ours = {"locals", "call"}
+    if (set(old.co_names) ^ set(new.co_names)) - ours or not set(old.co_varnames) <= set(
         new.co_varnames
     ):
         raise NotRewritable(f"{old.co_qualname} is not the program of its source")

@@ -28,20 +28,19 @@ Link: TypeAlias = tuple[str, Relation, Evidence, tuple[tuple[str, str], ...]]
 
 
 class _Memory:
-    """What was recorded already in the current cell."""
+    """What was recorded already in the current statement or cell."""
 
     def __init__(self) -> None:
-        self.execution = -1
+        self.moment = -1
         self.nodes: dict[Any, Node] = {}
         self.turns: dict[Any, int] = {}
         self.shared: dict[Any, str] = {}
 
-    def at(self, execution: int) -> _Memory:
-        if execution != self.execution:
-            self.execution = execution
-            self.nodes.clear()
-            self.turns.clear()
-            self.shared.clear()
+    def renewed(self, moment: int) -> _Memory:
+        self.moment = moment
+        self.nodes.clear()
+        self.turns.clear()
+        self.shared.clear()
         return self
 
     def again(self, place: Any) -> bool:
@@ -69,10 +68,12 @@ def remember_step(observation: Observation, key: Any, output: Any) -> None:
 
 def memory_of(observation: Observation) -> _Memory:
     """The observation's memory of the calling thread's cell."""
-    memory: _Memory | None = getattr(observation.state, "memory", None)
+    memory: _Memory | None = observation.state.memory
     if memory is None:
         memory = observation.state.memory = _Memory()
-    return memory.at(observation.cell().execution)
+    # Where statements are followed, no two need ask which cell this thread works for.
+    moment = observation.moment or observation.cell().execution
+    return memory if memory.moment == moment else memory.renewed(moment)
 
 
 class Work(NamedTuple):

@@ -8,6 +8,7 @@ user's own objects) owes to what the statement mentioned, and to what observed c
 from __future__ import annotations
 
 import ast
+import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ _CODE = (
     type,
 )
 _DEEPEST = 4
+_MOMENTS = itertools.count(1 << 40)  # no number of a cell
 _FOLLOWED = ("frame", "series", "index", "group")
 """Kinds of things whose changes in place are observed."""
 _MISSING = object()
@@ -94,6 +96,9 @@ class Variables:
 
     def enter(self, statement: ast.stmt) -> None:
         """Before a top-level statement is executed."""
+        # A call that an interrupt tore down before its end would hide all later ones.
+        self._observation.state.call = None
+        self._observation.moment = next(_MOMENTS)
         self._observation.doings.append(Doings())
         self._before.append(_NOTHING)
         flow = flow_of(statement)
@@ -108,6 +113,7 @@ class Variables:
 
     def leave(self) -> None:
         """After it was executed, or has failed."""
+        self._observation.moment = 0
         endings, self._endings = self._endings, []
         try:
             for ending in endings:

@@ -23,7 +23,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     value_column,
 )
 from governed_kernel.capture.observation import Observation
-from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.observing import Observed, Target, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Relation
@@ -115,17 +115,28 @@ UNARY = [
 
 def elementwise(observation: Observation, observed: Observed) -> None:
     """Value by value, with the arguments that are frames or series themselves."""
-    subject, result, arguments = observed.subject, observed.result, observed.call.arguments
-    quick: Any = None
-    if len(arguments) == 2 and type(arguments[1]) in _SCALARS and type(result) is pd.Series:
-        known = observation.registry.get(subject)
-        if known is not None and result._name is subject._name and result.index is subject.index:
-            quick = (observed.target, known.entity, known.columns)
-            if same_as_before(observation, quick, result):
-                return
+    key = _key(observation, observed.target, observed.call.arguments, observed.result)
     _elementwise(observation, observed)
-    if quick is not None:
-        remember_step(observation, quick, result)
+    if key is not None:
+        remember_step(observation, key, observed.result)
+
+
+def _key(observation: Observation, target: Target, arguments: tuple[Any, ...], result: Any) -> Any:
+    """What tells a series with a number from another one; None for anything else."""
+    if len(arguments) != 2 or type(arguments[1]) not in _SCALARS or type(result) is not pd.Series:
+        return None
+    subject = arguments[0]
+    known = observation.registry.get(subject)
+    if known is None or result._name is not subject._name or result.index is not subject.index:
+        return None
+    return target, known.entity
+
+
+def _again(
+    observation: Observation, target: Target, arguments: tuple[Any, ...], result: Any
+) -> bool:
+    key = _key(observation, target, arguments, result)
+    return key is not None and same_as_before(observation, key, result)
 
 
 def _elementwise(observation: Observation, observed: Observed) -> None:
@@ -286,7 +297,7 @@ def arm(observation: Observation) -> None:
         for name in BINARY:
             inplace = name.startswith("__i") and name != "__invert__"
             before = remember if inplace else None
-            observe(observation, "pandas", owner, name, elementwise, before=before)
+            observe(observation, "pandas", owner, name, elementwise, before=before, quick=_again)
         for name in UNARY:
             changes = name in ("fillna", "ffill", "bfill", "replace", "clip", "interpolate")
             before = remember if changes else None
