@@ -103,6 +103,17 @@ def _adapter(library: str, *modules: str) -> None:
 
 
 _adapter("governed", "governed_kernel.training.artifacts")
+_adapter(
+    "http",
+    "aiohttp.client_reqrep",
+    "http.client",
+    "httpx._client",
+    "httpx2._client",
+    "requests.sessions",
+    "urllib.request",
+    "urllib3.connectionpool",
+    "urllib3.response",
+)
 _adapter("pandas")
 _adapter("peft", "peft.mapping_func", "peft.peft_model")
 _adapter("polars")

@@ -181,6 +181,8 @@ class _Auditor:
 
     def _on_url(self, arguments: Arguments) -> None:
         url, data, _, method = arguments
+        if url.startswith(("http:", "https:")) and "http.client" in self._observation.observed:
+            return
         verb = method or ("GET" if data is None else "POST")
         operation: Operation = "write"
         if verb in ("GET", "HEAD", "OPTIONS"):

@@ -263,7 +263,7 @@ def _compile(definition: ast.FunctionDef, code: types.CodeType) -> types.CodeTyp
     factory.args.args = [_placed(ast.arg(name), factory) for name in code.co_freevars]
     factory.body = [definition]
     owner = _class_with_private_names(code)
-    outermost = [factory]
+    outermost: list[ast.stmt] = [factory]
     if owner:
         # Inside a class of that name the compiler spells private names as it did the first time.
         around = ast.parse(f"class {owner}: pass").body[0]

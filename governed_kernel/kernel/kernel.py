@@ -102,8 +102,8 @@ class GovernedKernel(IPythonKernel):
                     )
                 )
         finally:
-            settle()
             try:
+                settle()
                 self.link.end(self._end(cell, reply), token)
             except GovernedError as error:
                 reply.clear()

@@ -117,6 +117,8 @@ def _run(emitter: ListEmitter, cells: list[str]) -> tuple[list[str], list[str]]:
     import io
     import linecache
 
+    from governed_kernel.capture import settle
+
     names: dict[str, Any] = {"__name__": "__main__"}
     output, errors = [], []
     for number, source in enumerate(cells, 1):
@@ -129,6 +131,7 @@ def _run(emitter: ListEmitter, cells: list[str]) -> tuple[list[str], list[str]]:
                 _execute(ast.parse(source, filename), filename, names)
         except BaseException:
             error = traceback.format_exc()
+        settle()
         output.append(printed.getvalue())
         errors.append(error)
     return output, errors

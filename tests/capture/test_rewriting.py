@@ -39,6 +39,15 @@ class Derived(Base):
             more = ()
 
 
+class _Account:
+    def __init__(self, state: int) -> None:
+        self.__state = state
+
+    def spend(self, amount: int) -> list[int]:
+        self.__state -= amount
+        return [each + self.__state for each in range(2)]
+
+
 def count(limit: int) -> Iterator[int]:
     yield from range(limit)
 
@@ -56,10 +65,12 @@ def looks_around() -> object:
 async def waits() -> None: ...
 
 
+account = _Account(10)
 before = (inspect.signature(Derived.double), Derived.double.__doc__, Derived.double)
 plain_variables = Derived().double(0)
 double: Any = Derived.double
-observed: list[Any] = [double, count, silent]
+spend: Any = _Account.spend
+observed: list[Any] = [double, count, silent, spend]
 for each in observed:
     rewrite(each, HOOKS)
 
@@ -97,6 +108,13 @@ def test_an_exception_passes_with_one_entry_at_its_own_line() -> None:
 def test_a_function_that_returns_nothing_still_ends() -> None:
     assert silent(1) is None  # type: ignore[func-returns-value]
     assert log == [(1,), (1, None)]
+
+
+def test_private_names_are_those_of_the_class() -> None:
+    assert account.spend(3) == [7, 8]
+    assert [value for _, value in log[1:]] == [[7, 8]]
+    inner = [item for item in spend.__code__.co_consts if inspect.iscode(item)]
+    assert {item.co_qualname for item in inner} <= {"_Account.spend.<locals>.<listcomp>"}
 
 
 def test_a_generator_is_seen_when_it_starts() -> None:

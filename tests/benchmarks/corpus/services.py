@@ -6,6 +6,7 @@ As a script it is the HTTP server of the folder it runs in, and prints its port.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.server
 import os
 import shutil
@@ -25,13 +26,20 @@ SECRETS = (PASSWORD, "tok-of-ada", "key-of-ada", "YWRhOnBhc3Mtb2YtYWRh")
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Files of the folder; ``/moved`` leads to one, ``/echo`` takes what is sent."""
+    """Files of the folder; ``/moved`` leads to one, ``/gzip`` and ``/chunked`` send it so,
+    and ``/echo`` takes what is sent.
+    """
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         if self.path == "/moved":
             self._answer(302, Location="/people.csv")
+        elif self.path == "/gzip":
+            body = gzip.compress(Path("people.csv").read_bytes())
+            self._answer(200, body, **{"Content-Encoding": "gzip"})
+        elif self.path == "/chunked":
+            self._answer_in_chunks(Path("people.csv").read_bytes())
         else:
             super().do_GET()
 
@@ -47,6 +55,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def _answer_in_chunks(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(body), 10_000):
+            part = body[start : start + 10_000]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *arguments: Any) -> None:
         """Say nothing."""
