@@ -1,0 +1,117 @@
+"""Reads SQL text with sqlglot, quietly, and remembers what it has read."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+
+from sqlglot import exp, parse, tokenize
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
+
+__all__ = ["NotReadable", "tree_of", "trees_of"]
+
+_MOST = 200
+_LONGEST = 100_000
+_lock = threading.Lock()
+_read: OrderedDict[tuple[str, str], list[exp.Expression] | str] = OrderedDict()
+
+
+class NotReadable(Exception):
+    """sqlglot can't read a text; the message is its own."""
+
+
+def trees_of(sql: str, dialect: str) -> list[exp.Expression]:
+    """The statements of `sql`; they are shared, so nobody may change them.
+
+    Raises
+    ------
+    NotReadable
+        It is no SQL of that dialect as far as sqlglot knows it.
+    """
+    key = (sql, dialect)
+    with _lock:
+        found = _read.get(key)
+        if found is None:
+            found = _read[key] = _parse(sql, dialect)
+            if len(_read) > _MOST:
+                _read.popitem(last=False)
+        else:
+            _read.move_to_end(key)
+    if isinstance(found, str):
+        raise NotReadable(found)
+    return found
+
+
+def tree_of(sql: str, dialect: str) -> exp.Expression:
+    """The one statement of `sql`.
+
+    Raises
+    ------
+    NotReadable
+        As `trees_of`, and for more than one statement.
+    """
+    trees = trees_of(sql, dialect)
+    if len(trees) != 1:
+        raise NotReadable(f"{len(trees)} statements where there should be one")
+    return trees[0]
+
+
+def _parse(sql: str, dialect: str) -> list[exp.Expression] | str:
+    if len(sql) > _LONGEST:
+        return "longer than what is worth reading"
+    logger = logging.getLogger("sqlglot")
+    before = logger.disabled
+    # Its warnings are for who called it; nobody did.
+    logger.disabled = True
+    try:
+        try:
+            trees = parse(sql, dialect=dialect)
+        except SqlglotError:
+            if (turned := _select_first(sql, dialect)) is None:
+                raise
+            trees = parse(turned, dialect=dialect)
+        return [tree for tree in trees if isinstance(tree, exp.Expression)]
+    except (SqlglotError, RecursionError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        logger.disabled = before
+
+
+_AFTER_SELECT = {
+    TokenType.WHERE,
+    TokenType.GROUP_BY,
+    TokenType.HAVING,
+    TokenType.WINDOW,
+    TokenType.QUALIFY,
+    TokenType.ORDER_BY,
+    TokenType.LIMIT,
+    TokenType.OFFSET,
+    TokenType.USING,
+    TokenType.UNION,
+    TokenType.EXCEPT,
+    TokenType.INTERSECT,
+    TokenType.SEMICOLON,
+}
+
+
+def _select_first(sql: str, dialect: str) -> str | None:
+    """``FROM … SELECT …`` with its clauses turned, where sqlglot can't read it as it is."""
+    depth, select, rest = 0, None, len(sql)
+    tokens = tokenize(sql, dialect=dialect)
+    if dialect != "duckdb" or not tokens or tokens[0].token_type != TokenType.FROM:
+        return None
+    for token in tokens:
+        kind = token.token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth:
+            continue
+        if select is None and kind == TokenType.SELECT:
+            select = token.start
+        elif select is not None and kind in _AFTER_SELECT:
+            rest = token.start
+            break
+    if select is None:
+        return None
+    return f"{sql[select:rest]} {sql[tokens[0].start : select]} {sql[rest:]}"
