@@ -126,6 +126,10 @@ class Guard:
         self._restricted_sizes: set[int] = set()
         self._hashed: dict[tuple[int, int, int, int], str] = {}
 
+    def begin_in_child(self) -> None:
+        """A forked child has only the thread that forked: what another one held is free here."""
+        self._lock = threading.RLock()
+
     def decide(self, operation: Operation, path: str) -> Decision:
         """Whether `operation` on a path or ``file://`` URI is allowed, and what is known of it."""
         plain = _local_path(path)
@@ -243,6 +247,14 @@ class Guard:
 
 
 _GUARDS: dict[Path, Guard] = {}
+
+
+def _begin_in_child() -> None:
+    for guard in _GUARDS.values():
+        guard.begin_in_child()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def decide(workspace: Workspace, operation: Operation, path: str) -> Decision:

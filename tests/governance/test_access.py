@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -227,6 +228,47 @@ def test_what_had_to_be_gone_is_denied_but_to_a_rerun(workspace: Workspace, sour
     assert purpose(workspace, "biopsies", "train") == ["retention"]
     assert purpose(workspace, "biopsies", "train", "release", "rerun") == []
     assert read(workspace, source) == (False, ["retention"])
+
+
+FORKING = """
+import os, sys, threading, time
+from pathlib import Path
+from governed_kernel.governance import access
+from governed_kernel.workspace import Workspace
+workspace, file = Workspace.open(Path(sys.argv[1])), sys.argv[2]
+over = False
+def ask():
+    while not over:
+        access.decide(workspace, "read", file)
+threads = [threading.Thread(target=ask) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for _ in range(30):
+    child = os.fork()
+    if not child:
+        access.decide(workspace, "read", file)
+        os._exit(0)
+    until = time.monotonic() + 20
+    while os.waitpid(child, os.WNOHANG)[0] == 0:
+        if time.monotonic() > until:
+            os.kill(child, 9)
+            print("a child waits for ever")
+            os._exit(1)
+        time.sleep(0.001)
+over = True
+"""
+
+
+def test_a_child_forked_while_threads_ask_gets_its_answers(
+    workspace: Workspace, source: Path
+) -> None:
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKING, str(workspace.root), str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (0, ""), found.stderr
 
 
 def test_a_decision_costs_microseconds(divided: Divided) -> None:
