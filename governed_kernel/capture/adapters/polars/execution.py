@@ -16,14 +16,14 @@ from polars.lazyframe.in_process import InProcessQuery
 
 from governed_kernel.capture.adapters.polars.leaves import Lazy
 from governed_kernel.capture.adapters.polars.plans import Plan, Target, named
-from governed_kernel.capture.adapters.polars.subjects import Work, look, size
+from governed_kernel.capture.adapters.polars.subjects import GROUPS, Work, look, size
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.transfers import announce, complete
 from governed_kernel.capture.uris import path_of
 
-__all__ = ["Run", "after", "arm", "before", "made_by", "record_run", "runs_of"]
+__all__ = ["Run", "after", "arm", "before", "made_by", "record_run", "run_that_made", "runs_of"]
 
 _LATER = (_CollectBatches, InProcessQuery)
 """What stands for a frame that comes later, or part by part."""
@@ -83,6 +83,11 @@ def made_by(run: Run, result: Any) -> bool:
     return run.result is result
 
 
+def run_that_made(call: Call, result: Any) -> Run | None:
+    """The run inside a call that made what it returned; a user's function may have run others."""
+    return next((run for run in reversed(runs_of(call)) if made_by(run, result)), None)
+
+
 def _asked_for(call: Call) -> list[Any]:
     """The lazy frames that are to be run."""
     asked = call.arguments[1]
@@ -98,7 +103,8 @@ def _is_eager(call: Call) -> bool:
 def _works_in_memory(outer: Call) -> bool:
     """Whether a call of polars neither reads nor writes."""
     subject = outer.arguments[0] if outer.arguments else None
-    return look(subject) is not None and not outer.target.name.startswith(("write_", "sink_"))
+    in_memory = look(subject) is not None or isinstance(subject, GROUPS)
+    return in_memory and not outer.target.name.startswith(("write_", "sink_"))
 
 
 def before(observation: Observation, call: Call) -> None:
@@ -223,7 +229,7 @@ def record_run(
             work.record([(Node(uri, kind, columns), "")], rows_in, rows_in)
     if plan.targets:
         return True
-    kept = {name: fields for name, fields in table.fields.items() if name in columns}
+    kept = {name: table.full_fields(name) for name in table.fields if name in columns}
     if seen is None:
         work.finish(None, "value", (), rows_in=rows_in)
     else:

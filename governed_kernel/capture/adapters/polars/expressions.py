@@ -12,13 +12,11 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import polars as pl
-
 from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
 from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import Evidence, Relation
 
-__all__ = ["Expressions", "Value"]
+__all__ = ["Expressions", "Value", "field_of"]
 
 _AGGREGATING = frozenset(
     (
@@ -72,6 +70,15 @@ class Value(NamedTuple):
 _NOTHING = Value({})
 
 
+def field_of(struct: Value, name: str) -> Origins:
+    """What a field owes to: to all that the struct owes to, if nobody knows better."""
+    if struct.fields is not None:
+        found = struct.fields.get(name, struct.fields.get("*"))
+        if found is not None:
+            return found
+    return through("TRANSFORMATION", struct.origins, "conservative")
+
+
 class Expressions:
     """Reads the expressions of one plan.
 
@@ -91,14 +98,16 @@ class Expressions:
         literal: Callable[[Any], Node | None],
         roots: Callable[[], Iterable[int]],
     ) -> None:
+        self._traverser = traverser
         self._view = traverser.view_expression
-        self._dtype = traverser.get_dtype
         self._literal = literal
         self._roots = roots
         self._known: set[int] = set()
         self._struct = _NOTHING
         self._place = -1
         self._grouped = False
+        self.frame = -1
+        """The step whose columns the expressions are made of."""
         self._readers: dict[str, Callable[[Any, Table], Value]] = {
             "Column": self._column,
             "Literal": self._constant,
@@ -310,10 +319,10 @@ class Expressions:
     # --- structs ----------------------------------------------------------------------------
 
     def _struct_of(self, place: int, values: list[Value]) -> Value:
-        try:
-            names = [field.name for field in self._dtype(place).fields]
-        except (pl.exceptions.PolarsError, AttributeError):
-            names = []  # the key of a join, whose frame is not the step's own
+        before = self._traverser.get_node()
+        self._traverser.set_node(self.frame)
+        names = [field.name for field in self._traverser.get_dtype(place).fields]
+        self._traverser.set_node(before)
         fields = None
         if len(names) == len(values):
             made = [value.origins for value in values]
@@ -323,10 +332,8 @@ class Expressions:
     def _of_struct(self, name: str, details: list[Any], view: Any, table: Table) -> Value:
         struct = self.value(getattr(view.input[0], "node", view.input[0]), table)
         fields = struct.fields
-        if name == "StructFunction.FieldByName" and fields is not None:
-            found = fields.get(str(details[0]), fields.get("*"))
-            if found is not None:
-                return Value(found)
+        if name == "StructFunction.FieldByName":
+            return Value(field_of(struct, str(details[0])))
         renamed: dict[str, Origins] | None = None
         if fields is not None and "*" not in fields:
             if name == "StructFunction.RenameFields" and len(details[0]) == len(fields):

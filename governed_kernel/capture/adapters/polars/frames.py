@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 from polars.functions import eager, lazy
 
-from governed_kernel.capture.adapters.polars.execution import made_by, record_run, runs_of
-from governed_kernel.capture.adapters.polars.subjects import Work, look, size, things_in
+from governed_kernel.capture.adapters.polars.execution import record_run, run_that_made
+from governed_kernel.capture.adapters.polars.subjects import MARKS, Work, look, size, things_in
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.steps import remember_step, same_as_before
@@ -47,14 +47,14 @@ def by_plan(observation: Observation, observed: Observed) -> None:
     """What ran a plan inside: the plan whose result is the call's own says it all."""
     work, result = Work(observation, observed), observed.result
     rows_in = size(observed.subject)
-    for run in reversed(runs_of(observed.call)):
-        if made_by(run, result):
-            lazy = work.lazy(observed.call.arguments)
-            if observed.target.name in ("top_k", "bottom_k"):
-                lazy = lazy._replace(marks=lazy.marks | {"top"})
-            if record_run(work, run, lazy, output=result, rows_in=rows_in):
-                return
-            work = Work(observation, observed)
+    run = run_that_made(observed.call, result)
+    if run is not None:
+        lazy = work.lazy(observed.call.arguments)
+        if (mark := MARKS.get(observed.target.name)) is not None:
+            lazy = lazy._replace(marks=lazy.marks | {mark})
+        if record_run(work, run, lazy, output=result, rows_in=rows_in):
+            return
+        work = Work(observation, observed)
     anything(work)
 
 
@@ -89,7 +89,7 @@ def keep(observation: Observation, observed: Observed) -> None:
     if node is None or output is None:
         return
     work.same(node, output[1])
-    work.close()
+    work.close(extra=node.extra)
     if quick is not None:
         remember_step(observation, quick, result)
 
@@ -253,7 +253,7 @@ def concat(observation: Observation, observed: Observed) -> None:
     output = look(result)
     if output is None:
         return
-    if runs_of(observed.call):
+    if run_that_made(observed.call, result) is not None:
         by_plan(observation, observed)
         return
     work = Work(observation, observed)

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from polars.dataframe import group_by
 
-from governed_kernel.capture.adapters.polars.execution import runs_of
+from governed_kernel.capture.adapters.polars.execution import run_that_made
 from governed_kernel.capture.adapters.polars.frames import by_plan
 from governed_kernel.capture.adapters.polars.subjects import GROUPS, Work, look, size
 from governed_kernel.capture.observation import Call, Observation
@@ -29,7 +29,7 @@ def map_groups(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     if output is None:
         return
-    if runs_of(observed.call):
+    if run_that_made(observed.call, observed.result) is not None:
         by_plan(observation, observed)
         return
     node = work.of(group.df)
@@ -57,14 +57,15 @@ def _keys(group: Any, node: Node) -> tuple[str, ...]:
 
 def remember_frame(observation: Observation, call: Call) -> None:
     """Before groups are gone through, which may put their frame into one piece: note it."""
-    call.note = [Work(observation, Observed(call, None)).of(call.arguments[0].df)]
+    frame = call.arguments[0].df
+    call.note = [Work(observation, Observed(call, None)).of(frame), frame]
 
 
 def begin(observation: Observation, observed: Observed) -> None:
     """``iter(groups)``: what its parts are going to owe to."""
-    node = next(each for each in observed.call.note if isinstance(each, Node))
+    node, frame = observed.call.note[:2]
     group, work = observed.subject, Work(observation, observed)
-    if observation.registry.get(group.df) is None:
+    if group.df is not frame:
         observation.registry.put(group.df, node)
     work.memory.lazy.put(observed.result, node._replace(extra=_keys(group, node)))
 

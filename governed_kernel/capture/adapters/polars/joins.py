@@ -33,7 +33,7 @@ def joined(
     for name, sides in pairs(list(left.columns), list(right.columns)).items():
         tables = [(left if side == "left" else right, column) for side, column in sides]
         columns[name] = united(*[table.full(column) for table, column in tables])
-        if len(tables) == 1 and (known := tables[0][0].fields.get(tables[0][1])):
+        if len(tables) == 1 and (known := tables[0][0].full_fields(tables[0][1])):
             fields[name] = known
     if set(columns) != set(names):
         return None
@@ -52,6 +52,7 @@ def _keys(
     rows: Origins = {}
     names: tuple[list[str], list[str]] = ([], [])
     for keys, table, found in ((view.left_on, left, names[0]), (view.right_on, right, names[1])):
+        expressions.frame = view.input_left if table is left else view.input_right
         for key in keys:
             value = expressions.value(key.node, table)
             rows = united(rows, table.decided("JOIN", value.origins))
@@ -109,7 +110,7 @@ def side_by_side(tables: Sequence[Table], names: Sequence[str]) -> Table | None:
     fields: dict[str, dict[str, Origins]] = {}
     for table in tables:
         columns.update(_with_rows(table))
-        fields.update(table.fields)
+        fields.update({name: table.full_fields(name) for name in table.fields})
     if set(columns) != set(names):
         return None
     inherited = united(*[table.inherited for table in tables])

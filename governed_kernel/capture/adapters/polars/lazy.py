@@ -21,7 +21,7 @@ from governed_kernel.capture.adapters.polars.execution import (
     runs_of,
 )
 from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of, memories
-from governed_kernel.capture.adapters.polars.subjects import LAZY, Work, look
+from governed_kernel.capture.adapters.polars.subjects import LAZY, MARKS, Work, look
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
@@ -29,7 +29,6 @@ from governed_kernel.errors import RecorderLost
 
 __all__ = ["arm", "propagate"]
 
-_MARKS = {"join_where": "unequal", "top_k": "top", "bottom_k": "top"}
 _BESIDE = frozenset(
     (
         *("collect", "collect_async", "collect_batches", "collect_schema", "explain", "lazy"),
@@ -46,7 +45,7 @@ def propagate(observation: Observation, observed: Observed) -> None:
     if isinstance(observed.result, LAZY):
         work = Work(observation, observed)
         lazy = work.lazy(observed.call.arguments)
-        mark = _MARKS.get(observed.target.name)
+        mark = MARKS.get(observed.target.name)
         if mark is not None:
             lazy = lazy._replace(marks=lazy.marks | {mark})
         work.memory.keep(observed.result, lazy)
@@ -63,7 +62,7 @@ def sink(observation: Observation, observed: Observed) -> None:
 def register(observation: Observation, observed: Observed) -> None:
     """A frame becomes a table of an SQL context."""
     work, context = Work(observation, observed), observed.subject
-    known = work.memory.of(context) or Lazy(())
+    known = work.memory.of(context) or Lazy((), frozenset(("tables",)))
     leaves, marks = list(known.leaves), known.marks
     for frame in _frames(observed.call.arguments[1:]):
         if isinstance(frame, pl.LazyFrame):

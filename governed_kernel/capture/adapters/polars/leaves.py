@@ -131,7 +131,8 @@ class Lazy(NamedTuple):
     marks : frozenset of str
         ``files``: somewhere in it may be files; ``unequal``: somewhere is a join on conditions,
         which a plan spells as a filter; ``top``: somewhere are the largest or smallest, which it
-        spells as a sort and a slice.
+        spells as a sort and a slice; ``tables``: the leaves are tables that a statement may name
+        in any order.
     sources : tuple of tuple of str
         For each scan that the plan does not show, the files, folders or patterns that it reads.
     """
@@ -235,18 +236,19 @@ class Leaves:
 
     Parameters
     ----------
-    candidates : iterable of Leaf
-        In the order in which the plan should name them.
+    lazy : Lazy
+        What the plan was made of.
     frames : sequence
         The (native) frames of the plan, in its order.
     """
 
-    def __init__(self, memory: Memories, candidates: Iterable[Leaf], frames: Sequence[Any]) -> None:
+    def __init__(self, memory: Memories, lazy: Lazy, frames: Sequence[Any]) -> None:
         self._memory = memory
-        self._candidates = list(candidates)
+        self._candidates = lazy.leaves
         columns = [frame.columns() for frame in frames]
-        self._in_order = len(frames) == len(self._candidates) and all(
-            leaf.is_like(names, exactly=True) or leaf.is_like(names, exactly=False)
+        told = "tables" not in lazy.marks and len(frames) == len(self._candidates)
+        self._in_order = told and all(
+            leaf.is_like(names, exactly=False)
             for leaf, names in zip(self._candidates, columns, strict=True)
         )
 

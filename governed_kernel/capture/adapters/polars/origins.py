@@ -103,6 +103,11 @@ class Table:
         """`origins` of this table's own values, as something that decides by `relation`."""
         return united(through(relation, origins), through(relation, self.rows) if origins else {})
 
+    def full_fields(self, column: str) -> dict[str, Origins]:
+        """What the fields of a struct owe to, with what decided its rows; empty if unknown."""
+        known = self.fields.get(column, {})
+        return {name: united(origins, self.rows) for name, origins in known.items()}
+
     def with_rows(self, added: Origins) -> Table:
         """The same columns, with one more thing that decided rows."""
         if not added:

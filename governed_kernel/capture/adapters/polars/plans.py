@@ -10,13 +10,13 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from governed_kernel.capture.adapters.polars.expressions import Expressions
+from governed_kernel.capture.adapters.polars.expressions import Expressions, Value, field_of
 from governed_kernel.capture.adapters.polars.joins import joined, side_by_side
 from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
 from governed_kernel.capture.registry import Node
@@ -45,12 +45,15 @@ class Scan(NamedTuple):
         Every file, found by polars itself.
     columns : tuple of str
         Columns that come from the files.
+    structs : tuple of str
+        Those of them that are structs.
     """
 
     place: int
     kind: str
     paths: tuple[str, ...]
     columns: tuple[str, ...]
+    structs: tuple[str, ...]
 
 
 class Target(NamedTuple):
@@ -130,8 +133,7 @@ class Plan:
             if view is None and not inputs:
                 sources = self._sources.pop(0) if self._sources else ()
                 paths = [path for source in sources for path in files_of(source)]
-                columns = tuple(self.traverser.get_schema())
-                self.scans.append(Scan(place, "ipc", tuple(paths), columns))
+                self.scans.append(self._scan_of(place, "ipc", paths))
             elif kind == "DataFrameScan":
                 self._frame_places[place] = len(self.frames)
                 self.frames.append(view.df)
@@ -146,8 +148,7 @@ class Plan:
         options = view.file_options
         row_index = getattr(options, "row_index", None)
         added = {options.include_file_paths, row_index[0] if row_index else None}
-        names = [name for name in self.traverser.get_schema() if name not in added]
-        return Scan(place, str(view.scan_type[0]), tuple(map(str, view.paths)), tuple(names))
+        return self._scan_of(place, str(view.scan_type[0]), map(str, view.paths), added)
 
     def _dataset(self, place: int, view: Any) -> Scan:
         """A scan by a Python function: of a pyarrow dataset the files are known."""
@@ -157,7 +158,15 @@ class Plan:
             files = getattr(thing, "files", None)
             if isinstance(files, list):
                 paths += [path for path in files if isinstance(path, str)]
-        return Scan(place, "python", tuple(paths), tuple(self.traverser.get_schema()))
+        return self._scan_of(place, "python", paths)
+
+    def _scan_of(
+        self, place: int, kind: str, paths: Iterable[str], added: Collection[str | None] = ()
+    ) -> Scan:
+        schema = self.traverser.get_schema()
+        names = tuple(name for name in schema if name not in added)
+        structs = tuple(name for name in names if isinstance(schema[name], pl.Struct))
+        return Scan(place, kind, tuple(paths), names, structs)
 
     def roots(self) -> Iterator[int]:
         """Every expression of the plan that is no part of another."""
@@ -292,6 +301,7 @@ class _Evaluation:
             if place in self._scans:
                 done[place] = self._scan(step)
                 continue
+            self._expressions.frame = step.inputs[0] if step.inputs else place
             reader = self._steps.get(type(step.view).__name__)
             made = reader(step, tables) if reader is not None else None
             done[place] = made if made is not None else self._anything(step, tables)
@@ -330,7 +340,7 @@ class _Evaluation:
     def _scan(self, step: _Step) -> Table:
         table = self._beginnings.scan(self._scans[step.place])
         columns = {name: table.columns.get(name, {}) for name in self._names()}
-        return Table(columns, table.rows, table.inherited)
+        return Table(columns, table.rows, table.inherited, table.fields)
 
     # --- rows -------------------------------------------------------------------------------
 
@@ -443,11 +453,10 @@ class _Evaluation:
         schema = self._traverser.get_schema()
         separator = details[1] if len(details) > 1 else None
         for struct in details[0]:
-            known = table.fields.get(struct, {})
+            whole = Value(table.columns[struct], table.fields.get(struct))
             for field in schema[struct].fields:
                 name = f"{struct}{separator}{field.name}" if separator else field.name
-                parts = through("TRANSFORMATION", table.columns[struct])
-                columns[name] = known.get(field.name, known.get("*", parts))
+                columns[name] = field_of(whole, field.name)
         return {name: columns[name] for name in names}
 
     @staticmethod

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from governed_kernel.capture.adapters.polars.execution import made_by, record_run, runs_of
+from governed_kernel.capture.adapters.polars.execution import record_run, run_that_made
 from governed_kernel.capture.adapters.polars.frames import by_plan, keep, leave
 from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of
 from governed_kernel.capture.adapters.polars.subjects import Work, look, size
@@ -76,7 +76,7 @@ def _elementwise(observation: Observation, observed: Observed, relation: Relatio
 
 def method(observation: Observation, observed: Observed) -> None:
     """A method: the plan that it ran, or value by value."""
-    if runs_of(observed.call):
+    if run_that_made(observed.call, observed.result) is not None:
         by_plan(observation, observed)
     elif observed.target.name in _AGGREGATES or not isinstance(observed.result, pl.Series):
         _elementwise(observation, observed, "AGGREGATION")
@@ -157,9 +157,9 @@ def of_namespace(observation: Observation, observed: Observed) -> None:
     known, output = work.memory.of(observed.subject), look(result)
     if known is None or output is None:
         return
-    for run in reversed(runs_of(observed.call)):
-        if made_by(run, result) and record_run(work, run, known, output=result):
-            return
+    run = run_that_made(observed.call, result)
+    if run is not None and record_run(work, run, known, output=result):
+        return
     work = Work(observation, observed)
     for node in [known.leaves[0].node, *work.many(observed.call.arguments[1:])]:
         work.product(output[1], node, node.columns)

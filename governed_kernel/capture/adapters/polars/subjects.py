@@ -25,12 +25,14 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.uris import path_of
 
-__all__ = ["GROUPS", "LAZY", "Work", "look", "size", "things_in"]
+__all__ = ["GROUPS", "LAZY", "MARKS", "Work", "look", "size", "things_in"]
 
 GROUPS = (GroupBy, RollingGroupBy, DynamicGroupBy)
 """Frames that are about to be grouped."""
 LAZY = (pl.LazyFrame, LazyGroupBy)
 """What holds a plan."""
+MARKS = {"join_where": "unequal", "top_k": "top", "bottom_k": "top"}
+"""What a plan does not say of the methods that made it: see `leaves.Lazy`."""
 _MOST_THINGS = 200
 _MOST_EDGES = 4_000
 
@@ -89,7 +91,7 @@ class Work(Step):
         found = [self.of(thing) for thing in things_in(things)]
         return [node for node in found if node is not None]
 
-    def close(self, output: Any = None, *, rows_in: int = -1, patient: bool = False) -> None:
+    def close(self, output: Any = None, *, rows_in: int = -1, extra: Any = None) -> None:
         """Finish with what the call made; a scalar ends the trail."""
         made = self.observed.result if output is None else output
         seen = look(made)
@@ -98,7 +100,7 @@ class Work(Step):
         if seen is None:
             self.finish(None, "value", (), rows_in=rows_in)
         else:
-            self.finish(made, *seen, rows_in=rows_in, rows_out=size(made), patient=patient)
+            self.finish(made, *seen, extra=extra, rows_in=rows_in, rows_out=size(made))
 
     # --- plans ------------------------------------------------------------------------------
 
@@ -127,7 +129,7 @@ class Work(Step):
 
     def follow(self, plan: Plan, lazy: Lazy) -> Table:
         """What the columns that a plan makes owe to what it began with; counts that as inputs."""
-        leaves = Leaves(self.memory, lazy.leaves, plan.frames)
+        leaves = Leaves(self.memory, lazy, plan.frames)
 
         def frame(place: int, native: Any) -> Table:
             nodes = leaves.of(place, native)
@@ -148,9 +150,16 @@ class Work(Step):
         """The files of a scan; several are first read into something that has its own name."""
         uris = [uri for path in scan.paths if (uri := path_of(path)) is not None]
         if len(uris) == 1:
-            return leaf_table(self.external(uris[0], scan.columns), scan.columns)
-        node = read_files(self.observation, self.observed, scan, uris)
-        return leaf_table(self.take(node), scan.columns)
+            node = self.external(uris[0], scan.columns)
+        else:
+            node = self.take(read_files(self.observation, self.observed, scan, uris))
+        table = leaf_table(node, scan.columns)
+        # Of a struct in a file nothing more is to be known than the struct.
+        table.fields = {
+            name: {"*": {(node.entity, name, "TRANSFORMATION"): "observed"}}
+            for name in scan.structs
+        }
+        return table
 
     def owe(self, table: Table, columns: tuple[str, ...]) -> None:
         """Let these columns owe to what they do in a table."""

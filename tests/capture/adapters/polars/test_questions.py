@@ -1,0 +1,35 @@
+"""What columns owe to, question by question: see the tables in ``questions``."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from .asking import Answers, facts
+
+FOLDER = Path(__file__).parent / "questions"
+TABLES = {path.stem: tomllib.loads(path.read_text()) for path in sorted(FOLDER.glob("*.toml"))}
+EAGER = ("plans", "joins", "frames", "series")
+LAZY = ("plans", "joins", "lazy")
+CASES = [(way, table, name) for way, tables in (("eager", EAGER), ("lazy", LAZY))
+         for table in tables for name in TABLES[table]]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
+    found = {}
+    for way, tables in (("eager", EAGER), ("lazy", LAZY)):
+        folder = tmp_path_factory.mktemp(way)
+        questions = {(table, name): case["ask"]
+                     for table in tables for name, case in TABLES[table].items()}  # fmt: skip
+        found[way] = Answers(folder, questions, eager=way == "eager")
+    return found
+
+
+@pytest.mark.parametrize(("way", "table", "name"), CASES)
+def test_columns_owe_to_what_a_person_says(
+    answers: dict[str, Answers], way: str, table: str, name: str
+) -> None:
+    assert answers[way][table, name] == facts(TABLES[table][name]["owes"])
