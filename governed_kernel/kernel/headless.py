@@ -82,6 +82,9 @@ class GovernedKernelManager(AsyncKernelManager):
         # A socket's path may have 107 characters, so this can't lie in the workspace.
         self._folder = Path(tempfile.mkdtemp(prefix="governed-"))
         self.transport = "ipc"
+        # Half of this a kernel is given to end by itself; on a busy machine the usual 2.5 seconds
+        # are too few, and a run that was over would end as killed.
+        self.shutdown_wait_time = 20.0
         self.connection_file = str(self._folder / "kernel.json")
 
     async def _async_cleanup_resources(self, restart: bool = False) -> None:

@@ -76,6 +76,7 @@ class RunningKernel:
             transport="ipc",
             connection_file=f"{self._folder}/kernel.json",
         )
+        self.manager.shutdown_wait_time = 2.0 * SECONDS  # half of it before a SIGTERM
         before = set(workspace.journals.glob("*.jsonl"))
         variables = dict(os.environ if environment is None else environment)
         variables["GOVERNED_HOME"] = str(home_of(workspace))
