@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import OrderedDict
 
@@ -16,6 +17,15 @@ _MOST = 200
 _LONGEST = 100_000
 _lock = threading.Lock()
 _read: OrderedDict[tuple[str, str], list[exp.Expression] | str] = OrderedDict()
+
+
+def _begin_in_child() -> None:
+    """A forked child has only the thread that forked: what another one held is free here."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
 
 
 class NotReadable(Exception):
