@@ -6,20 +6,24 @@ that call's own rule. What runs on its own is a step itself.
 
 from __future__ import annotations
 
+import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
+from polars._utils.async_ import _AioDataFrameResult
 from polars.lazyframe.engine import _CollectBatches, _LocalEngine
 from polars.lazyframe.in_process import InProcessQuery
 
-from governed_kernel.capture.adapters.polars.leaves import Lazy
-from governed_kernel.capture.adapters.polars.plans import Plan, Target, named
+from governed_kernel.capture.adapters.polars.leaves import Lazy, memories
+from governed_kernel.capture.adapters.polars.plans import Plan, Target, files_of, named
 from governed_kernel.capture.adapters.polars.subjects import GROUPS, Work, look, size
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.transfers import announce, complete
 from governed_kernel.capture.uris import path_of
 
@@ -114,10 +118,12 @@ def before(observation: Observation, call: Call) -> None:
         return
     if outer is not None and _works_in_memory(outer):
         return
-    call.note = [read_plan(lazy, _known(observation, call, lazy)) for lazy in _asked_for(call)]
-    for plan in call.note:
-        if plan is not None:
-            ask(observation, call, plan)
+    call.note = []
+    for lazy in _asked_for(call):
+        known = _known(observation, call, lazy)
+        plan = read_plan(lazy, known)
+        call.note.append(plan)
+        ask(observation, call, plan, known)
 
 
 def _known(observation: Observation, call: Call, lazy: Any) -> Lazy | None:
@@ -131,15 +137,18 @@ def _known(observation: Observation, call: Call, lazy: Any) -> Lazy | None:
     return work.lazy(outer.arguments)
 
 
-def ask(observation: Observation, call: Call, plan: Plan) -> None:
+def ask(observation: Observation, call: Call, plan: Plan | None, known: Lazy | None) -> None:
     """Ask about each file of a plan, and claim the accesses."""
-    for scan in plan.scans:
-        for path in scan.paths:
-            uri = announce(observation, call, "read", path)
-            if uri is not None and ("read", uri) in call.claims:
-                # Its header was read to know its columns, so it stays read if the run fails.
-                call.opened.add(("read", uri))
-    for target in plan.targets:
+    paths = [path for scan in plan.scans for path in scan.paths] if plan is not None else []
+    if plan is None and known is not None:
+        # A wrong plan: it is going to fail, but only after files were opened.
+        paths = [path for source in known.scanned for path in files_of(source)]
+    for path in paths:
+        uri = announce(observation, call, "read", path)
+        if uri is not None and ("read", uri) in call.claims:
+            # Its header was read to know its columns, so it stays read if the run fails.
+            call.opened.add(("read", uri))
+    for target in plan.targets if plan is not None else ():
         if not target.parts:
             announce(observation, call, "write", target.path)
 
@@ -156,8 +165,7 @@ def after(observation: Observation, observed: Observed) -> None:
     complete(observation, call, via=via)
     for plan in plans:
         for target in plan.targets if plan is not None else ():
-            if target.parts:
-                _report_parts(observation, target, via)
+            _report_parts(observation, target, plan.since, via)
     asked = _asked_for(call)
     results = observed.result if isinstance(observed.result, list) else [observed.result]
     results = results if len(results) == len(asked) else [None] * len(asked)
@@ -186,11 +194,11 @@ def _by_user(observation: Observation) -> bool:
 _OBSERVERS = str(Path(__file__).parents[2])
 
 
-def _report_parts(observation: Observation, target: Target, via: str) -> None:
-    """A folder of parts that was written: each file, as it lies there now."""
-    for path in sorted(Path(target.path).rglob("*")):
-        if path.is_file() and (uri := path_of(path)) is not None:
-            decision = observation.decide("write", str(path.resolve()))
+def _report_parts(observation: Observation, target: Target, since: int, via: str) -> None:
+    """A folder of parts that was written: each file."""
+    for path in target.files(since) if target.parts else ():
+        if (uri := path_of(path)) is not None:
+            decision = observation.decide("write", os.path.realpath(path))
             observation.access("write", "file", uri, via, decision)
 
 
@@ -217,17 +225,23 @@ def record_run(
     columns = seen[1] if seen is not None else plan.columns()
     if isinstance(result, _LATER):
         seen = "frame", columns
+    elif isinstance(result, _AioDataFrameResult):
+        # It can't be told apart from others by reference; its future can.
+        seen, result = ("frame", columns), result.result
+        result.add_done_callback(partial(_arrived, work.observation))
     table = work.follow(plan, lazy)
     if seen is not None and len(columns) == len(table.columns) == 1:
         # A series may go by another name than the only column it was made as.
         table.columns = dict(zip(columns, table.columns.values(), strict=True))
     work.owe(table, columns)
-    for target in plan.targets:
-        uri = path_of(target.path)
-        if uri is not None:
-            kind = "folder" if target.parts else "file"
-            work.record([(Node(uri, kind, columns), "")], rows_in, rows_in)
     if plan.targets:
+        for target in plan.targets:
+            files = target.files(plan.since)
+            kind = "file" if len(files) * len(columns) <= MOST_EDGES else "folder"
+            uris = map(path_of, files if kind == "file" else [target.path])
+            outputs = [(Node(uri, kind, columns), "") for uri in uris if uri is not None]
+            if outputs:
+                work.record(outputs, rows_in, rows_in)
         return True
     kept = {name: table.full_fields(name) for name in table.fields if name in columns}
     if seen is None:
@@ -239,15 +253,28 @@ def record_run(
     return True
 
 
+def _arrived(observation: Observation, future: Any) -> None:
+    """A frame that was waited for is there: it is what its future was known to be."""
+    node = observation.registry.get(future)
+    if node is not None and not future.cancelled() and future._exception is None:
+        result = future.result()
+        if isinstance(result, pl.DataFrame):
+            observation.registry.put(result, node)
+
+
 def look_up(observation: Observation, call: Call) -> None:
     """Before polars looks up the columns of files: ask whether they may be read."""
     lazy = call.arguments[0]
     known = Work(observation, Observed(call, None)).memory.of(lazy)
     if known is not None and "files" not in known.marks:
         return
-    plan = read_plan(lazy, known)
-    if plan is not None:
-        ask(observation, call, plan)
+    ask(observation, call, read_plan(lazy, known), known)
+    # What polars knows it does not look up again.
+    memory, execution = memories(observation), observation.cell().execution
+    for claim in list(call.claims):
+        if not memory.first_look(execution, claim[1]):
+            del call.claims[claim]
+            call.opened.discard(claim)
 
 
 def looked_up(observation: Observation, observed: Observed) -> None:
@@ -258,8 +285,8 @@ def looked_up(observation: Observation, observed: Observed) -> None:
 
 def arm(observation: Observation) -> None:
     """Observe polars' engines, and what looks up columns."""
-    for name in ("collect", "collect_all"):
-        label = f"polars.LazyFrame.{name}" if name == "collect" else f"polars.{name}"
+    for name in ("collect", "collect_async", "collect_all", "collect_all_async"):
+        label = f"polars.{name}" if "all" in name else f"polars.LazyFrame.{name}"
         observe(
             observation, "polars", _LocalEngine, name, after, label=label, before=before, io=True
         )

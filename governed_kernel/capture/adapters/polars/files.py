@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 from polars import io
 
-from governed_kernel.capture.adapters.polars.execution import record_run, runs_of
+from governed_kernel.capture.adapters.polars.execution import record_run, run_that_made, runs_of
 from governed_kernel.capture.adapters.polars.leaves import Lazy
-from governed_kernel.capture.adapters.polars.plans import named
+from governed_kernel.capture.adapters.polars.plans import has_buffers, named
 from governed_kernel.capture.adapters.polars.subjects import Work, look, size
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -63,15 +63,14 @@ def _read(observation: Observation, observed: Observed) -> None:
         seen = look(part)
         if seen is None:
             continue
-        for run in reversed(runs_of(observed.call)):
-            if run.result is part and record_run(Work(observation, observed), run, Lazy(())):
-                break
-        else:
-            work = Work(observation, observed)
-            for uri in uris:
-                work.same(work.external(uri, seen[1]))
-            if uris:
-                work.finish(part, *seen, rows_out=size(part), patient=True)
+        run = run_that_made(observed.call, part)
+        if run is not None and run.plan is not None and run.plan.scans:
+            record_run(Work(observation, observed), run, Lazy(()))
+            continue
+        work = Work(observation, observed)
+        for uri in uris:
+            work.same(work.external(uri, seen[1]))
+        work.finish(part, *seen, rows_out=size(part), patient=True)
 
 
 def _ask_about_scan(observation: Observation, call: Call) -> None:
@@ -90,10 +89,10 @@ def _ask_about_scan(observation: Observation, call: Call) -> None:
 
 def _scan(observation: Observation, observed: Observed) -> None:
     if isinstance(observed.result, pl.LazyFrame):
+        sources = tuple(named(observed.call.arguments[0]))
         # The plan shows the files of all scans but these.
-        hidden = observed.target.name == "scan_ipc"
-        sources = (tuple(named(observed.call.arguments[0])),) if hidden else ()
-        lazy = Lazy((), frozenset(("files",)), sources)
+        hidden = observed.target.name == "scan_ipc" or has_buffers(observed.call.arguments[0])
+        lazy = Lazy((), frozenset(("files",)), (sources,) if hidden else (), sources)
         Work(observation, observed).memory.keep(observed.result, lazy)
 
 

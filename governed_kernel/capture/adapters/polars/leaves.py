@@ -135,11 +135,14 @@ class Lazy(NamedTuple):
         in any order.
     sources : tuple of tuple of str
         For each scan that the plan does not show, the files, folders or patterns that it reads.
+    scanned : tuple of str
+        The files, folders and patterns of all scans.
     """
 
     leaves: tuple[Leaf, ...]
     marks: frozenset[str] = frozenset()
     sources: tuple[tuple[str, ...], ...] = ()
+    scanned: tuple[str, ...] = ()
 
 
 class Memories:
@@ -156,6 +159,7 @@ class Memories:
         self._frames: OrderedDict[Address, Leaf] = OrderedDict()
         self._series: OrderedDict[Address, Node | None] = OrderedDict()
         self._last: Address | None = None
+        self._looked_up: tuple[int, set[str]] = -1, set()
 
     def of(self, thing: Any) -> Lazy | None:
         """What is known of a lazy frame."""
@@ -176,6 +180,14 @@ class Memories:
         place = _address_of_frame(frame)
         leaf = None if place is None else self._frames.get(place)
         return leaf if leaf is not None and leaf.is_like(frame.columns(), exactly=True) else None
+
+    def first_look(self, execution: int, uri: str) -> bool:
+        """Whether the columns of a file have not been looked up in a cell before."""
+        if self._looked_up[0] != execution:
+            self._looked_up = execution, set()
+        known = uri in self._looked_up[1]
+        self._looked_up[1].add(uri)
+        return not known
 
     def literal(self, series: Any, node: Node | None) -> None:
         """A series goes into an expression."""

@@ -8,8 +8,10 @@ a sort that the optimiser drops is still part of what the user asked for.
 from __future__ import annotations
 
 import glob
+import io
 import json
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +25,12 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.uris import is_url
 from governed_kernel.lineage.events import Relation
 
-__all__ = ["Beginnings", "Plan", "Scan", "Target", "named"]
+__all__ = ["Beginnings", "Plan", "Scan", "Target", "files_of", "has_buffers", "named"]
 
 _VIEW = 16
 """The version of polars' view that this was written for."""
+_TICK = 20_000_000
+"""How coarse the clocks of file systems are, in nanoseconds."""
 _INTERNAL = "__POLARS_INTERNAL"
 _WIDENING = 1
 """How polars marks the casts that it adds where frames of different types are put together."""
@@ -62,6 +66,13 @@ class Target(NamedTuple):
     kind: str
     path: str
     parts: bool
+
+    def files(self, since: int) -> list[str]:
+        """The files that were written there since a moment (in nanoseconds)."""
+        if not self.parts:
+            return [self.path]
+        found = (each for each in Path(self.path).rglob("*") if each.is_file())
+        return sorted(str(each) for each in found if each.stat().st_mtime_ns >= since - _TICK)
 
 
 class Beginnings(NamedTuple):
@@ -102,6 +113,7 @@ class Plan:
     """
 
     def __init__(self, ldf: Any, sources: Sequence[tuple[str, ...]] = ()) -> None:
+        self.since = time.time_ns()
         self._sources = list(sources)
         self.traverser = _traverser(ldf)
         if self.traverser.version()[0] != _VIEW:
@@ -124,7 +136,7 @@ class Plan:
             self.traverser.set_node(place)
             try:
                 view = self.traverser.view_current_node()
-            except NotImplementedError:
+            except (NotImplementedError, ValueError):
                 view = None
             inputs = tuple(self.traverser.get_inputs())
             self.steps[place] = _Step(place, view, inputs)
@@ -198,12 +210,23 @@ class Plan:
 
 
 def named(source: Any) -> Iterator[str]:
-    """All that an argument names: files, folders, patterns, URLs."""
+    """All that an argument names: files, folders, patterns, URLs, and files that are open."""
     if isinstance(source, (list, tuple)):
         for each in source:
             yield from named(each)
-    elif isinstance(source, (str, os.PathLike)) and isinstance(os.fspath(source), str):
+        return
+    if isinstance(source, io.IOBase):
+        source = getattr(source, "name", None)
+        source = source if isinstance(source, str) and Path(source).is_file() else None
+    if isinstance(source, (str, os.PathLike)) and isinstance(os.fspath(source), str):
         yield os.fspath(source)
+
+
+def has_buffers(source: Any) -> bool:
+    """Whether an argument is, or has among its parts, an open file or bytes."""
+    if isinstance(source, (list, tuple)):
+        return any(map(has_buffers, source))
+    return isinstance(source, (io.IOBase, bytes))
 
 
 def files_of(source: str) -> list[str]:

@@ -22,7 +22,7 @@ from governed_kernel.capture.adapters.polars.plans import Beginnings, Plan, Scan
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.steps import Step
+from governed_kernel.capture.steps import MOST_EDGES, Step
 from governed_kernel.capture.uris import path_of
 
 __all__ = ["GROUPS", "LAZY", "MARKS", "Work", "look", "size", "things_in"]
@@ -34,7 +34,6 @@ LAZY = (pl.LazyFrame, LazyGroupBy)
 MARKS = {"join_where": "unequal", "top_k": "top", "bottom_k": "top"}
 """What a plan does not say of the methods that made it: see `leaves.Lazy`."""
 _MOST_THINGS = 200
-_MOST_EDGES = 4_000
 
 
 def look(thing: Any) -> tuple[str, tuple[str, ...]] | None:
@@ -124,8 +123,10 @@ class Work(Step):
         marks = frozenset[str]().union(
             *[lazy.marks if lazy is not None else ("files",) for lazy in known]
         )
-        sources = [source for lazy in known if lazy is not None for source in lazy.sources]
-        return Lazy(tuple(self.leaves(things)), marks, tuple(sources))
+        there = [lazy for lazy in known if lazy is not None]
+        sources = tuple([source for lazy in there for source in lazy.sources])
+        scanned = tuple(dict.fromkeys([path for lazy in there for path in lazy.scanned]))
+        return Lazy(tuple(self.leaves(things)), marks, sources, scanned)
 
     def follow(self, plan: Plan, lazy: Lazy) -> Table:
         """What the columns that a plan makes owe to what it began with; counts that as inputs."""
@@ -149,6 +150,8 @@ class Work(Step):
     def _scanned(self, scan: Scan) -> Table:
         """The files of a scan; several are first read into something that has its own name."""
         uris = [uri for path in scan.paths if (uri := path_of(path)) is not None]
+        if not uris:
+            return Table({column: {} for column in scan.columns})  # a buffer
         if len(uris) == 1:
             node = self.external(uris[0], scan.columns)
         else:
@@ -186,7 +189,7 @@ def read_files(observation: Observation, observed: Observed, scan: Scan, uris: l
     step = Step(observation, observed)
     step.operation = f"polars.scan_{scan.kind}"
     columns = scan.columns
-    if len(uris) * len(columns) > _MOST_EDGES:
+    if len(uris) * len(columns) > MOST_EDGES:
         # So many files are one dataset: the folder that they lie in.
         step.same(step.external(common_folder(uris), columns, "folder"))
     else:
