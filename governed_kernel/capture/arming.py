@@ -27,6 +27,9 @@ _HERE = "governed_kernel.capture.adapters"
 ADAPTERS: dict[str, str] = {}
 """Module whose import arms → adapter, a module with ``arm(observation, name, module)``."""
 
+MEETINGS = {"sklearn": f"{_HERE}.estimators"}
+"""Library → adapter with ``meet(observation, class)``."""
+
 
 class _Finder(importlib.abc.MetaPathFinder):
     """Follows the import of armed modules."""
@@ -89,6 +92,16 @@ def arm(observation: Observation, name: str) -> None:
         observation.lost(f"arm:{name}", error)
 
 
+def meet(observation: Observation, kind: type) -> None:
+    """Arm the adapter of a class that the notebook mentions, of a library with many of them."""
+    for base in kind.__mro__:
+        adapter = MEETINGS.get(base.__module__.partition(".")[0])
+        if adapter is not None:
+            with observation.guarded(f"meet:{kind.__name__}"):
+                importlib.import_module(adapter).meet(observation, kind)
+            return
+
+
 def arm_imports(observation: Observation) -> None:
     """Arm what is imported already, and whatever will be."""
     sys.meta_path.insert(0, _Finder(observation))
@@ -102,7 +115,10 @@ def _adapter(library: str, *modules: str) -> None:
     ADAPTERS.update(dict.fromkeys(modules or (library,), f"{_HERE}.{library}"))
 
 
+_adapter("datasets", "datasets.table")
+_adapter("executors", "concurrent.futures.thread")
 _adapter("governed", "governed_kernel.training.artifacts")
+_adapter("h5py", "h5py._hl.files")
 _adapter(
     "http",
     "aiohttp.client_reqrep",
@@ -118,9 +134,12 @@ _adapter("pandas")
 _adapter("peft", "peft.mapping_func", "peft.peft_model")
 _adapter("polars")
 _adapter("pyarrow", "pyarrow.parquet.core")
+_adapter("ptyprocess", "ptyprocess.ptyprocess")
 _adapter("safetensors", "safetensors", "safetensors.torch", "safetensors.numpy")
 _adapter("sklearn", "sklearn.model_selection._split")
-_adapter("torch", "torch.serialization")
+_adapter("scipy", "scipy.io._fast_matrix_market")
+_adapter("tables", "tables.file")
+_adapter("torch", "torch.serialization", "torch.jit._serialization")
 _adapter("training", "torch.optim.optimizer")
 _adapter(
     "transformers",

@@ -215,6 +215,20 @@ class _OwnVariables(ast.NodeTransformer):
         return node
 
 
+class _OwnReferences(ast.NodeTransformer):
+    """Lets ``sys.getrefcount`` count as if nothing of ours held the arguments meanwhile.
+
+    pandas tells by it whether what it is called on is a temporary thing, and warns.
+    """
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.func, ast.Attribute) or node.func.attr != "getrefcount":
+            return node
+        held = _placed(ast.Compare(_token(), [ast.IsNot()], [ast.Constant(None)]), node)
+        return ast.BinOp(node, ast.Sub(), held, **_position(node))
+
+
 def _inject(definition: ast.FunctionDef, code: types.CodeType, outermost: bool) -> None:
     definition.decorator_list = []
     body, docstring = definition.body, []
@@ -222,6 +236,8 @@ def _inject(definition: ast.FunctionDef, code: types.CodeType, outermost: bool) 
         docstring, body = body[:1], body[1:]
     if not {"locals", *_LOOKING}.isdisjoint(code.co_names):
         body = [_OwnVariables().visit(statement) for statement in body]
+    if "getrefcount" in code.co_names:
+        body = [_OwnReferences().visit(statement) for statement in body]
     generator = bool(code.co_flags & inspect.CO_GENERATOR)
     if not generator:
         _send_returns(body)

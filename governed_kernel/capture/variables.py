@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from governed_kernel.capture.arming import meet
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.statements import Flow, Made, Reference, flow_of
@@ -71,6 +72,7 @@ class Variables:
     def __init__(self, observation: Observation, namespace: dict[str, Any]) -> None:
         self._observation = observation
         self.namespace = namespace
+        self._met: set[type] = set()
         self._globals: dict[types.CodeType, frozenset[str]] = {}
         self._before: list[_Before] = []
         self._endings: list[Callable[[], None]] = []
@@ -104,6 +106,7 @@ class Variables:
         flow = flow_of(statement)
         owed = [*flow.writes.values(), *flow.touches.values()]
         mentioned = flow.reads.union(*(made.all for made in owed))
+        self._meet(mentioned)
         sources = {reference: list(self._sources(reference)) for reference in mentioned}
         names = {*flow.touches, *(reference.name for reference in mentioned)}
         shapes = {name: self._shape(name) for name in names}
@@ -138,6 +141,23 @@ class Variables:
             self._record(outputs)
 
     # --- before -----------------------------------------------------------------------------
+
+    def _meet(self, mentioned: Iterable[Reference]) -> None:
+        """Have the classes of what is mentioned observed, where a library has too many of them."""
+        for name, path in mentioned:
+            thing: Any = self.namespace.get(name)
+            for key in path:
+                if not isinstance(thing, types.ModuleType):
+                    break
+                thing = vars(thing).get(str(key))
+            things = [thing]
+            if isinstance(thing, types.FunctionType) and thing.__globals__ is self.namespace:
+                things += map(self.namespace.get, self._globals_of(thing.__code__))
+            for each in things:
+                kind = each if isinstance(each, type) else type(each)
+                if kind not in self._met:
+                    self._met.add(kind)
+                    meet(self._observation, kind)
 
     def _sources(self, reference: Reference) -> Iterator[Source]:
         thing = self.namespace.get(reference.name, _MISSING)

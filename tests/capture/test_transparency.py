@@ -198,3 +198,31 @@ def test_importing_the_observers_imports_no_library(tmp_path: Path) -> None:
         ["import sys; print({'pandas', 'numpy', 'torch', 'transformers'} & set(sys.modules))"],
     )
     assert done.output == ["set()\n"]
+
+
+def test_pandas_still_knows_a_temporary_thing_from_one_that_is_kept(tmp_path: Path) -> None:
+    """It counts references; a warning that it gives without observers it gives with them."""
+    done = record(
+        tmp_path,
+        [
+            "import pandas as pd, warnings\n"
+            "warnings.simplefilter('error')\n"
+            "frame = pd.DataFrame({'a': [1.0, None]})",
+            "frame['a'].fillna(0, inplace=True)",
+            "kept = frame['a']\nkept.fillna(0, inplace=True)",
+        ],
+    )
+    assert "ChainedAssignmentError" in done.errors[1]
+    assert done.errors[2] == ""
+
+
+def test_frames_are_joined_under_keys_of_any_kind(tmp_path: Path) -> None:
+    done = record(
+        tmp_path,
+        [
+            "import pandas as pd\none = pd.DataFrame({'a': [1]})",
+            "both = pd.concat([one, one], keys=pd.Index(['x', 'y']))",
+        ],
+    )
+    assert done.errors == ["", ""]
+    assert done.of(ObserverLost) == []

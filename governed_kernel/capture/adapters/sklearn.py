@@ -11,10 +11,11 @@ from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 
-__all__ = ["arm"]
+__all__ = ["arm", "node_of"]
 
 
-def _node(step: Step, thing: Any) -> Node | None:
+def node_of(step: Step, thing: Any) -> Node | None:
+    """The node of something given to scikit-learn; None when nothing is known of it."""
     if "pandas" in sys.modules:
         from governed_kernel.capture.adapters.pandas.subjects import look
 
@@ -30,11 +31,11 @@ def split(observation: Observation, observed: Observed) -> None:
         pair = parts[2 * place : 2 * place + 2]
         for variant, part in zip(("train", "test"), pair, strict=True):
             step = Step(observation, observed)
-            node = _node(step, thing)
+            node = node_of(step, thing)
             if node is None or node.kind == "group":
                 continue
             step.same(node)
-            by = _node(step, observed["stratify"])
+            by = node_of(step, observed["stratify"])
             if by is not None:
                 step.decides(by, by.columns[-1:], "FILTER")
             step.facts["part"] = variant

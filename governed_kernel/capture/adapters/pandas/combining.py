@@ -172,7 +172,7 @@ def concat(observation: Observation, observed: Observed) -> None:
             else:
                 work.same(node, output[1])
     nodes = [node for _, node in found]
-    if not observed["keys"]:
+    if observed["keys"] is None:
         _unexplained(work, output[1], nodes)
     work.finish(
         observed.result,

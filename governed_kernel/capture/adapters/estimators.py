@@ -1,0 +1,179 @@
+"""scikit-learn's estimators, and whatever is built on its base classes: fitted, and applied.
+
+There are hundreds of classes, so the methods of one are observed when the notebook first mentions
+it or one of its instances. What an estimator gives owes to what it is given and, through its
+fitted state, to what it was fitted on.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from governed_kernel.capture.adapters.sklearn import node_of
+from governed_kernel.capture.adapters.torch import owes
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import Step
+from governed_kernel.lineage.events import Evidence, Relation
+
+__all__ = ["meet"]
+
+_FITTING = ("fit", "partial_fit")
+_BOTH = ("fit_transform", "fit_predict", "fit_resample")
+_APPLYING = (
+    *("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"),
+    *("transform", "inverse_transform", "score"),
+)
+_GIVEN = ("X", "y", "X_train", "y_train", "raw_documents", "X_test")
+
+
+def meet(observation: Observation, kind: type) -> None:
+    """Observe the methods of an estimator's class, when it is first seen."""
+    for owner in kind.__mro__:
+        if not owner.__module__.startswith("sklearn."):
+            continue
+        for name in (*_FITTING, *_BOTH, *_APPLYING):
+            found = vars(owner).get(name)
+            if found is None:
+                continue
+            rule = _fitted if name in _FITTING else _both if name in _BOTH else _applied
+            if isinstance(function := getattr(found, "fn", None), type(meet)):
+                # A method that is there only if another one is: its descriptor keeps the function.
+                del function
+                observe(observation, "sklearn", found, "fn", rule, label=f"{kind.__name__}.{name}")
+            else:
+                observe(observation, "sklearn", owner, name, rule)
+
+
+def _given(observed: Observed) -> dict[str, Any]:
+    """Arguments by the names that users see, of a decorated method as well."""
+    arguments = observed.arguments
+    if "args" not in arguments and "kwargs" not in arguments:
+        return arguments
+    plain = {name: value for name, value in arguments.items() if name not in ("args", "kwargs")}
+    signature = inspect.signature(observed.target.function)
+    try:
+        bound = signature.bind(
+            *plain.values(), *arguments.get("args", ()), **arguments.get("kwargs", {})
+        )
+    except TypeError:
+        return plain
+    return dict(bound.arguments)
+
+
+def _data(
+    step: Step, observed: Observed, names: tuple[str, ...] = _GIVEN
+) -> list[tuple[Any, Node]]:
+    """What was given to a method and is known; what is not known leaves the step open."""
+    given, found = _given(observed), []
+    for name in names:
+        thing = given.get(name)
+        if thing is None:
+            continue
+        node = node_of(step, thing)
+        if node is None:
+            step.open()
+        else:
+            found.append((thing, node))
+    return found
+
+
+def _fitted(observation: Observation, observed: Observed) -> None:
+    """``fit``: the estimator afterwards is another one than before."""
+    subject = observed.subject
+    step = Step(observation, observed)
+    _learn(step, observed)
+    step.finish(subject, "estimator", (), patient=True, rows_in=_rows(observed))
+
+
+def _learn(step: Step, observed: Observed) -> None:
+    for _, node in _data(step, observed):
+        owes(step, node, "TRANSFORMATION")
+    before = step.observation.registry.get(observed.subject)
+    if before is not None and (
+        observed.target.name == "partial_fit" or getattr(observed.subject, "warm_start", False)
+    ):
+        owes(step, before, "TRANSFORMATION")
+    step.facts["class"] = type(observed.subject).__name__
+
+
+def _both(observation: Observation, observed: Observed) -> None:
+    """``fit_transform``: fitted, and applied to the same data."""
+    result = observed.result
+    fitting = Step(observation, observed)
+    _learn(fitting, observed)
+    fitting.finish(observed.subject, "estimator", (), patient=True, rows_in=_rows(observed))
+    _apply(observation, observed, result, ("X", "raw_documents"))
+
+
+def _applied(observation: Observation, observed: Observed) -> None:
+    """``predict``, ``transform``, ``score``: what comes out owes to data and estimator."""
+    _apply(observation, observed, observed.result)
+
+
+def _apply(
+    observation: Observation, observed: Observed, result: Any, names: tuple[str, ...] = _GIVEN
+) -> None:
+    subject = observed.subject
+    step = Step(observation, observed)
+    kind, columns = _seen(result)
+    values = columns or ("*",)
+    for thing, node in _data(step, observed, names):
+        into = _value_columns(thing, node) or ("*",)
+        pairs, relation, evidence = _ways(observed, values, into)
+        if pairs:
+            step.pairs(node, pairs, relation, evidence)
+        else:
+            step.product(values, node, into, relation, evidence)
+    fitted = observation.registry.get(subject)
+    if fitted is not None:
+        owes(step, fitted, "TRANSFORMATION")
+    rows = _rows(observed)
+    step.finish(result, kind, columns, rows_in=rows, variant="applied", patient=True)
+
+
+def _ways(
+    observed: Observed, values: tuple[str, ...], into: tuple[str, ...]
+) -> tuple[list[tuple[str, str]], Relation, Evidence]:
+    """Which column of the result owes to which: pairs, or none when each owes to all."""
+    from sklearn.base import OneToOneFeatureMixin
+
+    subject, name = observed.subject, observed.target.name
+    if name.startswith(("predict", "decision", "score", "fit_predict")) or name == "fn":
+        return [], "TRANSFORMATION", "observed"
+    if isinstance(subject, OneToOneFeatureMixin) and len(values) == len(into):
+        return list(zip(values, into, strict=True)), "TRANSFORMATION", "observed"
+    if callable(getattr(subject, "get_support", None)):
+        kept = [column for column, keep in zip(into, subject.get_support(), strict=False) if keep]
+        if len(kept) == len(values):
+            return list(zip(values, kept, strict=True)), "IDENTITY", "observed"
+    return [], "TRANSFORMATION", "conservative"
+
+
+def _seen(result: Any) -> tuple[str, tuple[str, ...]]:
+    """Kind and columns of what a method gave."""
+    import sys
+
+    if "pandas" in sys.modules:
+        from governed_kernel.capture.adapters.pandas.subjects import look
+
+        if (seen := look(result)) is not None:
+            return seen
+    shape = getattr(result, "shape", None)
+    if isinstance(shape, tuple) and len(shape) in (1, 2):
+        return "array", tuple(map(str, range(shape[1] if len(shape) == 2 else 1)))
+    return "value", ()
+
+
+def _value_columns(thing: Any, node: Node) -> tuple[str, ...]:
+    """The node's columns without a frame's index, in the order of the data's own."""
+    columns = getattr(thing, "columns", None)
+    width = len(columns) if columns is not None and hasattr(columns, "__len__") else 0
+    return node.columns[-width:] if width else node.columns
+
+
+def _rows(observed: Observed) -> int:
+    given = _given(observed).get("X")
+    return len(given) if given is not None and hasattr(given, "__len__") else -1

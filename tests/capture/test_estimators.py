@@ -1,0 +1,142 @@
+"""scikit-learn: what a prediction owes to the data it was made from and to what was learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.lineage.events import ObserverLost, Transformation
+
+from .origins import origins_of
+from .recording import Recording, record
+
+READ = """
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.cluster import KMeans
+import sklearn.naive_bayes
+train = pd.read_csv("train.csv")
+test = pd.read_csv("test.csv")
+X, y = train[["a", "b"]], train["y"]
+"""
+TRAIN = "a,b,c,y\n" + "".join(f"{n},{n * n % 7},{n % 3},{n % 2}\n" for n in range(20))
+
+
+def run(folder: Path, *cells: str) -> Recording:
+    (folder / "train.csv").write_text(TRAIN)
+    (folder / "test.csv").write_text(TRAIN)
+    done = record(folder, [READ, *cells])
+    assert not any(done.errors), done.errors
+    lost = done.of(ObserverLost)
+    assert lost == [], [done.texts.get(event.error) for event in lost]
+    return done
+
+
+def behind(done: Recording, column: str, evidence: str = "observed") -> set[str]:
+    """Columns of the files that a column of out.csv owes to, by evidence."""
+    found = origins_of(done.of(Transformation), (Path(done.folder) / "out.csv").as_uri(), column)
+    return {
+        f"{uri.rpartition('/')[2].removesuffix('.csv')}.{name}"
+        for uri, name, _, kind in found
+        if kind == evidence
+    }
+
+
+LEARNED = {"train.a", "train.b", "train.y"}
+
+
+def test_a_prediction_owes_to_its_data_and_to_what_was_learned(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "model = LogisticRegression()\nmodel.fit(X, y)",
+        "pd.DataFrame({'p': model.predict(test[['a', 'b']])}).to_csv('out.csv', index=False)",
+    )
+    assert behind(done, "p") == {"test.a", "test.b", *LEARNED}
+    assert "LogisticRegression.fit" in done.operations(2)
+
+
+def test_a_scaled_column_owes_to_its_own(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "scaler = StandardScaler().set_output(transform='pandas')",
+        "scaler.fit_transform(X).to_csv('out.csv', index=False)",
+    )
+    found = origins_of(done.of(Transformation), (Path(done.folder) / "out.csv").as_uri(), "a")
+    assert {name for _, name, _, _ in found} == {"a", "b"}  # b through what was learned of it
+    steps = [step for step in done.of(Transformation, 3) if step.library == "sklearn"]
+    own = [
+        (edge.output_column, edge.input_column)
+        for step in steps
+        for edge in step.columns
+        if edge.output_column != "*"
+    ]
+    assert own == [("a", "a"), ("b", "b")]
+
+
+def test_a_selected_column_is_the_column_itself(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "pick = SelectKBest(f_classif, k=1).set_output(transform='pandas')\n"
+        "best = pick.fit_transform(train[['y', 'a']], y)",
+        "best.to_csv('out.csv', index=False)",
+    )
+    (edge,) = [
+        edge
+        for step in done.of(Transformation, 2)
+        for edge in step.columns
+        if edge.relation == "IDENTITY" and edge.output_column == "y" and step.library == "sklearn"
+    ]
+    assert edge.input_column == "y"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "model = make_pipeline(StandardScaler(), LogisticRegression())\nmodel.fit(X, y)",
+        "model = LogisticRegression().fit(X, y)",
+        "model = sklearn.naive_bayes.GaussianNB().fit(X, y)",
+        "model = LogisticRegression().fit(X.to_numpy(), y.to_numpy())",
+        "def learn(X, y):\n    return LogisticRegression().fit(X, y)\nmodel = learn(X, y)",
+        "class Mine(LogisticRegression): pass\nmodel = Mine()\nmodel.fit(X, y)",
+    ],
+)
+def test_what_was_learned_is_known_however_it_was_written(tmp_path: Path, cell: str) -> None:
+    done = run(
+        tmp_path,
+        cell,
+        "p = model.predict(test[['a', 'b']].to_numpy())",
+        "pd.Series(p, name='p').to_csv('out.csv', index=False)",
+    )
+    assert behind(done, "p") == {"test.a", "test.b", *LEARNED}
+
+
+def test_what_is_learned_from_a_list_is_inferred(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "rows = [[a, b] for a, b in zip(train['a'], train['b'])]\n"
+        "model = LogisticRegression().fit(rows, list(y))",
+        "pd.DataFrame({'p': model.predict(rows)}).to_csv('out.csv', index=False)",
+    )
+    assert behind(done, "p", "inferred") == LEARNED
+
+
+def test_a_score_owes_to_both(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "model = LogisticRegression().fit(X, y)\nscore = model.score(test[['a', 'b']], test['y'])",
+        "open('out.csv', 'w').write(str(score))",
+    )
+    assert behind(done, "*", "inferred") == {"test.a", "test.b", "test.y", *LEARNED}
+
+
+def test_clusters_owe_to_what_was_clustered(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "labels = KMeans(2, n_init=1).fit_predict(X)",
+        "pd.DataFrame({'p': labels}).to_csv('out.csv', index=False)",
+    )
+    assert behind(done, "p") == {"train.a", "train.b"}
