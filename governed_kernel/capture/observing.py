@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from governed_kernel.capture import native
 from governed_kernel.capture.observation import Call, Observation, running
 from governed_kernel.capture.rewriting import (
     Hooks,
@@ -26,7 +27,7 @@ from governed_kernel.errors import GovernedError, RecorderLost
 _SUSPICIOUS = 64
 """After so many calls inside another, see whether that other one is still under way."""
 
-__all__ = ["Observed", "Rule", "Target", "observe", "observe_all"]
+__all__ = ["Observed", "Rule", "Target", "observe", "observe_all", "observe_native"]
 
 
 class Observed:
@@ -116,11 +117,19 @@ class Target:
         bound.apply_defaults()
         return tuple(bound.arguments.values())
 
+    def runs_in(self, frame: Any) -> bool:
+        """Whether a call of it is on the stack that ends in `frame`."""
+        return running(self.function.__code__, frame)
+
+    @property
+    def is_generator(self) -> bool:
+        """Whether a call only makes a generator, which runs later."""
+        return bool(self.function.__code__.co_flags & inspect.CO_GENERATOR)
+
     @property
     def is_plain(self) -> bool:
         """Whether the values come in the order of `names` as they are."""
-        code = self.function.__code__
-        return self._signature is None and not code.co_flags & inspect.CO_GENERATOR
+        return self._signature is None and not self.is_generator
 
     @property
     def title(self) -> str:
@@ -130,6 +139,28 @@ class Target:
     def bind(self, values: tuple[Any, ...]) -> dict[str, Any]:
         """Arguments by the names of the signature that users see."""
         return dict(zip(self.names, values, strict=True))
+
+
+class NativeTarget(Target):
+    """An observed native function: its arguments come as a tuple and a dictionary."""
+
+    __slots__ = ()
+
+    def __init__(self, library: str, name: str, label: str) -> None:
+        self.library = library
+        self.name = name
+        self.label = label
+        self.names = ("args", "kwargs")
+        self._signature = None
+
+    def runs_in(self, frame: Any) -> bool:  # noqa: ARG002
+        """It has no frame; but it tells by itself when it is over, whatever happens."""
+        return True
+
+    @property
+    def is_generator(self) -> bool:
+        """Native functions run when they are called."""
+        return False
 
 
 def observe(
@@ -177,6 +208,39 @@ def observe(
     return True
 
 
+def observe_native(
+    observation: Observation,
+    library: str,
+    owners: Iterable[Any],
+    name: str,
+    rule: Rule,
+    *,
+    label: str = "",
+    before: Callable[[Observation, Call], None] | None = None,
+) -> bool:
+    """As `observe` with ``io``, of a native function that `owners` (a class, modules) have.
+
+    ``call.arguments`` are the positional and the keyword arguments.
+
+    Returns
+    -------
+    bool
+        False where there is no such function, or where native functions can't be observed.
+    """
+    owners = tuple(owners)
+    function = inspect.getattr_static(owners[0], name, None)
+    method = isinstance(owners[0], type)
+    if method:
+        function = getattr(function, "__func__", None)
+    if not callable(function) or not native.works():
+        return False
+    target = NativeTarget(library, name, label or f"{library}.{name}")
+    made = native.observed(function, _hooks(observation, target, rule, before, True))
+    for owner in owners:
+        setattr(owner, name, native.as_method(made) if method else made)
+    return True
+
+
 def observe_all(
     observation: Observation, library: str, owner: Any, names: Iterable[str], rule: Rule
 ) -> None:
@@ -194,14 +258,14 @@ def _hooks(
 ) -> Hooks:
     state, judged, judge = observation.state, observation.user_files, observation.is_user_file
     get_frame = sys._getframe
-    generator = bool(target.function.__code__.co_flags & inspect.CO_GENERATOR)
+    generator = target.is_generator
 
     def enter(values: tuple[Any, ...]) -> Call | None:
         # The order is that of cost: most calls come from pandas itself, inside a recorded one.
         outer = state.call
         if outer is not None and not io:
             outer.nested += 1
-            if outer.nested % _SUSPICIOUS or running(outer.target.function.__code__, get_frame(2)):
+            if outer.nested % _SUSPICIOUS or outer.target.runs_in(get_frame(2)):
                 return None
             # An interrupt tore it down before its end, and it would hide all later calls.
             outer = state.call = None
