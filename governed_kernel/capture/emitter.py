@@ -16,7 +16,18 @@ from governed_kernel.lineage.events import (
     Transformation,
 )
 
-__all__ = ["Cell", "Decision", "Emitter", "ObservedEvent", "current", "set_current"]
+__all__ = [
+    "THREAD_CELL",
+    "Cell",
+    "Decision",
+    "Emitter",
+    "ObservedEvent",
+    "current",
+    "set_current",
+]
+
+THREAD_CELL = "_governed_cell"
+"""The attribute by which a thread knows the `Cell` it works for."""
 
 ObservedEvent: TypeAlias = Access | Transformation | ObserverLost
 

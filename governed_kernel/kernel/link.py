@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from governed_kernel.capture.emitter import Cell, Decision, ObservedEvent
+from governed_kernel.capture.emitter import THREAD_CELL, Cell, Decision, ObservedEvent
 from governed_kernel.errors import GovernedError, RecorderLost, ResourceMissing
 from governed_kernel.lineage.events import CellEnded, CellStarted, Operation, PayloadDigest
 from governed_kernel.lineage.journal import payload_of
@@ -101,7 +101,7 @@ class RecorderLink:
         found = self._local.get(None)
         if found is not None:
             return found
-        inherited = getattr(threading.current_thread(), "_governed_cell", None)
+        inherited = getattr(threading.current_thread(), THREAD_CELL, None)
         return inherited if isinstance(inherited, Cell) else self._latest
 
     def payload(self, text: str) -> PayloadDigest:
@@ -156,7 +156,7 @@ class RecorderLink:
         start = threading.Thread.start
 
         def start_in_cell(thread: threading.Thread) -> None:
-            thread.__dict__["_governed_cell"] = self.cell()
+            thread.__dict__[THREAD_CELL] = self.cell()
             start(thread)
 
         start_in_cell.__doc__ = start.__doc__

@@ -7,6 +7,7 @@ from typing import Any
 
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.openings import observe_opening
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.transfers import announce, complete
@@ -91,8 +92,25 @@ def _save(observation: Observation, observed: Observed) -> None:
     step.record([(Node(uri, "file", ()), "")])
 
 
-def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001
+def _arm_scripts(observation: Observation, module: ModuleType) -> None:
+    """TorchScript's files, which native code opens."""
+    for name, operation in (("load", "read"), ("save", "write")):
+        observe_opening(
+            observation,
+            "torch",
+            module,
+            name,
+            via=f"torch.jit.{name}",
+            parameter="f",
+            operation=operation,  # type: ignore[arg-type]
+        )
+
+
+def arm(observation: Observation, name: str, module: ModuleType) -> None:
     """Observe torch's files."""
+    if name == "torch.jit._serialization":
+        _arm_scripts(observation, module)
+        return
     observe(
         observation,
         "torch",

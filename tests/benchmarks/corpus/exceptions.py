@@ -55,29 +55,10 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "fs.copy_files",
     ),
     "these of pandas' readers and writers have no observer yet": (
-        "pd.HDFStore",
         "pd.read_sas",
         "pd.read_spss",
         "DataFrame.to_orc",
         "DataFrame.to_string",
-    ),
-    "requests, httpx, aiohttp: no observer yet, the connection alone is seen": (
-        "http.client",
-        "requests",
-        "requests, credentials",
-        "requests, streamed to a file",
-        "requests.post",
-        "a session of requests from an earlier cell",
-        "urllib3",
-        "httpx",
-        "httpx.stream",
-        "httpx.AsyncClient",
-        "httpx, PUT",
-        "aiohttp",
-        "aiohttp, streamed",
-        "aiohttp, POST",
-        "fsspec, http",
-        "fsspec, cached",
     ),
     "SQL has no observer yet, the connection alone is seen": (
         "sqlite3",
@@ -99,29 +80,13 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "ADBC, ingestion",
     ),
     "HDF5, netCDF, torch's own files: no observer yet": (
-        "h5py",
-        "h5py, write",
-        "h5py, append",
         "h5py, external link",
-        "PyTables",
-        "PyTables, write",
         "netCDF4",
         "netCDF4, write",
         "netCDF4.MFDataset",
-        "torch.jit.load",
         "torch.from_file",
     ),
     "Python does not say which folder the name is relative to": ("os.open with dir_fd",),
-    "a thread of a pool belongs to the cell that made it": (
-        "a pool of threads from an earlier cell",
-        "multiprocessing's pool of threads from an earlier cell",
-        "asyncio.to_thread",
-        "loop.run_in_executor, used in an earlier cell too",
-    ),
-    "Hugging Face datasets have no observer yet": (
-        "load_from_disk",
-        "Dataset.map, cached",
-    ),
     "pictures inside libraries count as environment": ("load_sample_image",),
     "another program, or Python started anew, has no observer inside": (
         "subprocess, cat",
@@ -144,7 +109,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "native code that nobody observes: the witness is there for it": (
         "ctypes, libc.fopen",
         "a datagram",
-        "scipy.io.mmread",
         "lxml",
         "lxml, write",
         "pyreadstat",
@@ -160,10 +124,8 @@ KNOWN: dict[str, str] = {name: why for why, names in _REASONS.items() for name i
 UNSEEN: frozenset[str] = frozenset(
     {
         # What goes through a connection that is open already is not a new one to the witness.
-        "a session of requests from an earlier cell",
         "sqlite3, connection from an earlier cell",
         "psycopg, connection from an earlier cell",
-        "h5py, append",
         "load_sample_image",
         "pd.read_sql, PostgreSQL",
     }

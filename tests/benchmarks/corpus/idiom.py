@@ -92,7 +92,7 @@ def reads(
     where: str, via: str = "*", kind: ResourceKind = "file", *, hashed: bool = True
 ) -> Expected:
     """A file, a model, a table or a URL is read."""
-    return Expected("read", kind, where, via, hashed=hashed and kind == "file")
+    return Expected("read", kind, where, via, hashed=hashed and kind in ("file", "http"))
 
 
 def writes(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.capture.uris import file_uri
@@ -284,6 +284,10 @@ def _less(record: _Record, idiom: Idiom, expected: Expected, what: str) -> Part:
 def _content(record: _Record, expected: Expected, uri: str, found: list[Access]) -> str:
     digests = {record.digests.get(access.access_id, "") for access in found}
     path = Path(unquote(uri.removeprefix("file://")))
+    if expected.kind == "http":
+        path = record.session.folder / unquote(urlsplit(uri).path.lstrip("/"))
+        if not path.is_file():
+            return ""
     if digests <= {""}:
         return "missing"
     if not path.is_file():

@@ -157,6 +157,8 @@ def _run_cells(kernel: RunningKernel, idioms: Sequence[Idiom], known: str) -> di
         reply = kernel.run(idiom.source, idiom.name, stop_on_error=False)
         if reply.status != "ok":
             failed[idiom.name] = f"{reply.error_name}: {reply.error}"
+    # What processes and finalisers do when all is over belongs to the last cell.
+    kernel.run("", "the end")
     return failed
 
 
