@@ -271,7 +271,14 @@ def _hooks(
             outer = state.call = None
         if state.busy:
             return None
-        frame = get_frame(2)
+        site = 0, 0
+        try:
+            frame = get_frame(2)
+            site = id(frame.f_code), frame.f_lasti
+        except ValueError:
+            # Called by native code, at the bottom of a thread: nobody's line of Python.
+            if not io:
+                return None
         if not io:
             filename = frame.f_code.co_filename
             if not (judged[filename] if filename in judged else judge(filename)):
@@ -280,7 +287,7 @@ def _hooks(
             values = target.normal(values)
         except TypeError:
             return None
-        call = Call(target, values, outer, (id(frame.f_code), frame.f_lasti))
+        call = Call(target, values, outer, site)
         if before is not None:
             state.busy = True
             try:
@@ -341,7 +348,10 @@ def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: 
     under_way = Call(target, (), None, (0, 0))
 
     def enter(values: tuple[Any, ...]) -> Any:
-        frame = get_frame(2)
+        try:
+            frame = get_frame(2)
+        except ValueError:
+            return None
         code = frame.f_code
         if not judged.get(code.co_filename) or state.busy:
             return hooks.enter(values) if code.co_filename not in judged else None

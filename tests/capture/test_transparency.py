@@ -226,3 +226,16 @@ def test_frames_are_joined_under_keys_of_any_kind(tmp_path: Path) -> None:
     )
     assert done.errors == ["", ""]
     assert done.of(ObserverLost) == []
+
+
+def test_a_call_from_native_code_has_no_caller_to_look_at(tmp_path: Path) -> None:
+    done = record(
+        tmp_path,
+        [
+            "import _thread, threading\nimport pandas as pd\n"
+            "series, called = pd.Series([1]), threading.Event()\n"
+            "_thread.start_new_thread(series.map, (lambda x: called.set(),))\n"
+            "print(called.wait(30))"
+        ],
+    )
+    assert (done.errors, done.output) == ([""], ["True\n"])

@@ -107,7 +107,7 @@ def _is_eager(call: Call) -> bool:
 def _works_in_memory(outer: Call) -> bool:
     """Whether a call of polars neither reads nor writes."""
     subject = outer.arguments[0] if outer.arguments else None
-    in_memory = look(subject) is not None or isinstance(subject, GROUPS)
+    in_memory = isinstance(subject, (pl.DataFrame, pl.Series, *GROUPS))
     return in_memory and not outer.target.name.startswith(("write_", "sink_"))
 
 
