@@ -199,7 +199,7 @@ def _releases(workspace: Workspace, registry: Registry) -> Iterator[Check]:
 
 def _check_release(folder: Path, digest: str) -> None:
     bound = manifest.load(folder, digest)
-    manifest.check_nothing_else(folder, bound, "diff.html")
+    manifest.check_nothing_else(folder, bound)
 
 
 def _cards(workspace: Workspace, registry: Registry) -> Iterator[Check]:

@@ -186,7 +186,7 @@ def _fill(
 
 def _copy_release(source: Path, target: Path, bound: ReleaseManifest) -> None:
     """The files of a release, none that lies beside them, held against its digest."""
-    files = ["manifest.json", "diff.html", *(file.path for file in manifest.bound_files(bound))]
+    files = ["manifest.json", *(file.path for file in manifest.bound_files(bound))]
     for name in files:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target / name)

@@ -242,8 +242,10 @@ class Registry:
                 self._end(self.runs[event.run_id], event)
             case ValidationRecorded() if event.run_id in self.runs:
                 run = self.runs[event.run_id]
+                if run.state != "succeeded":
+                    return  # nothing was there yet to be validated
                 run.validations.append(event)
-                if event.passed and run.state == "succeeded" and run.started.kind == "release":
+                if event.passed and run.started.kind == "release":
                     reason = f"{event.suite} passed"
                     self._advance(run, Step("validated", event.occurred_at, event.person, reason))
             case RerunCompared() if event.run_id in self.runs:
