@@ -8,11 +8,11 @@ plan's store of expressions, where an expression directly follows its own inputs
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
+from governed_kernel.capture.adapters.polars.store import AND, ExpressionStore, named_by
 from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import Evidence, Relation
 
@@ -99,10 +99,9 @@ class Expressions:
         roots: Callable[[], Iterable[int]],
     ) -> None:
         self._traverser = traverser
-        self._view = traverser.view_expression
+        self.store = ExpressionStore(traverser, roots)
+        self._view = self.store.view
         self._literal = literal
-        self._roots = roots
-        self._known: set[int] = set()
         self._struct = _NOTHING
         self._place = -1
         self._grouped = False
@@ -294,7 +293,7 @@ class Expressions:
             return False
         if type(view).__name__ != "BinaryExpr":
             return False
-        if repr(view.op) in ("Operator.And", "Operator.LogicalAnd"):
+        if repr(view.op) in AND:
             return self._pivots(view.left) and self._pivots(view.right)
         return repr(view.op) == "Operator.EqValidity"
 
@@ -364,60 +363,11 @@ class Expressions:
         """All columns below; a function of one column can't owe to another."""
         if what == "field":
             return self._made(self._struct)
-        if not self._known:
-            for root in self._roots():
-                self._reach(root)
-        inputs = self._below(node)
-        columns = {view.name for view in inputs if type(view).__name__ == "Column"}
+        inputs = self.store.below(node)
+        columns = named_by(inputs)
         constants = [self._constant(v, table) for v in inputs if type(v).__name__ == "Literal"]
         evidence: Evidence = "observed"
         if len(columns) > 1 and not what.startswith(_EVALUATING):
             evidence = "conservative"
         origins = united(table.every(columns), *[constant.origins for constant in constants])
         return Value(through("TRANSFORMATION", origins, evidence))
-
-    def _below(self, node: int) -> list[Any]:
-        """The expressions that lie before this one and are no part of any other."""
-        found = []
-        place = node - 1
-        while place >= 0 and place not in self._known:
-            with contextlib.suppress(NotImplementedError):
-                found.append(self._view(place))
-            place -= 1
-        return found
-
-    def _reach(self, node: int) -> None:
-        todo = [node]
-        while todo:
-            place = todo.pop()
-            if place in self._known:
-                continue
-            self._known.add(place)
-            try:
-                view = self._view(place)
-            except NotImplementedError:
-                continue
-            todo += _parts(view)
-
-
-_PARTS = (
-    *("expr", "left", "right", "input", "arguments", "function", "partition_by", "order_by"),
-    *("index_column", "predicate", "truthy", "falsy", "by", "idx", "offset", "length"),
-    "evaluation",
-)
-
-
-def _parts(view: Any) -> list[int]:
-    found: list[int] = []
-    if type(view).__name__ in ("Column", "Literal", "Len"):
-        return found
-    rolling = type(view).__name__ == "Rolling"
-    for name in _PARTS:
-        part = getattr(view, name, None)
-        if part is None or (rolling and name == "offset"):
-            continue
-        for each in part if isinstance(part, (list, tuple)) else (part,):
-            place = getattr(each, "node", each)
-            if type(place) is int:
-                found.append(place)
-    return found

@@ -25,9 +25,10 @@ def joined(
     """
     how, _, _, suffix, coalesce, *_ = view.options
     rows, left_keys, right_keys = _keys(view, how, left, right, expressions)
-    if how in ("Semi", "Anti"):
+    kind = str(how[0] if isinstance(how, tuple) else how)
+    if kind in ("Semi", "Anti"):
         return Table(_with_rows(left), rows, united(left.inherited, right.inherited, rows))
-    pairs = _pairs(str(suffix or "_right"), bool(coalesce), str(how), left_keys, right_keys)
+    pairs = _pairs(str(suffix or "_right"), bool(coalesce), kind, left_keys, right_keys)
     columns: dict[str, Origins] = {}
     fields: dict[str, dict[str, Origins]] = {}
     for name, sides in pairs(list(left.columns), list(right.columns)).items():
@@ -37,6 +38,10 @@ def joined(
             fields[name] = known
     if set(columns) != set(names):
         return None
+    if view.predicate is not None:
+        made = Table(columns)
+        condition = expressions.value(view.predicate.node, made)
+        rows = united(rows, made.decided("JOIN", condition.origins))
     inherited = united(left.inherited, right.inherited, rows)
     return Table({name: columns[name] for name in names}, rows, inherited, fields)
 
@@ -57,7 +62,7 @@ def _keys(
             value = expressions.value(key.node, table)
             rows = united(rows, table.decided("JOIN", value.origins))
             found.append(str(key.output_name))
-    if isinstance(how, tuple):
+    if isinstance(how, tuple) and how[0] == "AsOf":
         # As-of joins: the groups in which the nearest is looked for.
         _, _, _, _, by_left, by_right, *_ = how
         for columns, table in ((by_left, left), (by_right, right)):

@@ -62,7 +62,7 @@ def sink(observation: Observation, observed: Observed) -> None:
 def register(observation: Observation, observed: Observed) -> None:
     """A frame becomes a table of an SQL context."""
     work, context = Work(observation, observed), observed.subject
-    known = work.memory.of(context) or Lazy((), frozenset(("tables",)))
+    known = work.memory.of(context) or Lazy((), frozenset(("tables", "unequal")))
     leaves, marks = list(known.leaves), known.marks
     for frame in _frames(observed.call.arguments[1:]):
         if isinstance(frame, pl.LazyFrame):
@@ -84,7 +84,7 @@ def _frames(things: Iterable[Any]) -> Iterator[Any]:
 def query(observation: Observation, observed: Observed) -> None:
     """``pl.sql`` and ``SQLContext.execute``: polars makes a plan of the statement."""
     work = Work(observation, observed)
-    lazy = work.memory.of(observed.subject) or Lazy((), frozenset(("files",)))
+    lazy = work.memory.of(observed.subject) or Lazy((), frozenset(("files", "tables", "unequal")))
     if isinstance(observed.result, pl.LazyFrame):
         work.memory.keep(observed.result, lazy)
     for run in runs_of(observed.call):

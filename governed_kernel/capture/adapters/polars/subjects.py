@@ -9,6 +9,7 @@ import polars as pl
 from polars.dataframe.group_by import DynamicGroupBy, GroupBy, RollingGroupBy
 from polars.lazyframe.group_by import LazyGroupBy
 
+from governed_kernel.capture.adapters.polars.evaluation import Beginnings, evaluate
 from governed_kernel.capture.adapters.polars.leaves import (
     Lazy,
     Leaf,
@@ -18,7 +19,7 @@ from governed_kernel.capture.adapters.polars.leaves import (
     memories,
 )
 from governed_kernel.capture.adapters.polars.origins import Table, leaf_table, links_of, united
-from governed_kernel.capture.adapters.polars.plans import Beginnings, Plan, Scan
+from governed_kernel.capture.adapters.polars.plans import Plan, Scan
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Node
@@ -145,7 +146,7 @@ class Work(Step):
             node = self.memory.of_literal(native)
             return None if node is None else self.take(node)
 
-        return plan.evaluate(Beginnings(self._scanned, frame, literal, lazy.marks))
+        return evaluate(plan, Beginnings(self._scanned, frame, literal, lazy.marks))
 
     def _scanned(self, scan: Scan) -> Table:
         """The files of a scan; several are first read into something that has its own name."""
