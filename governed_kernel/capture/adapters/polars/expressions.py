@@ -200,7 +200,8 @@ class Expressions:
 
     def _function(self, view: Any, table: Table) -> Value:
         place = self._place
-        kind, *details = view.function_data
+        data = view.function_data
+        kind, *details = data if isinstance(data, tuple) else (data,)
         name = kind if isinstance(kind, str) else repr(kind)
         if name.startswith("StructFunction."):
             return self._of_struct(name, details, view, table)

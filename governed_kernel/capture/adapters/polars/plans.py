@@ -68,9 +68,20 @@ class Target(NamedTuple):
 
 
 class PlanStep(NamedTuple):
+    """One step of a plan.
+
+    Attributes
+    ----------
+    place : int
+        Its number in polars' store of steps.
+    view : Any
+        What polars shows of it; None when that is nothing.
+    inputs : tuple of int
+        The steps before it.
+    """
+
     place: int
     view: Any
-    """None when polars does not show it."""
     inputs: tuple[int, ...]
 
 
