@@ -9,13 +9,23 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeAlias
 
 from governed_kernel.capture.observation import Observation
-from governed_kernel.capture.uris import entry_path, file_uri, socket_uri, sqlite_uri, url_uri
+from governed_kernel.capture.uris import (
+    entry_path,
+    file_uri,
+    forget_paths,
+    real_path,
+    resolved,
+    socket_uri,
+    sqlite_uri,
+    url_uri,
+)
 from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.events import Operation, ResourceKind
 
@@ -33,6 +43,8 @@ class _Auditor:
     def __init__(self, observation: Observation) -> None:
         self._observation = observation
         self._environment: set[str] = set()
+        self._sent_to: set[str] = set()
+        observation.at_end.append(self._sent_to.clear)
         self.handlers: dict[str, Callable[[Arguments], None]] = {
             "open": self._on_open,
             "os.remove": self._on_delete,
@@ -43,6 +55,8 @@ class _Auditor:
             "os.truncate": self._on_truncate,
             "sqlite3.connect": self._on_sqlite,
             "socket.connect": self._on_socket,
+            "socket.sendto": self._on_datagram,
+            "socket.sendmsg": self._on_datagram,
             "subprocess.Popen": self._on_process,
             "os.system": self._on_shell,
             "os.exec": self._on_exec,
@@ -85,7 +99,7 @@ class _Auditor:
         is_environment = self._observation.is_environment
         if not is_environment(absolute, write=write):
             # The rules know real paths; a link may lead into the environment.
-            real = os.path.realpath(absolute)
+            real = real_path(absolute)
             if real == absolute or not is_environment(real, write=write):
                 return False
         if absolute is path and not write:
@@ -95,15 +109,15 @@ class _Auditor:
         return True
 
     def _file(self, operation: Operation, path: str, via: str) -> None:
-        follow = operation != "delete"
-        uri = file_uri(path, follow=follow)
+        if operation == "delete":
+            real, uri = entry_path(path), file_uri(path, follow=False)
+        else:
+            real, uri = resolved(path)
         call = self._observation.state.call
         if call is not None and (owner := call.claimed(operation, uri)) is not None:
             owner.opened.add((operation, uri))
             return
-        decision = self._observation.decide(
-            operation, os.path.realpath(path) if follow else entry_path(path)
-        )
+        decision = self._observation.decide(operation, real)
         self._observation.access(operation, "file", uri, via, decision)
 
     def _path(self, path: Any, folder: Any = -1) -> str | None:
@@ -125,6 +139,7 @@ class _Auditor:
             self._observation.access("delete", "file", uri, "audit:os.remove", decision)
 
     def _on_rename(self, arguments: Arguments) -> None:
+        forget_paths()
         source, target = (
             self._path(*pair) for pair in zip(arguments[:2], arguments[2:4], strict=False)
         )
@@ -134,6 +149,7 @@ class _Auditor:
             self._file("delete", source, "audit:os.rename")
 
     def _on_link(self, arguments: Arguments) -> None:
+        forget_paths()
         # The folder of the new name is the last argument, for hard links and symbolic ones.
         if target := self._path(arguments[1], arguments[-1]):
             self._file("write", target, "audit:os.link")
@@ -159,8 +175,15 @@ class _Auditor:
         self._observation.access("connect", "sql", uri, "audit:sqlite3.connect", decision)
 
     def _on_socket(self, arguments: Arguments) -> None:
-        if uri := socket_uri(arguments[1]):
+        if uri := socket_uri(arguments[1], datagram=arguments[0].type == socket.SOCK_DGRAM):
             self._other("connect", "socket", uri, "audit:socket.connect")
+
+    def _on_datagram(self, arguments: Arguments) -> None:
+        uri = socket_uri(arguments[1], datagram=arguments[0].type == socket.SOCK_DGRAM)
+        if uri is not None and uri not in self._sent_to:
+            # Many go the same way; once a cell says it.
+            self._sent_to.add(uri)
+            self._other("connect", "socket", uri, "audit:socket.sendto")
 
     def _on_process(self, arguments: Arguments) -> None:
         executable, command = arguments[0], arguments[1]

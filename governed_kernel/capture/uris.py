@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
 __all__ = [
     "entry_path",
     "file_uri",
+    "forget_paths",
     "is_url",
     "path_of",
+    "real_path",
+    "resolved",
     "redacted",
     "socket_uri",
     "sqlite_uri",
@@ -39,7 +43,52 @@ def file_uri(path: str | os.PathLike[str], *, follow: bool = True) -> str:
 
     With ``follow=False`` a link at the very end stays: it names the entry, not its target.
     """
+    if follow and type(path) is str:
+        return _resolved(path)[3]
     return "file://" + quote(os.path.realpath(path) if follow else entry_path(path), safe=_SAFE)
+
+
+_Resolved: TypeAlias = tuple[int, int, str, str]
+_paths: dict[str, _Resolved] = {}
+_REMEMBERED = 20_000
+
+
+def resolved(path: str) -> tuple[str, str]:
+    """Real path and URI of a local path, by one look at it."""
+    return _resolved(path)[2:]
+
+
+def real_path(path: str) -> str:
+    """As ``os.path.realpath``, but remembered while the path leads to the same file.
+
+    A loop opens one file a thousand times, and to resolve a path takes a look at each part of it.
+    Whatever can give a file another name makes `forget_paths` due.
+    """
+    return _resolved(path)[2]
+
+
+def forget_paths() -> None:
+    """Resolve every path anew: links or folders may lead elsewhere now."""
+    _paths.clear()
+
+
+def _resolved(path: str) -> _Resolved:
+    """Inode, device, real path and URI of a local path."""
+    absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109 - it is hot
+    try:
+        status = os.stat(absolute)  # noqa: PTH116 - the same
+        inode, device = status.st_ino, status.st_dev
+    except (OSError, ValueError):
+        inode, device = 0, 0
+    known = _paths.get(absolute)
+    if known is not None and inode and known[0] == inode and known[1] == device:
+        return known
+    real = os.path.realpath(path)
+    found = inode, device, real, "file://" + quote(real, safe=_SAFE)
+    if len(_paths) >= _REMEMBERED:
+        _paths.clear()
+    _paths[absolute] = found
+    return found
 
 
 def entry_path(path: str | os.PathLike[str]) -> str:
@@ -111,13 +160,13 @@ def sqlite_uri(database: object) -> str | None:
     return "sqlite://" + quote(os.path.realpath(database), safe=_SAFE)
 
 
-def socket_uri(address: object) -> str | None:
-    """``tcp://host:port`` or ``unix:///path`` of a socket's peer; None for other families."""
+def socket_uri(address: object, *, datagram: bool = False) -> str | None:
+    """``tcp://host:port`` (``udp``) or ``unix:///path`` of a socket's peer; else None."""
     if isinstance(address, bytes):
         address = os.fsdecode(address)
     if isinstance(address, str):
         return "unix://" + quote(address.replace("\0", "@"), safe=_SAFE)
     if isinstance(address, tuple) and len(address) >= 2:
-        host = str(address[0])
-        return f"tcp://[{host}]:{address[1]}" if ":" in host else f"tcp://{host}:{address[1]}"
+        host = f"[{address[0]}]" if ":" in str(address[0]) else address[0]
+        return f"{'udp' if datagram else 'tcp'}://{host}:{address[1]}"
     return None

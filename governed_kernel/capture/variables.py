@@ -18,6 +18,7 @@ from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.statements import Flow, Made, Reference, flow_of
 from governed_kernel.capture.steps import MOST_EDGES
+from governed_kernel.capture.uris import forget_paths
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
 
 __all__ = ["Variables"]
@@ -101,6 +102,7 @@ class Variables:
         # A call that an interrupt tore down before its end would hide all later ones.
         self._observation.state.call = None
         self._observation.moment = next(_MOMENTS)
+        forget_paths()  # other processes may have moved what they led to
         self._observation.doings.append(Doings())
         self._before.append(_NOTHING)
         flow = flow_of(statement)

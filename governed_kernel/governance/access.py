@@ -25,6 +25,7 @@ from governed_kernel.workspace import Workspace
 __all__ = ["Guard", "decide", "decide_purpose", "is_locked", "restriction"]
 
 K = TypeVar("K")
+_REMEMBERED = 20_000
 _ALLOWED = Decision(allowed=True)
 
 
@@ -124,6 +125,7 @@ class Guard:
         self._folders: list[tuple[str, Decision]] = []
         self._restricted: dict[str, Decision] = {}
         self._restricted_sizes: set[int] = set()
+        self._resolved: dict[str, tuple[tuple[int, int], str]] = {}
         self._hashed: dict[tuple[int, int, int, int], str] = {}
 
     def begin_in_child(self) -> None:
@@ -138,11 +140,25 @@ class Guard:
             return _ALLOWED
         self._inside.now = True
         try:
-            return self._decide(operation, os.path.realpath(plain))
+            return self._decide(operation, *self._real(plain))
         finally:
             self._inside.now = False
 
-    def _decide(self, operation: Operation, full: str) -> Decision:
+    def _real(self, plain: str) -> tuple[str, os.stat_result | None]:
+        """Real path and status; a path is resolved again when it leads to another file."""
+        try:
+            status = os.stat(plain)  # noqa: PTH116 (called for every open)
+        except (OSError, ValueError):
+            return os.path.realpath(plain), None
+        identity = (status.st_dev, status.st_ino)
+        known = self._resolved.get(plain)
+        if known is None or known[0] != identity:
+            if len(self._resolved) >= _REMEMBERED:
+                self._resolved.clear()
+            known = self._resolved[plain] = identity, os.path.realpath(plain)
+        return known[1], status
+
+    def _decide(self, operation: Operation, full: str, status: os.stat_result | None) -> Decision:
         with self._lock:
             self._refresh()
         if operation in ("write", "delete") and full.startswith(self._state):
@@ -151,7 +167,7 @@ class Guard:
                 reason="the workspace's state is written by its own commands and recorders alone",
                 policies=["workspace-state"],
             )
-        return self._by_place(full) or self._by_file(full) or _ALLOWED
+        return self._by_place(full) or self._by_file(full, status) or _ALLOWED
 
     def _by_place(self, full: str) -> Decision | None:
         if full.startswith(self._snapshots):
@@ -165,13 +181,9 @@ class Guard:
             return found
         return next((known for folder, known in self._folders if full.startswith(folder)), None)
 
-    def _by_file(self, full: str) -> Decision | None:
+    def _by_file(self, full: str, status: os.stat_result | None) -> Decision | None:
         """By device and inode; and by content, where a restricted file has just that size."""
-        try:
-            status = os.stat(full)  # noqa: PTH116 (called for every open)
-        except OSError:
-            return None
-        if not stat.S_ISREG(status.st_mode):
+        if status is None or not stat.S_ISREG(status.st_mode):
             return None
         found = self._by_identity.get((status.st_dev, status.st_ino))
         if found is not None or status.st_size not in self._restricted_sizes:
