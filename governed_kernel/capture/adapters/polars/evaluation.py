@@ -9,6 +9,7 @@ from governed_kernel.capture.adapters.polars.expressions import Expressions, Val
 from governed_kernel.capture.adapters.polars.joins import joined, side_by_side
 from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
 from governed_kernel.capture.adapters.polars.plans import Plan, PlanStep, Scan
+from governed_kernel.capture.adapters.polars.store import HIDDEN
 from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import Relation
 
@@ -286,7 +287,7 @@ class _Evaluation:
             try:
                 cast = self._traverser.view_expression(expression.node)
                 inner = self._traverser.view_expression(getattr(cast, "expr", expression.node))
-            except NotImplementedError:
+            except HIDDEN:
                 return table
             widens = type(cast).__name__ == "Cast" and cast.options == _WIDENING
             if not widens or getattr(inner, "name", None) != name:

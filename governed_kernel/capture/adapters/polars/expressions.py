@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
-from governed_kernel.capture.adapters.polars.store import AND, ExpressionStore, named_by
+from governed_kernel.capture.adapters.polars.store import AND, HIDDEN, ExpressionStore, named_by
 from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import Evidence, Relation
 
@@ -132,13 +132,18 @@ class Expressions:
         """What an expression over a table owes to; its step must be the traverser's."""
         try:
             view = self._view(node)
-        except NotImplementedError as hidden:
+        except HIDDEN as hidden:
             return self._hidden(node, str(hidden), table)
         reader = self._readers.get(type(view).__name__)
         if reader is None:
             return self._hidden(node, type(view).__name__, table)
         self._place = node
-        return reader(view, table)
+        try:
+            return reader(view, table)
+        except RecursionError:
+            # Nested deeper than Python goes: as what is not shown.
+            columns = self.store.columns(node)
+            return Value(through("TRANSFORMATION", table.every(columns), "conservative"))
 
     def value_of_group(self, node: int, table: Table) -> Value:
         """What an aggregate owes to."""
@@ -184,7 +189,7 @@ class Expressions:
             found.append(self.value(view.right, table))
             try:
                 left = self._view(view.left)
-            except NotImplementedError:
+            except HIDDEN:
                 left = None
             if type(left).__name__ != "BinaryExpr":
                 return self._made(*found, self.value(view.left, table))
@@ -272,7 +277,7 @@ class Expressions:
             falsy = self._view(view.falsy)
             if type(falsy).__name__ == "Cast":
                 falsy = self._view(falsy.expr)
-        except NotImplementedError:
+        except HIDDEN:
             return False
         return (
             type(counted).__name__ == "Agg"
@@ -290,7 +295,7 @@ class Expressions:
         """A pivot is spelled as one aggregate for each value of the column that goes across."""
         try:
             view = self._view(condition)
-        except NotImplementedError:
+        except HIDDEN:
             return False
         if type(view).__name__ != "BinaryExpr":
             return False

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from governed_kernel.capture.adapters.polars.store import HIDDEN
 from governed_kernel.capture.uris import is_url
 
 __all__ = ["Plan", "PlanStep", "Scan", "Target", "files_of", "has_buffers", "named"]
@@ -128,7 +129,7 @@ class Plan:
             self.traverser.set_node(place)
             try:
                 view = self.traverser.view_current_node()
-            except (NotImplementedError, ValueError):
+            except HIDDEN:
                 view = None
             inputs = tuple(self.traverser.get_inputs())
             self.steps[place] = PlanStep(place, view, inputs)

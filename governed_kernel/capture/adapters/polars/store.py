@@ -6,8 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["AND", "ExpressionStore", "named_by"]
+__all__ = ["AND", "HIDDEN", "ExpressionStore", "named_by"]
 
+HIDDEN = (NotImplementedError, RuntimeError, ValueError)
+"""What polars raises where it does not show something."""
 AND = ("Operator.And", "Operator.LogicalAnd")
 
 
@@ -24,7 +26,7 @@ class ExpressionStore:
 
     def __init__(self, traverser: Any, roots: Callable[[], Iterable[int]]) -> None:
         self.view: Callable[[int], Any] = traverser.view_expression
-        """Shows an expression; raises `NotImplementedError` for what polars does not show."""
+        """Shows an expression; raises one of `HIDDEN` for what polars does not show."""
         self._roots = roots
         self._known: set[int] = set()
 
@@ -32,7 +34,7 @@ class ExpressionStore:
         """The parts of a condition that must all hold."""
         try:
             view = self.view(node)
-        except NotImplementedError:
+        except HIDDEN:
             return [node]
         if type(view).__name__ == "BinaryExpr" and repr(view.op) in AND:
             return self.conditions(view.left) + self.conditions(view.right)
@@ -46,7 +48,7 @@ class ExpressionStore:
             place = todo.pop()
             try:
                 view = self.view(place)
-            except NotImplementedError:
+            except HIDDEN:
                 names |= named_by(self.below(place))
                 continue
             names |= named_by([view])
@@ -61,7 +63,7 @@ class ExpressionStore:
         found = []
         place = node - 1
         while place >= 0 and place not in self._known:
-            with contextlib.suppress(NotImplementedError):
+            with contextlib.suppress(*HIDDEN):
                 found.append(self.view(place))
             place -= 1
         return found
@@ -75,7 +77,7 @@ class ExpressionStore:
             self._known.add(place)
             try:
                 view = self.view(place)
-            except NotImplementedError:
+            except HIDDEN:
                 continue
             todo += _parts(view)
 
