@@ -223,8 +223,9 @@ class _OwnReferences(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if not isinstance(node.func, ast.Attribute) or node.func.attr != "getrefcount":
-            return node
+        counts = isinstance(node.func, ast.Attribute) and node.func.attr == "getrefcount"
+        if not counts or not all(isinstance(thing, ast.Name) for thing in node.args):
+            return node  # what an argument holds itself is not held by us
         held = _placed(ast.Compare(_token(), [ast.IsNot()], [ast.Constant(None)]), node)
         return ast.BinOp(node, ast.Sub(), held, **_position(node))
 

@@ -72,8 +72,11 @@ def locate(observation: Observation, observed: Observed) -> None:
     if isinstance(key, tuple) and isinstance(subject, pd.DataFrame) and len(key) == 2:
         rows, columns = key
         if indexer.name == "iloc" and not isinstance(columns, slice):
-            labels = np.atleast_1d(np.asarray(column_labels(subject), dtype=object)[columns])
-            columns = list(labels)
+            labels = np.asarray(column_labels(subject), dtype=object)
+            try:
+                columns = list(np.atleast_1d(labels[columns]))
+            except (IndexError, TypeError):  # a function of the frame, and other ways to say it
+                columns = slice(None)
     _set(observation, observed, subject, rows, columns, value)
 
 
