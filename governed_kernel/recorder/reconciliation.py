@@ -22,6 +22,7 @@ from governed_kernel.recorder.witness import Sighting
 __all__ = ["Reconciler"]
 
 _DATABASE_COMPANIONS = ("-journal", "-wal", "-shm", ".wal", ".tmp")
+_OPERATIONS: tuple[Operation, ...] = ("read", "write", "delete")
 _LOCAL_HOSTS = {"localhost": ("127.0.0.1", "::1")}
 
 
@@ -47,6 +48,11 @@ class _Seen:
     since: int
     uses: dict[tuple[str, Operation], _Use] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
+
+    def used(self, path: str) -> bool:
+        """Whether something was done to what `path` led to before."""
+        uses = (self.uses.get((path, operation)) for operation in _OPERATIONS)
+        return any(use is not None and use.sighting.possible for use in uses)
 
 
 class Reconciler:
@@ -80,21 +86,32 @@ class Reconciler:
         if seen is None:  # the cell is over (a thread or child of it goes on), or none began yet
             seen = self._cells[cell] = _Seen(self._arrival)
         if sighting.source:
-            self._renamed(seen, sighting)
-        key = (sighting.path, sighting.operation)
-        if sighting.operation == "write" and not sighting.exists:
+            self._moved(seen, sighting)
+        elif sighting.operation == "write" and not sighting.exists and not seen.used(sighting.path):
             seen.made.add(sighting.path)
+        key = (sighting.path, sighting.operation)
         known = seen.uses.get(key)
         if known is None or (sighting.possible and not known.sighting.possible):
             seen.uses[key] = _Use(sighting, certain)
             return True
         return False
 
-    def _renamed(self, seen: _Seen, sighting: Sighting) -> None:
-        """What was written under a temporary name now bears the final one."""
-        for operation in ("write", "read"):
-            seen.uses.pop((sighting.source, operation), None)
-        seen.made.discard(sighting.source)
+    def _moved(self, seen: _Seen, sighting: Sighting) -> None:
+        """What was written under a temporary name now bears the final one, or both.
+
+        What was there before the cell keeps what was seen of it: a read that is followed by a
+        rename was a read.
+        """
+        made = sighting.source in seen.made
+        if made and not sighting.exists:
+            seen.made.add(sighting.path)
+        if not sighting.call.startswith("rename"):
+            return
+        seen.uses.pop((sighting.source, "write"), None)
+        if made:
+            for operation in ("read", "delete"):
+                seen.uses.pop((sighting.source, operation), None)
+            seen.made.discard(sighting.source)
 
     def observed(self, access: Access, path: str | None) -> None:
         """Take an observer's access to the local, canonical `path`, or to none."""

@@ -30,6 +30,7 @@ _CONNECT, _SENDTO = 42, 44
 _SYMLINKS = {88, 266}
 _REMOVALS = {84, 87, 263}
 _TRUNCATE = 76
+_EXCHANGE = 2  # RENAME_EXCHANGE
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _NAME_OF_THREAD = re.compile(r"/proc/(?:\d+/task/)?(\d+)/comm")
 _KNOWN_LIMIT = 100_000
@@ -56,7 +57,7 @@ class Sighting(NamedTuple):
     both : bool
         Opened for reading and writing.
     source : str
-        Where a renamed file came from.
+        Where a renamed or linked file came from.
     """
 
     thread: int
@@ -288,8 +289,12 @@ class Witness:
             self._known.clear()
             self._folders.clear()
             self._canonical_folders.clear()
-        if self._set_aside(target, write=True, makes=number not in _REMOVALS):
+        renames = name.startswith("rename")
+        if renames and not os.path.lexists(found[0]):
             return []
+        seen = self._left(notification, found[0]) if renames else []
+        if self._set_aside(target, write=True, makes=number not in _REMOVALS):
+            return seen
         mode = _mode(target)
         exists = mode is not None
         if number in _REMOVALS:
@@ -300,9 +305,17 @@ class Witness:
             return [Sighting(thread, name, "write", target, exists, possible)]
         source = "" if number in _SYMLINKS else found[0]
         possible = number in _SYMLINKS or os.path.isfile(found[0])
-        if name.startswith("rename") and not os.path.lexists(found[0]):
+        return [*seen, Sighting(thread, name, "write", target, exists, possible, source=source)]
+
+    def _left(self, notification: Notification, source: str) -> list[Sighting]:
+        """What a rename does to the name that it leaves."""
+        if self._set_aside(source, write=True):
             return []
-        return [Sighting(thread, name, "write", target, exists, possible, source=source)]
+        name = CALLS[notification.number].name
+        swaps = name == "renameat2" and notification.arguments[4] & _EXCHANGE
+        possible = not os.path.isdir(source)
+        operation: Operation = "write" if swaps else "delete"
+        return [Sighting(notification.thread, name, operation, source, possible=possible)]
 
     def _connected(self, notification: Notification) -> list[Sighting]:
         _, thread, number, arguments = notification

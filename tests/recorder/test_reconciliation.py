@@ -23,7 +23,7 @@ def reconciler() -> Reconciler:
 
 def see(reconciler: Reconciler, operation: Operation, path: str, **more: Any) -> None:
     cell, certain = more.pop("cell", CELL), more.pop("certain", True)
-    sighting = Sighting(1, "openat", operation, path, **more)
+    sighting = Sighting(1, more.pop("call", "openat"), operation, path, **more)
     reconciler.witnessed_one(sighting, cell, certain=certain)
 
 
@@ -124,8 +124,43 @@ def test_localhost_stands_for_this_machine_alone(reconciler: Reconciler) -> None
 
 def test_a_renamed_file_counts_under_its_final_name(reconciler: Reconciler) -> None:
     see(reconciler, "write", "/data/.tmp", exists=False)
-    see(reconciler, "write", "/data/final", source="/data/.tmp")
+    rename(reconciler, "/data/.tmp", "/data/final")
     assert left(reconciler) == [("write", "file:///data/final", "unexplained")]
+
+
+def rename(reconciler: Reconciler, source: str, target: str, **more: Any) -> None:
+    see(reconciler, "delete", source, call="rename")
+    see(reconciler, "write", target, call="rename", source=source, **more)
+
+
+def test_a_read_is_not_hidden_by_renaming_there_and_back(reconciler: Reconciler) -> None:
+    see(reconciler, "read", "/data/holdout")
+    rename(reconciler, "/data/holdout", "/nowhere/x", exists=False)
+    rename(reconciler, "/nowhere/x", "/data/holdout", exists=False)
+    assert ("read", "file:///data/holdout", "unexplained") in left(reconciler)
+
+
+def test_a_read_through_another_name_is_not_hidden(reconciler: Reconciler) -> None:
+    for name in ("link", "rename"):
+        see(reconciler, "write", "/nowhere/x", call=name, source="/data/holdout", exists=False)
+        see(reconciler, "read", "/nowhere/x")
+        see(reconciler, "delete", "/nowhere/x")
+        assert ("read", "file:///nowhere/x", "unexplained") in left(reconciler)
+        reconciler.started(CELL)
+
+
+def test_a_removal_is_not_hidden_by_making_the_file_again(reconciler: Reconciler) -> None:
+    see(reconciler, "delete", "/nowhere/x")
+    see(reconciler, "write", "/nowhere/x", exists=False)
+    see(reconciler, "delete", "/nowhere/x")
+    assert ("delete", "file:///nowhere/x", "unexplained") in left(reconciler)
+
+
+def test_a_temporary_file_that_is_linked_to_its_name_is_that_file(reconciler: Reconciler) -> None:
+    see(reconciler, "write", "/nowhere/tmp", exists=False)
+    see(reconciler, "write", "/nowhere/x", call="link", source="/nowhere/tmp", exists=False)
+    see(reconciler, "delete", "/nowhere/tmp")
+    assert left(reconciler) == [("write", "file:///nowhere/x", "unexplained")]
 
 
 def test_a_temporary_file_leaves_nothing(reconciler: Reconciler) -> None:

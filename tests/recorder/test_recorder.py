@@ -115,6 +115,18 @@ def test_what_a_program_opens_is_witnessed(workspace: Workspace) -> None:
     assert (access.uri, access.evidence) == (data.as_uri(), "unexplained")
 
 
+def test_what_is_moved_away_is_gone_where_it_was(workspace: Workspace) -> None:
+    data = workspace.root / "data.csv"
+    data.write_text("a\n")
+    assert _run(workspace, "mv", "data.csv", "moved.csv").returncode == 0
+    accesses = events_of(workspace.journals / "s.jsonl", Access)
+    changed = [
+        (access.operation, access.uri) for access in accesses if access.operation != "execute"
+    ]
+    moved = (workspace.root / "moved.csv").as_uri()
+    assert changed == [("delete", data.as_uri()), ("write", moved)]
+
+
 def test_what_lies_in_memory_that_all_share_is_witnessed(workspace: Workspace) -> None:
     data = Path("/dev/shm", f"shared-{secrets.token_hex(4)}")
     code = f"import os; os.write(os.open({str(data)!r}, os.O_WRONLY | os.O_CREAT), b'rows')"
