@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -56,8 +57,16 @@ class Ticket(msgspec.Struct, frozen=True):
         return None
 
 
-def current() -> Ticket | None:
+T = TypeVar("T", bound=Ticket)
+
+
+def current(kind: type[T] = Ticket) -> T | None:  # type: ignore[assignment]  # PEP 696 is 3.13
     """The ticket of the run that this process belongs to; None in research.
+
+    Parameters
+    ----------
+    kind : type
+        A `Ticket` that knows more of its fields.
 
     Raises
     ------
@@ -68,7 +77,7 @@ def current() -> Ticket | None:
     if not named:
         return None
     try:
-        return msgspec.json.decode(Path(named).read_bytes(), type=Ticket)
+        return msgspec.json.decode(Path(named).read_bytes(), type=kind)
     except (OSError, msgspec.MsgspecError) as error:
         raise ResourceMissing(
             "the ticket of this run can't be read",

@@ -8,7 +8,7 @@ own; between a write and a read lies the link that says which write the read saw
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import duckdb
@@ -102,28 +102,68 @@ def upstream(
 ) -> Walk:
     """Everything that what was written in `writes` (transformation, resource) goes back to."""
     walk = Walk(made=set(writes))
-    uses = _Near(connection, "uses", "transformation_no", "entity_no")
-    reads = _Near(connection, "reads", "transformation_no", "entity_no")
-    makes = _Near(connection, "makes", "entity_no", "transformation_no")
-    frontier = {number for number, _ in writes}
-    seen_entities: set[int] = set()
+    walk.cut = _follow(
+        connection, ("uses", "reads", "makes"), walk.took, walk.made, _seen_writes, depth
+    )
+    return walk
+
+
+def downstream(
+    connection: duckdb.DuckDBPyConnection, reads: set[Pair], depth: int | None = None
+) -> Walk:
+    """Everything that came of what was read in `reads` (transformation, resource)."""
+    walk = Walk(took=set(reads))
+    walk.cut = _follow(
+        connection, ("makes", "writes", "uses"), walk.made, walk.took, _later_reads, depth
+    )
+    return walk
+
+
+def _follow(
+    connection: duckdb.DuckDBPyConnection,
+    tables: tuple[str, str, str],
+    near: set[Pair],
+    far: set[Pair],
+    beyond: Callable[[duckdb.DuckDBPyConnection, set[Pair]], set[Pair]],
+    depth: int | None,
+) -> bool:
+    """Go from transformation to transformation, one hop after the other.
+
+    Parameters
+    ----------
+    tables : tuple of str
+        What joins a transformation to things in memory and to resources on the way, and things
+        in memory to the next transformations.
+    near, far : set of (transformation, thing)
+        What is found on the side of the way and on the other; `far` begins with the start.
+    beyond : callable
+        Next (transformation, resource) pairs of the resources found, through time.
+
+    Returns
+    -------
+    bool
+        Whether `depth` ended it.
+    """
+    inside = _Near(connection, tables[0], "transformation_no", "entity_no")
+    outside = _Near(connection, tables[1], "transformation_no", "entity_no")
+    onward = _Near(connection, tables[2], "entity_no", "transformation_no")
+    frontier = {number for number, _ in far}
+    seen: set[int] = set()
     done: set[int] = set()
     hops = 0
     while frontier:
         if depth is not None and hops == depth:
-            walk.cut = True
-            break
+            return True
         hops += 1
         done |= frontier
-        used, read = uses.rows(frontier), reads.rows(frontier)
-        walk.took |= used | read
-        fresh = {entity for _, entity in used} - seen_entities
-        seen_entities |= fresh
-        made = _swapped(makes.rows(fresh))
-        made |= _seen_writes(connection, read)
-        walk.made |= made
-        frontier = {number for number, _ in made} - done
-    return walk
+        things, resources = inside.rows(frontier), outside.rows(frontier)
+        near |= things | resources
+        fresh = {entity for _, entity in things} - seen
+        seen |= fresh
+        reached = _swapped(onward.rows(fresh)) | beyond(connection, resources)
+        far |= reached
+        frontier = {number for number, _ in reached} - done
+    return False
 
 
 def _seen_writes(connection: duckdb.DuckDBPyConnection, reads: set[Pair]) -> set[Pair]:
@@ -137,35 +177,6 @@ def _seen_writes(connection: duckdb.DuckDBPyConnection, reads: set[Pair]) -> set
         [numbers[0], numbers[-1], numbers],
     ).fetchall()
     return {(write, entity) for read, entity, write in rows if (read, entity) in reads}
-
-
-def downstream(
-    connection: duckdb.DuckDBPyConnection, reads: set[Pair], depth: int | None = None
-) -> Walk:
-    """Everything that came of what was read in `reads` (transformation, resource)."""
-    walk = Walk(took=set(reads))
-    makes = _Near(connection, "makes", "transformation_no", "entity_no")
-    writes = _Near(connection, "writes", "transformation_no", "entity_no")
-    uses = _Near(connection, "uses", "entity_no", "transformation_no")
-    frontier = {number for number, _ in reads}
-    seen_entities: set[int] = set()
-    done: set[int] = set()
-    hops = 0
-    while frontier:
-        if depth is not None and hops == depth:
-            walk.cut = True
-            break
-        hops += 1
-        done |= frontier
-        made, written = makes.rows(frontier), writes.rows(frontier)
-        walk.made |= made | written
-        fresh = {entity for _, entity in made} - seen_entities
-        seen_entities |= fresh
-        took = _swapped(uses.rows(fresh))
-        took |= _later_reads(connection, written)
-        walk.took |= took
-        frontier = {number for number, _ in took} - done
-    return walk
 
 
 def _later_reads(connection: duckdb.DuckDBPyConnection, writes: set[Pair]) -> set[Pair]:

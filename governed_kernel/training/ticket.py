@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import msgspec
 
-from governed_kernel.errors import ResourceMissing
 from governed_kernel.governance import tickets
 
 __all__ = ["Subject", "Ticket", "current_ticket"]
@@ -39,13 +35,4 @@ def current_ticket() -> Ticket | None:
     ResourceMissing
         A ticket is named and can't be read: a run never falls back to research rules.
     """
-    if tickets.current() is None:
-        return None
-    try:
-        return msgspec.json.decode(Path(os.environ["GOVERNED_TICKET"]).read_bytes(), type=Ticket)
-    except msgspec.MsgspecError as error:
-        raise ResourceMissing(
-            "the ticket of this run can't be read",
-            why=str(error),
-            next="start the run again with 'governed run RELEASE'",
-        ) from error
+    return tickets.current(Ticket)
