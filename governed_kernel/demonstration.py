@@ -188,6 +188,13 @@ class Demonstration:
             f"{sum(row['times'] for row in steps)} transformations, "
             f"{complete[0]['explained']} of {complete[0]['witnessed']} witnessed accesses explained"
         )
+        origins = self._sql(
+            "select distinct parse_filename(input_uri) as source, input_column from column_origins "
+            "where parse_filename(output_uri) = 'adapter_model.safetensors' "
+            "and input_column <> '*' order by all"
+        )
+        columns = ", ".join(str(row["input_column"]) for row in origins)
+        self._fact(f"the saved adapter owes to {len(origins)} columns: {columns}")
 
     def _promote(self) -> None:
         self._governed(f"check {_NOTEBOOK}")

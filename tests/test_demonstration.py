@@ -88,6 +88,22 @@ def test_the_adaptation_is_on_record_down_to_its_steps(ask: Any) -> None:
     }
 
 
+def test_the_adapter_owes_to_the_features_that_were_written_out_and_to_no_identifier(
+    ask: Any,
+) -> None:
+    rows = ask(
+        "lineage",
+        "sql",
+        "select distinct input_column from column_origins "
+        "where parse_filename(output_uri) = 'adapter_model.safetensors' "
+        "and parse_filename(input_uri) = 'wdbc-train.csv'",
+    )
+    columns = {row["input_column"] for row in rows}
+    assert len(columns) == 11
+    assert "diagnosis" in columns
+    assert all(name.startswith("worst_") for name in columns - {"diagnosis"})
+
+
 def test_only_the_validation_run_read_the_holdout(ask: Any) -> None:
     readers = ask(
         "lineage",
