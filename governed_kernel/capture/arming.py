@@ -116,6 +116,7 @@ def _adapter(library: str, *modules: str) -> None:
 
 
 _adapter("datasets", "datasets.table")
+_adapter("duckdb")
 _adapter("executors", "concurrent.futures.thread")
 _adapter("governed", "governed_kernel.training.artifacts")
 _adapter("h5py", "h5py._hl.files")

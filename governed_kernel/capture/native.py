@@ -35,7 +35,7 @@ from typing import Any
 
 from governed_kernel.capture.rewriting import Hooks
 
-__all__ = ["as_method", "observed", "works"]
+__all__ = ["as_method", "is_observed", "observed", "works"]
 
 _MOST = 32
 _Values: Any = ctypes.py_object * _MOST
@@ -181,6 +181,11 @@ def observed(function: Any, hooks: Hooks) -> Any:
     wrapper, call = _machinery()
     _hooks[id(function)] = hooks
     return wrapper(function, call)
+
+
+def is_observed(function: Any) -> bool:
+    """Whether `function` is what `observed` made."""
+    return type(function) is _machinery()[0]
 
 
 def as_method(function: Any) -> Any:

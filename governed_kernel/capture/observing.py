@@ -232,7 +232,7 @@ def observe_native(
     method = isinstance(owners[0], type)
     if method:
         function = getattr(function, "__func__", None)
-    if not callable(function) or not native.works():
+    if not callable(function) or not native.works() or native.is_observed(function):
         return False
     target = NativeTarget(library, name, label or f"{library}.{name}")
     made = native.observed(function, _hooks(observation, target, rule, before, True))

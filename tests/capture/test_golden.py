@@ -22,7 +22,7 @@ Fact = tuple[str, str, str, str]
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.toml"))
 CASES: dict[str, dict[str, Any]] = {path.stem: tomllib.loads(path.read_text()) for path in GOLDEN}
-COMPLETE = ("pandas", "polars", "polars_lazy")
+COMPLETE = ("duckdb", "pandas", "polars", "polars_lazy")
 """Dialects that every case is written in, or says why not."""
 DIALECTS = sorted({dialect for case in CASES.values() for dialect in case["programs"]})
 PROGRAMS = [(dialect, name) for name in CASES for dialect in CASES[name]["programs"]]

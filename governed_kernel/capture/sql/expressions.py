@@ -138,7 +138,9 @@ def _filtered(node: exp.Filter, scope: Scope, reading: Reading) -> Column:
 
 
 def _aggregate(node: exp.Expression, scope: Scope, reading: Reading) -> Origins:
-    """One value of many rows; ``arg_max(a, b)`` chooses by b."""
+    """One value of many rows; ``arg_max(a, b)`` chooses by b, ``any_value(a)`` not at all."""
+    if isinstance(node, exp.AnyValue):
+        return all_of(_children(node), scope, reading)
     if isinstance(node, (exp.ArgMax, exp.ArgMin)):
         chosen = through("AGGREGATION", origins_of(node.this, scope, reading))
         return chosen | through("CONDITIONAL", origins_of(node.expression, scope, reading))

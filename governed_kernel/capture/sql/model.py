@@ -42,6 +42,8 @@ class Table(NamedTuple):
     """Text literals among the function's arguments without a name: files, addresses."""
     columns: tuple[str, ...] = ()
     """Names of columns that the function's arguments give, where it makes them."""
+    text: str = ""
+    """The function's call as it is written."""
 
 
 class Known(NamedTuple):
@@ -145,6 +147,8 @@ class Lineage:
     result: bool = False
     """Whether the statement hands rows back."""
     options: Mapping[str, str] = field(default_factory=dict)
+    uncertain: bool = False
+    """A name was taken for an alias that may be a column of a table without known columns."""
     reason: str = ""
     """Why the columns can't be told; empty when they can."""
 
@@ -188,6 +192,8 @@ def one_of_every(name: str, candidates: Sequence[Column]) -> Column:
     found: set[Origin] = set()
     for made in candidates:
         for origin in made.origins:
-            named = origin._replace(column=name) if origin.column == EVERY else origin
+            # What decided by all columns still decides by all.
+            own = origin.column == EVERY and origin.relation in DIRECT
+            named = origin._replace(column=name) if own else origin
             found |= through("IDENTITY", frozenset([named]), sure)
     return Column(name, frozenset(found))

@@ -24,6 +24,7 @@ def outputs_of(node: exp.Select, scope: Scope, reading: Reading) -> list[Column]
         merged=scope.merged,
         ctes=scope.ctes,
         windows=scope.windows,
+        doubts=scope.doubts,
     )
     made: list[Column] = []
     for item in node.expressions:

@@ -125,6 +125,7 @@ def _select(node: exp.Select, parent: Scope | None, reading: Reading) -> Relatio
         by = through("FILTER", value_of(qualify.this, scope, reading).origins)
         scope.decide(by)
         made = made.decided(by)
+    reading.doubts.extend(scope.doubts)
     made = _distinct(node, made, scope, reading)
     return _ordered_and_limited(node, made, scope, reading)
 
@@ -223,8 +224,11 @@ def _ordered_and_limited(
             aliases={item.name.lower(): item for item in made.columns if item.name != EVERY},
             alias_first=True,
         )
-        keys = [_sort_key(item, made, inside, reading) for item in order.expressions]
-        made = made.decided(through("SORT", NONE.union(*keys)))
+        keys = NONE.union(*[_sort_key(item, made, inside, reading) for item in order.expressions])
+        made = made.decided(through("SORT", keys))
+        if node.args.get("limit") is not None or node.args.get("offset") is not None:
+            # The first by an order: it decides as well which rows there are.
+            made = made.decided(through("FILTER", keys))
     for name in ("limit", "offset"):
         clause = node.args.get(name)
         number = clause.expression if clause is not None else None

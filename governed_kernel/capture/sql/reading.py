@@ -32,6 +32,7 @@ class Reading:
         self.schemas = schemas
         self.reads: dict[Table, None] = {}
         self.unresolved: set[str] = set()
+        self.doubts: list[str] = []
         self._macros: dict[str, Macro | None] = {}
         self._depth = 0
         self._expanded = 0
@@ -64,11 +65,14 @@ class Reading:
             tree = tree_of(known.definition, self.dialect)
         except NotReadable:
             return None
+        names: list[str] = []
         if isinstance(tree, exp.Create):
+            if isinstance(tree.this, exp.Schema):
+                names = [part.name for part in tree.this.expressions]
             tree = tree.expression
         self._depth += 1
         try:
-            made = self.relation(tree)
+            made = self.relation(tree).renamed(names)
         finally:
             self._depth -= 1
         if known.columns is None:

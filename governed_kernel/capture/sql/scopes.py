@@ -41,7 +41,11 @@ class Relation:
         if any(made.name == EVERY for made in self.columns[: len(names)]):
             # `EVERY` may stand for several: only for one table is it known which names it has.
             stars = [made for made in self.columns if made.name == EVERY]
-            fresh = [one_of_every(name, stars) for name in names]
+            fresh = []
+            for name in names:
+                # The new name is not the one that it had.
+                guessed = through("IDENTITY", one_of_every(name, stars).origins, "conservative")
+                fresh.append(Column(name, guessed))
             return Relation(tuple(fresh), self.rows)
         return Relation((*fresh, *self.columns[len(names) :]), self.rows)
 
@@ -85,6 +89,8 @@ class Scope:
     """ORDER BY and the like look at outputs before tables."""
     local: frozenset[str] = frozenset()
     """Parameters of a lambda, which are no columns."""
+    doubts: list[str] = field(default_factory=list)
+    """Names that were taken for aliases, though a table without known columns may have them."""
     ctes: dict[str, Relation] = field(default_factory=dict)
     windows: dict[str, Any] = field(default_factory=dict)
 
@@ -128,6 +134,8 @@ class Scope:
         found = self._in_tables(parts, lower)
         if found is None and len(parts) == 1:
             found = self.aliases.get(lower[0])
+            if found is not None and self._is_open():
+                self.doubts.append(parts[0])
         if found is None and self.parent is not None:
             found = self.parent.find(parts)
         return found
@@ -171,6 +179,11 @@ class Scope:
         if lower in _WITHOUT_ORIGIN and self.bindings:
             return Column(name, self.rows)
         return None
+
+    def _is_open(self) -> bool:
+        return any(
+            made.name == EVERY for binding in self.bindings for made in binding.relation.columns
+        )
 
     def owner(self, parts: Sequence[str]) -> int | None:
         """Which of the tables here a name belongs to; None where that is not certain."""

@@ -79,6 +79,7 @@ def _of_relation(
         reads=tuple(reading.reads),
         columns=relation.columns,
         rows=relation.rows,
+        uncertain=bool(reading.doubts),
         reason=reason,
         **facts,
     )
@@ -191,7 +192,7 @@ def _target_scope(target: exp.Table, source: Any, reading: Reading) -> Scope:
     table = table_named(target)
     called = (target.alias.lower(),) if target.alias else tuple(p.lower() for p in table.name)
     scope = Scope([Binding(called, _itself(table, reading))])
-    if source is not None:
+    if source:
         items = source if isinstance(source, list) else [source]
         for item in items:
             first = item.this if isinstance(item, exp.From) else item

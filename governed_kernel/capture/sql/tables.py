@@ -145,7 +145,8 @@ def _function(
     if name in _MADE_HERE or name.startswith(_WITHOUT_DATA):
         names = (name,) if name in ("range", "generate_series") else (EVERY,)
         return Relation(tuple([Column(each) for each in names])), called
-    table = Table((), name, tuple(_texts(node)), _given_columns(node))
+    written = node.sql(dialect=reading.dialect)
+    table = Table((), name, tuple(_texts(node)), _given_columns(node), written)
     relation = reading.table(table)
     given = all_of(_positional(node), around or Scope(), reading)
     if given:
@@ -179,6 +180,8 @@ def _positional(node: exp.Func) -> Iterator[exp.Expression]:
 
 
 def _is_option(node: exp.Expression) -> bool:
+    while isinstance(node, exp.Paren):
+        node = node.this
     return isinstance(node, (exp.EQ, exp.PropertyEQ, exp.Kwarg))
 
 

@@ -60,6 +60,7 @@ def test_an_update_changes_what_it_names_where_its_condition_says() -> None:
 
 
 def test_a_deletion_filters() -> None:
+    assert not one("DELETE FROM t").keeps
     lineage = one("DELETE FROM t USING u WHERE t.a = u.a")
     assert {(o.table.name, o.column, o.relation) for o in lineage.rows} == {
         (("t",), "a", "FILTER"),

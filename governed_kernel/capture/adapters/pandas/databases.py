@@ -11,6 +11,8 @@ from governed_kernel.capture.connections import database_uri
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.sql.databases import columns_asked, dialect_of
+from governed_kernel.capture.sql.steps import owe_query
 from governed_kernel.capture.transfers import complete
 from governed_kernel.lineage.events import Operation
 
@@ -41,9 +43,9 @@ def _read(observation: Observation, observed: Observed) -> None:
         table = work.external(f"{uri}#{statement}", output[1], "table")
         work.same(table)
     else:
-        # Which columns of which tables a statement reads is another observer's to tell.
-        table = work.external(uri, (), "table")
-        work.product(output[1], table, ("*",), "TRANSFORMATION", "conservative")
+        con = observed["con"]
+        asked = columns_asked(con)
+        owe_query(work, uri, str(statement), output[1], dialect_of(con), asked)
     work.finish(observed.result, *output, rows_out=size(observed.result), patient=True)
 
 

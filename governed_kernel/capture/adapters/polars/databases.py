@@ -13,6 +13,8 @@ from governed_kernel.capture.connections import database_uri
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.sql.databases import columns_asked, dialect_of
+from governed_kernel.capture.sql.steps import owe_query
 from governed_kernel.capture.transfers import complete
 from governed_kernel.lineage.events import Operation
 
@@ -51,10 +53,9 @@ def _read(observation: Observation, observed: Observed) -> None:
     output = look(observed.result)
     if uri is None or output is None:
         return
-    work = Work(observation, observed)
-    # Which columns of which tables a statement reads is another observer's to tell.
-    database = work.external(uri.partition("#")[0], (), "table")
-    work.product(output[1], database, ("*",), "TRANSFORMATION", "conservative")
+    work, con = Work(observation, observed), observed["connection"] or observed["uri"]
+    sql, asked = str(observed["query"]), columns_asked(con)
+    owe_query(work, uri.partition("#")[0], sql, output[1], dialect_of(con), asked)
     work.finish(observed.result, *output, rows_out=size(observed.result), patient=True)
 
 

@@ -1,0 +1,154 @@
+"""DuckDB's databases and connections as far as the record needs them.
+
+Several connections share one instance, and with it the tables in memory. Tables of files and
+servers are known by URI; a table in memory is a thing in memory, and each change makes another.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from governed_kernel.capture.adapters.duckdb.addresses import attached_uri
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.sql import Macro
+
+__all__ = ["Connected", "Instance", "connected", "key_of", "new_instance"]
+
+Key: TypeAlias = tuple[str, str, str]
+"""Catalog, schema and table, in lower case."""
+
+
+@dataclass
+class Instance:
+    """One DuckDB."""
+
+    uri: str = ""
+    """Of the database it was opened with; empty in memory."""
+    version: int = 0
+    """Grows with every change of what there is."""
+    tables: dict[Key, Node] = field(default_factory=dict)
+    """Tables in memory as they are now."""
+    views: dict[Key, str] = field(default_factory=dict)
+    """Definitions of views that were seen being made."""
+    catalogs: dict[str, str] | None = None
+    """Name → URI of what is attached; None until it is asked."""
+    macros: dict[str, Macro] | None = None
+    readings: dict[Any, Any] = field(default_factory=dict)
+    """Statements that were read already, with what they rested on."""
+
+    scans: dict[str, Node] = field(default_factory=dict)
+    """How DuckDB writes that it scans an object → the object's node."""
+
+    def changed(self) -> None:
+        """Macros or databases came or went: what was read may mean something else now."""
+        self.version += 1
+        self.catalogs = None
+        self.macros = None
+
+
+@dataclass
+class Connected:
+    """One connection."""
+
+    instance: Instance
+    number: int
+    reference: Callable[[], Any]
+    """The connection itself, weakly."""
+    registered: dict[str, tuple[Any, Node | None]] = field(default_factory=dict)
+    """View → weak reference to the object behind it, and its node when it was registered."""
+    relations: dict[str, Node] = field(default_factory=dict)
+    """Views that were made of relations."""
+    prepared: dict[str, str] = field(default_factory=dict)
+    default: tuple[str, str] | None = None
+    """Catalog and schema of names that have none; None until it is asked."""
+    result: Node | None = None
+    """What the last statement gave."""
+    before: dict[Key, Node] | None = None
+    """Tables as they were when a transaction began."""
+    said: tuple[int, set[Any]] = (-1, set())
+    """A cell, and the accesses that are on record in it already."""
+
+    @property
+    def connection(self) -> Any:
+        """The connection; when it is gone, one that knows nothing."""
+        found = self.reference()
+        if found is None:
+            import duckdb
+
+            found = duckdb.connect()
+        return found
+
+
+_instances: weakref.WeakValueDictionary[str, Instance] = weakref.WeakValueDictionary()
+_numbers = iter(range(1, 1 << 62))
+
+
+def new_instance(uri: str | None) -> Instance:
+    """The instance that a new connection leads to: a file has one in a process."""
+    known = _instances.get(uri) if uri else None
+    if known is None:
+        known = Instance(uri or "")
+        if uri:
+            _instances[uri] = known
+    return known
+
+
+def connected(
+    observation: Observation, connection: Any, instance: Instance | None = None
+) -> Connected:
+    """What is known of a connection; one that nobody saw being made leads to its own instance."""
+    node = observation.registry.get(connection)
+    if node is not None and isinstance(node.extra, Connected):
+        return node.extra
+    made = Connected(instance or Instance(), next(_numbers), weakref.ref(connection))
+    observation.registry.put(connection, Node("", "connection", (), extra=made))
+    return made
+
+
+def catalogs(known: Connected, connection: Any) -> dict[str, str]:
+    """Name → URI of what is attached to an instance, asked of DuckDB; without the system's."""
+    if known.instance.catalogs is None:
+        rows = (
+            connection.cursor()
+            .execute("SELECT database_name, path, type FROM duckdb_databases() WHERE NOT internal")
+            .fetchall()
+        )
+        known.instance.catalogs = {
+            name.lower(): (attached_uri(path, kind) or "") if path else ""
+            for name, path, kind in rows
+        }
+    return known.instance.catalogs
+
+
+def default_place(known: Connected, connection: Any) -> tuple[str, str]:
+    """Catalog and schema that a bare name belongs to."""
+    if known.default is None:
+        names = catalogs(known, connection)
+        if len(names) == 1:
+            known.default = next(iter(names)), "main"
+        else:
+            # A cursor begins with the defaults of the instance, so the connection itself is asked.
+            found = connection.sql("SELECT current_database(), current_schema()").fetchone()
+            known.default = found[0].lower(), found[1].lower()
+    return known.default
+
+
+def key_of(name: tuple[str, ...], known: Connected, connection: Any) -> Key:
+    """The full name of a table."""
+    parts = [part.lower() for part in name]
+    catalog, schema = default_place(known, connection)
+    if len(parts) == 1:
+        temporary = (f"temp#{known.number}", "main", parts[0])
+        return temporary if temporary in known.instance.tables else (catalog, schema, parts[0])
+    if len(parts) == 2:
+        if parts[0] in catalogs(known, connection):
+            return parts[0], "main", parts[1]
+        if parts[0] == "temp":
+            return f"temp#{known.number}", "main", parts[1]
+        return catalog, parts[0], parts[1]
+    first = f"temp#{known.number}" if parts[0] == "temp" else parts[0]
+    return first, parts[1], parts[2]

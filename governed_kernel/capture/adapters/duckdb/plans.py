@@ -1,0 +1,213 @@
+"""What a statement is going to do: read it, find out what its names are, ask whether it may."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from governed_kernel.capture.adapters.duckdb.addresses import attached_uri
+from governed_kernel.capture.adapters.duckdb.catalog import (
+    Catalog,
+    Claim,
+    Source,
+    database_claim,
+    file_claim,
+)
+from governed_kernel.capture.adapters.duckdb.extensions import extension_claims
+from governed_kernel.capture.adapters.duckdb.instances import Connected, catalogs, key_of
+from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.sql import Known, Lineage, Table, lineage_of, without_secrets
+from governed_kernel.capture.sql.model import EVERY
+from governed_kernel.capture.sql.steps import table_uri
+from governed_kernel.capture.steps import Step
+from governed_kernel.lineage.events import Operation
+
+__all__ = ["Plan", "announce_all", "plan_of", "report"]
+
+_MOST_READINGS = 500
+_MOST_DETAILS = 20
+_LOADED = re.compile(r"(?i)\bFROM '((?:[^']|'')+)'")
+
+
+@dataclass
+class Plan:
+    """What was found out before a call."""
+
+    sql: str
+    known: Connected
+    connection: Any
+    lineages: tuple[Lineage, ...] = ()
+    sources: dict[Table, Source] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    """What is accessed at once."""
+    existing: tuple[Table, ...] = ()
+    """Tables to be made only if they are not there, which are there."""
+    begun: int = field(default_factory=time.time_ns)
+
+
+def plan_of(
+    observation: Observation,
+    step: Step,
+    known: Connected,
+    connection: Any,
+    sql: str,
+    frame: FrameType | None,
+    bound: Mapping[str, Source] | None = None,
+) -> Plan:
+    """Read a statement and resolve its names."""
+    catalog = Catalog(observation, step, known, connection, frame, bound=bound)
+    lineages = _read(sql, known, catalog)
+    if any(_is_unsure(each) for each in lineages) and _has_files(catalog):
+        # Only what the files' columns are called can settle it.
+        catalog = Catalog(observation, step, known, connection, frame, exact=True, bound=bound)
+        lineages = lineage_of(sql, "duckdb", catalog)
+    plan = Plan(sql, known, connection, _executed(lineages, known, catalog), catalog.sources)
+    for each in plan.lineages:
+        if each.target is None:
+            continue
+        there = each.kind in (*_CHANGES, "export") or each.options.get("exists") == "yes"
+        if there and catalog.table(each.target) is not None and each.options.get("exists"):
+            plan.existing = (*plan.existing, each.target)
+    plan.claims = tuple(dict.fromkeys(_claims(plan)))
+    return plan
+
+
+_REMOVALS = ("drop table", "drop view")
+_CHANGES = ("insert", "update", "delete", "merge", "copy from", "alter")
+
+
+def _read(sql: str, known: Connected, catalog: Catalog) -> tuple[Lineage, ...]:
+    """The lineage of a statement; from memory, if its names mean what they meant last time."""
+    readings = known.instance.readings
+    before: tuple[dict[Table, Known | None], int, tuple[Lineage, ...]] | None = readings.get(sql)
+    if before is not None:
+        answers, version, lineages = before
+        same = version == known.instance.version
+        if same and all(catalog.table(table) == answer for table, answer in answers.items()):
+            return lineages
+    lineages = lineage_of(sql, "duckdb", catalog)
+    if len(readings) >= _MOST_READINGS:
+        readings.clear()
+    readings[sql] = dict(catalog.answers), known.instance.version, lineages
+    return lineages
+
+
+def _is_unsure(lineage: Lineage) -> bool:
+    if lineage.uncertain or lineage.reason:
+        return True
+    if lineage.kind == "copy to" and any(made.name == EVERY for made in lineage.columns):
+        return True  # nobody will say what the columns were called
+    return any(
+        origin.evidence == "conservative"
+        # All columns of a file decide something: it matters which there are.
+        or (origin.column == EVERY and origin.relation != "IDENTITY")
+        for made in lineage.columns
+        for origin in made.origins
+    )
+
+
+def _has_files(catalog: Catalog) -> bool:
+    return any(
+        source.kind == "file" and answer is not None and answer.columns is None
+        for table, source in catalog.sources.items()
+        if (answer := catalog.answers.get(table)) is not None
+    )
+
+
+def _executed(
+    lineages: tuple[Lineage, ...], known: Connected, catalog: Catalog
+) -> tuple[Lineage, ...]:
+    """With prepared statements in the places where they are carried out."""
+    found: list[Lineage] = []
+    for each in lineages:
+        if each.kind == "prepare":
+            known.prepared[each.options["name"].lower()] = each.options["statement"]
+        statement = known.prepared.get(each.options.get("name", "").lower())
+        if each.kind == "execute" and statement is not None:
+            found += lineage_of(statement, "duckdb", catalog)
+        else:
+            found.append(each)
+    return tuple(found)
+
+
+# --- accesses --------------------------------------------------------------------------------
+
+
+def _claims(plan: Plan) -> Iterable[Claim]:
+    for each in plan.lineages:
+        for table in each.reads:
+            if (source := plan.sources.get(table)) is not None:
+                yield from source.claims
+        yield from _of_target(each, plan)
+
+
+def _of_target(lineage: Lineage, plan: Plan) -> Iterable[Claim]:
+    target, known, connection = lineage.target, plan.known, plan.connection
+    if target is None:
+        return
+    if lineage.kind == "copy to":
+        if target.name[0]:
+            yield file_claim(target.name[0], "write")
+    elif lineage.kind == "attach":
+        uri = attached_uri(target.name[0], lineage.options.get("type", ""))
+        if uri is not None:
+            yield database_claim("connect", uri)
+    elif lineage.kind in ("load", "install"):
+        yield from extension_claims(connection, target.name[0], lineage)
+    elif lineage.kind == "import":
+        yield from _imported(target.name[0])
+    elif lineage.kind == "export":
+        return  # which files, is known when they are there
+    elif lineage.kind.startswith(("create", "drop", *_CHANGES)):
+        key = key_of(target.name, known, connection)
+        uri = catalogs(known, connection).get(key[0], "")
+        if uri and lineage.options.get("temporary") != "yes":
+            operation: Operation = "delete" if lineage.kind in _REMOVALS else "write"
+            yield database_claim(operation, table_uri(uri, key[1:]))
+
+
+def _imported(folder: str) -> Iterable[Claim]:
+    """The scripts of an exported database, and the files that they load."""
+    for name in ("schema.sql", "load.sql"):
+        yield file_claim(f"{folder}/{name}")
+    try:
+        script = Path(folder, "load.sql").read_text()
+    except OSError:
+        return
+    for path in _LOADED.findall(script):
+        yield file_claim(path.replace("''", "'"))
+
+
+def announce_all(observation: Observation, call: Call, claims: Iterable[Claim]) -> None:
+    """Ask a decision for each access that nobody around this call reports.
+
+    Raises
+    ------
+    PolicyDenied
+        Policy forbids one; the attempt is on record.
+    """
+    for operation, kind, uri, path in claims:
+        if call.outer is not None and call.outer.claimed(operation, uri) is not None:
+            continue
+        decision = observation.decide(operation, path)
+        if not decision.allowed:
+            observation.access(operation, kind, uri, call.target.title, decision)
+        call.claims[operation, uri] = decision, kind
+        # If the call fails after all, its beginning may have been read.
+        call.opened.add((operation, uri))
+
+
+def report(observation: Observation, call: Call, sql: str) -> None:
+    """After the call: put on record what was announced, with the statement."""
+    detail = without_secrets(sql) if call.claims and sql else ""
+    for number, ((operation, uri), (decision, kind)) in enumerate(call.claims.items()):
+        text = detail if number < _MOST_DETAILS else ""
+        observation.access(operation, kind, uri, call.target.title, decision, text)
+        if observation.doings:
+            # Its steps speak of the tables inside.
+            observation.doings[-1].explained.add(uri)

@@ -1,0 +1,147 @@
+"""``sql``, ``query``, ``execute``: statements as text, of a connection or of the module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from governed_kernel.capture.adapters.duckdb.catalog import Claim
+from governed_kernel.capture.adapters.duckdb.changes import apply
+from governed_kernel.capture.adapters.duckdb.instances import Connected, connected
+from governed_kernel.capture.adapters.duckdb.objects import caller
+from governed_kernel.capture.adapters.duckdb.plans import Plan, announce_all, plan_of, report
+from governed_kernel.capture.adapters.duckdb.recording import record_query
+from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.observing import Observed, observe_native
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import Step
+
+__all__ = ["Lazy", "arm", "connection_of", "given", "relation_node"]
+
+
+class Lazy(NamedTuple):
+    """What is known of a relation: it reads when it is carried out."""
+
+    known: Connected
+    claims: tuple[Claim, ...]
+    text: str
+    """Its query as DuckDB writes it."""
+    ancestors: tuple[tuple[str, Node], ...] = ()
+    """The relations that it was made of, by their queries."""
+
+
+def connection_of(call: Call, *, method: bool) -> Any:
+    """The connection that a call works on: its own, the one given, or the module's."""
+    args, kwargs = call.arguments
+    if method:
+        return args[0]
+    if kwargs.get("connection") is not None:
+        return kwargs["connection"]
+    import duckdb
+
+    return duckdb.default_connection()
+
+
+def given(call: Call, name: str, place: int, default: Any = None) -> Any:
+    """An argument, by its name or by its place (``self`` counts)."""
+    args, kwargs = call.arguments
+    return args[place] if place < len(args) else kwargs.get(name, default)
+
+
+def _text(statement: Any) -> str:
+    """The SQL of a text or of a ``duckdb.Statement``."""
+    return statement if isinstance(statement, str) else str(getattr(statement, "query", ""))
+
+
+def _before(*, method: bool) -> Any:
+    def before(observation: Observation, call: Call) -> None:
+        connection = connection_of(call, method=method)
+        known = connected(observation, connection)
+        sql = _text(given(call, "query", int(method)))
+        step = Step(observation, Observed(call, None))
+        plan = plan_of(observation, step, known, connection, sql, caller())
+        announce_all(observation, call, plan.claims)
+        call.note = plan
+
+    return before
+
+
+def _related(observation: Observation, observed: Observed) -> None:
+    """``sql`` and ``query``: the last statement may give a relation, which is yet to be read."""
+    plan = observed.call.note
+    if not isinstance(plan, Plan):
+        return
+    report(observation, observed.call, plan.sql)
+    say(observation, plan.known, plan.claims)
+    result = observed.result
+    for lineage in plan.lineages if result is None else plan.lineages[:-1]:
+        apply(observation, observed, plan, lineage)
+    if result is None or not plan.lineages:
+        return
+    last = plan.lineages[-1]
+    names = result.columns
+    if not last.result:
+        # An answer about names, settings, numbers of rows.
+        apply(observation, observed, plan, last)
+        node = Node(observation.new_entity(), "relation", tuple(names))
+        observation.registry.put(result, node._replace(extra=Lazy(plan.known, (), "")))
+        return
+    reads = [plan.sources[table] for table in last.reads if table in plan.sources]
+    claims = tuple(dict.fromkeys(claim for source in reads for claim in source.claims))
+    extra = Lazy(plan.known, claims, result.sql_query())
+    node = record_query(observation, observed, plan, last, result, "relation", names, extra=extra)
+    observation.registry.put(result, node._replace(extra=extra))
+
+
+def _executed(observation: Observation, observed: Observed) -> None:
+    """``execute``: everything is carried out, and the last result waits to be fetched."""
+    plan = observed.call.note
+    if not isinstance(plan, Plan):
+        return
+    report(observation, observed.call, plan.sql)
+    say(observation, plan.known, plan.claims)
+    plan.known.result = None
+    for lineage in plan.lineages:
+        if lineage.result:
+            continue
+        apply(observation, observed, plan, lineage)
+    if plan.lineages and plan.lineages[-1].result:
+        names = [column[0] for column in plan.connection.description or ()]
+        last = plan.lineages[-1]
+        plan.known.result = record_query(observation, observed, plan, last, None, "result", names)
+
+
+# --- accesses of a cell ----------------------------------------------------------------------
+
+
+def say(observation: Observation, known: Connected, claims: Sequence[Claim]) -> list[Claim]:
+    """Those accesses that this connection has not put on record in this cell yet."""
+    execution = observation.cell().execution
+    if known.said[0] != execution:
+        known.said = execution, set()
+    fresh = [claim for claim in claims if claim not in known.said[1]]
+    known.said[1].update(fresh)
+    return fresh
+
+
+def relation_node(observation: Observation, relation: Any) -> Node | None:
+    """The node of a relation; one that nobody saw being made gets one without origins."""
+    node = observation.registry.get(relation)
+    if node is not None and isinstance(node.extra, Lazy):
+        return node
+    return None
+
+
+def arm(observation: Observation, modules: Sequence[Any], connection: type) -> None:
+    """Observe statements."""
+    for name, rule in (
+        ("sql", _related),
+        ("query", _related),
+        ("from_query", _related),
+        ("execute", _executed),
+        ("executemany", _executed),
+    ):
+        label = f"DuckDBPyConnection.{name}"
+        before = _before(method=True)
+        observe_native(observation, "duckdb", [connection], name, rule, label=label, before=before)
+        observe_native(observation, "duckdb", modules, name, rule, before=_before(method=False))
