@@ -115,6 +115,12 @@ def _adapter(library: str, *modules: str) -> None:
     ADAPTERS.update(dict.fromkeys(modules or (library,), f"{_HERE}.{library}"))
 
 
+_adapter(
+    "adbc",
+    "adbc_driver_manager.dbapi",
+    "adbc_driver_postgresql.dbapi",
+    "adbc_driver_sqlite.dbapi",
+)
 _adapter("datasets", "datasets.table")
 _adapter("duckdb")
 _adapter("executors", "concurrent.futures.thread")
@@ -135,10 +141,18 @@ _adapter("pandas")
 _adapter("peft", "peft.mapping_func", "peft.peft_model")
 _adapter("polars")
 _adapter("pyarrow", "pyarrow.parquet.core")
+_adapter(
+    "psycopg",
+    "psycopg._connection_base",
+    "psycopg._cursor_base",
+    "psycopg._server_cursor_base",
+)
 _adapter("ptyprocess", "ptyprocess.ptyprocess")
 _adapter("safetensors", "safetensors", "safetensors.torch", "safetensors.numpy")
 _adapter("sklearn", "sklearn.model_selection._split")
 _adapter("scipy", "scipy.io._fast_matrix_market")
+_adapter("sqlalchemy", "sqlalchemy.engine.events")
+_adapter("sqlite", "sqlite3.dbapi2")
 _adapter("tables", "tables.file")
 _adapter("torch", "torch.serialization", "torch.jit._serialization")
 _adapter("training", "torch.optim.optimizer")

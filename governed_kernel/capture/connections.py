@@ -26,4 +26,6 @@ def database_uri(connection: Any) -> str | None:
         return None
     if url.startswith("sqlite"):
         return sqlite_uri(url.partition(":///")[2])
-    return url_uri(url)
+    scheme, separator, rest = url.partition("://")
+    # Which driver leads to a database says nothing of where it is.
+    return url_uri(scheme.partition("+")[0] + separator + rest)

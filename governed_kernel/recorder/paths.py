@@ -21,8 +21,11 @@ def file_uri(path: str) -> str:
 
 
 def local_path(uri: str) -> str | None:
-    """The canonical path behind a ``file``, ``sqlite`` or ``duckdb`` URI; None for others."""
-    scheme, separator, rest = uri.partition("://")
+    """The canonical path behind a ``file``, ``sqlite`` or ``duckdb`` URI; None for others.
+
+    What stands behind ``#`` is a table; in a path that sign is quoted.
+    """
+    scheme, separator, rest = uri.partition("#")[0].partition("://")
     if not separator or scheme not in _LOCAL or not rest.startswith("/"):
         return None
     return os.path.realpath(unquote(rest, errors="surrogateescape"))

@@ -9,24 +9,12 @@ __all__ = ["KNOWN", "UNSEEN"]
 
 _REASONS: dict[str, tuple[str, ...]] = {
     "DuckDB has no observer yet": (
-        "read_parquet in SQL",
         "duckdb.connect",
-        "a file's name for a table",
-        "duckdb.read_csv",
-        "duckdb.read_parquet",
-        "read_json in SQL",
-        "many files in SQL",
-        "a relation made in an earlier cell",
         "ATTACH",
-        "COPY TO",
         "COPY FROM",
-        "EXPORT DATABASE",
-        "DuckDBPyRelation.to_parquet",
-        "DuckDBPyRelation.to_csv",
         "CREATE TABLE in a file",
     ),
     "pyarrow's other readers and writers have no observer yet": (
-        "psycopg, a socket in a folder",
         "pd.read_parquet, a folder",
         "DataFrame.to_parquet, partitioned",
         "pq.ParquetFile",
@@ -60,25 +48,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "DataFrame.to_orc",
         "DataFrame.to_string",
     ),
-    "SQL has no observer yet, the connection alone is seen": (
-        "sqlite3",
-        "sqlite3, write",
-        "sqlite3, connection from an earlier cell",
-        "sqlite3, read-only URI",
-        "sqlite3, ATTACH",
-        "SQLAlchemy, SQLite",
-        "SQLAlchemy, SQLite, write",
-        "ADBC, SQLite",
-        "psycopg",
-        "psycopg, write",
-        "psycopg, COPY",
-        "psycopg, connection from an earlier cell",
-        "psycopg.AsyncConnection",
-        "SQLAlchemy, PostgreSQL",
-        "pd.read_sql, PostgreSQL",
-        "ADBC, PostgreSQL",
-        "ADBC, ingestion",
-    ),
+    "SQL has no observer yet, the connection alone is seen": ("SQLAlchemy, PostgreSQL",),
     "HDF5, netCDF, torch's own files: no observer yet": (
         "h5py, external link",
         "netCDF4",
@@ -108,7 +78,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
     ),
     "native code that nobody observes: the witness is there for it": (
         "ctypes, libc.fopen",
-        "a datagram",
         "lxml",
         "lxml, write",
         "pyreadstat",
@@ -124,10 +93,7 @@ KNOWN: dict[str, str] = {name: why for why, names in _REASONS.items() for name i
 UNSEEN: frozenset[str] = frozenset(
     {
         # What goes through a connection that is open already is not a new one to the witness.
-        "sqlite3, connection from an earlier cell",
-        "psycopg, connection from an earlier cell",
         "load_sample_image",
-        "pd.read_sql, PostgreSQL",
     }
 )
 """Of these, not even the witness sees all."""
