@@ -12,13 +12,15 @@ import msgspec
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken
-from governed_kernel.governance import catalog
+from governed_kernel.governance import catalog, envelopes
 from governed_kernel.governance.cards import card_of, card_path
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.attestations import Deployment
+from governed_kernel.lineage import merkle
+from governed_kernel.lineage.attestations import Checkpoint, Deployment
 from governed_kernel.lineage.events import FileDigest, RunEnded, SessionSealed
 from governed_kernel.lineage.journal import SESSION_DECODER, Head, read_payloads, read_records
+from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import bundle, manifest
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
@@ -72,8 +74,16 @@ class Report:
 Progress = Callable[[str], None]
 
 
-def verify_workspace(workspace: Workspace, progress: Progress = lambda _: None) -> Report:
-    """Verify ledger, signatures, journals, objects, releases, runs and bundles."""
+def verify_workspace(
+    workspace: Workspace, progress: Progress = lambda _: None, since: Path | None = None
+) -> Report:
+    """Verify ledger, signatures, journals, objects, releases, runs and bundles.
+
+    Parameters
+    ----------
+    since : Path, optional
+        A checkpoint that an auditor kept: nothing before it may have been rewritten.
+    """
     checks: list[Check] = []
     progress("ledger and signatures")
     try:
@@ -83,6 +93,10 @@ def verify_workspace(workspace: Workspace, progress: Progress = lambda _: None) 
         return Report([broken])
     said = f"{len(registry.register.events)} records"
     checks.append(Check("ledger", str(workspace.ledger), "ok", said))
+    if since is not None:
+        checks.append(
+            _checked("since", since.name, lambda: _check_since(workspace, registry, since))
+        )
     for name, part in _PARTS.items():
         progress(name)
         checks.extend(part(workspace, registry))
@@ -121,6 +135,52 @@ def _signatures(_: Workspace, registry: Registry) -> Iterator[Check]:
         what = type(entry.predicate).__name__ if entry.predicate else "unreadable"
         subject = f"record {entry.number}: {what}"
         yield Check("signature", subject, "ok" if entry.valid else "doubt", entry.reason)
+
+
+def _checkpoints(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    ledger = Ledger(workspace)
+    ledger.records()
+    leaves = ledger.leaves()
+    for entry in registry.register.entries:
+        said = entry.predicate
+        if entry.valid and isinstance(said, Checkpoint):
+            whole = (
+                said.size == entry.number and merkle.root(leaves[: said.size]).hex() == said.root
+            )
+            why = "" if whole else "the records before it have another root"
+            yield Check("checkpoint", f"of {said.size} records", "ok" if whole else "broken", why)
+
+
+def _check_since(workspace: Workspace, registry: Registry, since: Path) -> None:
+    """Hold the ledger against a checkpoint from outside.
+
+    Raises
+    ------
+    IntegrityBroken
+        Another key signed it, or the records that it stands for are not those of the ledger.
+    """
+    try:
+        envelope = msgspec.json.decode(since.read_bytes())
+    except msgspec.MsgspecError as error:
+        raise IntegrityBroken(f"{since} is no checkpoint", why=str(error), next="") from error
+    _, said = envelopes.verify(envelope, parse_public_key(registry.register.service_key))
+    ledger = Ledger(workspace)
+    ledger.records()
+    leaves = ledger.leaves()
+    if not isinstance(said, Checkpoint) or said.workspace_id != registry.register.workspace_id:
+        raise IntegrityBroken(f"{since} is no checkpoint of this workspace", why="", next="")
+    if len(leaves) < said.size:
+        raise IntegrityBroken(
+            "the ledger was cut short",
+            why=f"it has {len(leaves)} records, the checkpoint stands for {said.size}",
+            next="",
+        )
+    if merkle.root(leaves[: said.size]).hex() != said.root:
+        raise IntegrityBroken(
+            "the ledger was rewritten",
+            why=f"its first {said.size} records are not those that the checkpoint stands for",
+            next="",
+        )
 
 
 def _policy(workspace: Workspace, registry: Registry) -> Iterator[Check]:
@@ -292,6 +352,7 @@ def _deployments(_: Workspace, registry: Registry) -> Iterator[Check]:
 
 _PARTS: dict[str, Callable[[Workspace, Registry], Iterator[Check]]] = {
     "signatures": _signatures,
+    "checkpoints": _checkpoints,
     "policy": _policy,
     "journals": _journals,
     "datasets and base models": _datasets,

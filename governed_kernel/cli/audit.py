@@ -12,6 +12,7 @@ from governed_kernel.cli.options import (
     console,
     json_option,
     person_option,
+    print_facts,
     print_json,
     workspace_option,
 )
@@ -33,13 +34,21 @@ def audit() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="For a bundle: file of the key that must have signed it ('governed audit key').",
 )
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="For a workspace: a checkpoint you kept ('governed audit checkpoint').",
+)
 @json_option
 @click.pass_context
-def verify(context: click.Context, path: Path | None, key: Path | None, as_json: bool) -> None:
+def verify(
+    context: click.Context, path: Path | None, key: Path | None, since: Path | None, as_json: bool
+) -> None:
     """Recompute everything from bytes up: a workspace, or the bundle at PATH alone.
 
-    A bundle alone proves that it is whole; with --key also who made it. Exits with 4 when
-    something is not what was recorded, and names it.
+    A bundle alone proves that it is whole; with --key also who made it. With --since nothing
+    before that checkpoint can have been rewritten, even by an administrator who signed
+    everything anew. Exits with 4 when something is not what was recorded, and names it.
     """
     from governed_kernel.audit.verification import verify_bundle, verify_workspace
 
@@ -58,7 +67,7 @@ def verify(context: click.Context, path: Path | None, key: Path | None, as_json:
         named = (context.find_root().obj or {}).get("workspace")
         place = path or (Path(named) if named else None)
         workspace = Workspace.open(place) if place else Workspace.find()
-        report = verify_workspace(workspace, progress)
+        report = verify_workspace(workspace, progress, since)
     if as_json:
         print_json({"whole": report.is_whole, "checks": msgspec.to_builtins(report.checks)})
     else:
@@ -98,6 +107,30 @@ def key(workspace: Workspace, as_json: bool) -> None:
         print_json({"key_id": parse_public_key(pem).keyid, "public_key": pem})
     else:
         click.echo(pem.strip())
+
+
+@audit.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@json_option
+@workspace_option
+def checkpoint(workspace: Workspace, file: Path | None, as_json: bool) -> None:
+    """Sign where the ledger stands, and write that to FILE to be kept elsewhere.
+
+    'governed audit verify --since FILE' proves later that nothing before it was rewritten.
+    """
+    from governed_kernel.canonical import canonical_json
+    from governed_kernel.files import write_atomically
+    from governed_kernel.governance.signing import take_checkpoint
+    from governed_kernel.lineage.attestations import Checkpoint
+
+    entry = take_checkpoint(workspace)
+    assert isinstance(entry.predicate, Checkpoint)
+    said = entry.predicate
+    name = f"{workspace.root.name}-{said.size}.checkpoint.json"
+    target = file or Path(name)
+    write_atomically(target, canonical_json(entry.envelope) + b"\n", mode=0o644)
+    facts = {"size": said.size, "root": said.root, "file": str(target.absolute())}
+    print_facts(facts, as_json, "a checkpoint; keep it where nobody of this workspace can write")
 
 
 @audit.command()

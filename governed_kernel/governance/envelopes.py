@@ -23,6 +23,7 @@ from governed_kernel.lineage.attestations import (
     PREDICATE_ROOT,
     Approval,
     Bundle,
+    Checkpoint,
     Deployment,
     KeyRevoked,
     PersonAdded,
@@ -67,6 +68,8 @@ def subjects_of(predicate: Predicate) -> list[Subject]:
             name, digest = predicate.release, predicate.digest
         case Bundle():
             name, digest = f"{predicate.release}/{predicate.run_id}", predicate.digest
+        case Checkpoint():
+            name, digest = f"ledger/{predicate.size}", predicate.root
         case Record():
             name, digest = predicate.event.run_id, digest_json(predicate.event)
         case Deployment():

@@ -16,12 +16,13 @@ from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.verification import Entry
-from governed_kernel.lineage.attestations import Bundle, Predicate, Record
+from governed_kernel.lineage import merkle
+from governed_kernel.lineage.attestations import Bundle, Checkpoint, Predicate, Record
 from governed_kernel.lineage.events import Attested, Decided, LedgerEvent, RunEvent
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Make", "attest", "record", "record_refusal", "seal"]
+__all__ = ["Make", "attest", "record", "record_refusal", "seal", "take_checkpoint"]
 
 Make = Callable[[Register, Person], Predicate]
 """Gives what the person signs; raises `GovernedError` when it must not be said."""
@@ -128,6 +129,26 @@ def record(
         return tuple(_event(_sign(register, said, signer)) for said in statements), True
 
     return Ledger(workspace).append_checked(decide)[1]
+
+
+def take_checkpoint(workspace: Workspace) -> Entry:
+    """Have the service sign where the ledger stands, and add that to it."""
+    ledger = Ledger(workspace)
+
+    def decide(known: list[LedgerEvent]) -> tuple[tuple[Attested, ...], Entry]:
+        register = Register.replay(workspace, known)
+        leaves = ledger.leaves()
+        said = Checkpoint(
+            person=SERVICE,
+            printed_name=SERVICE_NAME,
+            meaning="recorded",
+            size=len(leaves),
+            root=merkle.root(leaves).hex(),
+        )
+        entry = _sign(register, said, keys.service_signer(register.workspace_id))
+        return (_event(entry),), entry
+
+    return ledger.append_checked(decide)[1]
 
 
 def record_refusal(

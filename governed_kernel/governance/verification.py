@@ -19,6 +19,7 @@ from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.lineage.attestations import (
     Bundle,
+    Checkpoint,
     Deployment,
     KeyRevoked,
     PersonAdded,
@@ -134,7 +135,7 @@ class Replay:
     ) -> None:
         if isinstance(predicate, WorkspaceCreated):
             envelopes.verify(envelope, parse_public_key(predicate.public_key))
-        elif isinstance(predicate, Bundle | Record):
+        elif isinstance(predicate, Bundle | Record | Checkpoint):
             if (predicate.person, predicate.printed_name) != (SERVICE, SERVICE_NAME):
                 raise _invalid("the workspace's service signs that, nobody else")
             envelopes.verify(envelope, parse_public_key(self.service_key))

@@ -18,6 +18,7 @@ __all__ = [
     "PREDICATE_ROOT",
     "Approval",
     "Bundle",
+    "Checkpoint",
     "Deployment",
     "KeyRevoked",
     "PersonAdded",
@@ -152,6 +153,15 @@ class Bundle(_Predicate, frozen=True, kw_only=True, tag="bundle"):
         return f"{self.release}-{self.digest[:12]}"
 
 
+class Checkpoint(_Predicate, frozen=True, kw_only=True, tag="checkpoint"):
+    """The service signs the root of the ledger's Merkle tree (RFC 6962), to leave the machine."""
+
+    size: int
+    """How many records it stands for, from the first."""
+    root: str
+    """Root over the bytes of their events, as they are chained."""
+
+
 class Record(_Predicate, frozen=True, kw_only=True, tag="record"):
     """The service signs what it saw happen, so that nobody can add a run that never was."""
 
@@ -183,5 +193,6 @@ Predicate: TypeAlias = (
     | Revocation
     | Bundle
     | Record
+    | Checkpoint
     | Deployment
 )

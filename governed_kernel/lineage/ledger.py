@@ -23,6 +23,7 @@ from governed_kernel.lineage.journal import (
     read_records,
     whole_record,
 )
+from governed_kernel.lineage.merkle import leaf_hash
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Ledger"]
@@ -131,6 +132,20 @@ class Ledger:
     def events(self) -> list[LedgerEvent]:
         """The events of `records`."""
         return [record.event for record in self.records()]
+
+    def leaves(self) -> list[bytes]:
+        """The hashes of all records as leaves of a Merkle tree (`merkle.leaf_hash`)."""
+        found: list[bytes] = []
+        head = Head()
+        while head != self._head:
+            block = read_block(self.path, head, limit=self._head.records - head.records)
+            if block.broken is not None:
+                raise block.broken
+            found += map(leaf_hash, block.bodies)
+            if block.head == head:
+                break
+            head = block.head
+        return found
 
     @property
     def workspace_id(self) -> str:

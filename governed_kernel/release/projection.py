@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from governed_kernel.governance.counting import Purpose
+from governed_kernel.lineage.attestations import Checkpoint
 from governed_kernel.lineage.events import Decided
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
@@ -46,7 +47,7 @@ def tables(workspace: Workspace) -> dict[str, list[Row]]:
         "decisions": _decisions(registry),
         "risk_acceptances": [],
         "incidents": [],
-        "checkpoints": [],
+        "checkpoints": _checkpoints(registry),
     }
 
 
@@ -104,6 +105,19 @@ def _catalog(registry: Registry) -> dict[str, list[Row]]:
             for file in version.files
         ],
     }
+
+
+def _checkpoints(registry: Registry) -> list[Row]:
+    return [
+        {
+            "taken_at": said.signed_at,
+            "size": said.size,
+            "root": said.root,
+            "signed_by": entry.key_id,
+        }
+        for entry in registry.register.entries
+        if entry.valid and isinstance(said := entry.predicate, Checkpoint)
+    ]
 
 
 def _release(release: ReleaseRecord) -> Row:
