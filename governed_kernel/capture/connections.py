@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import sys
 from typing import Any
 
 from governed_kernel.capture.uris import sqlite_uri, url_uri
@@ -12,9 +12,10 @@ __all__ = ["database_uri"]
 
 def database_uri(connection: Any) -> str | None:
     """Canonical URI of a connection, a cursor, an engine or a URL; None for one in memory."""
-    if isinstance(connection, sqlite3.Cursor):
+    sqlite3 = sys.modules.get("sqlite3")
+    if sqlite3 is not None and isinstance(connection, sqlite3.Cursor):
         connection = connection.connection
-    if isinstance(connection, sqlite3.Connection):
+    if sqlite3 is not None and isinstance(connection, sqlite3.Connection):
         rows = connection.execute("PRAGMA database_list").fetchall()
         return next((sqlite_uri(path) for _, name, path in rows if name == "main"), None)
     url = connection if isinstance(connection, str) else getattr(connection, "engine", None)

@@ -228,16 +228,22 @@ def observe_native(
         False where there is no such function, or where native functions can't be observed.
     """
     owners = tuple(owners)
-    function = inspect.getattr_static(owners[0], name, None)
+    found = function = inspect.getattr_static(owners[0], name, None)
     method = isinstance(owners[0], type)
-    if method:
-        function = getattr(function, "__func__", None)
+    if isinstance(found, property):
+        function = found.fget
+    elif method:
+        function = getattr(found, "__func__", None)
     if not callable(function) or not native.works() or native.is_observed(function):
         return False
     target = NativeTarget(library, name, label or f"{library}.{name}")
     made = native.observed(function, _hooks(observation, target, rule, before, True))
+    if isinstance(found, property):
+        made = property(made, found.fset, found.fdel, found.__doc__)
+    elif method:
+        made = native.as_method(made)
     for owner in owners:
-        setattr(owner, name, native.as_method(made) if method else made)
+        setattr(owner, name, made)
     return True
 
 
@@ -247,6 +253,18 @@ def observe_all(
     """`observe` for several methods of one owner that share a rule."""
     for name in names:
         observe(observation, library, owner, name, rule)
+
+
+def hooks_of(
+    observation: Observation,
+    target: Target,
+    rule: Rule,
+    before: Callable[[Observation, Call], None] | None = None,
+    *,
+    io: bool = False,
+) -> Hooks:
+    """The hooks that `observe` would use, for those who add something of their own."""
+    return _hooks(observation, target, rule, before, io)
 
 
 def _hooks(
@@ -343,7 +361,7 @@ def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: 
     Each attribute of a thread's state costs as much as the rest, so there are two on the way in
     and one on the way out; the call under way is one object for all calls of this function.
     """
-    state, judged = observation.state, observation.user_files
+    state, judged, judge = observation.state, observation.user_files, observation.is_user_file
     get_frame = sys._getframe
     under_way = Call(target, (), None, (0, 0))
 
@@ -353,8 +371,9 @@ def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: 
         except ValueError:
             return None
         code = frame.f_code
-        if not judged.get(code.co_filename) or state.busy:
-            return hooks.enter(values) if code.co_filename not in judged else None
+        filename = code.co_filename
+        if not (judged[filename] if filename in judged else judge(filename)) or state.busy:
+            return None
         state.call = under_way
         return values, (id(code), frame.f_lasti)
 
@@ -362,9 +381,12 @@ def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: 
         if type(token) is not tuple:
             return hooks.leave(token, value)
         state.call = None
-        if not quick(observation, target, token[0], value):
-            hooks.leave(Call(target, token[0], None, token[1]), value)
-        return value
+        try:
+            if quick(observation, target, token[0], value):
+                return value
+        except Exception as error:
+            observation.lost(target.title, error)
+        return hooks.leave(Call(target, token[0], None, token[1]), value)
 
     def fail(token: Any) -> None:
         if type(token) is not tuple:

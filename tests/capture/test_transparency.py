@@ -239,3 +239,12 @@ def test_a_call_from_native_code_has_no_caller_to_look_at(tmp_path: Path) -> Non
         ],
     )
     assert (done.errors, done.output) == ([""], ["True\n"])
+
+
+def test_the_first_call_of_each_cell_is_on_record_too(tmp_path: Path) -> None:
+    done = record(
+        tmp_path,
+        ["import pandas as pd\nseries = pd.Series([1])", "made = series + 1", "made = made * 2"],
+    )
+    assert done.errors == [""] * 3
+    assert [done.operations(cell)[0] for cell in (2, 3)] == ["Series.__add__", "Series.__mul__"]

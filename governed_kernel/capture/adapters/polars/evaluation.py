@@ -46,25 +46,6 @@ class _Evaluation:
         self._done: dict[int, Table] = {}
         self._scans = {scan.place: scan for scan in plan.scans}
         self._expressions = Expressions(plan.traverser, beginnings.literal, plan.roots)
-        self._steps: dict[str, Callable[[PlanStep, list[Table]], Table | None]] = {
-            "DataFrameScan": lambda step, _: self._frame(step),
-            "Filter": self._filter,
-            "Select": lambda step, tables: self._select(step.view.expr, tables[0], {}),
-            "Reduce": lambda step, tables: self._select(step.view.exprs, tables[0], {}),
-            "HStack": self._add,
-            "SimpleProjection": self._project,
-            "Sort": self._sort,
-            "Slice": self._slice,
-            "Cache": lambda _, tables: tables[0],
-            "Sink": lambda _, tables: tables[0],
-            "Distinct": self._distinct,
-            "GroupBy": self._group,
-            "Join": self._join,
-            "Union": self._union,
-            "HConcat": lambda _, tables: side_by_side(tables, self._names()),
-            "MergeSorted": self._merge_sorted,
-            "MapFunction": self._map,
-        }
 
     def table(self, root: int) -> Table:
         """The table that a step makes; plans are deep, so this does not call itself."""
@@ -85,8 +66,8 @@ class _Evaluation:
                 done[place] = self._scan(step)
                 continue
             self._expressions.frame = step.inputs[0] if step.inputs else place
-            reader = self._steps.get(type(step.view).__name__)
-            made = reader(step, tables) if reader is not None else None
+            reader = _READERS.get(type(step.view).__name__)
+            made = reader(self, step, tables) if reader is not None else None
             done[place] = made if made is not None else self._anything(step, tables)
         return done[root]
 
@@ -125,7 +106,7 @@ class _Evaluation:
         columns = {name: table.columns.get(name, {}) for name in self._names()}
         return Table(columns, table.rows, table.inherited, table.fields)
 
-    def _frame(self, step: PlanStep) -> Table:
+    def _frame(self, step: PlanStep, _tables: list[Table]) -> Table:
         number = self._plan.frame_places[step.place]
         return self._beginnings.frame(number, self._plan.frames[number])
 
@@ -300,3 +281,28 @@ class _Evaluation:
         keys = step.view.key
         keys = keys if isinstance(keys, (list, tuple)) else [keys]
         return made.with_rows(made.decided("SORT", made.every(keys)))
+
+
+def _same(_evaluation: _Evaluation, _step: PlanStep, tables: list[Table]) -> Table:
+    return tables[0]
+
+
+_READERS: dict[str, Callable[[_Evaluation, PlanStep, list[Table]], Table | None]] = {
+    "DataFrameScan": _Evaluation._frame,
+    "Filter": _Evaluation._filter,
+    "Select": lambda self, step, tables: self._select(step.view.expr, tables[0], {}),
+    "Reduce": lambda self, step, tables: self._select(step.view.exprs, tables[0], {}),
+    "HStack": _Evaluation._add,
+    "SimpleProjection": _Evaluation._project,
+    "Sort": _Evaluation._sort,
+    "Slice": _Evaluation._slice,
+    "Cache": _same,
+    "Sink": _same,
+    "Distinct": _Evaluation._distinct,
+    "GroupBy": _Evaluation._group,
+    "Join": _Evaluation._join,
+    "Union": _Evaluation._union,
+    "HConcat": lambda self, _step, tables: side_by_side(tables, self._names()),
+    "MergeSorted": _Evaluation._merge_sorted,
+    "MapFunction": _Evaluation._map,
+}

@@ -18,11 +18,13 @@ from polars.lazyframe.engine import _CollectBatches, _LocalEngine
 from polars.lazyframe.in_process import InProcessQuery
 
 from governed_kernel.capture.adapters.polars.leaves import Lazy, memories
-from governed_kernel.capture.adapters.polars.plans import Plan, Target, files_of, named
+from governed_kernel.capture.adapters.polars.origins import Table
+from governed_kernel.capture.adapters.polars.plans import Plan, Written, files_of, named
 from governed_kernel.capture.adapters.polars.subjects import GROUPS, Work, look, size
 from governed_kernel.capture.observation import Call, Observation
-from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.observing import Observed, Target, hooks_of, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.rewriting import Hooks, outermost_function, rewrite
 from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.transfers import announce, complete
 from governed_kernel.capture.uris import path_of
@@ -31,6 +33,8 @@ __all__ = ["Run", "after", "arm", "before", "made_by", "record_run", "run_that_m
 
 _LATER = (_CollectBatches, InProcessQuery)
 """What stands for a frame that comes later, or part by part."""
+_ASKED, _OPTIONS = 1, 2
+"""Where the engines' methods have their lazy frames and their options."""
 _HERE = str(Path(pl.__file__).parent)
 
 
@@ -73,7 +77,9 @@ def read_plan(lazy: Any, known: Lazy | None = None) -> Plan | None:
 def polars_call(call: Call) -> Call | None:
     """The call of polars that `call` was made in, if any."""
     outer = call.outer
-    return outer if outer is not None and outer.target.library == "polars" else None
+    # One without arguments stands for many calls, none of which runs a plan for its result.
+    named = outer is not None and outer.target.library == "polars" and outer.arguments
+    return outer if named else None
 
 
 def runs_of(call: Call) -> list[Run]:
@@ -95,21 +101,23 @@ def run_that_made(call: Call, result: Any) -> Run | None:
 
 def _asked_for(call: Call) -> list[Any]:
     """The lazy frames that are to be run."""
-    asked = call.arguments[1]
+    asked = call.arguments[_ASKED]
     return [asked] if isinstance(asked, pl.LazyFrame) else list(asked)
 
 
 def _is_eager(call: Call) -> bool:
     """Whether polars runs this for a method of a frame in memory."""
-    options = call.target.bind(call.arguments).get("optimizations")
-    return bool(options is not None and options._pyoptflags.eager)
+    return bool(call.arguments[_OPTIONS]._pyoptflags.eager)
 
 
 def _works_in_memory(outer: Call) -> bool:
     """Whether a call of polars neither reads nor writes."""
     subject = outer.arguments[0] if outer.arguments else None
-    in_memory = isinstance(subject, (pl.DataFrame, pl.Series, *GROUPS))
+    in_memory = isinstance(subject, _IN_MEMORY)
     return in_memory and not outer.target.name.startswith(("write_", "sink_"))
+
+
+_IN_MEMORY = (pl.DataFrame, pl.Series, *GROUPS)
 
 
 def before(observation: Observation, call: Call) -> None:
@@ -176,26 +184,29 @@ def after(observation: Observation, observed: Observed) -> None:
     ]
     if outer is not None:
         outer.note = [*(outer.note or ()), *found]
-    elif any(plan is not None and plan.scans + plan.targets for plan in plans) or _by_user(
-        observation
-    ):
-        for run in found:
-            work = Work(observation, observed)
-            record_run(work, run, work.lazy([run.lazy]))
+    else:
+        frame = _caller()
+        by_user = frame is not None and observation.is_user_file(frame.f_code.co_filename)
+        if by_user or any(plan is not None and plan.scans + plan.targets for plan in plans):
+            if frame is not None:
+                call.site = id(frame.f_code), frame.f_lasti
+            for run in found:
+                work = Work(observation, observed)
+                record_run(work, run, work.lazy([run.lazy]))
 
 
-def _by_user(observation: Observation) -> bool:
-    """Whether the user's own code called polars."""
+def _caller() -> Any:
+    """The frame that called polars; None where nothing of Python did."""
     frame: Any = sys._getframe(2)
     while frame is not None and frame.f_code.co_filename.startswith((_HERE, _OBSERVERS)):
         frame = frame.f_back
-    return frame is not None and observation.is_user_file(frame.f_code.co_filename)
+    return frame
 
 
 _OBSERVERS = str(Path(__file__).parents[2])
 
 
-def _report_parts(observation: Observation, target: Target, since: int, via: str) -> None:
+def _report_parts(observation: Observation, target: Written, since: int, via: str) -> None:
     """A folder of parts that was written: each file."""
     for path in target.files(since) if target.parts else ():
         if (uri := path_of(path)) is not None:
@@ -231,9 +242,9 @@ def record_run(
         seen, result = ("frame", columns), result.result
         result.add_done_callback(partial(_arrived, work.observation))
     table = work.follow(plan, lazy)
-    if seen is not None and len(columns) == len(table.columns) == 1:
+    if seen is not None and len(columns) == 1 and columns[0] not in table.columns:
         # A series may go by another name than the only column it was made as.
-        table.columns = dict(zip(columns, table.columns.values(), strict=True))
+        table = Table(dict(zip(columns, table.columns.values(), strict=True)), table.rows)
     work.owe(table, columns)
     if plan.targets:
         for target in plan.targets:
@@ -284,9 +295,42 @@ def looked_up(observation: Observation, observed: Observed) -> None:
     complete(observation, observed.call, via=outer.target.title if outer is not None else "")
 
 
+def _collect_hooks(observation: Observation, hooks: Hooks) -> Hooks:
+    """`hooks` of the engines' ``collect``, and a short way for frames in memory.
+
+    Their methods all run plans, and their own rules say what those made.
+    """
+    state = observation.state
+
+    def enter(values: tuple[Any, ...]) -> Any:
+        outer = state.call
+        if outer is not None and outer.target.library == "polars" and _works_in_memory(outer):
+            return outer, values[_ASKED]
+        return hooks.enter(values)
+
+    def leave(token: Any, result: Any) -> Any:
+        if type(token) is not tuple:
+            return hooks.leave(token, result)
+        outer, lazy = token
+        run = Run(lazy, result, None)
+        outer.note = [run] if outer.note is None else [*outer.note, run]
+        return result
+
+    def fail(token: Any) -> None:
+        if type(token) is not tuple:
+            hooks.fail(token)
+
+    return Hooks(enter, leave, fail)
+
+
 def arm(observation: Observation) -> None:
     """Observe polars' engines, and what looks up columns."""
-    for name in ("collect", "collect_async", "collect_all", "collect_all_async"):
+    function = outermost_function(_LocalEngine, "collect")
+    assert function is not None
+    target = Target("polars", "collect", "polars.LazyFrame.collect", function)
+    hooks = hooks_of(observation, target, after, before, io=True)
+    rewrite(function, _collect_hooks(observation, hooks))
+    for name in ("collect_async", "collect_all", "collect_all_async"):
         label = f"polars.{name}" if "all" in name else f"polars.LazyFrame.{name}"
         observe(
             observation, "polars", _LocalEngine, name, after, label=label, before=before, io=True

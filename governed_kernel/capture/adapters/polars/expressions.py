@@ -107,26 +107,6 @@ class Expressions:
         self._grouped = False
         self.frame = -1
         """The step whose columns the expressions are made of."""
-        self._readers: dict[str, Callable[[Any, Table], Value]] = {
-            "Column": self._column,
-            "Literal": self._constant,
-            "Len": lambda _view, _table: _NOTHING,
-            "Alias": lambda view, table: self.value(view.expr, table),
-            "Cast": lambda view, table: self._made(self.value(view.expr, table)),
-            "Explode": lambda view, table: self._made(self.value(view.expr, table)),
-            "BinaryExpr": self._binary,
-            "Function": self._function,
-            "Agg": self._aggregate,
-            "Window": self._window,
-            "Rolling": self._rolling,
-            "Ternary": self._choice,
-            "Filter": self._filter,
-            "Sort": self._sort,
-            "SortBy": self._sort_by,
-            "Gather": self._gather,
-            "Slice": self._slice,
-            "StructEval": self._struct_eval,
-        }
 
     def value(self, node: int, table: Table) -> Value:
         """What an expression over a table owes to; its step must be the traverser's."""
@@ -134,12 +114,12 @@ class Expressions:
             view = self._view(node)
         except HIDDEN as hidden:
             return self._hidden(node, str(hidden), table)
-        reader = self._readers.get(type(view).__name__)
+        reader = _READERS.get(type(view).__name__)
         if reader is None:
             return self._hidden(node, type(view).__name__, table)
         self._place = node
         try:
-            return reader(view, table)
+            return reader(self, view, table)
         except RecursionError:
             # Nested deeper than Python goes: as what is not shown.
             columns = self.store.columns(node)
@@ -377,3 +357,29 @@ class Expressions:
             evidence = "conservative"
         origins = united(table.every(columns), *[constant.origins for constant in constants])
         return Value(through("TRANSFORMATION", origins, evidence))
+
+
+def _below(expressions: Expressions, view: Any, table: Table) -> Value:
+    return expressions._made(expressions.value(view.expr, table))
+
+
+_READERS: dict[str, Callable[[Expressions, Any, Table], Value]] = {
+    "Column": Expressions._column,
+    "Literal": Expressions._constant,
+    "Len": lambda _expressions, _view, _table: _NOTHING,
+    "Alias": lambda expressions, view, table: expressions.value(view.expr, table),
+    "Cast": _below,
+    "Explode": _below,
+    "BinaryExpr": Expressions._binary,
+    "Function": Expressions._function,
+    "Agg": Expressions._aggregate,
+    "Window": Expressions._window,
+    "Rolling": Expressions._rolling,
+    "Ternary": Expressions._choice,
+    "Filter": Expressions._filter,
+    "Sort": Expressions._sort,
+    "SortBy": Expressions._sort_by,
+    "Gather": Expressions._gather,
+    "Slice": Expressions._slice,
+    "StructEval": Expressions._struct_eval,
+}

@@ -13,14 +13,15 @@ from polars.functions import eager, lazy
 from governed_kernel.capture.adapters.polars.execution import record_run, run_that_made
 from governed_kernel.capture.adapters.polars.subjects import MARKS, Work, look, size, things_in
 from governed_kernel.capture.observation import Observation
-from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.observing import Observed, Target, observe
+from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import remember_step, same_as_before
 
 __all__ = ["anything", "arm", "arm_rest", "by_plan", "keep", "leave"]
 
 KEEP = (
     *("head", "tail", "limit", "slice", "clone", "clear", "rechunk", "shrink_to_fit", "sample"),
-    *("upsample", "with_row_index", "__copy__", "__deepcopy__", "get_column", "to_series"),
+    *("upsample", "__copy__", "__deepcopy__", "get_column", "to_series"),
 )
 """Values stay what they are; no column decides which rows remain."""
 _ARITHMETIC = (
@@ -77,27 +78,39 @@ def generic(observation: Observation, observed: Observed) -> None:
 
 def keep(observation: Observation, observed: Observed) -> None:
     """Columns that are still there are the same."""
-    subject, result = observed.subject, observed.result
-    quick: Any = None
-    known = observation.registry.get(subject)
-    if known is not None and isinstance(result, pl.Series):
-        quick = (observed.target.name, known.entity, result._s.name())
-        if same_as_before(observation, quick, result):
-            return
+    result = observed.result
     work = Work(observation, observed)
     node, output = work.subject(), look(result)
     if node is None or output is None:
         return
     work.same(node, output[1])
     work.close(extra=node.extra)
-    if quick is not None:
-        remember_step(observation, quick, result)
+    if set(output[1]) <= set(node.columns):
+        remember_step(observation, _key(observed.target, node, result), result)
+
+
+def _key(target: Target, node: Node, result: Any) -> Any:
+    """What tells a part of a frame from another one."""
+    name = result._s.name() if type(result) is pl.Series else None
+    return target, node.entity, node.columns, name
+
+
+def again(
+    observation: Observation, target: Target, arguments: tuple[Any, ...], result: Any
+) -> bool:
+    """The quick way for what loops repeat: a column, or rows by their places."""
+    node = observation.registry.get(arguments[0])
+    if node is None or type(result) not in (pl.Series, pl.DataFrame):
+        return False
+    if target.name == "__getitem__" and type(arguments[1]) not in (str, slice):
+        return False
+    return same_as_before(observation, _key(target, node, result), result)
 
 
 def get_item(observation: Observation, observed: Observed) -> None:
     """``frame[columns]``, ``frame[rows]``, ``frame[rows, columns]``."""
     subject, key, result = observed.subject, observed.call.arguments[1], observed.result
-    if type(key) is str:
+    if type(key) in (str, slice):
         keep(observation, observed)
         return
     work = Work(observation, observed)
@@ -278,8 +291,10 @@ def arm(observation: Observation) -> None:
         for name in names:
             observe(observation, "polars", pl.DataFrame, name, rule)
 
-    see(KEEP, keep)
-    see(("__getitem__",), get_item)
+    for name in KEEP:
+        observe(observation, "polars", pl.DataFrame, name, keep, quick=again)
+    observe(observation, "polars", pl.DataFrame, "__getitem__", get_item, quick=again)
+    see(("with_row_index",), keep)
     see(("get_columns",), columns_of)
     see(("partition_by",), parts)
     see(_OUT, leave)

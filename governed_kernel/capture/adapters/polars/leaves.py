@@ -15,12 +15,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
+from governed_kernel.capture.adapters.polars.origins import Table, leaf_table
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node, Registry
 
 __all__ = ["Lazy", "Leaf", "Leaves", "Memories", "address", "leaf_of", "memories"]
 
 _REMEMBERED = 2_000
+_TABLES = 256
 _MOST_LOOKED_AT = 3
 
 Address: TypeAlias = tuple[Any, ...]
@@ -116,9 +118,9 @@ class Leaf(NamedTuple):
 
     def is_like(self, columns: Sequence[str], *, exactly: bool) -> bool:
         """Whether a plan's frame with these columns can be this one."""
-        if exactly:
-            return self.columns == tuple(columns)
-        return set(columns) <= set(self.columns)
+        if self.columns == tuple(columns):
+            return True
+        return not exactly and set(columns) <= set(self.columns)
 
 
 class Lazy(NamedTuple):
@@ -158,6 +160,8 @@ class Memories:
         self.lazy = Registry()
         self._frames: OrderedDict[Address, Leaf] = OrderedDict()
         self._series: OrderedDict[Address, Node | None] = OrderedDict()
+        self.tables: dict[str, tuple[Node, Table]] = {}
+        """What frames in memory are as the beginning of a plan, by their entities."""
         self._last: Address | None = None
         self._looked_up: tuple[int, set[str]] = -1, set()
 
@@ -180,6 +184,17 @@ class Memories:
         place = _address_of_frame(frame)
         leaf = None if place is None else self._frames.get(place)
         return leaf if leaf is not None and leaf.is_like(frame.columns(), exactly=True) else None
+
+    def table_of(self, node: Node, columns: Sequence[str]) -> Table:
+        """A frame in memory as a plan reads it; made once, for it is the same each time."""
+        known = self.tables.get(node.entity)
+        if known is not None and known[0] is node and len(known[1].columns) == len(columns):
+            return known[1]
+        if len(self.tables) >= _TABLES:
+            self.tables.clear()
+        table = leaf_table(node, columns)
+        self.tables[node.entity] = node, table
+        return table
 
     def first_look(self, execution: int, uri: str) -> bool:
         """Whether the columns of a file have not been looked up in a cell before."""
@@ -257,7 +272,7 @@ class Leaves:
     def __init__(self, memory: Memories, lazy: Lazy, frames: Sequence[Any]) -> None:
         self._memory = memory
         self._candidates = lazy.leaves
-        columns = [frame.columns() for frame in frames]
+        columns = self.columns = [frame.columns() for frame in frames]
         told = "tables" not in lazy.marks and len(frames) == len(self._candidates)
         self._in_order = told and all(
             leaf.is_like(names, exactly=False)

@@ -7,8 +7,7 @@ strongest direct one; the evidence is that of the least certain step.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from governed_kernel.capture.registry import Node
@@ -139,13 +138,37 @@ def leaf_table(node: Node, columns: Iterable[str]) -> Table:
     return Table(own, None, inherited, fields)
 
 
-def links_of(table: Table, columns: Iterable[str]) -> Iterator[Link]:
-    """The columns of a table as links of a step."""
-    pairs: defaultdict[tuple[str, Relation, Evidence], list[tuple[str, str]]] = defaultdict(list)
-    for column in columns:
-        for (entity, source, relation), evidence in table.columns.get(column, {}).items():
+def links_of(
+    table: Table, columns: Iterable[str], leaves: Sequence[tuple[Node, Table]] = ()
+) -> Iterator[Link]:
+    """The columns of a table as links of a step.
+
+    Parameters
+    ----------
+    leaves : sequence
+        Tables that it may have begun with: what it has of theirs needs no closer look.
+    """
+    pairs: dict[tuple[str, Relation, Evidence], list[tuple[str, str]]] = {}
+    rows, own = table.rows, table.columns
+    rest = columns = list(columns)
+    for node, leaf in leaves:
+        untouched = leaf.columns
+        same = [name for name in rest if own.get(name) is untouched.get(name, own)]
+        if same:
+            rest = [name for name in rest if own.get(name) is not untouched.get(name, own)]
+            yield node.entity, "IDENTITY", "observed", tuple(zip(same, same, strict=True))
+    for column in rest:
+        for (entity, source, relation), evidence in own.get(column, _NOTHING).items():
             # What decides the rows concerns the column as well, and needs no second edge.
-            if table.rows.get((entity, source, relation)) not in (evidence, "observed"):
-                pairs[entity, relation, evidence].append((column, source))
+            if rows and rows.get((entity, source, relation)) in (evidence, "observed"):
+                continue
+            key = entity, relation, evidence
+            if key in pairs:
+                pairs[key].append((column, source))
+            else:
+                pairs[key] = [(column, source)]
     for (entity, relation, evidence), found in pairs.items():
         yield entity, relation, evidence, tuple(found)
+
+
+_NOTHING: Origins = {}

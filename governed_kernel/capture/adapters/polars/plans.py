@@ -21,7 +21,7 @@ import polars as pl
 from governed_kernel.capture.adapters.polars.store import HIDDEN
 from governed_kernel.capture.uris import is_url
 
-__all__ = ["Plan", "PlanStep", "Scan", "Target", "files_of", "has_buffers", "named"]
+__all__ = ["Plan", "PlanStep", "Scan", "Written", "files_of", "has_buffers", "named"]
 
 _VIEW = 16
 """The version of polars' view that this was written for."""
@@ -53,7 +53,7 @@ class Scan(NamedTuple):
     structs: tuple[str, ...]
 
 
-class Target(NamedTuple):
+class Written(NamedTuple):
     """A file, or a folder of parts, that a plan writes."""
 
     kind: str
@@ -115,7 +115,7 @@ class Plan:
         self.steps: dict[int, PlanStep] = {}
         self.frames: list[Any] = []
         self.scans: list[Scan] = []
-        self.targets: list[Target] = []
+        self.targets: list[Written] = []
         self.frame_places: dict[int, int] = {}
         self._read()
 
@@ -245,7 +245,7 @@ def _flags(*, coercion: bool) -> Any:
 _known_flags: dict[bool, Any] = {}
 
 
-def _target(view: Any) -> Target | None:
+def _target(view: Any) -> Written | None:
     """What a step writes to; None for a function that takes batches."""
     payload = json.loads(view.payload)
     if "File" in payload:
@@ -257,4 +257,4 @@ def _target(view: Any) -> Target | None:
     if not isinstance(path, str):
         return None
     (kind,) = told["file_format"] if isinstance(told["file_format"], dict) else ("file",)
-    return Target(kind.lower(), path, "Partitioned" in payload)
+    return Written(kind.lower(), path, "Partitioned" in payload)

@@ -11,7 +11,7 @@ from governed_kernel.capture.adapters.polars.frames import by_plan, keep, leave
 from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of
 from governed_kernel.capture.adapters.polars.subjects import Work, look, size
 from governed_kernel.capture.observation import Observation
-from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.observing import Observed, Target, observe
 from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Relation
 
@@ -43,22 +43,31 @@ _BESIDE = frozenset(
 )
 """Nothing of theirs is data, or another module observes them."""
 NAMESPACES = ("str", "dt", "list", "arr", "struct", "cat", "bin", "map", "ext")
-_SCALARS = frozenset([int, float, str, bool])
+_SCALARS = frozenset([int, float, str, bool, type(None)])
 
 
 def operators(observation: Observation, observed: Observed) -> None:
     """Value by value, with the arguments that are series themselves."""
-    subject, result, arguments = observed.subject, observed.result, observed.call.arguments
-    quick: Any = None
-    if len(arguments) == 2 and type(arguments[1]) in _SCALARS and isinstance(result, pl.Series):
-        known = observation.registry.get(subject)
-        if known is not None and known.columns == (result._s.name(),):
-            quick = (observed.target, known.entity)
-            if same_as_before(observation, quick, result):
-                return
+    key = _key(observation, observed.target, observed.call.arguments, observed.result)
     _elementwise(observation, observed, "TRANSFORMATION")
-    if quick is not None:
-        remember_step(observation, quick, result)
+    if key is not None:
+        remember_step(observation, key, observed.result)
+
+
+def _key(observation: Observation, target: Target, arguments: tuple[Any, ...], result: Any) -> Any:
+    """What tells a series with a number from another one; None for anything else."""
+    if type(result) is not pl.Series or not _SCALARS.issuperset(map(type, arguments[1:])):
+        return None
+    known = observation.registry.get(arguments[0])
+    return None if known is None else (target, known.entity, known.columns)
+
+
+def again(
+    observation: Observation, target: Target, arguments: tuple[Any, ...], result: Any
+) -> bool:
+    """The quick way for what loops repeat."""
+    key = _key(observation, target, arguments, result)
+    return key is not None and same_as_before(observation, key, result)
 
 
 def _elementwise(observation: Observation, observed: Observed, relation: Relation) -> None:
@@ -173,7 +182,8 @@ def arm(observation: Observation) -> None:
         for each in names:
             observe(observation, "polars", pl.Series, each, rule)
 
-    see(OPERATORS, operators)
+    for each in OPERATORS:
+        observe(observation, "polars", pl.Series, each, operators, quick=again)
     see(KEEP, keep)
     see(NAMES, name)
     see(("filter", "sort", "zip_with", "__getitem__"), choose)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -34,6 +34,8 @@ LAZY = (pl.LazyFrame, LazyGroupBy)
 """What holds a plan."""
 MARKS = {"join_where": "unequal", "top_k": "top", "bottom_k": "top"}
 """What a plan does not say of the methods that made it: see `leaves.Lazy`."""
+_THINGS = (pl.DataFrame, pl.Series, *LAZY)
+_PLAIN = frozenset((pl.Expr, str, int, float, bool, type(None)))
 _MOST_THINGS = 200
 
 
@@ -51,17 +53,26 @@ def size(thing: Any) -> int:
     return len(thing) if isinstance(thing, (pl.DataFrame, pl.Series)) else -1
 
 
-def things_in(values: Iterable[Any]) -> Iterator[Any]:
+def things_in(values: Iterable[Any]) -> list[Any]:
     """Everything in arguments that can be followed, also in lists and dictionaries."""
+    found: list[Any] = []
     for value in values:
-        if isinstance(value, (pl.DataFrame, pl.Series, *LAZY)):
-            yield value
-        elif isinstance(value, GROUPS):
-            yield value.df
-        elif isinstance(value, dict):
-            yield from things_in(list(value.values())[:_MOST_THINGS])
+        if type(value) in _PLAIN:
+            continue
+        if isinstance(value, _THINGS):
+            found.append(value)
         elif isinstance(value, (list, tuple)):
-            yield from things_in(value[:_MOST_THINGS])
+            if value:
+                found += things_in(value[:_MOST_THINGS])
+        elif isinstance(value, dict):
+            if value:
+                found += things_in(list(value.values())[:_MOST_THINGS])
+        elif isinstance(value, GROUPS):
+            found.append(value.df)
+    return found
+
+
+_UNKNOWN = Lazy((), frozenset(("files",)))
 
 
 class Work(Step):
@@ -104,43 +115,40 @@ class Work(Step):
 
     # --- plans ------------------------------------------------------------------------------
 
-    def leaves(self, things: Iterable[Any]) -> list[Leaf]:
-        """The frames that a plan made of these things begins with."""
-        found: list[Leaf] = []
+    def lazy(self, things: Iterable[Any]) -> Lazy:
+        """What a plan made of these things begins with, and what else is known of it."""
+        leaves: list[Leaf] = []
+        lazies: list[Lazy] = []
         for place, thing in enumerate(things_in(things)):
             if isinstance(thing, LAZY):
-                lazy = self.memory.of(thing)
-                found += lazy.leaves if lazy is not None else ()
+                lazy = self.memory.of(thing) or _UNKNOWN
+                leaves += lazy.leaves
+                lazies.append(lazy)
             elif isinstance(thing, pl.Series) and place:
                 continue  # part of an expression, where it is no frame
             elif (node := self.of(thing)) is not None:
-                found.append(leaf_of(node, thing))
-        return found
-
-    def lazy(self, things: Iterable[Any]) -> Lazy:
-        """What a lazy frame made of these things is made from."""
-        lazies = [thing for thing in things_in(things) if isinstance(thing, LAZY)]
-        known = [self.memory.of(lazy) for lazy in lazies]
-        marks = frozenset[str]().union(
-            *[lazy.marks if lazy is not None else ("files",) for lazy in known]
-        )
-        there = [lazy for lazy in known if lazy is not None]
-        sources = tuple([source for lazy in there for source in lazy.sources])
-        scanned = tuple(dict.fromkeys([path for lazy in there for path in lazy.scanned]))
-        return Lazy(tuple(self.leaves(things)), marks, sources, scanned)
+                leaves.append(leaf_of(node, thing))
+        if not lazies:
+            return Lazy(tuple(leaves))
+        if len(lazies) == 1:
+            return lazies[0]._replace(leaves=tuple(leaves))
+        marks = frozenset[str]().union(*[lazy.marks for lazy in lazies])
+        sources = tuple([source for lazy in lazies for source in lazy.sources])
+        scanned = tuple(dict.fromkeys([path for lazy in lazies for path in lazy.scanned]))
+        return Lazy(tuple(leaves), marks, sources, scanned)
 
     def follow(self, plan: Plan, lazy: Lazy) -> Table:
         """What the columns that a plan makes owe to what it began with; counts that as inputs."""
         leaves = Leaves(self.memory, lazy, plan.frames)
 
         def frame(place: int, native: Any) -> Table:
-            nodes = leaves.of(place, native)
-            columns = native.columns()
+            nodes, columns = leaves.of(place, native), leaves.columns[place]
+            if len(nodes) == 1:
+                return self.memory.table_of(self.take(nodes[0]), columns)
             if not nodes:
                 # Made where nobody looked, and gone since.
                 nodes = [Node(self.observation.new_entity(), "frame", tuple(columns))]
-            tables = [leaf_table(self.take(node), columns) for node in nodes]
-            return tables[0] if len(tables) == 1 else _either(tables, columns)
+            return _either([leaf_table(self.take(node), columns) for node in nodes], columns)
 
         def literal(native: Any) -> Node | None:
             node = self.memory.of_literal(native)
@@ -167,7 +175,8 @@ class Work(Step):
 
     def owe(self, table: Table, columns: tuple[str, ...]) -> None:
         """Let these columns owe to what they do in a table."""
-        self.links += links_of(table, columns)
+        known = [self.memory.tables.get(entity) for entity in self.inputs]
+        self.links += links_of(table, columns, [leaf for leaf in known if leaf is not None])
         self.rows += [(*source, evidence) for source, evidence in table.rows.items()]
 
 
