@@ -320,7 +320,7 @@ def _finish(
 
 def _device(facts: dict[str, Any]) -> str:
     gpus = facts.get("gpu") or []
-    if gpus and (facts.get("torch") or {}).get("cuda"):
+    if gpus and (facts.get("torch") or {}).get("device") == "cuda":
         return str(gpus[0].get("name", "GPU"))
     return str((facts.get("cpu") or {}).get("model", ""))
 

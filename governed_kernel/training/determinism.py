@@ -8,11 +8,12 @@ from __future__ import annotations
 import gc
 import os
 import random
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from governed_kernel.errors import MissingExtra, UnknownName, UsageError
+from governed_kernel.errors import MissingExtra, ResourceMissing, UnknownName, UsageError
 from governed_kernel.training.ticket import current_ticket
 
 __all__ = ["SeedRecord", "device", "seed_everything"]
@@ -20,6 +21,7 @@ __all__ = ["SeedRecord", "device", "seed_everything"]
 _LARGEST_SEED = 2**32 - 1  # numpy's generator takes no larger one
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 _CUBLAS_DETERMINISTIC = (":4096:8", ":16:8")
+_GPUS = Path("/proc/driver/nvidia/gpus")
 _seeded: list[int] = []
 
 
@@ -84,9 +86,25 @@ def seed_everything(seed: int) -> SeedRecord:
 
 
 def device() -> Any:
-    """The `torch.device` to train on: the first CUDA GPU when there is one, else the CPU."""
+    """The `torch.device` to train on: the first CUDA GPU when there is one, else the CPU.
+
+    Raises
+    ------
+    ResourceMissing
+        There is a GPU and torch is built for it, but CUDA does not start. To train on the
+        processor instead, without a word, would give another model than was asked for.
+    """
     torch = _torch()
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    wanted = os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
+    if torch.version.cuda and wanted and any(_GPUS.glob("*")):
+        raise ResourceMissing(
+            "the GPU of this machine can't be used",
+            why=f"torch is built for CUDA {torch.version.cuda}, and CUDA does not start",
+            next="'governed doctor' may say why; to use the processor set CUDA_VISIBLE_DEVICES=''",
+        )
+    return torch.device("cpu")
 
 
 def _torch() -> Any:

@@ -98,6 +98,7 @@ def _torch() -> dict[str, Any] | None:
         "version": str(torch.__version__),
         "git": torch.version.git_version or "",
         "cuda": torch.version.cuda or "",
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
         "cudnn": torch.backends.cudnn.version() or 0 if torch.version.cuda else 0,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "blas": "mkl" if torch.backends.mkl.is_available() else "other",

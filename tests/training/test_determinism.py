@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.errors import UsageError
-from governed_kernel.training import seed_everything
+from governed_kernel.errors import ResourceMissing, UsageError
+from governed_kernel.training import determinism, seed_everything
 
 
 def run_fresh(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -90,3 +90,19 @@ model = AutoModelForSequenceClassification.from_pretrained({str(tiny_base_model)
 """
     done = run_fresh(LATE.format(before=before))
     assert done.returncode == 0, done.stderr
+
+
+def test_a_gpu_that_does_not_start_is_refused_and_not_replaced_by_the_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("NOT RUN: the GPU of this machine does start")
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    monkeypatch.setattr(determinism, "_GPUS", tmp_path)
+    assert determinism.device().type == "cpu"
+    (tmp_path / "0000:01:00.0").mkdir()
+    with pytest.raises(ResourceMissing, match="can't be used"):
+        determinism.device()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert determinism.device().type == "cpu"
