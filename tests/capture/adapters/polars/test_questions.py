@@ -11,7 +11,7 @@ from .asking import Answers, facts
 
 FOLDER = Path(__file__).parent / "questions"
 TABLES = {path.stem: tomllib.loads(path.read_text()) for path in sorted(FOLDER.glob("*.toml"))}
-EAGER = ("plans", "joins", "frames", "series")
+EAGER = ("plans", "joins", "frames", "series", "conversion")
 LAZY = ("plans", "joins", "lazy")
 CASES = [(way, table, name) for way, tables in (("eager", EAGER), ("lazy", LAZY))
          for table in tables for name in TABLES[table]]  # fmt: skip
