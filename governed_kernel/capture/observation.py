@@ -204,6 +204,8 @@ class Observation:
         """Libraries whose observers leave nothing for the audit hook to tell."""
         self.at_end: list[Callable[[], None]] = []
         """What observers still have to say when a cell ends."""
+        self.handles: set[type] = set()
+        """Kinds of things that lead to data and hold none, such as connections."""
         self.user_files: dict[str, bool] = {}
         self.moment = 0
         """The number of the statement that is executed; 0 between statements."""

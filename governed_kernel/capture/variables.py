@@ -32,7 +32,7 @@ _CODE = (
 )
 _DEEPEST = 4
 _MOMENTS = itertools.count(1 << 40)  # no number of a cell
-_FOLLOWED = ("frame", "series", "index", "group")
+_FOLLOWED = ("frame", "series", "index", "group", "relation")
 """Kinds of things whose changes in place are observed."""
 _MISSING = object()
 
@@ -249,6 +249,8 @@ class Variables:
         """Let what `name` now stands for owe to what it owes to."""
         thing = self.namespace.get(name, _MISSING)
         if thing is _MISSING or isinstance(thing, _CODE) or thing is None:
+            return
+        if type(thing) in self._observation.handles:
             return
         registry = self._observation.registry
         known = registry.get(thing)

@@ -1,4 +1,4 @@
-"""What a Python connection tells of its database: which SQL it speaks, which columns a table has."""
+"""What a Python connection tells of its database: the SQL it speaks, the columns of a table."""
 
 from __future__ import annotations
 

@@ -40,6 +40,8 @@ def link(
     rows: Origins,
     place: Callable[[Table, tuple[str, ...]], Mapping[str, Sequence[Cell]]],
     also: Iterable[Table] = (),
+    *,
+    whole: bool = True,
 ) -> None:
     """Let the columns of the step's output owe to what their origins are, and all to `rows`.
 
@@ -49,6 +51,8 @@ def link(
         Makes a table an input of the step and finds the real columns behind the named ones.
     also : iterable of Table
         Tables that went in though no column owes to them (a count, a cross join).
+    whole : bool
+        Whether the output has no other columns: then what all share is said once, of its rows.
     """
     columns = list(columns)
     wanted: defaultdict[Table, dict[str, None]] = defaultdict(dict)
@@ -58,7 +62,7 @@ def link(
     for table in also:
         wanted.setdefault(table, {})
     places = {table: place(table, tuple(names)) for table, names in wanted.items()}
-    shared = _shared(columns) | rows
+    shared = (_shared(columns) if whole else frozenset()) | rows
     links: defaultdict[tuple[str, Relation, Evidence], dict[tuple[str, str], None]]
     links = defaultdict(dict)
     for made in columns:

@@ -24,13 +24,23 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noq
     """Observe DuckDB, the module and the classes of connections and relations."""
     import _duckdb
 
-    from governed_kernel.capture.adapters.duckdb import connections, queries, relations, results
+    from governed_kernel.capture.adapters.duckdb import (
+        beginnings,
+        connections,
+        queries,
+        relations,
+        results,
+        writing,
+    )
 
     if not native.works():
         raise RuntimeError("this interpreter's native functions can't be observed")
     modules = [_duckdb, module]
     connection, relation = _duckdb.DuckDBPyConnection, _duckdb.DuckDBPyRelation
+    observation.handles.add(connection)
     queries.arm(observation, modules, connection)
     connections.arm(observation, modules, connection)
     results.arm(observation, modules, connection, relation)
-    relations.arm(observation, modules, connection, relation)
+    beginnings.arm(observation, modules, connection)
+    writing.arm(observation, relation)
+    relations.arm(observation, relation)

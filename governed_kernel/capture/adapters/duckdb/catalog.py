@@ -7,6 +7,7 @@ DuckDB's own: tables and views, then Python's variables, then files.
 
 from __future__ import annotations
 
+import builtins
 import os
 import types
 from collections.abc import Iterator, Mapping
@@ -62,7 +63,9 @@ def _as_it_is(call: Any, name: Any) -> Any:
 # DuckDB looks for variables in the frame that calls it: this one has none that SQL could name.
 _code = _as_it_is.__code__
 _bare = types.FunctionType(
-    _code.replace(co_varnames=("@call", "@name"), co_name="@bare"), {"__builtins__": {}}, "@bare"
+    _code.replace(co_varnames=("@call", "@name"), co_name="@bare"),
+    {"__builtins__": vars(builtins)},
+    "@bare",
 )
 
 
@@ -105,7 +108,13 @@ class Catalog(Schemas):
     def table(self, table: Table) -> Known | None:
         """What is known of a table; and what it is comes into `sources`."""
         if table not in self.answers:
-            self.answers[table] = self._function(table) if table.function else self._named(table)
+            if table.function == "copy":
+                quoted = table.name[0].replace("'", "''")
+                self.answers[table] = self._files(table, [table.name[0]], f"'{quoted}'")
+            elif table.function:
+                self.answers[table] = self._function(table)
+            else:
+                self.answers[table] = self._named(table)
         return self.answers[table]
 
     def macro(self, name: str) -> Macro | None:
@@ -144,6 +153,9 @@ class Catalog(Schemas):
         relation = self._bound_by_duckdb(table)
         if relation is not None:
             return self._in_catalog(table, relation)
+        if len(table.name) > 1:
+            definition = self._definition(key_of(table.name, self.known, self.connection))
+            return Known(None, definition) if definition else None
         if len(table.name) == 1 and (thing := variable(self.frame, name)) is not None:
             return self._variable(table, thing)
         return None
@@ -157,9 +169,12 @@ class Catalog(Schemas):
     def _bound_by_duckdb(self, table: Table) -> Any:
         import duckdb
 
-        quoted = ".".join('"' + part.replace('"', '""') + '"' for part in table.name)
+        # A single name is taken as it is, for a view as well; several must be a table's.
+        name = table.name[0]
+        if len(table.name) > 1:
+            name = ".".join('"' + part.replace('"', '""') + '"' for part in table.name)
         try:
-            return _bare(self.connection.table, quoted)
+            return _bare(self.connection.table, name)
         except duckdb.Error:
             return None
 

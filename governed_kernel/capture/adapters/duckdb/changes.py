@@ -67,9 +67,10 @@ def _names(plan: Plan, lineage: Lineage) -> tuple[str, ...]:
     import duckdb
 
     assert lineage.target is not None
-    quoted = ".".join('"' + part.replace('"', '""') + '"' for part in lineage.target.name)
+    name = lineage.target.name
+    quoted = ".".join('"' + part.replace('"', '""') + '"' for part in name)
     try:
-        return tuple(plan.connection.table(quoted).columns)
+        return tuple(plan.connection.table(quoted if len(name) > 1 else name[0]).columns)
     except duckdb.Error:
         return tuple(made.name for made in lineage.columns)
 
@@ -127,6 +128,7 @@ def _change_table(
         flow.owe(
             [Column(spelled.get(made.name.lower(), made.name), made.origins) for made in columns],
             lineage.rows if lineage.kind in ("delete", "merge") else frozenset(),
+            whole=False,
         )
     before = None if uri else plan.known.instance.tables.get(key)
     put_table(flow, key, uri, names, replaces=before if lineage.keeps else None)
@@ -217,6 +219,8 @@ def _report_written(observation: Observation, observed: Observed, claims: Sequen
     for operation, kind, uri, path in fresh:
         decision = observation.decide(operation, path)
         observation.access(operation, kind, uri, call.target.title, decision)
+        if observation.doings:
+            observation.doings[-1].explained.add(uri)
 
 
 def _header(plan: Plan, path: str, claims: Sequence[Claim]) -> tuple[str, ...]:
@@ -246,7 +250,7 @@ def _export(observation: Observation, observed: Observed, plan: Plan, lineage: L
         inner = plan_of(observation, step, plan.known, plan.connection, f'FROM "{stem}"', None)
         if table not in inner.sources:
             continue
-        names = tuple(plan.connection.table(f'"{stem}"').columns)
+        names = tuple(plan.connection.table(stem).columns)
         flow = _flow(observation, observed, inner, "EXPORT DATABASE")
         flow.owe(origins_from(table, names))
         record_files(flow, [file_claim(path).uri], names)

@@ -30,20 +30,19 @@ def _before_connecting(observation: Observation, call: Call) -> None:
 
 def _connecting(observation: Observation, observed: Observed) -> None:
     report(observation, observed.call, "")
-    if observation.registry.get(observed.result) is None:
-        # Under one name there is one database, in memory as well.
-        database = given(observed.call, "database", 0)
-        named = isinstance(database, str) and database.startswith(":memory:") and database[8:]
-        uri = observed.call.note or (database if named else None)
-        made = connected(observation, observed.result, new_instance(uri))
-        if not observed.call.note:
-            made.instance.uri = ""
+    # Under one name there is one database, in memory as well.
+    database = given(observed.call, "database", 0)
+    named = isinstance(database, str) and len(database) > len(":memory:")
+    name = database if named and database.startswith(":memory:") else ""
+    made = connected(observed.result, new_instance(observed.call.note or name))
+    if not observed.call.note:
+        made.instance.uri = ""
 
 
 def _copying(*, method: bool) -> Any:
-    def rule(observation: Observation, observed: Observed) -> None:
-        known = connected(observation, connection_of(observed.call, method=method))
-        connected(observation, observed.result, known.instance)
+    def rule(_: Observation, observed: Observed) -> None:
+        known = connected(connection_of(observed.call, method=method))
+        connected(observed.result, known.instance)
 
     return rule
 
@@ -53,7 +52,7 @@ def _copying(*, method: bool) -> Any:
 
 def _registering(*, method: bool) -> Any:
     def rule(observation: Observation, observed: Observed) -> None:
-        known = connected(observation, connection_of(observed.call, method=method))
+        known = connected(connection_of(observed.call, method=method))
         name = str(given(observed.call, "view_name", int(method))).lower()
         thing = given(observed.call, "python_object", int(method) + 1)
         if observed.target.name == "unregister":
@@ -82,7 +81,7 @@ class _Strong:
 def _before_appending(*, method: bool) -> Any:
     def before(observation: Observation, call: Call) -> None:
         connection = connection_of(call, method=method)
-        known = connected(observation, connection)
+        known = connected(connection)
         name = str(given(call, "table_name", int(method)))
         frame = given(call, "df", int(method) + 1)
         step = Step(observation, Observed(call, None))
@@ -128,7 +127,7 @@ def _reported(observation: Observation, observed: Observed) -> None:
 def _transacting(*, method: bool) -> Any:
     def rule(observation: Observation, observed: Observed) -> None:
         connection = connection_of(observed.call, method=method)
-        known = connected(observation, connection)
+        known = connected(connection)
         step = Step(observation, observed)
         plan = plan_of(observation, step, known, connection, observed.target.name, None)
         for lineage in plan.lineages:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from governed_kernel.capture.adapters.duckdb.addresses import attached_uri
-from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Macro
 
@@ -40,8 +39,8 @@ class Instance:
     readings: dict[Any, Any] = field(default_factory=dict)
     """Statements that were read already, with what they rested on."""
 
-    scans: dict[str, Node] = field(default_factory=dict)
-    """How DuckDB writes that it scans an object → the object's node."""
+    scans: dict[str, Any] = field(default_factory=dict)
+    """How DuckDB writes that it scans an object → what that is (`catalog.Source`)."""
 
     def changed(self) -> None:
         """Macros or databases came or went: what was read may mean something else now."""
@@ -84,6 +83,7 @@ class Connected:
 
 
 _instances: weakref.WeakValueDictionary[str, Instance] = weakref.WeakValueDictionary()
+_connections: dict[int, Connected] = {}
 _numbers = iter(range(1, 1 << 62))
 
 
@@ -97,15 +97,21 @@ def new_instance(uri: str | None) -> Instance:
     return known
 
 
-def connected(
-    observation: Observation, connection: Any, instance: Instance | None = None
-) -> Connected:
+def connected(connection: Any, instance: Instance | None = None) -> Connected:
     """What is known of a connection; one that nobody saw being made leads to its own instance."""
-    node = observation.registry.get(connection)
-    if node is not None and isinstance(node.extra, Connected):
-        return node.extra
-    made = Connected(instance or Instance(), next(_numbers), weakref.ref(connection))
-    observation.registry.put(connection, Node("", "connection", (), extra=made))
+    entry = _connections.get(id(connection))
+    if entry is not None and entry.reference() is connection:
+        return entry
+    identity = id(connection)
+
+    def forget(_: Any) -> None:
+        gone = _connections.get(identity)
+        if gone is not None and gone.reference() is None:
+            del _connections[identity]
+
+    reference = weakref.ref(connection, forget)
+    made = Connected(instance or Instance(), next(_numbers), reference)
+    _connections[identity] = made
     return made
 
 

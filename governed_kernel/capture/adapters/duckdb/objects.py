@@ -85,16 +85,18 @@ def _polars(observation: Observation, step: Step, thing: Any) -> Seen | None:
         return _plain(step.node(thing, "frame", columns), columns)
     if type(thing).__name__ != "LazyFrame":
         return None
-    from governed_kernel.capture.adapters.polars.leaves import memories
+    from governed_kernel.capture.adapters.polars.execution import read_plan
+    from governed_kernel.capture.adapters.polars.subjects import Work
 
-    columns = tuple(thing.collect_schema().names())
-    node = observation.registry.get(thing)
-    if node is not None:
-        return _plain(node, columns)
-    lazy = memories(observation).of(thing)
-    nodes = [leaf.node for leaf in lazy.leaves] if lazy is not None else []
-    cells = tuple((node, column) for node in nodes for column in node.columns)
-    return Seen(columns, dict.fromkeys(columns, cells), "conservative")
+    work = Work(observation, step.observed)
+    work.operation = "polars.LazyFrame.collect"
+    lazy = work.lazy([thing])
+    plan = read_plan(thing, lazy)
+    if plan is None:
+        return None
+    columns = tuple(plan.columns())
+    work.owe(work.follow(plan, lazy), columns)
+    return _plain(work.finish(None, "frame", columns), columns)
 
 
 def _arrow(observation: Observation, step: Step, thing: Any) -> Seen | None:

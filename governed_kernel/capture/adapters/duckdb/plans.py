@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote
 
 from governed_kernel.capture.adapters.duckdb.addresses import attached_uri
 from governed_kernel.capture.adapters.duckdb.catalog import (
@@ -19,6 +21,7 @@ from governed_kernel.capture.adapters.duckdb.catalog import (
     file_claim,
 )
 from governed_kernel.capture.adapters.duckdb.extensions import extension_claims
+from governed_kernel.capture.adapters.duckdb.files import kept_files
 from governed_kernel.capture.adapters.duckdb.instances import Connected, catalogs, key_of
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.sql import Known, Lineage, Table, lineage_of, without_secrets
@@ -73,8 +76,22 @@ def plan_of(
         there = each.kind in (*_CHANGES, "export") or each.options.get("exists") == "yes"
         if there and catalog.table(each.target) is not None and each.options.get("exists"):
             plan.existing = (*plan.existing, each.target)
+    if len(plan.lineages) == 1:
+        for table, source in plan.sources.items():
+            if source.kind == "file" and len(source.uris) > 1:
+                plan.sources[table] = _pruned(source, sql, connection)
     plan.claims = tuple(dict.fromkeys(_claims(plan)))
     return plan
+
+
+def _pruned(source: Source, sql: str, connection: Any) -> Source:
+    """A source of many files without those whose partition a condition excludes."""
+    paths = [claim.path for claim in source.claims]
+    kept = set(kept_files(paths, sql, connection))
+    if len(kept) == len(paths):
+        return source
+    claims = tuple(claim for claim in source.claims if claim.path in kept)
+    return source._replace(claims=claims, uris=tuple(claim.uri for claim in claims))
 
 
 _REMOVALS = ("drop table", "drop view")
@@ -206,8 +223,14 @@ def report(observation: Observation, call: Call, sql: str) -> None:
     """After the call: put on record what was announced, with the statement."""
     detail = without_secrets(sql) if call.claims and sql else ""
     for number, ((operation, uri), (decision, kind)) in enumerate(call.claims.items()):
+        if operation == "write" and kind == "file" and _is_folder(uri):
+            continue  # the files in it were written
         text = detail if number < _MOST_DETAILS else ""
         observation.access(operation, kind, uri, call.target.title, decision, text)
         if observation.doings:
             # Its steps speak of the tables inside.
             observation.doings[-1].explained.add(uri)
+
+
+def _is_folder(uri: str) -> bool:
+    return uri.startswith("file:///") and os.path.isdir(unquote(uri[7:]))  # noqa: PTH112

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,9 +15,15 @@ from governed_kernel.capture.adapters.duckdb.recording import record_query
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.sql import Table
 from governed_kernel.capture.steps import Step
 
-__all__ = ["Lazy", "arm", "connection_of", "given", "relation_node"]
+__all__ = ["SCAN", "Lazy", "arm", "connection_of", "given", "relation_node"]
+
+
+SCAN = re.compile(r"\b(?:pandas|arrow|polars|python)_scan(?:_dumb)?\([^()]*\)")
+"""How DuckDB writes that it reads an object of Python's."""
+_NAMED_SCAN = re.compile(rf"(\w+) AS \(SELECT \* FROM ({SCAN.pattern})\)")  # noqa: S608
 
 
 class Lazy(NamedTuple):
@@ -56,7 +63,7 @@ def _text(statement: Any) -> str:
 def _before(*, method: bool) -> Any:
     def before(observation: Observation, call: Call) -> None:
         connection = connection_of(call, method=method)
-        known = connected(observation, connection)
+        known = connected(connection)
         sql = _text(given(call, "query", int(method)))
         step = Step(observation, Observed(call, None))
         plan = plan_of(observation, step, known, connection, sql, caller())
@@ -88,7 +95,11 @@ def _related(observation: Observation, observed: Observed) -> None:
         return
     reads = [plan.sources[table] for table in last.reads if table in plan.sources]
     claims = tuple(dict.fromkeys(claim for source in reads for claim in source.claims))
-    extra = Lazy(plan.known, claims, result.sql_query())
+    text = result.sql_query()
+    for name, scan in _NAMED_SCAN.findall(text):
+        if (source := plan.sources.get(Table((name,)))) is not None:
+            plan.known.instance.scans[scan] = source
+    extra = Lazy(plan.known, claims, text)
     node = record_query(observation, observed, plan, last, result, "relation", names, extra=extra)
     observation.registry.put(result, node._replace(extra=extra))
 

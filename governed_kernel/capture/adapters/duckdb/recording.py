@@ -39,9 +39,15 @@ class Flow(Step):
         super().__init__(observation, observed)
         self.plan = plan
 
-    def owe(self, columns: Iterable[Column], rows: Origins = frozenset()) -> None:
-        """Let the output's columns owe to what their origins are; all of them to `rows`."""
-        link(self, columns, rows, self._place, sorted(self._read & set(self.plan.sources)))
+    def owe(
+        self, columns: Iterable[Column], rows: Origins = frozenset(), *, whole: bool = True
+    ) -> None:
+        """Let the output's columns owe to what their origins are; all of them to `rows`.
+
+        Unless the columns are the `whole` output, what they share concerns only them.
+        """
+        also = sorted(self._read & set(self.plan.sources))
+        link(self, columns, rows, self._place, also, whole=whole)
 
     @property
     def _read(self) -> set[Table]:
@@ -109,8 +115,14 @@ def record_query(
     extra: Any = None,
 ) -> Node:
     """The step from what a query reads to its result, which `output` is (or None)."""
-    flow = Flow(observation, observed, plan)
     distinct = distinct_names(names)
+    if lineage.kind in ("explain", "explain analyze", "describe"):
+        # Plans and names are no data.
+        node = Node(observation.new_entity(), kind, distinct)
+        if output is not None:
+            observation.registry.put(output, node)
+        return node
+    flow = Flow(observation, observed, plan)
     columns = () if lineage.reason else lineage.bind(names)
     if columns or not names:
         renamed = [Column(name, made.origins) for name, made in zip(distinct, columns, strict=True)]

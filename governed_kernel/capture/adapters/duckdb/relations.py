@@ -7,45 +7,30 @@ around theirs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from governed_kernel.capture.adapters.duckdb.catalog import Claim, Source, file_claim
-from governed_kernel.capture.adapters.duckdb.changes import apply
-from governed_kernel.capture.adapters.duckdb.files import matching
-from governed_kernel.capture.adapters.duckdb.instances import Connected, connected
-from governed_kernel.capture.adapters.duckdb.objects import Seen, caller, seen
-from governed_kernel.capture.adapters.duckdb.plans import Plan, announce_all, plan_of, report
+from governed_kernel.capture.adapters.duckdb.catalog import Claim, Source
+from governed_kernel.capture.adapters.duckdb.instances import Connected
+from governed_kernel.capture.adapters.duckdb.objects import Seen
+from governed_kernel.capture.adapters.duckdb.plans import plan_of, report
 from governed_kernel.capture.adapters.duckdb.queries import (
+    SCAN,
     Lazy,
-    connection_of,
     given,
     relation_node,
-    say,
 )
 from governed_kernel.capture.adapters.duckdb.recording import record_query
-from governed_kernel.capture.adapters.duckdb.results import executing, fetched
+from governed_kernel.capture.adapters.duckdb.results import executing
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 
-__all__ = ["arm"]
+__all__ = ["WHOLE", "arm", "parents_of", "relate", "source_of"]
 
-READERS = ("read_csv", "from_csv_auto", "read_json", "read_parquet", "from_parquet")
-OBJECTS = ("from_df", "from_arrow")
-NAMED = ("table", "view", "values", "table_function")
-OF_FRAMES = ("project", "filter", "aggregate", "distinct", "order", "limit", "alias", "df", "arrow")
-"""Functions of the module that take a dataframe first."""
-WRITERS = {
-    **dict.fromkeys(("to_parquet", "write_parquet", "to_csv", "write_csv"), "COPY {0} TO {1}"),
-    **dict.fromkeys(("create", "to_table"), "CREATE TABLE {1} AS FROM {0}"),
-    "insert_into": "INSERT INTO {1} FROM {0}",
-}
-"""Method → the statement that does the same with a relation and a name."""
-_SCAN = re.compile(r"\b(?:pandas|arrow|polars|python)_scan(?:_dumb)?\([^()]*\)")
-_WHOLE = "SELECT * FROM "
+WHOLE = "SELECT * FROM "
+"""How the query of a relation that is a table or an object begins."""
 _MOST_ANCESTORS = 20
 _LEAVE = {
     *("alias", "close", "columns", "create_view", "description", "df", "dtypes", "execute"),
@@ -73,7 +58,8 @@ def _bound(parents: Iterable[Node]) -> dict[str, tuple[str, Node]]:
     return {f"@{place}": (text, found[text]) for place, text in enumerate(texts)}
 
 
-def _source(node: Node) -> Source:
+def source_of(node: Node) -> Source:
+    """A relation as a table of a statement."""
     cells = {column: ((node, column),) for column in node.columns}
     claims = node.extra.claims if isinstance(node.extra, Lazy) else ()
     return Source(Seen(node.columns, cells), kind="relation", claims=claims)
@@ -85,13 +71,13 @@ def _around(text: str, known: Connected, parents: Sequence[Node]) -> tuple[str, 
     for name, (query, node) in _bound(parents).items():
         if f"({query})" in text:
             text = text.replace(f"({query})", f'(FROM "{name}")')
-            bound[name] = _source(node)
-    for scan in set(_SCAN.findall(text)):
+            bound[name] = source_of(node)
+    for scan in set(SCAN.findall(text)):
         scanned = known.instance.scans.get(scan)
         if scanned is not None:
             name = f"@{scan}"
             text = text.replace(scan, f'"{name}"')
-            bound[name] = _source(scanned)
+            bound[name] = scanned
     return text, bound
 
 
@@ -145,12 +131,14 @@ def _ancestors(parents: Iterable[Node]) -> tuple[tuple[str, Node], ...]:
     found: dict[str, Node] = {}
     for node in parents:
         if isinstance(node.extra, Lazy):
-            found[node.extra.text] = node
+            # Without theirs, or a chain would be kept as often as it is long.
+            found[node.extra.text] = node._replace(extra=node.extra._replace(ancestors=()))
             found.update(node.extra.ancestors)
     return tuple(found.items())[:_MOST_ANCESTORS]
 
 
-def _parents(observation: Observation, call: Call) -> list[Node]:
+def parents_of(observation: Observation, call: Call) -> list[Node]:
+    """The nodes of the relations among a call's arguments, ``self`` first."""
     args, kwargs = call.arguments
     nodes = [relation_node(observation, each) for each in (*args, *kwargs.values())]
     return [node for node in nodes if node is not None]
@@ -158,7 +146,7 @@ def _parents(observation: Observation, call: Call) -> list[Node]:
 
 def _derived(observation: Observation, observed: Observed) -> None:
     """``filter``, ``project``, ``join`` and sixty more."""
-    parents = _parents(observation, observed.call)
+    parents = parents_of(observation, observed.call)
     if not parents or not isinstance(parents[0].extra, Lazy):
         return
     known = parents[0].extra.known
@@ -168,7 +156,7 @@ def _derived(observation: Observation, observed: Observed) -> None:
 
 def _mapped(observation: Observation, observed: Observed) -> None:
     """``map``: what the user's function makes of the columns nobody can tell."""
-    parents = _parents(observation, observed.call)
+    parents = parents_of(observation, observed.call)
     result = observed.result
     if not parents or not isinstance(parents[0].extra, Lazy):
         return
@@ -179,14 +167,14 @@ def _mapped(observation: Observation, observed: Observed) -> None:
 
 def _asked(observation: Observation, observed: Observed) -> None:
     """``relation.query("name", "SELECT … FROM name")``."""
-    parents = _parents(observation, observed.call)
+    parents = parents_of(observation, observed.call)
     name = given(observed.call, "virtual_table_name", 1)
     sql = given(observed.call, "sql_query", 2)
     if not parents or not isinstance(parents[0].extra, Lazy) or observed.result is None:
         return
     known = parents[0].extra.known
     step = Step(observation, observed)
-    bound = {str(name): _source(parents[0])}
+    bound = {str(name): source_of(parents[0])}
     plan = plan_of(observation, step, known, known.connection, str(sql), None, bound)
     if not plan.lineages:
         return
@@ -199,7 +187,7 @@ def _asked(observation: Observation, observed: Observed) -> None:
 
 def _same(observation: Observation, observed: Observed) -> None:
     """``execute``, ``to_view``: the relation itself, or one that is the same."""
-    parents = _parents(observation, observed.call)
+    parents = parents_of(observation, observed.call)
     if not parents or not isinstance(parents[0].extra, Lazy):
         return
     report(observation, observed.call, parents[0].extra.text)
@@ -215,154 +203,19 @@ def _same(observation: Observation, observed: Observed) -> None:
         observation.registry.put(result, node._replace(extra=extra))
 
 
-# --- relations that begin something ----------------------------------------------------------
-
-
-def _paths(call: Call, place: int) -> list[str]:
-    given_paths = given(call, "path_or_buffer", place)
-    if given_paths is None:
-        given_paths = given(call, "file_glob", place)
-    listed = given_paths if isinstance(given_paths, (list, tuple)) else [given_paths]
-    return [str(each) for each in listed if isinstance(each, str) or hasattr(each, "__fspath__")]
-
-
-def _before_reading(*, method: bool) -> Any:
-    def before(observation: Observation, call: Call) -> None:
-        connection = connection_of(call, method=method)
-        paths = [p for path in _paths(call, int(method)) for p in matching(path, connection)]
-        claims = tuple(file_claim(path) for path in paths)
-        known = connected(observation, connection)
-        announce_all(observation, call, claims)
-        say(observation, known, claims)
-        call.note = known, connection
-
-    return before
-
-
-def _begun(observation: Observation, observed: Observed) -> None:
-    """``read_csv``, ``table``, ``values``: their queries say what they are."""
-    if not isinstance(observed.call.note, tuple):
-        return
-    known, connection = observed.call.note
-    report(observation, observed.call, "")
-    relate(observation, observed, known, connection, ())
-
-
-def _before_naming(*, method: bool) -> Any:
-    def before(observation: Observation, call: Call) -> None:
-        connection = connection_of(call, method=method)
-        call.note = connected(observation, connection), connection
-
-    return before
-
-
-def _before_object(*, method: bool) -> Any:
-    def before(observation: Observation, call: Call) -> None:
-        connection = connection_of(call, method=method)
-        args, _ = call.arguments
-        if not method and not args:
-            return
-        step = Step(observation, Observed(call, None))
-        names = ("df", "arrow_object")
-        thing = next(
-            (t for name in names if (t := given(call, name, int(method))) is not None), None
-        )
-        call.note = connected(observation, connection), seen(observation, step, thing)
-
-    return before
-
-
-def _from_object(observation: Observation, observed: Observed) -> None:
-    """``from_df``, ``from_arrow``, and the module's functions of dataframes."""
-    if not isinstance(observed.call.note, tuple):
-        if observed.target.name in ("df", "arrow"):
-            fetched(observation, observed)
-        return
-    known, found = observed.call.note
-    result = observed.result
-    if found is None or type(result).__name__ != "DuckDBPyRelation":
-        return
-    text = result.sql_query()
-    scans = _SCAN.findall(text)
-    source = Source(found, kind="frame")
-    step = Step(observation, observed)
-    around = text.replace(scans[0], '"@object"') if scans else text
-    bound = {"@object": source}
-    plan = plan_of(observation, step, known, known.connection, around, None, bound)
-    if not plan.lineages:
-        return
-    node = record_query(
-        observation, observed, plan, plan.lineages[-1], result, "relation", result.columns
-    )
-    node = node._replace(extra=Lazy(known, (), text))
-    observation.registry.put(result, node)
-    if len(scans) == 1 and text.startswith(_WHOLE + scans[0]):
-        known.instance.scans[scans[0]] = node
-
-
-# --- relations that are written --------------------------------------------------------------
-
-
-def _before_writing(observation: Observation, call: Call) -> None:
-    executing(observation, call)
-    args, kwargs = call.arguments
-    parents = _parents(observation, call)
-    place = next((kwargs[name] for name in ("file_name", "table_name") if name in kwargs), None)
-    place = args[1] if len(args) > 1 else place
-    if not parents or not isinstance(parents[0].extra, Lazy) or place is None:
-        return
-    file = call.target.name.startswith(("to_csv", "to_parquet", "write_"))
-    target = "'" + str(place).replace("'", "''") + "'" if file else str(place)
-    sql = WRITERS[call.target.name].format('"@0"', target)
-    step = Step(observation, Observed(call, None))
-    bound = {"@0": _source(parents[0])}
-    known = parents[0].extra.known
-    plan = plan_of(observation, step, known, known.connection, sql, caller(), bound)
-    announce_all(observation, call, say(observation, known, plan.claims))
-    call.note = plan
-
-
-def _written(observation: Observation, observed: Observed) -> None:
-    plan = observed.call.note
-    parents = _parents(observation, observed.call)
-    if not isinstance(plan, Plan) or not parents:
-        return
-    extra = parents[0].extra
-    report(observation, observed.call, extra.text if isinstance(extra, Lazy) else "")
-    for lineage in plan.lineages:
-        apply(observation, observed, plan, lineage)
-
-
-def arm(observation: Observation, modules: Sequence[Any], connection: type, relation: type) -> None:
-    """Observe relations."""
+def arm(observation: Observation, relation: type) -> None:
+    """Observe relations that are made of relations."""
 
     def see(name: str, rule: Any, before: Any = None) -> None:
         label = f"DuckDBPyRelation.{name}"
         observe_native(observation, "duckdb", [relation], name, rule, label=label, before=before)
 
-    def begin(names: Iterable[str], rule: Any, before: Any) -> None:
-        for name in names:
-            label = f"DuckDBPyConnection.{name}"
-            made = before(method=True)
-            observe_native(
-                observation, "duckdb", [connection], name, rule, label=label, before=made
-            )
-            observe_native(observation, "duckdb", modules, name, rule, before=before(method=False))
-
-    begin(READERS, _begun, _before_reading)
-    begin(NAMED, _begun, _before_naming)
-    begin(OBJECTS, _from_object, _before_object)
-    for name in OF_FRAMES:
-        before = _before_object(method=False)
-        observe_native(observation, "duckdb", modules, name, _from_object, before=before)
-    for name in WRITERS:
-        see(name, _written, _before_writing)
-    for name in dir(relation):
-        if not name.startswith("_") and name not in _LEAVE and name not in WRITERS:
-            see(name, _derived, executing)
-    for name in ("__getitem__", "__getattr__"):
-        see(name, _derived)
     see("map", _mapped, executing)
     see("query", _asked, executing)
     for name in ("execute", "create_view", "to_view"):
         see(name, _same, executing)
+    for name in dir(relation):
+        if not name.startswith("_") and name not in _LEAVE:
+            see(name, _derived, executing)
+    for name in ("__getitem__", "__getattr__"):
+        see(name, _derived)

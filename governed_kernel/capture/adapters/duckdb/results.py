@@ -27,7 +27,7 @@ FETCHERS = (
 )
 _VALUES = ("fetchone", "fetchmany")
 """Called in loops: of a relation they are its execution, of a connection they are nothing new."""
-_LOOKS = ("__repr__", "__str__", "show", "__len__", "explain", "__arrow_c_stream__")
+_LOOKS = ("__repr__", "__str__", "show", "shape", "__len__", "explain", "__arrow_c_stream__")
 
 
 def hand_out(observation: Observation, observed: Observed, node: Node) -> None:
@@ -75,7 +75,7 @@ def _look(thing: Any) -> tuple[str, tuple[str, ...]] | None:
 def fetched(observation: Observation, observed: Observed) -> None:
     """The result of what a connection executed last."""
     method = observed.target.label.startswith("DuckDBPyConnection.")
-    node = connected(observation, connection_of(observed.call, method=method)).result
+    node = connected(connection_of(observed.call, method=method)).result
     if node is not None:
         hand_out(observation, observed, node)
 
