@@ -122,8 +122,8 @@ _adapter(
     "adbc_driver_sqlite.dbapi",
 )
 _adapter("datasets", "datasets.table")
-_adapter("duckdb")
 _adapter("executors", "concurrent.futures.thread")
+_adapter("duckdb")
 _adapter("governed", "governed_kernel.training.artifacts")
 _adapter("h5py", "h5py._hl.files")
 _adapter(
@@ -137,10 +137,22 @@ _adapter(
     "urllib3.connectionpool",
     "urllib3.response",
 )
+_adapter("lxml", "lxml.etree")
+_adapter("netcdf4", "netCDF4._netCDF4")
 _adapter("pandas")
 _adapter("peft", "peft.mapping_func", "peft.peft_model")
 _adapter("polars")
-_adapter("pyarrow", "pyarrow.parquet.core")
+_adapter(
+    "pyarrow",
+    "pyarrow",
+    "pyarrow.csv",
+    "pyarrow.dataset",
+    "pyarrow.feather",
+    "pyarrow.fs",
+    "pyarrow.json",
+    "pyarrow.orc",
+    "pyarrow.parquet.core",
+)
 _adapter(
     "psycopg",
     "psycopg._connection_base",
@@ -148,13 +160,15 @@ _adapter(
     "psycopg._server_cursor_base",
 )
 _adapter("ptyprocess", "ptyprocess.ptyprocess")
+_adapter("pyreadstat")
 _adapter("safetensors", "safetensors", "safetensors.torch", "safetensors.numpy")
 _adapter("sklearn", "sklearn.model_selection._split")
 _adapter("scipy", "scipy.io._fast_matrix_market")
 _adapter("sqlalchemy", "sqlalchemy.engine.events")
 _adapter("sqlite", "sqlite3.dbapi2")
 _adapter("tables", "tables.file")
-_adapter("torch", "torch.serialization", "torch.jit._serialization")
+_adapter("tokenizers")
+_adapter("torch", "torch", "torch.serialization", "torch.jit._serialization")
 _adapter("training", "torch.optim.optimizer")
 _adapter(
     "transformers",

@@ -132,7 +132,7 @@ class Queries:
                 if table and table[0] == "temp":
                     self._temporary.add((uri, table[-1]))
                     continue
-                if len(table) > 1 and table[-2].lower() in _CATALOGS:
+                if _is_catalog(table):
                     continue
                 place, name = _placed(uri, table, places or {})
                 if place and (place, name) not in self._temporary:
@@ -153,6 +153,12 @@ class Queries:
         except PolicyDenied:
             if can_refuse:
                 raise
+
+
+def _is_catalog(table: tuple[str, ...]) -> bool:
+    """Whether a table is one in which the database describes itself."""
+    schema, name = ("", *table)[-2:] if table else ("", "")
+    return schema.lower() in _CATALOGS or name.lower().startswith(("pg_", "sqlite_"))
 
 
 def _placed(uri: str, table: tuple[str, ...], places: Mapping[str, str]) -> tuple[str, str]:

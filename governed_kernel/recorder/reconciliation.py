@@ -124,7 +124,7 @@ class Reconciler:
         self._by_path[(path, access.operation)] = explanation
         if access.kind == "sql" or not access.uri.startswith("file:"):
             self._databases[path] = explanation
-        elif access.kind in ("model", "dataset"):
+        elif access.kind in ("model", "dataset") or os.path.isdir(path):
             self._folders[path] = explanation
 
     def settle(self, running: Collection[Cell]) -> list[Access]:
@@ -197,7 +197,7 @@ class Reconciler:
         )
 
     def _folder_of(self, sighting: Sighting, since: int) -> Access | None:
-        """The model or dataset whose folder this file lies in, if an observer reported it."""
+        """The folder of a model, a dataset or parts that a file lies in, if it was reported."""
         folder = sighting.path
         while (parent := os.path.dirname(folder)) != folder:
             folder = parent

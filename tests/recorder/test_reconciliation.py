@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +99,18 @@ def test_a_file_in_a_reported_model_folder_belongs_to_the_model(reconciler: Reco
     (access,) = reconciler.settle([])
     assert (access.kind, access.evidence, access.dataset) == ("model", "observed", "d")
     assert reconciler.unexplained == 0
+
+
+def test_a_file_in_a_reported_folder_of_parts_is_one_of_them(
+    reconciler: Reconciler, tmp_path: Path
+) -> None:
+    report(reconciler, "read", f"file://{tmp_path}")
+    see(reconciler, "read", f"{tmp_path}/ward=a/part-0.parquet")
+    see(reconciler, "write", f"{tmp_path}/ward=a/part-1.parquet")
+    assert [(a.operation, a.kind, a.evidence) for a in reconciler.settle([])] == [
+        ("read", "file", "observed"),
+        ("write", "file", "unexplained"),
+    ]
 
 
 def test_a_databases_journal_belongs_to_the_database(reconciler: Reconciler) -> None:

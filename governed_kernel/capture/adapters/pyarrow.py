@@ -1,50 +1,173 @@
-"""pyarrow: Parquet files, which native code opens unseen by Python's audit hook."""
+"""pyarrow: files that native code opens, unseen by Python's audit hook.
+
+Where Python code stands before it, that is observed; elsewhere the native function. Methods of
+native classes (``LocalFileSystem``, ``Dataset``) admit neither, and are the witness's to see.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from governed_kernel.capture.observation import Call, Observation
-from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.observing import Observed, observe, observe_native
+from governed_kernel.capture.openings import before_native, report
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.transfers import announce, complete
+from governed_kernel.lineage.events import Operation
 
 __all__ = ["arm"]
 
-
-def _before_read(observation: Observation, call: Call) -> None:
-    announce(observation, call, "read", call.arguments[0])
+Before = Callable[[Observation, Call], None]
 
 
-def _before_write(observation: Observation, call: Call) -> None:
-    announce(observation, call, "write", call.arguments[1])
+def _is_local(filesystem: Any) -> bool:
+    """Whether a path is one of this machine's."""
+    return filesystem in (None, "file") or type(filesystem).__name__ == "LocalFileSystem"
+
+
+def _announced(observation: Observation, call: Call, operation: Operation, target: Any) -> None:
+    for each in target if isinstance(target, (list, tuple)) else (target,):
+        announce(observation, call, operation, each)
+
+
+def _before(parameter: str, operation: Operation) -> Before:
+    """Announces what an argument names."""
+
+    def before(observation: Observation, call: Call) -> None:
+        arguments = call.target.bind(call.arguments)
+        if _is_local(arguments.get("filesystem")):
+            _announced(observation, call, operation, arguments.get(parameter))
+
+    return before
 
 
 def _read(observation: Observation, observed: Observed) -> None:
     uri = complete(observation, observed.call)
-    if uri is not None:
-        step, columns = Step(observation, observed), tuple(observed.result.column_names)
+    table = observed.result
+    if uri is not None and hasattr(table, "column_names"):
+        step, columns = Step(observation, observed), tuple(table.column_names)
         step.same(step.external(uri, columns))
-        step.finish(
-            observed.result, "table", columns, rows_out=observed.result.num_rows, patient=True
-        )
+        step.finish(table, "table", columns, rows_out=table.num_rows, patient=True)
 
 
-def _write(observation: Observation, observed: Observed) -> None:
+def _written(observation: Observation, observed: Observed) -> None:
     uri = complete(observation, observed.call)
-    if uri is not None:
-        table, step = observed.subject, Step(observation, observed)
-        columns = tuple(table.column_names)
+    given = observed.call.arguments
+    table = given[0][0] if type(given[0]) is tuple and given[0] else given[0]
+    if uri is not None and hasattr(table, "column_names"):
+        step, columns = Step(observation, observed), tuple(table.column_names)
         step.same(step.node(table, "table", columns))
         step.record([(Node(uri, "file", columns), "")], table.num_rows, table.num_rows)
 
 
-def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001
-    """Observe Parquet."""
-    for function, rule, before in (
-        ("read_table", _read, _before_read),
-        ("write_table", _write, _before_write),
-    ):
-        label = f"pyarrow.parquet.{function}"
-        observe(observation, "pyarrow", module, function, rule, label=label, before=before, io=True)
+_PYTHON: dict[str, tuple[tuple[str, str, Operation, Any], ...]] = {
+    "pyarrow.parquet.core": (
+        ("read_table", "source", "read", _read),
+        ("write_table", "where", "write", _written),
+        ("read_metadata", "where", "read", report),
+        ("read_schema", "where", "read", report),
+        ("write_metadata", "where", "write", report),
+        ("ParquetFile", "source", "read", report),
+        ("ParquetWriter", "where", "write", report),
+        ("ParquetDataset", "path_or_paths", "read", report),
+    ),
+    "pyarrow.dataset": (
+        ("dataset", "source", "read", report),
+        ("write_dataset", "base_dir", "write", report),
+    ),
+    "pyarrow.feather": (
+        ("read_table", "source", "read", _read),
+        ("read_feather", "source", "read", report),
+        ("write_feather", "dest", "write", _written),
+    ),
+    "pyarrow.orc": (
+        ("read_table", "source", "read", _read),
+        ("write_table", "where", "write", _written),
+        ("ORCFile", "source", "read", report),
+        ("ORCWriter", "where", "write", report),
+    ),
+}
+"""Module → functions and classes of Python: name, name of the argument, operation, rule."""
+
+
+def _python(observation: Observation, name: str, module: ModuleType) -> None:
+    for title, parameter, operation, rule in _PYTHON[name]:
+        found = getattr(module, title)
+        owner, function = (found, "__init__") if isinstance(found, type) else (module, title)
+        observe(
+            observation,
+            "pyarrow",
+            owner,
+            function,
+            rule,
+            label=f"{name.removesuffix('.core')}.{title}",
+            before=_before(parameter, operation),
+            io=True,
+        )
+
+
+def _before_copying(observation: Observation, call: Call) -> None:
+    arguments = call.target.bind(call.arguments)
+    for side, operation in (("source", "read"), ("destination", "write")):
+        if _is_local(arguments.get(f"{side}_filesystem")):
+            announce(observation, call, operation, arguments[side])  # type: ignore[arg-type]
+
+
+_NATIVE: dict[str, tuple[tuple[str, int, str, Operation | None, Any], ...]] = {
+    "pyarrow": (
+        ("memory_map", 0, "path", None, report),
+        ("create_memory_map", 0, "path", "write", report),
+        ("input_stream", 0, "source", "read", report),
+        ("output_stream", 0, "source", "write", report),
+        ("OSFile", 0, "path", None, report),
+    ),
+    "pyarrow.csv": (
+        ("read_csv", 0, "input_file", "read", _read),
+        ("open_csv", 0, "input_file", "read", report),
+        ("write_csv", 1, "output_file", "write", _written),
+    ),
+    "pyarrow.json": (
+        ("read_json", 0, "input_file", "read", _read),
+        ("open_json", 0, "input_file", "read", report),
+    ),
+}
+"""Module → native functions: name, place and name of the argument, operation, rule."""
+_BELOW = {"pyarrow": "lib", "pyarrow.csv": "_csv", "pyarrow.json": "_json"}
+
+
+def _native(observation: Observation, name: str, module: ModuleType) -> None:
+    below = sys.modules[f"pyarrow.{_BELOW[name]}"]
+    for function, place, parameter, operation, rule in _NATIVE[name]:
+        observe_native(
+            observation,
+            "pyarrow",
+            (below, module),
+            function,
+            rule,
+            label=f"{name}.{function}",
+            before=before_native(place, parameter, operation),
+        )
+
+
+def arm(observation: Observation, name: str, module: ModuleType) -> None:
+    """Observe the module of that name."""
+    if name in _PYTHON:
+        _python(observation, name, module)
+    elif name in _NATIVE:
+        _native(observation, name, module)
+    else:
+        label, before = "pyarrow.fs.copy_files", _before_copying
+        observe(
+            observation,
+            "pyarrow",
+            module,
+            "copy_files",
+            report,
+            label=label,
+            before=before,
+            io=True,
+        )

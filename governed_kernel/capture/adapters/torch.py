@@ -7,7 +7,7 @@ from typing import Any
 
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
-from governed_kernel.capture.openings import observe_opening
+from governed_kernel.capture.openings import observe_native_opening, observe_opening
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.transfers import announce, complete
@@ -110,6 +110,16 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:
     """Observe torch's files."""
     if name == "torch.jit._serialization":
         _arm_scripts(observation, module)
+        return
+    if name == "torch":
+        observe_native_opening(
+            observation,
+            "torch",
+            (module,),
+            "from_file",
+            via="torch.from_file",
+            parameter="filename",
+        )
         return
     observe(
         observation,

@@ -68,10 +68,12 @@ ARROW = group(
         """,
         writes("out/writer.parquet"),
     ),
-    _arrow(
+    Idiom(
         "pq.ParquetDataset",
+        "pyarrow",
         "import pyarrow.parquet as pq; pq.ParquetDataset('partitioned').read()",
-        reads("partitioned/**/*.parquet"),
+        (reads("partitioned/**/*.parquet"),),
+        incidental=("file://*/partitioned",),
     ),
     Idiom(
         "pq.write_to_dataset",
@@ -90,10 +92,12 @@ ARROW = group(
         needs=("pyarrow",),
         in_notes=True,
     ),
-    _arrow(
+    Idiom(
         "pyarrow.dataset of a folder",
+        "pyarrow",
         "import pyarrow.dataset as ds; ds.dataset('partitioned', partitioning='hive').to_table()",
-        reads("partitioned/**/*.parquet"),
+        (reads("partitioned/**/*.parquet"),),
+        incidental=("file://*/partitioned",),
     ),
     Idiom(
         "ds.write_dataset",
@@ -326,7 +330,7 @@ DUCKDB = group(
         "import duckdb\n"
         "with duckdb.connect('people.duckdb', read_only=True) as con:\n"
         "    con.execute('select * from people').fetchall()",
-        (reads("duckdb:people.duckdb", kind="sql"),),
+        (reads("duckdb:people.duckdb#people", kind="sql"),),
         incidental=("duckdb://*/people.duckdb*", "file://*/people.duckdb*"),
         in_notes=True,
     ),
@@ -370,7 +374,7 @@ DUCKDB = group(
         con.sql('select * from other.people').fetchall()
         con.close()
         """,
-        (reads("duckdb:people.duckdb", kind="sql"),),
+        (reads("duckdb:people.duckdb#people", kind="sql"),),
         incidental=("duckdb://*/people.duckdb*", "file://*/people.duckdb*"),
     ),
     _duckdb(
@@ -417,7 +421,7 @@ DUCKDB = group(
         "duckdb",
         "import duckdb\n"
         "with duckdb.connect('out/made.duckdb') as con: con.sql('create table a as select 1 as x')",
-        (writes("duckdb:out/made.duckdb", kind="sql"),),
+        (writes("duckdb:out/made.duckdb#a", kind="sql"),),
         incidental=("duckdb://*/made.duckdb*", "file://*/made.duckdb*"),
     ),
     needs=("duckdb",),
