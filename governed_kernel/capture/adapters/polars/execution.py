@@ -18,7 +18,7 @@ from polars.lazyframe.engine import _CollectBatches, _LocalEngine
 from polars.lazyframe.in_process import InProcessQuery
 
 from governed_kernel.capture.adapters.polars.leaves import Lazy, memories
-from governed_kernel.capture.adapters.polars.origins import Table
+from governed_kernel.capture.adapters.polars.origins import Fields, Table
 from governed_kernel.capture.adapters.polars.plans import Plan, Written, files_of, named
 from governed_kernel.capture.adapters.polars.subjects import GROUPS, Work, look, size
 from governed_kernel.capture.observation import Call, Observation
@@ -259,7 +259,7 @@ def record_run(
     if seen is None:
         work.finish(None, "value", (), rows_in=rows_in)
     else:
-        extra: Any = kept or None
+        extra = Fields(kept) if kept else None
         rows_out = size(result)
         work.finish(result, *seen, extra=extra, rows_in=rows_in, rows_out=rows_out)
     return True

@@ -11,6 +11,7 @@ import polars as pl
 from polars.functions import eager, lazy
 
 from governed_kernel.capture.adapters.polars.execution import record_run, run_that_made
+from governed_kernel.capture.adapters.polars.origins import Fields
 from governed_kernel.capture.adapters.polars.subjects import MARKS, Work, look, size, things_in
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, observe
@@ -222,7 +223,9 @@ def whole_rows(observation: Observation, observed: Observed) -> None:
     extra = None
     if observed.target.name == "to_struct":
         own = [(node.entity, name) for name in node.columns]
-        extra = {output[1][0]: {name: {(e, name, "IDENTITY"): "observed"} for e, name in own}}
+        extra = Fields(
+            {output[1][0]: {name: {(entity, name, "IDENTITY"): "observed"} for entity, name in own}}
+        )
     work.product(output[1], node, node.columns)
     work.finish(observed.result, *output, extra=extra, rows_in=size(observed.subject))
 

@@ -14,7 +14,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Link
 from governed_kernel.lineage.events import Evidence, Relation
 
-__all__ = ["Origins", "Source", "Table", "leaf_table", "links_of", "through", "united"]
+__all__ = ["Fields", "Origins", "Source", "Table", "leaf_table", "links_of", "through", "united"]
 
 Source: TypeAlias = tuple[str, str, Relation]
 """Entity, column and relation."""
@@ -58,6 +58,13 @@ def _composed(near: Relation, far: Relation) -> Relation:
 
 def _surest(one: Evidence | None, two: Evidence) -> Evidence:
     return two if one is None else max(one, two, key=_CERTAINTY.index)
+
+
+class Fields(dict[str, dict[str, Origins]]):
+    """What the fields of a frame's structs owe to, kept with its node, which is hashed."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
 
 
 class Table:
@@ -131,7 +138,7 @@ class Table:
 def leaf_table(node: Node, columns: Iterable[str]) -> Table:
     """A thing in memory, or outside, as the plan reads it."""
     inherited: Origins = {(entity, column, rel): how for entity, column, rel, how in node.rows}
-    fields = node.extra if isinstance(node.extra, dict) else {}
+    fields = node.extra if isinstance(node.extra, Fields) else {}
     own: dict[str, Origins] = {
         column: {(node.entity, column, "IDENTITY"): "observed"} for column in columns
     }
