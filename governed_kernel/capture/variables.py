@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from governed_kernel.capture.arming import meet
+from governed_kernel.capture.functions import global_names, read_by
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.statements import Flow, Made, Reference, flow_of
@@ -30,7 +31,6 @@ _CODE = (
     types.MethodType,
     type,
 )
-_DEEPEST = 4
 _MOMENTS = itertools.count(1 << 40)  # no number of a cell
 _FOLLOWED = ("frame", "series", "index", "group", "relation")
 """Kinds of things whose changes in place are observed."""
@@ -74,7 +74,6 @@ class Variables:
         self._observation = observation
         self.namespace = namespace
         self._met: set[type] = set()
-        self._globals: dict[types.CodeType, frozenset[str]] = {}
         self._before: list[_Before] = []
         self._endings: list[Callable[[], None]] = []
         observation.variables = self
@@ -154,7 +153,7 @@ class Variables:
                 thing = vars(thing).get(str(key))
             things = [thing]
             if isinstance(thing, types.FunctionType) and thing.__globals__ is self.namespace:
-                things += map(self.namespace.get, self._globals_of(thing.__code__))
+                things += map(self.namespace.get, global_names(thing.__code__))
             for each in things:
                 kind = each if isinstance(each, type) else type(each)
                 if kind not in self._met:
@@ -180,33 +179,11 @@ class Variables:
             wanted = tuple(column for column in node.columns if column in path)
             yield Source(node, wanted or node.columns or ("*",))
         elif isinstance(thing, _CODE):
-            yield from self._behind(thing, set())
-
-    def _behind(self, code: Any, seen: set[int]) -> Iterator[Source]:
-        """What a function or class of the user's reads when it is called."""
-        if id(code) in seen or len(seen) > 50:
-            return
-        seen.add(id(code))
-        for function in _functions(code):
-            if not self._observation.is_user_file(function.__code__.co_filename):
-                continue
-            things: list[Any] = [cell.cell_contents for cell in _filled(function.__closure__)]
-            things += function.__defaults__ or ()
-            if function.__globals__ is self.namespace:
-                names = self._globals_of(function.__code__)
-                things += [self.namespace[name] for name in names if name in self.namespace]
-            for thing in things:
-                node = self._observation.registry.get(thing)
+            is_user_file = self._observation.is_user_file
+            for inner in read_by(thing, self.namespace, is_user_file):
+                node = self._observation.registry.get(inner)
                 if node is not None:
                     yield Source(node, node.columns or ("*",))
-                elif isinstance(thing, (types.FunctionType, type)):
-                    yield from self._behind(thing, seen)
-
-    def _globals_of(self, code: types.CodeType) -> frozenset[str]:
-        names = self._globals.get(code)
-        if names is None:
-            names = self._globals[code] = frozenset(_global_names(code))
-        return names
 
     def _node(self, name: str) -> Node | None:
         return self._observation.registry.get(self.namespace.get(name))
@@ -380,40 +357,6 @@ def _item(container: Any, key: str | int) -> Any:
         return container[key]
     except (KeyError, IndexError, TypeError):
         return _MISSING
-
-
-def _filled(closure: tuple[types.CellType, ...] | None) -> Iterator[types.CellType]:
-    for cell in closure or ():
-        try:
-            _ = cell.cell_contents
-        except ValueError:
-            continue
-        yield cell
-
-
-def _functions(code: Any) -> Iterator[types.FunctionType]:
-    """The functions behind a callable: itself, or the methods of a class."""
-    if isinstance(code, types.MethodType):
-        code = code.__func__
-    if isinstance(code, types.FunctionType):
-        yield code
-    elif isinstance(code, type) and code.__module__ == "__main__":
-        for value in vars(code).values():
-            plain = getattr(value, "__func__", value)
-            if isinstance(plain, types.FunctionType):
-                yield plain
-
-
-def _global_names(code: types.CodeType, depth: int = 0) -> Iterator[str]:
-    """Names that a code object looks up among the globals."""
-    import dis
-
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            yield str(instruction.argval)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType) and depth < _DEEPEST:
-            yield from _global_names(constant, depth + 1)
 
 
 def _kind(thing: Any) -> str:

@@ -1,0 +1,79 @@
+"""What a function or class of the notebook's own reads beside its arguments, when it is called."""
+
+from __future__ import annotations
+
+import dis
+import functools
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["global_names", "read_by"]
+
+_DEEPEST = 4
+_MOST = 50
+
+
+def read_by(
+    code: Any, namespace: dict[str, Any], is_user_file: Callable[[str], bool]
+) -> Iterator[Any]:
+    """Things that a callable finds in its closure, its defaults and among the notebook's variables.
+
+    What its functions call is followed too, as far as it is the user's own.
+    """
+    seen: set[int] = set()
+    pending = [code]
+    while pending and len(seen) < _MOST:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        for function in _functions(current):
+            if not is_user_file(function.__code__.co_filename):
+                continue
+            for thing in _within_reach(function, namespace):
+                if isinstance(thing, (types.FunctionType, type)):
+                    pending.append(thing)
+                else:
+                    yield thing
+
+
+def _within_reach(function: types.FunctionType, namespace: dict[str, Any]) -> Iterator[Any]:
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # it is still empty
+            continue
+    yield from function.__defaults__ or ()
+    if function.__globals__ is namespace:
+        for name in global_names(function.__code__):
+            if name in namespace:
+                yield namespace[name]
+
+
+def _functions(code: Any) -> Iterator[types.FunctionType]:
+    """The functions behind a callable: itself, or the methods of a class."""
+    if isinstance(code, types.MethodType):
+        code = code.__func__
+    if isinstance(code, types.FunctionType):
+        yield code
+    elif isinstance(code, type) and code.__module__ == "__main__":
+        for value in vars(code).values():
+            plain = getattr(value, "__func__", value)
+            if isinstance(plain, types.FunctionType):
+                yield plain
+
+
+@functools.lru_cache(maxsize=1_000)
+def global_names(code: types.CodeType) -> frozenset[str]:
+    """Names that a code object, and those inside it, look up among the globals."""
+    return frozenset(_looked_up(code, 0))
+
+
+def _looked_up(code: types.CodeType, depth: int) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield str(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType) and depth < _DEEPEST:
+            yield from _looked_up(constant, depth + 1)
