@@ -54,6 +54,8 @@ def install(
         session or os.environ.get("GOVERNED_SESSION", "local"),
     )
     _installed.append(observation)
+    # A forked child goes on counting where its parent does: names of its own keep them apart.
+    os.register_at_fork(after_in_child=lambda: observation.continue_as(os.getpid()))
     install_audit_hook(observation)
     arm_imports(observation)
 

@@ -138,6 +138,15 @@ _adapter(
     "urllib3.response",
 )
 _adapter("lxml", "lxml.etree")
+_adapter(
+    "multiprocessing",
+    "joblib.externals.loky.backend.fork_exec",
+    "joblib.externals.loky.backend.spawn",
+    "multiprocess.spawn",
+    "multiprocess.util",
+    "multiprocessing.spawn",
+    "multiprocessing.util",
+)
 _adapter("netcdf4", "netCDF4._netCDF4")
 _adapter("pandas")
 _adapter("peft", "peft.mapping_func", "peft.peft_model")

@@ -218,6 +218,10 @@ class Observation:
 
     # --- names ------------------------------------------------------------------------------
 
+    def continue_as(self, process: int) -> None:
+        """Name things after another process from now on."""
+        self.session = f"{self.session}.{process}"
+
     def new_entity(self) -> str:
         """A name for one more thing in memory."""
         return f"memory://{self.session}/{next(self._numbers)}"

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -41,16 +42,27 @@ class RecorderLink:
         This end of the ``SOCK_SEQPACKET`` pair.
     decide : callable
         Asks policy about an access.
+    cell : Cell
+        What is running when it begins.
+    child : bool
+        Whether this process is not the kernel itself.
     """
 
-    def __init__(self, connection: socket.socket, decide: Decide) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        decide: Decide,
+        *,
+        cell: Cell = _BEFORE,
+        child: bool = False,
+    ) -> None:
         self._connection = connection
         self._decide = decide
         self._local = contextvars.ContextVar[Cell]("governed_cell")
-        self._latest = _BEFORE
+        self._latest = cell
         self._lost: GovernedError | None = None
         self._socket = _identity(connection.fileno())
-        self._in_child = False
+        self._in_child = child
         self._forget_parent()
         os.register_at_fork(after_in_child=self._begin_in_child)
 
@@ -113,6 +125,16 @@ class RecorderLink:
     def decide(self, operation: Operation, path: str) -> Decision:
         """Ask policy whether `operation` on `path` may happen."""
         return self._decide(operation, path)
+
+    def heir(self) -> Any:
+        """What lets a Python process that is started anew report here as well."""
+        from governed_kernel.kernel.heirs import Heir
+
+        return Heir(self)
+
+    def fileno(self) -> int:
+        """The descriptor of this end."""
+        return self._connection.fileno()
 
     # --- the kernel's side -----------------------------------------------------------------
 
