@@ -10,42 +10,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-__all__ = ["Flow", "Made", "Reference", "flow_of"]
+from governed_kernel.capture.references import (
+    NONE,
+    NOTHING,
+    Made,
+    Reference,
+    References,
+    closed,
+    extended,
+)
 
-
-class Reference(NamedTuple):
-    """A name as it is before the statement, and the constant steps that lead on from it.
-
-    ``frame["a"]`` and ``frame.a`` are ``Reference("frame", ("a",))``.
-    """
-
-    name: str
-    path: tuple[str | int, ...] = ()
-
-
-References: TypeAlias = frozenset[Reference]
-_NONE: References = frozenset()
-_DEEPEST = 6
-
-
-class Made(NamedTuple):
-    """What a value owes to: what it is made from, and what decided about it."""
-
-    direct: References = _NONE
-    indirect: References = _NONE
-
-    def __or__(self, other: Made) -> Made:
-        return Made(self.direct | other.direct, self.indirect | other.indirect)
-
-    @property
-    def all(self) -> References:
-        """Both."""
-        return self.direct | self.indirect
-
-
-NOTHING = Made()
+__all__ = ["Flow", "flow_of"]
 
 
 class Flow(NamedTuple):
@@ -223,7 +200,7 @@ class _Reader:
 
     def write(self, name: str, made: Made) -> None:
         """Bind `name`, under the conditions that hold here."""
-        deciding = _NONE.union(*self.conditions) if self.conditions else _NONE
+        deciding = NONE.union(*self.conditions) if self.conditions else NONE
         self.bound[name] = Made(made.direct, made.indirect | deciding)
         self.written.add(name)
 
@@ -241,7 +218,7 @@ class _Reader:
                     self.bind(part, own, parts[number] if parts else None)
             case ast.Attribute() | ast.Subscript():
                 if isinstance(target, ast.Subscript):
-                    made = made | _closed(self.value(target.slice))
+                    made = made | closed(self.value(target.slice))
                 self.touch(target.value, made)
             case _:
                 pass
@@ -263,7 +240,7 @@ class _Reader:
         if name in self.bound:
             self.bound[name] = self.bound[name] | made
         if name not in self.hidden:
-            deciding = _NONE.union(*self.conditions) if self.conditions else _NONE
+            deciding = NONE.union(*self.conditions) if self.conditions else NONE
             made = Made(made.direct, made.indirect | deciding)
             self.touched[name] = self.touched.get(name, NOTHING) | made
 
@@ -290,7 +267,7 @@ class _Reader:
             case ast.Name():
                 return self._name(node.id)
             case ast.Attribute():
-                return _extended(self.value(node.value), node.attr)
+                return extended(self.value(node.value), node.attr)
             case ast.Subscript():
                 return self._subscript(node)
             case ast.Call():
@@ -312,7 +289,7 @@ class _Reader:
             case ast.Starred():
                 return self.value(node.value)
             case _:
-                return _closed(self._all(_expressions(node)))
+                return closed(self._all(_expressions(node)))
 
     def _all(self, nodes: Iterable[ast.expr]) -> Made:
         made = NOTHING
@@ -331,13 +308,13 @@ class _Reader:
         subject = self.value(node.value)
         match node.slice:
             case ast.Constant(value=str() | int() as key) if not isinstance(key, bool):
-                return _extended(subject, key)
+                return extended(subject, key)
             case ast.List(elts=parts) | ast.Tuple(elts=parts) if parts and all(
                 isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts
             ):
                 made = NOTHING
                 for part in parts:
-                    made = made | _extended(subject, str(getattr(part, "value", "")))
+                    made = made | extended(subject, str(getattr(part, "value", "")))
                 return made
         index = self.value(node.slice)
         return Made(subject.direct, subject.indirect | index.all)
@@ -351,12 +328,12 @@ class _Reader:
             subject = self.value(node.func.value)
             method = node.func.attr
             if method in _CHANGING:
-                self.touch(node.func.value, _closed(given))
-            kept = subject if method in _ROWS else _closed(_extended(subject, method))
-            return kept | _closed(given)
+                self.touch(node.func.value, closed(given))
+            kept = subject if method in _ROWS else closed(extended(subject, method))
+            return kept | closed(given)
         if isinstance(node.func, ast.Name) and node.func.id in _PASSING and not node.keywords:
             return given
-        return _closed(self.value(node.func)) | _closed(given)
+        return closed(self.value(node.func)) | closed(given)
 
     def _code(self, code: str) -> Made:
         """Code that a magic runs."""
@@ -403,30 +380,6 @@ class _Reader:
         self.hidden = hidden
         self.written = written | {name for name in self.written if name not in names}
         return made
-
-
-def _extended(made: Made, key: str | int) -> Made:
-    """One more constant step."""
-    direct = frozenset(
-        reference._replace(path=(*reference.path, key))
-        if len(reference.path) < _DEEPEST and (not reference.path or reference.path[-1] != "*")
-        else reference
-        for reference in made.direct
-    )
-    return Made(direct, made.indirect)
-
-
-def _closed(made: Made) -> Made:
-    """Further steps lead into something else than what is referred to."""
-    if all(reference.path[-1:] == ("*",) for reference in made.direct):
-        return made
-    direct = frozenset(
-        reference
-        if reference.path[-1:] == ("*",)
-        else reference._replace(path=(*reference.path, "*"))
-        for reference in made.direct
-    )
-    return Made(direct, made.indirect)
 
 
 def _as_load(target: ast.expr) -> ast.expr:

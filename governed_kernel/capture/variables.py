@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from governed_kernel.capture.arming import meet
 from governed_kernel.capture.functions import global_names, read_by
 from governed_kernel.capture.observation import Doings, Observation
+from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.statements import Flow, Made, Reference, flow_of
+from governed_kernel.capture.statements import Flow, flow_of
 from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
