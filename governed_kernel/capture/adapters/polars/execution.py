@@ -27,7 +27,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.rewriting import Hooks, outermost_function, rewrite
 from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.transfers import announce, complete
-from governed_kernel.capture.uris import path_of
+from governed_kernel.capture.uris import is_url, path_of
 
 __all__ = ["Run", "after", "arm", "before", "made_by", "record_run", "run_that_made", "runs_of"]
 
@@ -130,9 +130,21 @@ def before(observation: Observation, call: Call) -> None:
     call.note = []
     for lazy in _asked_for(call):
         known = _known(observation, call, lazy)
+        if known is not None and any(map(_is_remote, known.scanned)):
+            # Looking means going there, with the user's credentials: policy first, and polars too.
+            call.note.append(known)
+            ask(observation, call, None, known)
+            if outer is not None and outer.target.name.startswith("sink_"):
+                for path in named(outer.arguments[1]):
+                    announce(observation, call, "write", path)
+            continue
         plan = read_plan(lazy, known)
         call.note.append(plan)
         ask(observation, call, plan, known)
+
+
+def _is_remote(source: str) -> bool:
+    return is_url(source) and not source.startswith("file://")
 
 
 def _known(observation: Observation, call: Call, lazy: Any) -> Lazy | None:
@@ -142,7 +154,8 @@ def _known(observation: Observation, call: Call, lazy: Any) -> Lazy | None:
     if known is not None or outer is None:
         return known
     if outer.target.name.startswith("read_"):
-        return Lazy((), sources=(tuple(named(outer.arguments[0])),))
+        source = tuple(named(outer.arguments[0]))
+        return Lazy((), sources=(source,), scanned=source)
     return work.lazy(outer.arguments)
 
 
@@ -168,14 +181,19 @@ def after(observation: Observation, observed: Observed) -> None:
     outer = polars_call(call)
     if outer is None and _is_eager(call):
         return
+    asked = _asked_for(call)
     # A user's function in the plan may have run plans of its own meanwhile.
-    plans = [each for each in call.note or () if not isinstance(each, Run)]
+    looked = [each for each in call.note or () if not isinstance(each, Run)]
+    plans = [
+        read_plan(lazy, each) if isinstance(each, Lazy) else each
+        for lazy, each in zip(asked, looked, strict=False)
+    ]
     via = outer.target.title if outer is not None else observed.operation
     complete(observation, call, via=via)
     for plan in plans:
-        for target in plan.targets if plan is not None else ():
-            _report_parts(observation, target, plan.since, via)
-    asked = _asked_for(call)
+        if plan is not None:
+            for target in plan.targets:
+                _report_parts(observation, target, plan.since, via)
     results = observed.result if isinstance(observed.result, list) else [observed.result]
     results = results if len(results) == len(asked) else [None] * len(asked)
     found = [
@@ -280,7 +298,8 @@ def look_up(observation: Observation, call: Call) -> None:
     known = Work(observation, Observed(call, None)).memory.of(lazy)
     if known is not None and "files" not in known.marks:
         return
-    ask(observation, call, read_plan(lazy, known), known)
+    remote = known is not None and any(map(_is_remote, known.scanned))
+    ask(observation, call, None if remote else read_plan(lazy, known), known)
     # What polars knows it does not look up again.
     memory, execution = memories(observation), observation.cell().execution
     for claim in list(call.claims):

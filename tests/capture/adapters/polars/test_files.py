@@ -197,3 +197,22 @@ def test_what_policy_forbids_is_refused_and_on_record(tmp_path: Path, program: s
     (access,) = done.of(Access, 2)
     assert (access.decision, access.uri.startswith(f"file://{folder}/")) == ("denied", True)
     assert len(list(folder.iterdir())) == 2
+
+
+def test_what_is_far_away_is_gone_to_once_and_only_by_polars(tmp_path: Path) -> None:
+    program = """
+calls = []
+def credentials():
+    calls.append(1)
+    raise AssertionError
+try:
+    pl.scan_parquet("s3://bucket/cases.parquet", storage_options={"aws_region": "eu-west-1"},
+                    credential_provider=credentials).collect()
+except Exception:
+    print(len(calls))
+"""
+    cells = ["import polars as pl", program]
+    observed, plain = record(tmp_path, cells), record(tmp_path, cells, observed=False)
+    assert observed.output[1] == plain.output[1] != ""
+    expected = [("read", "s3://bucket/cases.parquet", "polars.LazyFrame.collect")]
+    assert [each for each in observed.accesses(2) if each[2].startswith("polars")] == expected
