@@ -60,7 +60,10 @@ def flow(source: str) -> dict[str, str]:
         ("while c:\n    x = a", {"x": "a | c"}),
         ("for r in rows:\n    out.append(r)", {"r": "rows", "out!": "rows.*"}),
         ("for r in rows:\n    t = r\n    u = t", {"r": "rows", "t": "rows", "u": "rows"}),
-        ("for r in rows:\n    last = now\n    now = r", {"r": "rows", "last": "now rows", "now": "rows"}),
+        (
+            "for r in rows:\n    last = now\n    now = r",
+            {"r": "rows", "last": "now rows", "now": "rows"},
+        ),
         ("with open(p) as f:\n    x = f.read()", {"f": "open.* p.*", "x": "open.* p.*"}),
         ("try:\n    x = a\nexcept E:\n    x = b", {"x": "a b"}),
         ("match v:\n    case [p, q]:\n        x = p", {"p": "v", "q": "v", "x": "v | v"}),
