@@ -133,18 +133,24 @@ def _if(node: exp.If, scope: Scope, reading: Reading) -> Column:
 
 def _filtered(node: exp.Filter, scope: Scope, reading: Reading) -> Column:
     """``sum(x) FILTER (WHERE …)``: the filter is this column's alone."""
-    condition = origins_of(node.expression.this, scope, reading)
+    condition = origins_of(node.expression.this, scope.ungrouped or scope, reading)
     return Column("", origins_of(node.this, scope, reading) | through("FILTER", condition))
 
 
 def _aggregate(node: exp.Expression, scope: Scope, reading: Reading) -> Origins:
-    """One value of many rows; ``arg_max(a, b)`` chooses by b, ``any_value(a)`` not at all."""
+    """One value of many rows; ``arg_max(a, b)`` chooses by b, ``any_value(a)`` not at all.
+
+    Its arguments are those of the single rows, which no group has decided about yet.
+    """
+    grouped, scope = scope.grouped, scope.ungrouped or scope
     if isinstance(node, exp.AnyValue):
-        return all_of(_children(node), scope, reading)
-    if isinstance(node, (exp.ArgMax, exp.ArgMin)):
+        found = all_of(_children(node), scope, reading)
+    elif isinstance(node, (exp.ArgMax, exp.ArgMin)):
         chosen = through("AGGREGATION", origins_of(node.this, scope, reading))
-        return chosen | through("CONDITIONAL", origins_of(node.expression, scope, reading))
-    return _parts(node, scope, reading, "AGGREGATION")
+        found = chosen | through("CONDITIONAL", origins_of(node.expression, scope, reading))
+    else:
+        found = _parts(node, scope, reading, "AGGREGATION")
+    return found | grouped if found else found
 
 
 def _ordered(node: exp.Order, scope: Scope, reading: Reading) -> Column:
@@ -155,11 +161,11 @@ def _ordered(node: exp.Order, scope: Scope, reading: Reading) -> Column:
 
 def _within_group(node: exp.WithinGroup, scope: Scope, reading: Reading) -> Column:
     """``percentile_cont(0.5) WITHIN GROUP (ORDER BY a)``: the order names the values."""
-    ordered = all_of(node.expression.expressions, scope, reading)
+    ordered = all_of(node.expression.expressions, scope.ungrouped or scope, reading)
     function = origins_of(node.this, scope, reading)
     if function:
         return Column("", function | through("SORT", ordered))
-    return Column("", through("AGGREGATION", ordered))
+    return Column("", through("AGGREGATION", ordered) | scope.grouped)
 
 
 def _window(node: exp.Window, scope: Scope, reading: Reading) -> Column:
@@ -177,13 +183,15 @@ def _window(node: exp.Window, scope: Scope, reading: Reading) -> Column:
         function = function.this
     spec = any(part.args.get("spec") is not None for part in named)
     relation: Relation = "AGGREGATION" if spec and is_aggregate(function) else "TRANSFORMATION"
-    values = (
-        NONE if isinstance(function, _POSITIONS) else _parts(function, scope, reading, relation)
-    )
-    keys: list[exp.Expression | None] = []
-    for part in named:
-        keys += part.args.get("partition_by") or []
-        keys.append(part.args.get("order"))
+    keys = [key for part in named for key in part.args.get("partition_by") or []]
+    ordered = [part.args["order"] for part in named if part.args.get("order") is not None]
+    orders = [key.this for order in ordered for key in order.expressions]
+    if isinstance(function, _POSITIONS):
+        # What is ranked is what it is ordered by.
+        values = through("TRANSFORMATION", all_of(orders, scope, reading))
+    else:
+        values = _parts(function, scope, reading, relation)
+        keys += orders
     return Column("", values | filtered | through("WINDOW", all_of(keys, scope, reading)))
 
 

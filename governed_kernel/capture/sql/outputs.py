@@ -24,6 +24,8 @@ def outputs_of(node: exp.Select, scope: Scope, reading: Reading) -> list[Column]
         merged=scope.merged,
         ctes=scope.ctes,
         windows=scope.windows,
+        ungrouped=scope.ungrouped,
+        grouped=scope.grouped,
         doubts=scope.doubts,
     )
     made: list[Column] = []
@@ -143,7 +145,10 @@ def _each(
 ) -> list[Column]:
     """An expression over COLUMNS once for each column that it names."""
     made = []
-    for one in columns_named(chosen, scope, reading):
+    each = columns_named(chosen, scope, reading)
+    before = scope.ungrouped
+    ungrouped = each if before is None else columns_named(chosen, before, reading)
+    for one, alone in zip(each, ungrouped, strict=True):
         if item is chosen or (isinstance(item, exp.Alias) and item.this is chosen):
             made.append(one)
             continue
@@ -155,7 +160,14 @@ def _each(
                     body = mark
                 else:
                     node.replace(mark.copy())
-        inside = Scope(parent=scope, rows=scope.rows, aliases={"@": one})
+        inside = Scope(
+            parent=scope,
+            rows=scope.rows,
+            aliases={"@": one},
+            grouped=scope.grouped,
+        )
+        if before is not None:
+            inside.ungrouped = Scope(parent=before, rows=before.rows, aliases={"@": alone})
         found = value_of(body, inside, reading)
         made.append(column(one.name, found.origins))
     return made

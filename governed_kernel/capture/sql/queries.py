@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -177,7 +178,9 @@ def _group(node: exp.Select, scope: Scope, reading: Reading) -> None:
             else:
                 origins.add(value_of(key, scope, reading).origins)
     scope.aliases.clear()
-    scope.decide(through("GROUP_BY", NONE.union(*origins)))
+    scope.ungrouped = replace(scope, aliases={})
+    scope.grouped = through("GROUP_BY", NONE.union(*origins))
+    scope.decide(scope.grouped)
 
 
 def _keys(group: exp.Group) -> Iterable[exp.Expression]:
@@ -221,14 +224,13 @@ def _ordered_and_limited(
             parent=outer,
             rows=made.rows,
             merged=outer.merged,
+            ungrouped=outer.ungrouped,
+            grouped=outer.grouped,
             aliases={item.name.lower(): item for item in made.columns if item.name != EVERY},
             alias_first=True,
         )
         keys = NONE.union(*[_sort_key(item, made, inside, reading) for item in order.expressions])
         made = made.decided(through("SORT", keys))
-        if node.args.get("limit") is not None or node.args.get("offset") is not None:
-            # The first by an order: it decides as well which rows there are.
-            made = made.decided(through("FILTER", keys))
     for name in ("limit", "offset"):
         clause = node.args.get(name)
         number = clause.expression if clause is not None else None

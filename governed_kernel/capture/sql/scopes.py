@@ -85,6 +85,10 @@ class Scope:
     """Columns that USING made one of two."""
     aliases: dict[str, Column] = field(default_factory=dict)
     """Outputs that other expressions may name."""
+    ungrouped: Scope | None = None
+    """The scope before GROUP BY, where the arguments of aggregates are looked up."""
+    grouped: Origins = NONE
+    """What decided since about the groups, and which rows are in one."""
     alias_first: bool = False
     """ORDER BY and the like look at outputs before tables."""
     local: frozenset[str] = frozenset()
@@ -103,6 +107,8 @@ class Scope:
             name: column(made.name, made.origins | by, made) for name, made in self.merged.items()
         }
         self.rows |= by
+        if self.ungrouped is not None:
+            self.grouped |= by
 
     def cte(self, name: str) -> Relation | None:
         """The query that WITH gave this name, here or around."""

@@ -89,12 +89,11 @@ def _results_when_changed(
     for new in (shuffled, drawn, [pool[0]] * len(values)):
         connection.execute("BEGIN")
         try:
-            connection.execute("CREATE TEMP TABLE changed (id BIGINT, value VARCHAR)")
-            if values:
-                connection.executemany(
-                    "INSERT INTO changed VALUES (?, ?::VARCHAR)",
-                    [(row[0], value) for row, value in zip(values, new, strict=True)],
-                )
+            connection.execute(
+                "CREATE TEMP TABLE changed AS "
+                "SELECT unnest($1::BIGINT[]) AS id, unnest($2::VARCHAR[]) AS value",
+                [[row[0] for row in values], [None if v is None else str(v) for v in new]],
+            )
             connection.execute(
                 f'UPDATE "{table}" SET "{column}" = changed.value '
                 f'FROM changed WHERE "{table}".rowid = changed.id'

@@ -46,7 +46,12 @@ def connection_of(call: Call, *, method: bool) -> Any:
         return kwargs["connection"]
     import duckdb
 
-    return duckdb.default_connection()
+    # Held, or each call would make another object for it.
+    _default[:] = [duckdb.default_connection()]
+    return _default[0]
+
+
+_default: list[Any] = []
 
 
 def given(call: Call, name: str, place: int, default: Any = None) -> Any:
