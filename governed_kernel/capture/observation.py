@@ -93,6 +93,9 @@ class Content(NamedTuple):
     bytes: int = -1
 
 
+NO_CONTENT = Content()
+
+
 class Call:
     """One observed call that is under way in a thread."""
 
@@ -303,7 +306,7 @@ class Observation:
         decision: Decision,
         detail: str = "",
         *,
-        content: Content = Content(),
+        content: Content = NO_CONTENT,
         cell: Cell | None = None,
     ) -> None:
         """Emit one access, of the current cell if not told otherwise; when denied, raise as well.
