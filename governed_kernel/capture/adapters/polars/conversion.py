@@ -17,7 +17,10 @@ from governed_kernel.capture.steps import Step
 
 __all__ = ["arm", "known_thing"]
 
-_FROM = ("from_pandas", "from_arrow", "from_numpy", "from_dict", "from_dicts", "from_records")
+_FROM = (
+    *("from_pandas", "from_arrow", "from_numpy", "from_dict", "from_dicts", "from_records"),
+    *("from_dataframe", "from_torch"),
+)
 _MOST_VALUES = 1_000
 
 

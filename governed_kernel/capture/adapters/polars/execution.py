@@ -29,7 +29,16 @@ from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.transfers import announce, complete
 from governed_kernel.capture.uris import is_url, path_of
 
-__all__ = ["Run", "after", "arm", "before", "made_by", "record_run", "run_that_made", "runs_of"]
+__all__ = [
+    "Run",
+    "after",
+    "arm",
+    "before",
+    "read_plan",
+    "record_run",
+    "run_that_made",
+    "runs_of",
+]
 
 _LATER = (_CollectBatches, InProcessQuery)
 """What stands for a frame that comes later, or part by part."""

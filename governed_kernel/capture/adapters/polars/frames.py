@@ -11,6 +11,7 @@ import polars as pl
 from polars.functions import eager, lazy
 
 from governed_kernel.capture.adapters.polars.execution import record_run, run_that_made
+from governed_kernel.capture.adapters.polars.lazy import propagate
 from governed_kernel.capture.adapters.polars.origins import Fields
 from governed_kernel.capture.adapters.polars.subjects import MARKS, Work, look, size, things_in
 from governed_kernel.capture.observation import Observation
@@ -268,6 +269,7 @@ def concat(observation: Observation, observed: Observed) -> None:
     items, result = observed["items"], observed.result
     output = look(result)
     if output is None:
+        propagate(observation, observed)
         return
     if run_that_made(observed.call, result) is not None:
         by_plan(observation, observed)
@@ -285,6 +287,17 @@ def concat(observation: Observation, observed: Observed) -> None:
         else:
             work.same(node, output[1])
     work.close(rows_in=sum(size(thing) for thing in things))
+
+
+def align(observation: Observation, observed: Observed) -> None:
+    """``pl.align_frames``: each frame comes out again, on the rows that all have."""
+    for result in observed.result:
+        run = run_that_made(observed.call, result)
+        work = Work(observation, observed)
+        if run is not None:
+            record_run(work, run, work.lazy(observed.call.arguments), output=result)
+        elif isinstance(result, pl.LazyFrame):
+            work.memory.keep(result, work.lazy(observed.call.arguments))
 
 
 def arm(observation: Observation) -> None:
@@ -308,7 +321,9 @@ def arm(observation: Observation) -> None:
     see(("describe", "null_count"), summary)
     see(("is_duplicated", "is_unique", "hash_rows", "to_struct"), whole_rows)
     see(("map_columns",), mapped)
-    observe(observation, "polars", eager, "concat", concat, label="polars.concat")
+    for name in ("concat", "union"):
+        observe(observation, "polars", eager, name, concat, label=f"polars.{name}")
+    observe(observation, "polars", eager, "align_frames", align, label="polars.align_frames")
     observe(observation, "polars", lazy, "select", by_plan, label="polars.select")
 
 

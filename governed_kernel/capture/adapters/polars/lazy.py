@@ -17,11 +17,13 @@ from governed_kernel.capture.adapters.polars.conversion import known_thing
 from governed_kernel.capture.adapters.polars.execution import (
     after,
     before,
+    read_plan,
     record_run,
     runs_of,
 )
 from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of, memories
-from governed_kernel.capture.adapters.polars.subjects import LAZY, MARKS, Work, look
+from governed_kernel.capture.adapters.polars.origins import Table, through
+from governed_kernel.capture.adapters.polars.subjects import LAZY, MARKS, UNKNOWN, Work, look
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, observe
 from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
@@ -81,6 +83,19 @@ def sink(observation: Observation, observed: Observed) -> None:
     for run in runs_of(observed.call):
         work = Work(observation, observed)
         record_run(work, run, work.lazy([observed.subject]))
+
+
+def describe(observation: Observation, observed: Observed) -> None:
+    """``describe``: each column sums itself up."""
+    work, output = Work(observation, observed), look(observed.result)
+    lazy = work.memory.of(observed.subject) or UNKNOWN
+    plan = read_plan(observed.subject, lazy)
+    if plan is not None and output is not None:
+        made = work.follow(plan, lazy)
+        summed = {name: through("AGGREGATION", each) for name, each in made.columns.items()}
+        rows = made.rows
+        work.owe(Table({name: summed.get(name, {}) for name in output[1]}, rows), output[1])
+        work.finish(observed.result, *output, rows_out=len(observed.result))
 
 
 def register(observation: Observation, observed: Observed) -> None:
@@ -189,8 +204,9 @@ def arm(observation: Observation) -> None:
             elif not name.startswith("_") and name not in _BESIDE:
                 quick = again if name not in MARKS else None
                 observe(observation, "polars", owner, name, propagate, quick=quick)
-    for name in ("merge_sorted", "align_frames"):
-        observe(observation, "polars", eager, name, propagate)
+        observe(observation, "polars", owner, "__getitem__", propagate)
+    observe(observation, "polars", pl.LazyFrame, "describe", describe)
+    observe(observation, "polars", eager, "merge_sorted", propagate)
     for name in ("register", "register_many"):
         observe(observation, "polars", SQLContext, name, register, io=True)
     observe(observation, "polars", SQLContext, "execute", query, label="polars.sql", io=True)

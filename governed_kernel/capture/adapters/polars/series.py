@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+from polars import functions
 
 from governed_kernel.capture.adapters.polars.execution import record_run, run_that_made
 from governed_kernel.capture.adapters.polars.frames import by_plan, keep, leave
@@ -195,3 +196,4 @@ def arm(observation: Observation) -> None:
         [each for each in dir(pl.Series) if not each.startswith("_") and each not in _BESIDE],
         method,
     )
+    observe(observation, "polars", functions, "from_epoch", operators, label="polars.from_epoch")

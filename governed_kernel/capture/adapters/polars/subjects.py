@@ -26,7 +26,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import MOST_EDGES, Step
 from governed_kernel.capture.uris import path_of
 
-__all__ = ["GROUPS", "LAZY", "MARKS", "Work", "look", "size", "things_in"]
+__all__ = ["GROUPS", "LAZY", "MARKS", "UNKNOWN", "Work", "look", "size", "things_in"]
 
 GROUPS = (GroupBy, RollingGroupBy, DynamicGroupBy)
 """Frames that are about to be grouped."""
@@ -72,7 +72,7 @@ def things_in(values: Iterable[Any]) -> list[Any]:
     return found
 
 
-_UNKNOWN = Lazy((), frozenset(("files",)))
+UNKNOWN = Lazy((), frozenset(("files",)))
 
 
 class Work(Step):
@@ -121,7 +121,7 @@ class Work(Step):
         lazies: list[Lazy] = []
         for place, thing in enumerate(things_in(things)):
             if isinstance(thing, LAZY):
-                lazy = self.memory.of(thing) or _UNKNOWN
+                lazy = self.memory.of(thing) or UNKNOWN
                 leaves += lazy.leaves
                 lazies.append(lazy)
             elif isinstance(thing, pl.Series) and place:
