@@ -2,7 +2,8 @@
 
 A short list, made to be read. Its digest goes into every session's first record, so that an
 auditor knows what a session set aside. Data is data wherever it lies: files with the suffixes
-in `DATA_SUFFIXES` inside a library's folder are recorded as any other.
+in `DATA_SUFFIXES` inside a library's folder are recorded as any other, and so is everything there
+but code that no installation brought.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from governed_kernel.canonical import digest_json
+from governed_kernel.recorder.installed import Installed
 from governed_kernel.recorder.shared_memory import FOLDER
 from governed_kernel.workspace import personal_folder
 
 __all__ = [
+    "CODE_SUFFIXES",
     "CONNECTIONS",
     "DATA_SUFFIXES",
     "MEMORY_OF_LIBRARIES",
@@ -95,9 +98,13 @@ DATA_SUFFIXES: tuple[str, ...] = (
     *(".npy", ".npz", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".mat", ".rds", ".sav"),
     *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".gguf", ".model"),
     *(".sqlite", ".sqlite3", ".db", ".duckdb", ".xls", ".xlsx", ".dcm", ".nii"),
+    *(".jpg", ".jpeg", ".tif", ".tiff", ".wav", ".flac", ".mp3", ".mp4"),
     *(".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".7z"),
 )
 """What is data even inside a library's folder: packages carry data sets and weights."""
+
+CODE_SUFFIXES: tuple[str, ...] = (".py", ".pyc", ".pyi", ".pth", ".so", ".typed")
+"""What is code among libraries, whoever put it there; other files must have been installed."""
 
 PROGRAMS: dict[str, str] = {
     "uname": "names the machine's processor; `platform` runs it, and so every debugger's start",
@@ -128,6 +135,9 @@ _DEVICES = "/dev/"
 _MEMORY = f"{FOLDER}/"
 _PROGRAM_FOLDERS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/")
 _NEVER_WRITTEN_BY_HAND = "__pycache__/"
+_LIBRARIES = ("/site-packages/", "/dist-packages/")
+_ABOUT = (".dist-info", ".egg-info")
+"""Folders in which an installed library says what it is."""
 
 
 def digest() -> str:
@@ -138,6 +148,7 @@ def digest() -> str:
         {
             "places": places,
             "data_suffixes": suffixes,
+            "code_suffixes": list(CODE_SUFFIXES),
             "programs": PROGRAMS,
             "memory_of_libraries": MEMORY_OF_LIBRARIES,
             "connections": CONNECTIONS,
@@ -225,6 +236,14 @@ class Environment:
         # the same as bytes, for the paths that system calls carry
         self.prefixes = tuple(os.fsencode(path) for path in self.readable)
         self.data_suffixes = tuple(os.fsencode(suffix) for suffix in DATA_SUFFIXES)
+        self.code_suffixes = tuple(os.fsencode(suffix) for suffix in CODE_SUFFIXES)
+        # The system's packages keep no such lists; they are the system's.
+        self._installed = {
+            path: Installed(path)
+            for path in self.readable
+            if path.endswith(_LIBRARIES) and not path.startswith("/usr/")
+        }
+        self.libraries = tuple(os.fsencode(path) for path in self._installed)
 
     @staticmethod
     def runs(path: str) -> bool:
@@ -254,4 +273,14 @@ class Environment:
             return False
         if write:
             return _NEVER_WRITTEN_BY_HAND in path and ".pyc" in path
-        return not path.endswith(DATA_SUFFIXES) or _is_path_configuration(path)
+        if path.endswith(DATA_SUFFIXES):
+            return _is_path_configuration(path)
+        return path.endswith(CODE_SUFFIXES) or self._is_installed(path)
+
+    def _is_installed(self, path: str) -> bool:
+        """Whether a file that is no code came with a library, where it lies among libraries."""
+        for folder, installed in self._installed.items():
+            if path.startswith(folder):
+                about = path[len(folder) :].partition("/")[0].endswith(_ABOUT)
+                return about or ".so." in path or installed.names(path)
+        return True

@@ -98,6 +98,8 @@ class Witness:
         followed = (b"/proc/", b"/dev/")
         self._passing = tuple(p for p in environment.prefixes if not p.startswith(followed))
         self._data = environment.data_suffixes
+        self._code = environment.code_suffixes
+        self._libraries = environment.libraries
         self._known: set[bytes] = set()
         self._folders: dict[bytes, bool] = {}
         self._canonical_folders: dict[bytes, str] = {}
@@ -136,6 +138,7 @@ class Witness:
             and not flags & _WRITING
             and b"/../" not in path
             and not path.endswith(self._data)
+            and (path.endswith(self._code) or not path.startswith(self._libraries))
         ):
             listener.proceed(notification)
             if path in self._known or self._stays_inside(thread, path):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from governed_kernel.lineage.events import Access, ObserverLost, Transformation
-from tests.kernel.running import RunningKernel
+from governed_kernel.workspace import Workspace
+from tests.kernel.running import END_CHILDREN, RunningKernel
 
 START = """
 import multiprocessing, pathlib
@@ -24,6 +27,14 @@ path.write_text("a,b\\n1,2\\n")
 print(joblib.Parallel(2)([joblib.delayed(pathlib.Path.read_text)(path)] * 2))
 get_reusable_executor().shutdown(wait=True)
 """
+
+
+@pytest.fixture(scope="module")
+def kernel(shared_workspace: Workspace) -> Iterator[RunningKernel]:
+    running = RunningKernel(shared_workspace)
+    yield running
+    running.run(END_CHILDREN)
+    running.close()
 
 
 def _reads(kernel: RunningKernel, name: str) -> list[tuple[int, str, str]]:
@@ -82,6 +93,7 @@ def test_a_child_that_cannot_be_observed_runs_all_the_same(own_kernel: RunningKe
     breaking = "import os; os.environ['GOVERNED_WORKSPACE'] = '/nowhere/at/all'\n"
     reply = own_kernel.run(breaking + source)
     assert reply.text.strip() == "0"
+    own_kernel.run(END_CHILDREN)
     assert [evidence for _, _, evidence in _reads(own_kernel, "alone")] == ["unexplained"]
 
 

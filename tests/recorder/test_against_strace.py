@@ -92,6 +92,7 @@ def by_libxml(path, mode):
 for way, mode, path in json.load(sys.stdin):
     globals()[way](path, mode)
 """
+_OTHER_SUFFIXES = ("", ".txt", ".json", ".html", ".dat", f".{secrets.token_hex(2)}")
 _WAYS = re.findall(r"(?m)^def (by_\w+)", _PROGRAM)
 _OPENED = re.compile(
     r"(?:open|openat|openat2|creat)\((?:(?P<base>AT_FDCWD|\d+<[^>]*>)(?:<(?P<here>[^>]*)>)?, )?"
@@ -125,7 +126,7 @@ def planted(tmp_path: Path) -> Iterator[list[Planted]]:
     for place, folder in folders.items():
         folder.mkdir(parents=True)
         for _ in range(40):
-            suffix = random.choice(DATA_SUFFIXES)
+            suffix = random.choice((*DATA_SUFFIXES, *_OTHER_SUFFIXES))
             path = folder / f"{secrets.token_hex(4)}{suffix}"
             path.write_bytes(b"<a/>")
             files.append(Planted(path, place))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import secrets
 import sys
 import sysconfig
 from pathlib import Path
@@ -46,6 +47,35 @@ def test_libraries_and_the_system_are_environment(rules: Environment, path: str)
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".safetensors", ".npz", ".pkl", ".gz"])
 def test_data_beside_libraries_is_data(rules: Environment, suffix: str) -> None:
     assert not rules.covers(f"{sysconfig.get_path('purelib')}/package/data{suffix}", write=False)
+
+
+def test_what_was_installed_beside_code_is_environment(rules: Environment) -> None:
+    folder = Path(sysconfig.get_path("purelib"))
+    for name in ("click-*.dist-info/METADATA", "jsonschema_specifications/schemas/**/core"):
+        (path,) = list(folder.glob(name))[:1]
+        assert rules.covers(str(path), write=False)
+    assert rules.covers(str(folder / "click"), write=False)
+    assert rules.covers(str(folder), write=False)
+
+
+def test_what_somebody_laid_beside_libraries_is_data_whatever_its_name(
+    rules: Environment,
+) -> None:
+    folder = Path(sysconfig.get_path("purelib"))
+    laid = [folder / "click" / f"{secrets.token_hex(4)}{end}" for end in ("", ".txt", ".json")]
+    laid.append(folder / f"{secrets.token_hex(4)}.txt")
+    try:
+        for path in laid:
+            path.write_text("x")
+        assert not [path for path in laid if rules.covers(str(path), write=False)]
+    finally:
+        for path in laid:
+            path.unlink()
+
+
+def test_pictures_among_libraries_are_data(rules: Environment) -> None:
+    folder = sysconfig.get_path("purelib")
+    assert not rules.covers(f"{folder}/sklearn/datasets/images/flower.jpg", write=False)
 
 
 def test_weights_of_torch_are_data_and_path_files_are_not(rules: Environment) -> None:

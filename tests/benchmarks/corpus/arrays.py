@@ -263,7 +263,7 @@ BUNDLED = group(
         "load_sample_image",
         "sklearn",
         "from sklearn.datasets import load_sample_image; load_sample_image('flower.jpg')",
-        (reads("{purelib}/sklearn/datasets/images/flower.jpg"),),
+        (reads("{purelib}/sklearn/datasets/images/*.jpg"),),
         needs=("sklearn", "PIL"),
     ),
     Idiom(

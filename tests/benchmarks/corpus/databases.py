@@ -259,7 +259,8 @@ POSTGRESQL = group(
     Idiom(
         "psql",
         "subprocess",
-        "import subprocess; subprocess.run(['psql', POSTGRESQL, '-c', 'select * from people'])",
+        "import subprocess; subprocess.run(['psql', POSTGRESQL, '-c', 'select * from people'], "
+        "capture_output=True)",
         (executes("psql"), connects("{postgresql_address}")),
         needs=("program:psql",),
         incidental=(*_SERVER, "file://*/.psql*", "file:///var/lib/postgresql/*"),

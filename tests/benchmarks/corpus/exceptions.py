@@ -14,7 +14,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
     ),
     "HDF5, netCDF, torch's own files: no observer yet": ("h5py, external link",),
     "Python does not say which folder the name is relative to": ("os.open with dir_fd",),
-    "pictures inside libraries count as environment": ("load_sample_image",),
     "another program, or Python started anew, has no observer inside": (
         "subprocess, cat",
         "subprocess through the shell",

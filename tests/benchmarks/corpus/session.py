@@ -18,7 +18,7 @@ from pathlib import Path
 from governed_kernel.lineage.events import Completeness, ObserverLost, SessionEvent
 from tests.benchmarks.corpus import services
 from tests.benchmarks.corpus.idiom import Idiom
-from tests.kernel.running import RunningKernel, every_event, make_workspace
+from tests.kernel.running import END_CHILDREN, RunningKernel, every_event, make_workspace
 
 __all__ = ["Session", "missing", "run"]
 
@@ -158,7 +158,7 @@ def _run_cells(kernel: RunningKernel, idioms: Sequence[Idiom], known: str) -> di
         if reply.status != "ok":
             failed[idiom.name] = f"{reply.error_name}: {reply.error}"
     # What processes and finalisers do when all is over belongs to the last cell.
-    kernel.run("", "the end")
+    kernel.run(END_CHILDREN, "the end")
     return failed
 
 

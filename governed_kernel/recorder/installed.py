@@ -1,0 +1,70 @@
+"""Which files in a folder of libraries an installation put there.
+
+What is installed is bound by name and version; what somebody laid beside it is not, and may be
+data whatever its name. Every installation keeps a list (``RECORD``, PyPA's "recording installed
+projects"), which is read for a package when one of its files is first asked for.
+"""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["Installed"]
+
+_MOST = 20_000
+
+
+class Installed:
+    """The lists of one folder of libraries, as far as they were needed.
+
+    Parameters
+    ----------
+    folder : str
+        Canonical path of the folder, ending in ``/``.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._lists: dict[str, list[bytes]] = {}
+        self._answers: dict[str, bool] = {}
+
+    def names(self, path: str) -> bool:
+        """Whether `path`, below the folder, is a folder or a file that was installed."""
+        known = self._answers.get(path)
+        if known is None:
+            if len(self._answers) >= _MOST:
+                self._answers.clear()
+            known = self._answers[path] = self._look(path)
+        return known
+
+    def _look(self, path: str) -> bool:
+        if os.path.isdir(path):
+            return True
+        relative = path[len(self._folder) :]
+        package = relative.partition("/")[0]
+        lists = self._lists.get(package)
+        if lists is None:
+            lists = self._lists[package] = self._lists_of(package)
+        name = os.fsencode(relative)
+        entries = (b"\n" + name + b",", b'\n"' + name.replace(b'"', b'""') + b'",')
+        return any(entry in found for found in lists for entry in entries)
+
+    def _lists_of(self, package: str) -> list[bytes]:
+        """The lists that name something in a package; several may share a namespace."""
+        beginning = b"\n" + os.fsencode(package)
+        found = []
+        try:
+            entries = os.listdir(self._folder)
+        except OSError:
+            return []
+        for entry in entries:
+            if not entry.endswith(".dist-info"):
+                continue
+            try:
+                with open(f"{self._folder}{entry}/RECORD", "rb") as file:
+                    text = b"\n" + file.read()
+            except OSError:
+                continue
+            if beginning in text:
+                found.append(text)
+        return found

@@ -1,0 +1,46 @@
+"""What an installation put there is told from what somebody laid beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.recorder.installed import Installed
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("one/schema.json", "one/own.json", "shared/a.txt", "shared/b.txt", "two.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    for name, listed in {
+        "one-1.0": "one/__init__.py,,\none/schema.json,sha256=x,1\nshared/a.txt,,\n",
+        "two-1.0": 'shared/b.txt,,\n"two, three.txt",,\n',
+        "unlisted-1.0": None,
+    }.items():
+        about = tmp_path / f"{name}.dist-info"
+        about.mkdir()
+        if listed is not None:
+            (about / "RECORD").write_text(listed)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "installed"),
+    [
+        ("one/schema.json", True),
+        ("one/own.json", False),
+        ("one", True),
+        ("shared/a.txt", True),
+        ("shared/b.txt", True),
+        ("two.txt", False),
+        ("two, three.txt", True),
+        ("schema.json", False),
+        ("nobody/x.txt", False),
+    ],
+)
+def test_a_list_names_what_was_installed(folder: Path, name: str, installed: bool) -> None:
+    lists = Installed(f"{folder}/")
+    assert lists.names(f"{folder}/{name}") is installed
+    assert lists.names(f"{folder}/{name}") is installed
