@@ -51,7 +51,8 @@ class Installed:
 
     def _lists_of(self, package: str) -> list[bytes]:
         """The lists that name something in a package; several may share a namespace."""
-        beginning = b"\n" + os.fsencode(package)
+        name = os.fsencode(package)
+        beginnings = (b"\n" + name, b'\n"' + name)
         found = []
         try:
             entries = os.listdir(self._folder)
@@ -65,6 +66,6 @@ class Installed:
                     text = b"\n" + file.read()
             except OSError:
                 continue
-            if beginning in text:
+            if any(beginning in text for beginning in beginnings):
                 found.append(text)
         return found
