@@ -111,7 +111,7 @@ class Witness:
 
     def late(self, notification: Notification, path: bytes) -> list[Sighting]:
         """What was seen by an open for reading that went on already."""
-        if path.startswith(self._passing) and self._stays_inside(notification.thread, path):
+        if self._may_pass(path) and self._stays_inside(notification.thread, path):
             self.environment += 1
             return []
         return self._opened(notification, paths.resolve(notification.thread, path), 0)
@@ -133,13 +133,7 @@ class Witness:
             return self._other(notification)
         path = listener.text(thread, arguments[place])
         flags = self._open_flags(notification)
-        if (
-            path.startswith(self._passing)
-            and not flags & _WRITING
-            and b"/../" not in path
-            and not path.endswith(self._data)
-            and (path.endswith(self._code) or not path.startswith(self._libraries))
-        ):
+        if not flags & _WRITING and self._may_pass(path):
             listener.proceed(notification)
             if path in self._known or self._stays_inside(thread, path):
                 self.environment += 1
@@ -151,6 +145,15 @@ class Witness:
         seen = self._opened(notification, self._canonical(thread, path, directory), flags)
         listener.proceed(notification)
         return seen
+
+    def _may_pass(self, path: bytes) -> bool:
+        """Whether a file of that name is environment where no link leads out of it."""
+        return (
+            path.startswith(self._passing)
+            and b"/../" not in path
+            and not path.endswith(self._data)
+            and (path.endswith(self._code) or not path.startswith(self._libraries))
+        )
 
     def _names_thread(self, notification: Notification, path: bytes) -> bool:
         """Let a confined process name its own threads; returns whether that was it.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,22 @@ def test_what_a_program_opens_is_witnessed(workspace: Workspace) -> None:
     assert str(data) in [seen.path for seen in events_of(journal, Witnessed)]
     (access,) = [access for access in events_of(journal, Access) if access.operation == "read"]
     assert (access.uri, access.evidence) == (data.as_uri(), "unexplained")
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows", "rows.json"])
+def test_data_among_libraries_is_witnessed_while_the_recorder_itself_starts(
+    workspace: Workspace, name: str
+) -> None:
+    folder = Path(sysconfig.get_path("purelib")) / f"planted_{secrets.token_hex(4)}"
+    folder.mkdir()
+    try:
+        (folder / name).write_text("a,b\n1,2\n")
+        # It is over long before the recorder has all it needs.
+        assert _run(workspace, "/bin/cat", str(folder / name)).stdout == "a,b\n1,2\n"
+    finally:
+        shutil.rmtree(folder)
+    seen = [event.path for event in events_of(workspace.journals / "s.jsonl", Witnessed)]
+    assert str(folder / name) in seen
 
 
 def test_what_is_moved_away_is_gone_where_it_was(workspace: Workspace) -> None:
