@@ -109,6 +109,8 @@ def _create(tree: exp.Create, text: str, reading: Reading) -> Lineage:
         if any(isinstance(part, exp.ColumnDef) for part in target.expressions):
             names = [p.this.name for p in target.expressions if isinstance(p, exp.ColumnDef)]
         target = target.this
+    if isinstance(target, exp.Index):
+        target = target.args.get("table")
     table = table_named(target) if isinstance(target, exp.Table) else None
     if kind not in ("TABLE", "VIEW") or table is None:
         return Lineage(f"create {kind.lower()}", text, target=table)

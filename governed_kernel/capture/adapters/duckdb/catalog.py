@@ -31,7 +31,7 @@ from governed_kernel.capture.steps import Step
 from governed_kernel.capture.uris import sqlite_uri
 from governed_kernel.lineage.events import Operation, ResourceKind
 
-__all__ = ["Catalog", "Claim", "Source"]
+__all__ = ["Catalog", "Claim", "Source", "bound_by_duckdb", "database_claim", "file_claim"]
 
 
 class Claim(NamedTuple):
@@ -150,7 +150,7 @@ class Catalog(Schemas):
             if definition := self.known.instance.views.get(key):
                 # Binding it would read the beginnings of its files.
                 return Known(None, definition)
-        relation = self._bound_by_duckdb(table)
+        relation = bound_by_duckdb(table.name, self.known, self.connection)
         if relation is not None:
             return self._in_catalog(table, relation)
         if len(table.name) > 1:
@@ -166,18 +166,6 @@ class Catalog(Schemas):
             self.known.instance.tables
         )
 
-    def _bound_by_duckdb(self, table: Table) -> Any:
-        import duckdb
-
-        # A single name is taken as it is, for a view as well; several must be a table's.
-        name = table.name[0]
-        if len(table.name) > 1:
-            name = ".".join('"' + part.replace('"', '""') + '"' for part in table.name)
-        try:
-            return _bare(self.connection.table, name)
-        except duckdb.Error:
-            return None
-
     def _in_catalog(self, table: Table, relation: Any) -> Known | None:
         columns = tuple(relation.columns)
         name = table.name[-1].lower()
@@ -191,12 +179,10 @@ class Catalog(Schemas):
         if len(table.name) == 1 and name in self.known.relations:
             return self._relation(table, self.known.relations[name])
         key = key_of(table.name, self.known, self.connection)
-        if relation.type == "TABLE_RELATION":
-            return self._table(table, key, columns)
-        definition = self._definition(key)
-        if definition:
+        # Views, and tables of other schemas, come as queries.
+        if relation.type != "TABLE_RELATION" and (definition := self._definition(key)):
             return Known(columns, definition)
-        return Known(columns)
+        return self._table(table, key, columns)
 
     def _table(self, table: Table, key: Key, columns: tuple[str, ...]) -> Known:
         """A table of this database: outside the process, or in its memory."""
@@ -283,7 +269,7 @@ class Catalog(Schemas):
         paths = [path for pattern in patterns for path in matching(pattern, self.connection)]
         claims = tuple(dict.fromkeys(file_claim(path) for path in paths))
         self.sources[table] = Source(None, tuple(claim.uri for claim in claims), "file", claims)
-        if columns or not self.exact:
+        if columns or not self.exact or any(claim.kind == "http" for claim in claims):
             return Known(columns or None)
         return Known(self._columns_of(text))
 
@@ -294,6 +280,37 @@ class Catalog(Schemas):
             return tuple(self.connection.cursor().sql(f"FROM {text}").columns)
         except duckdb.Error:
             return None
+
+
+def bound_by_duckdb(name: tuple[str, ...], known: Connected, connection: Any) -> Any:
+    """The relation of a table or a view, or of a file; None where there is none of that name."""
+    import duckdb
+
+    for spelling in _spellings(name, known, connection):
+        try:
+            return _bare(connection.table, spelling)
+        except duckdb.Error:
+            continue
+    return None
+
+
+def _spellings(name: tuple[str, ...], known: Connected, connection: Any) -> Iterator[str]:
+    """How ``connection.table`` may know a table.
+
+    A single name is taken as it is, for a view as well; several must be a table's. It doesn't
+    look for the schema of an attached database, which is ``public`` in some.
+    """
+    yield name[0] if len(name) == 1 else _quoted(name)
+    places = catalogs(known, connection)
+    if len(name) < 3 and len(places) > 1:
+        catalog, schema, _ = key_of(name, known, connection)
+        if places.get(catalog, "").startswith("postgresql") and schema == "main":
+            schema = "public"
+        yield _quoted((catalog, schema, name[-1]))
+
+
+def _quoted(name: tuple[str, ...]) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
 
 
 def file_claim(path: str, operation: Operation = "read") -> Claim:

@@ -8,7 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from governed_kernel.capture.adapters.duckdb.catalog import Claim, file_claim
+from governed_kernel.capture.adapters.duckdb.catalog import (
+    Claim,
+    bound_by_duckdb,
+    file_claim,
+)
 from governed_kernel.capture.adapters.duckdb.files import common_folder, is_file_name
 from governed_kernel.capture.adapters.duckdb.instances import Key, catalogs, key_of
 from governed_kernel.capture.adapters.duckdb.plans import Plan, plan_of
@@ -64,15 +68,10 @@ def _target(plan: Plan, lineage: Lineage) -> tuple[Key, str]:
 
 def _names(plan: Plan, lineage: Lineage) -> tuple[str, ...]:
     """The columns that the target has now."""
-    import duckdb
-
     assert lineage.target is not None
-    name = lineage.target.name
-    quoted = ".".join('"' + part.replace('"', '""') + '"' for part in name)
-    try:
-        return tuple(plan.connection.table(quoted if len(name) > 1 else name[0]).columns)
-    except duckdb.Error:
-        return tuple(made.name for made in lineage.columns)
+    relation = bound_by_duckdb(lineage.target.name, plan.known, plan.connection)
+    columns = [made.name for made in lineage.columns] if relation is None else relation.columns
+    return tuple(columns)
 
 
 def _flow(observation: Observation, observed: Observed, plan: Plan, operation: str) -> Flow:
@@ -314,6 +313,8 @@ def _transaction(
         known.instance.changed()
     else:
         known.before = None
+    if known.before is None:
+        known.pending.clear()
 
 
 _Rule = Callable[[Observation, Observed, Plan, Lineage], Any]

@@ -10,9 +10,15 @@ from governed_kernel.capture.adapters.duckdb.addresses import duckdb_uri
 from governed_kernel.capture.adapters.duckdb.catalog import Source, database_claim
 from governed_kernel.capture.adapters.duckdb.changes import apply
 from governed_kernel.capture.adapters.duckdb.extensions import claims_of
-from governed_kernel.capture.adapters.duckdb.instances import connected, new_instance
+from governed_kernel.capture.adapters.duckdb.instances import connected, is_last, new_instance
 from governed_kernel.capture.adapters.duckdb.objects import seen
-from governed_kernel.capture.adapters.duckdb.plans import Plan, announce_all, plan_of, report
+from governed_kernel.capture.adapters.duckdb.plans import (
+    Plan,
+    announce_all,
+    plan_of,
+    remember_writes,
+    report,
+)
 from governed_kernel.capture.adapters.duckdb.queries import connection_of, given
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
@@ -98,10 +104,11 @@ def _before_appending(*, method: bool) -> Any:
     return before
 
 
-def _appended(observation: Observation, observed: Observed) -> None:
+def _applied(observation: Observation, observed: Observed) -> None:
     plan = observed.call.note
     if isinstance(plan, Plan):
         report(observation, observed.call, "")
+        remember_writes(plan.known, plan.claims)
         for lineage in plan.lineages:
             apply(observation, observed, plan, lineage)
 
@@ -124,16 +131,31 @@ def _reported(observation: Observation, observed: Observed) -> None:
     report(observation, observed.call, "")
 
 
-def _transacting(*, method: bool) -> Any:
-    def rule(observation: Observation, observed: Observed) -> None:
-        connection = connection_of(observed.call, method=method)
+def _before_transaction(*, method: bool) -> Any:
+    def before(observation: Observation, call: Call) -> None:
+        connection = connection_of(call, method=method)
         known = connected(connection)
-        step = Step(observation, observed)
-        plan = plan_of(observation, step, known, connection, observed.target.name, None)
-        for lineage in plan.lineages:
-            apply(observation, observed, plan, lineage)
+        step = Step(observation, Observed(call, None))
+        plan = plan_of(observation, step, known, connection, call.target.name, None)
+        announce_all(observation, call, plan.claims)
+        call.note = plan
 
-    return rule
+    return before
+
+
+def _before_closing(*, method: bool) -> Any:
+    """What was written is put in its place when a database is closed."""
+
+    def before(observation: Observation, call: Call) -> None:
+        known = connected(connection_of(call, method=method))
+        known.is_closed = known.is_closed or call.target.name != "checkpoint"
+        if known.is_closed and not is_last(known):
+            return
+        claims = [database_claim("write", uri) for uri in sorted(known.instance.written)]
+        announce_all(observation, call, claims)
+        known.instance.written.clear()
+
+    return before
 
 
 def arm(observation: Observation, modules: Sequence[Any], connection: type) -> None:
@@ -148,7 +170,7 @@ def arm(observation: Observation, modules: Sequence[Any], connection: type) -> N
             "duckdb",
             [connection],
             name,
-            rule(method=True) if rule not in (_reported, _appended) else rule,
+            rule(method=True) if rule not in (_reported, _applied) else rule,
             label=label,
             before=method_before,
         )
@@ -157,7 +179,7 @@ def arm(observation: Observation, modules: Sequence[Any], connection: type) -> N
             "duckdb",
             modules,
             name,
-            rule(method=False) if rule not in (_reported, _appended) else rule,
+            rule(method=False) if rule not in (_reported, _applied) else rule,
             before=module_before,
         )
 
@@ -168,8 +190,10 @@ def arm(observation: Observation, modules: Sequence[Any], connection: type) -> N
         see(name, _copying)
     for name in ("register", "unregister"):
         see(name, _registering)
-    see("append", _appended, _before_appending)
+    see("append", _applied, _before_appending)
     for name in ("load_extension", "install_extension"):
         see(name, _reported, _before_extension)
     for name in ("begin", "commit", "rollback"):
-        see(name, _transacting)
+        see(name, _applied, _before_transaction)
+    for name in ("close", "checkpoint", "__exit__"):
+        see(name, _reported, _before_closing)

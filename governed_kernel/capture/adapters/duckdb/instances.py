@@ -29,6 +29,8 @@ class Instance:
     """Of the database it was opened with; empty in memory."""
     version: int = 0
     """Grows with every change of what there is."""
+    written: set[str] = field(default_factory=set)
+    """Databases outside that were written since they were last closed or checkpointed."""
     tables: dict[Key, Node] = field(default_factory=dict)
     """Tables in memory as they are now."""
     views: dict[Key, str] = field(default_factory=dict)
@@ -68,6 +70,9 @@ class Connected:
     """What the last statement gave."""
     before: dict[Key, Node] | None = None
     """Tables as they were when a transaction began."""
+    pending: set[str] = field(default_factory=set)
+    """Databases outside that a transaction has written, and will when it is committed."""
+    is_closed: bool = False
     said: tuple[int, set[Any]] = (-1, set())
     """A cell, and the accesses that are on record in it already."""
 
@@ -80,6 +85,14 @@ class Connected:
 
             found = duckdb.connect()
         return found
+
+
+def is_last(known: Connected) -> bool:
+    """Whether no other connection keeps an instance open."""
+    return not any(
+        other.instance is known.instance and other is not known and not other.is_closed
+        for other in list(_connections.values())
+    )
 
 
 _instances: weakref.WeakValueDictionary[str, Instance] = weakref.WeakValueDictionary()

@@ -30,10 +30,11 @@ from governed_kernel.capture.sql.steps import table_uri
 from governed_kernel.capture.steps import Step
 from governed_kernel.lineage.events import Operation
 
-__all__ = ["Plan", "announce_all", "plan_of", "report"]
+__all__ = ["Plan", "announce_all", "plan_of", "remember_writes", "report"]
 
 _MOST_READINGS = 500
 _MOST_DETAILS = 20
+_COMMIT = re.compile(r"(?i)^\s*(commit|end)\b")
 _LOADED = re.compile(r"(?i)\bFROM '((?:[^']|'')+)'")
 
 
@@ -155,12 +156,35 @@ def _executed(
 # --- accesses --------------------------------------------------------------------------------
 
 
+_NO_WRITES = ("select", "describe", "explain", "explain analyze", "execute", "prepare", "unknown")
+_QUIET = (*_NO_WRITES, "set", "use", "load", "install", "attach", "detach", "copy to", "export")
+
+
 def _claims(plan: Plan) -> Iterable[Claim]:
+    known = plan.known
     for each in plan.lineages:
         for table in each.reads:
             if (source := plan.sources.get(table)) is not None:
                 yield from source.claims
-        yield from _of_target(each, plan)
+        if each.kind == "transaction":
+            if _COMMIT.match(each.sql):
+                yield from (database_claim("write", uri) for uri in sorted(known.pending))
+            continue
+        found = list(_of_target(each, plan))
+        if not found and each.target is None and each.kind not in _QUIET and known.instance.uri:
+            # A sequence, a checkpoint, whatever: it is in the database that was opened.
+            found = [database_claim("write", known.instance.uri)]
+        yield from found
+
+
+def remember_writes(known: Connected, claims: Iterable[Claim]) -> None:
+    """Databases that were written will be once more: by a commit, a checkpoint, when they close."""
+    for operation, kind, uri, _ in claims:
+        if operation in ("write", "delete") and kind == "sql":
+            database = uri.partition("#")[0]
+            known.instance.written.add(database)
+            if known.before is not None:
+                known.pending.add(database)
 
 
 def _of_target(lineage: Lineage, plan: Plan) -> Iterable[Claim]:
@@ -180,6 +204,10 @@ def _of_target(lineage: Lineage, plan: Plan) -> Iterable[Claim]:
         yield from _imported(target.name[0])
     elif lineage.kind == "export":
         return  # which files, is known when they are there
+    elif lineage.kind in ("create schema", "drop schema"):
+        place = target.name[0] if len(target.name) > 1 else ""
+        if uri := catalogs(known, connection).get(place.lower(), known.instance.uri):
+            yield database_claim("write", uri)
     elif lineage.kind.startswith(("create", "drop", *_CHANGES)):
         key = key_of(target.name, known, connection)
         uri = catalogs(known, connection).get(key[0], "")
@@ -215,8 +243,9 @@ def announce_all(observation: Observation, call: Call, claims: Iterable[Claim]) 
         if not decision.allowed:
             observation.access(operation, kind, uri, call.target.title, decision)
         call.claims[operation, uri] = decision, kind
-        # If the call fails after all, its beginning may have been read.
-        call.opened.add((operation, uri))
+        if operation in ("read", "connect") and (kind == "http" or _may_be_there(path)):
+            # If the call fails after all, its beginning may have been read.
+            call.opened.add((operation, uri))
 
 
 def report(observation: Observation, call: Call, sql: str) -> None:
@@ -230,6 +259,10 @@ def report(observation: Observation, call: Call, sql: str) -> None:
         if observation.doings:
             # Its steps speak of the tables inside.
             observation.doings[-1].explained.add(uri)
+
+
+def _may_be_there(path: str) -> bool:
+    return not path.startswith("/") or os.path.exists(path)  # noqa: PTH110
 
 
 def _is_folder(uri: str) -> bool:

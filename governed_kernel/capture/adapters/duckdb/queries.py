@@ -10,7 +10,13 @@ from governed_kernel.capture.adapters.duckdb.catalog import Claim
 from governed_kernel.capture.adapters.duckdb.changes import apply
 from governed_kernel.capture.adapters.duckdb.instances import Connected, connected
 from governed_kernel.capture.adapters.duckdb.objects import caller
-from governed_kernel.capture.adapters.duckdb.plans import Plan, announce_all, plan_of, report
+from governed_kernel.capture.adapters.duckdb.plans import (
+    Plan,
+    announce_all,
+    plan_of,
+    remember_writes,
+    report,
+)
 from governed_kernel.capture.adapters.duckdb.recording import record_query
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
@@ -85,6 +91,7 @@ def _related(observation: Observation, observed: Observed) -> None:
         return
     report(observation, observed.call, plan.sql)
     say(observation, plan.known, plan.claims)
+    remember_writes(plan.known, plan.claims)
     result = observed.result
     for lineage in plan.lineages if result is None else plan.lineages[:-1]:
         apply(observation, observed, plan, lineage)
@@ -116,6 +123,7 @@ def _executed(observation: Observation, observed: Observed) -> None:
         return
     report(observation, observed.call, plan.sql)
     say(observation, plan.known, plan.claims)
+    remember_writes(plan.known, plan.claims)
     plan.known.result = None
     for lineage in plan.lineages:
         if lineage.result:

@@ -6,7 +6,13 @@ from typing import Any
 
 from governed_kernel.capture.adapters.duckdb.changes import apply
 from governed_kernel.capture.adapters.duckdb.objects import caller
-from governed_kernel.capture.adapters.duckdb.plans import Plan, announce_all, plan_of, report
+from governed_kernel.capture.adapters.duckdb.plans import (
+    Plan,
+    announce_all,
+    plan_of,
+    remember_writes,
+    report,
+)
 from governed_kernel.capture.adapters.duckdb.queries import Lazy, given, say
 from governed_kernel.capture.adapters.duckdb.relations import WHOLE, parents_of, source_of
 from governed_kernel.capture.adapters.duckdb.results import executing
@@ -50,6 +56,7 @@ def _written(observation: Observation, observed: Observed) -> None:
         return
     extra = parents[0].extra
     report(observation, observed.call, extra.text if isinstance(extra, Lazy) else "")
+    remember_writes(plan.known, plan.claims)
     for lineage in plan.lineages:
         apply(observation, observed, plan, lineage)
 
