@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks.corpus import EXCLUDED, IDIOMS, table
+from tests.benchmarks.corpus.exceptions import KNOWN
 from tests.benchmarks.corpus.judging import judge
 from tests.benchmarks.corpus.session import run
 
@@ -37,6 +38,8 @@ def main() -> None:
         say(line)
     for lost in session.lost:
         say(f"lost {lost.observer} in {lost.cell_id}: {session.texts.get(lost.error, '')}")
+    for name in sorted(KNOWN, key=KNOWN.__getitem__):
+        say(f"EXCEPTION {name}: {KNOWN[name]}")
     for what, why in EXCLUDED.items():
         say(f"EXCLUDED  {what}: {why}")
     if options.json:
