@@ -25,6 +25,7 @@ from governed_kernel.capture.uris import (
     socket_uri,
     sqlite_uri,
     url_uri,
+    what_decides,
 )
 from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.events import Operation, ResourceKind
@@ -168,10 +169,9 @@ class _Auditor:
 
     def _on_sqlite(self, arguments: Arguments) -> None:
         uri = sqlite_uri(arguments[0])
-        if uri is None or self._set_aside(uri.removeprefix("sqlite://"), write=True):
+        if uri is None or self._set_aside(what_decides(uri), write=True):
             return
-        path = uri.removeprefix("sqlite://")
-        decision = self._observation.decide("connect", path)
+        decision = self._observation.decide("connect", what_decides(uri))
         self._observation.access("connect", "sql", uri, "audit:sqlite3.connect", decision)
 
     def _on_socket(self, arguments: Arguments) -> None:

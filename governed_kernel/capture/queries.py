@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.uris import what_decides
 from governed_kernel.errors import PolicyDenied
 from governed_kernel.lineage.events import Operation
 
@@ -146,8 +147,7 @@ class Queries:
         owner = call.claimed(operation, uri) if call is not None else None
         via = state.client or via if owner is None else owner.target.title
         whole = f"{uri}#{quote(table, safe='.')}" if table else uri
-        local = uri.startswith(("sqlite://", "duckdb://"))
-        decision = observation.decide(operation, uri.partition("://")[2] if local else whole)
+        decision = observation.decide(operation, what_decides(whole))
         try:
             observation.access(operation, "sql", whole, via, decision, sql)
         except PolicyDenied:

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 __all__ = [
     "entry_path",
@@ -20,6 +20,7 @@ __all__ = [
     "socket_uri",
     "sqlite_uri",
     "url_uri",
+    "what_decides",
 ]
 
 _SAFE = "/:@!$&'()*+,;=~-._"
@@ -158,6 +159,12 @@ def sqlite_uri(database: object) -> str | None:
     if database in ("", ":memory:"):
         return None
     return "sqlite://" + quote(os.path.realpath(database), safe=_SAFE)
+
+
+def what_decides(uri: str) -> str:
+    """What policy is asked about: the path behind a local address, else the address itself."""
+    scheme, _, rest = uri.partition("#")[0].partition("://")
+    return unquote(rest) if scheme in ("file", "sqlite", "duckdb") else uri
 
 
 def socket_uri(address: object, *, datagram: bool = False) -> str | None:

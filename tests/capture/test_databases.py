@@ -80,6 +80,16 @@ try:
 except sqlite3.OperationalError as error:
     print(error)
 """,
+    "forbidden, with a space": """
+def denied(work):
+    try:
+        work()
+    except Exception as error:
+        assert type(error).__name__ == "PolicyDenied", error
+    else:
+        raise AssertionError("it was opened")
+denied(lambda: sqlite3.connect("forbidden/some cases.db"))
+""",
     "alchemy": """
 import sqlalchemy as sa
 engine = sa.create_engine("sqlite:///cases.db")
@@ -192,6 +202,12 @@ def test_a_forbidden_database_is_not_attached(sqlite: Asked) -> None:
     assert access.decision == "denied"
     assert sqlite.recording.output[list(SQLITE).index("forbidden")] == "interrupted\n"
     assert not Path(sqlite.recording.folder, "forbidden", "cases.db").exists()
+
+
+def test_policy_is_asked_about_the_path_and_not_about_how_a_uri_spells_it(sqlite: Asked) -> None:
+    (access,) = sqlite.accesses("forbidden, with a space")
+    assert access.decision == "denied"
+    assert access.uri.endswith("/forbidden/some%20cases.db")
 
 
 def test_sqlalchemy_lends_its_name_for_its_own_statements(sqlite: Asked) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from governed_kernel.capture.uris import redacted, url_uri
+from governed_kernel.capture.uris import redacted, url_uri, what_decides
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,9 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 
 def test_a_uri_has_no_credentials_and_no_query() -> None:
     assert url_uri("https://u:p@h/a?token=t#f") == "https://h/a"
+
+
+def test_policy_is_asked_about_paths_as_they_are_and_about_addresses() -> None:
+    assert what_decides("sqlite:///a%20b.db#people") == "/a b.db"
+    assert what_decides("duckdb:///a%23b.db") == "/a#b.db"
+    assert what_decides("postgresql://db/cases#people") == "postgresql://db/cases#people"

@@ -10,7 +10,7 @@ from governed_kernel.capture.adapters.psycopg import postgresql_uri
 from governed_kernel.capture.exchanges import hook
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.queries import Queries
-from governed_kernel.capture.uris import sqlite_uri, url_uri
+from governed_kernel.capture.uris import sqlite_uri, url_uri, what_decides
 from governed_kernel.lineage.events import Operation
 
 __all__ = ["arm"]
@@ -45,9 +45,8 @@ class _Connections:
         address = _sqlite(uri) if dialect == "sqlite" else _postgresql(uri)
         if observation.state.busy or not address:
             return None
-        target = address.removeprefix("sqlite://")
         with observation.at_work():
-            decision = observation.decide("connect", target)
+            decision = observation.decide("connect", what_decides(address))
             observation.access("connect", "sql", address, "adbc", decision)
         return _Database(address, dialect)
 
@@ -70,7 +69,7 @@ class _Connections:
         operation: Operation = "write"
         uri = f"{database.uri}#{values[1]}"
         with observation.at_work():
-            decision = observation.decide(operation, uri.removeprefix("sqlite://"))
+            decision = observation.decide(operation, what_decides(uri))
             observation.access(operation, "sql", uri, "adbc", decision, "adbc_ingest")
 
 

@@ -14,6 +14,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql.databases import columns_asked, dialect_of
 from governed_kernel.capture.sql.steps import owe_query
 from governed_kernel.capture.transfers import complete
+from governed_kernel.capture.uris import what_decides
 from governed_kernel.lineage.events import Operation
 
 __all__ = ["arm"]
@@ -24,7 +25,7 @@ def _before(operation: Operation) -> Any:
         uri = database_uri(call.target.bind(call.arguments).get("con"))
         if uri is None or (call.outer is not None and call.outer.claimed(operation, uri)):
             return
-        decision = observation.decide(operation, uri.removeprefix("sqlite://"))
+        decision = observation.decide(operation, what_decides(uri))
         if not decision.allowed:
             observation.access(operation, "sql", uri, call.target.title, decision)
         call.claims[operation, uri] = decision, "sql"

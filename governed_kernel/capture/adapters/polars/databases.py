@@ -16,6 +16,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql.databases import columns_asked, dialect_of
 from governed_kernel.capture.sql.steps import owe_query
 from governed_kernel.capture.transfers import complete
+from governed_kernel.capture.uris import what_decides
 from governed_kernel.lineage.events import Operation
 
 __all__ = ["arm"]
@@ -31,7 +32,7 @@ def _before(operation: Operation, parameter: str) -> Any:
         for uri in [f"{database}#{table}" for table in tables] or [database]:
             if call.outer is not None and call.outer.claimed(operation, uri):
                 continue
-            decision = observation.decide(operation, database.removeprefix("sqlite://"))
+            decision = observation.decide(operation, what_decides(database))
             if not decision.allowed:
                 observation.access(operation, "sql", uri, call.target.title, decision)
             call.claims[operation, uri] = decision, "sql"
