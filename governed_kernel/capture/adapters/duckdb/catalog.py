@@ -286,11 +286,19 @@ def bound_by_duckdb(name: tuple[str, ...], known: Connected, connection: Any) ->
     """The relation of a table or a view, or of a file; None where there is none of that name."""
     import duckdb
 
+    # Asking for what is not there is dear: DuckDB looks for similar names.
+    absent = known.instance.absent
+    if name in absent:
+        return None
     for spelling in _spellings(name, known, connection):
         try:
             return _bare(connection.table, spelling)
-        except duckdb.Error:
+        except duckdb.CatalogException:
             continue
+        except duckdb.Error:
+            return None
+    if all(not uri or uri.startswith("duckdb:") for uri in catalogs(known, connection).values()):
+        absent.add(name)
     return None
 
 

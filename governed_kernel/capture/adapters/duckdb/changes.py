@@ -33,6 +33,8 @@ _ROLLBACK = re.compile(r"(?i)^\s*(rollback|abort)\b")
 
 def apply(observation: Observation, observed: Observed, plan: Plan, lineage: Lineage) -> None:
     """Put on record what a statement that has been carried out changed."""
+    if lineage.kind not in ("insert", "update", "delete", "merge", "copy to", "copy from"):
+        plan.known.instance.absent.clear()
     rule = _RULES.get(lineage.kind)
     if rule is not None and lineage.target not in plan.existing:
         rule(observation, observed, plan, lineage)

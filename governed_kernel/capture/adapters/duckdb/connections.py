@@ -60,6 +60,7 @@ def _registering(*, method: bool) -> Any:
     def rule(observation: Observation, observed: Observed) -> None:
         known = connected(connection_of(observed.call, method=method))
         name = str(given(observed.call, "view_name", int(method))).lower()
+        known.instance.absent.clear()
         thing = given(observed.call, "python_object", int(method) + 1)
         if observed.target.name == "unregister":
             known.registered.pop(name, None)

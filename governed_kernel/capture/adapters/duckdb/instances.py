@@ -38,6 +38,10 @@ class Instance:
     catalogs: dict[str, str] | None = None
     """Name → URI of what is attached; None until it is asked."""
     macros: dict[str, Macro] | None = None
+    absent: set[tuple[str, ...]] = field(default_factory=set)
+    """Names that were no table's when DuckDB was asked, and nothing was made since."""
+    missed: set[Any] = field(default_factory=set)
+    """Tables that nobody found though DuckDB did; each is on record once."""
     readings: dict[Any, Any] = field(default_factory=dict)
     """Statements that were read already, with what they rested on."""
 
@@ -49,6 +53,7 @@ class Instance:
         self.version += 1
         self.catalogs = None
         self.macros = None
+        self.absent.clear()
 
 
 @dataclass
@@ -162,7 +167,9 @@ def key_of(name: tuple[str, ...], known: Connected, connection: Any) -> Key:
     catalog, schema = default_place(known, connection)
     if len(parts) == 1:
         temporary = (f"temp#{known.number}", "main", parts[0])
-        return temporary if temporary in known.instance.tables else (catalog, schema, parts[0])
+        instance = known.instance
+        is_temporary = temporary in instance.tables or temporary in instance.views
+        return temporary if is_temporary else (catalog, schema, parts[0])
     if len(parts) == 2:
         if parts[0] in catalogs(known, connection):
             return parts[0], "main", parts[1]

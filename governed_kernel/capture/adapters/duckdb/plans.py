@@ -34,6 +34,11 @@ __all__ = ["Plan", "announce_all", "plan_of", "remember_writes", "report"]
 
 _MOST_READINGS = 500
 _MOST_DETAILS = 20
+_SHAPED = re.compile(r"(?i)\s*(select|with|from|insert|update|delete)\b")
+_FUNCTION = re.compile(r"(?i)\b(read_\w+|\w+_scan|columns|copy)\s*\(")
+_VALUES = re.compile(r"(?i)\bvalues\b(?!.*\bselect\b)")
+_LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d[\d.]*\b")
+_COMPARED = re.compile(r"([=<>]\s*)(?:'(?:[^']|'')*'|\d[\d.]*\b)")
 _COMMIT = re.compile(r"(?i)^\s*(commit|end)\b")
 _LOADED = re.compile(r"(?i)\bFROM '((?:[^']|'')+)'")
 
@@ -47,8 +52,12 @@ class Plan:
     connection: Any
     lineages: tuple[Lineage, ...] = ()
     sources: dict[Table, Source] = field(default_factory=dict)
+    shape: str = ""
+    """The statement without the values that it compares with."""
     claims: tuple[Claim, ...] = ()
     """What is accessed at once."""
+    unknown: frozenset[Table] = frozenset()
+    """Tables that nobody found, though DuckDB may."""
     existing: tuple[Table, ...] = ()
     """Tables to be made only if they are not there, which are there."""
     begun: int = field(default_factory=time.time_ns)
@@ -65,12 +74,15 @@ def plan_of(
 ) -> Plan:
     """Read a statement and resolve its names."""
     catalog = Catalog(observation, step, known, connection, frame, bound=bound)
-    lineages = _read(sql, known, catalog)
+    shape = shape_of(sql)
+    lineages = _read(sql, shape, known, catalog)
     if any(_is_unsure(each) for each in lineages) and _has_files(catalog):
         # Only what the files' columns are called can settle it.
         catalog = Catalog(observation, step, known, connection, frame, exact=True, bound=bound)
         lineages = lineage_of(sql, "duckdb", catalog)
-    plan = Plan(sql, known, connection, _executed(lineages, known, catalog), catalog.sources)
+    made = _executed(lineages, known, catalog)
+    plan = Plan(sql, known, connection, made, catalog.sources, shape)
+    plan.unknown = frozenset(table for table, found in catalog.answers.items() if found is None)
     for each in plan.lineages:
         if each.target is None:
             continue
@@ -99,10 +111,10 @@ _REMOVALS = ("drop table", "drop view")
 _CHANGES = ("insert", "update", "delete", "merge", "copy from", "alter")
 
 
-def _read(sql: str, known: Connected, catalog: Catalog) -> tuple[Lineage, ...]:
+def _read(sql: str, shape: str, known: Connected, catalog: Catalog) -> tuple[Lineage, ...]:
     """The lineage of a statement; from memory, if its names mean what they meant last time."""
     readings = known.instance.readings
-    before: tuple[dict[Table, Known | None], int, tuple[Lineage, ...]] | None = readings.get(sql)
+    before: tuple[dict[Table, Known | None], int, tuple[Lineage, ...]] | None = readings.get(shape)
     if before is not None:
         answers, version, lineages = before
         same = version == known.instance.version
@@ -111,8 +123,21 @@ def _read(sql: str, known: Connected, catalog: Catalog) -> tuple[Lineage, ...]:
     lineages = lineage_of(sql, "duckdb", catalog)
     if len(readings) >= _MOST_READINGS:
         readings.clear()
-    readings[sql] = dict(catalog.answers), known.instance.version, lineages
+    readings[shape] = dict(catalog.answers), known.instance.version, lineages
     return lineages
+
+
+def shape_of(sql: str) -> str:
+    """A statement without the values that it compares with, or puts into a table.
+
+    They change nothing for its columns, and a loop writes others each time.
+    """
+    if _SHAPED.match(sql) is None or _FUNCTION.search(sql) is not None:
+        return sql
+    inserted = _VALUES.search(sql)
+    if inserted is not None:
+        return sql[: inserted.end()] + _LITERAL.sub("?", sql[inserted.end() :])
+    return _COMPARED.sub(r"\1?", sql)
 
 
 def _is_unsure(lineage: Lineage) -> bool:

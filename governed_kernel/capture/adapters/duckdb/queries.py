@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from governed_kernel.capture.adapters.duckdb.catalog import Claim
@@ -21,7 +21,7 @@ from governed_kernel.capture.adapters.duckdb.recording import record_query
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.sql import Table
+from governed_kernel.capture.sql import Lineage, Table
 from governed_kernel.capture.steps import Step
 
 __all__ = ["SCAN", "Lazy", "arm", "connection_of", "given", "relation_node"]
@@ -86,34 +86,25 @@ def _before(*, method: bool) -> Any:
 
 def _related(observation: Observation, observed: Observed) -> None:
     """``sql`` and ``query``: the last statement may give a relation, which is yet to be read."""
-    plan = observed.call.note
-    if not isinstance(plan, Plan):
-        return
-    report(observation, observed.call, plan.sql)
-    say(observation, plan.known, plan.claims)
-    remember_writes(plan.known, plan.claims)
     result = observed.result
-    for lineage in plan.lineages if result is None else plan.lineages[:-1]:
-        apply(observation, observed, plan, lineage)
-    if result is None or not plan.lineages:
+    last = _carried_out(observation, observed)
+    if last is None or result is None:
         return
-    last = plan.lineages[-1]
-    names = result.columns
-    if not last.result:
+    plan, lineage = last
+    names, known = result.columns, plan.known
+    if not lineage.result:
         # An answer about names, settings, numbers of rows.
-        apply(observation, observed, plan, last)
         node = Node(observation.new_entity(), "relation", tuple(names))
-        observation.registry.put(result, node._replace(extra=Lazy(plan.known, (), "")))
+        observation.registry.put(result, node._replace(extra=Lazy(known, (), "")))
         return
-    reads = [plan.sources[table] for table in last.reads if table in plan.sources]
+    reads = [plan.sources[table] for table in lineage.reads if table in plan.sources]
     claims = tuple(dict.fromkeys(claim for source in reads for claim in source.claims))
     text = result.sql_query()
     for name, scan in _NAMED_SCAN.findall(text):
         if (source := plan.sources.get(Table((name,)))) is not None:
-            plan.known.instance.scans[scan] = source
-    extra = Lazy(plan.known, claims, text)
-    node = record_query(observation, observed, plan, last, result, "relation", names, extra=extra)
-    observation.registry.put(result, node._replace(extra=extra))
+            known.instance.scans[scan] = source
+    node = record_query(observation, observed, plan, lineage, result, "relation", names)
+    observation.registry.put(result, node._replace(extra=Lazy(known, claims, text)))
 
 
 def _executed(observation: Observation, observed: Observed) -> None:
@@ -121,18 +112,42 @@ def _executed(observation: Observation, observed: Observed) -> None:
     plan = observed.call.note
     if not isinstance(plan, Plan):
         return
+    names = [column[0] for column in plan.connection.description or ()]
+    plan.known.result = None
+    last = _carried_out(observation, observed)
+    if last is not None and last[1].result:
+        made = record_query(observation, observed, *last, None, "result", names)
+        plan.known.result = made
+
+
+def _carried_out(observation: Observation, observed: Observed) -> tuple[Plan, Lineage] | None:
+    """Put accesses and changes on record; gives the last statement, whose result is there."""
+    plan = observed.call.note
+    if not isinstance(plan, Plan):
+        return None
     report(observation, observed.call, plan.sql)
     say(observation, plan.known, plan.claims)
     remember_writes(plan.known, plan.claims)
-    plan.known.result = None
+    last = None
+    for last in _one_by_one(observation, observed, plan):
+        if not last[1].result:
+            apply(observation, observed, *last)
+    return last
+
+
+def _one_by_one(
+    observation: Observation, observed: Observed, plan: Plan
+) -> Iterator[tuple[Plan, Lineage]]:
+    """The statements; of several, each as it is read after those before it were carried out."""
+    if len(plan.lineages) == 1:
+        yield plan, plan.lineages[0]
+        return
     for lineage in plan.lineages:
-        if lineage.result:
-            continue
-        apply(observation, observed, plan, lineage)
-    if plan.lineages and plan.lineages[-1].result:
-        names = [column[0] for column in plan.connection.description or ()]
-        last = plan.lineages[-1]
-        plan.known.result = record_query(observation, observed, plan, last, None, "result", names)
+        step = Step(observation, observed)
+        again = plan_of(observation, step, plan.known, plan.connection, lineage.sql, caller())
+        again.begun = plan.begun
+        for each in again.lineages:
+            yield again, each
 
 
 # --- accesses of a cell ----------------------------------------------------------------------

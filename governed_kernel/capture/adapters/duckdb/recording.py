@@ -13,7 +13,7 @@ from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Column, Lineage, Origin, Origins, Table
 from governed_kernel.capture.sql.steps import Cell, link
-from governed_kernel.capture.steps import MOST_EDGES, Step
+from governed_kernel.capture.steps import MOST_EDGES, Step, memory_of
 
 __all__ = ["Flow", "distinct_names", "record_query"]
 
@@ -57,6 +57,11 @@ class Flow(Step):
         """The real columns behind those of a table, which thereby is an input."""
         source = self.plan.sources.get(table)
         if source is None:
+            missed = self.plan.known.instance.missed
+            if table in self.plan.unknown and table not in missed:
+                missed.add(table)
+                name = ".".join(table.name) or table.text
+                self.observation.lost("duckdb", LookupError(f"nobody found the table {name}"))
             return {}
         if source.seen is not None:
             found: dict[str, Sequence[Cell]] = {}
@@ -111,8 +116,6 @@ def record_query(
     output: Any,
     kind: str,
     names: Sequence[str],
-    *,
-    extra: Any = None,
 ) -> Node:
     """The step from what a query reads to its result, which `output` is (or None)."""
     distinct = distinct_names(names)
@@ -122,6 +125,13 @@ def record_query(
         if output is not None:
             observation.registry.put(output, node)
         return node
+    # Whatever is asked again of the same things in a cell gives the same.
+    asked = ("duckdb", plan.shape, lineage.kind, distinct, _sources(plan))
+    memory = memory_of(observation)
+    if (again := memory.nodes.get(asked)) is not None:
+        if output is not None:
+            observation.registry.put(output, again)
+        return again
     flow = Flow(observation, observed, plan)
     columns = () if lineage.reason else lineage.bind(names)
     if columns or not names:
@@ -129,7 +139,20 @@ def record_query(
         flow.owe(renamed)
     else:
         flow.owe_anything(distinct)
-    return flow.finish(output, kind, distinct, extra=extra)
+    node = flow.finish(output, kind, distinct)
+    if node.entity not in memory.shared.values():
+        memory.nodes[asked] = node
+    return node
+
+
+def _sources(plan: Plan) -> tuple[Any, ...]:
+    """What the tables of a statement are, in short."""
+    return tuple(
+        source.uris
+        if source.seen is None
+        else tuple(node.entity for cells in source.seen.cells.values() for node, _ in cells[:1])
+        for source in plan.sources.values()
+    )
 
 
 def origins_from(table: Table, names: Iterable[str]) -> list[Column]:

@@ -194,6 +194,7 @@ def _same(observation: Observation, observed: Observed) -> None:
     result, parent = observed.result, parents[0]
     known = parents[0].extra.known
     if observed.target.name in ("create_view", "to_view"):
+        known.instance.absent.clear()
         known.relations[str(given(observed.call, "view_name", 1)).lower()] = parent
     if type(result).__name__ == "DuckDBPyRelation" and observation.registry.get(result) is None:
         step = Step(observation, observed)

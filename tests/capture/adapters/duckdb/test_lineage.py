@@ -1,0 +1,311 @@
+"""Through tables in memory, relations, views and frames: what a file's columns owe to."""
+
+from __future__ import annotations
+
+import pytest
+
+from governed_kernel.lineage.events import ObserverLost, Transformation
+from tests.capture.origins import origins_of
+from tests.capture.recording import Recording, record
+
+FILES = {"t.csv": "id,a,b\n1,2,3\n2,3,4\n", "u.csv": "id,c\n1,9\n2,8\n"}
+START = """
+import duckdb
+import numpy as np, pandas as pd, polars as pl, pyarrow as pa, pyarrow.parquet as pq
+def fresh():
+    con = duckdb.connect()
+    con.execute("CREATE TABLE t AS FROM 't.csv'")
+    con.execute("CREATE TABLE u AS FROM 'u.csv'")
+    return con
+frame = pd.read_csv("t.csv")
+lazy = pl.scan_csv("u.csv")
+"""
+ID = "id <- t.csv.id IDENTITY"
+
+CASES = {
+    "a table made, filled, changed": (
+        """
+con = fresh()
+con.execute("INSERT INTO t SELECT id, c, c FROM u WHERE c > 8")
+con.execute("UPDATE t SET b = a + 1 WHERE id = 1")
+con.execute("COPY (SELECT a, b FROM t) TO OUT")
+""",
+        """
+a <- t.csv.a IDENTITY
+a <- u.csv.c IDENTITY
+a <- u.csv.c FILTER
+b <- t.csv.a TRANSFORMATION
+b <- u.csv.c TRANSFORMATION
+b <- u.csv.c IDENTITY
+b <- u.csv.c FILTER
+b <- t.csv.b IDENTITY
+b <- t.csv.id CONDITIONAL
+b <- u.csv.id CONDITIONAL
+b <- u.csv.c CONDITIONAL
+""",
+    ),
+    "rows taken away": (
+        """
+con = fresh()
+con.execute("DELETE FROM t WHERE a > 2")
+con.sql("SELECT b FROM t").write_csv(OUT)
+""",
+        "b <- t.csv.b IDENTITY\nb <- t.csv.a FILTER",
+    ),
+    "a transaction taken back": (
+        """
+con = fresh()
+con.begin()
+con.execute("UPDATE t SET a = id")
+con.rollback()
+con.sql("SELECT a FROM t").write_csv(OUT)
+""",
+        "a <- t.csv.a IDENTITY",
+    ),
+    "a table renamed, and a column of it": (
+        """
+con = fresh()
+con.execute("ALTER TABLE t RENAME COLUMN a TO z")
+con.execute("ALTER TABLE t RENAME TO s")
+con.sql("SELECT z FROM s").write_csv(OUT)
+""",
+        "z <- t.csv.a IDENTITY",
+    ),
+    "a temporary table hides another": (
+        """
+con = fresh()
+con.execute("CREATE TEMP TABLE t AS SELECT c AS a FROM u")
+con.sql("SELECT a FROM t").write_csv(OUT)
+""",
+        "a <- u.csv.c IDENTITY",
+    ),
+    "a cursor sees the same tables": (
+        """
+con = fresh()
+con.cursor().sql("SELECT a FROM t").write_csv(OUT)
+""",
+        "a <- t.csv.a IDENTITY",
+    ),
+    "relations: filter, project, aggregate, order": (
+        """
+r = duckdb.read_csv("t.csv").filter("a > 1").aggregate("id, sum(b) AS s", "id")
+r.order("s").project("s").to_csv(OUT)
+""",
+        """
+s <- t.csv.b AGGREGATION
+s <- t.csv.id GROUP_BY
+s <- t.csv.a GROUP_BY
+s <- t.csv.a FILTER
+s <- t.csv.b SORT
+s <- t.csv.id SORT
+s <- t.csv.a SORT
+""",
+    ),
+    "relations: join, union, distinct": (
+        """
+t, u = duckdb.read_csv("t.csv").set_alias("t"), duckdb.read_csv("u.csv").set_alias("u")
+t.join(u, "id").project("c").union(t.project("a")).write_csv(OUT)
+""",
+        """
+c <- u.csv.c IDENTITY
+c <- t.csv.a IDENTITY
+c <- t.csv.id JOIN
+c <- u.csv.id JOIN
+""",
+    ),
+    "relations: window, limit, query, expressions": (
+        """
+r = duckdb.read_csv("t.csv").row_number("over (partition by a order by b)", "id").limit(1)
+r = r.query("v", "SELECT * RENAME (id AS k) FROM v")
+r.select(duckdb.ColumnExpression("k")).write_parquet(OUT)
+""",
+        "k <- t.csv.id IDENTITY",
+    ),
+    "a relation made of variables, used in SQL": (
+        """
+con = duckdb.connect()
+base = con.sql("SELECT id, a * 2 AS d FROM frame")
+con.sql("SELECT d FROM base WHERE id > 0").write_csv(OUT)
+""",
+        "d <- t.csv.a TRANSFORMATION\nd <- t.csv.id FILTER",
+    ),
+    "a relation limited, of a variable": (
+        "duckdb.sql('FROM frame').limit(1).project('b').write_csv(OUT)",
+        "b <- t.csv.b IDENTITY",
+    ),
+    "out into pandas and on": (
+        """
+made = duckdb.sql("SELECT a, count(*) AS n FROM frame GROUP BY a").df()
+made["m"] = made["n"] * 2
+made[["m"]].to_csv(OUT, index=False)
+""",
+        "m <- t.csv.a GROUP_BY",
+    ),
+    "into polars, arrow and numpy, and back": (
+        """
+con = duckdb.connect()
+first = con.execute("SELECT id, a FROM 't.csv'").pl()
+second = con.sql("SELECT a + 1 AS b FROM first").to_arrow_table()
+arrays = con.sql("SELECT b * 2 AS c FROM second").fetchnumpy()
+third = arrays["c"]
+con.sql("SELECT column0 AS d FROM third").write_csv(OUT)
+""",
+        "d <- t.csv.a TRANSFORMATION",
+    ),
+    "a lazy frame of polars": (
+        "duckdb.sql('SELECT c FROM lazy WHERE id > 0').write_csv(OUT)",
+        "c <- u.csv.c IDENTITY\nc <- u.csv.id FILTER",
+    ),
+    "registered objects, and a view over them": (
+        """
+con = duckdb.connect()
+con.register("r", frame)
+con.execute("CREATE TEMP VIEW v AS SELECT a AS k, b FROM r WHERE id > 0")
+con.sql("SELECT k FROM v").write_csv(OUT)
+""",
+        "k <- t.csv.a IDENTITY\nk <- t.csv.id FILTER",
+    ),
+    "a frame appended to a table": (
+        """
+con = fresh()
+con.append("u", frame[["a", "id"]])
+con.sql("SELECT c FROM u").write_csv(OUT)
+""",
+        "c <- u.csv.c IDENTITY\nc <- t.csv.id IDENTITY",
+    ),
+    "relations into tables": (
+        """
+con = fresh()
+r = con.sql("SELECT id, c FROM u WHERE c > 0")
+r.create("made")
+con.sql("SELECT id, a FROM t").insert_into("made")
+con.table("made").update({"c": duckdb.SQLExpression("c + id")})
+con.sql("SELECT c FROM made").write_csv(OUT)
+""",
+        """
+c <- u.csv.c IDENTITY
+c <- u.csv.c FILTER
+c <- t.csv.a IDENTITY
+c <- u.csv.c TRANSFORMATION
+c <- u.csv.id TRANSFORMATION
+c <- t.csv.a TRANSFORMATION
+c <- t.csv.id TRANSFORMATION
+""",
+    ),
+    "views, macros, prepared statements": (
+        """
+con = fresh()
+con.execute("CREATE VIEW v (k, l) AS SELECT id, a FROM t WHERE b > 1")
+con.execute("CREATE MACRO twice(x) AS x * 2")
+con.execute("CREATE MACRO above(least) AS TABLE SELECT * FROM v WHERE k > least")
+con.execute("PREPARE q AS SELECT twice(l) AS d FROM above(0) WHERE l > ?")
+con.execute("EXECUTE q(0)").df().to_csv(OUT, index=False)
+""",
+        """
+d <- t.csv.a TRANSFORMATION
+d <- t.csv.b FILTER
+d <- t.csv.id FILTER
+d <- t.csv.a FILTER
+""",
+    ),
+    "a recursive query, and unnesting": (
+        """
+duckdb.sql(\"\"\"
+    COPY (
+        WITH RECURSIVE r(n) AS (SELECT a FROM 't.csv' UNION ALL SELECT n + 1 FROM r WHERE n < 9)
+        SELECT unnest([n, n * 2]) AS n FROM r
+    ) TO 'OUT'
+\"\"\".replace("OUT", OUT))
+""",
+        "n <- t.csv.a TRANSFORMATION\nn <- t.csv.a FILTER",
+    ),
+    "what a function of the user makes of rows is conservative": (
+        """
+con = duckdb.connect()
+con.sql("SELECT a, b FROM frame").map(lambda df: df[["a"]]).write_csv(OUT)
+""",
+        "a <- t.csv.a TRANSFORMATION conservative\na <- t.csv.b TRANSFORMATION conservative",
+    ),
+    "what it makes of values is known": (
+        """
+con = fresh()
+con.create_function("own", lambda x: x + 1, ["BIGINT"], "BIGINT")
+con.sql("SELECT own(a) AS o FROM t").write_csv(OUT)
+""",
+        "o <- t.csv.a TRANSFORMATION",
+    ),
+    "the same file on both sides": (
+        """
+duckdb.sql("SELECT x.a, y.b FROM 't.csv' x JOIN 't.csv' y ON x.id = y.a").write_csv(OUT)
+""",
+        "a <- t.csv.a IDENTITY\na <- t.csv.id JOIN\na <- t.csv.a JOIN\n"
+        "b <- t.csv.b IDENTITY\nb <- t.csv.id JOIN\nb <- t.csv.a JOIN",
+    ),
+    "columns that only the files' headers can tell apart": (
+        """
+duckdb.sql("SELECT a, c, b AS id FROM 't.csv' JOIN 'u.csv' USING (id) ORDER BY id").write_csv(OUT)
+""",
+        """
+a <- t.csv.a IDENTITY
+c <- u.csv.c IDENTITY
+id <- t.csv.b IDENTITY
+* <- t.csv.id JOIN
+* <- u.csv.id JOIN
+* <- t.csv.id SORT
+* <- u.csv.id SORT
+* <- t.csv.b SORT
+""",
+    ),
+    "many files as one": (
+        """
+duckdb.sql("COPY (FROM 't.csv') TO 'many1.parquet'")
+duckdb.sql("COPY (FROM 't.csv') TO 'many2.parquet'")
+duckdb.sql("SELECT a FROM 'many*.parquet'").write_csv(OUT)
+""",
+        "a <- many1.parquet.a IDENTITY\na <- many2.parquet.a IDENTITY",
+    ),
+    "a summary": (
+        "duckdb.sql('SUMMARIZE SELECT a, b FROM frame').project('min').write_csv(OUT)",
+        "min <- t.csv.a AGGREGATION\nmin <- t.csv.b AGGREGATION",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    folder = tmp_path_factory.mktemp("lineage")
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    cells = [START]
+    for number, (cell, _) in enumerate(CASES.values()):
+        out = f"out{number}.csv"
+        cells.append(f"OUT = {out!r}\n{cell}".replace("TO OUT", f"TO '{out}'"))
+    return record(folder, cells)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_written_column_owes_to_exactly_what_it_should(recording: Recording, name: str) -> None:
+    number = list(CASES).index(name)
+    assert recording.errors[number + 1] == ""
+    steps = recording.of(Transformation)
+    folder = f"file://{recording.folder}/"
+    out = f"{folder}out{number}.csv"
+    columns = next(o.columns for s in steps for o in s.outputs if o.entity == out)
+    found = {
+        f"{column} <- {source.removeprefix(folder)}.{into} {relation}"
+        + ("" if evidence == "observed" else f" {evidence}")
+        for column in columns
+        for source, into, relation, evidence in origins_of(steps, out, column)
+    }
+    told = set()
+    for line in CASES[name][1].strip().splitlines():
+        left, _, right = line.partition(" <- ")
+        told |= {f"{column} <- {right}" for column in (columns if left == "*" else [left])}
+    assert sorted(found - told) == [], "origins that are not true"
+    assert sorted(told - found) == [], "origins that are missing"
+
+
+def test_no_observer_failed(recording: Recording) -> None:
+    assert recording.errors[0] == ""
+    lost = recording.of(ObserverLost)
+    assert not lost, [(each.observer, recording.texts[each.error]) for each in lost]
