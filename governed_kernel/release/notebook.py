@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,7 @@ def normalised_digest(executed: Notebook) -> str:
         {
             "type": cell.cell_type,
             "source": cell.source,
-            "outputs": [_said(output) for output in cell.get("outputs", [])],
+            **_said(cell.get("outputs", [])),
         }
         for cell in executed.cells
         if "injected-parameters" not in cell.metadata.get("tags", [])
@@ -212,9 +212,17 @@ def normalised_digest(executed: Notebook) -> str:
     return digest_json(msgspec.to_builtins(cells))
 
 
-def _said(output: Any) -> dict[str, Any]:
-    if output.output_type == "stream":
-        return {"stream": output.name}
+def _said(outputs: Sequence[Any]) -> dict[str, Any]:
+    """Pictures and errors in their order, and which streams were written to.
+
+    In how many pieces a stream arrives, and between which pictures, is a matter of the moment.
+    """
+    streams = {output.name for output in outputs if output.output_type == "stream"}
+    others = [_shown(output) for output in outputs if output.output_type != "stream"]
+    return {"streams": sorted(streams), "outputs": others}
+
+
+def _shown(output: Any) -> dict[str, Any]:
     if output.output_type == "error":
         return {"error": output.ename}
     return {name: output.data[name] for name in sorted(output.data) if name.startswith("image/")}
