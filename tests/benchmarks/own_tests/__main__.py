@@ -1,5 +1,7 @@
 """Compare: ``python -m tests.benchmarks.own_tests pandas.tests.frame [pytest options]``.
 
+A package that ships no tests is held to those of its checkout: ``… duckdb-python/tests/fast``.
+
 Exits with 1 when a test's outcome differs, and shows how it failed.
 """
 

@@ -154,11 +154,17 @@ class Catalog(Schemas):
         if relation is not None:
             return self._in_catalog(table, relation)
         if len(table.name) > 1:
+            if table.name[:-1] in (("main",), ("temp",), ("temp", "main")):
+                alone = table._replace(name=table.name[-1:])
+                known = self._named(alone)
+                if alone in self.sources:
+                    self.sources[table] = self.sources[alone]
+                    return known
             definition = self._definition(key_of(table.name, self.known, self.connection))
-            return Known(None, definition) if definition else None
-        if len(table.name) == 1 and (thing := variable(self.frame, name)) is not None:
-            return self._variable(table, thing)
-        return None
+            if definition:
+                return Known(None, definition)
+        thing = variable(self.frame, table.name[-1])
+        return None if thing is None else self._variable(table, thing)
 
     def _in_database(self, table: Table) -> bool:
         """Whether a name that looks like a file's is a table's nevertheless."""
@@ -219,7 +225,9 @@ class Catalog(Schemas):
             return self._relation(table, node)
         found = seen(self.observation, self.step, thing)
         if found is None:
-            return None
+            # If DuckDB can read it (a stream of Arrow's), its columns are what it says.
+            self.sources[table] = Source(kind=type(thing).__name__.lower())
+            return Known()
         claims = tuple(self._files_of_dataset(thing))
         self.sources[table] = Source(found, kind="frame", claims=claims)
         return Known(found.columns)

@@ -83,9 +83,9 @@ class Connected:
 
     @property
     def connection(self) -> Any:
-        """The connection; when it is gone, one that knows nothing."""
+        """The connection; when it is gone or closed, one that knows nothing."""
         found = self.reference()
-        if found is None:
+        if found is None or self.is_closed:
             import duckdb
 
             found = duckdb.connect()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from governed_kernel.capture.adapters.duckdb.catalog import Claim, Source
+from governed_kernel.capture.adapters.duckdb.changes import apply
 from governed_kernel.capture.adapters.duckdb.instances import Connected
 from governed_kernel.capture.adapters.duckdb.objects import Seen
 from governed_kernel.capture.adapters.duckdb.plans import plan_of, report
@@ -170,13 +171,18 @@ def _asked(observation: Observation, observed: Observed) -> None:
     parents = parents_of(observation, observed.call)
     name = given(observed.call, "virtual_table_name", 1)
     sql = given(observed.call, "sql_query", 2)
-    if not parents or not isinstance(parents[0].extra, Lazy) or observed.result is None:
+    if not parents or not isinstance(parents[0].extra, Lazy):
         return
     known = parents[0].extra.known
+    report(observation, observed.call, str(sql))
     step = Step(observation, observed)
     bound = {str(name): source_of(parents[0])}
     plan = plan_of(observation, step, known, known.connection, str(sql), None, bound)
     if not plan.lineages:
+        return
+    if observed.result is None:
+        for lineage in plan.lineages:
+            apply(observation, observed, plan, lineage)
         return
     names, last = observed.result.columns, plan.lineages[-1]
     node = record_query(observation, observed, plan, last, observed.result, "relation", names)

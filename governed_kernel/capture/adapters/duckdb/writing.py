@@ -72,6 +72,8 @@ def _before_changing(observation: Observation, call: Call) -> None:
         sql = f"INSERT INTO {table} VALUES (NULL)"  # noqa: S608 - read, never executed
     else:
         assigned, condition = given(call, "set", 1), kwargs.get("condition")
+        if not isinstance(assigned, dict):
+            return  # the call is going to say so itself
         parts = ", ".join(f'"{name}" = {_written_as(value)}' for name, value in assigned.items())
         where = "" if condition is None else f" WHERE {_written_as(condition)}"
         sql = f"UPDATE {table} SET {parts}{where}"  # noqa: S608 - read, never executed
