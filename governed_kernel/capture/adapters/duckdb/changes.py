@@ -49,11 +49,11 @@ def put_table(
     """The table that a step leaves: outside the process, or a new thing in memory."""
     columns = tuple(names)
     instance = flow.plan.known.instance
+    if replaces is not None:
+        flow.same(replaces, columns)
     if uri:
         flow.record([(Node(table_uri(uri, key[1:]), "table", columns), key[2])])
         return
-    if replaces is not None:
-        flow.same(replaces, columns)
     # Each change is one, also if the same is done again: the table is another afterwards.
     instance.tables[key] = flow.finish(None, "table", columns, patient=True, fresh=True)
 
@@ -131,7 +131,10 @@ def _change_table(
             lineage.rows if lineage.kind in ("delete", "merge") else frozenset(),
             whole=False,
         )
-    before = None if uri else plan.known.instance.tables.get(key)
+    before = plan.known.instance.tables.get(key)
+    if uri:
+        # What it held before is still in it: itself as it was is an input.
+        before = Node(table_uri(uri, key[1:]), "table", names)
     put_table(flow, key, uri, names, replaces=before if lineage.keeps else None)
 
 

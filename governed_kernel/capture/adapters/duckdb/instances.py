@@ -42,6 +42,8 @@ class Instance:
     """Names that were no table's when DuckDB was asked, and nothing was made since."""
     missed: set[Any] = field(default_factory=set)
     """Tables that nobody found though DuckDB did; each is on record once."""
+    last: Node | None = None
+    """The result of the statement that was executed last, by whichever connection."""
     readings: dict[Any, Any] = field(default_factory=dict)
     """Statements that were read already, with what they rested on."""
 

@@ -117,7 +117,7 @@ def _executed(observation: Observation, observed: Observed) -> None:
     last = _carried_out(observation, observed)
     if last is not None and last[1].result:
         made = record_query(observation, observed, *last, None, "result", names)
-        plan.known.result = made
+        plan.known.result = plan.known.instance.last = made
 
 
 def _carried_out(observation: Observation, observed: Observed) -> tuple[Plan, Lineage] | None:

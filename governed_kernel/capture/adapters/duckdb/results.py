@@ -18,7 +18,7 @@ from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 
-__all__ = ["arm", "executing", "fetched", "hand_out"]
+__all__ = ["arm", "executing", "fetched", "hand_on", "hand_out"]
 
 FETCHERS = (
     *("df", "fetchdf", "fetch_df", "fetch_df_chunk", "to_df", "pl", "arrow", "to_arrow_table"),
@@ -67,6 +67,13 @@ def _look(thing: Any) -> tuple[str, tuple[str, ...]] | None:
     if library == "pyarrow":
         return ("table" if name == "Table" else "reader"), tuple(thing.schema.names)
     return None
+
+
+def hand_on(observation: Observation, observed: Observed, connection: Any) -> None:
+    """The step to what another library made of the rows that it has asked for."""
+    node = connected(connection).instance.last
+    if node is not None:
+        hand_out(observation, observed, node)
 
 
 # --- connections -----------------------------------------------------------------------------

@@ -37,6 +37,10 @@ def _read(observation: Observation, observed: Observed) -> None:
     statement = observed["sql"] if observed["table_name"] is None else observed["table_name"]
     uri = complete(observation, observed.call, str(statement))
     output = look(observed.result)
+    if type(observed["con"]).__name__ == "DuckDBPyConnection" and output is not None:
+        from governed_kernel.capture.adapters.duckdb.results import hand_on
+
+        hand_on(observation, observed, observed["con"])
     if uri is None or output is None:
         return
     work = Work(observation, observed)

@@ -52,9 +52,14 @@ def tables_of(statement: str) -> list[str]:
 def _read(observation: Observation, observed: Observed) -> None:
     uri = complete(observation, observed.call, str(observed["query"]))
     output = look(observed.result)
+    con = observed["connection"] or observed["uri"]
+    if type(con).__name__ == "DuckDBPyConnection" and output is not None:
+        from governed_kernel.capture.adapters.duckdb.results import hand_on
+
+        hand_on(observation, observed, con)
     if uri is None or output is None:
         return
-    work, con = Work(observation, observed), observed["connection"] or observed["uri"]
+    work = Work(observation, observed)
     sql, asked = str(observed["query"]), columns_asked(con)
     owe_query(work, uri.partition("#")[0], sql, output[1], dialect_of(con), asked)
     work.finish(observed.result, *output, rows_out=size(observed.result), patient=True)

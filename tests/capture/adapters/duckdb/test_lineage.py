@@ -256,6 +256,25 @@ id <- t.csv.b IDENTITY
 * <- t.csv.b SORT
 """,
     ),
+    "through pandas' and polars' own readers": (
+        """
+con = fresh()
+one = pd.read_sql("SELECT id, a + 1 AS k FROM t WHERE b > 0", con)
+two = pl.read_database("SELECT id, c FROM u", con)
+con.sql("SELECT k, c FROM one JOIN two USING (id)").write_csv(OUT)
+""",
+        """
+k <- t.csv.a TRANSFORMATION
+k <- t.csv.b FILTER
+k <- t.csv.b JOIN
+k <- t.csv.id JOIN
+k <- u.csv.id JOIN
+c <- u.csv.c IDENTITY
+c <- t.csv.b JOIN
+c <- t.csv.id JOIN
+c <- u.csv.id JOIN
+""",
+    ),
     "many files as one": (
         """
 duckdb.sql("COPY (FROM 't.csv') TO 'many1.parquet'")
