@@ -194,6 +194,8 @@ def test_a_notebook_outside_every_workspace_is_recorded_for_its_user(
     from governed_kernel.kernel import places
 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for name in ("GOVERNED_WORKSPACE", "GOVERNED_NOTEBOOK", "JPY_SESSION_NAME"):
+        monkeypatch.delenv(name, raising=False)
     workspace = places.default_workspace()
     assert workspace == places.default_workspace()
     (tmp_path / "elsewhere").mkdir()
