@@ -30,6 +30,7 @@ COMMANDS = {
     "release": "release:release",
     "revoke": "approve:revoke",
     "run": "run:run",
+    "store": "store:store",
     "validate": "run:validate",
 }
 """Command → ``module:attribute`` below this package; loaded when used, so that start is quick."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from governed_kernel.lineage.store import Store
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["refresh", "tables"]
+__all__ = ["rebuild", "refresh", "tables"]
 
 Row = dict[str, Any]
 
@@ -27,6 +28,17 @@ def refresh(workspace: Workspace) -> Store:
         head = Ledger(workspace).records()[-1].head
         if store.ledger_head() != head.hash.hex():
             store.replace_ledger_tables(head, tables(workspace))
+    return store
+
+
+def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: None) -> Store:
+    """Delete the lineage store and make it anew from journals and ledger; returns it."""
+    store = Store(workspace)
+    progress("the journals")
+    report = store.rebuild()
+    progress("the ledger")
+    refresh(workspace)
+    store.report = report
     return store
 
 
