@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Influence, Node
+from governed_kernel.capture.relations import DIRECT
 from governed_kernel.lineage.events import ColumnEdge, Entity, Evidence, Relation, Transformation
 
 __all__ = ["MOST_EDGES", "Step", "Unasked", "Work", "remember_step", "same_as_before"]
@@ -288,8 +289,8 @@ class Step:
             doings[-1].works.append(Work(tuple(self.inputs.values()), node, self.is_open))
 
     def _inherit(self, columns: tuple[str, ...]) -> None:
-        """A column without an origin of its own still has the rows of what it was added to."""
-        linked = {out for _, _, _, pairs in self.links for out, _ in pairs}
+        """A column without values from somewhere still has the rows of what it was added to."""
+        linked = {out for _, rel, _, pairs in self.links if rel in DIRECT for out, _ in pairs}
         if not linked.issuperset(columns):
             own = set(self.rows)
             for node in self.inputs.values():

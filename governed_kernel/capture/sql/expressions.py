@@ -27,6 +27,8 @@ _AGGREGATES = frozenset((
 # fmt: on
 """Aggregates that sqlglot has no class for."""
 
+_CHOOSING = (exp.FirstValue, exp.LastValue, exp.NthValue)
+"""Functions of windows that are what `first` and `last` are of groups."""
 _POSITIONS = (exp.RowNumber, exp.CumeDist, exp.Rank, exp.DenseRank, exp.PercentRank, exp.Ntile)
 
 
@@ -36,7 +38,7 @@ def is_aggregate(node: exp.Expression) -> bool:
         return str(node.this).lower() in _AGGREGATES
     # What is only ever a window's function counts as an aggregate to sqlglot.
     return isinstance(node, exp.AggFunc) and not isinstance(
-        node, (*_POSITIONS, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
+        node, (*_POSITIONS, *_CHOOSING, exp.Lag, exp.Lead)
     )
 
 
@@ -169,11 +171,7 @@ def _within_group(node: exp.WithinGroup, scope: Scope, reading: Reading) -> Colu
 
 
 def _window(node: exp.Window, scope: Scope, reading: Reading) -> Column:
-    """A value for each row: its own, its group's, or of a frame of rows around it.
-
-    Only a frame that is written out makes an aggregate of it: as ``rolling`` does, and as
-    ``groupby().transform()`` does not.
-    """
+    """A value for each row from the rows of its window; `capture.relations` says by what."""
     named = _window_parts(node, scope)
     function, filtered = node.this, NONE
     if isinstance(function, exp.Filter):
@@ -181,17 +179,16 @@ def _window(node: exp.Window, scope: Scope, reading: Reading) -> Column:
         function = function.this
     if isinstance(function, (exp.IgnoreNulls, exp.RespectNulls)):
         function = function.this
-    spec = any(part.args.get("spec") is not None for part in named)
-    relation: Relation = "AGGREGATION" if spec and is_aggregate(function) else "TRANSFORMATION"
     keys = [key for part in named for key in part.args.get("partition_by") or []]
     ordered = [part.args["order"] for part in named if part.args.get("order") is not None]
     orders = [key.this for order in ordered for key in order.expressions]
+    keys += orders
     if isinstance(function, _POSITIONS):
-        # What is ranked is what it is ordered by.
-        values = through("TRANSFORMATION", all_of(orders, scope, reading))
+        values, keys = NONE, [*keys, *_children(function)]
     else:
+        aggregates = is_aggregate(function) or isinstance(function, _CHOOSING)
+        relation: Relation = "AGGREGATION" if aggregates else "TRANSFORMATION"
         values = _parts(function, scope, reading, relation)
-        keys += orders
     return Column("", values | filtered | through("WINDOW", all_of(keys, scope, reading)))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from governed_kernel.capture.relations import DIRECT, composed
 from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = [
@@ -23,9 +24,6 @@ __all__ = [
     "column",
     "through",
 ]
-
-DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
-"""Relations by which values come; each covers those before it."""
 
 EVERY = "*"
 """The name of columns that nobody can name yet: of a table without a known schema, of a pivot."""
@@ -112,19 +110,10 @@ def through(relation: Relation, origins: Origins, evidence: Evidence = "observed
         return origins
     found = []
     for origin in origins:
-        kept = _combined(relation, origin.relation)
+        kept = composed(relation, origin.relation)
         sure = origin.evidence if evidence == "observed" else evidence
         found.append(Origin(origin.table, origin.column, kept, sure))
     return frozenset(found)
-
-
-def _combined(near: Relation, far: Relation) -> Relation:
-    """The relation of two steps, the first being nearer to the output."""
-    if near not in DIRECT:
-        return near
-    if far not in DIRECT:
-        return far
-    return near if DIRECT.index(near) >= DIRECT.index(far) else far
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,13 @@ CASES = {
         b <- t.b AGGREGATION
         c <- t.c AGGREGATION""",
     "SELECT sum(b) OVER (PARTITION BY a ORDER BY c) AS w FROM t": """
-        w <- t.b TRANSFORMATION, t.a WINDOW, t.c WINDOW""",
+        w <- t.b AGGREGATION, t.a WINDOW, t.c WINDOW""",
+    "SELECT lag(b) OVER (ORDER BY c) AS l, first_value(b) OVER (PARTITION BY a) AS f, "
+    "ntile(2) OVER (ORDER BY b) AS q, rank() OVER (PARTITION BY a ORDER BY b DESC) AS r FROM t": """
+        l <- t.b TRANSFORMATION, t.c WINDOW
+        f <- t.b AGGREGATION, t.a WINDOW
+        q <- t.b WINDOW
+        r <- t.a WINDOW, t.b WINDOW""",
     "SELECT avg(b) OVER (ORDER BY c, b ROWS 2 PRECEDING) AS w FROM t": """
         w <- t.b AGGREGATION, t.b WINDOW, t.c WINDOW""",
     "SELECT row_number() OVER w AS n FROM t WHERE c > 1 WINDOW w AS (PARTITION BY a)": """

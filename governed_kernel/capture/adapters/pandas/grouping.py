@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy, SeriesGroupBy
 
+from governed_kernel.capture.adapters.pandas.operators import word_of
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     column_labels,
@@ -37,6 +38,8 @@ class Group(NamedTuple):
     """Columns of the parent that are keys."""
     decided_by: tuple[Influence, ...]
     rows: int
+    buckets: tuple[str, ...] = ()
+    """Those of the keys that are cut into buckets of time."""
 
 
 AGGREGATE = [
@@ -72,8 +75,6 @@ AGGREGATE = [
     "corrwith",
     "apply",
     "pipe_",
-    "ngroup",
-    "cumcount",
 ]
 ROWWISE = [
     "transform",
@@ -90,6 +91,8 @@ ROWWISE = [
     "fillna",
     "interpolate",
     "asfreq",
+    "ngroup",
+    "cumcount",
 ]
 PICK = ["head", "tail", "nth", "sample", "filter", "get_group", "nlargest", "nsmallest", "take"]
 _COUNTS = ("size", "ngroup", "cumcount")
@@ -106,14 +109,18 @@ def group_by(observation: Observation, observed: Observed) -> None:
     node = work.of(subject)
     if node is None:
         return
-    relation: Relation = "WINDOW" if not observed.operation.endswith("groupby") else "GROUP_BY"
-    by = observed["by"] if relation == "GROUP_BY" else observed["on"]
+    kind = observed.target.name
+    relation: Relation = "GROUP_BY" if kind in ("groupby", "resample") else "WINDOW"
+    by = observed["by"] if kind == "groupby" else observed["on"]
     decided: list[Influence] = []
     keys: list[str] = []
+    buckets: list[str] = []
     for key in by if isinstance(by, list) else [by]:
         if isinstance(key, pd.Grouper):
-            key = key.key
-        if is_label(key) and text(key) in node.columns:
+            named = (text(key.key),) if key.key is not None else levels(subject.index)
+            buckets += named if getattr(key, "freq", None) is not None else ()
+            keys += [name for name in named if name in node.columns]
+        elif is_label(key) and text(key) in node.columns:
             keys.append(text(key))
         elif (other := work.of(key)) is not None:
             decided += [
@@ -122,10 +129,11 @@ def group_by(observation: Observation, observed: Observed) -> None:
         elif key is not None:
             decided += [(node.entity, column, relation, "conservative") for column in node.columns]
     if observed.arguments.get("level") is not None or not (keys or decided):
-        keys += levels(subject.index)
+        keys += [name for name in levels(subject.index) if name not in keys]
+    buckets += keys if kind == "resample" else ()
     decided = [(node.entity, key, relation, "observed") for key in keys] + decided
     values = tuple(column for column in own_values(node, subject) if column not in keys)
-    extra = Group(node, values, tuple(keys), tuple(decided), size(subject))
+    extra = Group(node, values, tuple(keys), tuple(decided), size(subject), tuple(buckets))
     observation.registry.put(result, Node(node.entity, "group", node.columns, node.rows, extra))
 
 
@@ -135,12 +143,24 @@ def _group_of(observation: Observation, thing: Any) -> Group | None:
 
 
 def _window_of_group(observation: Observation, observed: Observed) -> None:
+    """``groups.rolling(3)``, ``groups.resample("D")``: by the keys, and by the times."""
     group = _group_of(observation, observed.subject)
-    if group is not None:
-        decided: tuple[Influence, ...] = tuple(
-            (entity, column, "WINDOW", evidence) for entity, column, _, evidence in group.decided_by
-        )
-        _keep(observation, observed.result, group._replace(decided_by=decided))
+    if group is None:
+        return
+    relation: Relation = "GROUP_BY" if observed.target.name == "resample" else "WINDOW"
+    decided: list[Influence] = [
+        (entity, column, relation, evidence) for entity, column, _, evidence in group.decided_by
+    ]
+    on = text(observed["on"]) if observed["on"] is not None else ""
+    if not on and isinstance(getattr(observed.subject, "obj", None), (pd.DataFrame, pd.Series)):
+        times = levels(observed.subject.obj.index)
+        on = times[0] if times and not isinstance(observed["window"], int) else ""
+    made = group._replace(values=tuple(column for column in group.values if column != on))
+    if on in group.parent.columns:
+        decided.append((group.parent.entity, on, relation, "observed"))
+        buckets = (on,) if relation == "GROUP_BY" else ()
+        made = made._replace(keys=(*group.keys, on), buckets=(*group.buckets, *buckets))
+    _keep(observation, observed.result, made._replace(decided_by=tuple(decided)))
 
 
 def _keep(observation: Observation, thing: Any, group: Group) -> None:
@@ -202,7 +222,7 @@ def aggregate(observation: Observation, observed: Observed) -> None:
 
 def rowwise(observation: Observation, observed: Observed) -> None:
     """``groups.transform(…)``: a value for each row, from the rows of its group."""
-    _summarise(observation, observed, "TRANSFORMATION")
+    _summarise(observation, observed, word_of(observed), "WINDOW")
 
 
 def pick(observation: Observation, observed: Observed) -> None:
@@ -210,7 +230,9 @@ def pick(observation: Observation, observed: Observed) -> None:
     _summarise(observation, observed, "IDENTITY")
 
 
-def _summarise(observation: Observation, observed: Observed, relation: Relation) -> None:
+def _summarise(
+    observation: Observation, observed: Observed, relation: Relation, by: Relation | None = None
+) -> None:
     group, output = _group_of(observation, observed.subject), look(observed.result)
     if group is None or output is None:
         return
@@ -224,8 +246,7 @@ def _summarise(observation: Observation, observed: Observed, relation: Relation)
     for level in output[1][: len(output[1]) - len(made)]:
         _level(work, group, level)
     for entity, column, kind, evidence in group.decided_by:
-        decides: Relation = "WINDOW" if relation == "TRANSFORMATION" else kind
-        work.rows.append((entity, column, decides, evidence))
+        work.rows.append((entity, column, by or kind, evidence))
         if entity != group.parent.entity:
             work.take(Node(entity, "series", (column,)))
     if observed.target.name == "filter":
@@ -236,7 +257,8 @@ def _summarise(observation: Observation, observed: Observed, relation: Relation)
 def _level(work: Work, group: Group, level: str) -> None:
     """A level of the result's index is the key of that name, from wherever the key came."""
     if level in group.keys:
-        work.same(group.parent, (level,))
+        cut = level in group.buckets
+        work.same(group.parent, (level,), "TRANSFORMATION" if cut else "IDENTITY")
         return
     for entity, column, _, evidence in group.decided_by:
         if column == level:

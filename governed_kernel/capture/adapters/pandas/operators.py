@@ -25,10 +25,11 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.relations import of_method
 from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Relation
 
-__all__ = ["arm"]
+__all__ = ["arm", "word_of"]
 
 _SCALARS = frozenset([int, float, str, bool, np.float64, np.int64])
 
@@ -92,6 +93,7 @@ UNARY = [
     "notna",
     "notnull",
     "rank",
+    "argsort",
     "shift",
     "diff",
     "pct_change",
@@ -145,7 +147,7 @@ def _elementwise(observation: Observation, observed: Observed) -> None:
     if node is None:
         return
     if output is not None:
-        _values(work, node, observed.subject, output)
+        _values(work, node, observed.subject, output, word_of(observed))
         for thing in observed.call.arguments[1:]:
             for other in [thing] if not isinstance(thing, dict) else thing.values():
                 if (found := work.of(other)) is not None:
@@ -153,6 +155,17 @@ def _elementwise(observation: Observation, observed: Observed) -> None:
     else:
         work.take(node)
     work.close()
+
+
+def word_of(observed: Observed) -> Relation:
+    """How a value for each row owes to its column, by the method or what it was told to do."""
+    name = observed.target.name
+    if name != "transform":
+        return of_method(name)
+    told = observed["func"]
+    if callable(told) and not str(getattr(told, "__module__", None)).startswith("numpy"):
+        return "TRANSFORMATION"
+    return of_method(getattr(told, "__name__", str(told)))
 
 
 def _values(

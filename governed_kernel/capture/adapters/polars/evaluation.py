@@ -193,8 +193,9 @@ class _Evaluation:
         window = view.options.dynamic or view.options.rolling
         if window is not None:
             index = table.columns.get(window.index_column, {})
-            rows = united(rows, table.decided("WINDOW", index))
             labels: Relation = "TRANSFORMATION" if view.options.dynamic else "IDENTITY"
+            word: Relation = "GROUP_BY" if view.options.dynamic else "WINDOW"
+            rows = united(rows, table.decided(word, index))
             for name in (window.index_column, "_lower_boundary", "_upper_boundary"):
                 columns[name] = through(labels, index)
         for aggregate in view.aggs:

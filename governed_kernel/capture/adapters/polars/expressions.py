@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
 from governed_kernel.capture.adapters.polars.store import AND, HIDDEN, ExpressionStore, named_by
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.relations import of_method
 from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = ["Expressions", "Value", "field_of"]
@@ -29,7 +30,9 @@ _AGGREGATING = frozenset(
     )
 )
 """Functions that make one value of many."""
-_ROLLING = ("RollingFunction.", "RollingFunctionBy.")
+_ROLLING = ("RollingFunction.", "RollingFunctionBy.", "EwmFunction.")
+_RANKS = frozenset(("rank", "RollingFunction.Rank", "RollingFunctionBy.Rank"))
+"""Functions that leave nothing of their values but the order; see `capture.relations`."""
 _SAME = frozenset(("reverse", "shuffle", "sample", "gather_every", "rechunk", "coalesce"))
 """Functions whose values are values that went in."""
 _CHOOSING: dict[str, tuple[Relation, ...]] = {
@@ -211,17 +214,17 @@ class Expressions:
         if name.startswith("RollingFunctionBy."):
             rolled = self._made(values[0], relation="AGGREGATION")
             return self._also(rolled, "WINDOW", table, *values[1:])
+        if name in _RANKS:
+            return self._also(_NOTHING, "WINDOW", table, *values)
         if name in _AGGREGATING or name.startswith(_ROLLING):
             return self._made(*values, relation="AGGREGATION")
-        return self._made(*values)
+        if name == "fill_null" and self._is_rank_of_sql(view):
+            return values[0]
+        return self._made(*values, relation=of_method(name))
 
     def _window(self, view: Any, table: Table) -> Value:
-        # A value for each row, made of the rows of its group, as `transform` makes it.
         value = self.value(view.function, table)
-        origins: Origins = {}
-        for (entity, column, relation), evidence in value.origins.items():
-            each: Relation = "TRANSFORMATION" if relation == "AGGREGATION" else relation
-            origins = united(origins, {(entity, column, each): evidence})
+        origins = dict(value.origins)
         by = self._values(view.partition_by, table)
         if view.order_by is not None:
             by.append(self.value(view.order_by, table))
@@ -234,7 +237,16 @@ class Expressions:
         ]
         for source in spelled:
             del origins[source]
+        if spelled and self._gathers(view.function):
+            # The last of the rows so far: of a running sum, or of the values themselves.
+            origins = through("AGGREGATION", origins)
         return self._also(Value(origins), "WINDOW", table, *by)
+
+    def _gathers(self, node: int) -> bool:
+        try:
+            return type(self._view(node)).__name__ == "Gather"
+        except HIDDEN:
+            return False
 
     def _rolling(self, view: Any, table: Table) -> Value:
         value = self.value(view.function, table)
@@ -265,6 +277,23 @@ class Expressions:
             and type(zero).__name__ == type(falsy).__name__ == "Literal"
             and (zero.value, falsy.value) == (0, None)
         )
+
+    def _is_rank_of_sql(self, view: Any) -> bool:
+        """SQL ranks nulls last; polars spells that ``x.rank().fill_null(x.count() + 1)``."""
+        try:
+            ranked, filled = [self._view(getattr(each, "node", each)) for each in view.input]
+            while type(ranked).__name__ == "Cast":
+                ranked = self._view(ranked.expr)
+            if type(ranked).__name__ != "Function" or type(filled).__name__ != "BinaryExpr":
+                return False
+            counted = self._view(filled.left)
+            while type(counted).__name__ == "Cast":
+                counted = self._view(counted.expr)
+            if type(counted).__name__ != "Agg" or counted.name != "count":
+                return False
+            return bool(ranked.function_data[0] == "rank")
+        except HIDDEN:
+            return False
 
     def _filter(self, view: Any, table: Table) -> Value:
         value = self.value(view.input, table)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.relations import DIRECT, composed
 from governed_kernel.capture.steps import Link
 from governed_kernel.lineage.events import Evidence, Relation
 
@@ -20,7 +21,6 @@ Source: TypeAlias = tuple[str, str, Relation]
 """Entity, column and relation."""
 Origins: TypeAlias = dict[Source, Evidence]
 
-_DIRECT: tuple[Relation, ...] = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
 _CERTAINTY: tuple[Evidence, ...] = ("conservative", "inferred", "observed")
 
 
@@ -30,7 +30,7 @@ def through(relation: Relation, origins: Origins, evidence: Evidence = "observed
         return origins
     found: Origins = {}
     for (entity, column, far), known in origins.items():
-        source = (entity, column, _composed(relation, far))
+        source = (entity, column, composed(relation, far))
         weakest = known if evidence == "observed" else min(known, evidence, key=_CERTAINTY.index)
         found[source] = _surest(found.get(source), weakest)
     return found
@@ -46,14 +46,6 @@ def united(*several: Origins) -> Origins:
         for source, evidence in origins.items():
             found[source] = _surest(found.get(source), evidence)
     return found
-
-
-def _composed(near: Relation, far: Relation) -> Relation:
-    if near not in _DIRECT:
-        return near
-    if far not in _DIRECT:
-        return far
-    return near if _DIRECT.index(near) >= _DIRECT.index(far) else far
 
 
 def _surest(one: Evidence | None, two: Evidence) -> Evidence:
@@ -130,9 +122,14 @@ class Table:
         """Other columns on the same rows; one without an origin is there because the rows are."""
         decided = united(self.rows, rows) if rows else self.rows
         inherited = united(self.inherited, rows) if rows else self.inherited
-        if inherited and not all(columns.values()):
+        if inherited and not all(map(_has_values, columns.values())):
             decided = united(decided, inherited)
         return Table(columns, decided, inherited, fields)
+
+
+def _has_values(origins: Origins) -> bool:
+    """Whether something comes in by its values, and with them what decided its rows."""
+    return any(relation in DIRECT for _, _, relation in origins)
 
 
 def leaf_table(node: Node, columns: Iterable[str]) -> Table:

@@ -1,0 +1,73 @@
+"""What the relations between columns mean, in every dialect alike.
+
+The words are OpenLineage's (column lineage facet). *Direct*: the value was derived from the
+column's values: as they are (IDENTITY), from one row's value (TRANSFORMATION), from those of
+several rows (AGGREGATION). *Indirect*: the column has an influence on the value, which is not
+made of it: it decides which rows meet (JOIN), are together (GROUP_BY), remain (FILTER), come
+first (SORT), are looked at for each row (WINDOW), or which of several values is taken
+(CONDITIONAL).
+
+**Windows.** A function over a window owes
+
+- to its argument directly, by what the function does to it and whatever the window is:
+  AGGREGATION if the function is an aggregate (``sum``, ``count``, ``first`` … with or without a
+  frame of rows, so running sums and ``rolling`` too), else TRANSFORMATION (``lag``, ``shift``,
+  ``diff``, filled gaps);
+- to the keys that part the rows and to those that order them: WINDOW.
+
+**Ranks** (``rank``, ``dense_rank``, ``percent_rank``, ``cume_dist``, ``ntile``, ``row_number``,
+positions in a sorted order) have no argument: of what they are ordered by nothing is left in them
+but the order. They owe to it and to the keys by WINDOW, and to nothing directly.
+``series.rank()`` is ``rank() over (order by series)``, so it owes to the series by WINDOW as
+well.
+
+**Buckets of time** (``resample``, ``group_by_dynamic``) make one row of many, as ``group by
+time_bucket(…)`` does: GROUP_BY. A window that moves with each row (``rolling`` on a column of
+times) is a WINDOW by that column.
+
+**Steps compose** along the path from a column back to its origin: the indirect relation nearest
+to the column counts; without one the strongest direct one.
+"""
+
+from __future__ import annotations
+
+from governed_kernel.lineage.events import Relation
+
+__all__ = ["DIRECT", "composed", "of_method"]
+
+DIRECT: tuple[Relation, ...] = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
+"""Relations by which values come; each covers those before it."""
+
+_RANKS = frozenset(("rank", "argsort", "arg_sort", "cumcount", "ngroup"))
+_AGGREGATES = frozenset(
+    (
+        *("sum", "mean", "median", "min", "max", "std", "var", "sem", "count", "nunique", "prod"),
+        *("size", "first", "last", "nth", "quantile", "skew", "kurt", "any", "all", "idxmin"),
+        *("idxmax", "average", "ptp", "product", "amin", "amax", "nansum", "nanmean", "nanmin"),
+        *("nanmax", "nanstd", "nanvar", "nanmedian", "cumsum", "cumprod", "cummin", "cummax"),
+        *("cum_sum", "cum_prod", "cum_min", "cum_max", "cum_count", "n_unique"),
+    )
+)
+
+
+def composed(near: Relation, far: Relation) -> Relation:
+    """The relation over two steps, the first being nearer to the output."""
+    if near not in DIRECT:
+        return near
+    if far not in DIRECT:
+        return far
+    return near if DIRECT.index(near) >= DIRECT.index(far) else far
+
+
+def of_method(name: str) -> Relation:
+    """How a value for each row owes to the column that a method of that name works on.
+
+    Parameters
+    ----------
+    name : str
+        As a dataframe library spells it: ``rank``, ``cumsum``, ``cum_sum``, ``mean`` (``transform``
+        or ``over``), ``shift`` …
+    """
+    if name in _RANKS:
+        return "WINDOW"
+    return "AGGREGATION" if name in _AGGREGATES else "TRANSFORMATION"
