@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from governed_kernel.cli.options import (
@@ -12,7 +14,9 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.errors import UnknownName
-from governed_kernel.lineage import graph
+from governed_kernel.lineage import comparison, graph
+from governed_kernel.lineage import readers as reading
+from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import refresh
 from governed_kernel.workspace import Workspace
@@ -134,3 +138,69 @@ def impact(
     """Show everything downstream of something: files, models, releases, deployments."""
     store = _up_to_date(workspace)
     _traced(graph.impact(workspace, target, columns, depth, store=store), as_json)
+
+
+@lineage.command("diff")
+@click.argument("first", metavar="SESSION")
+@click.argument("second", metavar="SESSION")
+@json_option
+@workspace_option
+def diff(workspace: Workspace, first: str, second: str, as_json: bool) -> None:
+    """Say what differs between two sessions: notebook, versions, accesses, columns, and so on."""
+    found = comparison.compare(workspace, first, second, store=_up_to_date(workspace))
+    if as_json:
+        print_json(found.as_json())
+    else:
+        console().print(found.tree())
+
+
+@lineage.command("readers")
+@click.argument("target", metavar="DATASET|URI|PATH|RELEASE|RUN")
+@click.option("--column", default="", help="Only readings of that column, or of unknown columns.")
+@click.option("--from", "since", default="", metavar="DATE", help="The first day or moment, UTC.")
+@click.option("--to", "until", default="", metavar="DATE", help="The last day or moment, UTC.")
+@click.option("--parts", is_flag=True, help="Also who read what the dataset was split into.")
+@json_option
+@workspace_option
+def readers(
+    workspace: Workspace,
+    target: str,
+    column: str,
+    since: str,
+    until: str,
+    parts: bool,
+    as_json: bool,
+) -> None:
+    """List who read something, when, from which notebook and cell, and what allowed it."""
+    rows = reading.readers(
+        workspace,
+        target,
+        column,
+        moment(since) if since else None,
+        moment(until, end_of_day=True) if until else None,
+        parts=parts,
+        store=_up_to_date(workspace),
+    )
+    if as_json:
+        print_json(rows)
+        return
+    print_facts([_reading(row) for row in rows], as_json, f"readers of {target}")
+
+
+def _reading(row: dict[str, Any]) -> dict[str, Any]:
+    """A reading as a line that people can read; --json has all of it."""
+    columns = row["columns"]
+    version = f"@{row['version']}" if row["version"] else ""
+    allowed = [row["decision"] or "not asked", *row["policies"]]
+    if row["release"]:
+        allowed += [row["release"], *(row["approved_by"] or ["approved by nobody"])]
+    return {
+        "when (UTC)": f"{row['occurred_at']:%Y-%m-%d %H:%M:%S}",
+        "who": row["user_name"],
+        "notebook": row["notebook"],
+        "cell": f"{row['execution']} in {row['session_id']}",
+        "what": f"{row['dataset']}{version}" if row["dataset"] else row["uri"],
+        "columns": "not known" if columns is None else ", ".join(columns),
+        "decision": ", ".join(allowed),
+        "purpose": row["purpose"],
+    }

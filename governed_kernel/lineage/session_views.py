@@ -28,7 +28,7 @@ SELECT s.session_id, a.execution, a.cell_id, a.occurred_at, a.operation, a.kind,
     coalesce(nullif(a.data_class, ''), v.data_class, CASE WHEN a.dataset = ''
         THEN coalesce(p.found.class, n.found.class) END) AS data_class,
     nullif(a.decision, '') AS decision, a.via, a.evidence, nullif(a.status, 0) AS status,
-    t.text AS detail
+    t.text AS detail, nullif(a.purpose, '') AS purpose, coalesce(a.policies, []) AS policies
 FROM base.access a
 JOIN base.journals s USING (session_no)
 LEFT JOIN base.digested d
@@ -165,6 +165,8 @@ SESSION_VIEWS: tuple[View, ...] = (
             evidence: observed, inferred, conservative, unexplained or ambiguous.
             status/n: HTTP status of the answer; NULL where there is none.
             detail: Statement, command or address, without credentials; NULL when erased.
+            purpose: What the data was asked for, where it was asked for by name.
+            policies/l: Ids of the policies that decided.
         """),
         _ACCESSES,
     ),

@@ -8,10 +8,30 @@ projects"), which is read for a package when one of its files is first asked for
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
-__all__ = ["Installed"]
+__all__ = ["Installed", "versions"]
 
 _MOST = 20_000
+
+
+def versions(folders: Iterable[str]) -> dict[str, str]:
+    """Name → version of what is installed in some folders of libraries; the first one counts.
+
+    The names of the folders that installers leave say it (PyPA's "recording installed projects"),
+    so that nothing is opened: it costs half a millisecond for two hundred.
+    """
+    found: dict[str, str] = {}
+    for folder in folders:
+        try:
+            entries = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for entry in entries:
+            name, dash, version = entry.removesuffix(".dist-info").partition("-")
+            if dash and entry.endswith(".dist-info"):
+                found.setdefault(name.lower().replace("_", "-"), version)
+    return dict(sorted(found.items()))
 
 
 class Installed:

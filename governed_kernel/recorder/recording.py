@@ -6,12 +6,13 @@ import getpass
 import os
 import platform
 import socket
+import sys
 from pathlib import Path
 
 from governed_kernel import __version__
 from governed_kernel.errors import Refused, ResourceMissing
 from governed_kernel.lineage.events import SessionStarted
-from governed_kernel.recorder import environment
+from governed_kernel.recorder import environment, installed
 from governed_kernel.recorder.confinement import Confinement
 from governed_kernel.recorder.early import EarlyWitness
 from governed_kernel.recorder.order import Order
@@ -86,8 +87,18 @@ def _started(
         witness=lacks,
         environment_rules=environment.digest(),
         python=platform.python_version(),
-        versions={"governed-notebooks": __version__},
+        versions={**_versions(order), "governed-notebooks": __version__},
     )
+
+
+def _versions(order: Order) -> dict[str, str]:
+    """The kernel's libraries, when the recorder runs with the same interpreter and so knows them.
+
+    What is not absolute on the path is a kernel's working folder, where nobody installs.
+    """
+    if order.command[0] != sys.executable:
+        return {}
+    return installed.versions(path for path in sys.path if os.path.isabs(path))
 
 
 def _user_name() -> str:

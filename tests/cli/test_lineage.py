@@ -113,6 +113,28 @@ def test_completeness_is_a_figure_a_session(governed: Governed) -> None:
     assert "no session 'nobody'" in err
 
 
+def test_readers_are_a_table_or_json(governed: Governed) -> None:
+    (row,) = governed.json("readers", CLEAN, "--column", "size", "--from", "2026-11-21")
+    assert (row["session_id"], row["execution"]) == ("s2", 1)
+    assert governed.json("readers", CLEAN, "--to", "2026-11-20") == []
+    code, out, _ = governed("readers", CLEAN)
+    assert code == 0
+    assert "one, radius, size" in out
+    code, _, err = governed("readers", CLEAN, "--from", "yesterday")
+    assert code == 2
+    assert "is no date" in err
+
+
+def test_two_sessions_are_compared_as_a_tree_or_json(governed: Governed) -> None:
+    assert governed.json("diff", "s1", "s1")["same"]
+    document = governed.json("diff", "s1", "s2")
+    assert f"read {RAW}" in [row["what"] for row in document["accesses"]]
+    code, out, _ = governed("diff", "s1", "s2")
+    assert code == 0
+    assert "column origins of what was written" in out
+    assert governed("diff", "s1", "nobody")[0] == 2
+
+
 def test_a_broken_journal_does_not_keep_the_rest_from_being_read(
     tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:

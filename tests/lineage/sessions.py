@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from governed_kernel.lineage.events import (
     Access,
@@ -45,7 +46,14 @@ class Session:
     """One session's journal, event by event; time passes by a second an event."""
 
     def __init__(
-        self, workspace: Workspace, session_id: str, *, start: int = 0, run_id: str = ""
+        self,
+        workspace: Workspace,
+        session_id: str,
+        *,
+        start: int = 0,
+        run_id: str = "",
+        notebook: str = "research/triage.ipynb",
+        versions: dict[str, str] | None = None,
     ) -> None:
         self.session_id = session_id
         self.path = workspace.journals / f"{session_id}.jsonl"
@@ -61,11 +69,12 @@ class Session:
             SessionStarted(
                 session_id=session_id,
                 mode="release" if run_id else "research",
-                notebook="research/triage.ipynb",
+                notebook=notebook,
                 user_name="ada",
                 host="lab",
                 pid=4711,
                 run_id=run_id,
+                versions=versions or {},
                 occurred_at=self.tick(),
             )
         )
@@ -118,6 +127,8 @@ class Session:
         digested: bool = True,
         dataset: str = "",
         version: str = "",
+        decision: Literal["", "allowed", "denied"] = "",
+        purpose: str = "",
     ) -> int:
         """One access; its content's digest follows as the recorder finds it."""
         self._access += 1
@@ -132,6 +143,8 @@ class Session:
                 via=f"pandas.{operation}",
                 dataset=dataset,
                 version=version,
+                decision=decision,
+                purpose=purpose,
                 occurred_at=self.tick(),
             )
         )

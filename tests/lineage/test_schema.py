@@ -15,7 +15,7 @@ from governed_kernel.lineage.views import VIEWS, documentation
 CONTRACT = """
 - `sessions(session_id, mode, notebook, user_name, host, started_at, ended_at)`
 - `cells(session_id, execution, cell_id, source, source_sha256, status, started_at, ended_at)`
-- `accesses(session_id, execution, cell_id, occurred_at, operation, kind, uri, sha256, bytes, dataset, version, data_class, decision, via, evidence, status, detail)`
+- `accesses(session_id, execution, cell_id, occurred_at, operation, kind, uri, sha256, bytes, dataset, version, data_class, decision, via, evidence, status, detail, purpose, policies)`
 - `transformations(session_id, execution, cell_id, occurred_at, transformation_id, operation, library, inputs, outputs, rows_in, rows_out)`
 - `column_lineage(transformation_id, output_entity, output_column, input_entity, input_column, relation, evidence)`
 - `column_origins(output_uri, output_column, input_uri, input_column, relation, evidence)`

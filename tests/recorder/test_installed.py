@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.recorder.installed import Installed
+from governed_kernel.recorder.installed import Installed, versions
 
 
 @pytest.fixture
@@ -44,3 +44,14 @@ def test_a_list_names_what_was_installed(folder: Path, name: str, installed: boo
     lists = Installed(f"{folder}/")
     assert lists.names(f"{folder}/{name}") is installed
     assert lists.names(f"{folder}/{name}") is installed
+
+
+def test_versions_are_read_off_the_names_of_what_installers_left(folder: Path) -> None:
+    (folder / "Two_Words-2.1.post1.dist-info").mkdir()
+    (folder / "strange.dist-info").mkdir()
+    assert versions([str(folder / "nowhere"), str(folder)]) == {
+        "one": "1.0",
+        "two": "1.0",
+        "two-words": "2.1.post1",
+        "unlisted": "1.0",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import secrets
 import select
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import governed_kernel
 from governed_kernel.errors import UsageError
 from governed_kernel.lineage.events import Access, SessionEnded, SessionStarted, Witnessed
 from governed_kernel.recorder.order import Order, parse
@@ -115,6 +117,13 @@ def test_what_a_program_opens_is_witnessed(workspace: Workspace) -> None:
     assert str(data) in [seen.path for seen in events_of(journal, Witnessed)]
     (access,) = [access for access in events_of(journal, Access) if access.operation == "read"]
     assert (access.uri, access.evidence) == (data.as_uri(), "unexplained")
+
+
+def test_a_session_says_which_libraries_its_interpreter_has(workspace: Workspace) -> None:
+    assert _run(workspace, sys.executable, "-c", "pass").returncode == 0
+    (started,) = events_of(workspace.journals / "s.jsonl", SessionStarted)
+    assert started.versions["msgspec"] == importlib.metadata.version("msgspec")
+    assert started.versions["governed-notebooks"] == governed_kernel.__version__
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows", "rows.json"])
