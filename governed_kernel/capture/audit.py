@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import socket
+import stat
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -44,6 +45,7 @@ class _Auditor:
     def __init__(self, observation: Observation) -> None:
         self._observation = observation
         self._environment: set[str] = set()
+        self._latest: dict[str, tuple[Any, ...]] = {}
         self._sent_to: set[str] = set()
         observation.at_end.append(self._sent_to.clear)
         self.handlers: dict[str, Callable[[Arguments], None]] = {
@@ -81,19 +83,48 @@ class _Auditor:
             return
         if mode_text is None and not path.startswith("/") and _names_a_folder(sys._getframe(2)):
             return
-        mode = flags & os.O_ACCMODE
-        if write and os.path.isdir(path):  # noqa: PTH112 - the same
+        try:
+            status = os.stat(path)  # noqa: PTH116 - a Path costs more than the hook
+        except (OSError, ValueError):
+            status = None
+        if write:
+            self._opened_to_write(path, flags, status)
+        elif status is not None and stat.S_ISREG(status.st_mode):
+            # A library that tries its optional files, or an open that fails: nothing is read.
+            self._opened_to_read(path, status)
+
+    def _opened_to_write(self, path: str, flags: int, status: os.stat_result | None) -> None:
+        if status is not None and stat.S_ISDIR(status.st_mode):
             # `tempfile` opens a folder by name, and a file in it by its opener.
             return
-        if mode == os.O_RDONLY or (mode == os.O_RDWR and not flags & os.O_TRUNC):
-            if not os.path.isfile(path):  # noqa: PTH113 - a Path costs more than the hook
-                # A library that tries its optional files, or an open that fails: nothing is read.
-                if mode == os.O_RDONLY:
-                    return
-            else:
-                self._file("read", path, "audit:open")
-        if mode != os.O_RDONLY:
-            self._file("write", path, "audit:open")
+        both = flags & os.O_ACCMODE == os.O_RDWR and not flags & os.O_TRUNC
+        if both and status is not None and stat.S_ISREG(status.st_mode):
+            self._file("read", path, "audit:open", status)
+        self._file("write", path, "audit:open", status)
+
+    def _opened_to_read(self, path: str, status: os.stat_result) -> None:
+        """A file read again and again by one statement, while nothing changes, is one access."""
+        observation = self._observation
+        if observation.state.call is not None:
+            self._file("read", path, "audit:open", status)
+            return
+        state = (
+            observation.emitter.cell(),
+            observation.moment,
+            status.st_ino,
+            status.st_dev,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
+        real, uri = resolved(path, status)
+        decision = observation.decide("read", real)
+        if self._latest.get(uri) == state and decision.allowed:
+            return
+        if len(self._latest) >= _REMEMBERED:
+            self._latest.clear()
+        self._latest[uri] = state
+        observation.access("read", "file", uri, "audit:open", decision)
 
     def _set_aside(self, path: str, write: bool) -> bool:
         absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109
@@ -109,11 +140,13 @@ class _Auditor:
             self._environment.add(path)
         return True
 
-    def _file(self, operation: Operation, path: str, via: str) -> None:
+    def _file(
+        self, operation: Operation, path: str, via: str, status: os.stat_result | None = None
+    ) -> None:
         if operation == "delete":
             real, uri = entry_path(path), file_uri(path, follow=False)
         else:
-            real, uri = resolved(path)
+            real, uri = resolved(path, status)
         call = self._observation.state.call
         if call is not None and (owner := call.claimed(operation, uri)) is not None:
             owner.opened.add((operation, uri))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote, unquote, urlsplit
@@ -51,12 +52,14 @@ def file_uri(path: str | os.PathLike[str], *, follow: bool = True) -> str:
 
 _Resolved: TypeAlias = tuple[int, int, str, str]
 _paths: dict[str, _Resolved] = {}
+_folders: dict[str, tuple[int, int, str, str]] = {}
 _REMEMBERED = 20_000
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
 
 
-def resolved(path: str) -> tuple[str, str]:
-    """Real path and URI of a local path, by one look at it."""
-    return _resolved(path)[2:]
+def resolved(path: str, status: os.stat_result | None = None) -> tuple[str, str]:
+    """Real path and URI of a local path, by one look at it; `status` is that look, if taken."""
+    return _resolved(path, status)[2:]
 
 
 def real_path(path: str) -> str:
@@ -71,25 +74,50 @@ def real_path(path: str) -> str:
 def forget_paths() -> None:
     """Resolve every path anew: links or folders may lead elsewhere now."""
     _paths.clear()
+    _folders.clear()
 
 
-def _resolved(path: str) -> _Resolved:
+def _resolved(path: str, status: os.stat_result | None = None) -> _Resolved:
     """Inode, device, real path and URI of a local path."""
     absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109 - it is hot
-    try:
-        status = os.stat(absolute)  # noqa: PTH116 - the same
-        inode, device = status.st_ino, status.st_dev
-    except (OSError, ValueError):
-        inode, device = 0, 0
+    inode, device = _identity(absolute) if status is None else (status.st_ino, status.st_dev)
     known = _paths.get(absolute)
     if known is not None and inode and known[0] == inode and known[1] == device:
         return known
-    real = os.path.realpath(path)
-    found = inode, device, real, "file://" + quote(real, safe=_SAFE)
+    found = inode, device, *_by_folder(absolute)
     if len(_paths) >= _REMEMBERED:
         _paths.clear()
     _paths[absolute] = found
     return found
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a Path costs more
+    except (OSError, ValueError):
+        return 0, 0
+    return status.st_ino, status.st_dev
+
+
+def _by_folder(absolute: str) -> tuple[str, str]:
+    """Real path and URI; the folder's are remembered while its name leads to the same folder."""
+    folder, _, name = absolute.rpartition("/")
+    if _PLAIN_NAME(name) and name not in (".", "..") and not folder.startswith("/proc"):
+        inode, device = _identity(folder)
+        known = _folders.get(folder)
+        if known is None or not inode or known[:2] != (inode, device):
+            real = os.path.realpath(folder or "/").rstrip("/")
+            known = inode, device, real, "file://" + quote(real, safe=_SAFE)
+            if len(_folders) >= _REMEMBERED:
+                _folders.clear()
+            _folders[folder] = known
+        try:
+            if not stat.S_ISLNK(os.lstat(absolute).st_mode):
+                return f"{known[2]}/{name}", f"{known[3]}/{name}"
+        except OSError:
+            pass  # nothing is there, or nothing that can be looked at
+    real = os.path.realpath(absolute)
+    return real, "file://" + quote(real, safe=_SAFE)
 
 
 def entry_path(path: str | os.PathLike[str]) -> str:

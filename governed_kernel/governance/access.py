@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.capture.emitter import Decision
+from governed_kernel.capture.uris import resolved
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered, Operation
 from governed_kernel.workspace import Workspace
@@ -26,6 +27,7 @@ __all__ = ["Guard", "decide", "decide_purpose", "is_locked", "restriction"]
 
 K = TypeVar("K")
 _REMEMBERED = 20_000
+_SECONDS_TO_FORK = 5.0
 _ALLOWED = Decision(allowed=True)
 
 
@@ -125,8 +127,19 @@ class Guard:
         self._folders: list[tuple[str, Decision]] = []
         self._restricted: dict[str, Decision] = {}
         self._restricted_sizes: set[int] = set()
-        self._resolved: dict[str, tuple[tuple[int, int], str]] = {}
+        self._readable: dict[str, tuple[tuple[int, int, int, int], Decision]] = {}
         self._hashed: dict[tuple[int, int, int, int], str] = {}
+
+    def before_fork(self) -> bool:
+        """Wait until no other thread reads the ledger; returns whether that came to pass.
+
+        Such a thread may be importing a module, whose lock would stay locked for ever in a child.
+        """
+        return self._lock.acquire(timeout=_SECONDS_TO_FORK)
+
+    def after_fork(self) -> None:
+        """Let the other threads of the parent go on."""
+        self._lock.release()
 
     def begin_in_child(self) -> None:
         """A forked child has only the thread that forked: what another one held is free here."""
@@ -140,27 +153,26 @@ class Guard:
             return _ALLOWED
         self._inside.now = True
         try:
-            return self._decide(operation, *self._real(plain))
+            with self._lock:
+                self._refresh()
+            try:
+                status = os.stat(plain)  # noqa: PTH116 (called for every open)
+            except (OSError, ValueError):
+                return self._decide(operation, os.path.realpath(plain), None)
+            state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            known = self._readable.get(plain)
+            if operation == "read" and known is not None and known[0] == state:
+                return known[1]
+            decision = self._decide(operation, resolved(plain, status)[0], status)
+            if operation == "read":
+                if len(self._readable) >= _REMEMBERED:
+                    self._readable.clear()
+                self._readable[plain] = state, decision
+            return decision
         finally:
             self._inside.now = False
 
-    def _real(self, plain: str) -> tuple[str, os.stat_result | None]:
-        """Real path and status; a path is resolved again when it leads to another file."""
-        try:
-            status = os.stat(plain)  # noqa: PTH116 (called for every open)
-        except (OSError, ValueError):
-            return os.path.realpath(plain), None
-        identity = (status.st_dev, status.st_ino)
-        known = self._resolved.get(plain)
-        if known is None or known[0] != identity:
-            if len(self._resolved) >= _REMEMBERED:
-                self._resolved.clear()
-            known = self._resolved[plain] = identity, os.path.realpath(plain)
-        return known[1], status
-
     def _decide(self, operation: Operation, full: str, status: os.stat_result | None) -> Decision:
-        with self._lock:
-            self._refresh()
         if operation in ("write", "delete") and full.startswith(self._state):
             return Decision(
                 allowed=False,
@@ -239,6 +251,7 @@ class Guard:
         self._restricted = {key: known for key, known in by_object.items() if not known.allowed}
         self._restricted_sizes = sizes
         self._by_identity, self._folders = by_identity, folders
+        self._readable.clear()
 
     def _identities(
         self, version: DatasetRegistered, source: str | None
@@ -261,12 +274,27 @@ class Guard:
 _GUARDS: dict[Path, Guard] = {}
 
 
+_held: list[Guard] = []
+
+
+def _before_fork() -> None:
+    _held[:] = [guard for guard in _GUARDS.values() if guard.before_fork()]
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().after_fork()
+
+
 def _begin_in_child() -> None:
+    _held.clear()
     for guard in _GUARDS.values():
         guard.begin_in_child()
 
 
-os.register_at_fork(after_in_child=_begin_in_child)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_in_child
+)
 
 
 def decide(workspace: Workspace, operation: Operation, path: str) -> Decision:

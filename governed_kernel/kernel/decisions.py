@@ -47,13 +47,16 @@ def decider() -> Callable[[Operation, str], Decision]:
 def by_catalog(workspace: Workspace) -> Callable[[Operation, str], Decision]:
     """Research: what the catalog knows of a path; everything in a workspace without a ledger."""
     ledger = str(workspace.ledger)
+    asked: list[Callable[[Workspace, Operation, str], Decision]] = []
 
     def decide(operation: Operation, path: str) -> Decision:
-        if not os.path.exists(ledger):  # noqa: PTH110 - it is asked for every open
-            return _ALLOWED
-        from governed_kernel.governance import access
+        if not asked:
+            if not os.path.exists(ledger):  # noqa: PTH110 - it is asked for every open
+                return _ALLOWED
+            from governed_kernel.governance import access
 
-        return access.decide(workspace, operation, path)
+            asked.append(access.decide)
+        return asked[0](workspace, operation, path)
 
     return decide
 

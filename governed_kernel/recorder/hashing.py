@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import queue
 import stat
 import threading
 from typing import NamedTuple, TypeAlias
 
-from governed_kernel.canonical import digest_file
 from governed_kernel.lineage.events import Digested
 
 __all__ = ["FileKey", "Hasher", "file_key"]
+
+_PIECE = 1 << 20
+_NICENESS = 15
 
 FileKey: TypeAlias = tuple[int, int, int, int, int]
 """Device, inode, size, and the nanoseconds of the last change of content and of status."""
@@ -21,9 +24,12 @@ FileKey: TypeAlias = tuple[int, int, int, int, int]
 def file_key(path: str) -> FileKey | None:
     """What identifies the content of a regular file; None for anything else."""
     try:
-        found = os.stat(path)
+        return _key(os.stat(path))
     except OSError:
         return None
+
+
+def _key(found: os.stat_result) -> FileKey | None:
     if not stat.S_ISREG(found.st_mode):
         return None  # opening a pipe or a device would wait or have effects
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
@@ -106,6 +112,8 @@ class Hasher:
         return events
 
     def _work(self) -> None:
+        with contextlib.suppress(OSError):  # the notebook's own work comes first
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while (job := self._jobs.get()) is not None:
             path, uri, wanted = job
             sha256, found = _hash(path)
@@ -116,13 +124,28 @@ class Hasher:
 def _hash(path: str) -> tuple[str, FileKey | None]:
     """Digest of a file that stood still while it was read; a second try if it did not."""
     for _ in range(2):
-        before = file_key(path)
-        if before is None:
-            return "", None
         try:
-            sha256 = digest_file(path)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             return "", None
-        if file_key(path) == before:
-            return sha256, before
+        try:
+            before = _key(os.fstat(descriptor))
+            if before is None:
+                return "", None
+            sha256 = _digest(descriptor)
+            after = _key(os.fstat(descriptor))
+        except OSError:
+            return "", None
+        finally:
+            os.close(descriptor)
+        if after == before:
+            break
     return sha256, before
+
+
+def _digest(descriptor: int) -> str:
+    """SHA-256 of what an open file holds, in hexadecimal digits."""
+    found = hashlib.sha256()
+    while piece := os.read(descriptor, _PIECE):
+        found.update(piece)
+    return found.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import struct
 from urllib.parse import quote, unquote, urlsplit
 
@@ -20,15 +21,27 @@ def file_uri(path: str) -> str:
     return "file://" + quote(path, safe=_SAFE, errors="surrogateescape")
 
 
-def local_path(uri: str) -> str | None:
+def local_path(uri: str, folders: dict[str, str] | None = None) -> str | None:
     """The canonical path behind a ``file``, ``sqlite`` or ``duckdb`` URI; None for others.
 
-    What stands behind ``#`` is a table; in a path that sign is quoted.
+    What stands behind ``#`` is a table; in a path that sign is quoted. `folders` remembers the
+    canonical paths of folders; who keeps it forgets them when a name may lead elsewhere.
     """
     scheme, separator, rest = uri.partition("#")[0].partition("://")
     if not separator or scheme not in _LOCAL or not rest.startswith("/"):
         return None
-    return os.path.realpath(unquote(rest, errors="surrogateescape"))
+    path = unquote(rest, errors="surrogateescape") if "%" in rest else rest
+    folder, _, name = path.rpartition("/")
+    if folders is None or name in ("", ".", "..") or folder.startswith("/proc"):
+        return os.path.realpath(path)
+    known = folders.get(folder)
+    if known is None:
+        known = folders[folder] = os.path.realpath(folder or "/").rstrip("/")
+    found = f"{known}/{name}"
+    try:
+        return os.path.realpath(found) if stat.S_ISLNK(os.lstat(found).st_mode) else found
+    except (OSError, ValueError):
+        return found
 
 
 def resolve(process: int, path: bytes, directory: int | None = None, *, follow: bool = True) -> str:

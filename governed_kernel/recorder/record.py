@@ -141,6 +141,11 @@ class SessionRecord:
             self.sync()
 
     @property
+    def pending(self) -> int:
+        """How many events and texts are still to be written."""
+        return len(self._pending) + len(self._texts)
+
+    @property
     def waits(self) -> bool:
         """Whether something is still to be written or synced."""
         return bool(self._pending or self._texts or self._unsynced)

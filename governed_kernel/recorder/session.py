@@ -35,7 +35,9 @@ from governed_kernel.recorder.witness import Sighting, Witness
 
 __all__ = ["Session"]
 
-_FLUSH_AFTER = 256
+_AT_ONCE = 256
+_MILLISECONDS_TO_COLLECT = 2
+_MOST_PENDING = 1000
 _SECONDS_TO_VANISH = 0.5
 _SECONDS_FOR_HASHING = 20.0
 
@@ -80,6 +82,7 @@ class Session:
         self._hasher = Hasher()
         self._written: list[tuple[int, str, str]] = []
         self._local: dict[str, str | None] = {}
+        self._folders: dict[str, str] = {}
         self._accesses = 0
         self._fault: Fault | None = None
         self._ended = False
@@ -116,7 +119,7 @@ class Session:
     def run(self) -> int:
         """Record until the kernel ends; returns its wait status."""
         while not self._ended:
-            ready = self._poll.poll(0)
+            ready = self._poll.poll(_MILLISECONDS_TO_COLLECT if self._record.pending else 0)
             if not ready:
                 self._record.flush()
                 self._record.sync_if_due()
@@ -128,6 +131,8 @@ class Session:
                     self._handlers[descriptor]()
                 else:
                     self._lost(descriptor)
+            if self._record.pending > _MOST_PENDING:
+                self._record.flush()
         _, status = os.waitpid(self._kernel.pid, 0)
         return status
 
@@ -157,7 +162,7 @@ class Session:
 
     def _hear(self) -> None:
         """Take every packet that the kernel has sent."""
-        for _ in range(_FLUSH_AFTER):
+        for _ in range(_AT_ONCE):
             try:
                 packet = self._link.recv(messages.PACKET_BYTES + 64)
             except BlockingIOError:
@@ -174,7 +179,6 @@ class Session:
                     self._take(number, messages.decode_message(body))
             except (messages.LinkTampered, msgspec.MsgspecError) as error:
                 self._meddled(f"{error} on the link to the recorder")
-        self._record.flush()
 
     # --- what the kernel says ------------------------------------------------------------
 
@@ -232,7 +236,7 @@ class Session:
         for access_id, path, uri in self._written:
             self._hasher.submit(access_id, path, uri)
         self._written.clear()
-        self._local.clear()
+        self._forget_names()
         for event in self._hasher.repeated():
             self._record.add(event)
 
@@ -243,7 +247,7 @@ class Session:
         self._record.add(numbered)
         path = self._local.get(access.uri, "")
         if path == "":
-            path = self._local[access.uri] = paths.local_path(access.uri)
+            path = self._local[access.uri] = paths.local_path(access.uri, self._folders)
         if path is None or access.sha256 or access.operation not in ("read", "write"):
             return path
         if access.operation == "write":
@@ -251,6 +255,11 @@ class Session:
         else:
             self._hasher.submit(self._accesses, path, access.uri)
         return path
+
+    def _forget_names(self) -> None:
+        """From now on the names of files and folders may lead elsewhere."""
+        self._local.clear()
+        self._folders.clear()
 
     def _take_digests(self) -> None:
         for event in self._hasher.finished():
@@ -285,6 +294,8 @@ class Session:
             return
         if sighting.operation == "connect" and listens(self._kernel.pid, sighting.path):
             return
+        if sighting.call.startswith(("rename", "link", "symlink")):
+            self._forget_names()
         starts = sighting.operation == "execute"
         cell, certain = self._processes.credit(sighting.thread, starts=starts)
         if not self._reconciler.witnessed_one(sighting, cell, certain=certain):
