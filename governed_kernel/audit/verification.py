@@ -3,73 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
+from governed_kernel.audit.report import Check, Report, checked
+from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
-from governed_kernel.errors import GovernedError, IntegrityBroken
+from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance import catalog, envelopes
 from governed_kernel.governance.cards import card_of, card_path
 from governed_kernel.governance.keys import parse_public_key
-from governed_kernel.governance.register import Register
 from governed_kernel.lineage import merkle
 from governed_kernel.lineage.attestations import Checkpoint, Deployment
-from governed_kernel.lineage.events import FileDigest, RunEnded, SessionSealed
-from governed_kernel.lineage.journal import SESSION_DECODER, Head, read_payloads, read_records
+from governed_kernel.lineage.events import FileDigest, RunEnded
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import bundle, manifest
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Check", "Report", "verify_bundle", "verify_workspace"]
-
-Outcome = Literal["ok", "broken", "unsealed", "doubt"]
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One thing that was verified.
-
-    Attributes
-    ----------
-    outcome : {'ok', 'broken', 'unsealed', 'doubt'}
-        ``unsealed``: whole as far as it goes, but nothing outside says where it ends.
-        ``doubt``: an entry that does not count, kept for the record.
-    """
-
-    kind: str
-    subject: str
-    outcome: Outcome
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """The outcome of a verification."""
-
-    checks: list[Check]
-
-    @property
-    def broken(self) -> list[Check]:
-        """What is not what was recorded."""
-        return [check for check in self.checks if check.outcome == "broken"]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is broken."""
-        return not self.broken
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Kind → outcome → number."""
-        found: dict[str, dict[str, int]] = {}
-        for check in self.checks:
-            outcomes = found.setdefault(check.kind, {})
-            outcomes[check.outcome] = outcomes.get(check.outcome, 0) + 1
-        return found
-
 
 Progress = Callable[[str], None]
 
@@ -95,7 +49,7 @@ def verify_workspace(
     checks.append(Check("ledger", str(workspace.ledger), "ok", said))
     if since is not None:
         checks.append(
-            _checked("since", since.name, lambda: _check_since(workspace, registry, since))
+            checked("since", since.name, lambda: _check_since(workspace, registry, since))
         )
     for name, part in _PARTS.items():
         progress(name)
@@ -111,23 +65,12 @@ def verify_bundle(folder: Path, service_key: str = "") -> Report:
     service_key : str
         PEM of the key that must have signed; without it the bundle is only known to be whole.
     """
-    check = _checked("bundle", folder.name, lambda: bundle.verify(folder, service_key))
+    check = checked("bundle", folder.name, lambda: bundle.verify(folder, service_key))
     if check.outcome == "ok":
         key = parse_public_key(bundle.manifest_of(folder)[0].service_key).keyid
         whose = "as asked for" if service_key else "which the bundle itself names"
         check = msgspec.structs.replace(check, detail=f"signed by the key {key}, {whose}")
     return Report([check])
-
-
-def _checked(kind: str, subject: str, action: Callable[[], object], said: str = "") -> Check:
-    try:
-        action()
-    except GovernedError as error:
-        why = f": {error.why}" if error.why else ""
-        return Check(kind, subject, "broken", f"{error.what}{why}")
-    except OSError as error:
-        return Check(kind, subject, "broken", f"{error.filename}: {error.strerror}")
-    return Check(kind, subject, "ok", said)
 
 
 def _signatures(_: Workspace, registry: Registry) -> Iterator[Check]:
@@ -187,59 +130,11 @@ def _policy(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     def check() -> None:
         registry.register.check_policy(workspace.settings)
 
-    yield _checked("policy", "governed.toml", check)
+    yield checked("policy", "governed.toml", check)
 
 
 def _journals(workspace: Workspace, registry: Registry) -> Iterator[Check]:
-    sealed = {
-        event.session_id: event
-        for event in registry.register.events
-        if isinstance(event, SessionSealed)
-    }
-    found = {
-        path.stem: path
-        for path in workspace.journals.glob("*.jsonl")
-        if path.suffixes == [".jsonl"]
-    }
-    for session in sorted(sealed.keys() | found.keys()):
-        yield _journal(session, found.get(session), sealed.get(session), registry.register)
-
-
-def _journal(
-    session: str, path: Path | None, seal: SessionSealed | None, register: Register
-) -> Check:
-    if path is None:
-        return Check("journal", session, "broken", "it was sealed into the ledger and is gone")
-    head, first = Head(), None
-    try:
-        for record in read_records(path, SESSION_DECODER):
-            first = first or record.event
-            head = record.head
-    except IntegrityBroken as error:
-        return Check("journal", session, "broken", f"{error.what}: {error.why}")
-    opened = (getattr(first, "workspace_id", ""), getattr(first, "journal", ""))
-    if head.records and opened != (register.workspace_id, session):
-        return Check("journal", session, "broken", f"it opens as {opened}: it was swapped")
-    size = path.stat().st_size
-    if seal is None:
-        torn = f", {size - head.size} torn bytes at its end" if size > head.size else ""
-        return Check("journal", session, "unsealed", f"{head.records} records verify{torn}")
-    if (seal.records, seal.bytes, seal.head) != (head.records, head.size, head.hash.hex()):
-        why = f"sealed at record {seal.records}, the file has {head.records}"
-        return Check("journal", session, "broken", why)
-    if size != head.size:
-        return Check("journal", session, "broken", f"{size - head.size} bytes after its seal")
-    texts, strange = _texts(path.with_suffix(".payloads.jsonl"))
-    if strange:
-        return Check("journal", session, "broken", f"{strange} of its texts were altered")
-    return Check("journal", session, "ok", f"{head.records} records, {texts} texts")
-
-
-def _texts(path: Path) -> tuple[int, int]:
-    """How many texts match their digests, and how many do not; what was erased is in neither."""
-    matching = len(read_payloads(path))
-    lines = len(path.read_bytes().splitlines()) if path.exists() else 0
-    return matching, lines - matching
+    return check_sessions(workspace, registry.register)
 
 
 def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:
@@ -247,14 +142,14 @@ def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:
         for version in history:
             label = catalog.label(version)
             check = partial(catalog.verify, workspace, version)
-            yield _checked("dataset", label, check, version.sha256)
+            yield checked("dataset", label, check, version.sha256)
 
 
 def _releases(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     for release in registry.releases.values():
         folder = manifest.release_folder(workspace, release.name)
         check = partial(_check_release, folder, release.digest)
-        yield _checked("release", release.name, check, release.digest)
+        yield checked("release", release.name, check, release.digest)
 
 
 def _check_release(folder: Path, digest: str) -> None:
@@ -333,7 +228,7 @@ def _bundles(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     for name, event in sorted(known.items()):
         folder = workspace.bundles / name
         verify = partial(bundle.verify, folder, registry.register.service_key)
-        check = _checked("bundle", name, verify, event.digest)
+        check = checked("bundle", name, verify, event.digest)
         if check.outcome == "ok" and bundle.manifest_of(folder)[1] != event.digest:
             check = Check("bundle", name, "broken", "another bundle lies under its name")
         yield check

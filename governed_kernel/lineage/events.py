@@ -282,12 +282,20 @@ class Attested(_Event, frozen=True, kw_only=True, tag="attested"):
 
 
 class SessionSealed(_Event, frozen=True, kw_only=True, tag="session-sealed"):
-    """A finished session journal, bound into the ledger by its last hash."""
+    """A finished session, bound into the ledger: its journal by its last hash, its texts in order.
 
+    Schema 2 added the texts.
+    """
+
+    schema: int = 2
     session_id: str
     records: int
     bytes: int
     head: str
+    texts: int = -1
+    """How many texts lie beside the journal; -1 where nobody counted (schema 1)."""
+    texts_sha256: str = ""
+    """Over the digests of these texts, in the order of their lines (`texts.TextsDigest`)."""
 
 
 class FileDigest(msgspec.Struct, frozen=True):

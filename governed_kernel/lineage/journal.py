@@ -190,6 +190,11 @@ class JournalWriter:
         self.head = Head(head.records + len(events), head.size + len(lines), digest)
         return self.head
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a failure left it open what the file holds."""
+        return self._in_doubt
+
     def _check(self) -> None:
         if self._in_doubt:
             raise self._unwritable(OSError("an earlier write failed half-way"))

@@ -10,6 +10,7 @@ import msgspec
 
 from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing
 from governed_kernel.lineage.events import JournalOpened, SessionSealed
+from governed_kernel.lineage.heads import HeadWriter
 from governed_kernel.lineage.journal import (
     LEDGER_DECODER,
     Head,
@@ -17,7 +18,8 @@ from governed_kernel.lineage.journal import (
     payload_of,
     read_records,
 )
-from governed_kernel.recorder.messages import Fault
+from governed_kernel.lineage.texts import TextsDigest, digest_of, texts_file
+from governed_kernel.recorder.messages import Fault, LinkTampered
 from governed_kernel.workspace import Workspace
 
 __all__ = ["SessionRecord"]
@@ -49,7 +51,7 @@ class SessionRecord:
         self.path = workspace.journals / f"{session}.jsonl"
         self._durable = durable
         self._pending: list[msgspec.Struct] = []
-        self._texts: list[bytes] = []
+        self._texts: list[tuple[bytes, str]] = []
         self._unsynced = False
         self._synced_at = time.monotonic()
         self._writer = JournalWriter(self.path)
@@ -59,12 +61,15 @@ class SessionRecord:
                 why="each session has a journal of its own",
                 next="start the kernel again; it gets a new session id",
             )
+        self._digests = TextsDigest()
+        self._written_texts = 0
         self._payloads = self._open_payloads()
+        self._head = HeadWriter(self.path)
         self.add(JournalOpened(workspace_id=_workspace_id(workspace), journal=session))
 
     def _open_payloads(self) -> int:
-        path = self.path.with_name(f"{self.session}.payloads.jsonl")
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o664)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        return os.open(texts_file(self.path), flags, 0o664)
 
     @property
     def head(self) -> Head:
@@ -76,9 +81,17 @@ class SessionRecord:
         self._pending.append(event)
 
     def text(self, line: bytes) -> None:
-        """Keep one line of the payload file."""
-        if line.endswith(b"\n") and line.count(b"\n") == 1:
-            self._texts.append(line)
+        """Keep one line of the payload file.
+
+        Raises
+        ------
+        LinkTampered
+            It is not what an honest kernel sends: the text is not the one its digest stands for.
+        """
+        digest, wrong = digest_of(line)
+        if wrong:
+            raise LinkTampered(f"a text that is none: {wrong}")
+        self._texts.append((line, digest))
 
     def payload(self, text: str) -> str:
         """Keep erasable `text` and give its digest."""
@@ -89,12 +102,8 @@ class SessionRecord:
     def flush(self) -> Fault | None:
         """Hand everything to the operating system; what fails is kept for the next try."""
         try:
-            if self._texts:
-                self._write_texts()
-            if self._pending:
-                self._writer.append(*self._pending)
-                self._pending.clear()
-                self._unsynced = True
+            if self._texts or self._pending:
+                self._write()
         except IntegrityBroken as error:
             return Fault(error.what, error.why, error.next, final=True)
         except GovernedError as error:
@@ -107,17 +116,45 @@ class SessionRecord:
             )
         return None
 
+    def _write(self) -> None:
+        """The texts first, so that no record speaks of one that is not there."""
+        self._head.begin()
+        try:
+            if self._texts:
+                self._write_texts()
+            if self._pending:
+                self._writer.append(*self._pending)
+                self._pending.clear()
+                self._unsynced = True
+        finally:
+            if not self._writer.in_doubt:  # else the file may go on beyond what is known of it
+                self._head.write(self._seal())
+
     def _write_texts(self) -> None:
-        data = b"".join(self._texts)
-        start = os.fstat(self._payloads).st_size
+        data = b"".join(line for line, _ in self._texts)
+        self._check_texts()
         try:
             written = 0
             while written < len(data):
                 written += os.write(self._payloads, data[written:])
         except OSError:
-            os.ftruncate(self._payloads, start)
+            os.ftruncate(self._payloads, self._written_texts)
             raise
+        self._written_texts += len(data)
+        for _, digest in self._texts:
+            self._digests.add(digest)
         self._texts.clear()
+
+    def _check_texts(self) -> None:
+        status = os.fstat(self._payloads)
+        if status.st_size == self._written_texts and status.st_nlink:
+            return
+        found = f"it has {status.st_size} bytes" if status.st_nlink else "it was deleted"
+        raise IntegrityBroken(
+            f"{texts_file(self.path)} is not as its writer left it",
+            why=f"{self._written_texts} bytes had been written, and {found}",
+            next="end this session; 'governed audit verify' says what of it can be trusted",
+        )
 
     def settle(self) -> Fault | None:
         """The end of a cell: flush, and reach the disk if durable."""
@@ -127,8 +164,8 @@ class SessionRecord:
         """Reach the disk."""
         try:
             if self._unsynced:
+                os.fdatasync(self._payloads)  # a record never outlives the text that it speaks of
                 self._writer.sync()
-                os.fdatasync(self._payloads)
         except (GovernedError, OSError) as error:
             return Fault("the session's journal did not reach the disk", str(error))
         self._unsynced = False
@@ -155,23 +192,35 @@ class SessionRecord:
         fault = self.flush() or self.sync()
         if fault is not None:
             return f"{fault.what}: {fault.why}"
-        head = self.head
         self._writer.close()
+        os.close(self._payloads)
+        trouble, bound = self._bind()
+        self._head.close(sealed=bound)
+        return trouble
+
+    def _bind(self) -> tuple[str, bool]:
+        """Enter the seal into the ledger; what went wrong, and whether it is there."""
         if not self.workspace.ledger.exists():
-            return ""  # a workspace of one's own, without governance
-        sealed = SessionSealed(
+            return "", False  # a workspace of one's own, without governance
+        from governed_kernel.lineage.ledger import Ledger
+
+        try:
+            Ledger(self.workspace).append(self._seal())
+        except (GovernedError, OSError) as error:
+            return f"session {self.session} is not sealed: {error}", False
+        return "", True
+
+    def _seal(self) -> SessionSealed:
+        """What binds the session as it stands."""
+        head = self.head
+        return SessionSealed(
             session_id=self.session,
             records=head.records,
             bytes=head.size,
             head=head.hash.hex(),
+            texts=self._digests.count,
+            texts_sha256=self._digests.hexdigest(),
         )
-        from governed_kernel.lineage.ledger import Ledger
-
-        try:
-            Ledger(self.workspace).append(sealed)
-        except (GovernedError, OSError) as error:
-            return f"session {self.session} is not sealed: {error}"
-        return ""
 
 
 def _workspace_id(workspace: Workspace) -> str:

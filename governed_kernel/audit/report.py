@@ -1,0 +1,69 @@
+"""What a verification found: one check a thing, each with its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from governed_kernel.errors import GovernedError
+
+__all__ = ["Check", "Outcome", "Report", "checked"]
+
+Outcome = Literal["ok", "broken", "unsealed", "doubt"]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was verified.
+
+    Attributes
+    ----------
+    outcome : {'ok', 'broken', 'unsealed', 'doubt'}
+        ``unsealed``: whole as far as it goes, but nothing in the ledger says where it ends.
+        ``doubt``: nothing rests on it, and an auditor should know of it: an entry that does not
+        count, content that nobody registered, what a power cut tore.
+    """
+
+    kind: str
+    subject: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a verification."""
+
+    checks: list[Check]
+
+    @property
+    def broken(self) -> list[Check]:
+        """What is not what was recorded."""
+        return [check for check in self.checks if check.outcome == "broken"]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.broken
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Kind → outcome → number."""
+        found: dict[str, dict[str, int]] = {}
+        for check in self.checks:
+            outcomes = found.setdefault(check.kind, {})
+            outcomes[check.outcome] = outcomes.get(check.outcome, 0) + 1
+        return found
+
+
+def checked(kind: str, subject: str, action: Callable[[], object], said: str = "") -> Check:
+    """`action` as a check: broken when it raises, with its reason."""
+    try:
+        action()
+    except GovernedError as error:
+        why = f": {error.why}" if error.why else ""
+        return Check(kind, subject, "broken", f"{error.what}{why}")
+    except OSError as error:
+        return Check(kind, subject, "broken", f"{error.filename}: {error.strerror}")
+    return Check(kind, subject, "ok", said)
