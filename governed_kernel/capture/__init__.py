@@ -42,18 +42,22 @@ def install(
     session : str, optional
         Names things in memory; by default ``GOVERNED_SESSION``.
     """
+    from governed_kernel.capture import rewriting
     from governed_kernel.capture.arming import arm_imports
     from governed_kernel.capture.audit import install_audit_hook
     from governed_kernel.capture.observation import Observation, environment_rule
+    from governed_kernel.capture.prepared import Prepared
 
     if _installed:
         return
+    rewriting.kept = kept = Prepared()
     observation = Observation(
         emitter,
         is_environment or environment_rule(),
         session or os.environ.get("GOVERNED_SESSION", "local"),
     )
     _installed.append(observation)
+    observation.at_end.append(kept.save)
     # A forked child goes on counting where its parent does: names of its own keep them apart.
     os.register_at_fork(after_in_child=lambda: observation.continue_as(os.getpid()))
     install_audit_hook(observation)

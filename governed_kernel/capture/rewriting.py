@@ -21,9 +21,9 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Hooks", "NotRewritable", "argument_names", "outermost_function", "rewrite"]
+__all__ = ["Hooks", "Kept", "NotRewritable", "argument_names", "outermost_function", "rewrite"]
 
 _TOKEN, _FUNCTION = "@governed", "@function"
 _ENTER, _LEAVE, _FAIL, _LOCALS, _STATE = "@enter", "@leave", "@fail", "@locals", "@state"
@@ -31,6 +31,23 @@ _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
 _LOOKING = ("vars", "dir", "eval", "exec")
 _rewritten: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
 _NOT_PLAIN = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+class Kept(Protocol):
+    """Remembers what was rewritten, from one process to the next."""
+
+    def key(self, code: types.CodeType, outermost: bool) -> bytes:
+        """What names a program and the way to rewrite it."""
+
+    def get(self, key: bytes) -> types.CodeType | None:
+        """What was put under that name."""
+
+    def put(self, key: bytes, code: types.CodeType) -> None:
+        """Remember it."""
+
+
+kept: Kept | None = None
+"""Where rewritten code is looked for first; nowhere when None."""
 
 
 class NotRewritable(Exception):
@@ -102,10 +119,15 @@ def rewrite(function: types.FunctionType, hooks: Hooks) -> None:
 @functools.lru_cache(maxsize=16)
 def _prepared(code: types.CodeType, outermost: bool) -> types.CodeType:
     """The code with placeholders for hooks."""
+    key = kept.key(code, outermost) if kept is not None else b""
+    if kept is not None and (known := kept.get(key)) is not None:
+        return known
     definition = _definition(code)
     _inject(definition, code, outermost)
     compiled = _compile(definition, code)
     _same_program(code, compiled)
+    if kept is not None:
+        kept.put(key, compiled)
     return compiled
 
 

@@ -192,3 +192,26 @@ def test_credentials_in_a_proxy_or_an_unusual_url_stay_out(tmp_path: Path) -> No
     assert url_uri("HTTPS://u:p@Example.org:8443/a b?sig=1#x") == "https://example.org:8443/a%20b"
     assert url_uri("postgresql://u:p@db/cases") == "postgresql://db/cases"
     assert url_uri("http://u:p@[::1]:80/") == "http://[::1]:80/"
+
+
+def test_a_statement_that_reads_one_unchanged_file_again_and_again_says_it_once(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "same").symlink_to("a.txt")
+    cells = [
+        "for name in ('a.txt', 'a.txt', './a.txt', 'same'):\n    open(name).close()",
+        "for letter in 'bc':\n    open('a.txt').close(); open('a.txt', 'a').write(letter)",
+        "open('a.txt').close()\nopen('a.txt').close()",
+        "for _ in range(2):\n"
+        "    open('a.txt').close(); os.rename('a.txt', 'b.txt')\n"
+        "    open('b.txt').close(); os.rename('b.txt', 'a.txt')",
+    ]
+    recording = record(tmp_path, ["import os", *cells])
+    assert recording.errors == [""] * 5
+    read, write = ("read", "a.txt", "audit:open"), ("write", "a.txt", "audit:open")
+    assert recording.accesses(2) == [read]
+    assert recording.accesses(3) == [read, write] * 2
+    assert recording.accesses(4) == [read] * 2
+    reads = [access[1] for access in recording.accesses(5) if access[0] == "read"]
+    assert reads == ["a.txt", "b.txt"] * 2
