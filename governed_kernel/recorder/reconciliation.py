@@ -178,7 +178,7 @@ class Reconciler:
                 return None
             return self._access(cell, use, None)
         accepted: tuple[Operation, ...] = (sighting.operation,)
-        if sighting.operation == "read" or sighting.both:
+        if sighting.both:
             accepted = ("read", "write")
         for operation in accepted:
             known = self._by_path.get((sighting.path, operation))

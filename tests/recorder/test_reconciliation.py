@@ -67,6 +67,14 @@ def test_a_write_is_not_explained_by_a_read(reconciler: Reconciler) -> None:
     assert left(reconciler) == [("write", "file:///data/a.csv", "unexplained")]
 
 
+def test_a_read_is_not_explained_by_a_write(reconciler: Reconciler) -> None:
+    """A child that reads what the cell has written is on record."""
+    report(reconciler, "write", "file:///data/a.csv")
+    see(reconciler, "write", "/data/a.csv")
+    see(reconciler, "read", "/data/a.csv")
+    assert left(reconciler) == [("read", "file:///data/a.csv", "unexplained")]
+
+
 def test_a_file_opened_both_ways_needs_one_report(reconciler: Reconciler) -> None:
     report(reconciler, "read", "file:///data/a.h5")
     see(reconciler, "write", "/data/a.h5", both=True)
