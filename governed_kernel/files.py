@@ -8,10 +8,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from governed_kernel.errors import ResourceMissing
 
-__all__ = ["exclusive_lock", "sync_folder", "write_atomically"]
+__all__ = ["exclusive_lock", "sync_folder", "write_atomically", "written_atomically"]
 
 
 def sync_folder(folder: Path) -> None:
@@ -64,6 +65,35 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, replace: boo
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
+
+
+@contextlib.contextmanager
+def written_atomically(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` when all went well, and else is gone.
+
+    Raises
+    ------
+    ResourceMissing
+        The disk is full or the folder can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +16,7 @@ from governed_kernel.cli.options import (
     print_json,
     workspace_option,
 )
-from governed_kernel.errors import UnknownName
+from governed_kernel.errors import MissingExtra, UnknownName
 from governed_kernel.lineage import comparison, graph
 from governed_kernel.lineage import readers as reading
 from governed_kernel.lineage.dates import moment
@@ -204,3 +207,44 @@ def _reading(row: dict[str, Any]) -> dict[str, Any]:
         "decision": ", ".join(allowed),
         "purpose": row["purpose"],
     }
+
+
+@lineage.command("export")
+@click.option(
+    "--openlineage",
+    "destination",
+    required=True,
+    metavar="FILE|URL|-",
+    help="Events of OpenLineage: one a line into a file or onto standard output, or to a server.",
+)
+@click.option("--since", default="", metavar="DATE", help="Only sessions that began then or later.")
+@json_option
+@workspace_option
+def export(workspace: Workspace, destination: str, since: str, as_json: bool) -> None:
+    """Tell another system what sessions did: each notebook's run, its cells, data and columns.
+
+    To a server only what it has not acknowledged yet is sent, also after a failure half-way; the
+    key in OPENLINEAGE_API_KEY goes along. Cells' sources and other erasable texts are left out.
+    """
+    delivery = _delivery()
+    store, start = _up_to_date(workspace), moment(since) if since else None
+    if destination == "-":
+        delivery.to_stream(store, sys.stdout.buffer, destination, start)
+        return
+    if "://" in destination:
+        done = delivery.to_endpoint(store, destination, start)
+    else:
+        done = delivery.to_file(store, Path(destination), start)
+    facts = {"to": done.destination, "sessions": done.sessions, "events": done.events}
+    if done.before:
+        facts["acknowledged before"] = done.before
+    print_facts(facts, as_json, "exported")
+
+
+def _delivery() -> Any:
+    try:
+        return importlib.import_module("governed_kernel.lineage.openlineage.delivery")
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in ("openlineage", "attr", "requests"):
+            raise MissingExtra("openlineage-python", "openlineage") from error
+        raise
