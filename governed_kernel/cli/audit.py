@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+from rich.markup import escape
+from rich.tree import Tree
 
 from governed_kernel.cli.options import (
     console,
@@ -18,6 +21,9 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
 from governed_kernel.workspace import Workspace
+
+if TYPE_CHECKING:
+    from governed_kernel.audit.as_of import Standing
 
 __all__ = ["audit"]
 
@@ -131,6 +137,72 @@ def checkpoint(workspace: Workspace, file: Path | None, as_json: bool) -> None:
     write_atomically(target, canonical_json(entry.envelope) + b"\n", mode=0o644)
     facts = {"size": said.size, "root": said.root, "file": str(target.absolute())}
     print_facts(facts, as_json, "a checkpoint; keep it where nobody of this workspace can write")
+
+
+@audit.command("as-of")
+@click.argument("date", metavar="DATE")
+@click.option("--env", "environment", default="", help="Only what was live in that environment.")
+@json_option
+@workspace_option
+def as_of(workspace: Workspace, date: str, environment: str, as_json: bool) -> None:
+    """Say what was approved, live and running at DATE (a day's end, or a moment; UTC).
+
+    It is read off the verified ledger as it stood then: with the digests of bundles, releases and
+    evidence, the approvals that counted then, and the outcome of validation.
+    """
+    from governed_kernel.audit import as_of as standing
+    from governed_kernel.lineage.dates import moment
+
+    found = standing.as_of(workspace, moment(date, end_of_day=True), environment)
+    if as_json:
+        print_json(found)
+        return
+    console().print(_standing(found))
+
+
+def _standing(found: Standing) -> Tree:
+    """How things stood, as a tree of text."""
+    at, known = found.at, found.ledger
+    root = Tree(f"[bold]as of {at:%Y-%m-%d %H:%M:%S} UTC[/bold]")
+    root.add(f"[dim]by {known['records']} records of the ledger, root {known['root']}[/dim]")
+    if known["bear_a_later_time"]:
+        numbers = ", ".join(map(str, known["bear_a_later_time"]))
+        root.add(f"[yellow]a clock stepped back: records {numbers} bear a later time[/yellow]")
+    if not found.policy["is_in_force_now"]:
+        root.add("[yellow]governed.toml has other rules now: what counted is not known[/yellow]")
+    live = root.add(f"[bold]live[/bold] [dim]{len(found.live)}[/dim]")
+    for item in found.live:
+        place = f"{item['environment']}/{item['slot']}"
+        branch = live.add(escape(f"{place}: {item['bundle']}"))
+        since = f"since {item['live_from']:%Y-%m-%d %H:%M:%S} by {item['person']}"
+        branch.add(escape(f"{since}, bundle digest {item['bundle_digest']}"))
+        branch.add(escape(f"{item['release']} ({item['state']}), run {item['run']}"))
+        _add_evidence(branch, item)
+    approved = root.add(f"[bold]approved[/bold] [dim]{len(found.approved)}[/dim]")
+    for item in found.approved:
+        text = f"{item['release']} ({item['state']}) by {item['author']}, digest {item['digest']}"
+        _add_evidence(approved.add(escape(text)), item)
+    running = root.add(f"[bold]running[/bold] [dim]{len(found.running)}[/dim]")
+    for item in found.running:
+        since = f"since {item['started_at']:%Y-%m-%d %H:%M:%S}"
+        running.add(escape(f"{item['run']} of {item['release']}, {since} by {item['person']}"))
+    return root
+
+
+def _add_evidence(branch: Tree, item: dict[str, Any]) -> None:
+    """What a deployment or a release rests on."""
+    for given in item["approvals"]:
+        said = {True: "counted", False: "did not count", None: "not known"}[given["counts"]]
+        why = f": {given['reason']}" if given["reason"] else ""
+        text = f"approval for {given['purpose']} by {given['printed_name']} {said}{why}"
+        branch.add(escape(f"{text} ({given['signed_at']:%Y-%m-%d %H:%M:%S})"))
+    checked = item.get("validation")
+    if checked:
+        cases = ", ".join(f"{number} {outcome}" for outcome, number in checked["cases"].items())
+        verdict = "passed" if checked["passed"] else "failed"
+        branch.add(escape(f"validation {checked['suite']} {verdict}: {cases}"))
+    for read in item["inputs"]:
+        branch.add(escape(f"input {read['name']} {read['sha256']}"))
 
 
 @audit.command()
