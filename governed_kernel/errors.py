@@ -115,7 +115,10 @@ class NotApproved(Refused):
 
 
 class PolicyDenied(Refused):
-    """An access that policy forbids."""
+    """An access or an action that policy forbids."""
+
+    policies: tuple[str, ...] = ()
+    """Ids of the policies that decided."""
 
 
 class SignatureRefused(Refused):

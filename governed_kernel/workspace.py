@@ -112,6 +112,11 @@ class Workspace:
         return self.root / "catalog"
 
     @property
+    def policies(self) -> Path:
+        """Policies in Cedar, as files that people read; they count once they were adopted."""
+        return self.root / "policies"
+
+    @property
     def releases(self) -> Path:
         """Read-only release notebooks and their manifests."""
         return self.root / "release"

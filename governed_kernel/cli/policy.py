@@ -13,8 +13,14 @@ from governed_kernel.cli.options import (
     print_facts,
     workspace_option,
 )
+from governed_kernel.errors import CheckFailed, UsageError
+from governed_kernel.governance import access, explaining
 from governed_kernel.governance import policy as actions
+from governed_kernel.governance.cedar import Policies, Policy, schema_text
+from governed_kernel.governance.genesis import write_starter_policies
+from governed_kernel.governance.policy_cases import read_cases, run_cases
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.rules import read_rules
 from governed_kernel.workspace import Workspace
 
 __all__ = ["policy"]
@@ -22,7 +28,7 @@ __all__ = ["policy"]
 
 @click.group()
 def policy() -> None:
-    """The rules in governed.toml, which count once an administrator has signed for them."""
+    """The rules in governed.toml and policies/, which count once they were adopted."""
 
 
 @policy.command()
@@ -31,10 +37,13 @@ def policy() -> None:
 def show(workspace: Workspace, as_json: bool) -> None:
     """The rules, and whether they are the ones adopted."""
     settings, adopted = workspace.settings, Register.read(workspace).policy
-    digest = settings.policy_digest()
+    policies, digest = read_rules(workspace)
+    found = Policies(policies).policies
     facts = {"digest": digest, "adopted": adopted, "in_force": digest == adopted}
     if as_json:
-        print_facts({**facts, "settings": msgspec.to_builtins(settings)}, as_json)
+        listed = msgspec.to_builtins(found)
+        settled = msgspec.to_builtins(settings)
+        print_facts({**facts, "settings": settled, "policies": listed}, as_json)
         return
     print_facts(facts, as_json, "Policy")
     classes = [
@@ -50,6 +59,131 @@ def show(workspace: Workspace, as_json: bool) -> None:
         )
     ]
     print_facts(rules, as_json, "Approvals")
+    print_facts([_line(policy) for policy in found], as_json, "Policies")
+
+
+def _line(policy: Policy) -> dict[str, str]:
+    place = f"{policy.file}:{policy.line}"
+    return {"policy": policy.id, "effect": policy.effect, "where": place, "reason": policy.reason}
+
+
+@policy.command()
+@json_option
+@workspace_option
+def check(workspace: Workspace, as_json: bool) -> None:
+    """Read every policy and hold it against the schema; names file and line of a mistake."""
+    policies, digest = read_rules(workspace)
+    found = Policies(policies).policies
+    facts = {"policies": len(found), "files": len(policies), "digest": digest}
+    print_facts(facts, as_json, "The policies are valid")
+
+
+@policy.command()
+def schema() -> None:
+    """Print what policies may speak of: people, data, releases, actions."""
+    click.echo(schema_text(), nl=False)
+
+
+@policy.command()
+@workspace_option
+def starter(workspace: Workspace) -> None:
+    """Write the commented starter set into policies/, where there is no policy yet."""
+    written = write_starter_policies(workspace.policies)
+    if not written:
+        raise UsageError(
+            "nothing was written",
+            why=f"{workspace.policies} has policies already",
+            next="edit them; 'governed policy check' checks them",
+        )
+    click.echo(f"wrote {', '.join(written)}; 'governed policy adopt --as ADMIN' makes them count")
+
+
+@policy.command()
+@json_option
+@workspace_option
+def test(workspace: Workspace, as_json: bool) -> None:
+    """Ask the policies the cases in policies/cases.toml; exits with 1 when one fails."""
+    cases = read_cases(workspace.policies / "cases.toml")
+    outcomes = run_cases(workspace, Policies(read_rules(workspace).policies), cases)
+    rows = [
+        {
+            "case": outcome.case.name,
+            "outcome": "passed" if outcome.passed else "FAILED",
+            "expected": outcome.case.expect,
+            "answer": outcome.said,
+        }
+        for outcome in outcomes
+    ]
+    print_facts(rows, as_json, f"{len(rows)} cases")
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    if failed:
+        raise CheckFailed(
+            f"{len(failed)} of {len(outcomes)} cases are answered otherwise",
+            why=f"first: {failed[0].case.name}: {failed[0].said}",
+            next="mend the policy or the case; 'governed policy explain' asks one question",
+        )
+
+
+@policy.command()
+@click.argument("action")
+@click.argument("resource", default="")
+@person_option
+@click.option("--purpose", default="", help="What data is read for; run or deployment to approve.")
+@click.option("--mode", type=click.Choice(["research", "release"]), default="research")
+@click.option("--run-kind", type=click.Choice(["", "release", "rerun", "validation"]), default="")
+@click.option("--env", "environment", default="production", help="Where it would be deployed.")
+@json_option
+@workspace_option
+def explain(
+    workspace: Workspace,
+    action: str,
+    resource: str,
+    person: str,
+    purpose: str,
+    mode: str,
+    run_kind: str,
+    environment: str,
+    as_json: bool,
+) -> None:
+    """Say whether a person may do ACTION to RESOURCE, why, and what would change that.
+
+    ACTION is read, promote, approve, reject, revoke, run, deploy, manage-people or register; it is
+    asked of the policies as they lie there, adopted or not. Nothing is done.
+    """
+    register = Register.read(workspace)
+    rules = read_rules(workspace)
+    asked = explaining.ask(
+        register,
+        action,
+        resource,
+        person,
+        purpose=purpose,
+        mode=mode,
+        run_kind=run_kind,
+        environment=environment,
+    )
+    found = explaining.explain(workspace, Policies(rules.policies), asked)
+    floor = []
+    if action == "read":
+        version = register.version(resource)
+        floor = access.floor(register, version, str(asked.context["purpose"]), mode, run_kind)
+    facts = {
+        "allowed": found.verdict.allowed and not floor,
+        "because": "; ".join([*(reason for _, reason in floor), found.verdict.why]),
+        "policies": [*(policy for policy, _ in floor), *found.verdict.ids],
+        "advice": found.verdict.advice,
+        "adopted": rules.digest == register.policy,
+        "would_be_allowed_if": [] if floor else found.changes,
+    }
+    if as_json:
+        print_facts(facts, as_json)
+        return
+    changes = facts.pop("would_be_allowed_if")
+    print_facts(facts, as_json, f"{person}: {action} {resource}".strip())
+    if floor:
+        click.echo("no policy can change that")
+    for change in changes if isinstance(changes, list) else []:
+        click.echo(f"it would be allowed if {change}")
 
 
 @policy.command()
@@ -58,9 +192,10 @@ def show(workspace: Workspace, as_json: bool) -> None:
 @json_option
 @workspace_option
 def adopt(workspace: Workspace, person: str, passphrase: Passphrase, as_json: bool) -> None:
-    """Sign for the governed.toml that lies there now; gates refuse one that nobody signed for."""
-    digest = workspace.settings.policy_digest()
-    click.echo(f"{person} adopts governed.toml with the digest {digest}", err=True)
+    """Sign for governed.toml and policies/ as they are; gates refuse what nobody signed for."""
+    policies, digest = read_rules(workspace)
+    Policies(policies)
+    click.echo(f"{person} adopts governed.toml and policies with the digest {digest}", err=True)
     entry = actions.adopt(workspace, person, passphrase(f"Passphrase of {person}"))
     print_facts(
         {"policy": digest, "person": person, "ledger_record": entry.number},

@@ -11,7 +11,6 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
@@ -19,11 +18,13 @@ from urllib.parse import unquote
 from governed_kernel.canonical import digest_file
 from governed_kernel.capture.emitter import Decision
 from governed_kernel.capture.uris import resolved
+from governed_kernel.governance import authorization
+from governed_kernel.governance.cedar import Verdict
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered, Operation
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Guard", "decide", "decide_purpose", "is_locked", "restriction"]
+__all__ = ["Guard", "decide", "decide_purpose", "floor", "is_locked", "restriction"]
 
 K = TypeVar("K")
 _REMEMBERED = 20_000
@@ -55,6 +56,8 @@ def decide_purpose(
     purpose: str,
     mode: str = "research",
     run_kind: str = "",
+    *,
+    person: str = "",
 ) -> Decision:
     """Whether `version` may be used for `purpose` (one of `names.PURPOSES`).
 
@@ -64,37 +67,63 @@ def decide_purpose(
         ``research`` or ``release``.
     run_kind : str
         The run's kind: release, rerun, validation; empty in research.
+    person : str
+        Who asks; by default whoever works in this session.
 
     Notes
     -----
-    Denied are: a locked holdout or its parent outside a validation run, a purpose that the
-    version or its class does not admit, a withdrawn version, and one whose retention has ended
-    (but not for a re-run, which repeats what was done in time).
+    Whatever policies say, denied are: a locked holdout or its parent outside a validation run, a
+    version that was withdrawn or is not approved yet, and one whose retention has ended (but not
+    for a re-run, which repeats what was done in time). Beyond that the policies decide.
     """
-    validating = mode == "release" and run_kind == "validation"
-    policies: list[str] = []
-    reasons: list[str] = []
+    found = floor(register, version, purpose, mode, run_kind)
+    if found:
+        return _decision(version, found, None)
+    verdict = authorization.may_read(
+        register,
+        version,
+        purpose,
+        person=person or authorization.session_person(),
+        mode=mode,
+        run_kind=run_kind,
+    )
+    return _decision(version, [], verdict)
+
+
+def floor(
+    register: Register, version: DatasetRegistered, purpose: str, mode: str, run_kind: str
+) -> list[tuple[str, str]]:
+    """Id and reason of each thing that refuses this read whatever policies say."""
+    validating = mode == "release" and run_kind == "validation" and purpose == "validate"
+    return _floor(register, version, validating=validating, repeats=run_kind == "rerun")
+
+
+def _floor(
+    register: Register, version: DatasetRegistered, *, validating: bool, repeats: bool
+) -> list[tuple[str, str]]:
+    """Id and reason of each thing that no policy can permit."""
+    found = []
     policy, reason = restriction(register, version)
-    if policy and not (validating and purpose == "validate"):
-        policies.append(policy)
-        reasons.append(reason)
-    known = register.workspace.settings.classes.get(version.data_class)
-    if known is None or purpose not in known.purposes:
-        policies.append(f"class-{version.data_class}")
-        admitted = ", ".join(known.purposes) if known else "nothing, it is not in governed.toml"
-        reasons.append(f"data of class {version.data_class} may be used for {admitted}")
-    if purpose not in version.purposes:
-        policies.append("version-purposes")
-        name = f"{version.dataset}@{version.version}"
-        reasons.append(f"{name} may be used for {', '.join(version.purposes)}, not to {purpose}")
+    if policy and not validating:
+        found.append((policy, reason))
+    name = f"{version.dataset}@{version.version}"
     if version.state in ("withdrawn", "registered"):
-        policies.append("state")
-        reasons.append(f"its state is {version.state}")
-    if run_kind != "rerun" and _expired(version):
-        policies.append("retention")
-        reasons.append(f"it had to be gone by {version.retention_until}")
+        found.append(("state", f"{name} is {version.state}, not approved"))
+    if not repeats and authorization.is_expired(version):
+        found.append(("retention", f"{name} had to be gone by {version.retention_until}"))
+    return found
+
+
+def _decision(
+    version: DatasetRegistered, floor: list[tuple[str, str]], verdict: Verdict | None
+) -> Decision:
+    reasons = [reason for _, reason in floor]
+    policies = [policy for policy, _ in floor]
+    if verdict is not None:
+        policies += verdict.ids
+        reasons += [] if verdict.allowed else [verdict.why]
     return Decision(
-        allowed=not reasons,
+        allowed=not floor and verdict is not None and verdict.allowed,
         reason="; ".join(reasons),
         policies=policies,
         dataset=version.dataset,
@@ -219,8 +248,9 @@ class Guard:
             return
         register = Register.read(self.workspace)
         by_digest: dict[str, Decision] = {}
+        judge = _ByPath(register)
         for version in (version for found in register.datasets.values() for version in found):
-            decision = _by_path(register, version)
+            decision = judge.decide(version)
             # Of two names for one content the stricter decision stays.
             if version.sha256 not in by_digest or not decision.allowed:
                 by_digest[version.sha256] = decision
@@ -305,35 +335,39 @@ def decide(workspace: Workspace, operation: Operation, path: str) -> Decision:
     return guard.decide(operation, path)
 
 
-def _by_path(register: Register, version: DatasetRegistered) -> Decision:
-    """What holds whatever the purpose is: who opens a path does not say one."""
-    policy, reason = restriction(register, version)
-    if not policy and version.state == "withdrawn":
-        policy, reason = "state", f"{version.dataset}@{version.version} was withdrawn"
-    if not policy and _expired(version):
-        policy, reason = "retention", f"it had to be gone by {version.retention_until}"
-    return Decision(
-        allowed=not policy,
-        reason=reason,
-        policies=[policy] if policy else [],
-        dataset=version.dataset,
-        version=version.version,
-        data_class=version.data_class,
-    )
+class _ByPath:
+    """Decides for whoever opens a path, who does not say what for: any purpose will do.
+
+    Versions that are alike to the policies are asked about once: a catalog has thousands.
+    """
+
+    def __init__(self, register: Register) -> None:
+        self._register = register
+        self._person = authorization.session_person()
+        self._named = authorization.names_datasets(register)
+        self._known: dict[tuple[object, ...], Verdict] = {}
+
+    def decide(self, version: DatasetRegistered) -> Decision:
+        """What holds for a version in research."""
+        found = _floor(self._register, version, validating=False, repeats=False)
+        return _decision(version, found, None if found else self._verdict(version))
+
+    def _verdict(self, version: DatasetRegistered) -> Verdict:
+        thing = authorization.dataset_entity(self._register, version, named=self._named)
+        facts = (repr(value) for value in thing.attributes.values())
+        key = (thing.id, *facts)
+        known = self._known.get(key)
+        if known is None:
+            known = authorization.may_read_somehow(
+                self._register, version, person=self._person, named=self._named
+            )
+            self._known[key] = known
+        return known
 
 
 def _stricter(index: dict[K, Decision], key: K, decision: Decision) -> None:
     if key not in index or not decision.allowed:
         index[key] = decision
-
-
-def _expired(version: DatasetRegistered) -> bool:
-    if not version.retention_until:
-        return False
-    try:
-        return date.fromisoformat(version.retention_until) < datetime.now(UTC).date()
-    except ValueError:  # not written by this program; what can't be read has ended
-        return True
 
 
 def _local_path(path: str) -> str | None:

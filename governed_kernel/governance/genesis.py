@@ -15,6 +15,7 @@ from governed_kernel.errors import ResourceMissing, UsageError
 from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.governance import envelopes, keys, pins
 from governed_kernel.governance.names import check_name, check_printed_name
+from governed_kernel.governance.rules import rules_digest
 from governed_kernel.governance.templates import template_folder
 from governed_kernel.lineage.attestations import WorkspaceCreated
 from governed_kernel.lineage.events import Attested
@@ -60,7 +61,7 @@ def initialise(
         _refuse_second(root)
         _write_files(root, name or root.name)
         workspace = Workspace.open(root)
-        policy = workspace.settings.policy_digest()
+        policy = rules_digest(workspace)
         signer, public_key = _administrator_key(administrator, passphrase)
         workspace_id = f"w{secrets.token_hex(8)}"
         created = WorkspaceCreated(
@@ -107,6 +108,7 @@ def _write_files(root: Path, name: str) -> None:
         write_atomically(configured, text.encode())
     for part in FOLDERS:
         (root / part).mkdir(exist_ok=True)
+    write_starter_policies(root / "policies")
     for part in STATE_FOLDERS:
         (root / ".governed" / part).mkdir(parents=True, exist_ok=True)
     ignore = root / ".gitignore"
@@ -116,6 +118,20 @@ def _write_files(root: Path, name: str) -> None:
         present = ignore.read_text(encoding="utf-8")
     if ".governed/" not in present.split():
         write_atomically(ignore, f"{present}{wanted}".encode())
+
+
+def write_starter_policies(folder: Path) -> list[str]:
+    """Write the starter set where no policy lies yet; returns the names of what was written."""
+    if any(folder.glob("*.cedar")):
+        return []
+    starters = sorted((template_folder("workspace") / "policies").iterdir())
+    written = []
+    for starter in starters:
+        target = folder / starter.name
+        if not target.exists():
+            write_atomically(target, starter.read_bytes())
+            written.append(starter.name)
+    return written
 
 
 def _plain(name: str) -> str:

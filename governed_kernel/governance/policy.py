@@ -1,9 +1,11 @@
-"""The policy: what ``governed.toml`` says, once an administrator has signed for it."""
+"""The rules: what ``governed.toml`` and the policies say, once an administrator signed for it."""
 
 from __future__ import annotations
 
+from governed_kernel.governance.cedar import Policies
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
+from governed_kernel.governance.rules import read_rules
 from governed_kernel.governance.signing import attest
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import PolicyAdopted, Predicate
@@ -13,8 +15,15 @@ __all__ = ["adopt"]
 
 
 def adopt(workspace: Workspace, administrator: str, passphrase: bytes) -> Entry:
-    """Make the ``governed.toml`` that lies there now the one that gates accept."""
-    digest = workspace.settings.policy_digest()
+    """Make the ``governed.toml`` and the policies that lie there now those that gates accept.
+
+    Raises
+    ------
+    ConfigurationError
+        A policy is not valid; nothing is adopted.
+    """
+    policies, digest = read_rules(workspace)
+    Policies(policies)
 
     def make(_: Register, who: Person) -> Predicate:
         return PolicyAdopted(

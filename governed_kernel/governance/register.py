@@ -13,6 +13,7 @@ from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
 from governed_kernel.governance import pins
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
 from governed_kernel.governance.roster import Person, Roster
+from governed_kernel.governance.rules import rules_digest
 from governed_kernel.governance.verification import Entry, Replay
 from governed_kernel.lineage.attestations import Predicate, Promotion, Record
 from governed_kernel.lineage.events import (
@@ -166,19 +167,19 @@ class Register:
         """Refuse (`SignatureRefused`) what takes a role that `person` does not have."""
         self._replay.check_role(predicate, person)
 
-    def check_policy(self, settings: Configuration | None = None) -> None:
-        """Refuse settings that no administrator adopted.
+    def check_policy(self, settings: Configuration | None = None, *, digest: str = "") -> None:
+        """Refuse settings or policies that no administrator adopted; `digest` is theirs, if known.
 
         Raises
         ------
         NotApproved
-            ``governed.toml`` says something else than what was signed.
+            ``governed.toml`` or a policy says something else than what was signed.
         """
-        digest = (settings or self.workspace.settings).policy_digest()
+        digest = digest or rules_digest(self.workspace, settings)
         if digest != self.policy:
             raise NotApproved(
-                "governed.toml is not the one that an administrator adopted",
-                why=f"its digest is {digest[:16]}…, the adopted one is {self.policy[:16]}…",
+                "governed.toml and the policies are not those that an administrator adopted",
+                why=f"their digest is {digest[:16]}…, the adopted one is {self.policy[:16]}…",
                 next="undo the edit, or have it adopted: 'governed policy adopt --as ADMIN'",
             )
 

@@ -11,7 +11,7 @@ import msgspec
 from securesystemslib.signer import Signer
 
 from governed_kernel.errors import GovernedError, Refused, SignatureRefused, UnknownName
-from governed_kernel.governance import envelopes, keys
+from governed_kernel.governance import authorization, envelopes, keys
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -58,7 +58,9 @@ def attest(
     try:
         register = Register.read(workspace)
         who = _signer(register, person)
-        register.check_role(make(register, who), who)
+        wanted = make(register, who)
+        register.check_role(wanted, who)
+        policies = authorization.check_action(register, who, wanted)
         signer = keys.unlock(person, passphrase)
         _check_key(who, signer)
 
@@ -66,9 +68,12 @@ def attest(
             current = Register.replay(workspace, events)
             # The key file may be changed while a person types, the ledger too: ask again.
             _check_key(_signer(current, person), signer)
-            predicate = make(current, current.person(person))
+            author = current.person(person)
+            predicate = make(current, author)
+            authorization.check_action(current, author, predicate)
             entry = _sign(current, predicate, signer)
-            return (_event(entry), *after()), entry
+            decided = _allowed(person, action, resource, purpose, policies)
+            return (_event(entry), *decided, *after()), entry
 
         return Ledger(workspace).append_checked(decide)[1]
     except Refused as error:
@@ -151,6 +156,24 @@ def take_checkpoint(workspace: Workspace) -> Entry:
     return ledger.append_checked(decide)[1]
 
 
+def _allowed(
+    person: str, action: str, resource: str, purpose: str, policies: list[str]
+) -> tuple[Decided, ...]:
+    """The decision behind a signed statement; none where no policy was asked."""
+    if not policies:
+        return ()
+    return (
+        Decided(
+            person=person,
+            action=action,
+            resource=resource,
+            outcome="allowed",
+            purpose=purpose,
+            policies=policies,
+        ),
+    )
+
+
 def record_refusal(
     workspace: Workspace,
     person: str,
@@ -167,6 +190,7 @@ def record_refusal(
             resource=resource,
             outcome="denied",
             purpose=purpose,
+            policies=list(getattr(error, "policies", ())),
             reason=f"{error.what}: {error.why}" if error.why else error.what,
         )
     )

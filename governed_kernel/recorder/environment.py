@@ -87,6 +87,7 @@ RULES: tuple[Place, ...] = (
     Place("{gpu_cache}/", "code that the GPU's driver has compiled for this GPU", writes=True),
     Place("/var/cache/fontconfig/", "the system's font cache"),
     Place("{workspace}/governed.toml", "the workspace's settings, bound by the ledger"),
+    Place("{workspace}/policies/", "the workspace's policies, bound by the ledger"),
     Place("{state}/ledger.jsonl", "the ledger itself; hash-chained"),
     Place("{state}/ledger.lock", "the ledger's lock", writes=True),
     Place("{personal}/", "the person's own record of known workspaces; keys are never opened"),

@@ -56,6 +56,7 @@ def start_release(
         registry.register.person(person)
         allowed = gate.allow(workspace, registry, release, texts)
         bound = allowed.manifest
+        gate.check_policies(registry.register, bound.release, person, "release", bound.inputs)
         plan = _plan(
             workspace,
             bound,
@@ -107,6 +108,7 @@ def start_validation(
         # An audit may repeat a run in another environment; it compares them, and says so.
         is_audit = run.started.kind == "rerun"
         found = environment.current() if is_audit else gate.check_environment(workspace, bound)
+        gate.check_policies(registry.register, bound.release, person, "validation", inputs)
         plan = _plan(
             workspace,
             bound,
@@ -151,6 +153,7 @@ def start_rerun(
         values = parameters.resolve(bound.parameters, run.started.parameters, overrides)
         gate.check_inputs(workspace, registry.register, bound.inputs)
         gate.check_disk(workspace)
+        gate.check_policies(registry.register, bound.release, person, "rerun", bound.inputs)
         plan = _plan(
             workspace,
             bound,

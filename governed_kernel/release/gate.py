@@ -14,8 +14,14 @@ from typing import Any
 
 import msgspec
 
-from governed_kernel.errors import IntegrityBroken, NotApproved, Refused, ResourceMissing
-from governed_kernel.governance import access, catalog
+from governed_kernel.errors import (
+    IntegrityBroken,
+    NotApproved,
+    PolicyDenied,
+    Refused,
+    ResourceMissing,
+)
+from governed_kernel.governance import access, authorization, catalog
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
@@ -33,6 +39,7 @@ __all__ = [
     "check_deployable",
     "check_environment",
     "check_inputs",
+    "check_policies",
     "check_promotion",
     "check_signatures",
     "check_state",
@@ -207,6 +214,31 @@ def check_inputs(
         _check_lifetime(version)
         found[item.name] = catalog.verify(workspace, version)
     return found
+
+
+def check_policies(
+    register: Register, release: str, person: str, kind: str, inputs: Sequence[Input]
+) -> None:
+    """Refuse a run that policies don't let `person` start, or that reads what they don't permit.
+
+    Raises
+    ------
+    PolicyDenied
+        With the ids of the policies that decided.
+    """
+    authorization.check_run(register, release, person, kind)
+    for item in inputs:
+        verdict = authorization.may_read_somehow(
+            register, catalogued(register, item), person=person, mode="release", run_kind=kind
+        )
+        if not verdict.allowed:
+            error = PolicyDenied(
+                f"policy does not let a {kind} run that {person} starts read {item.name}",
+                why=f"{verdict.why} ({', '.join(verdict.ids) or 'no policy'})",
+                next=verdict.advice or "'governed policy explain read' says what would change that",
+            )
+            error.policies = tuple(verdict.ids)
+            raise error
 
 
 def catalogued(register: Register, item: Input) -> DatasetRegistered:

@@ -94,7 +94,7 @@ def test_edited_rules_stop_everything_until_they_are_adopted(approved: Place) ->
     settings = approved.root / "governed.toml"
     alter(settings, lambda text: text.replace(b"required = 2", b"required = 1"))
     done = approved.here("run sour --as otto")
-    refused(approved, done, 3, "governed.toml is not the one", "governed policy adopt")
+    refused(approved, done, 3, "not those that an administrator adopted", "governed policy adopt")
 
 
 def test_adopted_rules_ask_for_new_approvals(approved: Place) -> None:

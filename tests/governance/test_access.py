@@ -73,8 +73,8 @@ def test_a_registered_source_is_known_as_soon_as_the_ledger_says_so(
 
 def test_train_and_validation_are_read_in_research_and_the_holdout_is_not(divided: Divided) -> None:
     workspace, parts = divided.workspace, divided.parts
-    assert read(workspace, parts.parts["train"].snapshot) == (True, [])
-    assert read(workspace, parts.parts["validation"].snapshot) == (True, [])
+    assert read(workspace, parts.parts["train"].snapshot) == (True, ["read"])
+    assert read(workspace, parts.parts["validation"].snapshot) == (True, ["read"])
     assert read(workspace, parts.parts["holdout"].snapshot) == (False, ["locked-holdout"])
 
 
@@ -188,15 +188,15 @@ def test_purposes_are_those_of_the_version_and_of_its_class(
     workspace: Workspace, source: Path
 ) -> None:
     register(workspace, source, purposes=["explore", "train"])
-    assert purpose(workspace, "biopsies", "train") == []
+    assert purpose(workspace, "biopsies", "train") == ["read"]
     assert purpose(workspace, "biopsies", "evaluate") == ["version-purposes"]
-    assert purpose(workspace, "biopsies", "deploy") == ["class-health", "version-purposes"]
+    assert purpose(workspace, "biopsies", "deploy") == ["version-purposes", "class-purposes"]
 
 
 def test_only_a_validation_run_validates_on_the_holdout(divided: Divided) -> None:
     workspace = divided.workspace
     holdout = "biopsies-holdout"
-    assert purpose(workspace, holdout, "validate", "release", "validation") == []
+    assert purpose(workspace, holdout, "validate", "release", "validation") == ["read"]
     for mode in (
         ("research",),
         ("research", "validation"),
@@ -226,7 +226,7 @@ def test_the_holdouts_content_stays_locked_under_another_name(
 def test_what_had_to_be_gone_is_denied_but_to_a_rerun(workspace: Workspace, source: Path) -> None:
     register(workspace, source, retention_until="2020-01-01")
     assert purpose(workspace, "biopsies", "train") == ["retention"]
-    assert purpose(workspace, "biopsies", "train", "release", "rerun") == []
+    assert purpose(workspace, "biopsies", "train", "release", "rerun") == ["read"]
     assert read(workspace, source) == (False, ["retention"])
 
 

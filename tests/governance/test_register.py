@@ -442,7 +442,7 @@ def test_an_edited_policy_is_refused_until_an_administrator_adopts_it(
     file = workspace.root / "governed.toml"
     file.write_text(file.read_text().replace("required = 2", "required = 1"))
     edited = Workspace(workspace.root)
-    with pytest.raises(NotApproved, match="not the one that an administrator adopted"):
+    with pytest.raises(NotApproved, match="not those that an administrator adopted"):
         Register.read(edited).check_policy()
     assert counting(edited) == []
     with pytest.raises(NotApproved, match="policy adopt"):

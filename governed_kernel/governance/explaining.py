@@ -1,0 +1,156 @@
+"""Why something is refused, and what would change that: the same question, one thing different."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from governed_kernel.errors import UsageError
+from governed_kernel.governance import authorization, names
+from governed_kernel.governance.cedar import Entity, Policies, Question, Verdict
+from governed_kernel.governance.register import Register
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Explanation", "ask", "explain"]
+
+_RUNS = (("research", ""), ("release", "release"), ("release", "rerun"), ("release", "validation"))
+_RISKS = ("low", "limited", "high")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An answer and its neighbours.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        What the policies say.
+    changes : list of str
+        Single changes after which they would permit it; empty when they do.
+    """
+
+    question: Question
+    verdict: Verdict
+    changes: list[str]
+
+
+def ask(
+    register: Register,
+    action: str,
+    resource: str,
+    person: str,
+    *,
+    purpose: str = "",
+    mode: str = "research",
+    run_kind: str = "",
+    environment: str = "production",
+) -> Question:
+    """The question in the words of the command line.
+
+    Raises
+    ------
+    UsageError, UnknownName
+        No such action, dataset, or purpose.
+    """
+    who = authorization.person_of(register, person)
+    if action == "read":
+        thing = authorization.dataset_entity(register, register.version(resource))
+        wanted = names.purpose(purpose or "explore")
+        return Question(who, action, thing, {"purpose": wanted, "mode": mode, "run_kind": run_kind})
+    if action in ("manage-people", "register"):
+        return Question(who, action, authorization.WORKSPACE)
+    contexts: dict[str, dict[str, Any]] = {
+        "promote": {},
+        "reject": {},
+        "revoke": {},
+        "approve": {"purpose": purpose or "run"},
+        "run": {"run_kind": run_kind or "release"},
+        "deploy": {"environment": environment},
+    }
+    if action not in contexts:
+        raise UsageError(
+            f"no action is called {action!r}",
+            why=f"actions are read, {', '.join(contexts)}, manage-people, register",
+            next="'governed policy schema' says what each is asked about",
+        )
+    return Question(who, action, authorization.release_of(register, resource), contexts[action])
+
+
+def explain(workspace: Workspace, policies: Policies, question: Question) -> Explanation:
+    """Ask, and where the answer is no look for single changes that make it yes."""
+    verdict = policies.ask(question)
+    changes: list[str] = []
+    if not verdict.allowed:
+        changes = [
+            said for said, other in _neighbours(workspace, question) if policies.ask(other).allowed
+        ]
+    return Explanation(question, verdict, changes)
+
+
+def _neighbours(workspace: Workspace, question: Question) -> Iterator[tuple[str, Question]]:
+    """The questions that differ in one thing, each with what differs."""
+    who = question.principal
+    held = {role.id for role in who.parents}
+    for role in names.ROLES:
+        if role not in held:
+            more = who._replace(parents=(*who.parents, Entity("Role", role)))
+            said = f"{who.id} had the role {role} ('governed people grant {who.id} --role {role}')"
+            yield said, _with_person(question, more)
+    if question.resource.type == "Dataset":
+        yield from _other_reads(workspace, question)
+    elif question.resource.type == "Release":
+        yield from _other_releases(question)
+
+
+def _with_person(question: Question, person: Entity) -> Question:
+    """The same asked by a person with other roles, who is the author if they were."""
+    resource = question.resource
+    author = resource.attributes.get("author")
+    if isinstance(author, Entity) and author.id == person.id:
+        resource = resource._replace(attributes={**resource.attributes, "author": person})
+    return question._replace(principal=person, resource=resource)
+
+
+def _other_reads(workspace: Workspace, question: Question) -> Iterator[tuple[str, Question]]:
+    context, data = dict(question.context), question.resource
+    for purpose in names.PURPOSES:
+        if purpose != context["purpose"]:
+            other = {**context, "purpose": purpose}
+            yield f"it were read to {purpose}", question._replace(context=other)
+    for mode, kind in _RUNS:
+        if (mode, kind) != (context["mode"], context["run_kind"]):
+            where = f"a {kind} run" if kind else "research"
+            other = {**context, "mode": mode, "run_kind": kind}
+            yield f"it were read in {where}", question._replace(context=other)
+    purposes = sorted({*data.attributes["purposes"], context["purpose"]})
+    if purposes != data.attributes["purposes"]:
+        other_data = data._replace(attributes={**data.attributes, "purposes": purposes})
+        said = f"{data.id} were registered to {context['purpose']} as well"
+        yield said, question._replace(resource=other_data)
+    for name in workspace.settings.classes:
+        if name != data.attributes["class"].id:
+            of = authorization.class_entity(workspace.settings, name)
+            other_data = data._replace(attributes={**data.attributes, "class": of})
+            yield f"{data.id} were of class {name}", question._replace(resource=other_data)
+
+
+def _other_releases(question: Question) -> Iterator[tuple[str, Question]]:
+    release = question.resource
+    if release.attributes["author"].id == question.principal.id:
+        other = authorization.person_entity("somebody-else", [])
+        attributes = {**release.attributes, "author": other}
+        said = f"somebody else had written {release.id}"
+        yield said, question._replace(resource=release._replace(attributes=attributes))
+    for risk in _RISKS:
+        if risk != release.attributes["risk"]:
+            attributes = {**release.attributes, "risk": risk}
+            said = f"{release.id} were of {risk} risk"
+            yield said, question._replace(resource=release._replace(attributes=attributes))
+    if question.action == "deploy":
+        for environment in ("preprod", "production"):
+            if environment != question.context["environment"]:
+                yield (
+                    f"it were deployed to {environment}",
+                    question._replace(context={"environment": environment}),
+                )

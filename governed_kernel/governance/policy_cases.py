@@ -1,0 +1,168 @@
+"""Cases that say what policies must answer: ``policies/cases.toml``, asked by command and in CI."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from governed_kernel.errors import ConfigurationError
+from governed_kernel.governance.authorization import (
+    WORKSPACE,
+    class_entity,
+    person_entity,
+    release_entity,
+)
+from governed_kernel.governance.cedar import Entity, Policies, Question, Verdict
+from governed_kernel.governance.names import check_role
+from governed_kernel.workspace import Workspace
+
+__all__ = ["ACTIONS", "Case", "Outcome", "read_cases", "run_cases"]
+
+ACTIONS = (
+    "read",
+    "promote",
+    "approve",
+    "reject",
+    "revoke",
+    "run",
+    "deploy",
+    "manage-people",
+    "register",
+)
+
+
+class Case(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"of": "class"}
+):
+    """One question and its answer; what a case leaves out is as here.
+
+    Attributes
+    ----------
+    name : str
+        What must hold, as a sentence.
+    roles : tuple of str
+        Of whoever asks.
+    of : str
+        The data's class (``class`` in the file).
+    purposes : tuple of str
+        What the data was registered for.
+    purpose : str
+        What it is read for; for an approval ``run`` or ``deployment``.
+    is_author : bool
+        Whether the release was written by whoever asks.
+    expect : str
+        ``allow`` or ``deny``.
+    policies : tuple of str
+        Ids that must be among those that decided.
+    """
+
+    name: str
+    action: str
+    expect: Literal["allow", "deny"]
+    person: str = "somebody"
+    roles: tuple[str, ...] = ()
+    dataset: str = "data"
+    of: str = "internal"
+    purposes: tuple[str, ...] = ("explore", "train", "evaluate", "validate")
+    kind: Literal["data", "model"] = "data"
+    state: str = "approved"
+    owner: str = "its owner"
+    legal_basis: str = ""
+    holdout: bool = False
+    contains_holdout: bool = False
+    expired: bool = False
+    purpose: str = "explore"
+    mode: Literal["research", "release"] = "research"
+    run_kind: str = ""
+    is_author: bool = False
+    risk: str = "unrated"
+    environment: str = "production"
+    policies: tuple[str, ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a case."""
+
+    case: Case
+    verdict: Verdict
+    passed: bool
+    said: str
+    """The answer and who gave it, for people."""
+
+
+def read_cases(path: Path) -> list[Case]:
+    """The cases of a file; none where there is no file.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not TOML, or a case says something that has no meaning.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        cases = msgspec.convert(document.get("case", []), list[Case])
+        for case in cases:
+            for role in case.roles:
+                check_role(role)
+            if case.action not in ACTIONS:
+                raise ValueError(f"case {case.name!r}: no action is called {case.action!r}")
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, msgspec.ValidationError) as error:
+        raise ConfigurationError(
+            f"{path} holds no valid cases",
+            why=str(error),
+            next=f"mend it; actions are {', '.join(ACTIONS)}",
+        ) from error
+    return cases
+
+
+def run_cases(workspace: Workspace, policies: Policies, cases: list[Case]) -> list[Outcome]:
+    """Ask every case."""
+    return [_outcome(case, policies.ask(question(workspace, case))) for case in cases]
+
+
+def question(workspace: Workspace, case: Case) -> Question:
+    """The question that a case asks."""
+    person = person_entity(case.person, list(case.roles))
+    if case.action == "read":
+        context = {"purpose": case.purpose, "mode": case.mode, "run_kind": case.run_kind}
+        return Question(person, "read", _dataset(workspace, case), context)
+    if case.action in ("manage-people", "register"):
+        return Question(person, case.action, WORKSPACE)
+    author = person if case.is_author else person_entity("somebody-else", [])
+    release = release_entity("release@1", author, case.risk)
+    contexts = {
+        "approve": {"purpose": case.purpose if case.purpose != "explore" else "run"},
+        "run": {"run_kind": case.run_kind or "release"},
+        "deploy": {"environment": case.environment},
+    }
+    return Question(person, case.action, release, contexts.get(case.action, {}))
+
+
+def _dataset(workspace: Workspace, case: Case) -> Entity:
+    attributes = {
+        "name": case.dataset,
+        "class": class_entity(workspace.settings, case.of),
+        "purposes": sorted(case.purposes),
+        "kind": case.kind,
+        "state": case.state,
+        "owner": case.owner,
+        "legal_basis": case.legal_basis,
+        "holdout": case.holdout,
+        "contains_holdout": case.contains_holdout,
+        "expired": case.expired,
+    }
+    return Entity("Dataset", f"{case.dataset}@1", attributes)
+
+
+def _outcome(case: Case, verdict: Verdict) -> Outcome:
+    answer = "allow" if verdict.allowed else "deny"
+    said = f"{answer}, by {', '.join(verdict.ids) or 'no policy'}"
+    if verdict.errors:
+        said += f"; {'; '.join(verdict.errors)}"
+    passed = answer == case.expect and set(case.policies) <= set(verdict.ids)
+    return Outcome(case, verdict, passed, said)

@@ -1,0 +1,60 @@
+"""The rules that gates rest on: ``governed.toml`` and the policies, bound by one digest."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from governed_kernel.canonical import digest_bytes, digest_json
+from governed_kernel.configuration import Configuration
+from governed_kernel.errors import ResourceMissing
+from governed_kernel.workspace import Workspace
+
+__all__ = ["Rules", "read_rules", "rules_digest"]
+
+
+class Rules(NamedTuple):
+    """The rules as they lie there now.
+
+    Attributes
+    ----------
+    policies : dict of str to str
+        Each policy file, by its name relative to the workspace, and its text.
+    digest : str
+        What an administrator signs for; a workspace without policies has its settings'.
+    """
+
+    policies: dict[str, str]
+    digest: str
+
+
+def read_rules(workspace: Workspace, settings: Configuration | None = None) -> Rules:
+    """Read the policies, and digest them together with the settings.
+
+    Raises
+    ------
+    ResourceMissing
+        A policy file can't be read.
+    """
+    said = (settings or workspace.settings).policy_digest()
+    contents = {}
+    try:
+        for path in sorted(workspace.policies.glob("*.cedar")):
+            contents[path.name] = path.read_bytes()
+    except OSError as error:
+        raise ResourceMissing(
+            f"{error.filename} can't be read",
+            why=error.strerror or str(error),
+            next="restore the file or mend its permissions",
+        ) from error
+    digests = {name: digest_bytes(content) for name, content in contents.items()}
+    digest = digest_json({"settings": said, "policies": digests}) if digests else said
+    texts = {
+        f"{workspace.policies.name}/{name}": content.decode(errors="replace")
+        for name, content in contents.items()
+    }
+    return Rules(texts, digest)
+
+
+def rules_digest(workspace: Workspace, settings: Configuration | None = None) -> str:
+    """Digest of what an administrator signs for."""
+    return read_rules(workspace, settings).digest

@@ -1,0 +1,119 @@
+"""``governed policy``: rules that people read, test and ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.workspace import Workspace
+from tests.cli.commands import Command
+from tests.governance.records import register, write_records
+
+BROKEN = """// fine so far
+
+@id("typo")
+permit (principal, action == Action::"raed", resource);
+"""
+
+
+@pytest.fixture(autouse=True)
+def inside(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace.root)
+
+
+def test_the_starter_set_is_valid_and_answers_its_cases(governed: Command) -> None:
+    checked = governed("policy", "check", "--json")
+    assert (checked.code, checked.facts["files"]) == (0, 2)
+    done = governed("policy", "test", "--json")
+    assert done.code == 0, done.err
+    assert {row["outcome"] for row in done.facts} == {"passed"}
+    assert len(done.facts) >= 7
+
+
+def test_a_case_that_is_answered_otherwise_fails_with_its_name(
+    governed: Command, workspace: Workspace
+) -> None:
+    cases = workspace.policies / "cases.toml"
+    cases.write_text(
+        '[[case]]\nname = "Anybody deploys"\naction = "deploy"\nexpect = "allow"\n'
+        '[[case]]\nname = "Operators deploy"\naction = "deploy"\nroles = ["operator"]\n'
+        'expect = "allow"\npolicies = ["another"]\n'
+    )
+    done = governed("policy", "test")
+    assert done.code == 1
+    assert "2 of 2 cases" in done.err
+    assert "Anybody deploys: deny, by no policy" in done.err
+
+
+@pytest.mark.parametrize(
+    "text", ["[[case]]\nname = 1", "nonsense", '[[case]]\nname="a"\naction="fly"\nexpect="deny"']
+)
+def test_cases_that_mean_nothing_are_wrong_use(
+    governed: Command, workspace: Workspace, text: str
+) -> None:
+    (workspace.policies / "cases.toml").write_text(text)
+    assert governed("policy", "test").code == 2
+
+
+def test_a_mistake_is_named_with_its_line_and_can_not_be_adopted(
+    governed: Command, workspace: Workspace
+) -> None:
+    (workspace.policies / "broken.cedar").write_text(BROKEN)
+    for command in (("check",), ("show",), ("adopt", *governed.signed("ada"))):
+        done = governed("policy", *command)
+        assert done.code == 2, command
+        assert "policies/broken.cedar, line 3: not a valid policy" in done.err
+        assert "raed" in done.err
+
+
+def test_an_edited_policy_counts_once_it_is_adopted(
+    governed: Command, workspace: Workspace
+) -> None:
+    (workspace.policies / "mine.cedar").write_text(
+        '@id("mine") forbid (principal, action == Action::"promote", resource);'
+    )
+    assert governed("policy", "show", "--json").facts["in_force"] is False
+    assert governed("policy", "adopt", *governed.signed("ada")).code == 0
+    shown = governed("policy", "show", "--json").facts
+    assert shown["in_force"] is True
+    assert "mine" in [policy["id"] for policy in shown["policies"]]
+
+
+def test_an_explanation_names_policy_reason_and_remedy(
+    governed: Command, workspace: Workspace, tmp_path: Path
+) -> None:
+    register(workspace, write_records(tmp_path / "a.csv"), "a", purposes=["explore", "evaluate"])
+    asked = ("policy", "explain", "read", "a", "--as", "sam", "--purpose", "training")
+    facts = governed(*asked, "--json").facts
+    assert facts["allowed"] is False
+    assert facts["policies"] == ["version-purposes"]
+    assert "it were read to explore" in facts["would_be_allowed_if"]
+    assert "a@1 were registered to train as well" in facts["would_be_allowed_if"]
+    said = governed(*asked)
+    assert said.code == 0
+    assert "its owner did not register it for this purpose" in said.out
+    assert "it would be allowed if it were read to explore" in said.out
+
+
+def test_what_no_policy_can_change_is_said(
+    governed: Command, workspace: Workspace, tmp_path: Path
+) -> None:
+    register(workspace, write_records(tmp_path / "a.csv"), "a", retention_until="2020-01-01")
+    done = governed("policy", "explain", "read", "a", "--as", "sam")
+    assert "had to be gone by 2020-01-01" in done.out
+    assert "no policy can change that" in done.out
+
+
+def test_the_starter_set_comes_back_where_there_is_none(
+    governed: Command, workspace: Workspace
+) -> None:
+    assert governed("policy", "starter").code == 2
+    for file in workspace.policies.glob("*.cedar"):
+        file.unlink()
+    assert governed("policy", "starter").code == 0
+    assert governed("policy", "show", "--json").facts["in_force"] is True
+
+
+def test_the_schema_says_what_policies_may_speak_of(governed: Command) -> None:
+    assert 'action "read" appliesTo' in governed("policy", "schema").out

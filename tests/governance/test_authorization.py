@@ -1,0 +1,163 @@
+"""Policies decide who may read and do what; what always holds, they can't loosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.errors import NotApproved, PolicyDenied
+from governed_kernel.governance import access, authorization, people, policy
+from governed_kernel.governance.explaining import ask, explain
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.rules import read_rules
+from governed_kernel.lineage.events import Decided
+from governed_kernel.workspace import Workspace
+from tests.governance.people import passphrase, promote
+from tests.governance.records import register, write_records
+
+HEALTH_BY_ROLE = """
+@id("health-by-role")
+@reason("health data is for data scientists")
+@advice("ask ada for the role")
+forbid (principal, action == Action::"read", resource)
+when { resource.class == DataClass::"health" }
+unless { principal in Role::"data-scientist" };
+"""
+OPEN_EVERYTHING = '@id("everything") permit (principal, action, resource);'
+
+
+def adopt(workspace: Workspace, **files: str) -> None:
+    for name, text in files.items():
+        (workspace.policies / f"{name}.cedar").write_text(text)
+    policy.adopt(Workspace(workspace.root), "ada", passphrase("ada"))
+
+
+@pytest.fixture
+def data(workspace: Workspace, tmp_path: Path) -> Path:
+    source = write_records(tmp_path / "biopsies.csv")
+    register(workspace, source)
+    return source
+
+
+def decisions(workspace: Workspace) -> list[tuple[str, str, str, list[str]]]:
+    return [
+        (event.person, event.action, event.outcome, event.policies)
+        for event in Register.read(workspace).events
+        if isinstance(event, Decided)
+    ]
+
+
+def test_a_role_decides_who_reads_a_class(workspace: Workspace, data: Path) -> None:
+    adopt(workspace, health=HEALTH_BY_ROLE)
+    current = Register.read(workspace)
+    version = current.version("biopsies")
+    sam = access.decide_purpose(current, version, "train", person="sam")
+    assert (sam.allowed, sam.policies) == (True, ["read"])
+    rita = access.decide_purpose(current, version, "train", person="rita")
+    assert (rita.allowed, rita.policies) == (False, ["health-by-role"])
+    assert rita.reason == "health data is for data scientists"
+
+
+@pytest.mark.parametrize(("person", "allowed"), [("sam", True), ("rita", False), ("nobody", False)])
+def test_whoever_opens_the_file_is_decided_on_as_well(
+    workspace: Workspace, data: Path, person: str, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adopt(workspace, health=HEALTH_BY_ROLE)
+    monkeypatch.setenv("GOVERNED_PERSON", person)
+    decision = access.Guard(workspace).decide("read", str(data))
+    assert decision.allowed is allowed
+    assert decision.dataset == "biopsies"
+
+
+def test_no_policy_opens_a_holdout_or_what_is_past_its_retention(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    register(workspace, write_records(tmp_path / "old.csv"), "old", retention_until="2020-01-01")
+    for name in ("reading", "acting"):
+        (workspace.policies / f"{name}.cedar").unlink()
+    adopt(workspace, open=OPEN_EVERYTHING)
+    current = Register.read(workspace)
+    decision = access.decide_purpose(current, current.version("old"), "train")
+    assert (decision.allowed, decision.policies) == (False, ["retention"])
+
+
+def test_without_any_policy_nothing_is_read(workspace: Workspace, data: Path) -> None:
+    for name in ("reading", "acting"):
+        (workspace.policies / f"{name}.cedar").unlink()
+    adopt(workspace)
+    decision = access.Guard(workspace).decide("read", str(data))
+    assert (decision.allowed, decision.reason) == (False, "no policy permits it")
+
+
+def test_an_edited_policy_refuses_everything_catalogued_until_it_is_adopted(
+    workspace: Workspace, data: Path, tmp_path: Path
+) -> None:
+    """A notebook can write there; what it writes opens nothing."""
+    (workspace.policies / "mine.cedar").write_text(OPEN_EVERYTHING)
+    guard = access.Guard(workspace)
+    decision = guard.decide("read", str(data))
+    assert not decision.allowed
+    assert "not those that an administrator adopted" in decision.reason
+    other = tmp_path / "other.csv"
+    other.write_text("x\n")
+    assert guard.decide("read", str(other)).allowed
+    with pytest.raises(NotApproved, match="policy adopt"):
+        promote(workspace)
+
+
+def test_policies_ask_for_more_than_a_role_and_the_refusal_is_on_record(
+    workspace: Workspace,
+) -> None:
+    adopt(
+        workspace,
+        more='@id("never") @reason("no releases this week") '
+        'forbid (principal, action == Action::"promote", resource);',
+    )
+    with pytest.raises(PolicyDenied, match="no releases this week"):
+        promote(workspace)
+    assert decisions(workspace)[-1] == ("sam", "promote", "denied", ["never"])
+
+
+def test_what_was_permitted_is_on_record_with_the_policies_that_permit_it(
+    workspace: Workspace,
+) -> None:
+    promote(workspace)
+    assert ("sam", "promote", "allowed", ["promote"]) in decisions(workspace)
+
+
+def test_policies_never_lock_the_administrator_out(workspace: Workspace) -> None:
+    adopt(workspace, closed='@id("closed") forbid (principal, action, resource);')
+    with pytest.raises(PolicyDenied):
+        people.grant(workspace, "ada", passphrase("ada"), name="rita", role="legal")
+    (workspace.policies / "closed.cedar").unlink()
+    adopt(workspace)
+    people.grant(workspace, "ada", passphrase("ada"), name="rita", role="legal")
+
+
+def explained(workspace: Workspace, *question: str, **more: str) -> list[str]:
+    current = Register.read(workspace)
+    policies = authorization.policies_of(current)
+    return explain(workspace, policies, ask(current, *question, **more)).changes
+
+
+def test_an_explanation_says_what_would_change_the_answer(workspace: Workspace, data: Path) -> None:
+    adopt(workspace, health=HEALTH_BY_ROLE)
+    changes = explained(workspace, "read", "biopsies", "rita", purpose="train")
+    assert changes[0].startswith("rita had the role data-scientist ('governed people grant rita")
+    assert "biopsies@1 were of class internal" in changes
+    assert not any("deploy" in change for change in changes)
+    assert explained(workspace, "read", "biopsies", "sam", purpose="train") == []
+
+
+def test_an_author_is_told_that_somebody_else_would_have_to_write_it(workspace: Workspace) -> None:
+    promote(workspace)
+    assert explained(workspace, "approve", "triage@1", "sam") == [
+        "somebody else had written triage@1"
+    ]
+
+
+def test_what_is_asked_rests_on_what_lies_there(workspace: Workspace) -> None:
+    before = read_rules(workspace).digest
+    (workspace.policies / "reading.cedar").write_text("")
+    assert read_rules(workspace).digest != before
