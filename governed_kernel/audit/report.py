@@ -12,7 +12,7 @@ from governed_kernel.errors import GovernedError
 
 __all__ = ["Check", "Outcome", "Report", "checked"]
 
-Outcome = Literal["ok", "broken", "unsealed", "doubt"]
+Outcome = Literal["ok", "broken", "unsealed", "doubt", "unread"]
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -20,10 +20,11 @@ class Check(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    outcome : {'ok', 'broken', 'unsealed', 'doubt'}
+    outcome : {'ok', 'broken', 'unsealed', 'doubt', 'unread'}
         ``unsealed``: whole as far as it goes, but nothing in the ledger says where it ends.
         ``doubt``: nothing rests on it, and an auditor should know of it: an entry that does not
         count, content that nobody registered, what a power cut tore.
+        ``unread``: it verified before and its file is as it was then; it was not looked at now.
     """
 
     kind: str
@@ -42,6 +43,11 @@ class Report:
     def broken(self) -> list[Check]:
         """What is not what was recorded."""
         return [check for check in self.checks if check.outcome == "broken"]
+
+    @property
+    def unread(self) -> list[Check]:
+        """What an earlier verification found whole and this one did not look at."""
+        return [check for check in self.checks if check.outcome == "unread"]
 
     @property
     def is_whole(self) -> bool:

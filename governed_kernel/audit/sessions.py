@@ -13,13 +13,19 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.audit.report import Check, Outcome
+from governed_kernel.audit.sealed import check_sealed
+from governed_kernel.audit.seen import Seen
+from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import JournalOpened, PayloadDigest, SessionSealed
-from governed_kernel.lineage.heads import Said, read_head
+from governed_kernel.lineage.forms import compressed, content_size, forms
+from governed_kernel.lineage.heads import Said, head_file, read_head
 from governed_kernel.lineage.journal import (
     SESSION_DECODER,
     Head,
+    JournalReader,
+    encode,
     not_understood,
     read_block,
     read_records,
@@ -34,7 +40,10 @@ _BLOCK = 50_000
 
 
 def check_sessions(
-    workspace: Workspace, register: Register, erased: Collection[PayloadDigest] = frozenset()
+    workspace: Workspace,
+    register: Register,
+    erased: Collection[PayloadDigest] = frozenset(),
+    seen: Seen | None = None,
 ) -> Iterator[Check]:
     """One check a session that the ledger or the folder of journals knows.
 
@@ -42,18 +51,29 @@ def check_sessions(
     ----------
     erased : collection of str
         Digests of the texts that signed entries say were erased.
+    seen : Seen, optional
+        What is known from earlier: sealed sessions that are as they were are not read again.
     """
+    seen = seen or Seen(register.workspace_id, skip=False)
+    gone = digest_bytes("".join(sorted(erased)).encode())
     seals = {
         event.session_id: event for event in register.events if isinstance(event, SessionSealed)
     }
     there = {path.name.partition(".")[0] for path in workspace.journals.glob("[!.]*.*")}
     for session in sorted(seals.keys() | there):
+        found = _Session(workspace, register.workspace_id, session, erased)
+        seal = seals.get(session)
+        token = digest_bytes(encode(seal)) + gone if seal else ""
+        stamps = seen.stamp(found.files())
+        if seal and (known := seen.unchanged(session, token, stamps)):
+            yield Check("journal", session, "unread", known)
+            continue
         try:
-            outcome, said = _Session(workspace, register.workspace_id, session, erased).verify(
-                seals.get(session)
-            )
+            outcome, said = found.verify(seal)
         except IntegrityBroken as error:
             outcome, said = "broken", f"{error.what}: {error.why}" if error.why else error.what
+        if outcome == "ok":
+            seen.note(session, token, stamps, said)
         yield Check("journal", session, outcome, said)
 
 
@@ -97,9 +117,14 @@ class _Session:
     def journal(self) -> Path:
         return self.workspace.journals / f"{self.session}.jsonl"
 
+    def files(self) -> list[Path]:
+        """All that belongs to it, whether it is there or not."""
+        journal = self.journal
+        return [journal, compressed(journal), texts_file(journal), head_file(journal)]
+
     def verify(self, seal: SessionSealed | None) -> tuple[Outcome, str]:
         """What becomes of it, and what is to be said; raises `IntegrityBroken` with the reason."""
-        if not self.journal.exists():
+        if not forms(self.journal):
             if seal is None:
                 raise _otherwise("its journal is gone, and other files of it are there")
             raise _otherwise("it was sealed into the ledger and is gone")
@@ -116,14 +141,12 @@ class _Session:
 
     def _sealed(self, seal: SessionSealed) -> str:
         counted = seal.texts >= 0
-        read = self._follow() if counted else self._read(0)
-        size = self.journal.stat().st_size
-        if seal.records != read.head.records:
-            raise _otherwise(f"sealed at record {seal.records}, the file has {read.head.records}")
-        if (seal.bytes, seal.head) != (read.head.size, read.head.hash.hex()):
-            raise _otherwise(f"its last hash is {read.head.hash.hex()}, sealed was {seal.head}")
-        if size != read.head.size:
-            raise _otherwise(f"{size - read.head.size} bytes after its seal")
+        if seal.sha256:
+            for form in forms(self.journal):
+                for body in read_block(form, limit=1).bodies:
+                    self._check_first(body)
+            check_sealed(self.journal, seal)
+        read = _Read() if seal.sha256 and counted else self._chained(seal)
         said = read_head(self.journal)
         if said is not None and said.seal is not None and _place(said.seal) != _place(seal):
             raise _otherwise("its recorder's last word is not what was sealed")
@@ -132,12 +155,24 @@ class _Session:
             self._check_named(read, texts)
         elif (seal.texts, seal.texts_sha256) != (texts.whole.count, texts.whole.hexdigest()):
             raise self._other_texts(seal, texts)
-        return f"{read.head.records} records, {texts}"
+        return f"{seal.records} records, {texts}"
+
+    def _chained(self, seal: SessionSealed) -> _Read:
+        """Follow the chain to the end that a seal names: one that binds no digest of the whole."""
+        read = self._read(0) if seal.texts < 0 else self._follow()
+        size = content_size(self.journal)
+        if seal.records != read.head.records:
+            raise _otherwise(f"sealed at record {seal.records}, the file has {read.head.records}")
+        if (seal.bytes, seal.head) != (read.head.size, read.head.hash.hex()):
+            raise _otherwise(f"its last hash is {read.head.hash.hex()}, sealed was {seal.head}")
+        if size != read.head.size:
+            raise _otherwise(f"{size - read.head.size} bytes after its seal")
+        return read
 
     def _unsealed(self, said: Said | None) -> str:
         seal = said.seal if said else None
         read = self._read(seal.records if seal else 0)
-        torn = self.journal.stat().st_size - read.head.size
+        torn = content_size(self.journal) - read.head.size
         exact = said is not None and not said.writing
         texts = self._read_texts(seal.texts if seal else 0, whole=exact)
         if seal is not None:
@@ -167,16 +202,17 @@ class _Session:
 
     def _follow(self) -> _Read:
         """Follow the chain to its end: all that it takes where the ledger knows the end."""
-        head = Head()
-        while True:
-            block = read_block(self.journal, head, limit=_BLOCK)
-            if block.bodies and not head.records:
-                self._check_first(block.bodies[0])
-            head = block.head
-            if block.broken is not None:
-                raise block.broken
-            if block.last:
-                return _Read(head)
+        first = True
+        with JournalReader(self.journal) as reader:
+            while True:
+                block = reader.block(limit=_BLOCK)
+                if block.bodies and first:
+                    self._check_first(block.bodies[0])
+                    first = False
+                if block.broken is not None:
+                    raise block.broken
+                if block.last:
+                    return _Read(block.head)
 
     def _read(self, spoken_of: int) -> _Read:
         """Read every record: which texts it speaks of, and where its recorder said that it is."""

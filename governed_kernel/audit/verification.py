@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.audit.report import Check, Report, checked
+from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken
@@ -26,10 +27,15 @@ from governed_kernel.workspace import Workspace
 __all__ = ["Check", "Report", "verify_bundle", "verify_workspace"]
 
 Progress = Callable[[str], None]
+Part = Callable[[Workspace, Registry], Iterator[Check]]
 
 
 def verify_workspace(
-    workspace: Workspace, progress: Progress = lambda _: None, since: Path | None = None
+    workspace: Workspace,
+    progress: Progress = lambda _: None,
+    since: Path | None = None,
+    *,
+    incremental: bool = False,
 ) -> Report:
     """Verify ledger, signatures, journals, objects, releases, runs and bundles.
 
@@ -37,6 +43,9 @@ def verify_workspace(
     ----------
     since : Path, optional
         A checkpoint that an auditor kept: nothing before it may have been rewritten.
+    incremental : bool
+        Whether sealed sessions whose files are as this person's last verification left them may be
+        taken as they were then: they are reported as ``unread``, never as ``ok``.
     """
     checks: list[Check] = []
     progress("ledger and signatures")
@@ -51,9 +60,12 @@ def verify_workspace(
         checks.append(
             checked("since", since.name, lambda: _check_since(workspace, registry, since))
         )
-    for name, part in _PARTS.items():
+    seen = Seen(registry.register.workspace_id, skip=incremental)
+    parts: dict[str, Part] = {**_PARTS, "journals": partial(_journals, seen=seen)}
+    for name, part in parts.items():
         progress(name)
         checks.extend(part(workspace, registry))
+    seen.save()
     return Report(checks)
 
 
@@ -133,8 +145,10 @@ def _policy(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     yield checked("policy", "governed.toml", check)
 
 
-def _journals(workspace: Workspace, registry: Registry) -> Iterator[Check]:
-    return check_sessions(workspace, registry.register)
+def _journals(
+    workspace: Workspace, registry: Registry, seen: Seen | None = None
+) -> Iterator[Check]:
+    return check_sessions(workspace, registry.register, seen=seen)
 
 
 def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:
@@ -245,7 +259,7 @@ def _deployments(_: Workspace, registry: Registry) -> Iterator[Check]:
             yield Check("deployment", place, "ok" if whole else "broken", why)
 
 
-_PARTS: dict[str, Callable[[Workspace, Registry], Iterator[Check]]] = {
+_PARTS: dict[str, Part] = {
     "signatures": _signatures,
     "checkpoints": _checkpoints,
     "policy": _policy,

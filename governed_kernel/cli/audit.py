@@ -24,6 +24,7 @@ from governed_kernel.workspace import Workspace
 
 if TYPE_CHECKING:
     from governed_kernel.audit.as_of import Standing
+    from governed_kernel.audit.report import Report
 
 __all__ = ["audit"]
 
@@ -45,16 +46,27 @@ def audit() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="For a workspace: a checkpoint you kept ('governed audit checkpoint').",
 )
+@click.option(
+    "--incremental",
+    is_flag=True,
+    help="For a workspace: leave out sealed sessions whose files are as you last verified them.",
+)
 @json_option
 @click.pass_context
 def verify(
-    context: click.Context, path: Path | None, key: Path | None, since: Path | None, as_json: bool
+    context: click.Context,
+    path: Path | None,
+    key: Path | None,
+    since: Path | None,
+    incremental: bool,
+    as_json: bool,
 ) -> None:
     """Recompute everything from bytes up: a workspace, or the bundle at PATH alone.
 
     A bundle alone proves that it is whole; with --key also who made it. With --since nothing
     before that checkpoint can have been rewritten, even by an administrator who signed
-    everything anew. Exits with 4 when something is not what was recorded, and names it.
+    everything anew. What --incremental left out is said, and what that relies on; it is never
+    reported as good. Exits with 4 when something is not what was recorded, and names it.
     """
     from governed_kernel.audit.verification import verify_bundle, verify_workspace
 
@@ -73,7 +85,7 @@ def verify(
         named = (context.find_root().obj or {}).get("workspace")
         place = path or (Path(named) if named else None)
         workspace = Workspace.open(place) if place else Workspace.find()
-        report = verify_workspace(workspace, progress, since)
+        report = verify_workspace(workspace, progress, since, incremental=incremental)
     if as_json:
         print_json({"whole": report.is_whole, "checks": msgspec.to_builtins(report.checks)})
     else:
@@ -81,13 +93,15 @@ def verify(
             said = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
             console().print(f"{kind:<10} {said}", markup=False)
         for check in report.checks:
-            if check.outcome != "ok" or (path is not None and check.kind == "bundle"):
+            if check.outcome not in ("ok", "unread") or (
+                path is not None and check.kind == "bundle"
+            ):
                 console().print(
                     f"{check.outcome.upper()}: {check.kind} {check.subject}: {check.detail}",
                     markup=False,
                 )
         if report.is_whole:
-            console().print("everything verifies")
+            console().print(_verdict(report))
     if not report.is_whole:
         first = report.broken[0]
         raise IntegrityBroken(
@@ -95,6 +109,16 @@ def verify(
             why=f"first: {first.kind} {first.subject}: {first.detail}",
             next="restore what is named from a backup; everything else verifies",
         )
+
+
+def _verdict(report: Report) -> str:
+    """What a verification without a finding shows, and what it does not."""
+    from governed_kernel.audit.seen import RELIES_ON
+
+    left = len(report.unread)
+    if not left:
+        return "everything verifies"
+    return f"all that was read verifies; {left} sealed sessions were not read again, by {RELIES_ON}"
 
 
 @audit.command()

@@ -282,9 +282,9 @@ class Attested(_Event, frozen=True, kw_only=True, tag="attested"):
 
 
 class SessionSealed(_Event, frozen=True, kw_only=True, tag="session-sealed"):
-    """A finished session, bound into the ledger: its journal by its last hash, its texts in order.
+    """A finished session, bound into the ledger: its journal by last hash and digest, its texts.
 
-    Schema 2 added the texts.
+    Schema 2 added the texts and the digests.
     """
 
     schema: int = 2
@@ -296,6 +296,11 @@ class SessionSealed(_Event, frozen=True, kw_only=True, tag="session-sealed"):
     """How many texts lie beside the journal; -1 where nobody counted (schema 1)."""
     texts_sha256: str = ""
     """Over the digests of these texts, in the order of their lines (`texts.TextsDigest`)."""
+    sha256: str = ""
+    """Of the whole journal as it was written, plain."""
+    compressed_bytes: int = 0
+    compressed_sha256: str = ""
+    """Of the journal's compressed form; empty where it stayed plain."""
 
 
 class FileDigest(msgspec.Struct, frozen=True):

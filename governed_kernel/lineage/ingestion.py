@@ -7,8 +7,9 @@ could not have read in the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -17,10 +18,12 @@ import msgspec
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage import graph_tables
 from governed_kernel.lineage.events import JournalOpened
+from governed_kernel.lineage.forms import PAYLOADS, compressed, journal_files
 from governed_kernel.lineage.journal import (
     LEDGER_DECODER,
     SESSION_DECODER,
     Head,
+    JournalReader,
     not_understood,
     read_block,
 )
@@ -33,12 +36,10 @@ __all__ = [
     "JournalReport",
     "Unreadable",
     "has_moved",
-    "journal_files",
 ]
 
 _BLOCK = 50_000
 _BATCH = 128 << 20
-_PAYLOADS = ".payloads.jsonl"
 
 
 @dataclass(frozen=True)
@@ -104,30 +105,34 @@ class _Journal:
     number: int
     session_id: str
     head: Head
+    stored: int = 0
+    form: str = ""
     payload_size: int = 0
     payload_mark: str = ""
-
-
-def journal_files(folder: Path) -> list[Path]:
-    """The session journals in a folder, oldest first."""
-    return sorted(path for path in folder.glob("*.jsonl") if not path.name.endswith(_PAYLOADS))
 
 
 def has_moved(connection: duckdb.DuckDBPyConnection, folder: Path) -> bool:
     """Whether any journal or payload file is not exactly what the store has brought in."""
     known = connection.execute(
-        "SELECT session_id, size, payload_size, payload_mark FROM base.journals"
+        "SELECT session_id, stored, form, payload_size, payload_mark FROM base.journals"
     ).fetchall()
     stored = {session: tuple(rest) for session, *rest in known}
-    found = {path.stem: (path.stat().st_size, *_payload_state(path)) for path in
-             journal_files(folder)}  # fmt: skip
+    found = {path.stem: (*_state(path), *_payload_state(path)) for path in journal_files(folder)}
     return found != stored
+
+
+def _state(journal: Path) -> tuple[int, str]:
+    """Bytes of the form in which a journal lies there, and which it is."""
+    for form, path in (("plain", journal), ("compressed", compressed(journal))):
+        with contextlib.suppress(FileNotFoundError):
+            return path.stat().st_size, form
+    return 0, ""
 
 
 def _payload_state(journal: Path) -> tuple[int, str]:
     """Size of the payload file beside a journal, and what tells it from a rewritten one."""
     try:
-        status = journal.with_name(journal.stem + _PAYLOADS).stat()
+        status = journal.with_name(journal.stem + PAYLOADS).stat()
     except FileNotFoundError:
         return 0, ""
     return status.st_size, f"{status.st_dev}:{status.st_ino}"
@@ -184,7 +189,8 @@ class Ingestion:
 
     def _read_known(self) -> dict[str, _Journal]:
         rows = self.connection.execute(
-            "SELECT session_no, session_id, records, size, head, payload_size, payload_mark "
+            "SELECT session_no, session_id, records, size, head, stored, form, payload_size, "
+            "payload_mark "
             "FROM base.journals"
         ).fetchall()
         return {
@@ -196,31 +202,39 @@ class Ingestion:
         known = self._known.get(path.stem)
         journal = known or _Journal(len(self._known) + 1, path.stem, Head())
         start = journal.head.records
-        stop, understood = self.limits.get(path.stem, (None, None))
-        torn, problem = 0, str(understood or "")
-        while True:
-            left = _BLOCK if stop is None else min(_BLOCK, stop - journal.head.records)
-            block = read_block(path, journal.head, limit=left)
-            if block.bodies and journal.head.records == 0:
-                misplaced = self._misplaced(path, block.bodies[0])
-                if misplaced:
-                    return JournalReport(path.stem, problem=misplaced)
-                self._add(journal)
-            self._take(journal, path, block.bodies)
-            journal.head = block.head
-            torn = len(block.torn)
-            problem = str(block.broken or problem)
-            if block.last or block.head.records == stop:
-                break
+        before = replace(journal)
+        stored, form = _state(path)
+        torn, problem = 0, ""
+        if (stored, form) != (journal.stored, journal.form):
+            torn, problem = self._read(journal, path)
+            # What is torn is looked at again, what is whole only when it changes.
+            whole = form == "compressed" and not torn and not problem
+            journal.stored, journal.form = (stored if whole else journal.head.size), form
         if journal.head.records:
-            before = journal.payload_size, journal.payload_mark
             self._ingest_payloads(journal)
-            if (journal.head.records, journal.payload_size, journal.payload_mark) != (
-                start,
-                *before,
-            ):
+            if journal != before:
                 self._remember(journal)
         return JournalReport(path.stem, journal.head.records - start, torn, problem)
+
+    def _read(self, journal: _Journal, path: Path) -> tuple[int, str]:
+        """Take what is new in a journal; returns bytes of a torn record, and what is wrong."""
+        stop, understood = self.limits.get(path.stem, (None, None))
+        torn, problem = 0, str(understood or "")
+        with JournalReader(path, journal.head) as reader:
+            while True:
+                left = _BLOCK if stop is None else min(_BLOCK, stop - journal.head.records)
+                block = reader.block(limit=left)
+                if block.bodies and journal.head.records == 0:
+                    misplaced = self._misplaced(path, block.bodies[0])
+                    if misplaced:
+                        return 0, misplaced
+                    self._add(journal)
+                self._take(journal, path, block.bodies)
+                journal.head = block.head
+                torn = len(block.torn)
+                problem = str(block.broken or problem)
+                if block.last or block.head.records == stop:
+                    return torn, problem
 
     def _misplaced(self, path: Path, body: bytes) -> str:
         """Why a journal does not belong where it lies; empty when it does."""
@@ -239,17 +253,17 @@ class Ingestion:
     def _add(self, journal: _Journal) -> None:
         self._known[journal.session_id] = journal
         self.connection.execute(
-            "INSERT INTO base.journals VALUES (?, ?, 0, 0, '', 0, '')",
+            "INSERT INTO base.journals VALUES (?, ?, 0, 0, '', 0, '', 0, '')",
             [journal.number, journal.session_id],
         )
 
     def _remember(self, journal: _Journal) -> None:
         head = journal.head
         self.connection.execute(
-            "UPDATE base.journals SET records = ?, size = ?, head = ?, payload_size = ?, "
-            "payload_mark = ? WHERE session_no = ?",
+            "UPDATE base.journals SET records = ?, size = ?, head = ?, stored = ?, form = ?, "
+            "payload_size = ?, payload_mark = ? WHERE session_no = ?",
             [
-                *(head.records, head.size, head.hash.hex()),
+                *(head.records, head.size, head.hash.hex(), journal.stored, journal.form),
                 *(journal.payload_size, journal.payload_mark, journal.number),
             ],
         )
@@ -292,7 +306,7 @@ class Ingestion:
 
     def _ingest_payloads(self, journal: _Journal) -> None:
         """Take the texts that are new; all of them when the file was rewritten (an erasure)."""
-        path = self.folder / (journal.session_id + _PAYLOADS)
+        path = self.folder / (journal.session_id + PAYLOADS)
         size, mark = _payload_state(self.folder / f"{journal.session_id}.jsonl")
         if mark != journal.payload_mark or size < journal.payload_size:
             self.connection.execute(

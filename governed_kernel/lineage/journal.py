@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import secrets
 from binascii import hexlify
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -25,12 +27,14 @@ from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
 from governed_kernel.files import sync_folder
 from governed_kernel.lineage.events import LedgerEvent, PayloadDigest, SessionEvent
+from governed_kernel.lineage.forms import COMPRESSED, Damaged, compressed, open_journal
 
 __all__ = [
     "LEDGER_DECODER",
     "SESSION_DECODER",
     "Block",
     "Head",
+    "JournalReader",
     "JournalWriter",
     "Record",
     "chain",
@@ -46,6 +50,7 @@ __all__ = [
 _ZERO = bytes(32)
 _DIGITS = 64
 _MOST = 64 << 20
+_PIECE = 1 << 20
 _SPACE, _END = b" \n"
 _ENCODE = msgspec.json.Encoder().encode
 SESSION_DECODER: msgspec.json.Decoder[SessionEvent] = msgspec.json.Decoder(SessionEvent)
@@ -151,6 +156,7 @@ class JournalWriter:
     def __init__(self, path: Path, head: Head = Head()) -> None:
         self.path = path
         self.head = head
+        self._content = None if head.records else hashlib.sha256()
         self._in_doubt = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,6 +193,8 @@ class JournalWriter:
             lines += digest.hex().encode() + b" " + body + b"\n"
         self._check()
         self._write(lines)
+        if self._content is not None:
+            self._content.update(lines)
         self.head = Head(head.records + len(events), head.size + len(lines), digest)
         return self.head
 
@@ -233,6 +241,11 @@ class JournalWriter:
             os.ftruncate(self._descriptor, self.head.size)
             self._in_doubt = False
 
+    @property
+    def sha256(self) -> str:
+        """Digest of all that was written; empty where another writer began the journal."""
+        return self._content.hexdigest() if self._content is not None else ""
+
     def sync(self) -> None:
         """Force everything appended so far onto the disk."""
         try:
@@ -258,51 +271,110 @@ class JournalWriter:
         )
 
 
-def read_block(path: Path, head: Head = Head(), limit: int | None = None) -> Block:
-    """Verify up to `limit` records of a journal from `head` on, without decoding them.
+class JournalReader:
+    """Verifies a journal of either form from a head on, block by block, without decoding it.
 
-    With a limit a block also ends after 64 MiB, so that long records don't fill the memory.
+    Use as a context; it holds the file open. A missing file is an empty journal. Nothing is
+    raised for what does not verify: `Block.broken` says it.
 
-    A missing file is an empty block. Nothing is raised for what does not verify: `Block.broken`
-    holds the error, and everything before it is in the block.
+    Raises
+    ------
+    ResourceMissing
+        The file can't be read.
     """
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return Block([], [], head, broken=_shorter(path, 0, head) if head.size else None)
-    except OSError as error:
-        raise ResourceMissing(
-            f"{path} can't be read",
-            why=error.strerror or str(error),
-            next="mend the permissions, then run the same command again",
-        ) from error
-    bodies: list[bytes] = []
-    hashes: list[bytes] = []
-    digest, end = head.hash, head.size
-    sha256 = hashlib.sha256
-    torn, broken = b"", None
-    with file:
-        size = os.fstat(file.fileno()).st_size
-        if size < end:
-            return Block([], [], head, broken=_shorter(path, size, head))
-        file.seek(end)
-        for line in islice(file, limit):
-            body = line[65:-1]
-            expected = sha256(digest + body).digest()
-            if line.startswith(hexlify(expected)) and line[64] == _SPACE and line[-1] == _END:
-                digest = expected
-                end += len(line)
-                bodies.append(body)
-                hashes.append(digest)
-                if limit is not None and end - head.size > _MOST:
-                    break
-                continue
-            if line.endswith(b"\n"):
-                broken = _not_written(path, head.records + len(bodies), end, expected, line)
-            else:
-                torn = line
-            break
-    return Block(bodies, hashes, Head(head.records + len(bodies), end, digest), torn, broken)
+
+    def __init__(self, path: Path, head: Head = Head()) -> None:
+        self.path = path
+        self.head = head
+        self._broken: IntegrityBroken | None = None
+        try:
+            self._file = open_journal(path)
+            self._seek()
+        except FileNotFoundError:
+            self._file = io.BytesIO()
+            self._broken = _shorter(path, 0, head) if head.size else None
+        except Damaged as error:
+            self._file = io.BytesIO()
+            self._broken = _damaged(path, head, error)
+        except OSError as error:
+            raise ResourceMissing(
+                f"{path} can't be read",
+                why=error.strerror or str(error),
+                next="mend the permissions, then run the same command again",
+            ) from error
+
+    def _seek(self) -> None:
+        if self._file.seekable():
+            size = os.fstat(self._file.fileno()).st_size
+            self._file.seek(self.head.size)
+        else:
+            size = 0
+            while size < self.head.size and (
+                passed := len(self._file.read(min(_PIECE, self.head.size - size)))
+            ):
+                size += passed
+        if size < self.head.size:
+            self._broken = _shorter(self.path, size, self.head)
+
+    def __enter__(self) -> JournalReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def block(self, limit: int | None = None) -> Block:
+        """The next block, of up to `limit` records.
+
+        With a limit a block also ends after 64 MiB, so that long records don't fill the memory.
+        """
+        start = self.head
+        bodies: list[bytes] = []
+        hashes: list[bytes] = []
+        digest, end = start.hash, start.size
+        sha256 = hashlib.sha256
+        torn, broken = b"", self._broken
+        try:
+            for line in islice(self._file, 0 if broken else limit):
+                body = line[65:-1]
+                expected = sha256(digest + body).digest()
+                if line.startswith(hexlify(expected)) and line[64] == _SPACE and line[-1] == _END:
+                    digest = expected
+                    end += len(line)
+                    bodies.append(body)
+                    hashes.append(digest)
+                    if limit is not None and end - start.size > _MOST:
+                        break
+                    continue
+                if line.endswith(b"\n"):
+                    number = start.records + len(bodies)
+                    broken = _not_written(self.path, number, end, expected, line)
+                else:
+                    torn = line
+                break
+        except Damaged as error:
+            broken = _damaged(self.path, Head(start.records + len(bodies), end), error)
+        self.head = Head(start.records + len(bodies), end, digest)
+        return Block(bodies, hashes, self.head, torn, broken)
+
+
+def read_block(path: Path, head: Head = Head(), limit: int | None = None) -> Block:
+    """Verify up to `limit` records of a journal from `head` on (see `JournalReader.block`)."""
+    with JournalReader(path, head) as reader:
+        return reader.block(limit)
+
+
+def _damaged(path: Path, head: Head, error: Damaged) -> IntegrityBroken:
+    form = path if path.suffix == COMPRESSED else compressed(path)
+    return IntegrityBroken(
+        f"{form}: record {head.records} (byte {head.size} of its content) can't be read",
+        why=str(error),
+        next="restore the file from a backup; everything before this record verifies",
+    )
 
 
 def _shorter(path: Path, size: int, head: Head) -> IntegrityBroken:
@@ -316,8 +388,9 @@ def _shorter(path: Path, size: int, head: Head) -> IntegrityBroken:
 def _not_written(
     path: Path, number: int, offset: int, expected: bytes, line: bytes
 ) -> IntegrityBroken:
+    of = " of its content" if path.suffix == COMPRESSED or not path.exists() else ""
     return IntegrityBroken(
-        f"{path}: record {number} (byte {offset}) is not what was written",
+        f"{path}: record {number} (byte {offset}{of}) is not what was written",
         why=f"its chain hash should be {expected.hex()}, found {line[:_DIGITS]!r}",
         next="restore the file from a backup; everything before this record verifies",
     )
@@ -336,20 +409,21 @@ def read_records(
     IntegrityBroken
         A record's hash does not follow from what is before it; file, record and byte are named.
     """
-    while True:
-        block = read_block(path, head, limit=10_000)
-        for body, digest in zip(block.bodies, block.hashes, strict=True):
-            try:
-                event = decoder.decode(body)
-            except msgspec.MsgspecError as error:
-                raise not_understood(path, head, error) from error
-            after = Head(head.records + 1, head.size + _DIGITS + 2 + len(body), digest)
-            yield Record(head.records, event, after)
-            head = after
-        if block.broken is not None:
-            raise block.broken
-        if block.last:
-            return
+    with JournalReader(path, head) as reader:
+        while True:
+            block = reader.block(limit=10_000)
+            for body, digest in zip(block.bodies, block.hashes, strict=True):
+                try:
+                    event = decoder.decode(body)
+                except msgspec.MsgspecError as error:
+                    raise not_understood(path, head, error) from error
+                after = Head(head.records + 1, head.size + _DIGITS + 2 + len(body), digest)
+                yield Record(head.records, event, after)
+                head = after
+            if block.broken is not None:
+                raise block.broken
+            if block.last:
+                return
 
 
 def not_understood(path: Path, head: Head, error: Exception) -> IntegrityBroken:

@@ -121,7 +121,7 @@ EVENT_TABLES = _event_tables(
 
 GRAPH_TABLES = {
     "journals": "session_no INTEGER, session_id VARCHAR, records BIGINT, size BIGINT, "
-    "head VARCHAR, payload_size BIGINT, payload_mark VARCHAR",
+    "head VARCHAR, stored BIGINT, form VARCHAR, payload_size BIGINT, payload_mark VARCHAR",
     "payloads": "session_no INTEGER, digest VARCHAR, text VARCHAR",
     # Things in memory have positive numbers, resources outside it negative ones.
     "objects": "entity_no BIGINT, session_no INTEGER, entity VARCHAR, kind VARCHAR, "

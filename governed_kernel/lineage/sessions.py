@@ -6,6 +6,7 @@ from itertools import islice
 
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage.events import SessionStarted
+from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.workspace import Workspace
 
@@ -14,8 +15,7 @@ __all__ = ["session_of_run"]
 
 def session_of_run(workspace: Workspace, run_id: str) -> str:
     """The newest session that was started for `run_id`; empty when there is none yet."""
-    journals = [path for path in workspace.journals.glob("*.jsonl") if path.suffixes == [".jsonl"]]
-    for path in sorted(journals, reverse=True):
+    for path in reversed(journal_files(workspace.journals)):
         try:
             for record in islice(read_records(path, SESSION_DECODER), 3):
                 event = record.event

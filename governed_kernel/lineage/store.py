@@ -19,9 +19,10 @@ from typing import Any
 import duckdb
 import msgspec
 
-from governed_kernel.errors import CheckFailed, IntegrityBroken, ResourceMissing
+from governed_kernel.errors import CheckFailed, GovernedError, IntegrityBroken, ResourceMissing
 from governed_kernel.files import exclusive_lock
 from governed_kernel.lineage import schema
+from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.ingestion import (
     Ingestion,
     IngestReport,
@@ -30,6 +31,8 @@ from governed_kernel.lineage.ingestion import (
     has_moved,
 )
 from governed_kernel.lineage.journal import Head
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.sealing import finish_interrupted, unfinished
 from governed_kernel.lineage.views import VIEWS
 from governed_kernel.workspace import Workspace
 
@@ -144,6 +147,7 @@ class Store:
         the others go on. A store of another schema, or one that can't be opened, is made anew.
         """
         with self._alone() as spool:
+            self._finish_sealing()
             reason, moved = self._judge()
             if reason:
                 self._delete()
@@ -212,6 +216,14 @@ class Store:
                     "INSERT INTO base.meta VALUES ('ledger_head', ?)", [head.hash.hex()]
                 )
         return True
+
+    def _finish_sealing(self) -> None:
+        """Go on with journals whose recorder was killed while it sealed them."""
+        left = unfinished(self.workspace.journals)
+        if left and self.workspace.ledger.exists():
+            with contextlib.suppress(GovernedError):  # verification says what is wrong with it
+                events = Ledger(self.workspace).events()
+                finish_interrupted(left, (e for e in events if isinstance(e, SessionSealed)))
 
     def _project(self, spool: Path) -> list[JournalReport]:
         limits: dict[str, tuple[int, IntegrityBroken]] = {}

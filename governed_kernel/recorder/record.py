@@ -188,7 +188,7 @@ class SessionRecord:
         return bool(self._pending or self._texts or self._unsynced)
 
     def seal(self) -> str:
-        """Close the journal and bind it into the ledger; returns what went wrong, or nothing."""
+        """Close the journal, bind it into the ledger, compress it; what went wrong, or nothing."""
         fault = self.flush() or self.sync()
         if fault is not None:
             return f"{fault.what}: {fault.why}"
@@ -203,11 +203,23 @@ class SessionRecord:
         if not self.workspace.ledger.exists():
             return "", False  # a workspace of one's own, without governance
         from governed_kernel.lineage.ledger import Ledger
+        from governed_kernel.lineage.sealing import Sealing
 
-        try:
-            Ledger(self.workspace).append(self._seal())
-        except (GovernedError, OSError) as error:
-            return f"session {self.session} is not sealed: {error}", False
+        with Sealing(self.path) as sealing:
+            seal = msgspec.structs.replace(self._seal(), sha256=self._writer.sha256)
+            form = sealing.compress(seal.sha256)
+            if form is not None:
+                seal = msgspec.structs.replace(
+                    seal,
+                    compressed_bytes=form.compressed_bytes,
+                    compressed_sha256=form.compressed_sha256,
+                )
+            try:
+                Ledger(self.workspace).append(seal)
+            except (GovernedError, OSError) as error:
+                return f"session {self.session} is not sealed: {error}", False
+            if form is not None:
+                sealing.settle()
         return "", True
 
     def _seal(self) -> SessionSealed:

@@ -31,6 +31,7 @@ from governed_kernel.lineage.events import (
     SessionSealed,
     SessionStarted,
 )
+from governed_kernel.lineage.forms import content_size, forms, journal_files
 from governed_kernel.lineage.journal import (
     SESSION_DECODER,
     Head,
@@ -95,9 +96,8 @@ class RecordedSession:
 
 def newest_session(workspace: Workspace, notebook: str) -> str:
     """The newest research session of that notebook (path in the workspace); empty if none."""
-    journals = [path for path in workspace.journals.glob("*.jsonl") if path.suffixes == [".jsonl"]]
     started: list[SessionStarted] = []
-    for path in journals:
+    for path in journal_files(workspace.journals):
         for body in read_block(path, limit=2).bodies:  # it opens, then says what was started
             event = _decoded(body)
             if isinstance(event, SessionStarted) and event.session_id == path.stem:
@@ -118,7 +118,7 @@ def read_session(workspace: Workspace, register: Register, session_id: str) -> R
         There is no such journal.
     """
     path = workspace.journals / f"{session_id}.jsonl"
-    if path.parent != workspace.journals or not path.is_file():
+    if path.parent != workspace.journals or not forms(path):
         raise UnknownName(
             f"there is no session {session_id}",
             why=f"{path} does not exist",
@@ -177,13 +177,14 @@ def _check_seal(path: Path, session_id: str, register: Register, head: Head) -> 
         for event in register.events
         if isinstance(event, SessionSealed) and event.session_id == session_id
     ]
+    size = content_size(path)
     for seal in seals:
         found = (head.records, head.size, head.hash.hex())
-        if found != (seal.records, seal.bytes, seal.head) or path.stat().st_size != head.size:
+        if found != (seal.records, seal.bytes, seal.head) or size != head.size:
             raise IntegrityBroken(
                 f"{path} is not what the ledger sealed",
                 why=f"sealed were {seal.records} records in {seal.bytes} bytes, "
-                f"there are {head.records} in {path.stat().st_size}",
+                f"there are {head.records} in {size}",
                 next="restore the file from a backup, or run the notebook again",
             )
     return bool(seals)

@@ -14,6 +14,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Bundle, Deployment
+from tests.lineage.packing import unpack
 from tests.loop.place import Place
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
@@ -52,7 +53,7 @@ def test_it_verifies_from_anywhere_and_by_its_path(released: Place, tmp_path: Pa
 
 ALTERED = {
     "the ledger": (".governed/ledger.jsonl", "ledger"),
-    "a sealed journal": (".governed/journals/*[0-9a-f].jsonl", "journal"),
+    "a sealed journal": (".governed/journals/*.jsonl.zst", "journal"),
     "the text of a cell": (".governed/journals/*.payloads.jsonl", "journal"),
     "an object": (".governed/objects/*/*", "dataset"),
     "a dataset's snapshot": (".governed/snapshots/*/*.csv", "dataset"),
@@ -106,17 +107,17 @@ def test_one_altered_byte_is_found_and_named(released: Place, what: str) -> None
 def test_a_journal_is_what_was_sealed(
     released: Place, change: Callable[[bytes], bytes], named: str
 ) -> None:
-    alter(first(released, ".governed/journals/*[0-9a-f].jsonl"), change)
+    alter(unpack(first(released, ".governed/journals/*.jsonl.zst")), change)
     explains(released.here("audit verify"), 4, named)
 
 
 def test_a_journal_that_is_gone_is_missed(released: Place) -> None:
-    first(released, ".governed/journals/*[0-9a-f].jsonl").unlink()
+    first(released, ".governed/journals/*.jsonl.zst").unlink()
     explains(released.here("audit verify"), 4, "it was sealed into the ledger and is gone")
 
 
 def test_journals_can_not_change_places(released: Place) -> None:
-    one, two, *_ = sorted(released.root.glob(".governed/journals/*[0-9a-f].jsonl"))
+    one, two, *_ = sorted(released.root.glob(".governed/journals/*.jsonl.zst"))
     content = one.read_bytes()
     shutil.copyfile(two, one)
     two.write_bytes(content)

@@ -12,6 +12,7 @@ from governed_kernel.canonical import digest_bytes
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record
 from governed_kernel.lineage.events import FileDigest, ValidationRecorded
+from governed_kernel.lineage.forms import forms
 from governed_kernel.release.evidence import as_input
 from governed_kernel.release.registry import Registry
 from governed_kernel.validation.evidence import Evidence
@@ -229,8 +230,9 @@ def test_nobody_signs_for_a_release_with_a_file_more(candidate: Place) -> None:
 
 def test_nobody_signs_for_a_release_whose_session_was_altered(candidate: Place) -> None:
     (sealed,) = candidate.events("SessionSealed")
-    alter(candidate.workspace.journals / f"{sealed.session_id}.jsonl")
-    refused(candidate, f"{FOR_RUN} {{rui}}", 4, "is not what was written")
+    (form,) = forms(candidate.workspace.journals / f"{sealed.session_id}.jsonl")
+    alter(form)
+    refused(candidate, f"{FOR_RUN} {{rui}}", 4, form.name)
 
 
 def test_nobody_signs_for_a_run_whose_output_or_evidence_was_altered(

@@ -20,6 +20,7 @@ from governed_kernel.governance.genesis import initialise
 from governed_kernel.governance.pkcs8 import Cost
 from governed_kernel.governance.signing import record
 from governed_kernel.lineage.events import CellEnded, RunEvent, SessionEvent
+from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.journal import SESSION_DECODER, read_payloads, read_records
 from governed_kernel.workspace import Workspace
 
@@ -86,7 +87,7 @@ class RunningKernel:
             connection_file=f"{self._folder}/kernel.json",
         )
         self.manager.shutdown_wait_time = 2.0 * SECONDS  # half of it before a SIGTERM
-        before = set(workspace.journals.glob("*.jsonl"))
+        before = set(journal_files(workspace.journals))
         variables = dict(os.environ if environment is None else environment)
         variables["GOVERNED_HOME"] = str(home_of(workspace))
         self.manager.start_kernel(cwd=str(folder or workspace.root), env=variables)
@@ -100,8 +101,7 @@ class RunningKernel:
         self.journal = self._new_journal(before)
 
     def _new_journal(self, before: set[Path]) -> Path:
-        new = set(self.workspace.journals.glob("*.jsonl")) - before
-        (journal,) = (path for path in new if path.suffixes == [".jsonl"])
+        (journal,) = set(journal_files(self.workspace.journals)) - before
         return journal
 
     @property

@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from governed_kernel import kernel
 from governed_kernel.kernel.headless import GovernedKernelManager, GovernedNotebookClient
 from governed_kernel.lineage.events import CellEnded, CellStarted, SessionEnded, SessionStarted
+from governed_kernel.lineage.forms import forms, journal_files
 from governed_kernel.lineage.journal import read_payloads
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import events_of, home_of, make_workspace
@@ -49,8 +50,8 @@ def notebook() -> Any:
 
 
 def _journal(workspace: Workspace) -> Path:
-    found = [path for path in workspace.journals.glob("*.jsonl") if path.suffixes == [".jsonl"]]
-    return max(found, key=lambda path: path.stat().st_mtime_ns)
+    found = journal_files(workspace.journals)
+    return max(found, key=lambda path: forms(path)[0].stat().st_mtime_ns)
 
 
 def _cells(journal: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from governed_kernel.lineage.events import (
     SessionEnded,
     SessionSealed,
 )
+from governed_kernel.lineage.forms import content_size, journal_files
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
@@ -32,7 +33,7 @@ def _seals(workspace: Workspace) -> list[SessionSealed]:
 def _is_sealed(workspace: Workspace, journal: Path) -> bool:
     """Whether the ledger holds exactly this journal, to the last byte."""
     head = list(read_records(journal, SESSION_DECODER))[-1].head
-    assert head.size == journal.stat().st_size
+    assert head.size == content_size(journal)
     (seal,) = [seal for seal in _seals(workspace) if seal.session_id == journal.stem]
     return (seal.records, seal.bytes, seal.head) == (head.records, head.size, head.hash.hex())
 
@@ -48,7 +49,7 @@ def test_a_session_that_ends_well_is_sealed(own_kernel: RunningKernel) -> None:
 def test_a_restart_begins_a_session_of_its_own(own_kernel: RunningKernel) -> None:
     own_kernel.run("x = 1")
     first = own_kernel.journal
-    before = set(own_kernel.workspace.journals.glob("*.jsonl"))
+    before = set(journal_files(own_kernel.workspace.journals))
     own_kernel.manager.restart_kernel(now=True)
     own_kernel.client.wait_for_ready(timeout=60)
     assert _is_sealed(own_kernel.workspace, first)
