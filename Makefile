@@ -41,6 +41,7 @@ test-full: lint
 benchmarks: install
 	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 	@echo "== tests/benchmarks/corpus"; $(BIN)/python -m tests.benchmarks.corpus
+	@echo "== tests/benchmarks/tpch"; $(BIN)/python -m tests.benchmarks.tpch
 
 reference: install
 	$(BIN)/python docs/reference.py > docs/reference.md

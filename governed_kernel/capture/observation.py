@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from governed_kernel.capture.emitter import Cell, Decision, Emitter
 from governed_kernel.capture.registry import Registry
+from governed_kernel.capture.scalars import Scalars
 from governed_kernel.capture.uris import is_url, redacted
 from governed_kernel.errors import GovernedError, PolicyDenied, RecorderLost
 from governed_kernel.lineage.events import (
@@ -151,15 +152,18 @@ class Doings:
         URI → kind of what was accessed.
     explained : set of str
         URIs that a step speaks of.
+    ended : set of str
+        Entities whose values left for where no observer sees them.
     """
 
-    __slots__ = ("explained", "read", "works", "written")
+    __slots__ = ("ended", "explained", "read", "works", "written")
 
     def __init__(self) -> None:
         self.works: list[Any] = []
         self.read: dict[str, ResourceKind] = {}
         self.written: dict[str, ResourceKind] = {}
         self.explained: set[str] = set()
+        self.ended: set[str] = set()
 
     def access(self, operation: Operation, kind: ResourceKind, uri: str) -> None:
         """Something outside memory was accessed."""
@@ -200,6 +204,7 @@ class Observation:
         self.session = session
         self.state = ThreadState()
         self.registry = Registry()
+        self.scalars = Scalars(self.registry)
         self._numbers = itertools.count(1)
         self._transformations = itertools.count(1)
         self._prefixes = library_prefixes()

@@ -17,7 +17,15 @@ from governed_kernel.capture.registry import Influence, Node
 from governed_kernel.capture.relations import DIRECT
 from governed_kernel.lineage.events import ColumnEdge, Entity, Evidence, Relation, Transformation
 
-__all__ = ["MOST_EDGES", "Step", "Unasked", "Work", "remember_step", "same_as_before"]
+__all__ = [
+    "MOST_EDGES",
+    "Step",
+    "Unasked",
+    "Work",
+    "memory_of",
+    "remember_step",
+    "same_as_before",
+]
 
 _PATIENCE = 100
 _MOST_INFLUENCES = 64
@@ -84,6 +92,8 @@ class Work(NamedTuple):
     output: Node
     open: bool
     """Something went in that could not be followed."""
+    columns: tuple[str, ...] = ("*",)
+    """Where it went in."""
 
 
 class Unasked:
@@ -113,6 +123,7 @@ class Step:
         "links",
         "observation",
         "observed",
+        "open_columns",
         "operation",
         "rows",
     )
@@ -126,6 +137,7 @@ class Step:
         self.rows: list[Influence] = []
         self.facts: dict[str, Any] = {}
         self.is_open = False
+        self.open_columns: tuple[str, ...] = ()
 
     # --- what goes in -----------------------------------------------------------------------
 
@@ -146,7 +158,9 @@ class Step:
             entity = self.observation.new_entity()
         node = Node(entity, kind, columns)
         self.observation.registry.put(thing, node)
-        if stale is not None:
+        if stale is None:
+            self.open()
+        else:
             # It was changed in a way that no observer saw: all columns may owe to all.
             change = Step(self.observation, self.observed)
             change.operation = "changed unseen"
@@ -163,9 +177,16 @@ class Step:
         """Something outside the process as an input."""
         return self.take(Node(uri, kind, columns))
 
-    def open(self) -> None:
-        """Say that something went in that can't be followed; its statement tells what it may be."""
+    def open(self, columns: tuple[str, ...] = ("*",)) -> None:
+        """Say that something went in that can't be followed; its statement tells what it may be.
+
+        Parameters
+        ----------
+        columns : tuple of str
+            Of the output, where it went in.
+        """
         self.is_open = True
+        self.open_columns = tuple(dict.fromkeys((*self.open_columns, *columns)))
 
     # --- which column owes what to which ----------------------------------------------------
 
@@ -279,14 +300,20 @@ class Step:
                 self.record([(node, "")], rows_in, rows_out)
         if extra is not None:
             node = node._replace(extra=extra)
-        if output is not None:
-            self.observation.registry.put(output, node)
+        if output is None:
+            if self.observation.doings:
+                self.observation.doings[-1].ended.update(self.inputs)
+        elif not self.observation.registry.put(output, node):
+            self.observation.scalars.keep(output, node)
         return node
 
     def _note(self, node: Node) -> None:
         doings = self.observation.doings
         if doings and len(doings[-1].works) < _MOST_WORKS:
-            doings[-1].works.append(Work(tuple(self.inputs.values()), node, self.is_open))
+            columns = ("*",) if "*" in self.open_columns else self.open_columns
+            doings[-1].works.append(
+                Work(tuple(self.inputs.values()), node, self.is_open, columns or ("*",))
+            )
 
     def _inherit(self, columns: tuple[str, ...]) -> None:
         """A column without values from somewhere still has the rows of what it was added to."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import itertools
 import types
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.arming import meet
 from governed_kernel.capture.functions import global_names, read_by
@@ -47,6 +48,9 @@ class Source(NamedTuple):
 
 Sources = dict[str, Source]
 """Entity → source."""
+_Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
+"""What came out, its name, what its values and what its conditions owe to, and its columns."""
+_MANY = 1_000
 
 
 class _Before(NamedTuple):
@@ -56,6 +60,7 @@ class _Before(NamedTuple):
     sources: dict[Reference, list[Source]]
     shapes: dict[str, Any]
     nodes: dict[str, Node | None]
+    statement: ast.stmt = ast.Pass()
 
 
 _NOTHING = _Before(Flow(frozenset(), {}, {}), {}, {}, {})
@@ -78,6 +83,7 @@ class Variables:
         self._before: list[_Before] = []
         self._endings: list[Callable[[], None]] = []
         observation.variables = self
+        observation.scalars.is_mentioned = self._mentions
 
     def mentioned(self) -> Sources:
         """What the statement that is executed mentions, and what was made in it so far."""
@@ -86,8 +92,30 @@ class Variables:
         before = self._before[-1]
         return {
             **self._gather(before.flow.reads, before),
-            **_leaves(self._observation.doings[-1], before),
+            **_leaves(self._observation.doings[-1], before, frozenset()),
         }
+
+    def _mentions(self, entity: str) -> bool:
+        """Whether the statement that is executed mentions an entity."""
+        sources = self._before[-1].sources.values() if self._before else ()
+        return any(source.node.entity == entity for each in sources for source in each)
+
+    def writes_out(self, value: Any) -> bool:
+        """Whether `value`, or each part of a list of them, stands in the statement's own text."""
+        if not self._before:
+            return False
+        if isinstance(value, (list, tuple, set)):
+            return len(value) <= _MANY and all(map(self.writes_out, value))
+        if isinstance(value, dict):
+            return self.writes_out([*value.keys(), *value.values()])
+        if value is None or isinstance(value, bool):
+            return True
+        if not isinstance(value, (int, float, str, bytes)):
+            return False
+        for node in ast.walk(self._before[-1].statement):
+            if isinstance(node, ast.Constant) and node.value in (value, _negative(value)):
+                return True
+        return False
 
     def values(self) -> list[Any]:
         """What the notebook's variables stand for."""
@@ -113,7 +141,7 @@ class Variables:
         names = {*flow.touches, *(reference.name for reference in mentioned)}
         shapes = {name: self._shape(name) for name in names}
         self._before[-1] = _Before(
-            flow, sources, shapes, {name: self._node(name) for name in names}
+            flow, sources, shapes, {name: self._node(name) for name in names}, statement
         )
 
     def leave(self) -> None:
@@ -128,17 +156,19 @@ class Variables:
             doings = self._observation.doings.pop()
         bound = [self.namespace.get(name) for name in before.flow.writes]
         named = {node.entity for thing in bound if (node := self._observation.registry.get(thing))}
+        used = _used_up(doings, before)
         made = {
             entity: source
-            for entity, source in _leaves(doings, before).items()
+            for entity, source in _leaves(doings, before, used).items()
             if entity not in named
         }
-        outputs: list[tuple[Node, str, Sources, Sources]] = []
+        outputs: list[_Output] = []
         for name, owed in before.flow.writes.items():
-            self._follow(name, owed, before, made, outputs)
+            self._follow(name, owed, before, (made, used), outputs)
         for name, owed in self._changed(before).items():
-            self._follow(name, owed, before, made, outputs, changed=True)
-        self._complete(doings, before, made, outputs)
+            self._follow(name, owed, before, (made, used), outputs, changed=True)
+        self._complete(doings, before, (made, used), outputs)
+        self._observation.scalars.forget()
         if outputs:
             self._record(outputs)
 
@@ -219,18 +249,21 @@ class Variables:
         name: str,
         owed: Made,
         before: _Before,
-        made: Sources,
-        outputs: list[tuple[Node, str, Sources, Sources]],
+        doings: tuple[Sources, frozenset[str]],
+        outputs: list[_Output],
         *,
         changed: bool = False,
     ) -> None:
         """Let what `name` now stands for owe to what it owes to."""
+        made, used = doings
         thing = self.namespace.get(name, _MISSING)
         if thing is _MISSING or isinstance(thing, _CODE) or thing is None:
             return
         if type(thing) in self._observation.handles:
             return
         registry = self._observation.registry
+        if self._observation.scalars.bind(self.namespace, name):
+            return
         known = registry.get(thing)
         if known is not None and (not changed or known is not before.nodes.get(name)):
             return  # an observer has followed it, or it is another name of something known
@@ -238,7 +271,9 @@ class Variables:
             return
         direct = self._gather(owed.direct, before)
         if any(name == "open" or name in self.namespace for name, _ in owed.direct):
-            direct |= made  # what calls in the expression may have made on the way
+            # What calls in the expression may have made on the way, instead of what they took.
+            direct = {entity: each for entity, each in direct.items() if entity not in used}
+            direct |= made
         indirect = self._gather(owed.indirect, before)
         if known is not None:
             direct.setdefault(known.entity, Source(known, ("*",)))
@@ -246,8 +281,8 @@ class Variables:
             return
         node = Node(self._observation.new_entity(), _kind(thing), ())
         if not registry.put(thing, node):
-            registry.put_named(self.namespace, name, thing, node)
-        outputs.append((node, name, direct, indirect))
+            self._observation.scalars.put_named(self.namespace, name, thing, node)
+        outputs.append((node, name, direct, indirect, ("*",)))
 
     def _gather(self, references: Iterable[Reference], before: _Before) -> Sources:
         found: Sources = {}
@@ -264,34 +299,36 @@ class Variables:
         self,
         doings: Doings,
         before: _Before,
-        made: Sources,
-        outputs: list[tuple[Node, str, Sources, Sources]],
+        known_doings: tuple[Sources, frozenset[str]],
+        outputs: list[_Output],
     ) -> None:
         """Observed results into which went what can't be followed; files that no rule explains."""
-        opened = [(work.output, work.inputs) for work in doings.works if work.open]
-        written = [
-            (Node(uri, kind, ()), ())
+        made, used = known_doings
+        every: tuple[str, ...] = ("*",)
+        opened = [(work.output, work.inputs, work.columns) for work in doings.works if work.open]
+        written: list[tuple[Node, tuple[Node, ...], tuple[str, ...]]] = [
+            (Node(uri, kind, ()), (), every)
             for uri, kind in doings.written.items()
             if uri not in doings.explained
         ]
         if not opened and not written:
             return
         mentioned = {**self._gather(before.flow.reads, before), **made}
-        for output, inputs in (*opened, *written):
-            known = {output.entity, *(node.entity for node in inputs)}
+        for output, inputs, columns in (*opened, *written):
+            known = {output.entity, *used, *(node.entity for node in inputs)}
             sources = {
                 entity: source for entity, source in mentioned.items() if entity not in known
             }
             if sources:
-                outputs.append((output, "", sources, {}))
+                outputs.append((output, "", sources, {}, columns))
 
-    def _record(self, outputs: list[tuple[Node, str, Sources, Sources]]) -> None:
+    def _record(self, outputs: list[_Output]) -> None:
         cell = self._observation.cell()
         inputs: dict[str, Node] = {}
         edges: list[ColumnEdge] = []
-        for node, _, direct, indirect in outputs:
-            edges += _edges(node, direct, "TRANSFORMATION")
-            edges += _edges(node, indirect, "CONDITIONAL")
+        for node, _, direct, indirect, columns in outputs:
+            edges += _edges(node, columns, direct, "TRANSFORMATION")
+            edges += _edges(node, columns, indirect, "CONDITIONAL")
             for source in (*direct.values(), *indirect.values()):
                 inputs[source.node.entity] = source.node
         self._observation.emitter.emit(
@@ -304,27 +341,79 @@ class Variables:
                 inputs=[Entity(n.entity, n.kind, "", list(n.columns)) for n in inputs.values()],
                 outputs=[
                     Entity(node.entity, node.kind, name, list(node.columns))
-                    for node, name, _, _ in outputs
+                    for node, name, *_ in outputs
                 ],
                 columns=edges,
             )
         )
 
 
-def _edges(node: Node, sources: Sources, relation: Relation) -> Iterator[ColumnEdge]:
+def _edges(
+    node: Node, outputs: tuple[str, ...], sources: Sources, relation: Relation
+) -> Iterator[ColumnEdge]:
     for entity, source in sources.items():
         columns = source.columns if len(source.columns) <= MOST_EDGES else ("*",)
         for column in columns:
-            yield ColumnEdge(node.entity, "*", entity, column, relation, "inferred")
+            for output in outputs:
+                yield ColumnEdge(node.entity, output, entity, column, relation, "inferred")
 
 
-def _leaves(doings: Doings, before: _Before) -> Sources:
+def _used_up(doings: Doings, before: _Before) -> frozenset[str]:
+    """What observed calls took, each time that the statement mentions it.
+
+    All that is in the statement of such a thing is in what those calls made of it.
+    """
+    taken = Counter(node.entity for work in doings.works for node in work.inputs)
+    if not taken or not isinstance(before.statement, _SIMPLE):
+        return frozenset()
+    ended = set(doings.ended)
+    for work in reversed(doings.works):
+        if work.output.entity in ended:
+            ended.update(node.entity for node in work.inputs)
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for reference, sources in before.sources.items():
+        for source in sources:
+            if source.node.entity in taken:
+                names[source.node.entity].add(reference.name)
+    if not names:
+        return frozenset()
+    mentions = Counter(_loads(before.statement))
+    return frozenset(
+        entity
+        for entity, each in names.items()
+        if entity not in ended and 0 < sum(mentions[name] for name in each) <= taken[entity]
+    )
+
+
+_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
+_REPEATED = (
+    *(ast.For, ast.AsyncFor, ast.While, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+    *(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+"""What may be run many times, or not at all."""
+
+
+def _loads(statement: ast.AST) -> Iterator[str]:
+    """The names that a statement looks up, each time; many times where code is repeated."""
+    for node in ast.iter_child_nodes(statement):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, _REPEATED):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Name):
+                    yield from (inner.id,) * _MANY
+        else:
+            yield from _loads(node)
+
+
+def _leaves(doings: Doings, before: _Before, used_up: frozenset[str]) -> Sources:
     """What observed calls made or read in a statement, and no step has used up.
 
     What they made of things that the statement mentions by name is not told twice.
     """
     used = {node.entity for work in doings.works for node in work.inputs}
     told = {source.node.entity for sources in before.sources.values() for source in sources}
+    told -= used_up
     leaves: Sources = {}
     for work in doings.works:
         inputs = {node.entity for node in work.inputs}
@@ -358,6 +447,11 @@ def _item(container: Any, key: str | int) -> Any:
         return container[key]
     except (KeyError, IndexError, TypeError):
         return _MISSING
+
+
+def _negative(value: Any) -> Any:
+    """``-1`` stands in a text as 1 behind a sign."""
+    return -value if isinstance(value, (int, float)) else value
 
 
 def _kind(thing: Any) -> str:

@@ -1,4 +1,4 @@
-"""The 22 queries of TPC-H: what a person says of thirteen, and what DuckDB can show of all."""
+"""The 22 queries of TPC-H: what a person says of them, and what DuckDB can show."""
 
 from __future__ import annotations
 

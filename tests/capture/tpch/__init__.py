@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import duckdb
 
-__all__ = ["EXPECTED", "QUERIES", "Origins", "agreement", "tables"]
+__all__ = ["EXPECTED", "QUERIES", "Origins", "agreement", "tables", "write_files"]
 
 Origins: TypeAlias = dict[str, set[tuple[str, str]]]
 """Output column → ``table.column`` and relation."""
@@ -216,6 +216,21 @@ def tables(connection: duckdb.DuckDBPyConnection) -> None:
         )
     for name, values in rows.items():
         connection.executemany(f"INSERT INTO {name} VALUES ({_marks(values[0])})", values)
+
+
+def write_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:
+    """Write each table into a Parquet file; returns their names.
+
+    Amounts are floating-point numbers there, as published ports to dataframes have them.
+    """
+    names = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
+    for name in names:
+        columns = connection.execute(f"DESCRIBE {name}").fetchall()
+        amounts = [column for column, kind, *_ in columns if kind.startswith("DECIMAL")]
+        casts = ", ".join(f"{column}::DOUBLE AS {column}" for column in amounts)
+        star = f"* REPLACE ({casts})" if casts else "*"
+        connection.execute(f"COPY (SELECT {star} FROM {name}) TO '{folder}/{name}.parquet'")
+    return names
 
 
 def _marks(row: Iterable[Any]) -> str:

@@ -12,12 +12,14 @@ __all__ = ["arm"]
 def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001
     """Observe pandas. The first theme that names a method has it, so the fallback comes last."""
     from governed_kernel.capture.adapters.pandas import (
+        arrays,
         assignment,
         combining,
         conversion,
         databases,
         files,
         grouping,
+        indexes,
         operators,
         reshaping,
         selection,
@@ -34,6 +36,8 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noq
         reshaping,
         grouping,
         conversion,
+        indexes,
+        arrays,
     )
     for theme in themes:
         theme.arm(observation)

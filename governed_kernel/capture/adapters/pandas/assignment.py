@@ -9,10 +9,12 @@ import pandas as pd
 
 from governed_kernel.capture.adapters.pandas.selection import LOCATION, names_in
 from governed_kernel.capture.adapters.pandas.subjects import (
+    PLAIN,
     Before,
     Work,
     column_labels,
     is_mask,
+    is_written_out,
     look,
     own_values,
     remember,
@@ -41,19 +43,23 @@ def assign_value(
     """`targets` get `value`: a series, a frame column by column, an array, or a constant."""
     source = work.of(value)
     if source is not None:
-        columns = own_values(source, value)
-        if source.kind == "array":
-            columns = source.columns
+        columns = source.columns if source.kind in PLAIN else own_values(source, value)
         if len(columns) == len(targets):
             work.pairs(source, zip(targets, columns, strict=True), "IDENTITY", evidence)
         else:
             work.product(targets, source, columns, "IDENTITY", evidence)
-    elif callable(value) or (
-        isinstance(value, (list, tuple, np.ndarray, pd.api.extensions.ExtensionArray))
-        and np.ndim(np.asarray(value, dtype=object))
-    ):
-        # Values from outside pandas, perhaps made of this very frame: all that it could be.
+    elif callable(value):
+        # It sees this very frame: all that it could be.
         work.product(targets, node, node.columns, "TRANSFORMATION", "conservative")
+    elif isinstance(value, (list, tuple, dict, np.ndarray, pd.api.extensions.ExtensionArray)):
+        for part in work.many(value):
+            work.product(targets, part, part.columns or ("*",), "IDENTITY", evidence)
+        if not work.observation.doings:
+            work.product(targets, node, node.columns, "TRANSFORMATION", "conservative")
+        elif not is_written_out(work.observation, value):
+            work.open(targets)
+    elif not is_written_out(work.observation, value):
+        work.open(targets)
 
 
 def set_item(observation: Observation, observed: Observed) -> None:

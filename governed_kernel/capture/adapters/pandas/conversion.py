@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from governed_kernel.capture.adapters.pandas.subjects import (
+    PLAIN,
     Work,
     array_columns,
     column_labels,
+    is_written_out,
     look,
     own_values,
     size,
@@ -35,21 +37,30 @@ def construct(observation: Observation, observed: Observed) -> None:
         for name, value in list(data.items())[:1000]:
             node = work.of(value)
             if node is not None and text(name) in made:
-                columns = own_values(node, value) if node.kind != "array" else node.columns
+                columns = node.columns if node.kind in PLAIN else own_values(node, value)
                 work.product((text(name),), node, columns or ("*",), "IDENTITY")
-            elif not _is_plain(value):
-                work.open()
+            elif isinstance(value, (list, tuple)) and text(name) in made:
+                for part in work.many(value):
+                    work.product((text(name),), part, part.columns or ("*",), "IDENTITY")
+                if not all(
+                    work.of(each) or is_written_out(observation, each) for each in value[:50]
+                ):
+                    work.open((text(name),))
+            elif not is_written_out(observation, value):
+                work.open((text(name),))
     elif isinstance(data, list):
         whole = observation.registry.get(data)
         for node in work.many(data):
             if node is whole:
                 work.product(made, node, ("*",), "IDENTITY")
+            elif node.kind == "value" and len(made) == 1:
+                work.product(made, node, node.columns or ("*",), "IDENTITY")
             else:
                 work.product(made, node, node.columns, "TRANSFORMATION", "conservative")
         if not work.inputs:
             work.open()
     elif (node := work.of(data)) is not None:
-        columns = own_values(node, data) if node.kind != "array" else node.columns
+        columns = node.columns if node.kind in PLAIN else own_values(node, data)
         if node.kind == "frame":
             work.same(node, made)
         elif len(columns) == len(made):
@@ -64,18 +75,13 @@ def construct(observation: Observation, observed: Observed) -> None:
     work.finish(subject, *output, rows_out=size(subject))
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value stands in the code itself, and so comes from nowhere else."""
-    return isinstance(value, (int, float, str, bool, type(None)))
-
-
 def to_array(observation: Observation, observed: Observed) -> None:
     """``to_numpy()``, ``values``: columns by position."""
     work = Work(observation, observed)
     node, result = work.subject(), observed.result
     if node is None:
         return
-    if not isinstance(result, np.ndarray):
+    if not isinstance(result, (np.ndarray, pd.api.extensions.ExtensionArray)):
         return
     values, made = own_values(node, observed.subject), array_columns(result)
     if len(values) == len(made):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy, SeriesGroupBy
 
@@ -23,6 +24,8 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Influence, Node
+from governed_kernel.capture.scalars import VALUE
+from governed_kernel.capture.steps import memory_of
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]
@@ -215,6 +218,18 @@ def _named(observed: Observed) -> dict[str, str]:
     }
 
 
+def _counted(observed: Observed) -> set[str]:
+    """Outputs of named aggregation that only say how many rows there are."""
+    given = observed["kwargs"]
+    if not isinstance(given, dict):
+        return set()
+    told = {
+        name: value[1] if isinstance(value, tuple) and len(value) == 2 else value
+        for name, value in given.items()
+    }
+    return {text(name) for name, function in told.items() if function in ("size", len)}
+
+
 def aggregate(observation: Observation, observed: Observed) -> None:
     """``groups.mean()``, ``groups.agg(…)``, ``frame.rolling(3).sum()``."""
     _summarise(observation, observed, "AGGREGATION")
@@ -271,7 +286,10 @@ def _values(
     """Each column of the result from the column it summarises; an own function sees them all."""
     one = len(group.values) == 1
     unknown: list[str] = []
+    counted = _counted(observed)
     for name, source in _sources(group, _named(observed), made, one):
+        if name in counted:
+            continue
         if source is None:
             unknown.append(name)
         elif source in group.keys:
@@ -284,12 +302,35 @@ def _values(
     work.product(tuple(unknown), group.parent, group.values, relation, "conservative")
 
 
+def _key(observation: Observation, observed: Observed) -> Any:
+    """What tells one number of a series from another; None for anything else."""
+    subject = observed.subject
+    if type(observed.result) not in _NUMBERS or type(subject) is not pd.Series:
+        return None
+    known = observation.registry.get(subject)
+    return None if known is None else (observed.target, known.entity)
+
+
+_NUMBERS = (float, np.float64, np.int64)
+
+
 def reduce(observation: Observation, observed: Observed) -> None:
     """``frame.mean()``, ``series.describe()`` …: one value for a column, or for a row."""
+    key = _key(observation, observed)
+    known = memory_of(observation).nodes.get(key) if key is not None else None
+    if known is not None:
+        observation.scalars.keep(observed.result, known)
+        return
+    node = _reduce(observation, observed)
+    if key is not None and node is not None:
+        memory_of(observation).nodes[key] = node
+
+
+def _reduce(observation: Observation, observed: Observed) -> Node | None:
     work = Work(observation, observed)
     node, output, subject = work.subject(), look(observed.result), observed.subject
     if node is None:
-        return
+        return None
     work.take(node)
     if output is not None:
         made = (
@@ -304,18 +345,21 @@ def reduce(observation: Observation, observed: Observed) -> None:
             work.product(made, node, values, "AGGREGATION")
         if observed["axis"] in (1, "columns"):
             work.same(node, output[1][: len(output[1]) - len(made)])
-    work.close()
+    else:
+        work.product((VALUE,), node, own_values(node, subject), "AGGREGATION")
+    return work.close()
 
 
 def correlate(observation: Observation, observed: Observed) -> None:
     """``corr`` and ``cov``: every column with every column."""
     work = Work(observation, observed)
     node, output = work.subject(), look(observed.result)
-    if node is None or output is None:
+    if node is None:
         return
-    work.product(output[1], node, own_values(node, observed.subject), "AGGREGATION")
+    made = output[1] if output is not None else (VALUE,)
+    work.product(made, node, own_values(node, observed.subject), "AGGREGATION")
     if (other := work.of(observed["other"])) is not None:
-        work.product(output[1], other, own_values(other, observed["other"]), "AGGREGATION")
+        work.product(made, other, own_values(other, observed["other"]), "AGGREGATION")
     work.close()
 
 

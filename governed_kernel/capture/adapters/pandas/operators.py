@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.core.accessor import Accessor  # type: ignore[attr-defined]
+from pandas.core.arrays.arrow import ListAccessor, StructAccessor  # type: ignore[attr-defined]
+from pandas.core.arrays.categorical import CategoricalAccessor
+from pandas.core.indexes import accessors
 from pandas.core.indexes.accessors import (
     DatetimeProperties,
     PeriodProperties,
@@ -15,6 +18,7 @@ from pandas.core.indexes.accessors import (
 from pandas.core.strings.accessor import StringMethods
 
 from governed_kernel.capture.adapters.pandas.subjects import (
+    PLAIN,
     Work,
     column_labels,
     look,
@@ -131,6 +135,10 @@ def _key(observation: Observation, target: Target, arguments: tuple[Any, ...], r
     known = observation.registry.get(subject)
     if known is None or result._name is not subject._name or result.index is not subject.index:
         return None
+    if id(arguments[1]) in observation.scalars.ids:
+        number = observation.scalars.get(arguments[1])
+        if number is not None:
+            return target, known.entity, number.entity
     return target, known.entity
 
 
@@ -184,9 +192,9 @@ def _values(
     else:
         made = output[1][-1:] if not isinstance(result, pd.DataFrame) else column_labels(result)
         index = output[1][: len(output[1]) - len(made)]
-        values = node.columns if node.kind == "array" else own_values(node, thing)
-        work.product(made, node, values, relation)
-    if node.kind != "array":
+        values = node.columns if node.kind in PLAIN else own_values(node, thing)
+        work.product(made, node, values or ("*",), relation)
+    if node.kind not in PLAIN:
         work.same(node, tuple(level for level in index if level in node.columns))
 
 
@@ -256,7 +264,7 @@ def accessor(observation: Observation, observed: Observed) -> None:
         series = getattr(holder, "_parent", None)
     output = look(observed.result)
     work = Work(observation, observed)
-    node = work.of(series)
+    node = work.of(series if look(series) is not None else holder)
     if node is None or output is None:
         return
     _values(work, node, series, output)
@@ -269,12 +277,11 @@ def accessor(observation: Observation, observed: Observed) -> None:
 def open_accessor(observation: Observation, observed: Observed) -> None:
     """``series.str``: its methods are observed from their first use on."""
     holder = type(observed.result)
-    kind = {
-        StringMethods: "str",
-        DatetimeProperties: "dt",
-        TimedeltaProperties: "dt",
-        PeriodProperties: "dt",
-    }.get(holder)
+    kind = _ACCESSORS.get(holder)
+    if kind == "cat":  # it does not know the series itself
+        node = Work(observation, observed).of(observed.call.arguments[1])
+        if node is not None:
+            observation.registry.put(observed.result, node)
     if kind is None or holder in _armed:
         return
     _armed.add(holder)
@@ -284,6 +291,16 @@ def open_accessor(observation: Observation, observed: Observed) -> None:
 
 
 _armed: set[type] = set()
+_ACCESSORS: dict[type, str] = {
+    StringMethods: "str",
+    DatetimeProperties: "dt",
+    TimedeltaProperties: "dt",
+    PeriodProperties: "dt",
+    accessors.ArrowTemporalProperties: "dt",  # type: ignore[attr-defined]
+    ListAccessor: "list",
+    StructAccessor: "struct",
+    CategoricalAccessor: "cat",
+}
 
 
 def convert(observation: Observation, observed: Observed) -> None:

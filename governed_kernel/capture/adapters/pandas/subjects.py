@@ -16,11 +16,25 @@ import pandas as pd
 
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import Step
 from governed_kernel.lineage.events import Evidence, Relation
 
-__all__ = ["UNNAMED", "Before", "Work", "column_labels", "levels", "look", "remember", "text"]
+__all__ = [
+    "PLAIN",
+    "UNNAMED",
+    "Before",
+    "Work",
+    "column_labels",
+    "is_written_out",
+    "levels",
+    "look",
+    "remember",
+    "text",
+]
 
+PLAIN = ("array", "value")
+"""Kinds of things without an index."""
 UNNAMED = "0"
 
 _labels: dict[int, tuple[weakref.ref[Any], tuple[str, ...]]] = {}
@@ -72,7 +86,7 @@ def look(thing: Any) -> tuple[str, tuple[str, ...]] | None:
     return None
 
 
-def array_columns(array: np.ndarray[Any, Any]) -> tuple[str, ...]:
+def array_columns(array: Any) -> tuple[str, ...]:
     """Columns of an array by position; one for an array of one dimension."""
     width = array.shape[1] if array.ndim == 2 else 1
     return tuple(map(str, range(width)))
@@ -95,9 +109,9 @@ class Work(Step):
         seen = look(thing)
         if seen is not None:
             return self.node(thing, *seen)
-        if thing is None or isinstance(thing, (str, int, float)):
+        if thing is None or isinstance(thing, str):
             return None
-        return self.observation.registry.get(thing)
+        return self.observation.scalars.get(thing)
 
     def subject(self) -> Node | None:
         """The node of ``self``, as it was before the call."""
@@ -124,8 +138,26 @@ class Work(Step):
             return self.observed.subject
         return result
 
-    def close(self, *, patient: bool = False) -> None:
-        """Finish with the call's own output; a scalar ends the trail."""
+    def finish(self, output: Any, kind: str, columns: tuple[str, ...], **options: Any) -> Node:
+        """As any step; the index that a frame or series has got is known as well."""
+        node = super().finish(output, kind, columns, **options)
+        if kind in ("frame", "series"):
+            self._name_index(output, node)
+        return node
+
+    def _name_index(self, thing: Any, node: Node) -> None:
+        index = thing.index
+        if type(index) is pd.RangeIndex or not self.observed.call.arguments:
+            return
+        if getattr(self.observed.call.arguments[0], "index", None) is index:
+            return
+        names = levels(index) or (UNNAMED,)
+        if names[0] != UNNAMED or UNNAMED not in node.columns:
+            # Labels without a name are there because the rows are.
+            self.observation.registry.put(index, Node(node.entity, "index", names, node.rows))
+
+    def close(self, *, patient: bool = False) -> Node:
+        """Finish with the call's own output; what is no column ends the trail."""
         output = self.output()
         before = self.observed.call.note
         rows_in = before.rows if isinstance(before, Before) else size(self.observed.subject)
@@ -133,14 +165,18 @@ class Work(Step):
         if seen is None and isinstance(output, np.ndarray):
             seen = "array", array_columns(output)
         if seen is None:
-            self.finish(None, "value", (), rows_in=rows_in)
-            return
-        self.finish(output, *seen, rows_in=rows_in, rows_out=size(output), patient=patient)
+            if self.links:
+                return self.finish(output, "value", (VALUE,), rows_in=rows_in)
+            return self.finish(None, "value", (), rows_in=rows_in)
+        return self.finish(output, *seen, rows_in=rows_in, rows_out=size(output), patient=patient)
 
 
 def size(thing: Any) -> int:
     """Number of rows, -1 for what has none."""
-    return len(thing) if isinstance(thing, (pd.DataFrame, pd.Series, pd.Index, np.ndarray)) else -1
+    return len(thing) if isinstance(thing, _SIZED) else -1
+
+
+_SIZED = (pd.DataFrame, pd.Series, pd.Index, np.ndarray, pd.api.extensions.ExtensionArray)
 
 
 def remember(observation: Observation, call: Call) -> None:
@@ -160,6 +196,8 @@ def own_values(node: Node, thing: Any) -> tuple[str, ...]:
     """Columns of the values, without the index."""
     if isinstance(thing, pd.DataFrame):
         return column_labels(thing)
+    if node.kind == "array" or isinstance(thing, pd.MultiIndex):
+        return node.columns
     return (value_column(node),) if node.columns else ("*",)
 
 
@@ -203,3 +241,11 @@ def is_label(key: Any) -> bool:
 def raw_pairs(before: Iterable[str], after: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Pairs by position: for calls that rename columns and keep their order."""
     return tuple(zip(after, before, strict=False))
+
+
+def is_written_out(observation: Observation, value: Any) -> bool:
+    """Whether a value stands in the statement's own text, and so comes from nowhere else."""
+    if value is None or isinstance(value, (bool, type, np.dtype)):
+        return True
+    variables = observation.variables
+    return variables is None or variables.writes_out(value)

@@ -1,0 +1,63 @@
+"""Indexes: labels of rows, known since the frame was made that has them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.subjects import (
+    PLAIN,
+    Work,
+    levels,
+    look,
+    own_values,
+    text,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.lineage.events import Relation
+
+__all__ = ["arm"]
+
+_SAME = (
+    *("get_level_values", "unique", "drop_duplicates", "union", "intersection", "difference"),
+    *("to_series", "to_frame", "sort_values", "rename", "to_flat_index", "droplevel", "append"),
+    *("to_numpy", "array", "to_list"),
+)
+_CHANGED = ("map", "isin", "astype", "where", "duplicated", "strftime")
+
+
+def labels(observation: Observation, observed: Observed) -> None:
+    """``frame.index.unique()``, ``frame.index.isin(…)``."""
+    work, result = Work(observation, observed), observed.result
+    subject = observed.subject
+    if type(subject) is pd.RangeIndex and observation.registry.get(subject) is None:
+        return
+    output, node = look(result), work.of(subject)
+    if node is None:
+        return
+    made = output[1] if output is not None else ("0",)
+    relation: Relation = "IDENTITY" if observed.target.name in _SAME else "TRANSFORMATION"
+    inputs = own_values(node, subject)
+    if observed.target.name == "get_level_values":
+        level = observed["level"]
+        names = levels(subject)
+        named = (text(level),) if text(level) in names else names
+        inputs = named[level : level + 1] if isinstance(level, int) and named else named
+    if len(made) == len(inputs) and relation == "IDENTITY":
+        work.pairs(node, zip(made, inputs, strict=True), relation)
+    else:
+        work.product(made, node, inputs or ("*",), relation)
+    for thing in observed.call.arguments[1:]:
+        other = work.of(thing)
+        if other is not None:
+            values = other.columns if other.kind in PLAIN else own_values(other, thing)
+            work.product(made, other, values or ("*",), relation)
+    work.close()
+
+
+def arm(observation: Observation) -> None:
+    """Observe the methods of indexes that lead to other data."""
+    for owner in (pd.Index, pd.MultiIndex):
+        for name in (*_SAME, *_CHANGED):
+            if name in vars(owner):
+                observe(observation, "pandas", owner, name, labels)

@@ -1,0 +1,100 @@
+"""Numbers and dates that observed calls gave: ``frame["x"].mean()``.
+
+They admit no weak reference, so they are known by identity while the statement that made them runs
+(and held as long), afterwards while a variable holds them. What Python keeps one object of for all
+uses (small integers, truth values, texts of the code) can't be told apart: it is taken for a
+variable's value only where the statement mentions the variable.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from collections.abc import Callable
+from typing import Any
+
+from governed_kernel.capture.registry import Node, Registry
+
+__all__ = ["VALUE", "Scalars"]
+
+VALUE = "0"
+"""The column of a single value."""
+_MOST = 1_000
+_MOST_NAMED = 10_000
+_SMALL = 256
+_FOLLOWED = (float, decimal.Decimal, datetime.date, datetime.timedelta, datetime.time)
+
+
+class Scalars:
+    """The single values of one process that are known.
+
+    Parameters
+    ----------
+    registry : Registry
+        Knows those that a variable holds.
+
+    Attributes
+    ----------
+    ids : set of int
+        Identities of values that may be known: what is not among them need not be asked about.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._now: dict[int, tuple[Any, Node]] = {}
+        self._named: set[int] = set()
+        self.ids: set[int] = set()
+        self.is_mentioned: Callable[[str], bool] = lambda _entity: False
+        """Whether the statement that is executed mentions an entity."""
+
+    def keep(self, thing: Any, node: Node) -> None:
+        """Let `thing` be `node` until the statement ends."""
+        single = isinstance(thing, (*_FOLLOWED, int)) or type(thing).__module__ == "numpy"
+        if single and not _is_shared(thing):
+            self._put(thing, node)
+
+    def _put(self, thing: Any, node: Node) -> None:
+        if len(self._now) >= _MOST:
+            self._now.clear()
+        self._now[id(thing)] = (thing, node)
+        self.ids.add(id(thing))
+
+    def get(self, thing: Any) -> Node | None:
+        """The node of a single value, if it is known."""
+        entry = self._now.get(id(thing))
+        if entry is not None:
+            return entry[1]
+        node = self._registry.get(thing)
+        if node is not None and _is_shared(thing) and not self.is_mentioned(node.entity):
+            return None
+        return node
+
+    def bind(self, namespace: dict[str, Any], name: str) -> bool:
+        """Keep the value that `name` now stands for as long as it does; false if it is none."""
+        thing = namespace.get(name)
+        entry = self._now.get(id(thing))
+        if entry is None:
+            return False
+        self.put_named(namespace, name, thing, entry[1])
+        return True
+
+    def put_named(self, namespace: dict[str, Any], name: str, thing: Any, node: Node) -> None:
+        """Let `thing` be `node` while `name` stands for it."""
+        if len(self._named) > _MOST_NAMED:
+            self._named.clear()
+        self._named.add(id(thing))
+        self.ids.add(id(thing))
+        self._registry.put_named(namespace, name, thing, node)
+
+    def forget(self) -> None:
+        """The statement has ended."""
+        self._now.clear()
+        self.ids = set(self._named)
+
+
+def _is_shared(thing: Any) -> bool:
+    """Whether Python may have one object for all uses of a value."""
+    kind = type(thing)
+    if kind is int:
+        return bool(-_SMALL <= thing <= _SMALL)
+    return kind in (bool, str, bytes) or kind.__name__ in ("bool", "bool_")

@@ -1,0 +1,1 @@
+"""TPC-H in each dialect: who agrees with what a person says."""
