@@ -69,6 +69,14 @@ class DeploymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """The names that ``governed deploy --env`` takes."""
 
 
+class LineageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[lineage]``: how long what people wrote in notebooks is kept."""
+
+    retention_days: Count = 0
+    """After so many days 'governed store erase --expired' removes the texts of a session: sources
+    of cells, statements, arguments, messages of errors. 0 keeps them for ever."""
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of ``governed.toml``."""
 
@@ -77,10 +85,14 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     approvals: Approvals = Approvals()
     run: RunSettings = RunSettings()
     deployment: DeploymentSettings = DeploymentSettings()
+    lineage: LineageSettings = LineageSettings()
 
     def policy_digest(self) -> str:
         """Digest of everything a gate rests on; an administrator adopts it by signature."""
-        return digest_json(self)
+        settings = msgspec.to_builtins(self)
+        if self.lineage == LineageSettings():  # younger than workspaces that adopted a policy
+            del settings["lineage"]
+        return digest_json(settings)
 
 
 def parse(text: str, path: Path) -> Configuration:

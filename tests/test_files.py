@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
 from governed_kernel.errors import ResourceMissing
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import exclusive_lock, write_atomically, written_atomically
 
 
 def test_a_file_is_written_whole_with_its_mode_and_its_folders(tmp_path: Path) -> None:
@@ -80,3 +82,34 @@ def _write_too_much(path: Path) -> str:
 def _in_a_process(function: object, path: Path) -> object:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, (path,))  # type: ignore[arg-type]  # a plain function
+
+
+def test_a_file_is_written_while_another_temporary_file_is_made(tmp_path: Path) -> None:
+    """As when a policy is asked about the file by which `tempfile` tries a folder out."""
+
+    def inside(_: object) -> None:
+        write_atomically(tmp_path / "x", b"content")
+        with written_atomically(tmp_path / "y") as file:
+            file.write(b"content")
+
+    with tempfile._once_lock:  # type: ignore[attr-defined]
+        writer = threading.Thread(target=inside, args=(None,), daemon=True)
+        writer.start()
+        writer.join(timeout=30)
+    assert not writer.is_alive()
+    assert (tmp_path / "y").read_bytes() == (tmp_path / "x").read_bytes() == b"content"
+
+
+def test_a_stream_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"before")
+
+    def fail() -> None:
+        with written_atomically(path) as file:
+            file.write(b"half")
+            raise ValueError("half-way")
+
+    with pytest.raises(ValueError, match="half-way"):
+        fail()
+    assert path.read_bytes() == b"before"
+    assert [item.name for item in tmp_path.iterdir()] == ["x"]

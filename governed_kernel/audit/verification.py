@@ -13,7 +13,7 @@ from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.governance import catalog, envelopes
+from governed_kernel.governance import catalog, envelopes, erasure
 from governed_kernel.governance.cards import card_of, card_path
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.lineage import merkle
@@ -148,7 +148,13 @@ def _policy(workspace: Workspace, registry: Registry) -> Iterator[Check]:
 def _journals(
     workspace: Workspace, registry: Registry, seen: Seen | None = None
 ) -> Iterator[Check]:
-    return check_sessions(workspace, registry.register, seen=seen)
+    return check_sessions(workspace, registry.register, registry.register.erased, seen=seen)
+
+
+def _erasures(workspace: Workspace, registry: Registry) -> Iterator[Check]:
+    for number, left in erasure.unfinished(workspace, registry.register):
+        said = f"{left} texts are still there; 'governed lineage sessions' carries it out"
+        yield Check("erasure", f"record {number}", "doubt" if left else "ok", said if left else "")
 
 
 def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:
@@ -264,6 +270,7 @@ _PARTS: dict[str, Part] = {
     "checkpoints": _checkpoints,
     "policy": _policy,
     "journals": _journals,
+    "erasures": _erasures,
     "datasets and base models": _datasets,
     "cards": _cards,
     "objects": _objects,

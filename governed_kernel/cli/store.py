@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from governed_kernel.cli import keeping
 from governed_kernel.cli.options import json_option, print_facts, workspace_option
 from governed_kernel.workspace import Workspace
 
@@ -38,3 +39,6 @@ def rebuild(workspace: Workspace, as_json: bool) -> None:
         "problems": [journal.problem for journal in made.report.journals if journal.problem],
     }
     print_facts(facts, as_json, "the lineage store was made anew")
+
+
+store.add_command(keeping.erase)

@@ -25,6 +25,7 @@ from governed_kernel.lineage.attestations import (
     Bundle,
     Checkpoint,
     Deployment,
+    Erasure,
     KeyRevoked,
     PersonAdded,
     PolicyAdopted,
@@ -74,6 +75,8 @@ def subjects_of(predicate: Predicate) -> list[Subject]:
             name, digest = predicate.event.run_id, digest_json(predicate.event)
         case Deployment():
             name, digest = predicate.bundle, predicate.sha256
+        case Erasure():
+            name, digest = "texts", digest_json(predicate.texts)
         case PolicyAdopted():
             name, digest = "governed.toml", predicate.policy
         case KeyRevoked():

@@ -15,12 +15,13 @@ from governed_kernel.governance.counting import CountedApproval, Purpose, count_
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.rules import rules_digest
 from governed_kernel.governance.verification import Entry, Replay
-from governed_kernel.lineage.attestations import Predicate, Promotion, Record
+from governed_kernel.lineage.attestations import Erasure, Predicate, Promotion, Record
 from governed_kernel.lineage.events import (
     Attested,
     DatasetRegistered,
     JournalOpened,
     LedgerEvent,
+    PayloadDigest,
     RunEvent,
     SplitRecorded,
 )
@@ -141,6 +142,17 @@ class Register:
             for entry in self.entries
             if entry.valid and isinstance(entry.predicate, Record)
         ]
+
+    @property
+    def erased(self) -> frozenset[PayloadDigest]:
+        """Digests of the texts that signed entries say were erased."""
+        return frozenset(
+            digest
+            for entry in self.entries
+            if entry.valid and isinstance(entry.predicate, Erasure)
+            for digests in entry.predicate.texts.values()
+            for digest in digests
+        )
 
     @property
     def promotions(self) -> dict[str, Promotion]:

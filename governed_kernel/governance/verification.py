@@ -21,6 +21,7 @@ from governed_kernel.lineage.attestations import (
     Bundle,
     Checkpoint,
     Deployment,
+    Erasure,
     KeyRevoked,
     PersonAdded,
     PolicyAdopted,
@@ -48,6 +49,7 @@ NEEDED_ROLES: dict[type, tuple[str, ...]] = {
     Rejection: _JUDGES,
     Revocation: (*_JUDGES, "operator"),
     Deployment: ("operator",),
+    Erasure: ("administrator", "data-steward"),
 }
 """Who may say what: one of these roles. Approvals are counted by the rules in governed.toml."""
 

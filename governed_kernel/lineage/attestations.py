@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from governed_kernel.lineage.events import FileDigest, RunEvent, now
+from governed_kernel.lineage.events import FileDigest, PayloadDigest, RunEvent, now
 
 __all__ = [
     "PREDICATE_ROOT",
@@ -20,6 +20,7 @@ __all__ = [
     "Bundle",
     "Checkpoint",
     "Deployment",
+    "Erasure",
     "KeyRevoked",
     "PersonAdded",
     "PolicyAdopted",
@@ -180,6 +181,18 @@ class Deployment(_Predicate, frozen=True, kw_only=True, tag="deployment"):
     share: float = 1.0
 
 
+class Erasure(_Predicate, frozen=True, kw_only=True, tag="erasure"):
+    """Texts beside journals are removed for ever; the records that speak of them stay."""
+
+    scope: Literal["session", "dataset", "subject", "expired"]
+    """Whose texts: of a session, of those who read a dataset, about a person, past their time."""
+    target: str = ""
+    """The session or ``NAME[@VERSION]``; nothing for a person, since the ledger can't forget."""
+    reason: str = ""
+    texts: dict[str, list[PayloadDigest]] = {}
+    """Session → digests of the texts that are erased."""
+
+
 Predicate: TypeAlias = (
     WorkspaceCreated
     | PersonAdded
@@ -195,4 +208,5 @@ Predicate: TypeAlias = (
     | Record
     | Checkpoint
     | Deployment
+    | Erasure
 )

@@ -9,6 +9,7 @@ place in the ledger and no such file.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from pathlib import Path
 
@@ -60,6 +61,9 @@ class HeadWriter:
         self.path = head_file(journal)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(self.path, flags, 0o664)
+        # As long as its recorder lives: nobody may erase texts under its hands.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.pwrite(self._descriptor, b" " * (_SIZE - 2) + _WRITING + b"\n", 0)
 
     def begin(self) -> None:

@@ -164,6 +164,11 @@ class Store:
             self.report = IngestReport(self._project(spool), "asked for")
             return self.report
 
+    def forget(self) -> None:
+        """Delete the store with all that lies in its free pages; the next reader makes it anew."""
+        with self._alone():
+            self._delete()
+
     def ledger_head(self) -> str | None:
         """Hash of the ledger's last record when its tables were replaced; None before."""
         if not self.path.exists():

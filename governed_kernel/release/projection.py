@@ -7,7 +7,10 @@ from typing import Any
 
 import msgspec
 
+from governed_kernel.errors import GovernedError
+from governed_kernel.governance import erasure
 from governed_kernel.governance.counting import Purpose
+from governed_kernel.governance.register import Register
 from governed_kernel.lineage.attestations import Checkpoint
 from governed_kernel.lineage.events import Decided
 from governed_kernel.lineage.ledger import Ledger
@@ -21,14 +24,28 @@ Row = dict[str, Any]
 
 
 def refresh(workspace: Workspace) -> Store:
-    """Bring the lineage store up to date with journals and ledger; returns it."""
-    store = Store(workspace)
+    """Bring the lineage store up to date with journals and ledger; returns it.
+
+    An erasure that was signed and not carried out, because of a crash or a session that ran, comes
+    first: the store must not take in what is to be forgotten.
+    """
+    store, ledger = Store(workspace), Ledger(workspace)
+    governed = workspace.ledger.exists()
+    if governed and (_has_moved(store, ledger) or erasure.waits(workspace)):
+        erasure.finish(workspace, Register.replay(workspace, ledger.events()))
     store.ingest()
-    if workspace.ledger.exists():
-        head = Ledger(workspace).records()[-1].head
-        if store.ledger_head() != head.hash.hex():
-            store.replace_ledger_tables(head, tables(workspace))
+    if governed and _has_moved(store, ledger):
+        store.replace_ledger_tables(ledger.records()[-1].head, tables(workspace))
     return store
+
+
+def _has_moved(store: Store, ledger: Ledger) -> bool:
+    """Whether the ledger has gone on since the store took it in."""
+    try:
+        known = store.ledger_head()
+    except GovernedError:  # a file that is no store is made anew by those who ingest
+        known = None
+    return known != ledger.records()[-1].head.hash.hex()
 
 
 def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: None) -> Store:

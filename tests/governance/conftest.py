@@ -10,6 +10,9 @@ from governed_kernel.governance import keys
 from governed_kernel.governance.pkcs8 import Cost
 from governed_kernel.workspace import Workspace
 from tests.governance.people import EVERYBODY, make_workspace, passphrase
+from tests.loop.stages import stages
+
+__all__ = ["home", "made_keys", "stages", "workspace"]
 
 
 @pytest.fixture(scope="session")

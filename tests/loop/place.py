@@ -164,8 +164,8 @@ def succeeded(done: Done, what: str) -> Done:
     return done
 
 
-def papermill(place: Place, notebook: str) -> None:
-    """Run all cells of a research notebook, in place."""
+def papermill(place: Place, notebook: str, code: int = 0) -> None:
+    """Run all cells of a research notebook, in place; `code` is not 0 when one is to fail."""
     words = ["papermill", "--engine", "governed", "-k", "governed-research", "--no-progress-bar"]
     done = subprocess.run(
         [place.environment.python, "-m", *words, "--cwd", "research", notebook, notebook],
@@ -176,5 +176,5 @@ def papermill(place: Place, notebook: str) -> None:
         timeout=SECONDS,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     sys.stdout.write(done.stdout)

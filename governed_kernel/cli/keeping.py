@@ -1,0 +1,113 @@
+"""What ``governed store`` keeps, and for how long: erasing texts, backups, collecting snapshots."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+import click
+
+from governed_kernel.cli.options import (
+    Passphrase,
+    json_option,
+    passphrase_option,
+    print_facts,
+    workspace_option,
+)
+from governed_kernel.errors import UsageError
+from governed_kernel.workspace import Workspace
+
+__all__ = ["erase"]
+
+
+@click.command("erase")
+@click.option("--session", default="", metavar="SESSION", help="All texts of a session.")
+@click.option(
+    "--dataset",
+    default="",
+    metavar="NAME[@VERSION]",
+    help="Texts of sessions from the first cell that read it on.",
+)
+@click.option(
+    "--subject",
+    default="",
+    metavar="TEXT|-",
+    help="Every text that contains these words, whatever their case; - reads them from stdin.",
+)
+@click.option("--expired", is_flag=True, help="Texts older than lineage.retention_days.")
+@click.option("--reason", default="", help="Why; it stays in the ledger, so no personal data here.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go, and where else to look.")
+@click.option(
+    "--as",
+    "person",
+    envvar="GOVERNED_PERSON",
+    default="",
+    metavar="PERSON",
+    help="The acting person (or GOVERNED_PERSON): an administrator or data steward.",
+)
+@passphrase_option
+@json_option
+@workspace_option
+def erase(
+    workspace: Workspace,
+    session: str,
+    dataset: str,
+    subject: str,
+    expired: bool,
+    reason: str,
+    dry_run: bool,
+    person: str,
+    passphrase: Passphrase,
+    as_json: bool,
+) -> None:
+    """Remove texts for ever: sources of cells, statements, arguments, messages of errors.
+
+    A signed entry says which; what was read and made stays on record, and everything still
+    verifies. The lineage store is made anew, so that nothing is left in it. Other files that may
+    hold the same words are listed: notebooks with their outputs, logs, data.
+    """
+    from governed_kernel.governance import erasure
+    from governed_kernel.release.projection import refresh
+
+    scope, target = _one_of(session=session, dataset=dataset, subject=subject, expired=expired)
+    if target == "-":
+        target = sys.stdin.read().strip()
+    found = erasure.plan(workspace, scope, target, store=refresh(workspace))
+    facts: dict[str, object] = {
+        "texts": found.count,
+        "sessions": {name: len(digests) for name, digests in found.texts.items()},
+        "still running": found.live,
+        "look at these as well": found.elsewhere,
+    }
+    if dry_run:
+        print_facts({"erased": False, **facts}, as_json, "would be erased")
+        return
+    if not person:
+        raise UsageError(
+            "nobody signs for the erasure",
+            why="it takes an administrator or a data steward",
+            next="name one with --as PERSON",
+        )
+    done = erasure.erase(workspace, found, person, passphrase(f"Passphrase of {person}"), reason)
+    print_facts({"erased": True, "record": done.record, **facts}, as_json, "erased")
+
+
+def _one_of(
+    *, session: str, dataset: str, subject: str, expired: bool
+) -> tuple[Literal["session", "dataset", "subject", "expired"], str]:
+    given: list[tuple[Literal["session", "dataset", "subject", "expired"], str]] = []
+    if session:
+        given.append(("session", session))
+    if dataset:
+        given.append(("dataset", dataset))
+    if subject:
+        given.append(("subject", subject))
+    if expired:
+        given.append(("expired", ""))
+    if len(given) != 1:
+        raise UsageError(
+            "it is not clear what is to be erased",
+            why=f"{len(given)} of --session, --dataset, --subject and --expired are given",
+            next="give exactly one of them",
+        )
+    return given[0]
