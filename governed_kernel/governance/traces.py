@@ -12,6 +12,7 @@ from pathlib import Path
 
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage.events import SessionStarted
+from governed_kernel.lineage.forms import COMPRESSED, Damaged, open_compressed
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.workspace import Workspace
 
@@ -44,7 +45,8 @@ def places_of(workspace: Workspace, sessions: Sequence[str]) -> list[str]:
 def occurrences(workspace: Workspace, text: str) -> list[str]:
     """Files of the workspace whose bytes contain `text`, as it is or as JSON writes it.
 
-    Texts beside journals are left out: these are erased. Compressed files can't be searched.
+    Texts beside journals are left out: these are erased. Sealed journals are searched; other
+    compressed files can't be.
     """
     spelt = {text, text.lower(), text.upper(), text.title()}
     forms = {form.encode() for one in spelt for form in (one, json.dumps(one)[1:-1])}
@@ -62,9 +64,12 @@ def _contains(path: Path, wanted: re.Pattern[bytes]) -> bool:
     try:
         if not path.stat().st_size:
             return False
+        if path.name.endswith(COMPRESSED):
+            with open_compressed(path) as content:
+                return any(wanted.search(line) for line in content)
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
             return wanted.search(view) is not None
-    except (OSError, ValueError):  # gone meanwhile, or not ours to read
+    except (OSError, ValueError, Damaged):  # gone meanwhile, not ours to read, no journal
         return False
 
 
