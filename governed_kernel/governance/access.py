@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from governed_kernel.canonical import digest_file
@@ -24,12 +24,17 @@ from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered, Operation
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Guard", "decide", "decide_purpose", "floor", "is_locked", "restriction"]
+__all__ = ["Denials", "Guard", "decide", "decide_purpose", "floor", "is_locked", "restriction"]
 
 K = TypeVar("K")
 _REMEMBERED = 20_000
 _SECONDS_TO_FORK = 5.0
 _ALLOWED = Decision(allowed=True)
+_UNREADABLE = Decision(
+    allowed=False,
+    reason="it has the size of restricted data, and may not be opened to see whether it is that",
+    policies=["restricted-content"],
+)
 
 
 def is_locked(register: Register, version: DatasetRegistered) -> bool:
@@ -132,6 +137,28 @@ def _decision(
     )
 
 
+class Denials(NamedTuple):
+    """What may not be opened, by each way in which a file is known, and the decision.
+
+    Attributes
+    ----------
+    paths, folders : dict of str to Decision
+        Real paths, and folders with a slash at the end.
+    identities : dict of (int, int) to Decision
+        Device and inode.
+    contents : dict of str to Decision
+        SHA-256 of contents.
+    sizes : list of int
+        The sizes that such contents have.
+    """
+
+    paths: dict[str, Decision]
+    folders: dict[str, Decision]
+    identities: dict[tuple[int, int], Decision]
+    contents: dict[str, Decision]
+    sizes: list[int]
+
+
 class Guard:
     """Decides accesses of research sessions in one workspace.
 
@@ -158,6 +185,26 @@ class Guard:
         self._restricted_sizes: set[int] = set()
         self._readable: dict[str, tuple[tuple[int, int, int, int], Decision]] = {}
         self._hashed: dict[tuple[int, int, int, int], str] = {}
+
+    def denials(self) -> Denials:
+        """Everything that a session here may not open, for whoever enforces it from outside."""
+        with self._lock:
+            self._refresh()
+
+        def denied(known: Iterable[tuple[K, Decision]]) -> dict[K, Decision]:
+            return {key: decision for key, decision in known if not decision.allowed}
+
+        objects = denied(self._by_object.items()).items()
+        by_object = {f"{self._objects}{sha[:2]}{os.sep}{sha}": said for sha, said in objects}
+        snapshots = denied(self._by_digest.items()).items()
+        by_snapshot = {f"{self._snapshots}{digest}{os.sep}": said for digest, said in snapshots}
+        return Denials(
+            paths=denied(self._by_path.items()) | by_object,
+            folders=denied(self._folders) | by_snapshot,
+            identities=denied(self._by_identity.items()),
+            contents=dict(self._restricted),
+            sizes=sorted(self._restricted_sizes),
+        )
 
     def before_fork(self) -> bool:
         """Wait until no other thread reads the ledger; returns whether that came to pass.
@@ -233,6 +280,8 @@ class Guard:
         if state not in self._hashed:
             try:
                 self._hashed[state] = digest_file(full)
+            except PermissionError:
+                return _UNREADABLE
             except OSError:
                 return None
         return self._restricted.get(self._hashed[state])

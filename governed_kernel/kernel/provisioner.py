@@ -17,6 +17,7 @@ from governed_kernel.workspace import Workspace, new_identifier
 
 __all__ = ["GovernedProvisioner"]
 
+_RESTRICTIONS = "governed_kernel.kernel.restrictions"
 _SECONDS_TO_FINISH = {"research": 30.0, "release": 600.0}
 """A recorder may still hash what was written; of a release nothing may go unhashed."""
 
@@ -49,6 +50,7 @@ class GovernedProvisioner(LocalProvisioner):
             notebook=_notebook(workspace, environment),
             ticket=ticket,
             connection_file=str(getattr(self.parent, "connection_file", "")),
+            restrictions=_RESTRICTIONS if mode == "research" else "",
             command=tuple(prepared["cmd"]),
         )
         prepared["cmd"] = order.command_line()

@@ -16,7 +16,7 @@ __all__ = ["KILL_SIGNAL", "Order", "parse"]
 KILL_SIGNAL = signal.SIGRTMIN + 3
 """Tells the recorder to kill its kernel, finish the record, and end as a killed kernel does."""
 
-_OPTIONS = ("workspace", "session", "mode", "notebook", "ticket", "connection-file")
+_OPTIONS = ("workspace", "session", "mode", "notebook", "ticket", "connection-file", "restrictions")
 
 
 class Order(NamedTuple):
@@ -36,6 +36,8 @@ class Order(NamedTuple):
         ``ticket.json`` of the run, in release mode alone.
     connection_file : str
         The kernel's connection file.
+    restrictions : str
+        Module that says what a research kernel may not open; empty for none.
     command : tuple of str
         The kernel's program and arguments.
     """
@@ -46,6 +48,7 @@ class Order(NamedTuple):
     notebook: str
     ticket: str
     connection_file: str
+    restrictions: str
     command: tuple[str, ...]
 
     def command_line(self) -> list[str]:
@@ -87,6 +90,7 @@ def parse(arguments: list[str]) -> Order:
         values["notebook"],
         values["ticket"],
         values["connection-file"],
+        values["restrictions"],
         tuple(rest[1:]),
     )
 

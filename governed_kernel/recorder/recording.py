@@ -17,6 +17,7 @@ from governed_kernel.recorder.confinement import Confinement
 from governed_kernel.recorder.early import EarlyWitness
 from governed_kernel.recorder.order import Order
 from governed_kernel.recorder.record import SessionRecord
+from governed_kernel.recorder.restrictions import Restrictions
 from governed_kernel.recorder.session import Session
 from governed_kernel.recorder.start import StartedKernel
 from governed_kernel.recorder.witness import Witness
@@ -48,8 +49,11 @@ def record(
     fault = journal.flush()
     if fault is not None:
         raise ResourceMissing(fault.what, fault.why, fault.next)
-    witness = _witness(order, workspace, confinement, early)
-    session = Session(journal, kernel, link, witness, lacks, confinement)
+    restrictions = None
+    if order.restrictions and early is not None:
+        restrictions = Restrictions(order.restrictions, workspace.root, workspace.ledger)
+    witness = _witness(order, workspace, confinement, early, restrictions)
+    session = Session(journal, kernel, link, witness, lacks, confinement, restrictions)
     if early is not None:
         session.catch_up(early)
     kernel.release()
@@ -113,6 +117,7 @@ def _witness(
     workspace: Workspace,
     confinement: Confinement | None,
     early: EarlyWitness | None,
+    restrictions: Restrictions | None,
 ) -> Witness | None:
     if early is None:
         return None
@@ -126,4 +131,4 @@ def _witness(
         (order.connection_file,) if order.connection_file else (),
     )
     may_connect = confinement.may_connect if confinement else None
-    return Witness(early.listener, rules, may_connect)
+    return Witness(early.listener, rules, may_connect, restrictions)

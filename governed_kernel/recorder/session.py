@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.events import (
     Access,
     CellEnded,
@@ -29,6 +30,7 @@ from governed_kernel.recorder.messages import Answer, Fault, Status
 from governed_kernel.recorder.processes import BEFORE, Cell, Processes, is_orphaned
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
+from governed_kernel.recorder.restrictions import Restriction, Restrictions
 from governed_kernel.recorder.start import StartedKernel
 from governed_kernel.recorder.survivors import end_survivors
 from governed_kernel.recorder.witness import Sighting, Witness
@@ -59,6 +61,8 @@ class Session:
         ``full``, or why less is witnessed.
     confinement : Confinement or None
         In release mode, what the kernel may reach.
+    restrictions : Restrictions, optional
+        In research, what the kernel's processes may not open.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Session:
         witness: Witness | None,
         lacks: str,
         confinement: Confinement | None,
+        restrictions: Restrictions | None = None,
     ) -> None:
         self._record = record
         self._kernel = kernel
@@ -76,6 +81,7 @@ class Session:
         self._witness = witness
         self._lacks = lacks
         self._confinement = confinement
+        self._restrictions = restrictions
         self._reconciler = Reconciler(lacks)
         self._processes = Processes(kernel.pid)
         self._assembler = messages.Assembler()
@@ -212,6 +218,11 @@ class Session:
         cell = Cell(event.execution, event.cell_id)
         if cell in self._processes.running:
             self._meddled(f"cell {cell.execution} was started twice")
+        if self._restrictions is not None:
+            try:
+                self._restrictions.refresh()
+            except GovernedError as error:
+                return Fault(error.what, error.why, error.next)
         self._settle()
         self._record.add(event)
         self._processes.started(cell)
@@ -298,6 +309,9 @@ class Session:
             self._forget_names()
         starts = sighting.operation == "execute"
         cell, certain = self._processes.credit(sighting.thread, starts=starts)
+        if sighting.denied is not None:
+            self._refused(sighting, sighting.denied, cell, certain)
+            return
         if not self._reconciler.witnessed_one(sighting, cell, certain=certain):
             return
         self._record.add(
@@ -309,6 +323,25 @@ class Session:
                 path=sighting.path,
                 write=sighting.operation in ("write", "delete"),
                 exists=sighting.exists,
+            )
+        )
+
+    def _refused(self, sighting: Sighting, why: Restriction, cell: Cell, certain: bool) -> None:
+        """Put an open on record that the witness refused."""
+        self._accept(
+            Access(
+                execution=cell.execution,
+                cell_id=cell.cell_id,
+                operation=sighting.operation,
+                kind="file",
+                uri=paths.file_uri(sighting.path),
+                via=f"witness:{sighting.call}",
+                evidence="observed" if certain else "ambiguous",
+                dataset=why.dataset,
+                version=why.version,
+                data_class=why.data_class,
+                decision="denied",
+                policies=why.policies,
             )
         )
 

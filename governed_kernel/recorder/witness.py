@@ -19,6 +19,7 @@ from governed_kernel.recorder import paths
 from governed_kernel.recorder.connections import is_datagram
 from governed_kernel.recorder.environment import Environment
 from governed_kernel.recorder.processes import process_of
+from governed_kernel.recorder.restrictions import Restriction, Restrictions
 from governed_kernel.recorder.seccomp import CALLS, Listener, Notification
 
 __all__ = ["Sighting", "Witness"]
@@ -58,6 +59,8 @@ class Sighting(NamedTuple):
         Opened for reading and writing.
     source : str
         Where a renamed or linked file came from.
+    denied : Restriction or None
+        Why the call was refused.
     """
 
     thread: int
@@ -68,6 +71,7 @@ class Sighting(NamedTuple):
     possible: bool = True
     both: bool = False
     source: str = ""
+    denied: Restriction | None = None
 
 
 class Witness:
@@ -81,6 +85,8 @@ class Witness:
         What is set aside.
     may_connect : callable, optional
         Given an address, whether a connection goes through; all go through when not given.
+    restrictions : Restrictions, optional
+        What may not be opened.
     """
 
     def __init__(
@@ -88,12 +94,14 @@ class Witness:
         listener: Listener,
         environment: Environment,
         may_connect: Callable[[str], bool] | None = None,
+        restrictions: Restrictions | None = None,
     ) -> None:
         self.environment = 0
         """Opens that were set aside so far."""
         self._listener = listener
         self._rules = environment
         self._may_connect = may_connect
+        self._restrictions = restrictions
         # /proc is followed, never passed by its name alone; among devices may be files
         followed = (b"/proc/", b"/dev/")
         self._passing = tuple(p for p in environment.prefixes if not p.startswith(followed))
@@ -143,7 +151,10 @@ class Witness:
         if path.endswith(b"comm") and flags & _WRITING and self._names_thread(notification, path):
             return []
         seen = self._opened(notification, self._canonical(thread, path, directory), flags)
-        listener.proceed(notification)
+        if seen and seen[0].denied is not None:
+            listener.refuse(notification, errno.EACCES)
+        else:
+            listener.proceed(notification)
         return seen
 
     def _may_pass(self, path: bytes) -> bool:
@@ -243,7 +254,11 @@ class Witness:
         write = bool(flags & _WRITING)
         if self._set_aside(path, write=write, makes=bool(flags & os.O_CREAT)):
             return []
-        mode = _mode(path)
+        status = _status(path)
+        mode = None if status is None else status.st_mode
+        denied = None
+        if self._restrictions is not None and not flags & os.O_PATH:
+            denied = self._restrictions.of(path, status)
         return [
             Sighting(
                 notification.thread,
@@ -253,6 +268,7 @@ class Witness:
                 exists=mode is not None,
                 possible=_has_content(mode, flags, path),
                 both=flags & os.O_ACCMODE == os.O_RDWR,
+                denied=denied,
             )
         ]
 
@@ -346,11 +362,16 @@ class Witness:
         return [Sighting(thread, name, "connect", address, possible=allowed)]
 
 
-def _mode(path: str) -> int | None:
+def _status(path: str) -> os.stat_result | None:
     try:
-        return os.stat(path).st_mode
+        return os.stat(path)
     except OSError:
         return None
+
+
+def _mode(path: str) -> int | None:
+    status = _status(path)
+    return None if status is None else status.st_mode
 
 
 def _has_content(mode: int | None, flags: int, path: str) -> bool:

@@ -49,7 +49,7 @@ def test_only_an_operator_deploys(validated: Place) -> None:
     explains(validated.here("deploy sour --env preprod {rui}"), 3, "operator")
     nothing_is_live(validated)
     assert not list(validated.workspace.bundles.glob("*"))
-    (attempt,) = validated.events("Decided")
+    attempt = [event for event in validated.events("Decided") if event.outcome == "denied"][-1]
     assert (attempt.person, attempt.action, attempt.outcome) == ("rui", "deploy", "denied")
 
 
@@ -68,7 +68,7 @@ def test_without_an_approval_for_deployment_nothing_goes_live(
     place.done_here("people revoke-key mara --reason 'phone lost' {ada}")
     done = place.here("deploy sour --env preprod {otto}")
     explains(done, 3, "0 of 1 approvals", "the key of mara was revoked")
-    (attempt,) = place.events("Decided")
+    attempt = [event for event in place.events("Decided") if event.outcome == "denied"][-1]
     assert (attempt.person, attempt.action, attempt.outcome) == ("otto", "deploy", "denied")
     nothing_is_live(place)
     assert not list(place.workspace.bundles.glob("*"))
@@ -92,6 +92,6 @@ def test_an_altered_bundle_does_not_go_live(stages: Stages, tmp_path: Path) -> N
     alter(folder / "artifacts" / "adapter" / "adapter_model.safetensors")
     done = place.here("deploy sour --env production {otto}")
     explains(done, 4, "is not what was sealed")
-    (attempt,) = place.events("Decided")
+    attempt = [event for event in place.events("Decided") if event.outcome == "denied"][-1]
     assert (attempt.person, attempt.action, attempt.purpose) == ("otto", "deploy", "production")
     assert [item["environment"] for item in place.release()["deployments"]] == ["preprod"]

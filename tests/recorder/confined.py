@@ -55,7 +55,7 @@ class ConfinedPrograms:
         ticket.write_bytes(msgspec.json.encode(said))
         command = (sys.executable, "-W", "ignore", "-c", code)
         root = str(self.workspace.root)
-        order = Order(root, self.session, "release", "n.ipynb", str(ticket), "", command)
+        order = Order(root, self.session, "release", "n.ipynb", str(ticket), "", "", command)
         return subprocess.run(
             order.command_line(),
             capture_output=True,

@@ -162,7 +162,7 @@ def _run(folder: Path, plan: list[tuple[str, str, str]]) -> tuple[set[Seen], Pat
     program, trace = folder / "program.py", folder / "trace"
     program.write_text(_PROGRAM)
     command = (sys.executable, str(program))
-    order = Order(str(work), "s", "research", "n.ipynb", "", "", command)
+    order = Order(str(work), "s", "research", "n.ipynb", "", "", "", command)
     calls = "trace=open,openat,openat2,creat,clone,clone3,fork,vfork"
     done = subprocess.run(
         ["strace", "-f", "-y", "-s", "4096", "-o", trace, "-e", calls, *order.command_line()],

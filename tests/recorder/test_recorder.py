@@ -30,7 +30,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def _order(workspace: Workspace, *command: str, session: str = "s") -> Order:
-    return Order(str(workspace.root), session, "research", "n.ipynb", "", "", command)
+    return Order(str(workspace.root), session, "research", "n.ipynb", "", "", "", command)
 
 
 def _run(

@@ -1,0 +1,123 @@
+"""What policy forbids is not read from a notebook, whoever reads it and by whatever name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.governance.split import divide
+from governed_kernel.lineage.events import Access
+from tests.governance.records import BY_ROW, register, write_code, write_records
+from tests.kernel.running import RunningKernel, home_of, make_workspace
+
+WITH = {
+    "an unobserved library": "os.close(libc.open(PATH.encode(), 0)) if (fd := libc.open("
+    "PATH.encode(), 0)) >= 0 else fail(ctypes.get_errno())",
+    "Python's own open": "open(PATH).read()",
+    "mmap": "import mmap; mmap.mmap(os.open(PATH, os.O_RDONLY), 0, prot=mmap.PROT_READ)",
+    "pandas": "import pandas as pd; pd.read_csv(PATH)",
+    "pyarrow": "import pyarrow as pa; pa.memory_map(PATH).read()",
+    "DuckDB": "import duckdb; duckdb.sql(f\"select * from read_csv('{PATH}')\").fetchall()",
+    "polars": "import polars as pl; pl.read_csv(PATH)",
+    "another program": "import subprocess; d = subprocess.run(['cat', PATH], text=True, "
+    "capture_output=True); d.returncode and fail(13 if 'Permission' in d.stderr else 5)",
+    "a program that no library shows": "libc.system(('cat ' + PATH + ' > copied.csv')"
+    ".encode()) and fail(13)",
+    "a worker of its own": "import multiprocessing as m\n"
+    "with m.get_context('spawn').Pool(1) as pool: pool.apply(os.read, (os.open(PATH, 0), 9))",
+}
+BEGIN = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def fail(number):
+    raise PermissionError(number, os.strerror(number))
+"""
+
+
+class Secret:
+    """A running notebook, and a holdout under names that it could try."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace = make_workspace(root / "workspace")
+        os.environ["GOVERNED_HOME"] = str(home_of(self.workspace))
+        source = write_records(root / "biopsies.csv")
+        register(self.workspace, source, person="ada")
+        code = write_code(self.workspace, BY_ROW)
+        parts = divide(self.workspace, "biopsies", code, "ada")
+        snapshot = parts.parts["holdout"].snapshot
+        content = snapshot.read_bytes()
+        other = self.workspace.root / "research"
+        (other / "link.csv").symlink_to(snapshot)
+        os.link(snapshot, other / "hard.csv")
+        (other / "copy.csv").write_bytes(content)
+        (other / "innocent.csv").write_bytes(content[::-1])
+        self.names = {
+            "its own name": snapshot,
+            "a symbolic link": other / "link.csv",
+            "a hard link": other / "hard.csv",
+            "a copy": other / "copy.csv",
+            "its object": self.workspace.objects / _object_of(snapshot),
+        }
+        self.innocent = other / "innocent.csv"
+        self.kernel = RunningKernel(self.workspace)
+        assert self.kernel.run(BEGIN).status == "ok"
+
+    def read(self, way: str, path: Path) -> tuple[str, str, list[tuple[str, str, list[str]]]]:
+        reply = self.kernel.run(WITH[way].replace("PATH", repr(str(path))))
+        seen: list[tuple[str, str, list[str]]] = [
+            (str(access.decision), access.dataset, access.policies)
+            for access in self.kernel.of_last(Access)
+            if access.decision == "denied"
+        ]
+        return reply.status, reply.error + reply.text, seen
+
+
+def _object_of(snapshot: Path) -> str:
+    from governed_kernel.canonical import digest_file
+
+    digest = digest_file(snapshot)
+    return f"{digest[:2]}/{digest}"
+
+
+@pytest.fixture(scope="module")
+def secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secret]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOVERNED_HOME", "")
+        found = Secret(tmp_path_factory.mktemp("secret"))
+        yield found
+        found.kernel.close(now=True)
+
+
+@pytest.mark.parametrize("way", WITH)
+def test_a_holdout_is_read_by_nobody(secret: Secret, way: str) -> None:
+    status, said, denied = secret.read(way, secret.names["its own name"])
+    assert status == "error", said
+    assert "ermission" in said or "denied" in said or "not allowed" in said, said
+    assert ("denied", "biopsies-holdout", ["locked-holdout"]) in denied
+
+
+@pytest.mark.parametrize("name", ["a symbolic link", "a hard link", "a copy", "its object"])
+def test_nor_under_another_name(secret: Secret, name: str) -> None:
+    for way in ("an unobserved library", "another program", "Python's own open"):
+        status, said, denied = secret.read(way, secret.names[name])
+        assert status == "error", (way, said)
+        assert ("denied", "biopsies-holdout", ["locked-holdout"]) in denied
+
+
+@pytest.mark.parametrize("way", WITH)
+def test_a_file_that_only_has_its_size_is_read_as_ever(secret: Secret, way: str) -> None:
+    status, said, denied = secret.read(way, secret.innocent)
+    assert denied == []
+    assert status == "ok" or "ermission" not in said, said
+
+
+def test_what_is_locked_later_is_refused_from_the_next_cell_on(secret: Secret) -> None:
+    source = write_records(secret.workspace.root / "later.csv", [f"{n},1,2,3" for n in range(80)])
+    assert secret.read("an unobserved library", source)[0] == "ok"
+    register(secret.workspace, source, "later", person="ada", retention_until="2020-01-01")
+    status, said, denied = secret.read("an unobserved library", source)
+    assert status == "error", said
+    assert ("denied", "later", ["retention"]) in denied
