@@ -15,6 +15,7 @@ from typing import Any
 from governed_kernel.errors import GovernedError, UnknownName
 from governed_kernel.governance.counting import CountedApproval
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.rules import rules_digest
 from governed_kernel.lineage import merkle
 from governed_kernel.lineage.events import LedgerEvent
 from governed_kernel.lineage.ledger import Ledger
@@ -42,8 +43,8 @@ class Standing:
         The records that it rests on: how many, the last one's time and hash, the root of their
         Merkle tree (RFC 6962), and the numbers of those that bear a later time.
     policy : dict
-        Digest of the settings in force, and whether ``governed.toml`` still says the same: if not,
-        which approvals counted can't be computed, and `counts` is None.
+        Digest of settings and policies in force, and whether they are the same now: if not, which
+        approvals counted can't be computed, and `counts` is None.
     live, approved, running : list of dict
         Deployments, releases and runs, each with its evidence.
     """
@@ -134,7 +135,7 @@ class _Told:
         self._workspace = workspace
         self._registry = registry
         register = registry.register
-        self.same_policy = workspace.settings.policy_digest() == register.policy
+        self.same_policy = rules_digest(workspace) == register.policy
 
     def release(self, release: ReleaseRecord) -> dict[str, Any]:
         """A release that somebody approved, with who, and what it was made of."""
@@ -208,7 +209,7 @@ class _Told:
         """Why it is not known whether an approval counted: the rules of then are not at hand."""
         entry = self._registry.register.entries
         (own,) = [found for found in entry if found.number == item.number]
-        return own.reason or "governed.toml of now has other rules than those in force then"
+        return own.reason or "the rules of now are others than those in force then"
 
     def _inputs(self, release: ReleaseRecord) -> list[dict[str, Any]]:
         """What a release was bound to read; its digest says whether the manifest is the one."""

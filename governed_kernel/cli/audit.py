@@ -193,7 +193,7 @@ def _standing(found: Standing) -> Tree:
         numbers = ", ".join(map(str, known["bear_a_later_time"]))
         root.add(f"[yellow]a clock stepped back: records {numbers} bear a later time[/yellow]")
     if not found.policy["is_in_force_now"]:
-        root.add("[yellow]governed.toml has other rules now: what counted is not known[/yellow]")
+        root.add("[yellow]other rules are in force now: what counted is not known[/yellow]")
     live = root.add(f"[bold]live[/bold] [dim]{len(found.live)}[/dim]")
     for item in found.live:
         place = f"{item['environment']}/{item['slot']}"

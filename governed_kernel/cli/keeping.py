@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -14,10 +15,10 @@ from governed_kernel.cli.options import (
     print_facts,
     workspace_option,
 )
-from governed_kernel.errors import UsageError
+from governed_kernel.errors import IntegrityBroken, UsageError
 from governed_kernel.workspace import Workspace
 
-__all__ = ["erase"]
+__all__ = ["backup", "erase", "restore"]
 
 
 @click.command("erase")
@@ -111,3 +112,60 @@ def _one_of(
             next="give exactly one of them",
         )
     return given[0]
+
+
+@click.command("backup")
+@click.argument("target", metavar="FILE|DIR", type=click.Path(path_type=Path))
+@json_option
+@workspace_option
+def backup(workspace: Workspace, target: Path, as_json: bool) -> None:
+    """Write the workspace into one tar file, consistently, also while kernels and people write.
+
+    It holds what the ledger speaks of, open sessions as far as they are recorded, and people's
+    files. Private keys are not in it: they lie elsewhere, and need a backup of their own.
+    """
+    from governed_kernel.audit.backup import back_up
+
+    path = back_up(workspace, target, _say)
+    facts = {"backup": str(path.absolute()), "bytes": path.stat().st_size}
+    print_facts(facts, as_json, "backed up; 'governed store restore' shows that it is good")
+
+
+@click.command("restore")
+@click.argument("backup", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint you kept: finds out a backup that is older than it.",
+)
+@json_option
+def restore(backup: Path, folder: Path, since: Path | None, as_json: bool) -> None:
+    """Make the workspace of BACKUP in DIR, which must be empty or not be there, and verify it.
+
+    Exits with 4 when the backup is not whole or something in it is not what was recorded.
+    """
+    from governed_kernel.audit import restoring
+    from governed_kernel.audit.verification import verify_workspace
+
+    workspace, beginning = restoring.restore(backup, folder, _say)
+    report = verify_workspace(workspace, _say, since)
+    facts = {
+        "workspace": str(workspace.root),
+        "backed up": beginning.taken_at,
+        "records": beginning.records,
+        "root": beginning.root,
+        "whole": report.is_whole,
+    }
+    print_facts(facts, as_json, "restored")
+    if not report.is_whole:
+        first = report.broken[0]
+        raise IntegrityBroken(
+            f"{len(report.broken)} of {len(report.checks)} checks failed",
+            why=f"first: {first.kind} {first.subject}: {first.detail}",
+            next="'governed audit verify' in that folder names each; restore another backup",
+        )
+
+
+def _say(part: str) -> None:
+    sys.stderr.write(f"  {part}\n")

@@ -41,4 +41,5 @@ def rebuild(workspace: Workspace, as_json: bool) -> None:
     print_facts(facts, as_json, "the lineage store was made anew")
 
 
-store.add_command(keeping.erase)
+for _command in (keeping.backup, keeping.erase, keeping.restore):
+    store.add_command(_command)

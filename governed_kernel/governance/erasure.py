@@ -33,7 +33,7 @@ from governed_kernel.lineage.journal import SESSION_DECODER, read_payloads, read
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Erased", "Plan", "erase", "finish", "is_live", "plan", "unfinished", "waits"]
+__all__ = ["Erased", "Plan", "erase", "finish", "held", "is_live", "plan", "unfinished", "waits"]
 
 Scope = Literal["session", "dataset", "subject", "expired"]
 
@@ -284,6 +284,11 @@ def _done_file(workspace: Workspace) -> Path:
     return workspace.state / "erased.json"
 
 
+def held(workspace: Workspace) -> contextlib.AbstractContextManager[None]:
+    """Keep texts from being erased: what is gone has its entry in the ledger already."""
+    return exclusive_lock(workspace.state / "erased.lock")
+
+
 def finish(workspace: Workspace, register: Register) -> int:
     """Carry out the erasures that are signed and not finished yet; how many texts went.
 
@@ -291,7 +296,7 @@ def finish(workspace: Workspace, register: Register) -> int:
     free pages; the next reader makes it anew. Only then the erasure counts as finished. Texts of
     a session that still runs are left until it has ended.
     """
-    with exclusive_lock(workspace.state / "erased.lock"):
+    with held(workspace):
         done = _read_done(workspace)
         pending = [entry for entry in _erasures(register) if entry[0] > done.record]
         gone, finished, left = 0, done.record, False

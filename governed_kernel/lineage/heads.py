@@ -20,7 +20,7 @@ from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.journal import encode
 
-__all__ = ["HeadWriter", "Said", "head_file", "read_head"]
+__all__ = ["HeadWriter", "Said", "head_file", "head_line", "read_head"]
 
 _SIZE = 512
 _MARK = _SIZE - 2
@@ -48,6 +48,13 @@ def head_file(journal: Path) -> Path:
     return journal.with_name(journal.name.partition(".")[0] + ".head")
 
 
+def head_line(seal: SessionSealed) -> bytes:
+    """What a head file holds when everything that `seal` speaks of is written, and no more."""
+    body = encode(seal)
+    line = digest_bytes(body).encode() + b" " + body
+    return line.ljust(_SIZE - 1) + b"\n"
+
+
 class HeadWriter:
     """Keeps one session's head file; the line always has the same length, so no disk can fill.
 
@@ -72,9 +79,7 @@ class HeadWriter:
 
     def write(self, seal: SessionSealed) -> None:
         """Say that everything is written, and how far that is."""
-        body = encode(seal)
-        line = digest_bytes(body).encode() + b" " + body
-        os.pwrite(self._descriptor, line.ljust(_SIZE - 1) + b"\n", 0)
+        os.pwrite(self._descriptor, head_line(seal), 0)
 
     def close(self, *, sealed: bool) -> None:
         """Let go of the file; it goes when the ledger says the same."""

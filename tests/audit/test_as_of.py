@@ -124,7 +124,7 @@ def test_other_rules_now_leave_open_what_counted(released: Place) -> None:
     assert not found["policy"]["is_in_force_now"]
     (live,) = found["live"]
     assert {item["counts"] for item in live["approvals"]} == {None}
-    assert "other rules" in live["approvals"][0]["reason"]
+    assert "in force then" in live["approvals"][0]["reason"]
 
 
 def test_an_altered_ledger_answers_nothing(released: Place) -> None:

@@ -1,0 +1,244 @@
+"""The drill: a backup taken while everybody writes is restored, verifies and goes on."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from governed_kernel.audit import restoring
+from governed_kernel.audit.backup import END, back_up
+from governed_kernel.audit.restoring import restore
+from governed_kernel.audit.verification import verify_workspace
+from governed_kernel.errors import IntegrityBroken, UsageError
+from governed_kernel.lineage.events import SessionStarted
+from governed_kernel.lineage.journal import SESSION_DECODER, read_records
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+from tests.lineage.sessions import Session
+from tests.loop import berries
+from tests.loop.place import SECONDS, Place
+from tests.loop.refusal import explains
+from tests.loop.stages import Stages
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def released(stages: Stages, tmp_path: Path) -> Place:
+    return stages.released.copy(tmp_path)
+
+
+def taken(place: Place, target: Path) -> Path:
+    with place.inside():
+        return back_up(place.workspace, target)
+
+
+def restored(place: Place, backup: Path, folder: Path) -> Place:
+    place.done_here(f"store restore {backup} {folder}")
+    return Place(folder, place.home, place.environment)
+
+
+def files(workspace: Workspace) -> dict[str, bytes]:
+    """What is to come back, by name; what locks, projects and remembers is made anew."""
+    made_anew = {".lock", ".duckdb", ".wal"}
+    return {
+        path.relative_to(workspace.root).as_posix(): path.read_bytes()
+        for path in workspace.root.rglob("*")
+        if path.is_file() and path.suffix not in made_anew and "__pycache__" not in path.parts
+    }
+
+
+def test_a_restored_workspace_is_the_same_and_goes_on(released: Place, tmp_path: Path) -> None:
+    done = released.done_here(f"store backup {tmp_path} --json").facts
+    backup = Path(done["backup"])
+    assert backup.parent == tmp_path
+    assert backup.stat().st_mode & 0o077 == 0
+    again = restored(released, backup, tmp_path / "elsewhere" / "berries")
+    assert files(again.workspace) == files(released.workspace)
+    assert again.here("audit verify").code == 0
+    assert again.release()["state"] == "released"
+    rows = "lineage sql 'select count(*) as n from accesses' --json"
+    assert again.done_here(rows).facts == released.done_here(rows).facts
+    again.done_here("revoke sour --reason 'a recall' {rui}")
+    again.done_here(
+        "data register berries berries.csv --owner Kitchen --legal-basis 'picked by us' "
+        "--class public --as dora --purpose explore --purpose train --purpose evaluate "
+        "--purpose validate"
+    )
+    assert again.here("audit verify").code == 0
+
+
+def test_every_backup_taken_while_a_notebook_and_a_run_go_on_is_whole(
+    stages: Stages, tmp_path: Path
+) -> None:
+    place = stages.approved.copy(tmp_path)
+    taken(place, tmp_path / "before.tar")
+    notebook = f"-m papermill --engine governed -k governed-research {berries.NOTEBOOK} -"
+    backups: list[Path] = []
+    with (
+        place.start("run sour --as otto") as run,
+        _python(place, notebook) as research,
+    ):
+        try:
+            while run.poll() is None or research.poll() is None:
+                backups.append(taken(place, tmp_path / f"{len(backups)}.tar"))
+            run.communicate(timeout=SECONDS)
+            research.communicate(timeout=SECONDS)
+        finally:
+            run.kill()
+            research.kill()
+    assert (run.returncode, research.returncode) == (0, 0)
+    assert len(backups) > 3
+    chosen = backups[:: max(1, len(backups) // 6)]
+    for number, backup in enumerate(chosen):
+        with place.inside():
+            workspace, _ = restore(backup, tmp_path / f"restored-{number}")
+            report = verify_workspace(workspace)
+            assert report.is_whole, report.broken
+    last = Place(tmp_path / "restored-0", place.home, place.environment)
+    assert last.release()["state"] == "approved"
+
+
+def _python(place: Place, arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [place.environment.python, *arguments.split(), "--cwd", "research"],
+        cwd=place.root,
+        env=place.variables(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_an_open_session_is_restored_as_far_as_it_is_recorded(
+    released: Place, tmp_path: Path
+) -> None:
+    with released.inside():
+        writer = Session(released.workspace, "20300101T000000-00000000")
+        writer.cell("open for ever")
+        backup = taken(released, tmp_path / "open.tar")
+        workspace, _ = restore(backup, tmp_path / "again")
+        journal = workspace.journals / f"{writer.session_id}.jsonl"
+        events = [type(record.event) for record in read_records(journal, SESSION_DECODER)]
+        assert SessionStarted in events
+        assert journal.read_bytes() == writer.path.read_bytes()
+
+
+def test_an_older_backup_is_found_out_by_a_checkpoint(released: Place, tmp_path: Path) -> None:
+    older = taken(released, tmp_path / "older.tar")
+    released.here("approve sour --for run {ada}")  # a refusal, on record
+    released.done_here(f"audit checkpoint {tmp_path / 'kept.json'}")
+    newer = taken(released, tmp_path / "newer.tar")
+    since = f"--since {tmp_path / 'kept.json'}"
+    assert released.here(f"store restore {newer} {tmp_path / 'b'} {since}").code == 0
+    explains(released.here(f"store restore {older} {tmp_path / 'a'} {since}"), 4, "was cut short")
+
+
+def test_nothing_is_restored_over_something(released: Place, tmp_path: Path) -> None:
+    backup = taken(released, tmp_path / "x.tar")
+    before = files(released.workspace)
+    explains(released.here(f"store restore {backup} {released.root}"), 2, "there is something in")
+    assert files(released.workspace) == before
+
+
+def _rewritten(backup: Path, change: Callable[[str, bytes], bytes | None]) -> Path:
+    """A backup whose files are changed or left out, but for the list at its end."""
+    made = backup.with_name("altered.tar")
+    with tarfile.open(backup) as source, tarfile.open(made, "w") as target:
+        for member in source:
+            file = source.extractfile(member)
+            assert file is not None
+            data = change(member.name, file.read())
+            if data is not None:
+                member.size = len(data)
+                target.addfile(member, io.BytesIO(data))
+    return made
+
+
+def _flipped(name: str, data: bytes) -> bytes:
+    return data if name != "governed.toml" else data.replace(b"required", b"Required", 1)
+
+
+def _renamed(name: str, data: bytes) -> bytes:
+    if name != END:
+        return data
+    listed = msgspec.json.decode(data)
+    return msgspec.json.encode(listed[:-1])
+
+
+ALTERED: dict[str, Callable[[str, bytes], bytes | None]] = {
+    "a file changed": _flipped,
+    "a file lost": lambda name, data: None if name == "governed.toml" else data,
+    "the ledger lost": lambda name, data: None if name.endswith("ledger.jsonl") else data,
+    "the list lost": lambda name, data: None if name == END else data,
+    "the list shorter": _renamed,
+}
+
+
+@pytest.mark.parametrize("change", ALTERED.values(), ids=list(ALTERED))
+def test_a_backup_that_is_not_whole_restores_nothing(
+    released: Place, tmp_path: Path, change: Callable[[str, bytes], bytes | None]
+) -> None:
+    backup = _rewritten(taken(released, tmp_path / "x.tar"), change)
+    folder = tmp_path / "again"
+    explains(released.here(f"store restore {backup} {folder}"), 4, "is no whole backup")
+    assert not folder.exists()
+    assert not list(tmp_path.glob(".again*"))
+
+
+def test_a_backup_cut_short_or_no_backup_restores_nothing(released: Place, tmp_path: Path) -> None:
+    backup = taken(released, tmp_path / "x.tar")
+    data = backup.read_bytes()
+    for size in (0, 100, len(data) // 2, len(data) - 20_000):
+        backup.write_bytes(data[:size])
+        with released.inside(), pytest.raises(IntegrityBroken, match="no whole backup"):
+            restore(backup, tmp_path / "again")
+    assert not list(tmp_path.glob("*again*"))
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "a/../../outside"])
+def test_no_file_of_a_backup_leaves_its_folder(released: Place, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "hostile.tar"
+    with tarfile.open(path, "w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = 1
+        archive.addfile(member, io.BytesIO(b"x"))
+    with pytest.raises(IntegrityBroken, match="outside"):
+        restore(path, tmp_path / "again")
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(link)
+    with pytest.raises(IntegrityBroken, match="no regular file"):
+        restore(path, tmp_path / "again")
+    assert not list(tmp_path.glob("*outside*"))
+
+
+def test_a_restoration_that_is_killed_leaves_no_workspace(
+    released: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = taken(released, tmp_path / "x.tar")
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(restoring, "_check_ledger", die)
+    with released.inside(), pytest.raises(KeyboardInterrupt):
+        restore(backup, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    monkeypatch.undo()
+    with released.inside():
+        workspace, beginning = restore(backup, tmp_path / "again")
+    assert len(Ledger(workspace).events()) == beginning.records
+
+
+def test_a_file_in_the_way_is_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "again").write_text("x")
+    with pytest.raises(UsageError):
+        restore(tmp_path / "x.tar", tmp_path / "again")
