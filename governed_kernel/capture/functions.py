@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["global_names", "read_by"]
+__all__ = ["columns_read", "global_names", "read_by"]
 
 _DEEPEST = 4
 _MOST = 50
@@ -62,6 +62,45 @@ def _functions(code: Any) -> Iterator[types.FunctionType]:
             plain = getattr(value, "__func__", value)
             if isinstance(plain, types.FunctionType):
                 yield plain
+
+
+def columns_read(function: Any, columns: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Which of a frame's columns a function of the frame reads, by its code alone.
+
+    Returns
+    -------
+    tuple of str or None
+        None where the code does more than take columns by constant names and compute with them.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_argcount != 1 or code.co_freevars or code.co_cellvars:
+        return None
+    frame, found, holding = code.co_varnames[0], dict[str, None](), False
+    key: Any = None
+    for instruction in dis.get_instructions(code):
+        name, value = instruction.opname, instruction.argval
+        if name in _NOTHING_READ:
+            continue
+        if holding and name == "LOAD_CONST" and isinstance(value, str):
+            key = value
+        elif holding and (name == "BINARY_SUBSCR" or (name == "BINARY_OP" and value == 26)):
+            if key is None:
+                return None
+            found[key], holding, key = None, False, None
+        elif holding and name == "LOAD_ATTR" and value in columns:
+            found[value], holding = None, False
+        elif holding:
+            return None
+        elif name == "LOAD_FAST" and value == frame:
+            holding = True
+        elif name.startswith(
+            ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "STORE_", "IMPORT_", "FOR_")
+        ) or name.startswith("LOAD_FAST"):
+            return None
+    return None if holding else tuple(found)
+
+
+_NOTHING_READ = ("RESUME", "NOP", "CACHE", "PRECALL", "EXTENDED_ARG")
 
 
 @functools.lru_cache(maxsize=1_000)

@@ -90,10 +90,10 @@ class Work(NamedTuple):
 
     inputs: tuple[Node, ...]
     output: Node
-    open: bool
-    """Something went in that could not be followed."""
-    columns: tuple[str, ...] = ("*",)
-    """Where it went in."""
+    open: tuple[str, ...]
+    """Columns into which something went that could not be followed."""
+    values: tuple[str, ...] = ()
+    """Columns into which single values went that could not be followed."""
 
 
 class Unasked:
@@ -119,13 +119,14 @@ class Step:
     __slots__ = (
         "facts",
         "inputs",
-        "is_open",
         "links",
         "observation",
         "observed",
-        "open_columns",
+        "opened",
         "operation",
         "rows",
+        "unseen",
+        "values",
     )
 
     def __init__(self, observation: Observation, observed: Observed | Unasked) -> None:
@@ -136,8 +137,9 @@ class Step:
         self.links: list[Link] = []
         self.rows: list[Influence] = []
         self.facts: dict[str, Any] = {}
-        self.is_open = False
-        self.open_columns: tuple[str, ...] = ()
+        self.opened: dict[str, None] = {}
+        self.values: dict[str, None] = {}
+        self.unseen: set[str] = set()
 
     # --- what goes in -----------------------------------------------------------------------
 
@@ -159,12 +161,14 @@ class Step:
         node = Node(entity, kind, columns)
         self.observation.registry.put(thing, node)
         if stale is None:
-            self.open()
+            self.unseen.add(entity)
         else:
             # It was changed in a way that no observer saw: all columns may owe to all.
             change = Step(self.observation, self.observed)
             change.operation = "changed unseen"
-            change.product(columns, stale, stale.columns, "TRANSFORMATION", "conservative")
+            change.product(
+                columns, stale, stale.columns or ("*",), "TRANSFORMATION", "conservative"
+            )
             change.record([(node, "")])
         return node
 
@@ -185,8 +189,16 @@ class Step:
         columns : tuple of str
             Of the output, where it went in.
         """
-        self.is_open = True
-        self.open_columns = tuple(dict.fromkeys((*self.open_columns, *columns)))
+        self.opened.update(dict.fromkeys(columns))
+
+    def open_value(self, columns: tuple[str, ...] = ("*",)) -> None:
+        """Say that a number or the like went in that is no constant of the code."""
+        self.values.update(dict.fromkeys(columns))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something went in that can't be followed."""
+        return bool(self.opened or self.unseen)
 
     # --- which column owes what to which ----------------------------------------------------
 
@@ -310,10 +322,14 @@ class Step:
     def _note(self, node: Node) -> None:
         doings = self.observation.doings
         if doings and len(doings[-1].works) < _MOST_WORKS:
-            columns = ("*",) if "*" in self.open_columns else self.open_columns
-            doings[-1].works.append(
-                Work(tuple(self.inputs.values()), node, self.is_open, columns or ("*",))
-            )
+            for entity, _, _, pairs in self.links if self.unseen else ():
+                if entity in self.unseen:
+                    self.open(tuple(out for out, _ in pairs))
+            if any(entity in self.unseen for entity, *_ in self.rows):
+                self.open()
+            opened = ("*",) if "*" in self.opened else tuple(self.opened)
+            values = ("*",) if "*" in self.values else tuple(self.values)
+            doings[-1].works.append(Work(tuple(self.inputs.values()), node, opened, values))
 
     def _inherit(self, columns: tuple[str, ...]) -> None:
         """A column without values from somewhere still has the rows of what it was added to."""

@@ -82,6 +82,7 @@ class Variables:
         self._met: set[type] = set()
         self._before: list[_Before] = []
         self._endings: list[Callable[[], None]] = []
+        self._constants: set[Any] | None = None
         observation.variables = self
         observation.scalars.is_mentioned = self._mentions
 
@@ -112,10 +113,13 @@ class Variables:
             return True
         if not isinstance(value, (int, float, str, bytes)):
             return False
-        for node in ast.walk(self._before[-1].statement):
-            if isinstance(node, ast.Constant) and node.value in (value, _negative(value)):
-                return True
-        return False
+        if self._constants is None:
+            self._constants = {
+                node.value
+                for node in ast.walk(self._before[-1].statement)
+                if isinstance(node, ast.Constant)
+            }
+        return value in self._constants or _negative(value) in self._constants
 
     def values(self) -> list[Any]:
         """What the notebook's variables stand for."""
@@ -132,6 +136,7 @@ class Variables:
         self._observation.moment = next(_MOMENTS)
         forget_paths()  # other processes may have moved what they led to
         self._observation.doings.append(Doings())
+        self._constants = None
         self._before.append(_NOTHING)
         flow = flow_of(statement)
         owed = [*flow.writes.values(), *flow.touches.values()]
@@ -305,22 +310,27 @@ class Variables:
         """Observed results into which went what can't be followed; files that no rule explains."""
         made, used = known_doings
         every: tuple[str, ...] = ("*",)
-        opened = [(work.output, work.inputs, work.columns) for work in doings.works if work.open]
-        written: list[tuple[Node, tuple[Node, ...], tuple[str, ...]]] = [
-            (Node(uri, kind, ()), (), every)
+        opened = [(work.output, work.inputs, work.open, work.values) for work in doings.works
+                  if work.open or work.values]  # fmt: skip
+        none: tuple[str, ...] = ()
+        written: list[tuple[Node, tuple[Node, ...], tuple[str, ...], tuple[str, ...]]] = [
+            (Node(uri, kind, ()), (), every, none)
             for uri, kind in doings.written.items()
             if uri not in doings.explained
         ]
         if not opened and not written:
             return
         mentioned = {**self._gather(before.flow.reads, before), **made}
-        for output, inputs, columns in (*opened, *written):
+        for output, inputs, columns, values in (*opened, *written):
             known = {output.entity, *used, *(node.entity for node in inputs)}
             sources = {
                 entity: source for entity, source in mentioned.items() if entity not in known
             }
-            if sources:
+            if sources and columns:
                 outputs.append((output, "", sources, {}, columns))
+            single = {entity: each for entity, each in sources.items() if each.node.kind == "value"}
+            if single and values:
+                outputs.append((output, "", single, {}, values))
 
     def _record(self, outputs: list[_Output]) -> None:
         cell = self._observation.cell()

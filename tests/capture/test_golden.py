@@ -57,7 +57,9 @@ def told(case: dict[str, Any], dialect: str) -> set[Fact]:
     lines = case.get("differs", {}).get(dialect, case)["origins"]
     for line in lines.strip().splitlines():
         left, _, right = line.partition("<-")
-        source, relation, *evidence = right.rsplit(maxsplit=line.endswith("conservative") + 1)
+        source, relation, *evidence = right.rsplit(
+            maxsplit=line.endswith(("conservative", "inferred")) + 1
+        )
         facts.add((left.strip(), source.strip(), relation, evidence[0] if evidence else "observed"))
     return facts
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from governed_kernel.capture.adapters.pandas.selection import LOCATION, names_in
+from governed_kernel.capture.adapters.pandas.selection import LOCATION, names_in, spoken_of
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Before,
@@ -22,6 +22,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     text,
     value_column,
 )
+from governed_kernel.capture.functions import columns_read
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
@@ -49,8 +50,12 @@ def assign_value(
         else:
             work.product(targets, source, columns, "IDENTITY", evidence)
     elif callable(value):
-        # It sees this very frame: all that it could be.
-        work.product(targets, node, node.columns, "TRANSFORMATION", "conservative")
+        # It sees this very frame: what it reads if its code says so, else all that it could be.
+        read = columns_read(value, node.columns)
+        if read is None:
+            work.product(targets, node, node.columns, "TRANSFORMATION", "conservative")
+        else:
+            work.product(targets, node, read, "TRANSFORMATION", "inferred")
     elif isinstance(value, (list, tuple, dict, np.ndarray, pd.api.extensions.ExtensionArray)):
         for part in work.many(value):
             work.product(targets, part, part.columns or ("*",), "IDENTITY", evidence)
@@ -122,8 +127,14 @@ def assign(observation: Observation, observed: Observed) -> None:
         return
     given = observed["kwargs"] or {}
     work.same(node, tuple(column for column in output[1] if column not in given))
+    before: set[str] = set()
     for name, value in given.items():
-        assign_value(work, node, (text(name),), value)
+        if callable(value) and before and columns_read(value, tuple(before)) != ():
+            # It may see columns that were assigned before it, which are made of any of these.
+            work.product((text(name),), node, node.columns, "TRANSFORMATION", "conservative")
+        else:
+            assign_value(work, node, (text(name),), value)
+        before.add(text(name))
     work.close()
 
 
@@ -168,9 +179,15 @@ def evaluate(observation: Observation, observed: Observed) -> None:
         work.same(node, tuple(column for column in output[1] if column not in made))
         for name, rest in made.items():
             work.product((name,), node, names_in(rest.strip(), node.columns))
+            for thing in spoken_of(observation, rest):
+                if (other := work.of(thing)) is not None:
+                    work.product((name,), other, other.columns or ("*",))
     else:
         values = output[1][-1:] if output[0] == "series" else output[1]
         work.product(values, node, names_in(observed["expr"], node.columns))
+        for thing in spoken_of(observation, observed["expr"]):
+            if (other := work.of(thing)) is not None:
+                work.product(values, other, other.columns or ("*",))
     work.close()
 
 

@@ -111,6 +111,38 @@ def _unexplained(work: Work, columns: tuple[str, ...], nodes: list[Node]) -> Non
         work.product(rest, node, node.columns, "TRANSFORMATION", "conservative")
 
 
+def merge_asof(observation: Observation, observed: Observed) -> None:
+    """``pd.merge_asof``, ``pd.merge_ordered``: rows meet by the nearest keys, or in order."""
+    left, right, output = observed["left"], observed["right"], look(observed.result)
+    work = Work(observation, observed)
+    one, two = work.of(left), work.of(right)
+    if one is None or two is None or output is None:
+        return
+    ordered = observed.target.name == "merge_ordered"
+    on = observed["on"]
+    ours, theirs = own_values(one, left), own_values(two, right)
+    sides = []
+    for side, node, thing in (("left", one, left), ("right", two, right)):
+        by_index = bool(observed[f"{side}_index"])
+        keys = _keys(work, node, thing, observed[f"{side}_on"] if on is None else on, by_index)
+        by = observed["by"] if observed["by"] is not None else observed[f"{side}_by"]
+        sides.append((keys, () if ordered else _keys(work, node, thing, by, False)))
+    (left_on, left_by), (right_on, right_by) = sides
+    if not left_on and not right_on:
+        left_on = right_on = tuple(column for column in ours if column in theirs)
+    how = str(observed["how"]) if ordered else "left"
+    shared = {key for key in (*left_on, *left_by) if key in (*right_on, *right_by)}
+    first, second = observed["suffixes"] or (None, None)
+    _sides(work, one, two, ours, theirs, shared, how, (first or "", second or ""))
+    work.decides(one, (*left_on, *left_by), "JOIN")
+    work.decides(two, (*right_on, *right_by), "JOIN")
+    if ordered:
+        work.decides(one, left_on, "SORT")
+        work.decides(two, right_on, "SORT")
+    _unexplained(work, output[1], [one, two])
+    work.finish(observed.result, *output, rows_in=size(left), rows_out=size(observed.result))
+
+
 def join(observation: Observation, observed: Observed) -> None:
     """``left.join(other, …)``: by index, or by a column of the left side."""
     left, others = observed.subject, observed["other"]
@@ -149,11 +181,14 @@ def concat(observation: Observation, observed: Observed) -> None:
     things, output = observed["objs"], look(observed.result)
     if output is None:
         return
+    keyed = observed["keys"] is not None or isinstance(things, Mapping)
     things = list(things.values()) if isinstance(things, Mapping) else things
-    if not isinstance(things, (list, tuple)):
-        # A generator: pandas has used it up.
-        return
     work = Work(observation, observed)
+    if not isinstance(things, (list, tuple)):
+        # A generator: pandas has used it up, and the statement tells what it may have given.
+        work.open()
+        work.finish(observed.result, *output, rows_out=size(observed.result))
+        return
     found = [(thing, node) for thing in things if (node := work.of(thing)) is not None]
     if observed["axis"] in (1, "columns"):
         made = column_labels(observed.result)
@@ -172,7 +207,7 @@ def concat(observation: Observation, observed: Observed) -> None:
             else:
                 work.same(node, output[1])
     nodes = [node for _, node in found]
-    if observed["keys"] is None:
+    if not keyed:
         _unexplained(work, output[1], nodes)
     work.finish(
         observed.result,
@@ -200,6 +235,8 @@ def arm(observation: Observation) -> None:
     """Observe what makes one frame of several."""
     observe(observation, "pandas", pd.DataFrame, "merge", merge)
     observe(observation, "pandas", pd, "merge", merge)
+    observe(observation, "pandas", pd, "merge_asof", merge_asof)
+    observe(observation, "pandas", pd, "merge_ordered", merge_asof)
     observe(observation, "pandas", pd.DataFrame, "join", join)
     observe(observation, "pandas", pd, "concat", concat)
     for owner in (pd.DataFrame, pd.Series):

@@ -88,6 +88,8 @@ def to_array(observation: Observation, observed: Observed) -> None:
         work.pairs(node, zip(made, values, strict=True))
     else:
         work.product(made, node, values, "IDENTITY", "conservative")
+    if observed.target.name == "unique":
+        work.decides(node, values, "FILTER")
     work.finish(result, "array", made, rows_in=size(observed.subject), rows_out=size(result))
 
 
@@ -214,5 +216,5 @@ def arm_rest(observation: Observation) -> None:
         for name in dir(owner):
             if not name.startswith("_") and name not in _TRANSPARENT:
                 observe(observation, "pandas", owner, name, generic)
-    for name in ("crosstab", "lreshape", "wide_to_long", "merge_asof", "merge_ordered"):
+    for name in ("lreshape", "wide_to_long"):
         observe(observation, "pandas", pd, name, generic)

@@ -242,7 +242,7 @@ def rowwise(observation: Observation, observed: Observed) -> None:
 
 def pick(observation: Observation, observed: Observed) -> None:
     """``groups.head(2)``: rows of each group, as they are."""
-    _summarise(observation, observed, "IDENTITY")
+    _summarise(observation, observed, "IDENTITY", "FILTER")
 
 
 def _summarise(
@@ -264,6 +264,10 @@ def _summarise(
         work.rows.append((entity, column, by or kind, evidence))
         if entity != group.parent.entity:
             work.take(Node(entity, "series", (column,)))
+    if isinstance(result, (pd.DataFrame, pd.Series)) and observed.target.name in ("corr", "cov"):
+        for thing in observed.call.arguments[1:]:
+            if look(thing) is not None and (other := work.of(thing)) is not None:
+                work.product(output[1][-len(made) :], other, own_values(other, thing), relation)
     if observed.target.name == "filter":
         work.decides(group.parent, group.values, "FILTER", "conservative")
     work.finish(result, *output, rows_in=group.rows, rows_out=size(result))
@@ -339,11 +343,13 @@ def _reduce(observation: Observation, observed: Observed) -> Node | None:
             else output[1][-1:]
         )
         values = own_values(node, subject)
+        across = observed["axis"] in (1, "columns")  # of one row's values
+        word: Relation = "TRANSFORMATION" if across else "AGGREGATION"
         if isinstance(observed.result, pd.DataFrame) and set(made) <= set(values):
-            work.same(node, made, "AGGREGATION")
+            work.same(node, made, word)
         else:
-            work.product(made, node, values, "AGGREGATION")
-        if observed["axis"] in (1, "columns"):
+            work.product(made, node, values, word)
+        if across:
             work.same(node, output[1][: len(output[1]) - len(made)])
     else:
         work.product((VALUE,), node, own_values(node, subject), "AGGREGATION")
@@ -441,6 +447,5 @@ _REDUCE = [
     "argmax",
     "argmin",
     "autocorr",
-    "unique",
     "item",
 ]

@@ -30,8 +30,6 @@ def labels(observation: Observation, observed: Observed) -> None:
     """``frame.index.unique()``, ``frame.index.isin(…)``."""
     work, result = Work(observation, observed), observed.result
     subject = observed.subject
-    if type(subject) is pd.RangeIndex and observation.registry.get(subject) is None:
-        return
     output, node = look(result), work.of(subject)
     if node is None:
         return

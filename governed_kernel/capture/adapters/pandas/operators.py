@@ -21,9 +21,14 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Work,
     column_labels,
+    is_number,
+    is_written_out,
+    levels,
     look,
     own_values,
+    parts_of,
     remember,
+    text,
     value_column,
 )
 from governed_kernel.capture.observation import Observation
@@ -107,10 +112,8 @@ UNARY = [
     "cummin",
     "duplicated",
     "transform",
-    "map",
     "isin",
     "between",
-    "case_when",
     "factorize",
     "convert_dtypes",
     "to_period",
@@ -155,13 +158,70 @@ def _elementwise(observation: Observation, observed: Observed) -> None:
     if node is None:
         return
     if output is not None:
-        _values(work, node, observed.subject, output, word_of(observed))
-        for thing in observed.call.arguments[1:]:
-            for other in [thing] if not isinstance(thing, dict) else thing.values():
-                if (found := work.of(other)) is not None:
-                    _values(work, found, other, output)
+        if observed.target.name in _BY_COLUMN and isinstance(observed.subject, pd.DataFrame):
+            _some_columns(work, node, observed, output)
+        else:
+            _values(work, node, observed.subject, output, word_of(observed))
+        for thing in parts_of(observed.call.arguments[1:]):
+            if (found := work.of(thing)) is not None:
+                _values(work, found, thing, output)
+            elif is_number(thing) and not is_written_out(observation, thing):
+                work.open_value(output[1])
     else:
         work.take(node)
+    work.close()
+
+
+_BY_COLUMN = ("fillna", "astype", "replace", "round", "clip")
+
+
+def _some_columns(
+    work: Work, node: Node, observed: Observed, output: tuple[str, tuple[str, ...]]
+) -> None:
+    """``fillna({"age": 0})``: the columns that a dictionary names are changed, the others not."""
+    told = next(
+        (thing for thing in observed.call.arguments[1:] if isinstance(thing, dict) and thing), {}
+    )
+    if observed.target.name == "replace" and not all(isinstance(v, dict) for v in told.values()):
+        told = {}
+    named = {text(label) for label in told} & set(output[1])
+    changed = tuple(column for column in output[1] if not named or column in named)
+    work.same(node, changed, "TRANSFORMATION")
+    work.same(node, tuple(column for column in output[1] if column not in changed))
+
+
+def look_up(observation: Observation, observed: Observed) -> None:
+    """``series.map(other)``: with a series it is a join by the other's index."""
+    other = next((t for t in observed.call.arguments[1:] if isinstance(t, pd.Series)), None)
+    output = look(observed.result)
+    if other is None or output is None or not isinstance(observed.subject, pd.Series):
+        elementwise(observation, observed)
+        return
+    work = Work(observation, observed)
+    node, table = work.subject(), work.of(other)
+    if node is None or table is None:
+        return
+    made = output[1][-1:]
+    work.product(made, table, (value_column(table),), "IDENTITY")
+    work.product(made, node, (value_column(node),), "JOIN")
+    work.product(made, table, levels(other.index), "JOIN")
+    work.same(node, output[1][:-1])
+    work.close()
+
+
+def cases(observation: Observation, observed: Observed) -> None:
+    """``series.case_when([(condition, value), …])``."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    _values(work, node, observed.subject, output, "IDENTITY")
+    for condition, value in observed["caselist"]:
+        for thing, relation in ((value, "IDENTITY"), (condition, "CONDITIONAL")):
+            if (found := work.of(thing)) is not None:
+                _values(work, found, thing, output, relation)  # type: ignore[arg-type]
+            elif callable(thing):
+                work.product(output[1][-1:], node, node.columns, "TRANSFORMATION", "conservative")
     work.close()
 
 
@@ -268,7 +328,7 @@ def accessor(observation: Observation, observed: Observed) -> None:
     if node is None or output is None:
         return
     _values(work, node, series, output)
-    for thing in observed.call.arguments[1:]:
+    for thing in parts_of(observed.call.arguments[1:]):
         if (other := work.of(thing)) is not None:
             _values(work, other, thing, output)
     work.close()
@@ -332,6 +392,8 @@ def arm(observation: Observation) -> None:
             changes = name in ("fillna", "ffill", "bfill", "replace", "clip", "interpolate")
             before = remember if changes else None
             observe(observation, "pandas", owner, name, elementwise, before=before)
+        observe(observation, "pandas", owner, "map", look_up)
+        observe(observation, "pandas", owner, "case_when", cases)
         for name in ("where", "mask"):
             observe(observation, "pandas", owner, name, choose, before=remember)
         observe(observation, "pandas", owner, "apply", apply)

@@ -126,6 +126,86 @@ def pivot(observation: Observation, observed: Observed) -> None:
     work.close()
 
 
+def crosstab(observation: Observation, observed: Observed) -> None:
+    """``pd.crosstab``: a row and a column for each value, and how often both are together."""
+    output = look(observed.result)
+    work = Work(observation, observed)
+    if output is None:
+        return
+    names = levels(observed.result.index)
+    made = column_labels(observed.result)
+    for side in ("index", "columns"):
+        given = observed[side]
+        for place, thing in enumerate(given if isinstance(given, list) else [given]):
+            if (node := work.of(thing)) is None:
+                work.open()
+                continue
+            keys = own_values(node, thing) if look(thing) is not None else node.columns
+            work.decides(node, keys, "GROUP_BY")
+            if side == "index" and place < len(names):
+                work.pairs(node, [(names[place], keys[-1])])
+    if (values := work.of(observed["values"])) is not None:
+        work.product(made, values, own_values(values, observed["values"]), "AGGREGATION")
+    work.finish(observed.result, *output, rows_out=len(observed.result))
+
+
+def stack(observation: Observation, observed: Observed) -> None:
+    """``stack``: columns below each other."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    result = observed.result
+    made = column_labels(result) if isinstance(result, pd.DataFrame) else output[1][-1:]
+    work.same(node, output[1][: len(output[1]) - len(made)])
+    labels = observed.subject.columns
+    for name in made:
+        # Of several levels of labels the last went into the index.
+        below = tuple(
+            text(label)
+            for label in labels.tolist()
+            if not isinstance(label, tuple) or output[0] == "series" or text(label[:-1]) == name
+        )
+        work.product((name,), node, below or column_labels(observed.subject), "IDENTITY")
+    work.close()
+
+
+def unstack(observation: Observation, observed: Observed) -> None:
+    """``unstack``: a level of the index becomes columns; it and the others decide what meets."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    result, values = observed.result, own_values(node, observed.subject)
+    if isinstance(result, pd.Series):
+        work.same(node, output[1][:-1])
+        work.product(output[1][-1:], node, values, "IDENTITY")
+        work.close()
+        return
+    index = levels(result.index)
+    work.same(node, index)
+    for label in result.columns.tolist():
+        head = text(label[0]) if isinstance(label, tuple) else ""
+        source = (head,) if head in values else values
+        work.product((text(label),), node, source, "IDENTITY")
+    work.decides(node, levels(observed.subject.index), "GROUP_BY")
+    work.close()
+
+
+def transpose(observation: Observation, observed: Observed) -> None:
+    """``frame.T``: a column for each row, with something of every column."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    if isinstance(observed.result, pd.DataFrame):
+        values = own_values(node, observed.subject)
+        work.product(column_labels(observed.result), node, values, "IDENTITY")
+    else:
+        work.same(node, output[1])
+    work.close()
+
+
 def dummies(observation: Observation, observed: Observed) -> None:
     """``pd.get_dummies``: one column for each value of another."""
     work = Work(observation, observed)
@@ -193,6 +273,11 @@ def arm(observation: Observation) -> None:
     see(pd.DataFrame, "melt", melt)
     see(pd.DataFrame, "pivot pivot_table", pivot)
     see(pd.Series, "to_frame", to_frame)
+    see(pd.DataFrame, "stack", stack)
+    for owner in (pd.DataFrame, pd.Series):
+        see(owner, "unstack", unstack)
+    see(pd.DataFrame, "transpose T", transpose)
+    observe(observation, "pandas", pd, "crosstab", crosstab)
     observe(observation, "pandas", pd, "melt", melt)
     observe(observation, "pandas", pd, "pivot", pivot)
     observe(observation, "pandas", pd, "pivot_table", pivot)

@@ -12,18 +12,22 @@ import pandas as pd
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     column_labels,
+    is_label,
+    is_mask,
     labels_of,
     levels,
     look,
     mask_decides,
+    own_values,
     remember,
+    text,
     value_column,
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.steps import remember_step, same_as_before
 
-__all__ = ["LOCATION", "arm", "names_in"]
+__all__ = ["LOCATION", "arm", "names_in", "spoken_of"]
 
 LOCATION: type = pd.DataFrame.iloc.fget(pd.DataFrame()).__class__.__mro__[1]  # type: ignore[attr-defined]
 """What ``loc`` and ``iloc`` have in common."""
@@ -39,8 +43,6 @@ KEEP = [
     "select_dtypes",
     "truncate",
     "xs",
-    "reindex",
-    "reindex_like",
     "drop",
     "droplevel",
     "infer_objects",
@@ -73,9 +75,46 @@ def keep(observation: Observation, observed: Observed) -> None:
     if output is not None and output[0] == "series" and node.kind == "frame":
         _one_series(work, node, output[1])
     elif output is not None:
-        work.same(node, output[1])
+        if observed.target.name == "xs" and observed["axis"] in (1, "columns"):
+            _cut(work, node, observed)
+        elif output[0] == "frame" and len(output[1]) == len(node.columns):
+            # Levels of column labels that went or changed places.
+            work.pairs(node, zip(output[1], node.columns, strict=True))
+        else:
+            work.same(node, output[1])
     else:
         work.take(node)
+    work.close()
+
+
+def _cut(work: Work, node: Any, observed: Observed) -> None:
+    """``frame.xs("min", axis=1, level=1)``: the columns that have a label on one level."""
+    labels = observed.subject.columns
+    level, result = observed["level"], observed.result
+    if level is None:
+        level = 0
+    here = [each == observed["key"] for each in labels.get_level_values(level)]
+    chosen = [
+        name for name, is_it in zip(column_labels(observed.subject), here, strict=True) if is_it
+    ]
+    made = column_labels(result) if isinstance(result, pd.DataFrame) else (text(result.name),)
+    work.pairs(node, zip(made, chosen, strict=False))
+    work.same(node, levels(result.index))
+
+
+def pick_labels(observation: Observation, observed: Observed) -> None:
+    """``reindex``: labels of another thing decide which rows there are."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    work.same(node, output[1])
+    other = observed["other"]
+    things = observed.call.arguments[1:] if other is None else [other.index]
+    for thing in things:
+        if look(thing) is not None and (by := work.of(thing)) is not None:
+            work.decides(by, own_values(by, thing), "FILTER")
+            work.decides(node, levels(observed.subject.index), "FILTER")
     work.close()
 
 
@@ -110,12 +149,28 @@ def _get_item(observation: Observation, observed: Observed) -> None:
     if node is None or output is None:
         # A single value leaves pandas: it can't be followed, and it is no transformation.
         return
-    work.same(node, output[1])
+    if isinstance(getattr(subject, "columns", None), pd.MultiIndex) and output[0] == "frame":
+        _levels_below(work, node, observed)
+    else:
+        work.same(node, output[1])
     if not isinstance(key, (str, slice)) and not (
         isinstance(subject, pd.DataFrame) and isinstance(key, (list, tuple)) and not _masks(key)
     ):
         mask_decides(work, key, node)
     work.close()
+
+
+def _levels_below(work: Work, node: Any, observed: Observed) -> None:
+    """``frame["age"]`` of columns with several levels: those below it."""
+    key, result = observed.call.arguments[1], observed.result
+    first = () if isinstance(key, (list, slice)) or not is_label(key) else key
+    first = first if isinstance(first, tuple) else (first,)
+    pairs = []
+    for label in result.columns.tolist():
+        whole = (*first, *(label if isinstance(label, tuple) else (label,)))
+        pairs.append((text(label), text(whole) if first else text(label)))
+    work.pairs(node, [pair for pair in pairs if pair[1] in node.columns])
+    work.same(node, levels(result.index))
 
 
 def _masks(key: Any) -> bool:
@@ -155,7 +210,7 @@ def locate(observation: Observation, observed: Observed) -> None:
     else:
         work.same(node, output[1])
     mask_decides(work, rows, node)
-    if not _whole(rows) and work.of(rows) is None and indexer.name == "loc":
+    if not _whole(rows) and not is_mask(rows) and indexer.name == "loc":
         work.decides(node, levels(subject.index), "FILTER")
     work.close()
 
@@ -217,7 +272,18 @@ def query(observation: Observation, observed: Observed) -> None:
         return
     work.same(node, output[1])
     work.decides(node, names_in(observed["expr"], node.columns), "FILTER")
+    for thing in spoken_of(observation, observed["expr"]):
+        if (by := work.of(thing)) is not None:
+            work.decides(by, by.columns or ("*",), "FILTER")
     work.close()
+
+
+def spoken_of(observation: Observation, expression: str) -> list[Any]:
+    """The notebook's variables that an expression names by ``@``."""
+    if observation.variables is None:
+        return []
+    namespace = observation.variables.namespace
+    return [namespace.get(name) for name in re.findall(r"@(\w+)", expression)]
 
 
 def pop(observation: Observation, observed: Observed) -> None:
@@ -252,6 +318,8 @@ def arm(observation: Observation) -> None:
         see(owner, "pop", pop, changes=True)
         for name in KEEP:
             see(owner, name, keep, changes=name == "drop")
+        see(owner, "reindex", pick_labels)
+        see(owner, "reindex_like", pick_labels)
     see(pd.DataFrame, "__delitem__", keep, changes=True)
     see(pd.DataFrame, "query", query, changes=True)
     see(LOCATION, "__getitem__", locate)

@@ -8,7 +8,9 @@ a tuple is joined by dots.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,9 +28,11 @@ __all__ = [
     "Before",
     "Work",
     "column_labels",
+    "is_number",
     "is_written_out",
     "levels",
     "look",
+    "parts_of",
     "remember",
     "text",
 ]
@@ -108,6 +112,8 @@ class Work(Step):
         """The node of a frame, series or index, or of an array that is known; else None."""
         seen = look(thing)
         if seen is not None:
+            if is_places(thing) and self.observation.registry.get(thing) is None:
+                return None
             return self.node(thing, *seen)
         if thing is None or isinstance(thing, str):
             return None
@@ -147,7 +153,7 @@ class Work(Step):
 
     def _name_index(self, thing: Any, node: Node) -> None:
         index = thing.index
-        if type(index) is pd.RangeIndex or not self.observed.call.arguments:
+        if not self.observed.call.arguments or (is_places(index) and not node.rows):
             return
         if getattr(self.observed.call.arguments[0], "index", None) is index:
             return
@@ -241,6 +247,29 @@ def is_label(key: Any) -> bool:
 def raw_pairs(before: Iterable[str], after: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Pairs by position: for calls that rename columns and keep their order."""
     return tuple(zip(after, before, strict=False))
+
+
+def is_places(thing: Any) -> bool:
+    """Whether an index only counts rows: that is nobody's data."""
+    return type(thing) is pd.RangeIndex and thing.name is None
+
+
+def parts_of(values: Any) -> Iterator[Any]:
+    """The arguments of a call one by one, also those that a decorator has bundled."""
+    for value in values:
+        if isinstance(value, (tuple, list)):
+            yield from parts_of(value[:50])
+        elif isinstance(value, dict):
+            yield from parts_of(list(value.values())[:50])
+        else:
+            yield value
+
+
+def is_number(thing: Any) -> bool:
+    """Whether a thing is a single value that may have been computed."""
+    if isinstance(thing, bool):
+        return False
+    return isinstance(thing, (int, float, np.generic, Decimal, date, timedelta))
 
 
 def is_written_out(observation: Observation, value: Any) -> bool:

@@ -70,11 +70,11 @@ def facts(line: str) -> set[str]:
     return {each.strip() for each in line.replace("\n", ",").split(",") if each.strip()}
 
 
-def told(recording: Recording, number: int) -> set[str]:
+def told(recording: Recording, number: int, kind: str = "parquet") -> set[str]:
     """What the columns of a cell's file owe to: ``column < source RELATION``.
 
-    Behind what is conservative is a ``?``; a source in another file than the first of its name
-    has that file's initial in front.
+    Behind what is conservative is a ``?``, behind what is inferred a ``~``; a source in another
+    file than the first of its name has that file's initial in front.
     """
     assert not recording.errors[number - 1], recording.errors[number - 1]
     lost = recording.of(ObserverLost, number)
@@ -84,12 +84,12 @@ def told(recording: Recording, number: int) -> set[str]:
     found = set()
     for step in steps:
         for entity in step.outputs:
-            if entity.entity != f"{root}out_{number}.parquet":
+            if entity.entity != f"{root}out_{number}.{kind}":
                 continue
             for column in entity.columns:
                 for source, into, relation, evidence in origins_of(steps, entity.entity, column):
                     name = source.removeprefix(root)
                     place = into if name in ("cases.csv", "nested.ndjson") else f"{name[0]}.{into}"
-                    mark = {"observed": "", "conservative": "?"}[evidence]
+                    mark = {"observed": "", "conservative": "?", "inferred": "~"}[evidence]
                     found.add(f"{column} < {place} {relation}{mark}")
     return found
