@@ -72,4 +72,6 @@ def checked(kind: str, subject: str, action: Callable[[], object], said: str = "
         return Check(kind, subject, "broken", f"{error.what}{why}")
     except OSError as error:
         return Check(kind, subject, "broken", f"{error.filename}: {error.strerror}")
+    except Exception as error:  # what a check falls over is not what was recorded
+        return Check(kind, subject, "broken", f"{type(error).__name__}: {error}")
     return Check(kind, subject, "ok", said)

@@ -16,7 +16,7 @@ from governed_kernel.audit.report import Check, Outcome
 from governed_kernel.audit.sealed import check_sealed
 from governed_kernel.audit.seen import Seen
 from governed_kernel.canonical import digest_bytes
-from governed_kernel.errors import IntegrityBroken
+from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import JournalOpened, PayloadDigest, SessionSealed
 from governed_kernel.lineage.forms import compressed, content_size, forms
@@ -70,7 +70,7 @@ def check_sessions(
             continue
         try:
             outcome, said = found.verify(seal)
-        except IntegrityBroken as error:
+        except GovernedError as error:
             outcome, said = "broken", f"{error.what}: {error.why}" if error.why else error.what
         if outcome == "ok":
             seen.note(session, token, stamps, said)

@@ -8,16 +8,23 @@ from pathlib import Path
 
 import msgspec
 
+from governed_kernel.audit.entries import (
+    check_checkpoints,
+    check_ledger,
+    check_signatures,
+    check_since,
+    read_register,
+)
 from governed_kernel.audit.report import Check, Report, checked
 from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
-from governed_kernel.errors import IntegrityBroken
-from governed_kernel.governance import catalog, envelopes, erasure
+from governed_kernel.errors import ConfigurationError, IntegrityBroken
+from governed_kernel.governance import catalog, erasure
 from governed_kernel.governance.cards import card_of, card_path
 from governed_kernel.governance.keys import parse_public_key
-from governed_kernel.lineage import merkle
-from governed_kernel.lineage.attestations import Checkpoint, Deployment
+from governed_kernel.governance.rules import rule_files
+from governed_kernel.lineage.attestations import Deployment
 from governed_kernel.lineage.events import FileDigest, RunEnded
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import bundle, manifest
@@ -47,20 +54,23 @@ def verify_workspace(
         Whether sealed sessions whose files are as this person's last verification left them may be
         taken as they were then: they are reported as ``unread``, never as ``ok``.
     """
-    checks: list[Check] = []
     progress("ledger and signatures")
+    ledger = Ledger(workspace)
     try:
-        registry = Registry.read(workspace)
+        register = read_register(workspace, ledger)
     except IntegrityBroken as error:
         broken = Check("ledger", str(workspace.ledger), "broken", f"{error.what}: {error.why}")
         return Report([broken])
-    said = f"{len(registry.register.events)} records"
-    checks.append(Check("ledger", str(workspace.ledger), "ok", said))
+    checks = list(check_ledger(workspace, ledger))
     if since is not None:
-        checks.append(
-            checked("since", since.name, lambda: _check_since(workspace, registry, since))
-        )
-    seen = Seen(registry.register.workspace_id, skip=incremental)
+        checks.append(checked("since", since.name, lambda: check_since(register, ledger, since)))
+    checks += check_signatures(register)
+    checks += check_checkpoints(register, ledger)
+    try:
+        registry = Registry(register)
+    except ConfigurationError as error:  # approvals are counted by its rules
+        return Report([*checks, Check("policy", "governed.toml", "broken", str(error))])
+    seen = Seen(register.workspace_id, skip=incremental)
     parts: dict[str, Part] = {**_PARTS, "journals": partial(_journals, seen=seen)}
     for name, part in parts.items():
         progress(name)
@@ -85,64 +95,19 @@ def verify_bundle(folder: Path, service_key: str = "") -> Report:
     return Report([check])
 
 
-def _signatures(_: Workspace, registry: Registry) -> Iterator[Check]:
-    for entry in registry.register.entries:
-        what = type(entry.predicate).__name__ if entry.predicate else "unreadable"
-        subject = f"record {entry.number}: {what}"
-        yield Check("signature", subject, "ok" if entry.valid else "doubt", entry.reason)
-
-
-def _checkpoints(workspace: Workspace, registry: Registry) -> Iterator[Check]:
-    ledger = Ledger(workspace)
-    ledger.records()
-    leaves = ledger.leaves()
-    for entry in registry.register.entries:
-        said = entry.predicate
-        if entry.valid and isinstance(said, Checkpoint):
-            whole = (
-                said.size == entry.number and merkle.root(leaves[: said.size]).hex() == said.root
-            )
-            why = "" if whole else "the records before it have another root"
-            yield Check("checkpoint", f"of {said.size} records", "ok" if whole else "broken", why)
-
-
-def _check_since(workspace: Workspace, registry: Registry, since: Path) -> None:
-    """Hold the ledger against a checkpoint from outside.
-
-    Raises
-    ------
-    IntegrityBroken
-        Another key signed it, or the records that it stands for are not those of the ledger.
-    """
-    try:
-        envelope = msgspec.json.decode(since.read_bytes())
-    except msgspec.MsgspecError as error:
-        raise IntegrityBroken(f"{since} is no checkpoint", why=str(error), next="") from error
-    _, said = envelopes.verify(envelope, parse_public_key(registry.register.service_key))
-    ledger = Ledger(workspace)
-    ledger.records()
-    leaves = ledger.leaves()
-    if not isinstance(said, Checkpoint) or said.workspace_id != registry.register.workspace_id:
-        raise IntegrityBroken(f"{since} is no checkpoint of this workspace", why="", next="")
-    if len(leaves) < said.size:
-        raise IntegrityBroken(
-            "the ledger was cut short",
-            why=f"it has {len(leaves)} records, the checkpoint stands for {said.size}",
-            next="",
-        )
-    if merkle.root(leaves[: said.size]).hex() != said.root:
-        raise IntegrityBroken(
-            "the ledger was rewritten",
-            why=f"its first {said.size} records are not those that the checkpoint stands for",
-            next="",
-        )
-
-
 def _policy(workspace: Workspace, registry: Registry) -> Iterator[Check]:
-    def check() -> None:
-        registry.register.check_policy(workspace.settings)
-
-    yield checked("policy", "governed.toml", check)
+    """What the rules say must be what was adopted; comments edited since are shown."""
+    register = registry.register
+    adopted = {file.path: file.sha256 for file in register.rules}
+    there = {file.path: file.sha256 for file in rule_files(workspace)} if adopted else {}
+    names = sorted(adopted.keys() | there.keys())
+    edited = [name for name in names if adopted.get(name) != there.get(name)]
+    subject = ", ".join(edited) or "governed.toml"
+    found = checked("policy", subject, register.check_policy)
+    if found.outcome == "ok" and edited:
+        said = "it says what was adopted in other words: comments or layout were edited since"
+        found = Check("policy", subject, "doubt", said)
+    yield found
 
 
 def _journals(
@@ -170,6 +135,9 @@ def _releases(workspace: Workspace, registry: Registry) -> Iterator[Check]:
         folder = manifest.release_folder(workspace, release.name)
         check = partial(_check_release, folder, release.digest)
         yield checked("release", release.name, check, release.digest)
+    there = {path.name for path in workspace.releases.glob("[!.]*") if path.is_dir()}
+    for name in sorted(there - registry.releases.keys()):
+        yield Check("release", name, "doubt", "nobody promoted it: it counts nowhere")
 
 
 def _check_release(folder: Path, digest: str) -> None:
@@ -200,8 +168,10 @@ def _objects(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     codes = {split.code_sha256: split.code for split in register.splits}
     for path in sorted(workspace.objects.glob("??/*")):
         if path.name in codes:
-            whole = digest_file(path) == path.name
-            yield Check("object", codes.pop(path.name), "ok" if whole else "broken")
+            found = digest_file(path)
+            whole = found == path.name
+            said = "" if whole else f"{path}: its SHA-256 is {found}"
+            yield Check("object", codes.pop(path.name), "ok" if whole else "broken", said)
         elif path.name not in named:
             yield Check("object", path.name, "doubt", "no registered version contains it")
     for code in codes.values():
@@ -213,9 +183,12 @@ def _runs(workspace: Workspace, registry: Registry) -> Iterator[Check]:
         if run.ended is None:
             yield Check("run", run.run_id, "unsealed", "it is not over")
             continue
-        wrong = list(_strange_files(workspace.runs / run.run_id, run.ended))
+        folder = workspace.runs / run.run_id
+        wrong = list(_strange_files(folder, run.ended))
         said = f"{', '.join(wrong)}: not what the run left" if wrong else run.state
         yield Check("run", run.run_id, "broken" if wrong else "ok", said)
+        if not wrong and (more := _said_later(folder, run.ended)):
+            yield Check("run", run.run_id, "doubt", f"log.txt goes on {more} bytes after its end")
     there = {path.name for path in workspace.runs.glob("[!.]*") if path.is_dir()}
     for name in sorted(there - registry.runs.keys()):
         yield Check("run", name, "doubt", "no record in the ledger speaks of it: it counts nowhere")
@@ -227,7 +200,7 @@ def _strange_files(folder: Path, ended: RunEnded) -> Iterator[str]:
     known = [*left, *ended.papers]
     for file in known:
         path = folder / file.path
-        size = file.bytes if file.path == "log.txt" else -1  # its last line tells of the end
+        size = file.bytes if file.path == _LOG else -1
         if not path.is_file() or digest_file(path, size) != file.sha256:
             yield file.path
     if ended.state != "succeeded":  # what a failed run left half-made is on no record
@@ -238,6 +211,12 @@ def _strange_files(folder: Path, ended: RunEnded) -> Iterator[str]:
             name = path.relative_to(folder).as_posix()
             if (path.is_symlink() or path.is_file()) and name not in names:
                 yield name
+
+
+def _said_later(folder: Path, ended: RunEnded) -> int:
+    """Bytes in the log that came after the end was put on record: a last warning, or a forgery."""
+    known = [file.bytes for file in ended.papers if file.path == _LOG]
+    return (folder / _LOG).stat().st_size - known[0] if known else 0
 
 
 def _bundles(workspace: Workspace, registry: Registry) -> Iterator[Check]:
@@ -265,9 +244,8 @@ def _deployments(_: Workspace, registry: Registry) -> Iterator[Check]:
             yield Check("deployment", place, "ok" if whole else "broken", why)
 
 
+_LOG = "log.txt"
 _PARTS: dict[str, Part] = {
-    "signatures": _signatures,
-    "checkpoints": _checkpoints,
     "policy": _policy,
     "journals": _journals,
     "erasures": _erasures,

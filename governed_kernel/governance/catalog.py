@@ -18,9 +18,8 @@ from governed_kernel.governance.cards import write_card
 from governed_kernel.governance.names import check_name, purpose
 from governed_kernel.governance.objects import ObjectStore, Progress, manifest_digest
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.signing import record_refusal
+from governed_kernel.governance.signing import append, record_refusal
 from governed_kernel.lineage.events import DatasetRegistered, FileDigest, LedgerEvent
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
 __all__ = [
@@ -155,7 +154,7 @@ def enter(
         further = conclude([version for version, _ in placed], current) if conclude else ()
         return (*new, *further), (placed, current)
 
-    placed, current = Ledger(workspace).append_checked(decide)[1]
+    placed, current = append(workspace, decide)
     found = []
     for version, new in placed:
         versions = [*current.datasets.get(version.dataset, []), *([version] if new else [])]

@@ -181,10 +181,19 @@ def _payload_of(envelope: dict[str, Any]) -> tuple[bytes, str]:
         raise ValueError("its signature and key id must be text")
     if not isinstance(envelope["payload"], str) or len(envelope["payload"]) > LARGEST:
         raise ValueError("its payload is no text, or too long")
+    _bytes_of(signature["sig"], "signature")
+    return _bytes_of(envelope["payload"], "payload"), signature["keyid"]
+
+
+def _bytes_of(text: str, what: str) -> bytes:
+    """The bytes of a base64 text, which has no other form: else one thing could be said twice."""
     try:
-        return base64.b64decode(envelope["payload"], validate=True), signature["keyid"]
+        found = base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise ValueError(f"its payload is not base64: {error}") from error
+        raise ValueError(f"its {what} is not base64: {error}") from error
+    if base64.b64encode(found).decode() != text:
+        raise ValueError(f"its {what} is base64 of another form than ours")
+    return found
 
 
 def _no_unknown_fields(given: Any, understood: Any) -> None:

@@ -15,7 +15,7 @@ from governed_kernel.errors import ResourceMissing, UsageError
 from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.governance import envelopes, keys, pins
 from governed_kernel.governance.names import check_name, check_printed_name
-from governed_kernel.governance.rules import rules_digest
+from governed_kernel.governance.rules import rule_files, rules_digest
 from governed_kernel.governance.templates import template_folder
 from governed_kernel.lineage.attestations import WorkspaceCreated
 from governed_kernel.lineage.events import Attested
@@ -62,6 +62,7 @@ def initialise(
         _write_files(root, name or root.name)
         workspace = Workspace.open(root)
         policy = rules_digest(workspace)
+        rules = rule_files(workspace)
         signer, public_key = _administrator_key(administrator, passphrase)
         workspace_id = f"w{secrets.token_hex(8)}"
         created = WorkspaceCreated(
@@ -71,6 +72,7 @@ def initialise(
             name=workspace.settings.workspace.name,
             public_key=public_key,
             policy=policy,
+            rules=rules,
             service_key=keys.make_service_key(workspace_id),
         )
         envelope = envelopes.sign(created, signer)

@@ -2,20 +2,33 @@
 
 A ledger's records are chained and its entries are signed, but all of that could be made anew by
 somebody with their own keys. So each person's ``known_workspaces.json`` remembers the first
-signed entry of every workspace they used, and which workspace each folder held.
+signed entry of every workspace they used, and which workspace each folder held. It also remembers
+how far the ledger in a folder went when they last signed or verified there: whoever cuts off its
+last records, or puts an older copy in its place, is found out by everybody who saw more of it.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from governed_kernel.errors import IntegrityBroken
+from governed_kernel.errors import IntegrityBroken, ResourceMissing
 from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.lineage.journal import Head, Record
 from governed_kernel.workspace import personal_folder
 
-__all__ = ["check", "remember"]
+__all__ = ["check", "check_seen", "forget", "is_known", "remember", "see"]
+
+
+class _Seen(msgspec.Struct):
+    """How far a ledger went."""
+
+    records: int
+    hash: str
 
 
 class _Known(msgspec.Struct):
@@ -23,6 +36,8 @@ class _Known(msgspec.Struct):
     """Workspace id → digest of the first attested entry of its ledger."""
     folders: dict[str, str] = {}
     """Folder → workspace id."""
+    ledgers: dict[str, _Seen] = {}
+    """Folder → how far its ledger went when it was seen last."""
 
 
 def _file() -> Path:
@@ -49,14 +64,77 @@ def check(folder: Path, workspace_id: str, genesis: str) -> None:
     remember(folder, workspace_id, genesis)
 
 
+def is_known(folder: Path) -> bool:
+    """Whether this person saw a workspace in `folder` before."""
+    return str(folder) in _read().folders
+
+
+def check_seen(folder: Path, records: Sequence[Record[Any]]) -> None:
+    """Refuse a ledger that does not go on from where this person saw it last.
+
+    Raises
+    ------
+    IntegrityBroken
+        Its last records are gone, or others stand in their place.
+    """
+    seen = _read().ledgers.get(str(folder))
+    if seen is None:
+        return
+    if len(records) < seen.records:
+        why = f"{seen.records} records were seen before, {len(records)} are there"
+    elif records[seen.records - 1].head.hash.hex() != seen.hash:
+        why = f"record {seen.records - 1} had the hash {seen.hash}"
+    else:
+        return
+    raise IntegrityBroken(
+        f"the ledger of {folder} is not the one that was seen before",
+        why=f"ledger.jsonl: {why} (remembered in {_file()})",
+        next="restore the newest backup; if an older one was restored on purpose, remove the "
+        "folder's entry below 'ledgers' in that file",
+    )
+
+
+def see(folder: Path, head: Head) -> None:
+    """Remember how far a ledger goes that was just written or verified."""
+    seen = _Seen(head.records, head.hash.hex())
+
+    def change(known: _Known) -> bool:
+        before = known.ledgers.get(str(folder))
+        if before is not None and before.records >= seen.records:
+            return False
+        known.ledgers[str(folder)] = seen
+        return True
+
+    # What was signed stands, whether this can be remembered or not.
+    with contextlib.suppress(ResourceMissing):
+        _change(change)
+
+
+def forget(folder: Path) -> None:
+    """Take the ledger in `folder` as it is from now on: an older backup was restored on purpose."""
+    _change(lambda known: known.ledgers.pop(str(folder), None) is not None)
+
+
 def remember(folder: Path, workspace_id: str, genesis: str) -> None:
     """Remember the ledger in `folder`, also when the folder held another workspace before."""
+
+    def change(known: _Known) -> bool:
+        known.workspaces[workspace_id] = genesis
+        if known.folders.get(str(folder)) != workspace_id:
+            known.ledgers.pop(str(folder), None)
+        known.folders[str(folder)] = workspace_id
+        return True
+
+    _change(change)
+
+
+def _change(change: Callable[[_Known], bool]) -> None:
+    """Write the file anew, if `change` says that it changed something."""
     with exclusive_lock(_file().with_suffix(".lock")):
         known = _read()
-        known.workspaces[workspace_id] = genesis
-        known.folders[str(folder)] = workspace_id
-        data = msgspec.json.format(msgspec.json.encode(known, order="sorted"), indent=2)
-        write_atomically(_file(), data + b"\n", mode=0o600)
+        if change(known):
+            data = msgspec.json.format(msgspec.json.encode(known, order="sorted"), indent=2)
+            write_atomically(_file(), data + b"\n", mode=0o600)
 
 
 def _read() -> _Known:
@@ -64,7 +142,7 @@ def _read() -> _Known:
         return msgspec.json.decode(_file().read_bytes(), type=_Known)
     except FileNotFoundError:
         return _Known()
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise IntegrityBroken(
             f"{_file()} can't be read, so it is not known whether this ledger is the right one",
             why=str(error),

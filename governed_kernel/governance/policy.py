@@ -5,7 +5,7 @@ from __future__ import annotations
 from governed_kernel.governance.cedar import Policies
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
-from governed_kernel.governance.rules import read_rules
+from governed_kernel.governance.rules import read_rules, rule_files
 from governed_kernel.governance.signing import attest
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import PolicyAdopted, Predicate
@@ -24,10 +24,15 @@ def adopt(workspace: Workspace, administrator: str, passphrase: bytes) -> Entry:
     """
     policies, digest = read_rules(workspace)
     Policies(policies)
+    files = rule_files(workspace)
 
     def make(_: Register, who: Person) -> Predicate:
         return PolicyAdopted(
-            person=who.name, printed_name=who.printed_name, meaning="adopted", policy=digest
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="adopted",
+            policy=digest,
+            rules=files,
         )
 
     return attest(

@@ -19,6 +19,7 @@ from governed_kernel.lineage.attestations import Erasure, Predicate, Promotion, 
 from governed_kernel.lineage.events import (
     Attested,
     DatasetRegistered,
+    FileDigest,
     JournalOpened,
     LedgerEvent,
     PayloadDigest,
@@ -93,7 +94,10 @@ class Register:
         UnknownName
             There is no ledger.
         """
-        return cls.replay(workspace, Ledger(workspace).events())
+        records = Ledger(workspace).records()
+        register = cls.replay(workspace, [record.event for record in records])
+        pins.check_seen(workspace.root, records)
+        return register
 
     @classmethod
     def replay(cls, workspace: Workspace, events: Sequence[LedgerEvent]) -> Register:
@@ -118,6 +122,11 @@ class Register:
     @property
     def policy(self) -> str:  # noqa: D102
         return self._replay.policy
+
+    @property
+    def rules(self) -> list[FileDigest]:
+        """The files of the rules as they were adopted; empty where nobody noted them."""
+        return self._replay.rules
 
     @property
     def name(self) -> str:

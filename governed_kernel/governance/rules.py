@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from governed_kernel.canonical import digest_bytes, digest_json
+from governed_kernel.canonical import digest_bytes, digest_file, digest_json
 from governed_kernel.configuration import Configuration
 from governed_kernel.errors import ResourceMissing
-from governed_kernel.workspace import Workspace
+from governed_kernel.lineage.events import FileDigest
+from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
-__all__ = ["Rules", "read_rules", "rules_digest"]
+__all__ = ["Rules", "read_rules", "rule_files", "rules_digest"]
 
 
 class Rules(NamedTuple):
@@ -53,6 +54,15 @@ def read_rules(workspace: Workspace, settings: Configuration | None = None) -> R
         for name, content in contents.items()
     }
     return Rules(texts, digest)
+
+
+def rule_files(workspace: Workspace) -> list[FileDigest]:
+    """The files that hold the rules, byte for byte: comments count for nothing and can be seen."""
+    named = [workspace.root / CONFIGURATION_FILE, *sorted(workspace.policies.glob("*.cedar"))]
+    return [
+        FileDigest(workspace.relative(path), digest_file(path), path.stat().st_size)
+        for path in named
+    ]
 
 
 def rules_digest(workspace: Workspace, settings: Configuration | None = None) -> str:

@@ -6,12 +6,13 @@ People sign what they answer for; the workspace's service signs what it did and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from securesystemslib.signer import Signer
 
 from governed_kernel.errors import GovernedError, Refused, SignatureRefused, UnknownName
-from governed_kernel.governance import authorization, envelopes, keys
+from governed_kernel.governance import authorization, envelopes, keys, pins
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -22,8 +23,9 @@ from governed_kernel.lineage.events import Attested, Decided, LedgerEvent, RunEv
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Make", "attest", "record", "record_refusal", "seal", "take_checkpoint"]
+__all__ = ["Make", "append", "attest", "record", "record_refusal", "seal", "take_checkpoint"]
 
+R = TypeVar("R")
 Make = Callable[[Register, Person], Predicate]
 """Gives what the person signs; raises `GovernedError` when it must not be said."""
 
@@ -75,7 +77,7 @@ def attest(
             decided = _allowed(person, action, resource, purpose, policies)
             return (_event(entry), *decided, *after()), entry
 
-        return Ledger(workspace).append_checked(decide)[1]
+        return append(workspace, decide)
     except Refused as error:
         record_refusal(workspace, person, action, resource, error, purpose)
         raise
@@ -97,7 +99,7 @@ def seal(
         place(entry)
         return (_event(entry),), entry
 
-    return Ledger(workspace).append_checked(decide)[1]
+    return append(workspace, decide)
 
 
 def record(
@@ -133,7 +135,7 @@ def record(
         ]
         return tuple(_event(_sign(register, said, signer)) for said in statements), True
 
-    return Ledger(workspace).append_checked(decide)[1]
+    return append(workspace, decide)
 
 
 def take_checkpoint(workspace: Workspace) -> Entry:
@@ -153,7 +155,7 @@ def take_checkpoint(workspace: Workspace) -> Entry:
         entry = _sign(register, said, keys.service_signer(register.workspace_id))
         return (_event(entry),), entry
 
-    return ledger.append_checked(decide)[1]
+    return append(workspace, decide, ledger)
 
 
 def _allowed(
@@ -183,17 +185,27 @@ def record_refusal(
     purpose: str = "",
 ) -> None:
     """Put a refused attempt on record."""
-    Ledger(workspace).append(
-        Decided(
-            person=person,
-            action=action,
-            resource=resource,
-            outcome="denied",
-            purpose=purpose,
-            policies=list(getattr(error, "policies", ())),
-            reason=f"{error.what}: {error.why}" if error.why else error.what,
-        )
+    refused = Decided(
+        person=person,
+        action=action,
+        resource=resource,
+        outcome="denied",
+        purpose=purpose,
+        policies=list(getattr(error, "policies", ())),
+        reason=f"{error.what}: {error.why}" if error.why else error.what,
     )
+    append(workspace, lambda _: ((refused,), None))
+
+
+def append(
+    workspace: Workspace,
+    decide: Callable[[list[LedgerEvent]], tuple[tuple[msgspec.Struct, ...], R]],
+    ledger: Ledger | None = None,
+) -> R:
+    """Add to the ledger what `decide` gives, and remember for this person how far it goes now."""
+    head, result = (ledger or Ledger(workspace)).append_checked(decide)
+    pins.see(workspace.root, head)
+    return result
 
 
 def _sign(register: Register, predicate: Predicate, signer: Signer) -> Entry:

@@ -34,7 +34,7 @@ from governed_kernel.lineage.attestations import (
     RoleWithdrawn,
     WorkspaceCreated,
 )
-from governed_kernel.lineage.events import Attested
+from governed_kernel.lineage.events import Attested, FileDigest
 
 __all__ = ["NEEDED_ROLES", "Entry", "Replay"]
 
@@ -85,6 +85,7 @@ class Replay:
         self.name = ""
         self.roster = Roster()
         self.policy = ""
+        self.rules: list[FileDigest] = []
         self.service_key = ""
         self.genesis = ""
         self.promotions: dict[str, Promotion] = {}
@@ -191,7 +192,7 @@ class Replay:
             case KeyRevoked():
                 self.roster.revoke(predicate, number)
             case PolicyAdopted():
-                self.policy = predicate.policy
+                self.policy, self.rules = predicate.policy, predicate.rules
             case Promotion():
                 if predicate.release in self.promotions:
                     raise _invalid(f"{predicate.release} was promoted before")
@@ -213,7 +214,8 @@ class Replay:
             public_key=created.public_key,
         )
         self.roster.add(first, number)
-        self.name, self.policy = created.name, created.policy
+        self.name = created.name
+        self.policy, self.rules = created.policy, created.rules
         self.service_key = created.service_key
         self.genesis = digest_json(envelope)
 

@@ -59,6 +59,8 @@ class WorkspaceCreated(_Predicate, frozen=True, kw_only=True, tag="workspace-cre
     """Digest of the governance part of ``governed.toml``."""
     service_key: str
     """PEM public key of the service that signs bundles and checkpoints."""
+    rules: list[FileDigest] = []
+    """``governed.toml`` and each policy as they lay there, comments included."""
 
 
 class PersonAdded(_Predicate, frozen=True, kw_only=True, tag="person-added"):
@@ -97,6 +99,8 @@ class PolicyAdopted(_Predicate, frozen=True, kw_only=True, tag="policy-adopted")
     """An administrator adopts an edited ``governed.toml``."""
 
     policy: str
+    rules: list[FileDigest] = []
+    """``governed.toml`` and each policy as they lay there, comments included."""
 
 
 class Promotion(_Predicate, frozen=True, kw_only=True, tag="promotion"):

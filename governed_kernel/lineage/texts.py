@@ -124,7 +124,7 @@ def digest_of(line: bytes) -> tuple[PayloadDigest, str]:
     """The digest of a line that holds a text, and why it is not what was written, or nothing."""
     try:
         kept = _KEPT.decode(line)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return "", str(error)
     if not _DIGEST.fullmatch(kept.digest) or not _SALT.fullmatch(kept.salt):
         return "", "its digest or salt is no hexadecimal number of the right length"
@@ -156,7 +156,7 @@ def _line(number: int, offset: int, line: bytes) -> Line:
         return Line(number, offset, digest)
     try:
         gone = _ERASED.decode(line).digest
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         torn = 0 if line.endswith(b"\n") else len(line)
         return Line(number, offset, wrong=wrong, torn=torn)
     if not _DIGEST.fullmatch(gone) or erased_line(gone) != line:

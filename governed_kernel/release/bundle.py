@@ -25,7 +25,7 @@ from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal, seal
 from governed_kernel.governance.verification import Entry
-from governed_kernel.lineage.attestations import Approval, Bundle, Promotion
+from governed_kernel.lineage.attestations import Approval, Bundle, Predicate, Promotion
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import cards, gate, manifest, runs
 from governed_kernel.release.manifest import ReleaseManifest
@@ -108,7 +108,7 @@ def manifest_of(folder: Path) -> tuple[BundleManifest, str]:
     try:
         encoded = (folder / "manifest.json").read_bytes()
         return msgspec.json.decode(encoded, type=BundleManifest), digest_bytes(encoded)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise _altered(folder / "manifest.json", str(error)) from error
 
 
@@ -127,12 +127,7 @@ def verify(folder: Path, service_key: str = "") -> BundleManifest:
         A file is altered, missing or added, or the signature does not verify; it is named.
     """
     made, digest = manifest_of(folder)
-    try:
-        envelope = msgspec.json.decode((folder / "signature.dsse.json").read_bytes())
-    except (OSError, msgspec.MsgspecError) as error:
-        raise _altered(folder / "signature.dsse.json", str(error)) from error
-    key = parse_public_key(service_key or made.service_key)
-    _, predicate = envelopes.verify(envelope, key)
+    predicate = _signed(folder / "signature.dsse.json", service_key or made.service_key)
     if not isinstance(predicate, Bundle) or predicate.digest != digest:
         raise _altered(folder / "manifest.json", f"its SHA-256 is {digest}, another was signed")
     listed = {file.path: file for file in made.files}
@@ -148,6 +143,20 @@ def verify(folder: Path, service_key: str = "") -> BundleManifest:
         raise _altered(folder / min(listed), "it is missing")
     _check_signatures(folder, made)
     return made
+
+
+def _signed(path: Path, service_key: str) -> Predicate:
+    """What the service signed, from the one form in which it is written."""
+    try:
+        data = path.read_bytes()
+        envelope = msgspec.json.decode(data)
+        if canonical_json(envelope) != data:
+            raise _altered(path, "it is not written as it was sealed")
+        return envelopes.verify(envelope, parse_public_key(service_key))[1]
+    except (OSError, ValueError, TypeError, msgspec.MsgspecError) as error:
+        raise _altered(path, str(error)) from error
+    except IntegrityBroken as error:
+        raise _altered(path, f"{error.what}: {error.why}") from error
 
 
 def _fill(

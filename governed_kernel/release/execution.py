@@ -19,7 +19,6 @@ from governed_kernel.errors import (
 )
 from governed_kernel.governance import signing
 from governed_kernel.lineage.events import FileDigest, RunRefused, ValidationRecorded
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import environment, gate, manifest, notebook, parameters, runs
 from governed_kernel.release.manifest import Input, ReleaseManifest, Suite
 from governed_kernel.release.registry import Registry, RunRecord
@@ -312,12 +311,11 @@ def _record_refusal(
     if release not in registry.releases:
         versions = [key for key in registry.releases if key.partition("@")[0] == release]
         name = versions[-1] if versions else release
-    Ledger(workspace).append(
-        RunRefused(
-            release=name,
-            kind=kind,
-            person=person,
-            error=type(error).__name__,
-            reason=f"{error.what}: {error.why}",
-        )
+    refused = RunRefused(
+        release=name,
+        kind=kind,
+        person=person,
+        error=type(error).__name__,
+        reason=f"{error.what}: {error.why}",
     )
+    signing.append(workspace, lambda _: ((refused,), None))

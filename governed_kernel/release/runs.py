@@ -165,7 +165,7 @@ def state_of(workspace: Workspace, run_id: str) -> RunState:
 def _read(path: Path, kind: type[S]) -> S:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise IntegrityBroken(
             f"{path} can't be read",
             why=str(error),
@@ -373,16 +373,23 @@ def finish(workspace: Workspace, ended: RunEnded, **shown: Any) -> None:
     with exclusive_lock(folder / "state.lock"):
         state = state_of(workspace, ended.run_id)
         if not state.is_over:
-            _end(workspace, state, ended, **shown)
+            _end(workspace, state, ended, settled=True, **shown)
 
 
-def _end(workspace: Workspace, state: RunState, ended: RunEnded, **shown: Any) -> None:
-    """The end, with the state's lock held."""
+def _end(
+    workspace: Workspace, state: RunState, ended: RunEnded, *, settled: bool = False, **shown: Any
+) -> None:
+    """The end, with the state's lock held.
+
+    After a worker was killed its kernel may still be writing for a moment, so what it left in its
+    output is on no record; otherwise (`settled`) everything is.
+    """
     folder = run_folder(workspace, state.run_id)
     over = msgspec.structs.replace(state, state=ended.state, ended_at=now(), **shown)
     encoded = msgspec.json.encode(over)
+    rest = settled and ended.state != "succeeded"
     final = FileDigest("state.json", digest_bytes(encoded), len(encoded))
-    ended = msgspec.structs.replace(ended, papers=[final, *papers(folder)])
+    ended = msgspec.structs.replace(ended, papers=[final, *papers(folder, with_output=rest)])
 
     def is_running(register: Register) -> bool:
         known = [event for event in register.run_events if event.run_id == ended.run_id]
@@ -393,17 +400,26 @@ def _end(workspace: Workspace, state: RunState, ended: RunEnded, **shown: Any) -
     write_atomically(folder / "state.json", encoded)
 
 
-def papers(folder: Path) -> list[FileDigest]:
+def papers(folder: Path, *, with_output: bool = False) -> list[FileDigest]:
     """What lies in a run's folder beside its output, as it is now.
 
+    Parameters
+    ----------
+    with_output : bool
+        What a run that failed left half-made as well: no artifact, and still what it did.
+
+    Notes
+    -----
     The log may go on after that; its first ``bytes`` bytes are what the digest stands for.
     """
-    named = [folder / name for name in ("log.txt", "plan.json", "ticket.json")]
-    staged = sorted(path for path in (folder / "work").rglob("*") if path.is_file())
+    names = ("log.txt", "plan.json", "ticket.json", "notebook.ipynb")
+    below = sorted((folder / "work").rglob("*"))
+    if with_output:
+        below += sorted((folder / "output").rglob("*"))
     return [
         FileDigest(path.relative_to(folder).as_posix(), digest_file(path, size), size)
-        for path in [*named, *staged]
-        if path.is_file() and (size := path.stat().st_size) >= 0
+        for path in [*(folder / name for name in names), *below]
+        if path.is_file() and not path.is_symlink() and (size := path.stat().st_size) >= 0
     ]
 
 

@@ -296,6 +296,8 @@ def _finish(
     facts: dict[str, Any],
     seconds: float,
 ) -> None:
+    # Before the end is put on record, so that the log on record is the whole of it.
+    _say(f"{plan.run_id} {state} after {seconds:.1f} s" + (f"\n{error}" if error else ""))
     session = session_of_run(workspace, plan.run_id)
     ended = RunEnded(
         run_id=plan.run_id,
@@ -315,7 +317,6 @@ def _finish(
         session_id=session,
         device=_device(facts),
     )
-    _say(f"{plan.run_id} {state} after {seconds:.1f} s" + (f"\n{error}" if error else ""))
 
 
 def _device(facts: dict[str, Any]) -> str:

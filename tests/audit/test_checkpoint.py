@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from governed_kernel.governance import pins
 from governed_kernel.lineage.events import Attested, Decided
 from governed_kernel.lineage.journal import JournalWriter
 from governed_kernel.lineage.ledger import Ledger
@@ -42,6 +43,11 @@ def rewrite(place: Place, change: Callable[[list[Any]], list[Any]]) -> None:
     writer.append(*events)
     writer.sync()
     writer.close()
+
+
+def by_somebody_new(place: Place) -> None:
+    """From now on the commands are given by somebody who never saw this workspace."""
+    (place.home / "known_workspaces.json").unlink()
 
 
 def without_checkpoints(events: list[Any]) -> list[Any]:
@@ -81,18 +87,40 @@ def test_a_record_changed_and_all_chained_anew_is_found(place: Place, kept: Path
         return changed
 
     rewrite(place, soften)
+    by_somebody_new(place)
     assert place.here("audit verify").code == 0  # from inside nothing can be seen of it
     explains(place.here(f"audit verify --since {kept}"), 4, "the ledger was rewritten")
 
 
 def test_a_ledger_cut_short_is_found(place: Place, kept: Path) -> None:
     rewrite(place, lambda events: without_checkpoints(events)[:-1])
+    by_somebody_new(place)
     explains(place.here(f"audit verify --since {kept}"), 4, "the ledger was cut short")
 
 
 def test_a_checkpoint_inside_the_ledger_tells_as_well(place: Place, kept: Path) -> None:
     rewrite(place, lambda events: [event for event in events if not isinstance(event, Decided)])
+    by_somebody_new(place)
     explains(place.here("audit verify"), 4, "have another root")
+
+
+@pytest.mark.parametrize("change", ["cut", "rewritten"])
+def test_who_saw_more_of_a_ledger_finds_out_without_any_checkpoint(
+    place: Place, kept: Path, change: str
+) -> None:
+    """Every signature and every verification remembers how far the ledger went."""
+    if change == "cut":
+        rewrite(place, lambda events: events[:-1])
+    else:
+        rewrite(place, lambda events: [*events[:-2], events[-1], events[-2]])
+    done = place.here("audit verify")
+    explains(done, 4, "the one that was seen before")
+    assert "BROKEN: ledger" in done.out
+    assert kept.exists()
+    explains(place.here("approve sour --for run {rui}"), 4, "the one that was seen before")
+    with place.inside():
+        pins.forget(place.root)  # an older backup was restored on purpose
+    assert place.here("audit verify").code == (0 if change == "cut" else 4)
 
 
 def test_an_altered_checkpoint_proves_nothing(place: Place, kept: Path) -> None:

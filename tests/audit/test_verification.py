@@ -139,6 +139,46 @@ def test_a_file_added_to_a_release_or_an_output_is_found(released: Place, folder
     explains(done, 4, "numpy.py")
 
 
+def test_comments_in_the_rules_are_shown_and_change_nothing(released: Place) -> None:
+    with (released.root / "governed.toml").open("a") as file:
+        file.write("# reviewed in June\n")
+    assert "DOUBT: policy governed.toml" in released.done_here("audit verify").out
+    released.done_here("policy adopt {ada}")
+    assert "DOUBT" not in released.done_here("audit verify").out
+
+
+def test_rules_that_can_not_be_read_are_named(released: Place) -> None:
+    (released.root / "governed.toml").write_bytes(b"\xff")
+    explains(released.here("audit verify"), 4, "policy governed.toml")
+
+
+def test_a_log_that_goes_on_after_its_end_is_shown(released: Place) -> None:
+    log = first(released, ".governed/runs/run-*/log.txt")
+    assert log.read_text().splitlines()[-1].startswith(f"{log.parent.name} succeeded after")
+    with log.open("a") as file:
+        file.write("approved by the ministry\n")
+    assert "log.txt goes on 25 bytes after its end" in released.done_here("audit verify").out
+
+
+def test_a_release_that_nobody_promoted_counts_nowhere(released: Place) -> None:
+    shutil.copytree(released.workspace.releases / "sour@1", released.workspace.releases / "sour@2")
+    assert "DOUBT: release sour@2: nobody promoted it" in released.done_here("audit verify").out
+
+
+def test_a_torn_record_is_shown_until_it_is_kept_aside_and_then_too(released: Place) -> None:
+    with released.workspace.ledger.open("ab") as file:
+        file.write(b"0123")
+    assert "4 bytes after record" in released.done_here("audit verify").out
+    assert released.here("approve sour --for run {ada}").code == 3
+    assert "4 bytes that a power cut tore were kept aside" in released.done_here("audit verify").out
+
+
+def test_a_workspace_without_its_ledger_is_broken_for_who_knew_it(released: Place) -> None:
+    released.done_here("audit verify")
+    released.workspace.ledger.unlink()
+    explains(released.here("audit verify"), 4, "is gone or empty")
+
+
 def test_a_run_that_nobody_started_counts_nowhere(released: Place) -> None:
     run = next(released.workspace.runs.glob("run-*"))
     shutil.copytree(run, run.with_name("run-20260101T000000-00000000"))
@@ -221,6 +261,20 @@ def test_a_bundle_verifies_without_its_workspace(
     done = alone.governed(f"audit verify {elsewhere}", cwd=elsewhere.parent)
     assert done.code == 0, done.err
     assert "everything verifies" in done.out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data + b"\n",
+        lambda data: data.replace(b":", b": ", 1),
+        lambda data: b"\xff" + data,
+    ],
+    ids=["longer", "wider", "no text"],
+)
+def test_a_signature_has_one_form_only(released: Place, change: Callable[[bytes], bytes]) -> None:
+    alter(bundle_of(released) / "signature.dsse.json", change)
+    explains(released.here("audit verify"), 4, "signature.dsse.json is not what was sealed")
 
 
 @pytest.mark.parametrize("change", ["changed", "added", "removed", "linked"])

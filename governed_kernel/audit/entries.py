@@ -1,0 +1,116 @@
+"""The ledger verified: its chain, its signatures, and every checkpoint inside and outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from governed_kernel.audit.report import Check
+from governed_kernel.canonical import canonical_json, digest_bytes
+from governed_kernel.errors import IntegrityBroken, UnknownName
+from governed_kernel.governance import envelopes, pins
+from governed_kernel.governance.keys import parse_public_key
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage import merkle
+from governed_kernel.lineage.attestations import Checkpoint
+from governed_kernel.lineage.journal import read_block
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+
+__all__ = ["check_checkpoints", "check_ledger", "check_signatures", "check_since", "read_register"]
+
+
+def read_register(workspace: Workspace, ledger: Ledger) -> Register:
+    """Replay the ledger as far as it goes, whatever was seen of it before.
+
+    Raises
+    ------
+    IntegrityBroken
+        It does not verify, or it is gone.
+    UnknownName
+        There never was one.
+    """
+    try:
+        return Register.replay(workspace, ledger.events())
+    except UnknownName as error:
+        if ledger.path.exists() or pins.is_known(workspace.root):
+            raise IntegrityBroken(f"{ledger.path} is gone or empty", why="", next="") from error
+        raise
+
+
+def check_ledger(workspace: Workspace, ledger: Ledger) -> Iterator[Check]:
+    """Hold a ledger whose chain verifies against what was seen of it, and tell what was torn."""
+    records, path = ledger.records(), str(ledger.path)
+    try:
+        pins.check_seen(workspace.root, records)
+    except IntegrityBroken as error:
+        yield Check("ledger", path, "broken", f"{error.what}: {error.why}")
+    else:
+        pins.see(workspace.root, records[-1].head)
+        yield Check("ledger", path, "ok", f"{len(records)} records")
+    torn = read_block(ledger.path, records[-1].head).torn
+    if torn:
+        said = f"{len(torn)} bytes after record {len(records) - 1} are no whole record: a write "
+        yield Check("ledger", path, "doubt", said + "that goes on, or one that a power cut tore")
+    for aside in ledger.torn():
+        data = aside.read_bytes()
+        whole = aside.name.endswith(f"-{digest_bytes(data)[:12]}")
+        said = f"{len(data)} bytes that a power cut tore were kept aside"
+        wrong = "it is not what was kept aside"
+        yield Check("torn", aside.name, "doubt" if whole else "broken", said if whole else wrong)
+
+
+def check_signatures(register: Register) -> Iterator[Check]:
+    """Every signed entry; what does not count is shown with the reason."""
+    for entry in register.entries:
+        what = type(entry.predicate).__name__ if entry.predicate else "unreadable"
+        subject = f"record {entry.number}: {what}"
+        yield Check("signature", subject, "ok" if entry.valid else "doubt", entry.reason)
+
+
+def check_checkpoints(register: Register, ledger: Ledger) -> Iterator[Check]:
+    """Hold the ledger against every checkpoint that it has itself."""
+    leaves = ledger.leaves()
+    for entry in register.entries:
+        said = entry.predicate
+        if entry.valid and isinstance(said, Checkpoint):
+            whole = (
+                said.size == entry.number and merkle.root(leaves[: said.size]).hex() == said.root
+            )
+            why = "" if whole else "the records before it have another root"
+            yield Check("checkpoint", f"of {said.size} records", "ok" if whole else "broken", why)
+
+
+def check_since(register: Register, ledger: Ledger, since: Path) -> None:
+    """Hold the ledger against a checkpoint from outside.
+
+    Raises
+    ------
+    IntegrityBroken
+        Another key signed it, or the records that it stands for are not those of the ledger.
+    """
+    data = since.read_bytes()
+    try:
+        envelope = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise IntegrityBroken(f"{since} is no checkpoint", why=str(error), next="") from error
+    _, said = envelopes.verify(envelope, parse_public_key(register.service_key))
+    if canonical_json(envelope) + b"\n" != data:
+        raise IntegrityBroken(f"{since} is not as it was exported", why="", next="")
+    leaves = ledger.leaves()
+    if not isinstance(said, Checkpoint) or said.workspace_id != register.workspace_id:
+        raise IntegrityBroken(f"{since} is no checkpoint of this workspace", why="", next="")
+    if len(leaves) < said.size:
+        raise IntegrityBroken(
+            "the ledger was cut short",
+            why=f"it has {len(leaves)} records, the checkpoint stands for {said.size}",
+            next="",
+        )
+    if merkle.root(leaves[: said.size]).hex() != said.root:
+        raise IntegrityBroken(
+            "the ledger was rewritten",
+            why=f"its first {said.size} records are not those that the checkpoint stands for",
+            next="",
+        )

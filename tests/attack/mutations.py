@@ -1,0 +1,231 @@
+"""Proof by attack: every kind of file, changed in every way, and each change found and named.
+
+``python -m tests.attack.mutations [--count N] [--seed S]`` makes a workspace by the loop, changes
+one thing in it after the other, asks `verify_workspace` (what ``governed audit verify`` asks) and
+puts everything back. It ends with 1 when a change was missed, or reported where it is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from governed_kernel.audit.report import Check
+from governed_kernel.audit.verification import verify_workspace
+from tests.attack.changes import drawn, structural
+from tests.attack.kinds import Kept, strangers
+from tests.attack.workspace import FullWorkspace, full_workspace
+from tests.loop.environment import PythonEnvironment
+from tests.loop.stages import Stages
+
+__all__ = ["Attack", "Tally", "main"]
+
+LARGEST = 64 << 10
+SHOWN = {
+    ("governed.toml", ""): "comments and layout, on which nothing rests",
+    ("run: log", "extend"): "a warning may still be written when the end is on record already",
+    ("run: log", "duplicate"): "the same, where the duplicate is the last line",
+    ("ledger", "extend"): "bytes without a line end are what a power cut leaves of a record",
+}
+"""Kind of file and of change (or any) → why it is enough that it is shown, though not as broken.
+
+Where neither ledger nor recorder says how far a session went, it is never called good: UNSEALED.
+"""
+
+
+@dataclass
+class Tally:
+    """What became of the attempts, by kind of file and kind of change."""
+
+    tried: Counter[tuple[str, str]] = field(default_factory=Counter)
+    missed: list[str] = field(default_factory=list)
+    unsealed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    untouched: int = 0
+
+    def table(self) -> str:
+        """Rows of kinds of files, columns of kinds of changes."""
+        changes = sorted({change for _, change in self.tried})
+        lines = [f"{'':32}" + "".join(f"{change:>11}" for change in changes) + f"{'all':>11}"]
+        for kind in sorted({kind for kind, _ in self.tried}):
+            counts = [self.tried[kind, change] for change in changes]
+            lines.append(f"{kind:32}" + "".join(f"{n or '':>11}" for n in (*counts, sum(counts))))
+        counts = [sum(n for (_, c), n in self.tried.items() if c == change) for change in changes]
+        lines.append(f"{'all':32}" + "".join(f"{n:>11}" for n in (*counts, sum(counts))))
+        lines += [
+            f"tried {self.tried.total()}, missed {len(self.missed)}, "
+            f"shown as UNSEALED where nobody says how far the session went "
+            f"{self.unsealed.total()}",
+            f"the untouched workspace was verified {self.untouched} times, 0 reported",
+        ]
+        return "\n".join(lines)
+
+
+class Attack:
+    """Changes one thing at a time in a workspace, and holds what is reported against it."""
+
+    def __init__(self, workspace: FullWorkspace, draw: random.Random) -> None:
+        self.workspace = workspace
+        self.draw = draw
+        self.tally = Tally()
+        self.known = self._verify()
+        assert not [check for check in self.known if check.outcome == "broken"], self.known
+
+    def _verify(self) -> list[Check]:
+        with self.workspace.place.inside():
+            report = verify_workspace(self.workspace.place.workspace)
+        return [check for check in report.checks if check.outcome != "ok"]
+
+    def untouched(self) -> None:
+        """Verify the workspace as it is: nothing more may be reported than at the beginning."""
+        self.tally.untouched += 1
+        found = self._verify()
+        assert found == self.known, [check for check in found if check not in self.known]
+
+    def attempt(self, kept: Kept, change: str, where: str, content: bytes) -> None:
+        """Give a file another content, verify, and give it its own back."""
+        if content == kept.path.read_bytes():
+            return
+        with self._changed(kept, content):
+            self.judge(kept.kind, change, f"{kept.name}: {change} {where}", _words(kept))
+
+    def judge(self, kind: str, change: str, what: str, words: tuple[str, ...]) -> None:
+        """Verify what is there now, and note whether it was found and named by `words`."""
+        self.tally.tried[kind, change] += 1
+        try:
+            new = [check for check in self._verify() if check not in self.known]
+        except Exception as error:  # a verification that falls over has found nothing
+            self.tally.missed.append(f"{what}: {type(error).__name__}: {error}")
+            return
+        shown = (kind, "") in SHOWN or (kind, change) in SHOWN
+        enough = ("broken", "doubt") if shown else ("broken",)
+        named = [check for check in new if all(word in _text(check) for word in words)]
+        if any(check.outcome in enough for check in named):
+            return
+        if "no word" in kind and all(check.outcome != "ok" for check in new):
+            self.tally.unsealed[kind, change] += 1
+            return
+        said = "; ".join(f"{check.outcome} {_text(check)}" for check in new) or "nothing"
+        self.tally.missed.append(f"{what}: {said}")
+
+    @contextlib.contextmanager
+    def _changed(self, kept: Kept, content: bytes) -> Iterator[None]:
+        if self.workspace.is_live(kept):  # its recorder holds this very file
+            with _overwritten(kept.path, content):
+                yield
+            return
+        aside = self.workspace.folder / "aside"
+        kept.path.rename(aside)
+        try:
+            kept.path.write_bytes(content)
+            yield
+        finally:
+            aside.replace(kept.path)
+
+    def structural(self, kept: Kept) -> Iterator[tuple[str, str, bytes]]:
+        """Every change at a boundary, and every older content."""
+        data = kept.path.read_bytes()
+        if len(data) <= LARGEST:
+            yield from structural(data, self.draw)
+        for number, content in enumerate(self.workspace.older(kept)):
+            yield "older copy", f"number {number}", content
+
+
+@contextlib.contextmanager
+def _overwritten(path: Path, content: bytes) -> Iterator[None]:
+    before = path.read_bytes()
+    try:
+        _write_over(path, content)
+        yield
+    finally:
+        _write_over(path, before)
+
+
+def _write_over(path: Path, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.write(content)
+        file.truncate()
+
+
+def _words(kept: Kept) -> tuple[str, ...]:
+    """What a report of a change in this file must name."""
+    parts = Path(kept.name).parts
+    match kept.kind.partition(",")[0].partition(":")[0]:
+        case "run":
+            return (parts[2], "/".join(parts[3:]))
+        case "release" | "bundle":
+            return (parts[1], parts[-1])
+        case "journal" | "texts of a session" | "recorder's word":
+            return (kept.path.name.partition(".")[0],)
+        case "snapshot":
+            return (parts[-1],)
+        case "ledger":
+            return ("ledger.jsonl",)
+    return (kept.path.name,)
+
+
+def _text(check: Check) -> str:
+    return f"{check.kind} {check.subject}: {check.detail}"
+
+
+def run(attack: Attack, count: int, *, every_boundary: bool) -> None:
+    """Change every file at every boundary (or a part of that), then at random until `count`."""
+    workspace, draw = attack.workspace, attack.draw
+    files = workspace.files()
+    chosen = [(kept, change) for kept in files for change in attack.structural(kept)]
+    if not every_boundary:
+        chosen = draw.sample(chosen, min(count // 2, len(chosen)))
+    started = time.monotonic()
+    for number, (kept, (change, where, content)) in enumerate(chosen):
+        attack.attempt(kept, change, where, content)
+        if number % 500 == 0:
+            attack.untouched()
+            _progress(attack, started)
+    by_kind: dict[str, list[Kept]] = {}
+    for kept in files:
+        by_kind.setdefault(kept.kind, []).append(kept)
+    while attack.tally.tried.total() < count:
+        kept = draw.choice(by_kind[draw.choice(sorted(by_kind))])
+        attack.attempt(kept, *drawn(kept.path.read_bytes(), draw))
+        if attack.tally.tried.total() % 500 == 0:
+            _progress(attack, started)
+    attack.untouched()
+
+
+def _progress(attack: Attack, started: float) -> None:
+    tally = attack.tally
+    sys.stderr.write(
+        f"\r{tally.tried.total()} tried, {len(tally.missed)} missed, "
+        f"{time.monotonic() - started:.0f} s "
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Attack a workspace made for it, and print what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attack.mutations")
+    parser.add_argument("--count", type=int, default=10_000, help="how many at least")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sample", action="store_true", help="no more than --count")
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="attack-") as folder:
+        base = Path(folder)
+        stages = Stages(base / "loop", PythonEnvironment.make(base / "environment"))
+        with full_workspace(stages, base) as workspace:
+            assert strangers(workspace.root) == []
+            attack = Attack(workspace, random.Random(chosen.seed))
+            run(attack, chosen.count, every_boundary=not chosen.sample)
+    sys.stdout.write(f"\nseed {chosen.seed}\n{attack.tally.table()}\n")
+    for missed in attack.tally.missed:
+        sys.stdout.write(f"MISSED {missed}\n")
+    return 1 if attack.tally.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
