@@ -219,15 +219,22 @@ class Transformation(_Event, frozen=True, kw_only=True, tag="transformation"):
 class Witnessed(_Event, frozen=True, kw_only=True, tag="witnessed"):
     """One system call of the kernel or a child, outside the environment, as the witness saw it."""
 
+    schema: int = 2
     execution: int
     cell_id: str
     pid: int
+    """The process; in schema 1 the thread."""
     syscall: str
     path: str
     """Absolute path, or an address (``tcp://127.0.0.1:5432``) for connect."""
     write: bool = False
     exists: bool = True
     """Whether the path existed when the call was seen (the witness sees attempts)."""
+    tid: int = 0
+    """The thread that made the call; 0 in schema 1."""
+    success: bool = True
+    """Whether it went through, as far as that can be told before: the file was there or could be
+    made, was no folder, and was permitted. Always true in schema 1."""
 
 
 class ObserverLost(_Event, frozen=True, kw_only=True, tag="observer-lost"):

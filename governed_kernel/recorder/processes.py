@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BEFORE", "Cell", "Processes", "boot_time", "is_orphaned", "process_of"]
+__all__ = ["BEFORE", "Cell", "Credit", "Processes", "boot_time", "is_orphaned", "process_of"]
 
 
 class Cell(NamedTuple):
@@ -19,6 +19,22 @@ class Cell(NamedTuple):
 
     execution: int
     cell_id: str
+
+
+class Credit(NamedTuple):
+    """Whose doing something is.
+
+    Attributes
+    ----------
+    certain : bool
+        Whether it can be no other cell's.
+    process : int
+        The process that did it; the thread itself where that is not known any more.
+    """
+
+    cell: Cell
+    certain: bool
+    process: int
 
 
 BEFORE = Cell(0, "")
@@ -66,7 +82,7 @@ class Processes:
         if start is not None:
             self._ended.append((start, boot_time(), cell))
 
-    def credit(self, thread: int, *, starts: bool = False) -> tuple[Cell, bool]:
+    def credit(self, thread: int, *, starts: bool = False) -> Credit:
         """The cell that `thread` (of any process) works for, and whether that is certain.
 
         `starts` says that it executes a program: a child that nothing is known of yet was
@@ -74,16 +90,16 @@ class Processes:
         """
         process = thread if thread == self.kernel else process_of(thread)
         if process == self.kernel or process is None:
-            return self._now()
+            return Credit(*self._now(), process or thread)
         start = _start_of(process)
         if start is None:
-            return self._now()
+            return Credit(*self._now(), process)
         known = self._children.get((process, start))
         if known is None:
             fresh = starts and len(self._running) == 1 and boot_time() - start < _FRESH_SECONDS
             known = self._now() if fresh else self._at(start)
             self._children[(process, start)] = known
-        return known
+        return Credit(*known, process)
 
     def _now(self) -> tuple[Cell, bool]:
         if len(self._running) == 1:

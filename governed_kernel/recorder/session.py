@@ -308,7 +308,7 @@ class Session:
         if sighting.call.startswith(("rename", "link", "symlink")):
             self._forget_names()
         starts = sighting.operation == "execute"
-        cell, certain = self._processes.credit(sighting.thread, starts=starts)
+        cell, certain, process = self._processes.credit(sighting.thread, starts=starts)
         if sighting.denied is not None:
             self._refused(sighting, sighting.denied, cell, certain)
             return
@@ -318,11 +318,13 @@ class Session:
             Witnessed(
                 execution=cell.execution,
                 cell_id=cell.cell_id,
-                pid=sighting.thread,
+                pid=process,
+                tid=sighting.thread,
                 syscall=sighting.call,
                 path=sighting.path,
                 write=sighting.operation in ("write", "delete"),
                 exists=sighting.exists,
+                success=sighting.possible,
             )
         )
 

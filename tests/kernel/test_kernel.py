@@ -300,7 +300,45 @@ def test_attempts_are_witnessed_and_are_no_accesses(kernel: RunningKernel) -> No
     (seen,) = kernel.of_last(Witnessed)
     assert seen.path.endswith("/nothing-here")
     assert not seen.exists
+    assert not seen.success
+    assert (seen.pid, seen.tid) == (kernel.kernel, kernel.kernel)
     assert not kernel.of_last(Access)
+
+
+def test_a_thread_and_a_child_are_witnessed_by_their_numbers(kernel: RunningKernel) -> None:
+    (kernel.workspace.root / "numbers.txt").write_text("x")
+    kernel.run(
+        "import threading\nnumbers = []\n"
+        "def read(): numbers.append(threading.get_native_id()); open('numbers.txt').close()\n"
+        "thread = threading.Thread(target=read); thread.start(); thread.join()"
+    )
+    (seen,) = kernel.of_last(Witnessed)
+    assert seen.success
+    assert kernel.run("print(numbers[0])").text.strip() == str(seen.tid)
+    assert (seen.pid, seen.pid == seen.tid) == (kernel.kernel, False)
+    kernel.run("import subprocess; subprocess.run(['cat', 'numbers.txt'], check=True)")
+    (seen,) = [one for one in kernel.of_last(Witnessed) if one.path.endswith("/numbers.txt")]
+    assert seen.pid == seen.tid != kernel.kernel
+
+
+def test_a_cell_that_undoes_an_observer_hides_nothing_from_the_witness(
+    own_kernel: RunningKernel,
+) -> None:
+    """Its column lineage is gone, and that the file was read is still on record."""
+    table = own_kernel.workspace.root / "table.parquet"
+    own_kernel.run(
+        "import pandas as pd, types\npd.DataFrame({'a': [1]}).to_parquet('table.parquet')\n"
+        "for name in ('read_parquet',):\n"
+        "    function = getattr(pd, name)\n"
+        "    path = function.__code__.co_filename\n"
+        "    plain = [c for c in compile(open(path).read(), path, 'exec').co_consts\n"
+        "             if isinstance(c, types.CodeType) and c.co_name == name]\n"
+        "    function.__code__ = plain[-1]"
+    )
+    reply = own_kernel.run("import pyarrow.parquet as pq, ctypes\npd.read_parquet('table.parquet')")
+    assert reply.status == "ok", reply.error
+    reads = [one for one in own_kernel.of_last(Access) if one.operation == "read"]
+    assert table.as_uri() in {one.uri for one in reads}
 
 
 def test_many_events_from_threads_and_forks_all_arrive(kernel: RunningKernel) -> None:
