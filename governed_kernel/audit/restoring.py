@@ -16,6 +16,7 @@ import msgspec
 from governed_kernel.audit.backup import BEGINNING, END, Beginning, broken
 from governed_kernel.errors import UsageError
 from governed_kernel.files import sync_folder
+from governed_kernel.governance.catalog import label
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import merkle
@@ -63,7 +64,8 @@ def restore(
         register = Register(workspace, Ledger(workspace).events())
         for history in register.datasets.values():
             for version in history:
-                ObjectStore(workspace).snapshot(version.files, version.sha256)
+                if label(version) not in register.collected:
+                    ObjectStore(workspace).snapshot(version.files, version.sha256)
         if folder.exists():
             folder.rmdir()
         making.rename(folder)

@@ -12,7 +12,15 @@ from typing import Any, ParamSpec, TypeVar
 import click
 import msgspec
 
-from governed_kernel.cli.options import console, json_option, print_facts, workspace_option
+from governed_kernel.cli.options import (
+    Passphrase,
+    console,
+    json_option,
+    passphrase_option,
+    person_option,
+    print_facts,
+    workspace_option,
+)
 from governed_kernel.governance import access, catalog
 from governed_kernel.governance import split as splitting
 from governed_kernel.governance.names import PURPOSES
@@ -216,3 +224,30 @@ def _progress(path: Path) -> Iterator[Callable[[int], None] | None]:
     ) as bar:
         task = bar.add_task("", total=size)
         yield lambda count: bar.advance(task, count)
+
+
+@data.command()
+@click.argument("name", metavar="NAME@VERSION")
+@click.option("--reason", default="", help="Why; it stays in the ledger.")
+@person_option
+@passphrase_option
+@json_option
+@workspace_option
+def withdraw(
+    workspace: Workspace,
+    name: str,
+    reason: str,
+    person: str,
+    passphrase: Passphrase,
+    as_json: bool,
+) -> None:
+    """Take a version back: nobody may read it any more, and no release run starts with it.
+
+    Its content stays until 'governed store collect', and for ever where a release names it.
+    """
+    from governed_kernel.governance.withdrawal import withdraw as take_back
+
+    secret = passphrase(f"Passphrase of {person}")
+    version = take_back(workspace, name, person, secret, reason)
+    facts = {"version": catalog.label(version), "state": version.state, "sha256": version.sha256}
+    print_facts(facts, as_json, "withdrawn")

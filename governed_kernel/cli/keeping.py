@@ -18,7 +18,27 @@ from governed_kernel.cli.options import (
 from governed_kernel.errors import IntegrityBroken, UsageError
 from governed_kernel.workspace import Workspace
 
-__all__ = ["backup", "erase", "restore"]
+__all__ = ["backup", "collect", "erase", "restore"]
+
+
+_signer = click.option(
+    "--as",
+    "person",
+    envvar="GOVERNED_PERSON",
+    default="",
+    metavar="PERSON",
+    help="The acting person (or GOVERNED_PERSON): an administrator or data steward.",
+)
+
+
+def _named(person: str) -> str:
+    if not person:
+        raise UsageError(
+            "nobody signs for it",
+            why="it takes an administrator or a data steward",
+            next="name one with --as PERSON",
+        )
+    return person
 
 
 @click.command("erase")
@@ -38,14 +58,7 @@ __all__ = ["backup", "erase", "restore"]
 @click.option("--expired", is_flag=True, help="Texts older than lineage.retention_days.")
 @click.option("--reason", default="", help="Why; it stays in the ledger, so no personal data here.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go, and where else to look.")
-@click.option(
-    "--as",
-    "person",
-    envvar="GOVERNED_PERSON",
-    default="",
-    metavar="PERSON",
-    help="The acting person (or GOVERNED_PERSON): an administrator or data steward.",
-)
+@_signer
 @passphrase_option
 @json_option
 @workspace_option
@@ -83,13 +96,8 @@ def erase(
     if dry_run:
         print_facts({"erased": False, **facts}, as_json, "would be erased")
         return
-    if not person:
-        raise UsageError(
-            "nobody signs for the erasure",
-            why="it takes an administrator or a data steward",
-            next="name one with --as PERSON",
-        )
-    done = erasure.erase(workspace, found, person, passphrase(f"Passphrase of {person}"), reason)
+    secret = passphrase(f"Passphrase of {_named(person)}")
+    done = erasure.erase(workspace, found, person, secret, reason)
     print_facts({"erased": True, "record": done.record, **facts}, as_json, "erased")
 
 
@@ -165,6 +173,39 @@ def restore(backup: Path, folder: Path, since: Path | None, as_json: bool) -> No
             why=f"first: {first.kind} {first.subject}: {first.detail}",
             next="'governed audit verify' in that folder names each; restore another backup",
         )
+
+
+@click.command("collect")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@_signer
+@passphrase_option
+@json_option
+@workspace_option
+def collect(
+    workspace: Workspace, dry_run: bool, person: str, passphrase: Passphrase, as_json: bool
+) -> None:
+    """Remove content that nothing names any more, by a signed entry.
+
+    That is content of withdrawn versions that no release names, and what was left of registrations
+    that failed more than a day ago. What a release names stays, in whatever state that is.
+    """
+    from governed_kernel.governance.register import Register
+    from governed_kernel.release import collection
+
+    if dry_run:
+        found = collection.unreferenced(workspace, Register.read(workspace))
+    else:
+        secret = passphrase(f"Passphrase of {_named(person)}")
+        found = collection.collect(workspace, person, secret)
+    facts = {
+        "collected": not dry_run,
+        "versions": found.versions,
+        "snapshots": len(found.snapshots),
+        "objects": len(found.objects),
+        "bytes": found.bytes,
+        "kept for releases": found.kept,
+    }
+    print_facts(facts, as_json, "would be collected" if dry_run else "collected")
 
 
 def _say(part: str) -> None:

@@ -41,5 +41,5 @@ def rebuild(workspace: Workspace, as_json: bool) -> None:
     print_facts(facts, as_json, "the lineage store was made anew")
 
 
-for _command in (keeping.backup, keeping.erase, keeping.restore):
+for _command in (keeping.backup, keeping.collect, keeping.erase, keeping.restore):
     store.add_command(_command)

@@ -24,6 +24,7 @@ from governed_kernel.lineage.attestations import (
     Approval,
     Bundle,
     Checkpoint,
+    Collection,
     Deployment,
     Erasure,
     KeyRevoked,
@@ -36,6 +37,7 @@ from governed_kernel.lineage.attestations import (
     Revocation,
     RoleGranted,
     RoleWithdrawn,
+    Withdrawal,
     WorkspaceCreated,
 )
 
@@ -75,6 +77,10 @@ def subjects_of(predicate: Predicate) -> list[Subject]:
             name, digest = predicate.event.run_id, digest_json(predicate.event)
         case Deployment():
             name, digest = predicate.bundle, predicate.sha256
+        case Withdrawal():
+            name, digest = f"{predicate.dataset}@{predicate.version}", predicate.sha256
+        case Collection():
+            name, digest = "objects", digest_json(predicate.objects)
         case Erasure():
             name, digest = "texts", digest_json(predicate.texts)
         case PolicyAdopted():

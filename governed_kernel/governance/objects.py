@@ -143,6 +143,12 @@ class ObjectStore:
                 raise
         return target
 
+    def remove_snapshot(self, sha256: str) -> None:
+        """Remove the snapshot of that digest, read-only as it is."""
+        folder = self.snapshots / sha256
+        if folder.is_dir():
+            _remove(folder)
+
     def verify(self, files: Sequence[FileDigest], sha256: str = "") -> None:
         """Hash the objects of `files`, and those of snapshot `sha256`, again.
 

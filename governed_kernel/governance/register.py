@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from governed_kernel.configuration import ApprovalRule, Configuration
 from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
 from governed_kernel.governance import pins
@@ -15,7 +17,14 @@ from governed_kernel.governance.counting import CountedApproval, Purpose, count_
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.rules import rules_digest
 from governed_kernel.governance.verification import Entry, Replay
-from governed_kernel.lineage.attestations import Erasure, Predicate, Promotion, Record
+from governed_kernel.lineage.attestations import (
+    Collection,
+    Erasure,
+    Predicate,
+    Promotion,
+    Record,
+    Withdrawal,
+)
 from governed_kernel.lineage.events import (
     Attested,
     DatasetRegistered,
@@ -49,6 +58,8 @@ class Register:
         Digest of each locked holdout; its content stays locked under any other name.
     divided : dict of str to SplitRecorded
         Digest of each version that was divided, and so contains a holdout.
+    collected : dict of str to int
+        ``NAME@VERSION`` whose content was removed, and the record that says so.
     entries : list of Entry
         Every signed entry, also those that do not count, with the reason.
     events : list of LedgerEvent
@@ -66,11 +77,12 @@ class Register:
         self.splits: list[SplitRecorded] = []
         self.locked: dict[str, DatasetRegistered] = {}
         self.divided: dict[str, SplitRecorded] = {}
+        self.collected: dict[str, int] = {}
         self._replay = Replay(first.workspace_id)
         for number, event in enumerate(self.events):
             match event:
                 case Attested():
-                    self._replay.apply(number, event)
+                    self._take(self._replay.apply(number, event))
                 case DatasetRegistered():
                     self.datasets.setdefault(event.dataset, []).append(event)
                     if event.state == "locked":
@@ -177,8 +189,22 @@ class Register:
     def preview(self, event: Attested) -> Entry:
         """Whether `event` would count as the next record; it takes effect in this register."""
         entry = self._replay.apply(len(self.events), event)
+        self._take(entry)
         self.events.append(event)
         return entry
+
+    def _take(self, entry: Entry) -> None:
+        """Let a signed entry take effect on the catalog."""
+        said = entry.predicate if entry.valid else None
+        if isinstance(said, Withdrawal):
+            self.datasets[said.dataset] = [
+                msgspec.structs.replace(known, state="withdrawn")
+                if (known.version, known.sha256) == (said.version, said.sha256)
+                else known
+                for known in self.datasets.get(said.dataset, [])
+            ]
+        elif isinstance(said, Collection):
+            self.collected.update(dict.fromkeys(said.versions, entry.number))
 
     def person(self, name: str) -> Person:
         """The person of that name, else `UnknownName`."""

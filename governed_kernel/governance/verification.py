@@ -20,6 +20,7 @@ from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.lineage.attestations import (
     Bundle,
     Checkpoint,
+    Collection,
     Deployment,
     Erasure,
     KeyRevoked,
@@ -32,6 +33,7 @@ from governed_kernel.lineage.attestations import (
     Revocation,
     RoleGranted,
     RoleWithdrawn,
+    Withdrawal,
     WorkspaceCreated,
 )
 from governed_kernel.lineage.events import Attested, FileDigest
@@ -50,6 +52,8 @@ NEEDED_ROLES: dict[type, tuple[str, ...]] = {
     Revocation: (*_JUDGES, "operator"),
     Deployment: ("operator",),
     Erasure: ("administrator", "data-steward"),
+    Withdrawal: ("administrator", "data-steward"),
+    Collection: ("administrator", "data-steward"),
 }
 """Who may say what: one of these roles. Approvals are counted by the rules in governed.toml."""
 

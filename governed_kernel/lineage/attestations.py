@@ -19,6 +19,7 @@ __all__ = [
     "Approval",
     "Bundle",
     "Checkpoint",
+    "Collection",
     "Deployment",
     "Erasure",
     "KeyRevoked",
@@ -31,6 +32,7 @@ __all__ = [
     "Revocation",
     "RoleGranted",
     "RoleWithdrawn",
+    "Withdrawal",
     "WorkspaceCreated",
 ]
 
@@ -197,6 +199,25 @@ class Erasure(_Predicate, frozen=True, kw_only=True, tag="erasure"):
     """Session → digests of the texts that are erased."""
 
 
+class Withdrawal(_Predicate, frozen=True, kw_only=True, tag="withdrawal"):
+    """A version of a dataset or base model may not be read any more."""
+
+    dataset: str
+    version: str
+    sha256: str
+    reason: str
+
+
+class Collection(_Predicate, frozen=True, kw_only=True, tag="collection"):
+    """Content that nothing names any more is removed: of withdrawn versions, or of none."""
+
+    versions: list[str] = []
+    """``NAME@VERSION`` whose snapshots are removed."""
+    objects: list[str] = []
+    """SHA-256 of the removed objects."""
+    bytes: int = 0
+
+
 Predicate: TypeAlias = (
     WorkspaceCreated
     | PersonAdded
@@ -213,4 +234,6 @@ Predicate: TypeAlias = (
     | Checkpoint
     | Deployment
     | Erasure
+    | Withdrawal
+    | Collection
 )
