@@ -125,6 +125,42 @@ CASES = {
         a <- t.a IDENTITY, t.a GROUP_BY, t.c GROUP_BY
         g <- t.a AGGREGATION, t.a GROUP_BY, t.c GROUP_BY""",
     "SELECT a FROM t LIMIT (SELECT max(d) FROM u)": "a <- t.a IDENTITY, u.d FILTER",
+    "SELECT b, d FROM t ASOF JOIN u ON t.a = u.a AND t.c >= u.d": """
+        b <- t.b IDENTITY, t.a JOIN, u.a JOIN, t.c JOIN, u.d JOIN
+        d <- u.d IDENTITY, t.a JOIN, u.a JOIN, t.c JOIN, u.d JOIN""",
+    "SELECT a, c, sum(b) AS n FROM t GROUP BY GROUPING SETS ((a), (c), ())": """
+        a <- t.a IDENTITY, t.a GROUP_BY, t.c GROUP_BY
+        c <- t.c IDENTITY, t.a GROUP_BY, t.c GROUP_BY
+        n <- t.b AGGREGATION, t.a GROUP_BY, t.c GROUP_BY""",
+    "SELECT b FROM t ANTI JOIN u USING (a)": "b <- t.b IDENTITY, t.a JOIN, u.a JOIN",
+    "SELECT b FROM t WHERE a NOT IN (SELECT a FROM u WHERE d > 1)": """
+        b <- t.b IDENTITY, t.a FILTER, u.a FILTER, u.d FILTER""",
+    "SELECT b FROM t WHERE b > (SELECT avg(b) FROM t AS o WHERE o.a = t.a)": """
+        b <- t.b IDENTITY, t.b FILTER, t.a FILTER""",
+    "SELECT count(DISTINCT s) AS n, string_agg(s, '-' ORDER BY b) AS l FROM t": """
+        n <- t.s AGGREGATION
+        l <- t.s AGGREGATION, t.b SORT""",
+    "SELECT [x * 2 FOR x IN l IF x > d] AS y, list_filter(l, lambda x: x > 1) AS z FROM u": """
+        y <- u.l TRANSFORMATION, u.d TRANSFORMATION
+        z <- u.l TRANSFORMATION""",
+    "SELECT unnest(v) FROM (SELECT struct_pack(x := a, y := b + c) AS v FROM t)": """
+        x <- t.a IDENTITY
+        y <- t.b TRANSFORMATION, t.c TRANSFORMATION""",
+    "SELECT b FROM t WINDOW w AS (PARTITION BY a ORDER BY c DESC) QUALIFY rank() OVER w <= 2": """
+        b <- t.b IDENTITY, t.a FILTER, t.c FILTER""",
+    "SELECT COLUMNS(lambda x: x LIKE '%a') FROM t": "a <- t.a IDENTITY",
+    "SELECT b, y FROM t, LATERAL (SELECT max(d) AS y FROM u WHERE u.a = t.a)": """
+        b <- t.b IDENTITY
+        y <- u.d AGGREGATION, u.a FILTER, t.a FILTER""",
+    "WITH x AS MATERIALIZED (SELECT a, b FROM t WHERE c > 1), y AS (SELECT a, max(b) AS m FROM x "
+    "GROUP BY a) SELECT x.b, y.m FROM x JOIN y USING (a)": """
+        b <- t.b IDENTITY, t.c FILTER, t.a JOIN, t.c JOIN
+        m <- t.b AGGREGATION, t.a GROUP_BY, t.c GROUP_BY, t.c FILTER, t.a JOIN, t.c JOIN""",
+    "SELECT a, b - lag(b) OVER (PARTITION BY a ORDER BY c) AS x FROM t": """
+        a <- t.a IDENTITY
+        x <- t.b TRANSFORMATION, t.a WINDOW, t.c WINDOW""",
+    "SELECT avg(b) OVER (PARTITION BY s ORDER BY c RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING "
+    "EXCLUDE CURRENT ROW) AS w FROM t": "w <- t.b AGGREGATION, t.s WINDOW, t.c WINDOW",
     "FROM (VALUES (1, 2)) v(a, x) JOIN t USING (a) SELECT x, b": """
         x <- t.a JOIN
         b <- t.b IDENTITY, t.a JOIN""",
