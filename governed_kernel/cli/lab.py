@@ -22,11 +22,11 @@ def lab(workspace: Workspace, options: tuple[str, ...]) -> None:
     """Open JupyterLab on the workspace; OPTIONS are passed on to it."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingExtra("jupyterlab", "lab")
-    os.environ["GOVERNED_WORKSPACE"] = str(workspace.root)
+    environment = {**os.environ, "GOVERNED_WORKSPACE": str(workspace.root)}
     command = [
         *(sys.executable, "-m", "jupyterlab"),
         *(f"--ServerApp.root_dir={workspace.root}", "--LabApp.default_url=/lab/tree/research"),
         *(() if os.geteuid() else ("--allow-root",)),
         *options,
     ]
-    os.execv(sys.executable, command)  # noqa: S606 (it becomes the server: signals reach it)
+    os.execve(sys.executable, command, environment)  # noqa: S606 (it becomes the server: signals reach it)

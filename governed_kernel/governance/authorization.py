@@ -32,6 +32,7 @@ __all__ = [
     "WORKSPACE",
     "check_action",
     "check_run",
+    "check_workspace",
     "class_entity",
     "dataset_entity",
     "is_expired",
@@ -249,6 +250,11 @@ def check_run(register: Register, release: str, person: str, kind: str) -> list[
         person_of(register, person), "run", release_of(register, release), {"run_kind": kind}
     )
     return _check(register, question)
+
+
+def check_workspace(register: Register, person: str, action: str) -> list[str]:
+    """Refuse (`PolicyDenied`) what policies don't let this person do to the workspace."""
+    return _check(register, Question(person_of(register, person), action, WORKSPACE))
 
 
 def _check(register: Register, question: Question) -> list[str]:

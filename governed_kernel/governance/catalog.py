@@ -14,6 +14,7 @@ import msgspec
 
 from governed_kernel.capture.uris import file_uri
 from governed_kernel.errors import GovernedError, IntegrityBroken, Refused, UnknownName, UsageError
+from governed_kernel.governance import authorization
 from governed_kernel.governance.cards import write_card
 from governed_kernel.governance.names import check_name, purpose
 from governed_kernel.governance.objects import ObjectStore, Progress, manifest_digest
@@ -101,6 +102,7 @@ def register(
         current = Register.read(workspace)
         current.check_policy()
         asked = _checked(current, name, description, person)
+        authorization.check_workspace(current, person, "register")
         files = _keep(workspace, Path(path), progress)
         sha256 = files[0].sha256 if Path(path).is_file() else manifest_digest(files)
         event = DatasetRegistered(

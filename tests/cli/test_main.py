@@ -72,10 +72,11 @@ def test_lab_starts_jupyterlab_on_the_workspace(
 ) -> None:
     started: list[list[str]] = []
 
-    def become(_: str, command: list[str]) -> None:
+    def become(_: str, command: list[str], environment: dict[str, str]) -> None:
+        assert environment["GOVERNED_WORKSPACE"] == root
         started.append(command)
 
-    monkeypatch.setattr("os.execv", become)
+    monkeypatch.setattr("os.execve", become)
     root = str(getattr(workspace, "root", ""))
     assert governed("--workspace", root, "lab", "--no-browser").code == 0
     assert started[0][1:3] == ["-m", "jupyterlab"]
