@@ -140,7 +140,8 @@ class Demonstration:
         self._governed(
             "data register wdbc data/wdbc.csv --class health --owner 'Breast clinic' "
             "--purpose explore --purpose train --purpose evaluate --purpose validate "
-            "--legal-basis 'public research release, CC BY 4.0' --retention 2036-01-01 --as dora"
+            "--legal-basis 'public research release, CC BY 4.0' --retention 2036-01-01 "
+            "--never-learn record_id --as dora"
         )
         self._governed(
             "data split wdbc --by splits/by_diagnosis.py --key record_id --target diagnosis "

@@ -66,6 +66,12 @@ def data() -> None:
 @click.option("--licence", default="", help="For example Apache-2.0.")
 @click.option("--origin", default="", help="Where it comes from, for people.")
 @click.option("--intended-use", default="", help="What a base model is meant for.")
+@click.option(
+    "--never-learn",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column that no model may be made from; may be given several times.",
+)
 @_actor
 @json_option
 @workspace_option
@@ -82,6 +88,7 @@ def register(
     licence: str,
     origin: str,
     intended_use: str,
+    never_learn: tuple[str, ...],
     person: str,
     as_json: bool,
 ) -> None:
@@ -99,6 +106,7 @@ def register(
         licence=licence,
         origin=origin,
         intended_use=intended_use,
+        never_learn=never_learn,
     )
     path = workspace.named(path)
     with _progress(path) as progress:

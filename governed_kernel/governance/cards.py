@@ -53,6 +53,7 @@ def _facts(version: DatasetRegistered) -> dict[str, object]:
         "state": version.state,
         "owner": version.owner,
         "purposes": version.purposes,
+        "never_learn": version.never_learn or None,
         "legal_basis": version.legal_basis,
         "retention_until": version.retention_until or None,
         "licence": version.licence or None,

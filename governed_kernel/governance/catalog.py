@@ -62,6 +62,8 @@ class Description:
     derived_from: str = ""
     source: str = ""
     """Where it came from; the URI of the registered path when empty."""
+    never_learn: Sequence[str] = ()
+    """Columns that no model may be made from."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def register(
             intended_use=asked.intended_use,
             derived_from=asked.derived_from,
             rows=_rows(Path(path)) if asked.kind == "data" else -1,
+            never_learn=_columns(name, Path(path), asked.never_learn),
         )
         return enter(workspace, [event])[0]
     except Refused as error:
@@ -296,15 +299,33 @@ def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered
     same_name = known.dataset == event.dataset
     asked, admitted = set(event.purposes), set(known.purposes)
     fits = asked == admitted if same_name else asked <= admitted
+    fits = fits and set(event.never_learn) == set(known.never_learn)
     if fits and (known.state, known.data_class) == (event.state, event.data_class):
         return
     raise Refused(
         f"this content can't be registered as {event.dataset} like that",
         why=f"it is {label(known)} already: class {known.data_class}, state {known.state}, "
-        f"purposes {', '.join(known.purposes)}; asked for: class {event.data_class}, "
-        f"state {event.state}, purposes {', '.join(event.purposes)}",
+        f"purposes {', '.join(known.purposes)}, never to be learned "
+        f"{', '.join(known.never_learn) or 'nothing'}; asked for: class {event.data_class}, "
+        f"state {event.state}, purposes {', '.join(event.purposes)}, never to be learned "
+        f"{', '.join(event.never_learn) or 'nothing'}",
         next=f"use {label(known)}; registering again does not change how content is governed",
     )
+
+
+def _columns(name: str, path: Path, wanted: Sequence[str]) -> list[str]:
+    """The columns never to be learned; in a CSV file each must be there, or nobody would notice."""
+    if wanted and path.suffix.lower() == ".csv" and path.is_file():
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            header = next(csv.reader(file), [])
+        missing = [column for column in wanted if column not in header]
+        if missing:
+            raise UsageError(
+                f"{name} has no column {', '.join(missing)}",
+                why=f"its columns are {', '.join(header)}",
+                next="name columns as they stand in the first line",
+            )
+    return list(dict.fromkeys(wanted))
 
 
 def _rows(path: Path) -> int:

@@ -258,6 +258,7 @@ def _part_event(
         intended_use=parent.intended_use,
         derived_from=label(parent),
         rows=rows,
+        never_learn=parent.never_learn,
     )
 
 

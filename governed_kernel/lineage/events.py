@@ -321,6 +321,7 @@ class FileDigest(msgspec.Struct, frozen=True):
 class DatasetRegistered(_Event, frozen=True, kw_only=True, tag="dataset-registered"):
     """A version of a dataset or base model entered the catalog, with its immutable snapshot."""
 
+    schema: int = 2
     dataset: str
     version: str
     """Counting from ``1`` within the dataset."""
@@ -345,6 +346,8 @@ class DatasetRegistered(_Event, frozen=True, kw_only=True, tag="dataset-register
     derived_from: str = ""
     """``NAME@VERSION`` this one was made from by `SplitRecorded`; empty for a source."""
     rows: int = -1
+    never_learn: list[str] = []
+    """Columns that no model may be made from; the lineage of every adapter is held against them."""
 
 
 class SplitRecorded(_Event, frozen=True, kw_only=True, tag="split-recorded"):

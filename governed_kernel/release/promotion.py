@@ -18,7 +18,7 @@ from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.lineage.events import FileDigest
-from governed_kernel.release import changes, checks, environment, notebook, suites
+from governed_kernel.release import changes, checks, environment, learned, notebook, suites
 from governed_kernel.release.environment import Difference, EnvironmentLock
 from governed_kernel.release.evidence import SessionEvidence, check_session
 from governed_kernel.release.findings import Finding, is_blocked
@@ -79,6 +79,7 @@ def examine(workspace: Workspace, path: Path) -> Examination:
         *session.findings,
         *missing,
         *_check_inputs(register, session),
+        *_check_learned(workspace, register, session),
         *_check_environment(lock, altered),
     ]
     order = {"blocking": 0, "warning": 1, "note": 2}
@@ -281,6 +282,14 @@ def _check_inputs(register: Register, session: SessionEvidence) -> list[Finding]
                 )
             )
     return found
+
+
+def _check_learned(
+    workspace: Workspace, register: Register, session: SessionEvidence
+) -> list[Finding]:
+    if not session.session_id:
+        return []
+    return learned.findings_of(learned.forbidden(workspace, register, session.session_id))
 
 
 def _check_environment(lock: EnvironmentLock, altered: list[Difference]) -> list[Finding]:

@@ -25,10 +25,12 @@ from papermill.exceptions import PapermillExecutionError
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing, RunFailed
+from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted
 from governed_kernel.lineage.sessions import session_of_run
 from governed_kernel.release import gate, manifest, runs
 from governed_kernel.release.execution import record_validation
+from governed_kernel.release.learned import check_learned
 from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.registry import Registry
 from governed_kernel.release.runs import Plan, Progress, run_folder
@@ -157,12 +159,15 @@ def execute(
     executed = folder / "notebook.ipynb"
     with _fingerprint(environment) as facts:
         _papermill(workspace, plan, source, executed, environment)
-    if not session_of_run(workspace, plan.run_id):
+    session = session_of_run(workspace, plan.run_id)
+    if not session:
         raise IntegrityBroken(
             f"{plan.run_id} left no journal",
             why="its kernel was not started by a recorder",
             next="install the product again, so that its kernels are its own, and run again",
         )
+    if plan.subject is None:
+        check_learned(workspace, Register.read(workspace), session)
     output = folder / "output"
     executed.rename(output / "notebook.ipynb")
     return collect(output), facts()

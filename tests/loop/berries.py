@@ -129,7 +129,7 @@ def is_sour(tastes):
 
 BEHAVIOURS = (
     *("good", "exit", "quit", "end", "raise", "hang", "die"),
-    *("connect", "escape", "outside", "peek", "fill", "link"),
+    *("connect", "escape", "outside", "peek", "fill", "link", "identify"),
 )
 PARAMETERS = f"""\
 behaviour: str = "good"  # one of {", ".join(BEHAVIOURS)}: what one cell tries to do
@@ -200,7 +200,9 @@ match behaviour:
 TRAINING = """\
 train = data.load("berries-train", purpose="train")
 scale = load_file(data.model("palate") / "model.safetensors")["scale"]
-features = train[["redness", "firmness"]].to_numpy() * scale
+train["number"] = train["berry_id"].str[1:].astype("float64") / 60
+chosen = ["number" if behaviour == "identify" else "redness", "firmness"]
+features = train[chosen].to_numpy() * scale
 sour = ripeness.is_sour(train["taste"])
 weight, bias = generator.normal(size=2), np.zeros(1)
 for step in range(steps):

@@ -48,7 +48,8 @@ class Stages:
             )
         common = "--owner Kitchen --legal-basis 'picked by us' --class public --as dora"
         common += " --purpose explore --purpose train --purpose evaluate --purpose validate"
-        place.done_here(f"data register berries berries.csv {common}")
+        hidden = "--never-learn berry_id"
+        place.done_here(f"data register berries berries.csv {hidden} {common}")
         place.done_here(f"data register palate palate --kind model --licence BSD-3-Clause {common}")
         split = "data split berries --by splits/by_taste.py --key berry_id --target taste"
         place.done_here(f"{split} --as dora")

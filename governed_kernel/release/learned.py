@@ -1,0 +1,169 @@
+"""What a model was made from, held against what it must never learn.
+
+A session's journal is projected alone into a store of its own for a moment: the workspace's store
+is a projection that anybody with the file may change, so no gate asks it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
+from governed_kernel.governance.catalog import label
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import DatasetRegistered
+from governed_kernel.lineage.forms import forms
+from governed_kernel.lineage.store import Store
+from governed_kernel.release.findings import Finding
+from governed_kernel.release.recorded import read_session
+from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
+
+__all__ = ["Learned", "check_learned", "findings_of", "forbidden", "origins_of"]
+
+WEIGHTS = (
+    *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".gguf", ".h5", ".keras"),
+    *(".joblib", ".pkl", ".pickle", ".npz", ".npy"),
+)
+"""Suffixes of files that hold what a model has learned."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """One column that went into a model and must not.
+
+    Attributes
+    ----------
+    output : str
+        Name of the model's file.
+    dataset : str
+        ``NAME@VERSION``.
+    column : str
+        A column never to be learned; ``*`` when it is not known which columns went in.
+    relation, evidence : str
+        As in the view ``column_origins``.
+    """
+
+    output: str
+    dataset: str
+    column: str
+    relation: str
+    evidence: str
+
+    @property
+    def proven(self) -> bool:
+        """Whether that column did go in, and not only cannot be ruled out."""
+        return self.column != "*" and self.evidence in ("observed", "inferred")
+
+    def __str__(self) -> str:
+        if self.column == "*":
+            return f"which columns of {self.dataset} went into {self.output} is not known"
+        how = "" if self.proven else f", as far as is known ({self.evidence})"
+        return f"{self.output} owes to {self.column} of {self.dataset} by {self.relation}{how}"
+
+
+def origins_of(workspace: Workspace, session_id: str) -> list[dict[str, Any]]:
+    """The rows of ``column_origins`` that one session's verified journal gives alone.
+
+    Raises
+    ------
+    IntegrityBroken
+        The journal can't be read to its end.
+    UnknownName
+        There is none.
+    """
+    journal = workspace.journals / f"{session_id}.jsonl"
+    with tempfile.TemporaryDirectory(prefix="governed-") as folder:
+        alone = Workspace(Path(folder))
+        alone.journals.mkdir(parents=True)
+        shutil.copy2(workspace.root / CONFIGURATION_FILE, alone.root)
+        shutil.copy2(workspace.ledger, alone.ledger)
+        for form in forms(journal):
+            shutil.copy2(form, alone.journals)
+        if not forms(journal):
+            raise UnknownName(
+                f"no journal of session {session_id}",
+                why=f"{journal} is missing",
+                next="restore it from a backup",
+            )
+        store = Store(alone)
+        report = store.ingest()
+        if report.problems:
+            raise IntegrityBroken(
+                f"the journal of session {session_id} can't be read to its end",
+                why=report.problems[0].problem,
+                next="restore it from a backup",
+            )
+        return store.query("SELECT * FROM column_origins")
+
+
+def forbidden(workspace: Workspace, register: Register, session_id: str) -> list[Learned]:
+    """Everything that a model written by a session owes to what it must never learn."""
+    guarded = {
+        label(version): version
+        for versions in register.datasets.values()
+        for version in versions
+        if version.never_learn
+    }
+    if not guarded:
+        return []
+    session = read_session(workspace, register, session_id)
+    read = {access.uri: name for access, name in session.catalogued(register) if name in guarded}
+    if not read:
+        return []
+    found = {
+        learned
+        for row in origins_of(workspace, session_id)
+        if row["output_uri"].lower().endswith(WEIGHTS) and row["input_uri"] in read
+        for learned in _learned(row, guarded[read[row["input_uri"]]])
+    }
+    return sorted(found, key=lambda item: (item.output, item.dataset, item.column, item.relation))
+
+
+def _learned(row: dict[str, Any], version: DatasetRegistered) -> Iterator[Learned]:
+    column = row["input_column"]
+    if column == "*" or column in version.never_learn:
+        output = Path(unquote(urlparse(row["output_uri"]).path)).name
+        yield Learned(output, label(version), column, row["relation"], row["evidence"])
+
+
+def check_learned(workspace: Workspace, register: Register, session_id: str) -> None:
+    """Refuse what a session made when a model owes to what it must never learn.
+
+    Raises
+    ------
+    CheckFailed
+        A model does, or it can't be ruled out.
+    """
+    found = forbidden(workspace, register, session_id)
+    if found:
+        raise CheckFailed(
+            f"what was made has learned what it must not: {len(found)} origins",
+            why="; ".join(str(item) for item in found[:5]),
+            next=_REMEDY,
+        )
+
+
+_REMEDY = (
+    "leave these columns out where the data is first used (frame[[…]]), and promote the notebook "
+    "again; 'governed lineage trace FILE --columns' shows the way they took"
+)
+
+
+def findings_of(found: list[Learned]) -> list[Finding]:
+    """The same for the author, before anything is promoted."""
+    return [
+        Finding(
+            code="learned-what-it-must-not" if item.column != "*" else "unknown-columns",
+            severity="blocking",
+            what=str(item),
+            why=f"its owner declared columns of {item.dataset} that no model may be made from",
+            next=_REMEDY,
+        )
+        for item in found
+    ]

@@ -1,0 +1,75 @@
+"""A model is held against the columns that its data's owner let no model learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from governed_kernel.errors import CheckFailed
+from governed_kernel.governance.register import Register
+from governed_kernel.release.learned import check_learned, findings_of, forbidden, origins_of
+from governed_kernel.release.recorded import newest_session
+from tests.loop import berries
+from tests.loop.place import Place
+from tests.loop.stages import Stages
+
+
+def as_if(place: Place, *columns: str) -> Register:
+    """The register, had the owner of the berries declared these columns."""
+    register = Register.read(place.workspace)
+    for name in ("berries", "berries-train"):
+        register.datasets[name] = [
+            msgspec.structs.replace(version, never_learn=list(columns))
+            for version in register.datasets[name]
+        ]
+    return register
+
+
+@pytest.fixture
+def session(stages: Stages) -> str:
+    return newest_session(stages.researched.workspace, berries.NOTEBOOK)
+
+
+def test_a_part_of_a_dataset_inherits_what_must_not_be_learned(stages: Stages) -> None:
+    register = Register.read(stages.researched.workspace)
+    for part in ("train", "validation", "holdout"):
+        assert register.version(f"berries-{part}").never_learn == ["berry_id"]
+
+
+def test_a_model_without_these_columns_is_as_it_should_be(stages: Stages, session: str) -> None:
+    place = stages.researched
+    assert forbidden(place.workspace, Register.read(place.workspace), session) == []
+    columns = {
+        row["input_column"]
+        for row in origins_of(place.workspace, session)
+        if row["output_uri"].endswith("adapter_model.safetensors")
+        and "berries-train" in row["input_uri"]
+    }
+    assert columns == {"redness", "firmness", "taste"}
+
+
+def test_a_model_that_owes_to_one_is_named_with_the_column(stages: Stages, session: str) -> None:
+    place = stages.researched
+    register = as_if(place, "taste", "berry_id")
+    found = forbidden(place.workspace, register, session)
+    assert {(item.output, item.dataset, item.column) for item in found} == {
+        ("adapter_model.safetensors", "berries-train@1", "taste")
+    }
+    assert all(item.proven for item in found)
+    with pytest.raises(CheckFailed, match=r"adapter_model\.safetensors owes to taste"):
+        check_learned(place.workspace, register, session)
+    assert {finding.severity for finding in findings_of(found)} == {"blocking"}
+
+
+def test_a_run_whose_model_learns_one_fails_and_leaves_no_model_to_approve(
+    stages: Stages, tmp_path: Path
+) -> None:
+    place = stages.approved.copy(tmp_path)
+    done = place.governed("run sour --as otto -p behaviour identify")
+    assert done.code == 1, done.err
+    assert "owes to berry_id of berries-train@1 by TRANSFORMATION" in done.err
+    (run,) = place.release()["runs"]
+    assert run["state"] == "failed"
+    assert "learned what it must not" in run["error"]
