@@ -17,7 +17,8 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.errors import MissingExtra, UnknownName
-from governed_kernel.lineage import comparison, graph
+from governed_kernel.files import write_atomically
+from governed_kernel.lineage import comparison, graph, pictures
 from governed_kernel.lineage import readers as reading
 from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.store import Store
@@ -103,13 +104,26 @@ def completeness(workspace: Workspace, session: str, as_json: bool) -> None:
     print_facts(left, as_json, "not explained")
 
 
-def _traced(found: graph.Graph, as_json: bool) -> None:
+def _traced(found: graph.Graph, as_json: bool, picture: Path | None) -> None:
+    if picture is not None:
+        _draw(pictures.of_graph(found), picture)
     if as_json:
         print_json(found.as_json())
-    else:
+    elif picture is None:
         console().print(found.tree())
 
 
+def _draw(svg: str, path: Path) -> None:
+    write_atomically(path, svg.encode())
+    click.echo(f"governed: drew {path}", err=True)
+
+
+_svg = click.option(
+    "--svg",
+    "picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw it into this file instead of printing a tree.",
+)
 _depth = click.option(
     "--depth", type=click.IntRange(min=1), metavar="N", help="Follow at most N transformations."
 )
@@ -119,41 +133,58 @@ _depth = click.option(
 @click.argument("target", metavar="URI|PATH|DATASET|RELEASE|RUN")
 @click.option("--columns", is_flag=True, help="Also show which source columns each column is from.")
 @_depth
+@_svg
 @json_option
 @workspace_option
 def trace(
-    workspace: Workspace, target: str, columns: bool, depth: int | None, as_json: bool
+    workspace: Workspace,
+    target: str,
+    columns: bool,
+    depth: int | None,
+    picture: Path | None,
+    as_json: bool,
 ) -> None:
     """Show everything upstream of something, down to its sources."""
     store = _up_to_date(workspace)
-    _traced(graph.trace(workspace, target, columns, depth, store=store), as_json)
+    _traced(graph.trace(workspace, target, columns, depth, store=store), as_json, picture)
 
 
 @lineage.command("impact")
 @click.argument("target", metavar="URI|PATH|DATASET|RELEASE|RUN")
 @click.option("--columns", is_flag=True, help="Also show which columns owe to its columns.")
 @_depth
+@_svg
 @json_option
 @workspace_option
 def impact(
-    workspace: Workspace, target: str, columns: bool, depth: int | None, as_json: bool
+    workspace: Workspace,
+    target: str,
+    columns: bool,
+    depth: int | None,
+    picture: Path | None,
+    as_json: bool,
 ) -> None:
     """Show everything downstream of something: files, models, releases, deployments."""
     store = _up_to_date(workspace)
-    _traced(graph.impact(workspace, target, columns, depth, store=store), as_json)
+    _traced(graph.impact(workspace, target, columns, depth, store=store), as_json, picture)
 
 
 @lineage.command("diff")
 @click.argument("first", metavar="SESSION")
 @click.argument("second", metavar="SESSION")
+@_svg
 @json_option
 @workspace_option
-def diff(workspace: Workspace, first: str, second: str, as_json: bool) -> None:
+def diff(
+    workspace: Workspace, first: str, second: str, picture: Path | None, as_json: bool
+) -> None:
     """Say what differs between two sessions: notebook, versions, accesses, columns, and so on."""
     found = comparison.compare(workspace, first, second, store=_up_to_date(workspace))
+    if picture is not None:
+        _draw(pictures.of_comparison(found), picture)
     if as_json:
         print_json(found.as_json())
-    else:
+    elif picture is None:
         console().print(found.tree())
 
 

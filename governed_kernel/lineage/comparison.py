@@ -59,6 +59,8 @@ class Comparison:
     first: str
     second: str
     sections: dict[str, list[Row]] = field(default_factory=dict)
+    flow: list[tuple[str, str, str, frozenset[str]]] = field(default_factory=list)
+    """Cell, operation, place, and in which of the two ('first', 'second') it took place."""
 
     @property
     def same(self) -> bool:
@@ -116,7 +118,18 @@ def compare(
             ),
             "columns": _differing(one.columns(), two.columns()),
         }
+        found.flow = _together(one.flow({}), two.flow({b: a for a, b in pairs.items()}))
         return found
+
+
+def _together(
+    first: list[tuple[str, str, str]], second: list[tuple[str, str, str]]
+) -> list[tuple[str, str, str, frozenset[str]]]:
+    sides: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for name, found in (("first", first), ("second", second)):
+        for step in found:
+            sides[step].add(name)
+    return [(*step, frozenset(names)) for step, names in sides.items()]
 
 
 class _Side:
@@ -184,6 +197,26 @@ class _Side:
                 if row[fact]:
                     place[fact].add(row[fact])
         return {what: _plain(facts) for what, facts in found.items()}
+
+    def flow(self, cells: Mapping[str, str]) -> list[tuple[str, str, str]]:
+        """Which cell read and wrote what; a cell has its name in the first session."""
+        rows = self._rows(
+            """SELECT cell_id, operation, uri FROM accesses
+            WHERE session_id = ? AND operation IN ('read', 'write')
+                AND NOT (operation = 'write' AND uri IN (  -- what is gone again is no output
+                    SELECT uri FROM accesses WHERE session_id = ? AND operation = 'delete'))
+            GROUP BY ALL ORDER BY min(occurred_at), uri""",
+            *(self.session, self.session),
+        )
+        found = [
+            (
+                cells.get(row["cell_id"], row["cell_id"]),
+                row["operation"],
+                self.places.name(row["uri"]),
+            )
+            for row in rows
+        ]
+        return list(dict.fromkeys(found))
 
     def transformations(self, cells: Mapping[str, str]) -> dict[str, Any]:
         """Cell and operation → how often, and the rows in and out of each."""

@@ -14,13 +14,18 @@ __all__ = ["Places"]
 
 _SNAPSHOT = re.compile(r"/\.governed/snapshots/([0-9a-f]{64})(/.*)?$")
 _RUN = re.compile(r"/\.governed/runs/[^/]+/(.*)$")
+_SAME = {
+    True: {"work/": "", "output/": "outputs/"},
+    False: {"research/outputs/": "outputs/"},
+}
+"""In a run's folder, and outside of one: a folder, and what it is for a notebook anywhere."""
 
 
 class Places:
     """Names for the URIs of one session, the same for what is the same in another.
 
-    A file of a snapshot is named by its dataset, a file of a run by its path within the run's
-    folder, a file of the workspace by its path within the workspace.
+    A file of a snapshot is named by its dataset, a file of the workspace, or a run's copy of it,
+    by its path within the workspace, an output by its path within the outputs.
     """
 
     def __init__(
@@ -44,6 +49,8 @@ class Places:
         if not uri.startswith(f"{self._root}/"):
             return uri
         run = _RUN.search(uri)
-        if run:
-            return f"run:/{unquote(run.group(1))}"
-        return unquote(uri[len(self._root) + 1 :])
+        name = unquote(run.group(1) if run else uri[len(self._root) + 1 :])
+        for folder, stands_for in _SAME[bool(run)].items():
+            if name.startswith(folder):
+                return stands_for + name[len(folder) :]
+        return f"run:/{name}" if run else name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +112,18 @@ def test_completeness_is_a_figure_a_session(governed: Governed) -> None:
     code, _, err = governed("completeness", "nobody")
     assert code == 2
     assert "no session 'nobody'" in err
+
+
+@pytest.mark.parametrize("question", [("trace", MODEL), ("impact", RAW), ("diff", "s1", "s2")])
+def test_an_answer_is_drawn_into_a_file(
+    governed: Governed, question: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "picture.svg"
+    code, out, err = governed(*question, "--svg", str(path))
+    assert (code, out, err) == (0, "", f"governed: drew {path}\n")
+    assert path.read_text().startswith("<svg ")
+    code, out, _ = governed(*question, "--svg", str(path), "--json")
+    assert (code, out[0]) == (0, "{")
 
 
 def test_readers_are_a_table_or_json(governed: Governed) -> None:

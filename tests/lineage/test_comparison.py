@@ -90,11 +90,16 @@ def test_each_difference_is_named(workspace: Workspace) -> None:
 def test_places_of_its_own_do_not_count_as_differences(workspace: Workspace) -> None:
     for number, name in enumerate(("s1", "s2")):
         session = study(workspace, name, number)
-        folder = f"file://{workspace.root}/.governed"
+        root = f"file://{workspace.root}"
+        folder = f"{root}/.governed"
         snapshot = f"{folder}/snapshots/{str(number) * 64}/people.csv"
         session.access("read", snapshot, dataset="people", version=str(number + 1))
-        session.access("write", f"{folder}/runs/run-{name}/output/model.bin")
-        session.access("write", f"file://{workspace.root}/research/table%20one.csv")
+        outputs = f"{folder}/runs/run-{name}/output" if number else f"{root}/research/outputs"
+        session.access("write", f"{outputs}/model.bin")
+        session.access(
+            "read", f"{folder}/runs/{name}/work/code.py" if number else f"{root}/code.py"
+        )
+        session.access("write", f"{root}/research/table%20one.csv")
         session.end()
     found = compared(workspace)
     assert rows(found, "accesses") == {
