@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from governed_kernel.cli import keeping
-from governed_kernel.cli.options import json_option, print_facts, workspace_option
+from governed_kernel.cli.options import json_option, print_facts, print_json, workspace_option
 from governed_kernel.workspace import Workspace
 
 __all__ = ["store"]
@@ -16,6 +17,10 @@ __all__ = ["store"]
 @click.group()
 def store() -> None:
     """Keep the lineage store: make it anew, look after what it is made from."""
+
+
+def _progress(part: str) -> None:
+    sys.stderr.write(f"  {part}\n")
 
 
 @store.command("rebuild")
@@ -28,10 +33,7 @@ def rebuild(workspace: Workspace, as_json: bool) -> None:
     """
     from governed_kernel.release import projection
 
-    def progress(part: str) -> None:
-        sys.stderr.write(f"  {part}\n")
-
-    made = projection.rebuild(workspace, progress)
+    made = projection.rebuild(workspace, _progress)
     facts = {
         "store": str(made.path),
         "bytes": made.path.stat().st_size,
@@ -39,6 +41,43 @@ def rebuild(workspace: Workspace, as_json: bool) -> None:
         "problems": [journal.problem for journal in made.report.journals if journal.problem],
     }
     print_facts(facts, as_json, "the lineage store was made anew")
+
+
+@store.command("export")
+@click.option(
+    "--parquet",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder to make; it must not exist, or be empty.",
+)
+@json_option
+@workspace_option
+def export(workspace: Workspace, folder: Path, as_json: bool) -> None:
+    """Write every public view of the lineage store to a Parquet file, all as of one moment.
+
+    The folder appears when it is complete; contents.json in it says what is there.
+    """
+    from governed_kernel.lineage.parquet import export_parquet
+    from governed_kernel.release.projection import refresh
+
+    contents = export_parquet(refresh(workspace), folder, _progress)
+    if as_json:
+        print_json({"folder": str(folder.absolute()), **contents})
+    else:
+        rows = [{"view": view, "rows": count} for view, count in contents["rows"].items()]
+        print_facts(rows, as_json, str(folder.absolute()))
+
+
+@store.command("info")
+@json_option
+@workspace_option
+def info(workspace: Workspace, as_json: bool) -> None:
+    """Say what the lineage store and its journals hold, and how much room they take."""
+    from governed_kernel.lineage.inventory import inventory
+    from governed_kernel.release.projection import refresh
+
+    print_facts(inventory(refresh(workspace)), as_json, "the lineage store")
 
 
 for _command in (keeping.backup, keeping.collect, keeping.erase, keeping.restore):

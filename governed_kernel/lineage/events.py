@@ -93,7 +93,17 @@ class JournalOpened(_Event, frozen=True, kw_only=True, tag="journal-opened"):
 # --- session events --------------------------------------------------------------------------
 
 
-class SessionStarted(_Event, frozen=True, kw_only=True, tag="session-started"):
+def _schema() -> int:
+    return 2
+
+
+class _SessionEvent(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Schema 2 leaves out what has its default value, except the schema's version itself."""
+
+    schema: int = msgspec.field(default_factory=_schema)
+
+
+class SessionStarted(_SessionEvent, frozen=True, kw_only=True, tag="session-started"):
     """A kernel was started under its recorder."""
 
     session_id: str
@@ -113,7 +123,7 @@ class SessionStarted(_Event, frozen=True, kw_only=True, tag="session-started"):
     versions: dict[str, str] = {}
 
 
-class CellStarted(_Event, frozen=True, kw_only=True, tag="cell-started"):
+class CellStarted(_SessionEvent, frozen=True, kw_only=True, tag="cell-started"):
     """A cell began to execute."""
 
     execution: int
@@ -122,7 +132,7 @@ class CellStarted(_Event, frozen=True, kw_only=True, tag="cell-started"):
     silent: bool = False
 
 
-class CellEnded(_Event, frozen=True, kw_only=True, tag="cell-ended"):
+class CellEnded(_SessionEvent, frozen=True, kw_only=True, tag="cell-ended"):
     """A cell stopped executing."""
 
     execution: int
@@ -132,7 +142,7 @@ class CellEnded(_Event, frozen=True, kw_only=True, tag="cell-ended"):
     error: PayloadDigest = ""
 
 
-class Access(_Event, frozen=True, kw_only=True, tag="access"):
+class Access(_SessionEvent, frozen=True, kw_only=True, tag="access"):
     """Something outside memory was read, written, deleted, connected to or executed."""
 
     access_id: int = 0
@@ -162,7 +172,7 @@ class Access(_Event, frozen=True, kw_only=True, tag="access"):
     """HTTP status of the answer; 0 where there is none."""
 
 
-class Digested(_Event, frozen=True, kw_only=True, tag="digested"):
+class Digested(_SessionEvent, frozen=True, kw_only=True, tag="digested"):
     """The content behind accesses of one file, hashed by the recorder off the cell's path."""
 
     access_ids: list[int]
@@ -198,7 +208,7 @@ class Entity(msgspec.Struct, frozen=True, omit_defaults=True):
     columns: list[str] = []
 
 
-class Transformation(_Event, frozen=True, kw_only=True, tag="transformation"):
+class Transformation(_SessionEvent, frozen=True, kw_only=True, tag="transformation"):
     """One outermost call made from user code that made new data, or a model, from existing."""
 
     execution: int
@@ -216,7 +226,7 @@ class Transformation(_Event, frozen=True, kw_only=True, tag="transformation"):
     detail: PayloadDigest = ""
 
 
-class Witnessed(_Event, frozen=True, kw_only=True, tag="witnessed"):
+class Witnessed(_SessionEvent, frozen=True, kw_only=True, tag="witnessed"):
     """One system call of the kernel or a child, outside the environment, as the witness saw it."""
 
     schema: int = 2
@@ -237,7 +247,7 @@ class Witnessed(_Event, frozen=True, kw_only=True, tag="witnessed"):
     made, was no folder, and was permitted. Always true in schema 1."""
 
 
-class ObserverLost(_Event, frozen=True, kw_only=True, tag="observer-lost"):
+class ObserverLost(_SessionEvent, frozen=True, kw_only=True, tag="observer-lost"):
     """An observer failed; its detail is lost, the user's result is not."""
 
     execution: int
@@ -247,7 +257,7 @@ class ObserverLost(_Event, frozen=True, kw_only=True, tag="observer-lost"):
     error: PayloadDigest = ""
 
 
-class Completeness(_Event, frozen=True, kw_only=True, tag="completeness"):
+class Completeness(_SessionEvent, frozen=True, kw_only=True, tag="completeness"):
     """How much of what the witness saw the observers explained, over the session so far."""
 
     witness: str
@@ -258,7 +268,7 @@ class Completeness(_Event, frozen=True, kw_only=True, tag="completeness"):
     """Opens that the environment rules set aside."""
 
 
-class SessionEnded(_Event, frozen=True, kw_only=True, tag="session-ended"):
+class SessionEnded(_SessionEvent, frozen=True, kw_only=True, tag="session-ended"):
     """The kernel ended and its recorder wrote the last record."""
 
     exit_status: int

@@ -174,7 +174,7 @@ def finish(connection: duckdb.DuckDBPyConnection) -> None:
 _CONTENT = """
 CREATE OR REPLACE TEMP TABLE content AS  -- what a cell read from, or wrote to, a resource
 SELECT a.session_no, a.execution, r.entity_no, a.operation,
-    arg_max(coalesce(nullif(a.sha256, ''), d.sha256), a.record) AS sha256
+    arg_max(coalesce(a.sha256, d.sha256), a.record) AS sha256
 FROM base.access a
 JOIN base.resources r ON r.uri = a.uri
 LEFT JOIN base.digested d

@@ -15,11 +15,10 @@ import os
 import secrets
 from binascii import hexlify
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import msgspec
 
@@ -50,8 +49,9 @@ __all__ = [
 _ZERO = bytes(32)
 _DIGITS = 64
 _MOST = 64 << 20
-_PIECE = 1 << 20
-_SPACE, _END = b" \n"
+_PIECE = 1 << 18
+"""Bytes that are read at once: more would leave the processor's cache."""
+_FEW = 64
 _ENCODE = msgspec.json.Encoder().encode
 SESSION_DECODER: msgspec.json.Decoder[SessionEvent] = msgspec.json.Decoder(SessionEvent)
 LEDGER_DECODER: msgspec.json.Decoder[LedgerEvent] = msgspec.json.Decoder(LedgerEvent)
@@ -287,8 +287,11 @@ class JournalReader:
         self.path = path
         self.head = head
         self._broken: IntegrityBroken | None = None
+        self._damage: Damaged | None = None
+        self._waiting: list[bytes] = []
+        self._taken = head.size
         try:
-            self._file = open_journal(path)
+            self._file: BinaryIO = open_journal(path)
             self._seek()
         except FileNotFoundError:
             self._file = io.BytesIO()
@@ -308,13 +311,16 @@ class JournalReader:
             size = os.fstat(self._file.fileno()).st_size
             self._file.seek(self.head.size)
         else:
-            size = 0
-            while size < self.head.size and (
-                passed := len(self._file.read(min(_PIECE, self.head.size - size)))
-            ):
-                size += passed
+            size = self._skip(self.head.size)
         if size < self.head.size:
             self._broken = _shorter(self.path, size, self.head)
+
+    def _skip(self, size: int) -> int:
+        """Pass over as many bytes of a content that can't be sought; how many there were."""
+        passed = 0
+        while passed < size and (found := len(self._file.read(min(_PIECE, size - passed)))):
+            passed += found
+        return passed
 
     def __enter__(self) -> JournalReader:
         return self
@@ -333,33 +339,77 @@ class JournalReader:
         With a limit a block also ends after 64 MiB, so that long records don't fill the memory.
         """
         start = self.head
-        bodies: list[bytes] = []
-        hashes: list[bytes] = []
-        digest, end = start.hash, start.size
-        sha256 = hashlib.sha256
-        torn, broken = b"", self._broken
-        try:
-            for line in islice(self._file, 0 if broken else limit):
-                body = line[65:-1]
-                expected = sha256(digest + body).digest()
-                if line.startswith(hexlify(expected)) and line[64] == _SPACE and line[-1] == _END:
-                    digest = expected
-                    end += len(line)
-                    bodies.append(body)
-                    hashes.append(digest)
-                    if limit is not None and end - start.size > _MOST:
-                        break
-                    continue
-                if line.endswith(b"\n"):
-                    number = start.records + len(bodies)
-                    broken = _not_written(self.path, number, end, expected, line)
-                else:
-                    torn = line
+        block = Block([], [], start, broken=self._broken)
+        while not block.torn and block.broken is None:
+            taken = len(block.bodies)
+            if limit is not None and (taken >= limit or block.head.size - start.size > _MOST):
                 break
-        except Damaged as error:
-            broken = _damaged(self.path, Head(start.records + len(bodies), end), error)
-        self.head = Head(start.records + len(bodies), end, digest)
-        return Block(bodies, hashes, self.head, torn, broken)
+            lines = self._next(None if limit is None else limit - taken)
+            if not lines:
+                break
+            block = self._follow(block, lines)
+        self.head = block.head
+        if block.broken is None and self._damage is not None and not self._waiting:
+            return replace(block, broken=_damaged(self.path, block.head, self._damage))
+        return block
+
+    def _next(self, limit: int | None) -> list[bytes]:
+        """Some lines, at most `limit`; none at the end."""
+        if not self._waiting and self._damage is None:
+            try:
+                hint = _PIECE if limit is None or limit > _FEW else 1
+                self._waiting = self._file.readlines(hint)
+            except Damaged as error:
+                self._damage = error
+                self._waiting = self._rest()
+        lines, self._waiting = self._waiting[:limit], self._waiting[limit or len(self._waiting) :]
+        return lines
+
+    def _rest(self) -> list[bytes]:
+        """The last whole lines before the damage, read again one by one."""
+        self._file.close()
+        self._file = open_journal(self.path)
+        found: list[bytes] = []
+        with contextlib.suppress(Damaged):
+            self._skip(self._taken)
+            found.extend(iter(self._file.readline, b""))
+        return found
+
+    def _follow(self, block: Block, lines: list[bytes]) -> Block:
+        """Add what verifies of `lines` to a block: all at once, or else up to what does not."""
+        bodies = [line[65:-1] for line in lines]
+        hashes: list[bytes] = []
+        sha256, digest = hashlib.sha256, block.head.hash
+        for body in bodies:
+            digest = sha256(digest + body).digest()
+            hashes.append(digest)
+        expected = hexlify(b"".join(hashes), b" ", 32) + b" "
+        if b"".join([line[:65] for line in lines]) == expected and lines[-1].endswith(b"\n"):
+            torn, broken = b"", None
+        else:
+            torn, broken = self._first_wrong(block.head, lines, bodies, hashes)
+        block.bodies.extend(bodies)
+        block.hashes.extend(hashes)
+        size = block.head.size + sum(map(len, bodies)) + (_DIGITS + 2) * len(bodies)
+        digest = hashes[-1] if hashes else block.head.hash
+        self._taken = size
+        head = Head(block.head.records + len(bodies), size, digest)
+        return Block(block.bodies, block.hashes, head, torn, broken)
+
+    def _first_wrong(
+        self, head: Head, lines: list[bytes], bodies: list[bytes], hashes: list[bytes]
+    ) -> tuple[bytes, IntegrityBroken | None]:
+        """Cut `bodies` and `hashes` before the first line that is wrong; what it is instead."""
+        size = head.size
+        for number, (line, digest) in enumerate(zip(lines, hashes, strict=True)):
+            if line[:65] == hexlify(digest) + b" " and line.endswith(b"\n"):
+                size += len(line)
+                continue
+            del bodies[number:], hashes[number:]
+            if not line.endswith(b"\n"):
+                return line, None
+            return b"", _not_written(self.path, head.records + number, size, digest, line)
+        raise AssertionError  # the lines are not what was expected of all of them
 
 
 def read_block(path: Path, head: Head = Head(), limit: int | None = None) -> Block:

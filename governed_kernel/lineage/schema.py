@@ -9,7 +9,7 @@ millions, and the same schema fits DuckLake.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import duckdb
@@ -33,7 +33,7 @@ __all__ = [
     "statements",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of what a table or view means."""
 
 
@@ -49,15 +49,31 @@ class EventTable:
         The event's fields and their DuckDB types, as they are read.
     kept : tuple of str
         The fields that the table has.
+    defaults : dict of str to str
+        Fields that an event may leave out, and what they are then, as SQL.
     """
 
     name: str
     json: dict[str, str]
     kept: tuple[str, ...]
+    defaults: dict[str, str]
 
     def column_type(self, field: str) -> str:
         """The DuckDB type of a kept field; moments are kept as UTC without a zone."""
         return self.json[field].replace("TIMESTAMPTZ", "TIMESTAMP")
+
+    def value_of(self, field: str) -> str:
+        """A field as it is kept, from a row in which moments are text and NULL is left out."""
+        name = quoted(field)
+        if self.json[field] == "TIMESTAMPTZ":  # nearly all end in Z, which takes a fraction
+            return (
+                f"CASE WHEN suffix({name}, 'Z') THEN {name}::TIMESTAMP "
+                f"ELSE {name}::TIMESTAMPTZ::TIMESTAMP END AS {name}"
+            )
+        default = self.defaults.get(field)
+        if default == "''" and self.name == "access":
+            return f"nullif({name}, '') AS {name}"  # mostly empty, and NULL costs a tenth
+        return name if default is None else f"coalesce({name}, {default}) AS {name}"
 
     def create(self, leading: str = "") -> str:
         """The statement that makes the table."""
@@ -70,6 +86,10 @@ class EventTable:
 def quoted(name: str) -> str:
     """An identifier as SQL takes it literally."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _type_of(described: inspect.Type) -> str:
@@ -100,9 +120,21 @@ def _event_tables(*kinds: type[msgspec.Struct]) -> dict[str, EventTable]:
         assert isinstance(described, inspect.StructType)
         fields = {field.encode_name: _type_of(field.type) for field in described.fields}
         del fields["schema"]
+        defaults = {field.encode_name: _default_of(field) for field in described.fields}
+        known = {name: default for name, default in defaults.items() if default}
         tag = str(described.tag)
-        tables[tag] = EventTable(tag.replace("-", "_"), fields, tuple(fields))
+        tables[tag] = EventTable(tag.replace("-", "_"), fields, tuple(fields), known)
     return tables
+
+
+def _default_of(field: inspect.Field) -> str:
+    """What a field that was left out is, as SQL; empty where it can't be."""
+    if field.default_factory in (list, dict):
+        return "'{}'" if field.default_factory is dict else "[]"
+    if field.default is msgspec.NODEFAULT:
+        return ""
+    value = field.default
+    return _literal(value) if isinstance(value, str) else str(value).lower()
 
 
 EVENT_TABLES = _event_tables(
@@ -189,11 +221,11 @@ def _create_event_table(tag: str, table: EventTable) -> str:
     kept: tuple[str, ...] = table.kept
     if tag == "digested":  # one row an access
         kept = tuple("access_id" if name == "access_ids" else name for name in kept)
-        return EventTable(table.name, {**table.json, "access_id": "BIGINT"}, kept).create()
+        return replace(table, json={**table.json, "access_id": "BIGINT"}, kept=kept).create()
     if tag == "transformation":  # the graph tables have its edges
         fields = {**table.json, "inputs": "VARCHAR[]", "outputs": "VARCHAR[]"}
         kept = tuple(name for name in kept if name != "columns")
-        return EventTable(table.name, fields, kept).create("transformation_no BIGINT, ")
+        return replace(table, json=fields, kept=kept).create("transformation_no BIGINT, ")
     return table.create()
 
 
@@ -204,7 +236,3 @@ def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
     except duckdb.CatalogException:
         return False
     return found is not None and found[0] == mark()
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -20,14 +20,14 @@ WITH named AS (  -- content that the catalog knows; the empty file is nobody's
     FROM base.dataset_versions GROUP BY sha256
 )
 SELECT s.session_id, a.execution, a.cell_id, a.occurred_at, a.operation, a.kind, a.uri,
-    coalesce(nullif(a.sha256, ''), d.sha256) AS sha256,
+    coalesce(a.sha256, d.sha256) AS sha256,
     coalesce(nullif(a.bytes, -1), d.bytes) AS bytes,
-    coalesce(nullif(a.dataset, ''), p.found.dataset, n.found.dataset) AS dataset,
-    CASE WHEN a.dataset <> '' THEN nullif(a.version, '')
+    coalesce(a.dataset, p.found.dataset, n.found.dataset) AS dataset,
+    CASE WHEN a.dataset IS NOT NULL THEN a.version
          ELSE coalesce(p.found.version, n.found.version) END AS version,
-    coalesce(nullif(a.data_class, ''), v.data_class, CASE WHEN a.dataset = ''
+    coalesce(a.data_class, v.data_class, CASE WHEN a.dataset IS NULL
         THEN coalesce(p.found.class, n.found.class) END) AS data_class,
-    nullif(a.decision, '') AS decision, a.via, a.evidence, nullif(a.status, 0) AS status,
+    a.decision, a.via, a.evidence, nullif(a.status, 0) AS status,
     t.text AS detail, nullif(a.purpose, '') AS purpose, coalesce(a.policies, []) AS policies
 FROM base.access a
 JOIN base.journals s USING (session_no)
@@ -36,7 +36,7 @@ LEFT JOIN base.digested d
 LEFT JOIN base.dataset_versions v ON v.dataset = a.dataset AND v.version = a.version
 LEFT JOIN snapshot p
     ON p.sha256 = regexp_extract(a.uri, '/\.governed/snapshots/([0-9a-f]{{64}})(/|$)', 1)
-LEFT JOIN named n ON n.sha256 = coalesce(nullif(a.sha256, ''), d.sha256)
+LEFT JOIN named n ON n.sha256 = coalesce(a.sha256, d.sha256)
 LEFT JOIN base.payloads t ON t.session_no = a.session_no AND t.digest = a.detail
 """
 

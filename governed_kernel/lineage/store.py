@@ -11,49 +11,41 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 
 from governed_kernel.errors import CheckFailed, GovernedError, IntegrityBroken, ResourceMissing
 from governed_kernel.files import exclusive_lock
 from governed_kernel.lineage import schema
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.ingestion import (
+    Distrusted,
     Ingestion,
     IngestReport,
     JournalReport,
-    Unreadable,
     has_moved,
 )
 from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.ledger_tables import LedgerTables
+from governed_kernel.lineage.loading import Unreadable
 from governed_kernel.lineage.sealing import finish_interrupted, unfinished
 from governed_kernel.lineage.views import VIEWS
 from governed_kernel.workspace import Workspace
 
 __all__ = ["IngestReport", "JournalReport", "Store"]
 
-_READ_ONLY: dict[str, str | bool | int | float | list[str]] = {
+_Settings = dict[str, str | bool | int | float | list[str]]
+_READ_ONLY: _Settings = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "lock_configuration": "true",
 }
 _SPOOL = "ingest-"
-_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
-    "VARCHAR": (str,),
-    "BIGINT": (int,),
-    "DOUBLE": (float, int),
-    "BOOLEAN": (bool,),
-    "TIMESTAMP": (datetime,),
-    "VARCHAR[]": (list, tuple),
-    "JSON": (dict, list, str, int, float, bool),
-}
 
 
 class Store:
@@ -65,6 +57,8 @@ class Store:
         Whose journals are projected.
     patience : float
         Seconds to wait while another process holds the file.
+    progress : callable
+        Told the number of events brought in so far, now and then.
 
     Attributes
     ----------
@@ -72,8 +66,14 @@ class Store:
         What the last ingestion by this object found; readers should hear of its problems.
     """
 
-    def __init__(self, workspace: Workspace, patience: float = 30.0) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        patience: float = 30.0,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.workspace = workspace
+        self._progress = progress
         self.path: Path = workspace.store
         self.patience = patience
         self.report = IngestReport()
@@ -89,13 +89,24 @@ class Store:
         ResourceMissing
             Another process holds the file for longer than `patience`.
         """
+        with self._read(_READ_ONLY) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def copying(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """As `read`, for our own statements that write elsewhere; never for a person's SQL."""
+        with self._read({}) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _read(self, settings: _Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         if not self.path.exists():
             self.ingest()
-        connection = self._connect(read_only=True)
+        connection = self._connect(self.path, settings, read_only=True)
         if not schema.is_current(connection):
             connection.close()
             self.ingest()
-            connection = self._connect(read_only=True)
+            connection = self._connect(self.path, settings, read_only=True)
         try:
             yield connection
         finally:
@@ -149,20 +160,41 @@ class Store:
         with self._alone() as spool:
             self._finish_sealing()
             reason, moved = self._judge()
-            if reason:
-                self._delete()
-            self.report = IngestReport(self._project(spool) if moved else [], reason)
+            if reason or not self.path.exists():
+                found = self._make(spool)
+            else:
+                found = self._project(self.path, spool) if moved else []
+            self.report = IngestReport(found, reason)
             return self.report
 
-    def rebuild(self) -> IngestReport:
-        """Delete the store and project every journal again.
+    def rebuild(
+        self, ledger: tuple[Head, dict[str, list[dict[str, Any]]]] | None = None
+    ) -> IngestReport:
+        """Project every journal again, and put the result in the store's place.
 
-        The tables of the ledger are empty afterwards, until `replace_ledger_tables`.
+        Whoever reads meanwhile reads the store as it was.
+
+        Parameters
+        ----------
+        ledger : tuple of Head and dict, optional
+            What `replace_ledger_tables` takes; without it the tables of the ledger are empty.
         """
+        rows = LedgerTables(*ledger) if ledger else None
         with self._alone() as spool:
-            self._delete()
-            self.report = IngestReport(self._project(spool), "asked for")
+            self._finish_sealing()
+            self.report = IngestReport(self._make(spool, rows), "asked for")
             return self.report
+
+    def _make(self, spool: Path, rows: LedgerTables | None = None) -> list[JournalReport]:
+        """Make the store anew under another name, then put it in its place."""
+        made = spool / self.path.name
+        found = self._project(made, spool)
+        if rows is not None:
+            with self._transaction(made) as connection:
+                rows.replace(connection, spool)
+        self._wal.unlink(missing_ok=True)  # it belongs to the file that goes
+        made.replace(self.path)
+        return found
 
     def forget(self) -> None:
         """Delete the store with all that lies in its free pages; the next reader makes it anew."""
@@ -203,44 +235,41 @@ class Store:
         TypeError
             A table or column that does not exist, or a value of another type; nothing is written.
         """
-        lines = {name: _checked(name, rows) for name, rows in tables.items()}
+        rows = LedgerTables(head, tables)
         if self.ledger_head() == head.hash.hex():
             return False
         with self._alone() as spool:
             reason, _ = self._judge()
             if reason or not self.path.exists():
-                self._delete()
-                self._project(spool)
-            with self._transaction() as connection:
-                for name, types in schema.LEDGER_TABLES.items():
-                    connection.execute(f"DELETE FROM base.{name}")
-                    if lines.get(name):
-                        _load(connection, name, types, lines[name], spool)
-                connection.execute("DELETE FROM base.meta WHERE key = 'ledger_head'")
-                connection.execute(
-                    "INSERT INTO base.meta VALUES ('ledger_head', ?)", [head.hash.hex()]
-                )
+                self._make(spool, rows)
+            else:
+                with self._transaction(self.path) as connection:
+                    rows.replace(connection, spool)
         return True
 
     def _finish_sealing(self) -> None:
         """Go on with journals whose recorder was killed while it sealed them."""
         left = unfinished(self.workspace.journals)
         if left and self.workspace.ledger.exists():
-            with contextlib.suppress(GovernedError):  # verification says what is wrong with it
-                events = Ledger(self.workspace).events()
-                finish_interrupted(left, (e for e in events if isinstance(e, SessionSealed)))
+            finish_interrupted(left, _Seals(self.workspace).all().values())
 
-    def _project(self, spool: Path) -> list[JournalReport]:
+    def _project(self, path: Path, spool: Path) -> list[JournalReport]:
+        """Bring all that is new into the store at `path`."""
         limits: dict[str, tuple[int, IntegrityBroken]] = {}
+        seals = _Seals(self.workspace)
         while True:
             try:
-                with self._transaction() as connection:
+                with self._transaction(path) as connection:
                     if not schema.is_current(connection):
                         schema.create(connection)
                     journals, ledger = self.workspace.journals, self.workspace.ledger
-                    return Ingestion(connection, journals, ledger, spool, limits).run()
+                    return Ingestion(
+                        connection, journals, ledger, spool, limits, seals.of, self._progress
+                    ).run()
             except Unreadable as error:
                 limits[error.session_id] = (error.record, error.error)
+            except Distrusted as error:
+                seals.distrusted |= error.sessions
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Path]:
@@ -261,7 +290,7 @@ class Store:
         if not self.path.exists():
             return "", True
         try:
-            connection = self._connect(read_only=True)
+            connection = self._connect(self.path, _READ_ONLY, read_only=True)
         except IntegrityBroken as error:
             return error.why, True
         with contextlib.closing(connection):
@@ -271,12 +300,16 @@ class Store:
 
     def _delete(self) -> None:
         """Remove the file; whoever reads it now keeps what is open."""
-        for path in (self.path, self.path.with_name(self.path.name + ".wal")):
+        for path in (self.path, self._wal):
             path.unlink(missing_ok=True)
 
+    @property
+    def _wal(self) -> Path:
+        return self.path.with_name(self.path.name + ".wal")
+
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self._connect(read_only=False)
+    def _transaction(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = self._connect(path, {}, read_only=False)
         try:
             connection.execute("BEGIN")
             yield connection
@@ -284,13 +317,14 @@ class Store:
         finally:
             connection.close()
 
-    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _connect(
+        self, path: Path, settings: _Settings, *, read_only: bool
+    ) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self.patience
         pause = 0.005
-        config = dict(_READ_ONLY) if read_only else {}
         while True:
             try:
-                return duckdb.connect(self.path, read_only=read_only, config=config)
+                return duckdb.connect(path, read_only=read_only, config=settings)
             except duckdb.Error as error:
                 if not _busy(error):
                     raise self._unopened(error) from error
@@ -320,6 +354,29 @@ class Store:
         )
 
 
+class _Seals:
+    """What the ledger says of finished sessions; read when it is first asked for."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._found: dict[str, SessionSealed] | None = None
+        self.distrusted: set[str] = set()
+
+    def all(self) -> dict[str, SessionSealed]:
+        """Session → its seal; none where the ledger does not verify."""
+        if self._found is None:
+            self._found = {}
+            with contextlib.suppress(GovernedError):  # verification says what is wrong with it
+                for event in Ledger(self._workspace).events():
+                    if isinstance(event, SessionSealed):
+                        self._found[event.session_id] = event
+        return self._found
+
+    def of(self, session: str) -> SessionSealed | None:
+        """The seal of a session whose journal is to be taken by its digest."""
+        return None if session in self.distrusted else self.all().get(session)
+
+
 def _busy(error: duckdb.Error) -> bool:
     """Whether another connection holds the file, here or in another process."""
     text = str(error)
@@ -337,60 +394,3 @@ def _disk(path: Path) -> Iterator[None]:
             why=(isinstance(error, OSError) and error.strerror) or str(error),
             next="free disk space or mend the permissions; nothing recorded is lost",
         ) from error
-
-
-def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
-    """Rows as JSON lines, after their names and types were checked."""
-    types = schema.LEDGER_TABLES.get(name)
-    if types is None:
-        raise TypeError(f"the lineage store has no table {name!r}")
-    for row in rows:
-        for column, value in row.items():
-            expected = _PYTHON_TYPES.get(types.get(column, ""))
-            if expected is None:
-                raise TypeError(f"{name} has no column {column!r}")
-            fits = isinstance(value, expected) and not (
-                isinstance(value, bool) and bool not in expected
-            )
-            if expected == (list, tuple) and fits:
-                fits = all(isinstance(item, str) for item in value)
-            if value is not None and not fits:
-                raise TypeError(f"{name}.{column} is {types[column]}, not {value!r}")
-    texts = [name for name, kind in types.items() if kind == "JSON"]
-    return [msgspec.json.encode({**row, **_as_json(row, texts)}) for row in rows]
-
-
-def _as_json(row: dict[str, Any], columns: list[str]) -> dict[str, msgspec.Raw]:
-    """Columns that hold a JSON document as text, as that document."""
-    found = {}
-    for column in columns:
-        value = row.get(column)
-        if isinstance(value, str):
-            with contextlib.suppress(msgspec.DecodeError):
-                msgspec.json.decode(value)
-                found[column] = msgspec.Raw(value.encode())
-    return found
-
-
-def _load(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    types: dict[str, str],
-    lines: list[bytes],
-    spool: Path,
-) -> None:
-    path = spool / f"{name}.jsonl"
-    path.write_bytes(b"\n".join(lines) + b"\n")
-    read = {column: kind.replace("TIMESTAMP", "TIMESTAMPTZ") for column, kind in types.items()}
-    listed = ", ".join(f"{schema.quoted(column)}: '{kind}'" for column, kind in read.items())
-    room = max(1 << 21, 2 * max(map(len, lines)) + 1024)
-    taken = ", ".join(
-        f"nullif({schema.quoted(column)}, '')" if kind == "VARCHAR" else schema.quoted(column)
-        for column, kind in types.items()
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(
-        f"INSERT INTO base.{name} SELECT {taken} FROM read_json(?, format = 'newline_delimited', "
-        f"maximum_object_size = {room}, columns = {{{listed}}})",
-        [str(path)],
-    )

@@ -49,14 +49,36 @@ def _has_moved(store: Store, ledger: Ledger) -> bool:
 
 
 def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: None) -> Store:
-    """Delete the lineage store and make it anew from journals and ledger; returns it."""
-    store = Store(workspace)
+    """Make the lineage store anew from journals and ledger; returns it.
+
+    Parameters
+    ----------
+    progress : callable
+        Told what is being read, now and then.
+    """
+    ledger = Ledger(workspace)
+    found = None
+    if workspace.ledger.exists():
+        progress("the ledger")
+        erasure.finish(workspace, Register.replay(workspace, ledger.events()))
+        found = ledger.records()[-1].head, tables(workspace)
     progress("the journals")
-    report = store.rebuild()
-    progress("the ledger")
-    refresh(workspace)
-    store.report = report
+    store = Store(workspace, progress=_each(1_000_000, progress))
+    store.rebuild(found)
     return store
+
+
+def _each(many: int, progress: Callable[[str], None]) -> Callable[[int], None]:
+    """Tell of every so many events."""
+    told = 0
+
+    def tell(count: int) -> None:
+        nonlocal told
+        if count - told >= many:
+            told = count
+            progress(f"{count:,} events")
+
+    return tell
 
 
 def tables(workspace: Workspace) -> dict[str, list[Row]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,25 @@ def test_a_rebuilt_store_says_the_same(
     facts = json.loads(capsys.readouterr().out)
     assert facts["events"] == sum(journal.events for journal in store.report.journals)
     assert store.fingerprint() == before
+
+
+def test_an_export_is_a_folder_of_parquet(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "export"
+    assert run(workspace, "export", "--parquet", str(folder), "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["folder"], facts["rows"]["sessions"]) == (str(folder), 2)
+    assert (folder / "column_origins.parquet").is_file()
+    assert run(workspace, "export", "--parquet", str(folder)) == 2
+
+
+def test_info_says_what_there_is_and_how_large(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(workspace, "info", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    journals = sum(path.stat().st_size for path in workspace.journals.glob("s?.jsonl"))
+    assert facts["sessions"] == 2
+    assert facts["journals_bytes"] == facts["journals_on_disk"] == journals
+    assert facts["bytes"] == workspace.store.stat().st_size

@@ -187,7 +187,7 @@ def test_many_blocks_and_batches_are_all_brought_in(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("governed_kernel.lineage.ingestion._BLOCK", 3)
-    monkeypatch.setattr("governed_kernel.lineage.ingestion._BATCH", 400)
+    monkeypatch.setattr("governed_kernel.lineage.loading._BATCH", 400)
     prepare(workspace)
     train(workspace)
     store = Store(workspace)

@@ -1,0 +1,122 @@
+"""Rows that the governance side hands over, into the store's tables of the ledger."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+
+from governed_kernel.lineage import schema
+from governed_kernel.lineage.journal import Head
+
+__all__ = ["LedgerTables"]
+
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "VARCHAR": (str,),
+    "BIGINT": (int,),
+    "DOUBLE": (float, int),
+    "BOOLEAN": (bool,),
+    "TIMESTAMP": (datetime,),
+    "VARCHAR[]": (list, tuple),
+    "JSON": (dict, list, str, int, float, bool),
+}
+
+
+class LedgerTables:
+    """All that the ledger says, as rows.
+
+    Parameters
+    ----------
+    head : Head
+        Of the ledger that they were computed from.
+    tables : dict of str to list of dict
+        Table → rows.
+
+    Raises
+    ------
+    TypeError
+        A table or column that does not exist, or a value of another type.
+    """
+
+    def __init__(self, head: Head, tables: dict[str, list[dict[str, Any]]]) -> None:
+        self._head = head
+        self._lines = {name: _checked(name, rows) for name, rows in tables.items()}
+
+    def replace(self, connection: duckdb.DuckDBPyConnection, spool: Path) -> None:
+        """Put them in the place of what a store says so far, by way of the folder `spool`."""
+        for name, types in schema.LEDGER_TABLES.items():
+            connection.execute(f"DELETE FROM base.{name}")
+            if self._lines.get(name):
+                _load(connection, name, types, self._lines[name], spool)
+        connection.execute("DELETE FROM base.meta WHERE key = 'ledger_head'")
+        connection.execute(
+            "INSERT INTO base.meta VALUES ('ledger_head', ?)", [self._head.hash.hex()]
+        )
+
+
+def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
+    """Rows of a ledger table as JSON lines, after their names and types were checked.
+
+    Raises
+    ------
+    TypeError
+        A table or column that does not exist, or a value of another type.
+    """
+    types = schema.LEDGER_TABLES.get(name)
+    if types is None:
+        raise TypeError(f"the lineage store has no table {name!r}")
+    for row in rows:
+        for column, value in row.items():
+            expected = _PYTHON_TYPES.get(types.get(column, ""))
+            if expected is None:
+                raise TypeError(f"{name} has no column {column!r}")
+            fits = isinstance(value, expected) and not (
+                isinstance(value, bool) and bool not in expected
+            )
+            if expected == (list, tuple) and fits:
+                fits = all(isinstance(item, str) for item in value)
+            if value is not None and not fits:
+                raise TypeError(f"{name}.{column} is {types[column]}, not {value!r}")
+    texts = [name for name, kind in types.items() if kind == "JSON"]
+    return [msgspec.json.encode({**row, **_as_json(row, texts)}) for row in rows]
+
+
+def _as_json(row: dict[str, Any], columns: list[str]) -> dict[str, msgspec.Raw]:
+    """Columns that hold a JSON document as text, as that document."""
+    found = {}
+    for column in columns:
+        value = row.get(column)
+        if isinstance(value, str):
+            with contextlib.suppress(msgspec.DecodeError):
+                msgspec.json.decode(value)
+                found[column] = msgspec.Raw(value.encode())
+    return found
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    types: dict[str, str],
+    lines: list[bytes],
+    spool: Path,
+) -> None:
+    """Put such lines into a table, by way of a file in `spool`."""
+    path = spool / f"{name}.jsonl"
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    read = {column: kind.replace("TIMESTAMP", "TIMESTAMPTZ") for column, kind in types.items()}
+    listed = ", ".join(f"{schema.quoted(column)}: '{kind}'" for column, kind in read.items())
+    room = max(1 << 21, 2 * max(map(len, lines)) + 1024)
+    taken = ", ".join(
+        f"nullif({schema.quoted(column)}, '')" if kind == "VARCHAR" else schema.quoted(column)
+        for column, kind in types.items()
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(
+        f"INSERT INTO base.{name} SELECT {taken} FROM read_json(?, format = 'newline_delimited', "
+        f"maximum_object_size = {room}, columns = {{{listed}}})",
+        [str(path)],
+    )
