@@ -19,6 +19,7 @@ COMMANDS = {
     "data": "data:data",
     "demo": "demo:demo",
     "deploy": "deploy:deploy",
+    "rollback": "deploy:rollback",
     "doctor": "doctor:doctor",
     "init": "init:init",
     "lab": "lab:lab",

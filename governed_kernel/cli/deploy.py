@@ -1,4 +1,4 @@
-"""``governed deploy``."""
+"""``governed deploy`` and ``governed rollback``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.workspace import Workspace
 
-__all__ = ["deploy"]
+__all__ = ["deploy", "rollback"]
 
 
 @click.command()
@@ -54,3 +54,38 @@ def deploy(
         reason=reason,
     )
     print_facts(dataclasses.asdict(made), as_json, f"{made.release} is live in {environment}")
+
+
+@click.command()
+@click.option("--env", "environment", required=True, help="Where: preprod, production …")
+@click.option("--slot", default="default", show_default=True, help="One bundle is live in a slot.")
+@click.option("--reason", default="", metavar="TEXT", help="Kept in the record.")
+@person_option
+@passphrase_option
+@json_option
+@workspace_option
+def rollback(
+    workspace: Workspace,
+    environment: str,
+    slot: str,
+    reason: str,
+    person: str,
+    passphrase: Passphrase,
+    as_json: bool,
+) -> None:
+    """Put live again what was live before, in one signed step.
+
+    What was revoked since, or is not whole any more, is passed over.
+    """
+    from governed_kernel.release.deployment import roll_back
+
+    made = roll_back(
+        workspace,
+        environment,
+        person,
+        passphrase(f"Passphrase of {person}"),
+        slot=slot,
+        reason=reason,
+    )
+    title = f"{made.release} is live in {environment} again"
+    print_facts(dataclasses.asdict(made), as_json, title)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from governed_kernel.errors import IntegrityBroken, NotApproved, Refused, UsageError
+from governed_kernel.errors import (
+    GovernedError,
+    IntegrityBroken,
+    NotApproved,
+    Refused,
+    UsageError,
+)
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest, record_refusal
@@ -13,7 +19,7 @@ from governed_kernel.release import bundle, gate, runs
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Deployed", "deploy", "latest_run"]
+__all__ = ["Deployed", "deploy", "latest_run", "roll_back"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,14 @@ def deploy(
     run_id: str = "",
     slot: str = "default",
     reason: str = "",
+    meaning: str = "deployed",
 ) -> Deployed:
     """Put the bundle of a release live; it is made first where it does not exist yet.
+
+    Parameters
+    ----------
+    meaning : str
+        Of the signature, as it stands in the record.
 
     Raises
     ------
@@ -69,7 +81,7 @@ def deploy(
         return Deployment(
             person=who.name,
             printed_name=who.printed_name,
-            meaning="deployed",
+            meaning=meaning,
             environment=environment,
             slot=slot,
             release=record.name,
@@ -89,6 +101,80 @@ def deploy(
         purpose=environment,
     )
     return Deployed(environment, slot, record.name, made.name, made.digest, before)
+
+
+def roll_back(
+    workspace: Workspace,
+    environment: str,
+    person: str,
+    passphrase: bytes,
+    *,
+    slot: str = "default",
+    reason: str = "",
+) -> Deployed:
+    """Put live again what was live before, in one signed step: the newest that may still be.
+
+    A release that was revoked since, or whose bundle is not whole any more, is passed over.
+
+    Raises
+    ------
+    Refused
+        Nothing else was ever live there, or nothing of it may be.
+    """
+    registry = Registry.read(workspace)
+    live, earlier = _history(registry, environment, slot)
+    passed: list[str] = []
+    for deployment in earlier:
+        run = _run_of(workspace, registry, deployment, passed)
+        if run:
+            return deploy(
+                workspace,
+                deployment.release,
+                environment,
+                person,
+                passphrase,
+                run_id=run,
+                slot=slot,
+                reason=reason or f"rolled back from {live}",
+                meaning="rolled back",
+            )
+    error = Refused(
+        f"there is nothing to roll back to in {environment}, slot {slot}",
+        why="; ".join(passed) or f"{live or 'nothing'} is all that ever was live there",
+        next="deploy a release that is approved: 'governed deploy RELEASE --env "
+        f"{environment} --slot {slot}'",
+    )
+    record_refusal(workspace, person, "rollback", live, error, environment)
+    raise error
+
+
+def _history(registry: Registry, environment: str, slot: str) -> tuple[str, list[Deployment]]:
+    """The bundle that is live in a slot, and what was live before: newest first, each once."""
+    there = [
+        record
+        for record in registry.deployments
+        if (record.deployment.environment, record.deployment.slot) == (environment, slot)
+    ]
+    live = next((item.deployment.bundle for item in there if item.live_to is None), "")
+    earlier: dict[str, Deployment] = {}
+    for record in reversed(there):
+        if record.deployment.bundle != live:
+            earlier.setdefault(record.deployment.bundle, record.deployment)
+    return live, list(earlier.values())
+
+
+def _run_of(
+    workspace: Workspace, registry: Registry, deployment: Deployment, passed: list[str]
+) -> str:
+    """The run behind a bundle that may go live again; else why not is added to `passed`."""
+    try:
+        sealed = bundle.verify(workspace.bundles / deployment.bundle, registry.register.service_key)
+        record = registry.release(deployment.release)
+        gate.check_deployable(registry, record, registry.run(sealed.run_id))
+    except GovernedError as error:
+        passed.append(f"{deployment.bundle}: {error.what}")
+        return ""
+    return sealed.run_id
 
 
 def _sealed(

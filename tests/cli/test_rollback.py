@@ -1,0 +1,74 @@
+"""``governed rollback``: what was live before is live again, by one signed command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.loop.place import Place
+from tests.loop.refusal import explains
+from tests.loop.stages import Stages
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def twice(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Two bundles of one release went live, one after the other."""
+    place = stages.validated.copy(tmp_path_factory.mktemp("twice"))
+    place.done_here("deploy sour --env preprod --reason first {otto}")
+    run = place.done("run sour --as otto -p seed 8 --json").facts["run"]
+    place.done(f"validate {run} --as otto")
+    place.done_here(f"approve sour --for deployment --run {run} --meaning approved {{mara}}")
+    place.done_here(f"deploy sour --env preprod --run {run} --reason second {{otto}}")
+    return place
+
+
+def bundles(place: Place) -> list[str]:
+    return [str(item["bundle"]) for item in place.release()["deployments"]]
+
+
+def test_one_command_puts_the_last_one_back(twice: Place, tmp_path: Path) -> None:
+    place = twice.copy(tmp_path)
+    first, second = bundles(place)
+    done = place.done_here("rollback --env preprod {otto} --json").facts
+    assert (done["bundle"], done["replaced"]) == (first, second)
+    assert bundles(place) == [first, second, first]
+    *over, now = place.release()["deployments"]
+    assert [item["live_to"] is None for item in (*over, now)] == [False, False, True]
+    (signed,) = [one for one in place.events("Deployment") if one.meaning == "rolled back"]
+    assert (signed.person, signed.bundle) == ("otto", first)
+    assert signed.reason == f"rolled back from {second}"
+    assert now["bundle"] == first
+    again = place.done_here("rollback --env preprod --reason better {otto} --json").facts
+    assert again["bundle"] == second
+
+
+def test_only_an_operator_rolls_back(twice: Place, tmp_path: Path) -> None:
+    place = twice.copy(tmp_path)
+    explains(place.here("rollback --env preprod {rui}"), 3, "operator")
+    assert len(bundles(place)) == 2
+
+
+def test_where_nothing_was_live_before_there_is_nothing_to_go_back_to(
+    twice: Place, tmp_path: Path
+) -> None:
+    place = twice.copy(tmp_path)
+    done = place.here("rollback --env production {otto}")
+    explains(done, 3, "nothing to roll back to in production")
+    assert place.events("Decided")[-1].action == "rollback"
+
+
+def test_a_bundle_that_is_not_whole_any_more_is_passed_over(twice: Place, tmp_path: Path) -> None:
+    place = twice.copy(tmp_path)
+    first, _ = bundles(place)
+    weights = place.workspace.bundles / first / "adapter" / "adapter_model.safetensors"
+    if not weights.exists():
+        (weights,) = (place.workspace.bundles / first).rglob("adapter_model.safetensors")
+    weights.parent.chmod(0o755)
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    done = place.here("rollback --env preprod {otto}")
+    explains(done, 3, "nothing to roll back to", first)
+    assert len(bundles(place)) == 2
