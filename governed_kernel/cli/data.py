@@ -259,3 +259,20 @@ def withdraw(
     version = take_back(workspace, name, person, secret, reason)
     facts = {"version": catalog.label(version), "state": version.state, "sha256": version.sha256}
     print_facts(facts, as_json, "withdrawn")
+
+
+@data.command()
+@click.option("--on", "day", default="", metavar="DATE", help="Another day than today.")
+@click.option("--all", "everything", is_flag=True, help="Also what may still be kept.")
+@json_option
+@workspace_option
+def retention(workspace: Workspace, day: str, everything: bool, as_json: bool) -> None:
+    """List versions that had to be gone by now, and how many sessions read them since."""
+    from governed_kernel.lineage.dates import moment
+    from governed_kernel.lineage.events import now
+    from governed_kernel.lineage.shortcomings import past_retention
+    from governed_kernel.release.projection import refresh
+
+    on = moment(day) if day else now()
+    rows = past_retention(refresh(workspace), on.date(), everything=everything)
+    print_facts(rows, as_json, "retention" if everything else "past their retention")

@@ -18,7 +18,7 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.errors import MissingExtra, UnknownName
 from governed_kernel.files import write_atomically
-from governed_kernel.lineage import comparison, graph, pictures
+from governed_kernel.lineage import comparison, graph, pictures, shortcomings
 from governed_kernel.lineage import readers as reading
 from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.store import Store
@@ -238,6 +238,30 @@ def _reading(row: dict[str, Any]) -> dict[str, Any]:
         "decision": ", ".join(allowed),
         "purpose": row["purpose"],
     }
+
+
+@lineage.command("unregistered")
+@click.argument("release")
+@json_option
+@workspace_option
+def unregistered(workspace: Workspace, release: str, as_json: bool) -> None:
+    """List what a release read that is in no catalogued version, in its runs and in research.
+
+    Code and suites that the release binds by digest are left out.
+    """
+    from governed_kernel.release import manifest
+    from governed_kernel.release.registry import Registry
+
+    record = Registry.read(workspace).release(release)
+    folder = manifest.release_folder(workspace, record.name)
+    files = manifest.bound_files(manifest.load(folder, record.digest))
+    rows = shortcomings.unregistered_inputs(
+        _up_to_date(workspace),
+        record.name,
+        [record.promotion.session_id],
+        {file.sha256 for file in files},
+    )
+    print_facts(rows, as_json, f"unregistered inputs of {record.name}")
 
 
 @lineage.command("export")

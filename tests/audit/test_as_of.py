@@ -141,3 +141,8 @@ def test_people_see_a_tree(released: Place) -> None:
     shown = released.done_here("audit as-of 2100-01-01").out
     for text in ("live", "approval for deployment by Mara counted", "input berries-train@1"):
         assert text in shown
+
+
+def test_a_release_that_read_what_nobody_registered_says_so(released: Place) -> None:
+    assert released.done_here("lineage unregistered sour --json").facts == []
+    assert released.done_here("data retention --json").facts == []
