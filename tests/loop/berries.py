@@ -15,7 +15,7 @@ import nbformat
 
 NOTEBOOK = "research/sour.ipynb"
 RELEASE = "sour@1"
-RUN_SECONDS = 20
+RUN_SECONDS = 30
 """How long a run may take: short, so that a cell that never ends is found out."""
 
 SETTINGS = f"""\
