@@ -121,7 +121,14 @@ _adapter(
     "adbc_driver_postgresql.dbapi",
     "adbc_driver_sqlite.dbapi",
 )
-_adapter("datasets", "datasets.table")
+_adapter(
+    "datasets",
+    "datasets.arrow_dataset",
+    "datasets.combine",
+    "datasets.dataset_dict",
+    "datasets.load",
+    "datasets.table",
+)
 _adapter("executors", "concurrent.futures.thread")
 _adapter("duckdb")
 _adapter("governed", "governed_kernel.training.artifacts")
@@ -178,6 +185,7 @@ _adapter("sqlite", "sqlite3.dbapi2")
 _adapter("tables", "tables.file")
 _adapter("tokenizers")
 _adapter("torch", "torch", "torch.serialization", "torch.jit._serialization")
+_adapter("loaders", "torch.utils.data.dataloader", "torch.utils.data.dataset")
 _adapter("training", "torch.optim.optimizer")
 _adapter(
     "transformers",

@@ -93,13 +93,15 @@ def columns_read(function: Any, columns: tuple[str, ...]) -> tuple[str, ...] | N
             return None
         elif name == "LOAD_FAST" and value == frame:
             holding = True
-        elif name.startswith(
-            ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "STORE_", "IMPORT_", "FOR_")
-        ) or name.startswith("LOAD_FAST"):
+        elif name == "LOAD_GLOBAL" and value in _HARMLESS and value not in function.__globals__:
+            continue
+        elif name.startswith(_READING):
             return None
     return None if holding else tuple(found)
 
 
+_READING = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_FAST", "STORE_", "IMPORT_", "FOR_")
+_HARMLESS = ("abs", "bool", "float", "int", "len", "max", "min", "round", "str", "sum")
 _NOTHING_READ = ("RESUME", "NOP", "CACHE", "PRECALL", "EXTENDED_ARG")
 
 

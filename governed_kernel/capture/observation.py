@@ -154,9 +154,11 @@ class Doings:
         URIs that a step speaks of.
     ended : set of str
         Entities whose values left for where no observer sees them.
+    unseen : set of str
+        Entities of things that nobody saw being made.
     """
 
-    __slots__ = ("ended", "explained", "read", "works", "written")
+    __slots__ = ("ended", "explained", "read", "unseen", "works", "written")
 
     def __init__(self) -> None:
         self.works: list[Any] = []
@@ -164,6 +166,7 @@ class Doings:
         self.written: dict[str, ResourceKind] = {}
         self.explained: set[str] = set()
         self.ended: set[str] = set()
+        self.unseen: set[str] = set()
 
     def access(self, operation: Operation, kind: ResourceKind, uri: str) -> None:
         """Something outside memory was accessed."""

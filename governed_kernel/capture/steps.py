@@ -125,7 +125,6 @@ class Step:
         "opened",
         "operation",
         "rows",
-        "unseen",
         "values",
     )
 
@@ -139,7 +138,6 @@ class Step:
         self.facts: dict[str, Any] = {}
         self.opened: dict[str, None] = {}
         self.values: dict[str, None] = {}
-        self.unseen: set[str] = set()
 
     # --- what goes in -----------------------------------------------------------------------
 
@@ -161,7 +159,8 @@ class Step:
         node = Node(entity, kind, columns)
         self.observation.registry.put(thing, node)
         if stale is None:
-            self.unseen.add(entity)
+            if self.observation.doings:
+                self.observation.doings[-1].unseen.add(entity)
         else:
             # It was changed in a way that no observer saw: all columns may owe to all.
             change = Step(self.observation, self.observed)
@@ -198,7 +197,12 @@ class Step:
     @property
     def is_open(self) -> bool:
         """Whether something went in that can't be followed."""
-        return bool(self.opened or self.unseen)
+        return bool(self.opened or self._unseen_inputs())
+
+    def _unseen_inputs(self) -> set[str]:
+        """Entities that went in, and that nobody saw being made."""
+        doings = self.observation.doings
+        return doings[-1].unseen.intersection(self.inputs) if doings else set()
 
     # --- which column owes what to which ----------------------------------------------------
 
@@ -322,10 +326,11 @@ class Step:
     def _note(self, node: Node) -> None:
         doings = self.observation.doings
         if doings and len(doings[-1].works) < _MOST_WORKS:
-            for entity, _, _, pairs in self.links if self.unseen else ():
-                if entity in self.unseen:
+            unseen = self._unseen_inputs()
+            for entity, _, _, pairs in self.links if unseen else ():
+                if entity in unseen:
                     self.open(tuple(out for out, _ in pairs))
-            if any(entity in self.unseen for entity, *_ in self.rows):
+            if unseen and any(entity in unseen for entity, *_ in self.rows):
                 self.open()
             opened = ("*",) if "*" in self.opened else tuple(self.opened)
             values = ("*",) if "*" in self.values else tuple(self.values)
@@ -350,6 +355,12 @@ class Step:
     ) -> None:
         """Emit the step as it stands, with outputs (node and name) that are named already."""
         cell = self.observation.cell()
+        if self._unseen_inputs():
+            # What is written of a thing that nobody knows: its statement tells what it may be.
+            for written, _ in outputs:
+                if not written.entity.startswith("memory:"):
+                    opened = tuple(out for _, _, _, pairs in self.links for out, _ in pairs)
+                    self.observation.doings[-1].works.append(Work((), written, opened or ("*",)))
         if self.observation.doings and self.inputs:
             named = (node.entity for node in (*self.inputs.values(), *(out for out, _ in outputs)))
             self.observation.doings[-1].explained.update(named)

@@ -55,6 +55,8 @@ def dataset_node(step: Step, dataset: Any) -> Node:
             if source is not None:
                 making.product(("*",), source, source.columns, "TRANSFORMATION", "inferred")
     if making.inputs:
+        for doings in step.observation.doings:
+            doings.unseen.discard(node.entity)
         making.record([(node, type(dataset).__name__)])
     return step.take(node)
 
@@ -88,7 +90,7 @@ def _save(observation: Observation, observed: Observed) -> None:
     step = Step(observation, observed)
     node = observation.registry.get(observed.subject)
     if node is not None:
-        step.product(("*",), node, node.columns, "IDENTITY")
+        owes(step, node, "IDENTITY")
     step.record([(Node(uri, "file", ()), "")])
 
 

@@ -11,6 +11,7 @@ import weakref
 from types import ModuleType
 from typing import Any
 
+from governed_kernel.capture.adapters.loaders import fed_by
 from governed_kernel.capture.adapters.torch import owes, parameter_counts
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
@@ -32,6 +33,8 @@ class Training:
             id(parameter) for group in optimizer.param_groups for parameter in group["params"]
         }
         self.steps = 0
+        self.loaders: dict[str, Node] = {}
+        """Those that gave batches which a step followed."""
 
     @property
     def optimizer(self) -> Any:
@@ -46,9 +49,12 @@ class Training:
         models = self._models()
         step = Step(self._observation, Unasked("train", "torch"))
         mentioned = self._observation.variables.mentioned() if self._observation.variables else {}
-        known = {node.entity for _, node in models}
+        loaders, self.loaders = self.loaders, {}
+        for node in loaders.values():
+            owes(step, step.take(node), "TRANSFORMATION")
+        known = {*loaders, *(node.entity for _, node in models)}
         for source in mentioned.values():
-            if source.node.entity not in known:
+            if source.node.entity not in known and source.node.kind != "loader":
                 step.product(("*",), source.node, source.columns, "TRANSFORMATION", "inferred")
         for _, node in models:
             owes(step, node, "TRANSFORMATION")
@@ -126,5 +132,8 @@ def arm(observation: Observation, _name: str, module: ModuleType) -> None:
         if not training.steps and observation.variables is not None:
             observation.variables.at_end(training.report)
         training.steps += 1
+        if fed := fed_by(observation):
+            training.loaders.update(fed)
+            fed.clear()
 
     module.register_optimizer_step_post_hook(after_step)

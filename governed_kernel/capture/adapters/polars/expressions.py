@@ -155,12 +155,11 @@ class Expressions:
         return Value(table.columns.get(view.name, {}), table.fields.get(view.name))
 
     def _constant(self, view: Any, _table: Table) -> Value:
-        if type(view.value).__name__ != "PySeries":
-            return _NOTHING
+        series = type(view.value).__name__ == "PySeries"
         node = self._literal(view.value)
         if node is None:
-            return Value({}, foreign=view.value.len() > 1)
-        values = node.columns[-1:]
+            return Value({}, foreign=series and view.value.len() > 1)
+        values = node.columns[-1:] or ("*",)
         return Value({(node.entity, column, "IDENTITY"): "observed" for column in values})
 
     # --- what combines them -----------------------------------------------------------------

@@ -17,6 +17,7 @@ from governed_kernel.capture.adapters.polars.subjects import MARKS, Work, look, 
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import remember_step, same_as_before
 
 __all__ = ["anything", "arm", "arm_rest", "by_plan", "keep", "leave"]
@@ -161,10 +162,16 @@ def parts(observation: Observation, observed: Observed) -> None:
 
 def leave(observation: Observation, observed: Observed) -> None:
     """Values leave polars one by one."""
-    work = Work(observation, observed)
-    if (node := work.subject()) is not None:
-        work.take(node)
-        work.finish(None, "value", (), rows_in=size(observed.subject))
+    work, result = Work(observation, observed), observed.result
+    node = work.subject()
+    if node is None:
+        return
+    if observed.target.name in ("item", "first", "last") and not isinstance(result, (list, tuple)):
+        work.product((VALUE,), node, node.columns, "IDENTITY")
+        work.finish(result, "value", (VALUE,), rows_in=size(observed.subject))
+        return
+    work.take(node)
+    work.finish(None, "value", (), rows_in=size(observed.subject))
 
 
 def transpose(observation: Observation, observed: Observed) -> None:
@@ -276,6 +283,11 @@ def concat(observation: Observation, observed: Observed) -> None:
         return
     work = Work(observation, observed)
     things = list(things_in([list(items.values()) if isinstance(items, dict) else items]))
+    if not things:
+        # A generator: polars has used it up, and the statement tells what it may have given.
+        work.open()
+        work.finish(result, *output, rows_out=size(result))
+        return
     if len(things) == 1 and things[0] is result:
         return
     for thing in things:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 from polars import functions
 from polars.functions import eager
+from polars.lazyframe import sink_plan
 from polars.lazyframe.engine import _CollectBatches, _LocalEngine
 from polars.lazyframe.group_by import LazyGroupBy
 from polars.lazyframe.in_process import InProcessQuery
@@ -24,7 +28,7 @@ from governed_kernel.capture.adapters.polars.execution import (
 from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of, memories
 from governed_kernel.capture.adapters.polars.origins import Table, through
 from governed_kernel.capture.adapters.polars.subjects import LAZY, MARKS, UNKNOWN, Work, look
-from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, Target, observe
 from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
 from governed_kernel.errors import RecorderLost
@@ -138,6 +142,40 @@ def one_batch(observation: Observation, observed: Observed) -> None:
         observation.registry.put(observed.result, node)
 
 
+def prepare_batches(observation: Observation, call: Call) -> None:
+    """Before ``sink_batches``: what the frames will owe to that the user's function is given."""
+    subject, memory = call.arguments[0], memories(observation)
+    work = Work(observation, Observed(call, None))
+    lazy = work.lazy([subject])
+    plan = read_plan(subject, lazy)
+    memory.batches = None
+    if plan is not None:
+        columns = plan.columns()
+        work.owe(work.follow(plan, lazy), columns)
+        memory.batches = work.finish(None, "frame", columns)
+
+
+def _watch_batches(observation: Observation) -> None:
+    """Each batch is known before the user's function gets it, and what that does is the user's."""
+    memory, state, registry = memories(observation), observation.state, observation.registry
+    named: types.FunctionType = vars(sink_plan)["wrap_df"]
+    # A copy for this module alone: everything else in polars makes its frames by the original.
+    own = types.FunctionType(named.__code__, named.__globals__, named.__name__)
+
+    def leave(_token: Any, batch: Any) -> Any:
+        if memory.batches is not None:
+            registry.put(batch, memory.batches)
+        state.call = None
+        return batch
+
+    try:
+        rewrite(own, Hooks(lambda _: True, leave, lambda _: None))
+    except NotRewritable as error:
+        observation.lost("polars.sink_batches", error)
+        return
+    vars(sink_plan)["wrap_df"] = own
+
+
 def _watch(observation: Observation, owner: Any, name: str, seen: Any) -> None:
     """Let `seen` see arguments and result of each call, whoever makes it; none is recorded."""
     state = observation.state
@@ -163,6 +201,9 @@ def _watch(observation: Observation, owner: Any, name: str, seen: Any) -> None:
         observation.lost(f"polars.{name}", error)
 
 
+_NUMBERS = (int, float, date, timedelta, Decimal)
+
+
 def _watch_beginnings(observation: Observation) -> None:
     """Where a frame becomes a plan, and a series part of an expression."""
     memory, registry, state = memories(observation), observation.registry, observation.state
@@ -186,6 +227,8 @@ def _watch_beginnings(observation: Observation) -> None:
             if node is None and state.call is not None and state.call.target.library == "polars":
                 node = memory.same_series(value, state.call.arguments, registry)
             memory.literal(value._s, node)
+        elif isinstance(value, _NUMBERS):
+            memory.number(value, observation.scalars.get(value))
         elif type(value).__name__ == "ndarray" and (node := registry.get(value)) is not None:
             memory.literal_again(node)
 
@@ -196,11 +239,13 @@ def _watch_beginnings(observation: Observation) -> None:
 def arm(observation: Observation) -> None:
     """Observe lazy frames."""
     _watch_beginnings(observation)
+    _watch_batches(observation)
     for owner in (pl.LazyFrame, LazyGroupBy):
         for name in dir(owner):
             if name.startswith("sink_"):
                 label = f"polars.LazyFrame.{name}"
-                observe(observation, "polars", owner, name, sink, label=label)
+                before_it = prepare_batches if name == "sink_batches" else None
+                observe(observation, "polars", owner, name, sink, label=label, before=before_it)
             elif not name.startswith("_") and name not in _BESIDE:
                 quick = again if name not in MARKS else None
                 observe(observation, "polars", owner, name, propagate, quick=quick)

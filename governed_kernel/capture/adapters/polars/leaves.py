@@ -162,7 +162,10 @@ class Memories:
         self._series: OrderedDict[Address, Node | None] = OrderedDict()
         self.tables: dict[str, tuple[Node, Table]] = {}
         """What frames in memory are as the beginning of a plan, by their entities."""
+        self._numbers: OrderedDict[tuple[type, Any], Node] = OrderedDict()
         self._last: Address | None = None
+        self.batches: Node | None = None
+        """What the frames are that a running ``sink_batches`` gives to the user's function."""
         self._looked_up: tuple[int, set[str]] = -1, set()
 
     def of(self, thing: Any) -> Lazy | None:
@@ -209,6 +212,20 @@ class Memories:
         place = self._last = address(series)
         if place is not None:
             _remember(self._series, place, node)
+
+    def number(self, value: Any, node: Node | None) -> None:
+        """A single value goes into an expression; the last one of its kind is meant."""
+        key = type(value), value
+        if node is not None:
+            self._numbers[key] = node
+            if len(self._numbers) > _REMEMBERED:
+                self._numbers.popitem(last=False)
+        elif self._numbers:
+            self._numbers.pop(key, None)
+
+    def of_number(self, value: Any) -> Node | None:
+        """The node of a plan's single value; None when it is a constant."""
+        return self._numbers.get((type(value), value)) if self._numbers else None
 
     def literal_again(self, node: Node) -> None:
         """The series that has just gone into an expression was made of something known."""

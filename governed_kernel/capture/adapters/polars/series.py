@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -13,6 +15,7 @@ from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of
 from governed_kernel.capture.adapters.polars.subjects import Work, look, size
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, observe
+from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Relation
 
@@ -60,7 +63,9 @@ def _key(observation: Observation, target: Target, arguments: tuple[Any, ...], r
     if type(result) is not pl.Series or not _SCALARS.issuperset(map(type, arguments[1:])):
         return None
     known = observation.registry.get(arguments[0])
-    return None if known is None else (target, known.entity, known.columns)
+    if known is None or not observation.scalars.ids.isdisjoint(map(id, arguments[1:])):
+        return None
+    return target, known.entity, known.columns
 
 
 def again(
@@ -77,11 +82,17 @@ def _elementwise(observation: Observation, observed: Observed, relation: Relatio
     if output is None and not isinstance(observed.result, (int, float, str, bool, type(None))):
         return
     for node in work.many(observed.call.arguments):
-        work.take(node)
-        if output is not None:
-            work.product(output[1], node, node.columns[-1:], relation)
+        work.product(output[1] if output else (VALUE,), node, node.columns[-1:], relation)
+    for thing in observed.call.arguments[1:]:
+        number = observation.scalars.get(thing) if isinstance(thing, _NUMBERS) else None
+        if number is not None:
+            made = output[1] if output else (VALUE,)
+            work.product(made, number, number.columns or ("*",), relation)
     if work.inputs:
         work.close()
+
+
+_NUMBERS = (int, float, date, timedelta, Decimal)
 
 
 def method(observation: Observation, observed: Observed) -> None:

@@ -23,6 +23,7 @@ from governed_kernel.capture.adapters.polars.plans import Plan, Scan
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import MOST_EDGES, Step
 from governed_kernel.capture.uris import path_of
 
@@ -35,7 +36,7 @@ LAZY = (pl.LazyFrame, LazyGroupBy)
 MARKS = {"join_where": "unequal", "top_k": "top", "bottom_k": "top"}
 """What a plan does not say of the methods that made it: see `leaves.Lazy`."""
 _THINGS = (pl.DataFrame, pl.Series, *LAZY)
-_PLAIN = frozenset((pl.Expr, str, int, float, bool, type(None)))
+_PLAIN = frozenset((pl.Expr, str, bool, type(None)))
 _MOST_THINGS = 200
 
 
@@ -89,9 +90,9 @@ class Work(Step):
         seen = look(thing)
         if seen is not None:
             return self.node(thing, *seen)
-        if thing is None or isinstance(thing, (str, int, float, pl.Expr, *LAZY)):
+        if thing is None or isinstance(thing, (str, pl.Expr, *LAZY)):
             return None
-        return self.observation.registry.get(thing)
+        return self.observation.scalars.get(thing)
 
     def subject(self) -> Node | None:
         """The node of ``self``, as it was before the call."""
@@ -109,7 +110,8 @@ class Work(Step):
         if rows_in < 0:
             rows_in = size(self.observed.subject)
         if seen is None:
-            self.finish(None, "value", (), rows_in=rows_in)
+            value = made if self.links and not isinstance(made, (list, dict, tuple)) else None
+            self.finish(value, "value", (VALUE,) if self.links else (), rows_in=rows_in)
         else:
             self.finish(made, *seen, extra=extra, rows_in=rows_in, rows_out=size(made))
 
@@ -151,7 +153,8 @@ class Work(Step):
             return _either([leaf_table(self.take(node), columns) for node in nodes], columns)
 
         def literal(native: Any) -> Node | None:
-            node = self.memory.of_literal(native)
+            single = type(native).__name__ != "PySeries"
+            node = self.memory.of_number(native) if single else self.memory.of_literal(native)
             return None if node is None else self.take(node)
 
         return evaluate(plan, Beginnings(self._scanned, frame, literal, lazy.marks))

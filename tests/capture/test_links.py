@@ -1,0 +1,213 @@
+"""Links between libraries and over their own objects: loaders, datasets, batches, scalars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.lineage.events import ObserverLost, Transformation
+
+from .origins import origins_of
+from .recording import Recording, record
+
+FILES = {"t.csv": "k,v,s\n1,3.5,x\n2,4.0,y\n2,5.0,x\n", "u.csv": "k,w\n1,7\n2,8\n"}
+
+
+def run(folder: Path, *cells: str) -> Recording:
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    done = record(folder, cells)
+    assert done.errors == [""] * len(cells), done.errors
+    assert not done.of(ObserverLost), [done.texts[each.error] for each in done.of(ObserverLost)]
+    return done
+
+
+def origins(done: Recording, name: str, column: str) -> set[str]:
+    """``file.column RELATION``, with ``~`` for inferred and ``?`` for conservative."""
+    root = f"file://{done.folder}/"
+    marks = {"observed": "", "inferred": "~", "conservative": "?"}
+    return {
+        f"{source.removeprefix(root)[:1]}.{into} {relation}{marks[evidence]}"
+        for source, into, relation, evidence in origins_of(
+            done.of(Transformation), root + name, column
+        )
+    }
+
+
+def training_inputs(done: Recording) -> set[tuple[str, str]]:
+    """Kind and evidence of what a training took."""
+    (step,) = [each for each in done.of(Transformation) if each.operation == "train"]
+    kinds = {each.entity: each.kind for each in step.inputs}
+    return {(kinds[edge.input_entity], edge.evidence) for edge in step.columns}
+
+
+TRAIN = """
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for batch in loader:
+    batch = batch[0] if isinstance(batch, list) else batch
+    optimizer.zero_grad()
+    model(batch).sum().backward()
+    optimizer.step()
+torch.save(model.state_dict(), "model.pt")
+"""
+
+
+@pytest.mark.slow
+def test_a_training_owes_to_the_loader_whose_batches_its_steps_followed(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "import pandas as pd, torch\n"
+        "from torch.utils.data import DataLoader, TensorDataset, random_split\n"
+        "frame = pd.read_csv('t.csv')[['k', 'v']]",
+        "x = torch.tensor(frame.to_numpy(), dtype=torch.float32)\n"
+        "part, rest = random_split(TensorDataset(x), [2, 1])\n"
+        "loader, other = DataLoader(part, batch_size=2), DataLoader(rest)",
+        TRAIN.replace(
+            "optimizer.step()",
+            "optimizer.step()\n    with torch.no_grad():\n        next(iter(other))",
+        ),
+    )
+    steps = done.of(Transformation)
+    made = {each.operation for each in steps}
+    assert {"torch.TensorDataset", "torch.random_split", "torch.DataLoader"} <= made
+    assert training_inputs(done) == {("loader", "observed"), ("model", "observed")}
+    # What was looked at without learning from it is no input.
+    (training,) = [each for each in steps if each.operation == "train"]
+    assert sum(each.kind == "loader" for each in training.inputs) == 1
+    expected = {"t.k TRANSFORMATION~", "t.v TRANSFORMATION~"}
+    assert origins(done, "model.pt", "*") >= expected
+
+
+OWN = """
+import pandas as pd, torch
+from torch.utils.data import DataLoader, Dataset
+class Rows(Dataset):
+    def __init__(self, frame): self.frame = frame
+    def __len__(self): return len(self.frame)
+    def __getitem__(self, place):
+        row = self.frame.iloc[place]
+        return torch.tensor([row["k"], row["v"]], dtype=torch.float32)
+loader = DataLoader(Rows(pd.read_csv("t.csv")[["k", "v"]]), batch_size=2)
+"""
+
+
+@pytest.mark.slow
+def test_a_dataset_of_ones_own_hands_on_what_it_holds(tmp_path: Path) -> None:
+    done = run(tmp_path, OWN, "torch.save(next(iter(loader)), 'batch.pt')", TRAIN)
+    assert training_inputs(done) == {("loader", "observed"), ("model", "observed")}
+    expected = {"t.k TRANSFORMATION~", "t.v TRANSFORMATION~"}
+    assert origins(done, "batch.pt", "*") == expected
+    assert origins(done, "model.pt", "*") >= expected
+
+
+@pytest.mark.slow
+def test_a_dataset_over_a_file_owes_to_the_file(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "import torch\nfrom torch.utils.data import DataLoader, Dataset\n"
+        "class Lines(Dataset):\n"
+        "    def __init__(self, path): self.lines = open(path).read().splitlines()[1:]\n"
+        "    def __len__(self): return len(self.lines)\n"
+        "    def __getitem__(self, place): return len(self.lines[place])\n"
+        "loader = DataLoader(Lines('t.csv'), batch_size=2)",
+        "torch.save(next(iter(loader)), 'batch.pt')",
+    )
+    assert origins(done, "batch.pt", "*") == {"t.* TRANSFORMATION~"}
+
+
+@pytest.mark.slow
+def test_steps_of_hugging_face_datasets_keep_their_columns(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "import pandas as pd\nfrom datasets import Dataset, concatenate_datasets\n"
+        "data = Dataset.from_pandas(pd.read_csv('t.csv'))",
+        "longer = data.map(lambda row: {'n': len(row['s'])})\n"
+        "some = longer.filter(lambda row: row['k'] > 1).sort('v').rename_column('v', 'value')\n"
+        "parts = some.train_test_split(test_size=0.5, seed=1)\n"
+        "both = concatenate_datasets([parts['train'], parts['test']])",
+        "both.to_pandas().to_csv('out.csv', index=False)",
+        "both.select_columns(['k']).to_parquet('k.parquet')",
+        "def any_of_it(row):\n    row['k'] = sum(map(len, map(str, row.values())))\n"
+        "    return row\n"
+        "data.map(any_of_it).remove_columns(['v']).to_csv('any.csv')",
+    )
+    rows = {"t.k FILTER~", "t.v SORT"}
+    assert origins(done, "out.csv", "n") == {"t.s TRANSFORMATION~", *rows, "t.k SORT~"}
+    assert origins(done, "out.csv", "value") == {"t.v IDENTITY", *rows, "t.k SORT~"}
+    assert origins(done, "k.parquet", "k") == {"t.k IDENTITY", *rows, "t.k SORT~"}
+    assert origins(done, "any.csv", "s") == {"t.s IDENTITY"}
+    assert origins(done, "any.csv", "k") == {
+        "t.k TRANSFORMATION?",
+        "t.v TRANSFORMATION?",
+        "t.s TRANSFORMATION?",
+    }
+
+
+@pytest.mark.slow
+def test_a_tokenizer_goes_into_what_it_makes_of_a_dataset(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "import pandas as pd\nfrom datasets import Dataset\n"
+        "from tokenizers import Tokenizer, models, pre_tokenizers\n"
+        "from transformers import PreTrainedTokenizerFast\n"
+        "words = Tokenizer(models.WordLevel({'x': 0, 'y': 1, '?': 2}, unk_token='?'))\n"
+        "PreTrainedTokenizerFast(tokenizer_object=words, unk_token='?').save_pretrained('words')",
+        "from transformers import AutoTokenizer\ntokenize = AutoTokenizer.from_pretrained('words')",
+        "data = Dataset.from_pandas(pd.read_csv('t.csv')[['s']])\n"
+        "tokens = data.map(lambda rows: tokenize(rows['s']), batched=True)\n"
+        "tokens.select_columns(['input_ids']).to_parquet('tokens.parquet')",
+    )
+    assert origins(done, "tokens.parquet", "input_ids") == {
+        "t.s TRANSFORMATION?",
+        "w.* TRANSFORMATION?",
+    }
+
+
+def test_batches_of_polars_owe_to_their_plan(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "import polars as pl\nparts = []\n"
+        "plan = pl.scan_csv('t.csv').filter(pl.col('k') > 1).select('v')",
+        "plan.sink_batches(lambda batch: parts.append(batch))",
+        "pl.concat(parts).write_csv('out.csv')",
+        "def keep(batch):\n    batch.select(w=pl.col('v') * 2).write_csv('inside.csv')\n"
+        "plan.sink_batches(keep)",
+        "frame = pl.read_csv('t.csv')\n"
+        "for number, part in enumerate(frame.iter_slices(2)):\n"
+        "    part.write_csv(f'slice{number}.csv')",
+    )
+    assert origins(done, "out.csv", "v") == {"t.v IDENTITY", "t.k FILTER"}
+    assert origins(done, "inside.csv", "w") == {"t.v TRANSFORMATION", "t.k FILTER"}
+    # The parts of a generator of polars' own: its statement tells, and it can't tell columns apart.
+    assert {"t.k TRANSFORMATION~"} < origins(done, "slice1.csv", "k")
+
+
+def test_frames_put_together_out_of_a_generator_are_told_by_the_statement(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "import polars as pl\nframes = pl.read_csv('t.csv')[['k']], pl.read_csv('u.csv')[['k']]",
+        "pl.concat(frame for frame in frames).write_csv('out.csv')",
+        "pl.concat(list(frames)).write_csv('list.csv')",
+    )
+    assert origins(done, "out.csv", "k") == {"t.k TRANSFORMATION~", "u.k TRANSFORMATION~"}
+    assert origins(done, "list.csv", "k") == {"t.k IDENTITY", "u.k IDENTITY"}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "least = g['w'].mean()\nf.filter(pl.col('v') < least)",
+        "f.filter(f['v'] < g['w'].mean())",
+        "least = g.select(pl.col('w').mean()).item()\nf.filter(pl.col('v') < least)",
+    ],
+)
+def test_a_number_of_one_frame_decides_about_another(tmp_path: Path, cell: str) -> None:
+    *before, last = cell.splitlines()
+    done = run(
+        tmp_path,
+        "import polars as pl\nf, g = pl.read_csv('t.csv'), pl.read_csv('u.csv')",
+        "\n".join([*before, f"made = {last}", "made.select('k').write_csv('out.csv')"]),
+    )
+    assert origins(done, "out.csv", "k") == {"t.k IDENTITY", "t.v FILTER", "u.w FILTER"}
