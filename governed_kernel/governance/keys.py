@@ -47,6 +47,7 @@ __all__ = [
     "parse_public_key",
     "public_key_of",
     "retire",
+    "service_key_file",
     "service_signer",
     "unlock",
 ]
@@ -217,7 +218,7 @@ def make_service_key(workspace_id: str) -> str:
     """
     private = ec.generate_private_key(ec.SECP256R1())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file = _service_file(workspace_id)
+    file = service_key_file(workspace_id)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(file, pem, mode=0o600, replace=False)
     return _pem_of(private.public_key())
@@ -225,7 +226,7 @@ def make_service_key(workspace_id: str) -> str:
 
 def service_signer(workspace_id: str) -> CryptoSigner:
     """The signer of the workspace's service on this machine."""
-    file = _service_file(workspace_id)
+    file = service_key_file(workspace_id)
     try:
         private = load_pem_private_key(file.read_bytes(), None)
     except OSError as error:
@@ -242,7 +243,8 @@ def service_signer(workspace_id: str) -> CryptoSigner:
     return CryptoSigner(private)
 
 
-def _service_file(workspace_id: str) -> Path:
+def service_key_file(workspace_id: str) -> Path:
+    """Where the private key of the workspace's service lies on this machine."""
     return personal_folder() / "services" / f"{check_name(workspace_id, 'workspace')}.pem"
 
 

@@ -153,6 +153,8 @@ class Bundle(_Predicate, frozen=True, kw_only=True, tag="bundle"):
     run_id: str
     digest: str
     requested_by: str
+    model_signature: str = ""
+    """SHA-256 of ``model.sig``, which covers every file but this signature."""
 
     @property
     def name(self) -> str:

@@ -1,16 +1,17 @@
 """Bundles: the signed, immutable output of a run, complete before anyone can see it.
 
-A bundle is one folder. ``manifest.json`` lists every other file with its SHA-256 and says what
-run made them; ``signature.dsse.json`` is the service's signature over the manifest's digest. It
-verifies without this workspace: `verify` needs the folder alone.
+A bundle is one folder. ``manifest.json`` lists every file with its SHA-256 and says what run made
+them; ``model.sig`` signs all of that for the tools of others (OMS); ``signature.dsse.json`` is the
+service's signature over the digests of both. So no byte is left that a signature does not cover.
+It verifies without this workspace: `verify` needs the folder alone, and ``docs/verifying.md``
+shows how to do without this product.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import msgspec
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import IntegrityBroken, Refused, ResourceMissing
 from governed_kernel.files import sync_folder
-from governed_kernel.governance import envelopes
+from governed_kernel.governance import envelopes, keys
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
@@ -27,14 +28,16 @@ from governed_kernel.governance.signing import record_refusal, seal
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import Approval, Bundle, Predicate, Promotion
 from governed_kernel.lineage.events import FileDigest
-from governed_kernel.release import cards, gate, manifest, runs
+from governed_kernel.release import cards, gate, manifest, model_signature, packing, runs
+from governed_kernel.release.account import Account
+from governed_kernel.release.bill_of_materials import bill_of_materials
 from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
 __all__ = ["BundleManifest", "build", "manifest_of", "verify"]
 
-_UNLISTED = ("manifest.json", "signature.dsse.json")
+_MANIFEST, _SEAL, _SUMS = "manifest.json", "signature.dsse.json", "SHA256SUMS"
 
 
 class BundleManifest(msgspec.Struct, frozen=True):
@@ -86,6 +89,7 @@ def _build(
     workspace: Workspace, registry: Registry, release: ReleaseRecord, run: RunRecord, person: str
 ) -> Bundle:
     evidence = gate.check_deployable(registry, release, run)
+    model_signature.check_installed()
     source = manifest.release_folder(workspace, release.name)
     bound = manifest.load(source, release.digest)
     try:
@@ -94,22 +98,24 @@ def _build(
     except OSError as error:
         raise _unwritable(workspace.bundles, error) from error
     try:
-        _fill(workspace, staging, registry, release, run, bound, source)
-        made = _manifest(staging, release, run, bound, evidence, registry.register)
-        return _seal(workspace, staging, made, release, run, person)
+        content = staging / "content"
+        content.mkdir()
+        _fill(workspace, content, registry, release, run, bound, source)
+        made = _manifest(content, release, run, bound, evidence, registry.register)
+        return _seal(workspace, content, made, registry.register, run, person)
     except OSError as error:
         raise _unwritable(workspace.bundles, error) from error
     finally:
-        _remove(staging)
+        packing.remove(staging)
 
 
 def manifest_of(folder: Path) -> tuple[BundleManifest, str]:
     """The manifest of a bundle and its digest, as they lie there."""
     try:
-        encoded = (folder / "manifest.json").read_bytes()
+        encoded = (folder / _MANIFEST).read_bytes()
         return msgspec.json.decode(encoded, type=BundleManifest), digest_bytes(encoded)
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise _altered(folder / "manifest.json", str(error)) from error
+        raise packing.altered(folder / _MANIFEST, str(error)) from error
 
 
 def verify(folder: Path, service_key: str = "") -> BundleManifest:
@@ -127,20 +133,22 @@ def verify(folder: Path, service_key: str = "") -> BundleManifest:
         A file is altered, missing or added, or the signature does not verify; it is named.
     """
     made, digest = manifest_of(folder)
-    predicate = _signed(folder / "signature.dsse.json", service_key or made.service_key)
+    predicate = _signed(folder / _SEAL, service_key or made.service_key)
     if not isinstance(predicate, Bundle) or predicate.digest != digest:
-        raise _altered(folder / "manifest.json", f"its SHA-256 is {digest}, another was signed")
-    listed = {file.path: file for file in made.files}
-    for path in _files(folder):
+        raise packing.altered(folder / _MANIFEST, f"its SHA-256 is {digest}, another was signed")
+    listed = {file.path: file.sha256 for file in made.files}
+    if predicate.model_signature:  # bundles of earlier versions have none
+        listed[model_signature.SIGNATURE] = predicate.model_signature
+    for path in packing.files_of(folder):
         name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or (name not in listed and name not in _UNLISTED):
-            raise _altered(path, "it is not in the manifest")
+        if path.is_symlink() or name not in {*listed, _MANIFEST, _SEAL}:
+            raise packing.altered(path, "it is not in the manifest")
         if name in listed:
             found = digest_file(path)
-            if found != listed.pop(name).sha256:
-                raise _altered(path, f"its SHA-256 is {found}")
+            if found != listed.pop(name):
+                raise packing.altered(path, f"its SHA-256 is {found}")
     if listed:
-        raise _altered(folder / min(listed), "it is missing")
+        raise packing.altered(folder / min(listed), "it is missing")
     _check_signatures(folder, made)
     return made
 
@@ -151,12 +159,12 @@ def _signed(path: Path, service_key: str) -> Predicate:
         data = path.read_bytes()
         envelope = msgspec.json.decode(data)
         if canonical_json(envelope) != data:
-            raise _altered(path, "it is not written as it was sealed")
+            raise packing.altered(path, "it is not written as it was sealed")
         return envelopes.verify(envelope, parse_public_key(service_key))[1]
     except (OSError, ValueError, TypeError, msgspec.MsgspecError) as error:
-        raise _altered(path, str(error)) from error
+        raise packing.altered(path, str(error)) from error
     except IntegrityBroken as error:
-        raise _altered(path, f"{error.what}: {error.why}") from error
+        raise packing.altered(path, f"{error.what}: {error.why}") from error
 
 
 def _fill(
@@ -174,14 +182,15 @@ def _fill(
     _copy_release(source, staging / "release", bound)
     output = runs.run_folder(workspace, run.run_id) / "output"
     for artifact in run.ended.artifacts:
-        _copy(output / artifact.name, staging / "artifacts" / artifact.name, artifact.sha256)
+        packing.copy(output / artifact.name, staging / "artifacts" / artifact.name, artifact.sha256)
     checked = runs.run_folder(workspace, run.validated.validation_run) / "output"
     for file in run.validated.evidence:
-        _copy(checked / file.path, staging / "evaluation" / file.path, file.sha256)
+        packing.copy(checked / file.path, staging / "evaluation" / file.path, file.sha256)
+    account = Account.read(workspace, registry, run, bound)
     written = {
-        "bom.json": canonical_json(cards.bill_of_materials(registry.register, bound)),
-        "README.md": cards.model_card(registry, release, run, bound).encode(),
-        "data_card.md": cards.data_card(registry.register, bound).encode(),
+        "README.md": cards.model_card(account).encode(),
+        "data_card.md": cards.data_card(account).encode(),
+        "bom.cdx.json": canonical_json(bill_of_materials(account)),
     }
     signed = list(_signatures(registry, release, run))
     written["people.json"] = canonical_json(_keys(registry.register, [item for _, item in signed]))
@@ -237,19 +246,21 @@ def _keys(register: Register, envelopes_: list[dict[str, Any]]) -> dict[str, dic
 def _check_signatures(folder: Path, made: BundleManifest) -> None:
     """Hold every signature in ``approvals/`` against the keys in ``people.json``."""
     if "people.json" not in {file.path for file in made.files}:
-        raise _altered(folder / "people.json", "the bundle has no keys to check signatures with")
+        raise packing.altered(
+            folder / "people.json", "the bundle has no keys to check signatures with"
+        )
     people = msgspec.json.decode((folder / "people.json").read_bytes())
     bound = {made.release_digest, made.evidence}
     for path in sorted((folder / "approvals").iterdir()):
         envelope = msgspec.json.decode(path.read_bytes())
         _, stated, key_id = envelopes.peek(envelope)
         if key_id not in people:
-            raise _altered(path, f"people.json does not know its key {key_id}")
+            raise packing.altered(path, f"people.json does not know its key {key_id}")
         envelopes.verify(envelope, parse_public_key(people[key_id]["public_key"]))
         if not isinstance(stated, Promotion | Approval) or stated.digest not in bound:
-            raise _altered(path, "it signs something else than this release and run")
+            raise packing.altered(path, "it signs something else than this release and run")
         if stated.release != made.release or stated.person != people[key_id]["person"]:
-            raise _altered(path, f"it is {stated.person}'s signature under {stated.release}")
+            raise packing.altered(path, f"it is {stated.person}'s signature under {stated.release}")
 
 
 def _manifest(
@@ -262,6 +273,9 @@ def _manifest(
 ) -> BundleManifest:
     assert run.ended is not None
     parameters = run.started.parameters
+    files = list(_listed(staging))
+    sums = packing.checksums(files).encode()
+    (staging / _SUMS).write_bytes(sums)
     return BundleManifest(
         release=release.name,
         release_digest=release.digest,
@@ -277,31 +291,40 @@ def _manifest(
         ended_at=run.ended.occurred_at.isoformat(),
         evidence=evidence,
         service_key=register.service_key,
-        files=[
-            FileDigest(path.relative_to(staging).as_posix(), digest_file(path), path.stat().st_size)
-            for path in _files(staging)
-        ],
+        files=[*files, FileDigest(_SUMS, digest_bytes(sums), len(sums))],
     )
+
+
+def _listed(folder: Path) -> Iterator[FileDigest]:
+    for path in packing.files_of(folder):
+        name = path.relative_to(folder).as_posix()
+        yield FileDigest(name, digest_file(path), path.stat().st_size)
 
 
 def _seal(
     workspace: Workspace,
-    staging: Path,
+    content: Path,
     made: BundleManifest,
-    release: ReleaseRecord,
+    register: Register,
     run: RunRecord,
     person: str,
 ) -> Bundle:
+    """Sign `content` and put it in place; what is slow is done before the ledger is held still."""
     encoded = canonical_json(made)
     said = Bundle(
         person=SERVICE,
         printed_name=SERVICE_NAME,
         meaning="sealed",
-        release=release.name,
+        release=made.release,
         run_id=run.run_id,
         digest=digest_bytes(encoded),
         requested_by=person,
     )
+    folder = content.rename(content.with_name(said.name))  # by which the signature calls it
+    (folder / _MANIFEST).write_bytes(encoded)
+    model_signature.sign(folder, _service_key(register), unsigned=(_SEAL,))
+    signed = digest_file(folder / model_signature.SIGNATURE)
+    said = msgspec.structs.replace(said, model_signature=signed)
 
     def statement(register: Register) -> Bundle:
         current = Registry(register)
@@ -309,68 +332,34 @@ def _seal(
             raise Refused(
                 f"{run.run_id} has a bundle already",
                 why="another process made it a moment ago",
-                next=f"'governed release show {release.name}' names it",
+                next=f"'governed release show {made.release}' names it",
             )
-        gate.check_deployable(current, current.release(release.name), current.run(run.run_id))
+        if said.name in {known.bundle.name for known in current.runs.values() if known.bundle}:
+            raise Refused(
+                f"there is a bundle {said.name} already",
+                why="a bundle is written once, and never another under its name",
+                next="execute the release again: another run has another name",
+            )
+        gate.check_deployable(current, current.release(made.release), current.run(run.run_id))
         return said
 
     def place(entry: Entry) -> None:
-        (staging / "manifest.json").write_bytes(encoded)
-        (staging / "signature.dsse.json").write_bytes(canonical_json(entry.envelope))
+        (folder / _SEAL).write_bytes(canonical_json(entry.envelope))
         target = workspace.bundles / said.name
-        _remove(target)  # left by a process killed before it was registered
-        _make_read_only(staging)
-        staging.rename(target)
+        packing.remove(target)  # left by a process killed before it was registered
+        packing.make_read_only(folder)
+        folder.rename(target)
+        target.chmod(0o555)
         sync_folder(workspace.bundles)
 
     seal(workspace, statement, place)
     return said
 
 
-def _copy(source: Path, target: Path, sha256: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        shutil.copyfile(source, target)
-    except FileNotFoundError as error:
-        raise _altered(source, "it is missing") from error
-    found = digest_file(target)
-    if found != sha256:
-        raise _altered(source, f"its SHA-256 is {found}, recorded was {sha256}")
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-
-
-def _make_read_only(folder: Path) -> None:
-    for root, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            path = Path(root, name)
-            descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
-            path.chmod(0o444)
-        Path(root).chmod(0o555)
-
-
-def _remove(folder: Path) -> None:
-    if not folder.is_dir():
-        return
-    _each_folder(folder, lambda path: path.chmod(0o755))
-    shutil.rmtree(folder)
-
-
-def _each_folder(folder: Path, change: Callable[[Path], None]) -> None:
-    for root, _, _ in os.walk(folder):
-        change(Path(root))
-
-
-def _altered(path: Path, why: str) -> IntegrityBroken:
-    return IntegrityBroken(
-        f"{path} is not what was sealed",
-        why=why,
-        next="restore the bundle from a copy; a bundle is never mended",
-    )
+def _service_key(register: Register) -> Path:
+    """The file of the service's key, which is there and readable."""
+    keys.service_signer(register.workspace_id)
+    return keys.service_key_file(register.workspace_id)
 
 
 def _unwritable(folder: Path, error: OSError) -> ResourceMissing:

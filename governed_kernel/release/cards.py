@@ -1,175 +1,204 @@
-"""What a bundle says of itself: model card, data card and bill of materials, from evidence."""
+"""``README.md`` and ``data_card.md`` of a bundle: what the record says, and no word more.
+
+The model card has the format that model hubs read: YAML front matter, then Markdown.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
-from typing import Any
 
-from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import CaseResult, DatasetRegistered
-from governed_kernel.release.manifest import Input, ReleaseManifest
-from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+from governed_kernel.release.account import NOT_STATED, Account, Learnt, Material
 
-__all__ = ["bill_of_materials", "data_card", "model_card"]
+__all__ = ["data_card", "model_card"]
+
+_HUB = re.compile(r"^[\w.-]+/[\w.-]+$")
+_HUMAN = {
+    "Intended use": "what the model is for, and who uses it",
+    "Out-of-scope use": "what it must not be used for",
+    "Limitations and risks": "where it is known to fail, and whom that would hurt",
+    "Contact": "who answers for it once it is live",
+}
+"""Sections that only a person can fill; nobody is asked for them before a release yet."""
 
 
-def bill_of_materials(register: Register, bound: ReleaseManifest) -> dict[str, Any]:
-    """Everything the model was made from and judged by, down to the sources, by digest."""
-    materials = [
-        {
-            "name": f"{version.dataset}@{version.version}",
-            "role": role,
-            "kind": version.kind,
-            "sha256": version.sha256,
-            "bytes": version.bytes,
-            "rows": version.rows,
-            "data_class": version.data_class,
-            "owner": version.owner,
-            "purposes": version.purposes,
-            "legal_basis": version.legal_basis,
-            "retention_until": version.retention_until,
-            "source": version.source,
-            "licence": version.licence,
-            "origin": version.origin,
-            "derived_from": version.derived_from,
-            "files": version.files,
-        }
-        for role, version in _materials(register, bound)
+def model_card(account: Account) -> str:
+    """The model card."""
+    lines = [
+        *_front(account),
+        "",
+        f"# {account.bound.release}",
+        "",
+        "Written from the signed record of the run; what nobody said is "
+        f"*{NOT_STATED}*. The files and their digests are in `manifest.json`.",
+        "",
+        *_model(account),
+        *_section("Base model", map(_base, account.bases)),
+        *_section("Training data", _used(account, "input")),
+        *_section("What the weights owe to", map(_learnt, account.learnt)),
+        *_section("Training", _training(account)),
+        *_evaluation(account),
+        *_section("Approvals", _approvals(account)),
+        "## Not stated",
+        "",
+        *(f"- **{title}** ({what}): {NOT_STATED}" for title, what in _HUMAN.items()),
+        "",
     ]
-    return {
-        "release": bound.release,
-        "release_digest": bound.digest(),
-        "environment": bound.environment,
-        "materials": materials,
-        "code": [bound.notebook, *bound.code],
-        "suites": [{"path": suite.path, "sha256": suite.sha256} for suite in bound.suites],
-    }
-
-
-def data_card(register: Register, bound: ReleaseManifest) -> str:
-    """One section a dataset, in Markdown."""
-    lines = [f"# Data of {bound.release}", ""]
-    for role, version in _materials(register, bound):
-        if version.kind != "data":
-            continue
-        lines += [
-            f"## {_plain(version.dataset)}@{version.version}: {role}",
-            "",
-            f"- content: SHA-256 `{version.sha256}`, {version.bytes} bytes, {version.rows} rows",
-            f"- class: {version.data_class}",
-            f"- owner: {_plain(version.owner)}",
-            f"- purposes: {', '.join(version.purposes)}",
-            f"- legal basis: {_plain(version.legal_basis)}",
-            f"- retention: {version.retention_until or 'no end set'}",
-            f"- source: {_plain(version.source)}",
-            f"- registered: {version.occurred_at:%Y-%m-%d} by {_plain(version.person)}",
-            "",
-        ]
     return "\n".join(lines)
 
 
-def model_card(
-    registry: Registry, release: ReleaseRecord, run: RunRecord, bound: ReleaseManifest
-) -> str:
-    """The model card, in the format that model hubs read (YAML front matter, Markdown)."""
-    assert run.ended is not None
-    assert run.validated is not None
-    register = registry.register
-    bases = [register.version(item.name) for item in bound.base_models()]
-    front = ["---", "library_name: peft", "tags:", "- governed-notebooks"]
-    if bases:
-        front += [f"base_model: {bases[0].dataset}", f"license: {_yaml(bases[0].licence)}"]
-    body = [
-        *front,
-        "---",
+def data_card(account: Account) -> str:
+    """One section a dataset."""
+    lines = [f"# Data of {account.bound.release}", ""]
+    for material in account.data():
+        lines += [f"## {_plain(material.name)}: {material.role}", "", *_facts(account, material)]
+        if material.role == "input":
+            learnt = {item.column for item in account.learnt if item.dataset == material.name}
+            lines.append(f"- columns that went into the weights: {_columns(learnt)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _front(account: Account) -> list[str]:
+    """The metadata that hubs index; JSON's strings are YAML's as well."""
+    found = ["---"]
+    if account.is_adapter:
+        found.append("library_name: peft")
+    for base in account.bases[:1]:
+        # A hub knows its own names only; elsewhere the catalog's is all there is.
+        name = base.origin if _HUB.match(base.origin) else base.dataset
+        found += [f"base_model: {json.dumps(name)}"]
+        found += ["base_model_relation: adapter"] if account.is_adapter else []
+    if account.data():
+        found += ["datasets:", *(f"- {json.dumps(item.name)}" for item in account.data())]
+    return [*found, "tags:", "- governed-notebooks", "---"]
+
+
+def _model(account: Account) -> list[str]:
+    bound, ended = account.bound, account.ended
+    return [
+        "## Model",
         "",
-        f"# {bound.release}",
+        f"- run `{account.run.run_id}`, ended {account.ended_at:%Y-%m-%d %H:%M} UTC after "
+        f"{ended.seconds:.1f} s",
+        f"- release digest `{account.release.digest}`",
+        f"- {'adapter' if account.is_adapter else 'model'} made by {_plain(bound.author)} in "
+        f"`{bound.research_notebook.path}`, git commit {bound.git_commit or NOT_STATED}",
+        f"- risk class: {_plain(account.release.promotion.risk_class)}",
+        f"- licence: {NOT_STATED}",
+        *(f"- `{item.name}`: SHA-256 `{item.sha256}`" for item in account.weights),
         "",
-        f"Made by run `{run.run_id}` of release `{release.digest}`, "
-        f"{run.ended.occurred_at:%Y-%m-%d %H:%M} UTC.",
+    ]
+
+
+def _base(base: DatasetRegistered) -> str:
+    return (
+        f"- {_plain(base.dataset)}@{base.version}, SHA-256 `{base.sha256}`\n"
+        f"  - origin: {_plain(base.origin or base.source)}\n"
+        f"  - licence: {_plain(base.licence or NOT_STATED)}\n"
+        f"  - intended use: {_plain(base.intended_use or NOT_STATED)}"
+    )
+
+
+def _used(account: Account, role: str) -> Iterator[str]:
+    for item in account.data():
+        if item.role == role:
+            rows = f"{item.version.rows} rows, " if item.version.rows >= 0 else ""
+            yield f"- {_plain(item.name)}: {rows}class {item.version.data_class}; `data_card.md`"
+
+
+def _learnt(item: Learnt) -> str:
+    column = "columns that are not known" if item.column == "*" else f"`{_code(item.column)}`"
+    return f"- {column} of {_plain(item.dataset)}: {item.relation}, {item.evidence}"
+
+
+def _training(account: Account) -> Iterator[str]:
+    for name, value in account.run.started.parameters.items():
+        yield f"- {_plain(name)} = {_plain(str(value))}"
+    yield f"- environment `{account.bound.environment}`, {account.bound.threads} threads"
+    yield f"- platform fingerprint `{account.ended.fingerprint.get('sha256', NOT_STATED)}`"
+
+
+def _evaluation(account: Account) -> list[str]:
+    found = account.validated
+    judged = ", ".join(item.name for item in account.data() if item.role == "evaluation")
+    return [
+        f"## Evaluation: {_plain(found.suite)}, {'passed' if found.passed else 'not passed'}",
         "",
-        "## Base model",
-        "",
-        *(
-            f"- {_plain(base.dataset)}@{base.version}: {_plain(base.origin or base.source)}, "
-            f"licence {_plain(base.licence or 'not stated')}, SHA-256 `{base.sha256}`. "
-            f"Intended use: {_plain(base.intended_use or 'not stated')}"
-            for base in bases
-        ),
-        "",
-        "## Training",
-        "",
-        *(f"- {name} = {_plain(str(value))}" for name, value in run.started.parameters.items()),
-        f"- data: {', '.join(item.name for item in bound.inputs if item.kind == 'data')}",
-        f"- environment `{bound.environment}`, {bound.threads} threads",
-        "",
-        f"## Evaluation: {run.validated.suite}, {_verdict(run.validated.passed)}",
+        f"On {_plain(judged) or NOT_STATED}, by run `{found.validation_run}`.",
         "",
         "| layer | case | outcome | value | threshold | blocking |",
         "|---|---|---|---|---|---|",
-        *(_case_row(case) for case in run.validated.cases),
-        "",
-        "## Approvals",
-        "",
-        *_signers(registry, release, run),
+        *map(_case_row, found.cases),
         "",
     ]
-    return "\n".join(body)
 
 
-def _materials(
-    register: Register, bound: ReleaseManifest
-) -> Iterator[tuple[str, DatasetRegistered]]:
-    """Role and version of each input, and of the datasets that it was derived from, once."""
-    seen: set[str] = set()
-    judged = [item for suite in bound.suites for item in suite.inputs]
-    asked: list[tuple[str, Input]] = [("input", item) for item in bound.inputs]
-    waiting = [(role, item.name) for role, item in [*asked, *(("evaluation", i) for i in judged)]]
-    while waiting:
-        role, name = waiting.pop(0)
-        if name in seen:
-            continue
-        seen.add(name)
-        version = register.version(name)
-        yield role, version
-        if version.derived_from:
-            waiting.append(("source", version.derived_from))
+def _approvals(account: Account) -> Iterator[str]:
+    promotion = account.release.promotion
+    yield (
+        f"- promoted by {_plain(promotion.printed_name)}, {promotion.signed_at:%Y-%m-%d %H:%M} UTC"
+    )
+    for item in account.approvals():
+        yield (
+            f"- {item.meaning} for {item.purpose} by {_plain(item.printed_name)} "
+            f"({item.role}), {item.signed_at:%Y-%m-%d %H:%M} UTC"
+        )
 
 
-def _signers(registry: Registry, release: ReleaseRecord, run: RunRecord) -> Iterator[str]:
-    register = registry.register
-    yield f"- promoted by {_plain(release.promotion.printed_name)}"
-    digest, _ = run.evidence()
-    given = [
-        *register.approvals_for(release.name, release.digest, "run"),
-        *register.approvals_for(release.name, digest, "deployment", run.run_id),
-    ]
-    for item in given:
-        if item.counts:
+def _facts(account: Account, material: Material) -> Iterator[str]:
+    version = material.version
+    rows = f"{version.rows} rows" if version.rows >= 0 else f"rows {NOT_STATED}"
+    yield f"- content: SHA-256 `{version.sha256}`, {version.bytes} bytes, {rows}"
+    for file in version.files:
+        yield f"  - `{_code(file.path)}`: SHA-256 `{file.sha256}`, {file.bytes} bytes"
+    yield f"- class: {version.data_class}"
+    yield f"- owner: {_plain(version.owner)}"
+    yield f"- purposes: {', '.join(version.purposes)}"
+    yield f"- legal basis: {_plain(version.legal_basis or NOT_STATED)}"
+    yield f"- licence: {_plain(version.licence or NOT_STATED)}"
+    yield f"- retention: {version.retention_until or 'no end set'}"
+    yield f"- source: {_plain(version.source or NOT_STATED)}"
+    for split in account.registry.register.splits:
+        if material.name in split.parts.values():
+            part = next(key for key, name in split.parts.items() if name == material.name)
+            checks = ", ".join(f"{_plain(name)} {found}" for name, found in split.leaks.items())
             yield (
-                f"- {item.meaning} for {item.purpose} by {_plain(item.printed_name)} "
-                f"({item.role}), {item.signed_at:%Y-%m-%d %H:%M} UTC"
+                f"- {part} of {_plain(f'{split.dataset}@{split.version}')}, split by "
+                f"`{_code(split.code)}` (SHA-256 `{split.code_sha256}`); leaks found: "
+                f"{checks or 'not looked for'}"
             )
+    yield f"- never to be learnt: {_columns(set(version.never_learn), 'nothing declared')}"
+    yield f"- registered: {version.occurred_at:%Y-%m-%d} by {_plain(version.person)}"
+
+
+def _columns(columns: set[str], none: str = "none on record") -> str:
+    if "*" in columns:
+        return "not known"
+    return ", ".join(f"`{_code(name)}`" for name in sorted(columns)) or none
+
+
+def _section(title: str, lines: Iterator[str]) -> list[str]:
+    return [f"## {title}", "", *(list(lines) or [f"- {NOT_STATED}"]), ""]
 
 
 def _case_row(case: CaseResult) -> str:
     return (
-        f"| {case.layer} | {case.case_id} | {case.outcome} | {case.value:.4g} "
+        f"| {_plain(case.layer)} | {_plain(case.case_id)} | {case.outcome} | {case.value:.4g} "
         f"| {case.threshold:.4g} | {'yes' if case.blocking else 'no'} |"
     )
-
-
-def _verdict(passed: bool) -> str:
-    return "passed" if passed else "not passed"
 
 
 def _plain(text: str) -> str:
     """Text of people as text: no line breaks, no Markdown or HTML that a viewer would act on."""
     flat = " ".join(text.split())
-    for character in "\\`*_[]<>|#":
+    for character in "\\`*_[]<>|#&":
         flat = flat.replace(character, f"\\{character}")
     return flat
 
 
-def _yaml(text: str) -> str:
-    return text.lower() if text.replace("-", "").replace(".", "").isalnum() else "other"
+def _code(text: str) -> str:
+    """Text that stands between backticks, which it can't end."""
+    return " ".join(text.split()).replace("`", "'")

@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 import governed_kernel
 
 PRODUCT = "governed-notebooks"
-NEEDED = (PRODUCT, "numpy", "pandas", "safetensors")
+NEEDED = (PRODUCT, "model-signing", "numpy", "pandas", "pyOpenSSL", "safetensors")
 _PACKAGE = Path(governed_kernel.__file__).parent
 _REPOSITORY = _PACKAGE.parent
 
