@@ -30,6 +30,8 @@ WHERE a.operation = 'read' AND a.dataset IS NULL
     AND a.kind IN ('file', 'sql', 'http', 'model', 'dataset')
     AND a.decision IS DISTINCT FROM 'denied'
     AND coalesce(a.sha256, '') NOT IN (SELECT unnest(?::VARCHAR[]))
+    AND coalesce(a.sha256, '') NOT IN (  -- what its runs left, wherever it lies now
+        SELECT f.sha256 FROM artifacts f JOIN runs r USING (run_id) WHERE r.release = ?)
 GROUP BY a.uri, a.kind ORDER BY a.uri
 """
 
@@ -48,7 +50,7 @@ def unregistered_inputs(
     bound : collection of str
         SHA-256 of files that the release binds itself: code, suites.
     """
-    return store.query(_UNREGISTERED, [release, list(sessions), list(bound)])
+    return store.query(_UNREGISTERED, [release, list(sessions), list(bound), release])
 
 
 def past_retention(store: Store, day: date, *, everything: bool = False) -> list[dict[str, Any]]:
