@@ -70,11 +70,15 @@ class DeploymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class LineageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[lineage]``: how long what people wrote in notebooks is kept."""
+    """``[lineage]``: how long what people wrote in notebooks is kept, and who may read it."""
 
     retention_days: Count = 0
     """After so many days 'governed store erase --expired' removes the texts of a session: sources
     of cells, statements, arguments, messages of errors. 0 keeps them for ever."""
+    readers: tuple[str, ...] = ()
+    """Roles that may read these texts, with 'governed lineage texts', which is put on record; the
+    lineage store then holds none. Empty: whoever reads the workspace. Files are guarded by their
+    permissions alone."""
 
 
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,8 +10,11 @@ from typing import Any
 import click
 
 from governed_kernel.cli.options import (
+    Passphrase,
     console,
     json_option,
+    passphrase_option,
+    person_option,
     print_facts,
     print_json,
     workspace_option,
@@ -262,6 +265,26 @@ def unregistered(workspace: Workspace, release: str, as_json: bool) -> None:
         {file.sha256 for file in files},
     )
     print_facts(rows, as_json, f"unregistered inputs of {record.name}")
+
+
+@lineage.command("texts")
+@click.argument("session")
+@person_option
+@passphrase_option
+@json_option
+@workspace_option
+def texts(
+    workspace: Workspace, session: str, person: str, passphrase: Passphrase, as_json: bool
+) -> None:
+    """Show what people wrote in SESSION: sources of cells, statements, messages of errors.
+
+    Where lineage.readers names roles only they may, and the store holds none of it. That somebody
+    read it is put on record.
+    """
+    from governed_kernel.governance.reading import texts_of
+
+    secret = passphrase(f"Passphrase of {person}")
+    print_facts(texts_of(workspace, session, person, secret), as_json, f"texts of {session}")
 
 
 @lineage.command("export")

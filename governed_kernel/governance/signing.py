@@ -23,7 +23,16 @@ from governed_kernel.lineage.events import Attested, Decided, LedgerEvent, RunEv
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Make", "append", "attest", "record", "record_refusal", "seal", "take_checkpoint"]
+__all__ = [
+    "Make",
+    "append",
+    "attest",
+    "identify",
+    "record",
+    "record_refusal",
+    "seal",
+    "take_checkpoint",
+]
 
 R = TypeVar("R")
 Make = Callable[[Register, Person], Predicate]
@@ -206,6 +215,19 @@ def append(
     head, result = (ledger or Ledger(workspace)).append_checked(decide)
     pins.see(workspace.root, head)
     return result
+
+
+def identify(register: Register, person: str, passphrase: bytes) -> Person:
+    """The person of that name, who proves it with the key that counts here.
+
+    Raises
+    ------
+    SignatureRefused
+        Wrong passphrase, or no or a revoked key.
+    """
+    who = _signer(register, person)
+    _check_key(who, keys.unlock(person, passphrase))
+    return who
 
 
 def _sign(register: Register, predicate: Predicate, signer: Signer) -> Entry:

@@ -181,6 +181,7 @@ class Ingestion:
         self.connection = connection
         self.folder = folder
         self.limits = limits
+        self.texts = True
         self._sealed = sealed
         self._progress = progress
         self._workspace_id = _opening_of(ledger)
@@ -355,6 +356,8 @@ class Ingestion:
                 "DELETE FROM base.payloads WHERE session_no = ?", [journal.number]
             )
             journal.payload_size = 0
+        if not self.texts:
+            journal.payload_size = size
         if size > journal.payload_size:
             with path.open("rb") as source:
                 source.seek(journal.payload_size)

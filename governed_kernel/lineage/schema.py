@@ -210,11 +210,11 @@ def mark() -> str:
     return f"{SCHEMA_VERSION}:{digest_bytes(chr(10).join(statements()).encode())}"
 
 
-def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the schema in an empty database."""
+def create(connection: duckdb.DuckDBPyConnection, *, texts: bool = True) -> None:
+    """Make the schema in an empty database; `texts` says whether it will hold those."""
     for statement in statements():
         connection.execute(statement)
-    connection.execute("INSERT INTO base.meta VALUES ('schema', ?)", [mark()])
+    connection.execute("INSERT INTO base.meta VALUES ('schema', ?)", [_mark_with(texts)])
 
 
 def _create_event_table(tag: str, table: EventTable) -> str:
@@ -229,10 +229,14 @@ def _create_event_table(tag: str, table: EventTable) -> str:
     return table.create()
 
 
-def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether an open database is a lineage store of exactly this schema."""
+def is_current(connection: duckdb.DuckDBPyConnection, *, texts: bool = True) -> bool:
+    """Whether an open database is a lineage store of exactly this schema, with or without texts."""
     try:
         found = connection.execute("SELECT value FROM base.meta WHERE key = 'schema'").fetchone()
     except duckdb.CatalogException:
         return False
-    return found is not None and found[0] == mark()
+    return found is not None and found[0] == _mark_with(texts)
+
+
+def _mark_with(texts: bool) -> str:
+    return mark() if texts else f"{mark()}:withheld"

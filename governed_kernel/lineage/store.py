@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,11 @@ class Store:
         self.patience = patience
         self.report = IngestReport()
 
+    @cached_property
+    def texts(self) -> bool:
+        """Whether it holds erasable texts; not where only some roles may read them."""
+        return not self.workspace.settings.lineage.readers
+
     # --- reading ----------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -103,7 +109,7 @@ class Store:
         if not self.path.exists():
             self.ingest()
         connection = self._connect(self.path, settings, read_only=True)
-        if not schema.is_current(connection):
+        if not schema.is_current(connection, texts=self.texts):
             connection.close()
             self.ingest()
             connection = self._connect(self.path, settings, read_only=True)
@@ -260,12 +266,14 @@ class Store:
         while True:
             try:
                 with self._transaction(path) as connection:
-                    if not schema.is_current(connection):
-                        schema.create(connection)
+                    if not schema.is_current(connection, texts=self.texts):
+                        schema.create(connection, texts=self.texts)
                     journals, ledger = self.workspace.journals, self.workspace.ledger
-                    return Ingestion(
+                    ingestion = Ingestion(
                         connection, journals, ledger, spool, limits, seals.of, self._progress
-                    ).run()
+                    )
+                    ingestion.texts = self.texts
+                    return ingestion.run()
             except Unreadable as error:
                 limits[error.session_id] = (error.record, error.error)
             except Distrusted as error:
@@ -294,8 +302,8 @@ class Store:
         except IntegrityBroken as error:
             return error.why, True
         with contextlib.closing(connection):
-            if not schema.is_current(connection):
-                return "it was made by another version", True
+            if not schema.is_current(connection, texts=self.texts):
+                return "it was made by another version, or with other rules for texts", True
             return "", has_moved(connection, self.workspace.journals)
 
     def _delete(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
+from tests.cli.commands import Done
 from tests.lineage.sessions import Session
 from tests.loop import berries
 from tests.loop.place import SECONDS, Place
@@ -43,6 +45,12 @@ def taken(place: Place, target: Path) -> Path:
 def restored(place: Place, backup: Path, folder: Path) -> Place:
     place.done_here(f"store restore {backup} {folder}")
     return Place(folder, place.home, place.environment)
+
+
+def elsewhere(place: Place, command: str) -> Done:
+    """A command of one of its people, from another folder than the workspace."""
+    folder = Place(place.root.parent, place.home, place.environment)
+    return folder.here(command)
 
 
 def files(workspace: Workspace) -> dict[str, bytes]:
@@ -138,6 +146,19 @@ def test_an_older_backup_is_found_out_by_a_checkpoint(released: Place, tmp_path:
     since = f"--since {tmp_path / 'kept.json'}"
     assert released.here(f"store restore {newer} {tmp_path / 'b'} {since}").code == 0
     explains(released.here(f"store restore {older} {tmp_path / 'a'} {since}"), 4, "was cut short")
+
+
+def test_an_older_backup_in_the_old_place_is_found_out_by_who_saw_more(
+    released: Place, tmp_path: Path
+) -> None:
+    older = taken(released, tmp_path / "older.tar")
+    released.done_here("revoke sour --reason 'a recall' {rui}")
+    newer = taken(released, tmp_path / "newer.tar")
+    released.root.rename(tmp_path / "aside")
+    explains(elsewhere(released, f"store restore {older} {released.root}"), 4, "seen before")
+    shutil.rmtree(released.root)
+    assert elsewhere(released, f"store restore {newer} {released.root}").code == 0
+    assert released.release()["state"] == "revoked"
 
 
 def test_nothing_is_restored_over_something(released: Place, tmp_path: Path) -> None:

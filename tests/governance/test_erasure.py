@@ -215,3 +215,21 @@ def test_the_signed_entry_names_each_text_and_nothing_else(place: Place, session
     (said,) = place.events("Erasure")
     assert (said.scope, said.target, said.reason) == ("subject", "", "asked by the person")
     assert register.erased == frozenset(said.texts[session])
+
+
+def test_only_some_roles_read_texts_where_the_settings_say_so(place: Place, session: str) -> None:
+    assert sources(place, session)[1] == f"patient = '{NAME}'"
+    settings = place.root / "governed.toml"
+    settings.write_text(settings.read_text() + '\n[lineage]\nreaders = ["data-steward"]\n')
+    place.done_here("policy adopt {ada}")
+    assert sources(place, session) == [None, None, None]
+    assert "lineage.duckdb" not in containing(place, f"'{NAME}'")
+    texts_of = f"lineage texts {session}"
+    rows = place.done_here(f"{texts_of} {{dora}} --json").facts
+    assert f"patient = '{NAME}'" in [row["text"] for row in rows]
+    explains(place.here(f"{texts_of} {{rui}}"), 3, "data-steward")
+    explains(place.here("lineage texts nobody {dora}"), 2, "no session 'nobody'")
+    told = [(said.person, said.outcome) for said in place.events("Decided")
+            if said.action == "lineage texts"]  # fmt: skip
+    assert told == [("dora", "allowed"), ("rui", "denied")]
+    assert place.here("audit verify").code == 0
