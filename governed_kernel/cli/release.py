@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -106,20 +107,27 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
 
 @release.command()
 @click.argument("run_id", metavar="RUN")
+@click.option(
+    "--tar",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Pack it into a new file as well; the same bundle always gives the same bytes.",
+)
 @person_option
 @json_option
 @workspace_option
-def build(workspace: Workspace, run_id: str, person: str, as_json: bool) -> None:
+def build(workspace: Workspace, run_id: str, tar: Path | None, person: str, as_json: bool) -> None:
     """Make, sign and register the bundle of RUN; `governed deploy` does it too."""
     from governed_kernel.release import bundle
 
     made = bundle.build(workspace, run_id, person)
+    packed = {"tar": str(tar), "tar_sha256": bundle.pack(workspace, made, tar)} if tar else {}
     facts = {
         "bundle": made.name,
         "release": made.release,
         "run": made.run_id,
         "sha256": made.digest,
         "folder": str(workspace.bundles / made.name),
+        **packed,
     }
     print_facts(facts, as_json, f"{made.name} is sealed")
 

@@ -41,7 +41,17 @@ from governed_kernel.lineage.attestations import (
     WorkspaceCreated,
 )
 
-__all__ = ["PAYLOAD_TYPE", "Statement", "Subject", "peek", "sign", "subjects_of", "verify"]
+__all__ = [
+    "PAYLOAD_TYPE",
+    "Statement",
+    "Subject",
+    "peek",
+    "sign",
+    "sign_statement",
+    "subjects_of",
+    "verify",
+    "verify_statement",
+]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -104,10 +114,35 @@ def sign(predicate: Predicate, signer: Signer) -> dict[str, Any]:
         predicate_type=f"{PREDICATE_ROOT}{tag}",
         predicate=msgspec.to_builtins(predicate),
     )
+    return sign_statement(statement, signer)
+
+
+def sign_statement(statement: Statement, signer: Signer) -> dict[str, Any]:
+    """A statement in an envelope, whatever vocabulary its predicate is in."""
     envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
     envelope.sign(signer)
     found: dict[str, Any] = envelope.to_dict()
     return found
+
+
+def verify_statement(envelope: dict[str, Any], key: SSlibKey) -> Statement:
+    """The statement of an envelope that `key` has signed, in whatever vocabulary.
+
+    Raises
+    ------
+    IntegrityBroken
+        It is no envelope of a statement, or the signature is not by `key`.
+    """
+    try:
+        payload, _ = _payload_of(envelope)
+        _check(envelope, key)
+        return msgspec.json.decode(payload, type=Statement)
+    except (ValueError, KeyError, VerificationError, msgspec.MsgspecError) as error:
+        raise IntegrityBroken(
+            "a signed statement does not verify",
+            why=str(error),
+            next="what it says counts for nothing",
+        ) from error
 
 
 def peek(envelope: dict[str, Any]) -> tuple[Statement, Predicate, str]:
@@ -159,9 +194,7 @@ def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicat
     try:
         if key_id != key.keyid:
             raise ValueError(f"it is signed by the key {key_id}, not by {key.keyid}")
-        # from_dict changes the dictionaries it is given
-        copy = {**envelope, "signatures": [dict(envelope["signatures"][0])]}
-        Envelope.from_dict(copy).verify([key], 1)
+        _check(envelope, key)
     except (ValueError, KeyError, VerificationError) as error:
         raise IntegrityBroken(
             "a signature does not verify",
@@ -170,6 +203,12 @@ def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicat
         ) from error
     _VERIFIED[digest] = statement, predicate
     return statement, predicate
+
+
+def _check(envelope: dict[str, Any], key: SSlibKey) -> None:
+    # from_dict changes the dictionaries it is given
+    copy = {**envelope, "signatures": [dict(envelope["signatures"][0])]}
+    Envelope.from_dict(copy).verify([key], 1)
 
 
 def _payload_of(envelope: dict[str, Any]) -> tuple[bytes, str]:

@@ -28,16 +28,17 @@ from governed_kernel.governance.signing import record_refusal, seal
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import Approval, Bundle, Predicate, Promotion
 from governed_kernel.lineage.events import FileDigest
-from governed_kernel.release import cards, gate, manifest, model_signature, packing, runs
+from governed_kernel.release import gate, manifest, model_signature, packing, runs
 from governed_kernel.release.account import Account
-from governed_kernel.release.bill_of_materials import bill_of_materials
 from governed_kernel.release.manifest import ReleaseManifest
+from governed_kernel.release.papers import papers
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["BundleManifest", "build", "manifest_of", "verify"]
+__all__ = ["BundleManifest", "build", "manifest_of", "pack", "verify"]
 
 _MANIFEST, _SEAL, _SUMS = "manifest.json", "signature.dsse.json", "SHA256SUMS"
+_UNLISTED = (_MANIFEST, model_signature.SIGNATURE, _SEAL)
 
 
 class BundleManifest(msgspec.Struct, frozen=True):
@@ -100,7 +101,7 @@ def _build(
     try:
         content = staging / "content"
         content.mkdir()
-        _fill(workspace, content, registry, release, run, bound, source)
+        _fill(workspace, content, registry, run, bound, source)
         made = _manifest(content, release, run, bound, evidence, registry.register)
         return _seal(workspace, content, made, registry.register, run, person)
     except OSError as error:
@@ -153,6 +154,21 @@ def verify(folder: Path, service_key: str = "") -> BundleManifest:
     return made
 
 
+def pack(workspace: Workspace, made: Bundle, target: Path) -> str:
+    """Write a sealed bundle as one tar; returns its SHA-256.
+
+    Raises
+    ------
+    IntegrityBroken
+        The bundle is not what was sealed.
+    UsageError
+        `target` exists.
+    """
+    folder = workspace.bundles / made.name
+    verify(folder, Register.read(workspace).service_key)
+    return packing.write_tar(folder, target)
+
+
 def _signed(path: Path, service_key: str) -> Predicate:
     """What the service signed, from the one form in which it is written."""
     try:
@@ -171,7 +187,6 @@ def _fill(
     workspace: Workspace,
     staging: Path,
     registry: Registry,
-    release: ReleaseRecord,
     run: RunRecord,
     bound: ReleaseManifest,
     source: Path,
@@ -187,16 +202,8 @@ def _fill(
     for file in run.validated.evidence:
         packing.copy(checked / file.path, staging / "evaluation" / file.path, file.sha256)
     account = Account.read(workspace, registry, run, bound)
-    written = {
-        "README.md": cards.model_card(account).encode(),
-        "data_card.md": cards.data_card(account).encode(),
-        "bom.cdx.json": canonical_json(bill_of_materials(account)),
-    }
-    signed = list(_signatures(registry, release, run))
-    written["people.json"] = canonical_json(_keys(registry.register, [item for _, item in signed]))
-    for number, (name, envelope) in enumerate(signed):
-        written[f"approvals/{number + 1:02}-{name}.dsse.json"] = canonical_json(envelope)
-    for name, data in written.items():
+    later = (*_UNLISTED, _SUMS)
+    for name, data in papers(account, list(_listed(staging)), later).items():
         path = staging / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -211,40 +218,11 @@ def _copy_release(source: Path, target: Path, bound: ReleaseManifest) -> None:
     manifest.load(target, bound.digest())
 
 
-def _signatures(
-    registry: Registry, release: ReleaseRecord, run: RunRecord
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The promotion and every approval that counts, as they were signed."""
-    for entry in registry.register.entries:
-        if entry.valid and entry.predicate == release.promotion:
-            yield f"promotion-{release.author}", entry.envelope
-    register = registry.register
-    for given in register.approvals_for(release.name, release.digest, "run"):
-        if given.counts:
-            yield f"run-{given.person}", given.envelope
-    digest, _ = run.evidence()
-    for given in register.approvals_for(release.name, digest, "deployment", run.run_id):
-        if given.counts:
-            yield f"deployment-{given.person}", given.envelope
-
-
-def _keys(register: Register, envelopes_: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """Key id → who it belongs to and the public key, for everybody whose signature lies here."""
-    used = {envelope["signatures"][0]["keyid"] for envelope in envelopes_}
-    return {
-        key.key_id: {
-            "person": person.name,
-            "printed_name": person.printed_name,
-            "public_key": key.public_key,
-        }
-        for person in register.people.values()
-        for key in person.keys
-        if key.key_id in used
-    }
-
-
 def _check_signatures(folder: Path, made: BundleManifest) -> None:
-    """Hold every signature in ``approvals/`` against the keys in ``people.json``."""
+    """Hold signatures of people against the keys in ``people.json``, the service's against its."""
+    service = parse_public_key(made.service_key)
+    for path in sorted((folder / "attestations").glob("*.dsse.json")):
+        envelopes.verify_statement(msgspec.json.decode(path.read_bytes()), service)
     if "people.json" not in {file.path for file in made.files}:
         raise packing.altered(
             folder / "people.json", "the bundle has no keys to check signatures with"

@@ -80,7 +80,7 @@ def write_tar(folder: Path, target: Path) -> str:
     """
     try:
         with target.open("xb") as file, tarfile.open(fileobj=file, mode="w:") as tar:
-            for path in (folder, *sorted(folder.rglob("*"))):
+            for path in (folder, *sorted(folder.rglob("*"), key=str)):
                 tar.add(path, _name(folder, path), recursive=False, filter=_plain)
     except FileExistsError as error:
         raise UsageError(

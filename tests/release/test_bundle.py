@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.release.bundle import BundleManifest, manifest_of
+from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
 
 pytestmark = pytest.mark.slow
@@ -155,3 +157,121 @@ def test_the_data_card_tells_which_columns_were_learnt(bundle: Path) -> None:
     assert "columns that went into the weights: `firmness`, `redness`, `taste`" in train
     assert "train of berries@1, split by `splits/by_taste.py`" in train
     assert "licence: not stated" in train
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # within rdflib, which reads JSON-LD
+def test_the_data_card_is_croissant(bundle: Path, stages: Stages) -> None:
+    import mlcroissant
+
+    card = mlcroissant.Dataset(jsonld=str(bundle / "data_card.croissant.json")).metadata
+    assert not card.ctx.issues.errors
+    files = {item.id: item.sha256 for item in card.distribution}
+    versions = stages.released.events("DatasetRegistered")
+    known = {f"{v.dataset}@{v.version}/{f.path}": f.sha256 for v in versions for f in v.files}
+    assert {*files} == {
+        *("berries@1/berries.csv", "berries-train@1/berries-train.csv"),
+        "berries-holdout@1/berries-holdout.csv",
+    }
+    assert files.items() <= known.items()
+
+
+# --- statements and index ------------------------------------------------------------------------
+
+
+def statement(bundle: Path, name: str, predicate: Any) -> Any:
+    """The predicate, read strictly by in-toto's own definition of it."""
+    from google.protobuf import json_format
+    from in_toto_attestation.v1.statement import Statement
+
+    said = json.loads(base64.b64decode(facts(bundle, name)["payload"]))
+    statement = json_format.ParseDict(said, Statement([], "", {}).pb)
+    Statement.copy_from_pb(statement).validate()
+    json_format.ParseDict(said["predicate"], predicate)
+    return said
+
+
+def test_provenance_is_slsa(bundle: Path, made: BundleManifest) -> None:
+    from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+
+    read = provenance_pb2.Provenance()
+    said = statement(bundle, "attestations/provenance.dsse.json", read)
+    assert said["predicateType"] == "https://slsa.dev/provenance/v1"
+    assert read.run_details.metadata.invocation_id == made.run_id
+    listed = {file.path: file.sha256 for file in made.files}
+    subjects = {item["name"]: item["digest"]["sha256"] for item in said["subject"]}
+    assert {name for name in listed if name.startswith("artifacts/")} == {*subjects}
+    named = {
+        item.name: item.digest["sha256"] for item in read.build_definition.resolved_dependencies
+    }
+    assert {"berries-train@1", "palate@1", "release/environment.json"} < {*named}
+    lock = named.pop("release/environment.json")
+    assert lock == facts(bundle, "release/manifest.json")["environment"]
+    ours = {name: digest for name, digest in [*subjects.items(), *named.items()] if "/" in name}
+    assert ours.items() <= listed.items()
+
+
+def test_the_evaluation_is_an_in_toto_test_result(bundle: Path, made: BundleManifest) -> None:
+    from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
+
+    read = test_result_pb2.TestResult()
+    said = statement(bundle, "attestations/test-result-berries.dsse.json", read)
+    assert said["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
+    assert read.result == "PASSED"
+    cases = facts(bundle, "evaluation/evidence/berries.json")["cases"]
+    assert [*read.passed_tests] == [f"{case['layer']}/{case['id']}" for case in cases]
+    listed = {file.path: file.sha256 for file in made.files}
+    (weights,) = said["subject"]
+    assert weights["digest"]["sha256"] == listed[weights["name"]]
+    judged = {item.name for item in read.configuration}
+    assert judged == {"berries", "berries-holdout@1", "evaluation/evidence/berries.json"}
+
+
+def test_the_index_is_a_process_run_crate_of_every_file(bundle: Path) -> None:
+    from rocrate.rocrate import ROCrate
+
+    crate = ROCrate(bundle)
+    there = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+    assert {item["name"] for item in crate.data_entities} | {"ro-crate-metadata.json"} == there
+    for item in crate.data_entities:
+        if "sha256" in item.properties():
+            assert digest_file(bundle / item["name"]) == item["sha256"]
+    (action,) = [item for item in crate.contextual_entities if item.type == "CreateAction"]
+    assert action["agent"]["name"] == "Otto"
+    assert action["instrument"]["name"] == "release/research/sour.ipynb"
+    assert {item["name"] for item in action["object"]} == {"berries-train@1", "palate@1"}
+    assert "artifacts/adapter/adapter_model.safetensors" in {i["name"] for i in action["result"]}
+
+
+# --- one file, written once ----------------------------------------------------------------------
+
+
+def test_a_bundle_packs_into_the_same_tar_every_time(stages: Stages, tmp_path: Path) -> None:
+    place = stages.released.copy(tmp_path)
+    words = f"release build {stages.run_id} --as otto --json --tar"
+    first = place.done_here(words, str(tmp_path / "first.tar")).facts
+    moved = Path(first["folder"]).rename(tmp_path / "aside")  # another inode, another day
+    subprocess.run(["cp", "-r", moved, first["folder"]], check=True)
+    second = place.done_here(words, str(tmp_path / "second.tar")).facts
+    assert first["tar_sha256"] == second["tar_sha256"] == digest_file(tmp_path / "second.tar")
+    with tarfile.open(tmp_path / "first.tar") as tar:
+        entries = tar.getmembers()
+    assert [entry.name for entry in entries] == sorted(entry.name for entry in entries)
+    assert {(item.mtime, item.uid, item.gid, item.uname) for item in entries} == {(0, 0, 0, "")}
+    assert {item.mode & 0o222 for item in entries} == {0}
+
+
+def test_what_was_handed_out_is_never_written_over(stages: Stages, tmp_path: Path) -> None:
+    place = stages.released.copy(tmp_path)
+    (tmp_path / "there.tar").write_text("somebody's")
+    words = f"release build {stages.run_id} --as otto --tar"
+    explains(place.here(words, str(tmp_path / "there.tar")), 2, "never written over")
+    assert (tmp_path / "there.tar").read_text() == "somebody's"
+
+
+def test_an_altered_bundle_is_not_packed(stages: Stages, tmp_path: Path) -> None:
+    place = stages.released.copy(tmp_path)
+    (folder,) = place.workspace.bundles.iterdir()
+    alter(folder / "README.md")
+    words = f"release build {stages.run_id} --as otto --tar"
+    explains(place.here(words, str(tmp_path / "out.tar")), 4, "README.md is not what was sealed")
+    assert not (tmp_path / "out.tar").exists()
