@@ -211,3 +211,51 @@ def test_a_number_of_one_frame_decides_about_another(tmp_path: Path, cell: str) 
         "\n".join([*before, f"made = {last}", "made.select('k').write_csv('out.csv')"]),
     )
     assert origins(done, "out.csv", "k") == {"t.k IDENTITY", "t.v FILTER", "u.w FILTER"}
+
+
+AS_BEFORE = {
+    "datasets keep their fingerprints": """
+import inspect
+from datasets import Dataset
+data = Dataset.from_dict({"a": [1, 2, 3], "b": ["x", "y", "z"]})
+longer = data.map(lambda row: {"n": row["a"] * 2}).filter(lambda row: row["n"] > 2)
+print(longer._fingerprint, longer.to_dict(), longer.column_names)
+print(inspect.signature(Dataset.map), Dataset.map.__qualname__, Dataset.filter.__doc__[:40])
+print({name: part.num_rows for name, part in data.train_test_split(1, seed=2).items()})
+""",
+    "loaders give the same batches": """
+import inspect, pickle, torch
+from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
+torch.manual_seed(1)
+items = TensorDataset(torch.arange(6.0).reshape(6, 1))
+class Mine(DataLoader):
+    def __iter__(self):
+        return super().__iter__()
+print([batch[0].flatten().tolist() for batch in Mine(items, batch_size=2, shuffle=True)])
+print([batch[0].sum().item() for batch in DataLoader(items, batch_size=3, num_workers=1)])
+print([len(part) for part in random_split(items, [4, 2])], inspect.signature(DataLoader)==None)
+print(len(pickle.loads(pickle.dumps(DataLoader(items, batch_size=2)))), len(DataLoader(items)))
+""",
+    "a failing dataset": """
+import torch, traceback
+from torch.utils.data import DataLoader, Dataset
+class Broken(Dataset):
+    def __len__(self): return 2
+    def __getitem__(self, place): raise KeyError(place)
+try:
+    next(iter(DataLoader(Broken())))
+except KeyError as error:
+    print(traceback.format_exc())
+""",
+}
+
+
+@pytest.mark.slow
+def test_datasets_and_loaders_behave_as_without_observers(tmp_path: Path) -> None:
+    cells = list(AS_BEFORE.values())
+    observed = record(tmp_path, cells)
+    plain = record(tmp_path, cells, observed=False)
+    assert plain.errors == ["", "", ""]
+    assert observed.errors == plain.errors
+    assert observed.output == plain.output
+    assert not observed.of(ObserverLost)

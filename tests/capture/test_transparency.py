@@ -67,6 +67,60 @@ gone = weakref.ref(frame[frame.a > 1].merge(frame, on="b"))
 gc.collect()
 print(gone())
 """,
+    "numpy's choices": """
+import inspect, pickle
+import numpy as np
+print(np.where(frame.a > 1, frame.a, 0).tolist(), [part.tolist() for part in np.where(frame.a > 1)])
+print(np.select([frame.a > 1], [frame.a], 9).tolist(), np.select([[True]], [[1]]).dtype)
+print(np.where.__name__, np.where.__module__, np.where.__doc__[:40], callable(np.where))
+print(isinstance(np.where, type(np.concatenate)), np.where == np.where, np.where in {np.where})
+print(pickle.loads(pickle.dumps(np.where))([True], 1, 2).tolist(), inspect.signature(np.select))
+class Own:
+    def __array_function__(self, function, types, given, named):
+        return function.__name__, {np.where: "known"}.get(function)
+print(np.where(Own(), 1, 2), np.select.__qualname__)
+""",
+    "indexes and accessors": """
+import inspect, pickle
+index = frame.set_index("b").index
+print(index.isin(["x"]).tolist(), index.unique().tolist(), pickle.loads(pickle.dumps(index)).name)
+print(inspect.signature(pd.Index.isin), inspect.signature(pd.Series.dt.strftime))
+print(frame.b.str.upper().tolist(), frame.b.astype("category").cat.codes.tolist())
+print(type(frame.b.str).__name__, frame.b.str.cat(["1", "2", "3"]).tolist())
+class Mine(pd.Index):
+    pass
+print(isinstance(index, pd.Index), frame.index[frame.a > 1].tolist(), issubclass(Mine, pd.Index))
+""",
+    "a replacement scan sees frames of nested functions": """
+import duckdb
+def outer():
+    inner_frame = frame[frame.a > 1]
+    def inner():
+        local = inner_frame.assign(c=lambda d: d.a * 2)
+        return duckdb.sql("select sum(c) from local").fetchone()
+    return inner()
+print(outer(), duckdb.sql("select count(*) from frame").fetchall())
+""",
+    "a query in a nested function sees its own variables": """
+def outer(limit):
+    def inner():
+        low = limit
+        return frame.query("a > @low and b != 'q'").eval("a * @low").tolist()
+    return inner()
+print(outer(1), [frame.query("a == @n").a.tolist() for n in (1, 2)])
+""",
+    "numbers are what they were": """
+mean = frame.a.mean()
+print(type(mean).__name__, type(frame.a.sum()).__name__, mean == 2.0, hash(mean) == hash(2.0))
+print((frame.a > mean).tolist(), f"{mean:.2f}", [frame.a.max() for _ in range(3)])
+""",
+    "a warning of a lambda points at its line": """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    frame.assign(c=lambda d: warnings.warn("mine", stacklevel=1))
+print([(str(w.message), w.lineno, w.filename) for w in caught])
+""",
     "functions called from threads, sorts and maps": """
 from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor(2) as pool:
@@ -82,6 +136,11 @@ FAILING = {
     "a failing callback": "frame.apply(lambda row: 1 / 0, axis=1)",
     "a missing attribute": "frame.missing",
     "an unknown option": "frame.head(wrong=1)",
+    "a wrong number for numpy": "import numpy as np\nnp.where(frame.a > 1, 2)",
+    "a failing function of assign": "frame.assign(c=lambda d: d.missing)",
+    "an unknown name in a query": "frame.query('a > @nowhere')",
+    "a missing table": "import duckdb\nduckdb.sql('from nowhere_at_all')",
+    "a failing look-up": "frame.b.map(frame.set_index('a').missing)",
 }
 
 

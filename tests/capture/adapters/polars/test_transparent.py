@@ -138,6 +138,11 @@ print(lazy.map_batches(lambda f: f.head(1)).collect().shape)
 """,
 }
 FAILING = {
+    "a failing function of batches": """
+def take(batch):
+    raise ValueError(str(batch.height))
+frame.lazy().sink_batches(take)
+""",
     "a missing column": "frame.select('missing')",
     "a missing column, lazily": "lazy.filter(pl.col('missing') > 1).collect()",
     "a missing file": "pl.read_csv('missing.csv')",
