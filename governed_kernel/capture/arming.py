@@ -167,6 +167,7 @@ _adapter(
     "pyarrow.fs",
     "pyarrow.json",
     "pyarrow.orc",
+    "pyarrow.pandas_compat",
     "pyarrow.parquet.core",
 )
 _adapter(

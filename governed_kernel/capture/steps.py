@@ -149,6 +149,11 @@ class Step:
         return self._unseen(thing, kind, columns, known)
 
     def _unseen(self, thing: Any, kind: str, columns: tuple[str, ...], stale: Node | None) -> Node:
+        if stale is not None and not stale.columns:
+            # What its statement told of the whole holds for each of its columns.
+            node = stale._replace(kind=kind, columns=columns)
+            self.observation.registry.put(thing, node)
+            return node
         memory = memory_of(self.observation)
         place = ("unseen", kind, columns)
         if memory.again(place):

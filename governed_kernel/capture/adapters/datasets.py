@@ -239,7 +239,8 @@ def loaded(observation: Observation, observed: Observed) -> None:
             if uri is not None and "*" not in path:
                 step.same(step.external(uri, names))
         if step.inputs:
-            step.finish(dataset, "dataset", names, rows_out=len(dataset), variant=part)
+            rows = len(dataset) if hasattr(dataset, "__len__") else -1  # a stream has no end yet
+            step.finish(dataset, "dataset", names, rows_out=rows, variant=part)
 
 
 def _before_writing(observation: Observation, call: Call) -> None:

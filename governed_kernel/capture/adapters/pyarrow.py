@@ -17,6 +17,7 @@ from governed_kernel.capture.openings import before_native, report
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.transfers import announce, complete
+from governed_kernel.capture.uris import path_of
 from governed_kernel.lineage.events import Operation
 
 __all__ = ["arm"]
@@ -54,6 +55,35 @@ def _read(observation: Observation, observed: Observed) -> None:
         step.finish(table, "table", columns, rows_out=table.num_rows, patient=True)
 
 
+def _dataset(observation: Observation, observed: Observed) -> None:
+    """``dataset(source)``: nothing but headers is read yet, but what it will give is known."""
+    uri = complete(observation, observed.call)
+    made = observed.result
+    step, columns = Step(observation, observed), tuple(made.schema.names)
+    uris = [path_of(file) for file in getattr(made, "files", ())[:_MOST_FILES]]
+    for each in dict.fromkeys(uris or [uri]):
+        if each is not None:
+            step.same(step.external(each, columns))
+    if step.inputs:
+        step.finish(made, "dataset", columns, patient=True)
+
+
+_MOST_FILES = 200
+
+
+def _to_pandas(observation: Observation, observed: Observed) -> None:
+    """``table.to_pandas()``, whose Python part makes the frame."""
+    from governed_kernel.capture.adapters.pandas.subjects import look, size
+
+    output, table = look(observed.result), observed["table"]
+    if output is None or observed.call.outer is not None:
+        return
+    observed.operation = "pyarrow.Table.to_pandas"
+    step = Step(observation, observed)
+    step.same(step.node(table, "table", tuple(table.column_names)), output[1])
+    step.finish(observed.result, *output, rows_in=table.num_rows, rows_out=size(observed.result))
+
+
 def _written(observation: Observation, observed: Observed) -> None:
     uri = complete(observation, observed.call)
     given = observed.call.arguments
@@ -76,7 +106,7 @@ _PYTHON: dict[str, tuple[tuple[str, str, Operation, Any], ...]] = {
         ("ParquetDataset", "path_or_paths", "read", report),
     ),
     "pyarrow.dataset": (
-        ("dataset", "source", "read", report),
+        ("dataset", "source", "read", _dataset),
         ("write_dataset", "base_dir", "write", report),
     ),
     "pyarrow.feather": (
@@ -155,7 +185,9 @@ def _native(observation: Observation, name: str, module: ModuleType) -> None:
 
 def arm(observation: Observation, name: str, module: ModuleType) -> None:
     """Observe the module of that name."""
-    if name in _PYTHON:
+    if name == "pyarrow.pandas_compat":
+        observe(observation, "pyarrow", module, "table_to_dataframe", _to_pandas)
+    elif name in _PYTHON:
         _python(observation, name, module)
     elif name in _NATIVE:
         _native(observation, name, module)

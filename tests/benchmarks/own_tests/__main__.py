@@ -1,6 +1,7 @@
 """Compare: ``python -m tests.benchmarks.own_tests pandas.tests.frame [pytest options]``.
 
-A package that ships no tests is held to those of its checkout: ``… duckdb-python/tests/fast``.
+A package that ships no tests is held to those of its checkout: ``… duckdb-python/tests/fast``
+(DuckDB's source distribution has none); what only its tests need may lie on ``PYTHONPATH``.
 
 Exits with 1 when a test's outcome differs, and shows how it failed.
 """
@@ -27,7 +28,7 @@ def outcomes(package: str, options: list[str], observed: bool) -> tuple[dict[str
         result = Path(folder) / "outcomes.json"
         environment = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "OWN_TESTS_OUTCOMES": str(result),
             "OWN_TESTS_OBSERVED": "1" if observed else "",
             "PYTHONHASHSEED": "0",
