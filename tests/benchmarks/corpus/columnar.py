@@ -312,6 +312,11 @@ POLARS = group(
         reads("people.parquet"),
         writes("out/sink.csv"),
     ),
+    _polars(
+        "pl.LazyFrame.sink_batches",
+        "pl.scan_parquet('people.parquet').sink_batches(lambda batch: None)",
+        reads("people.parquet"),
+    ),
     needs=("polars",),
 )
 

@@ -255,6 +255,12 @@ DATASETS = group(
         "import datasets; datasets.Dataset.from_dict({'a': [1]}).to_csv('out/hf.csv')",
         (writes("out/hf.csv"),),
     ),
+    Idiom(
+        "Dataset.to_json",
+        "datasets",
+        "import datasets; datasets.Dataset.from_dict({'a': [1]}).to_json('out/hf.jsonl')",
+        (writes("out/hf.jsonl"),),
+    ),
     needs=("datasets",),
 )
 
