@@ -136,7 +136,7 @@ def rerun(
 def source_of(workspace: Workspace, registry: Registry, run: RunRecord) -> Path:
     """The sealed copy of the release in the run's bundle; before there is one, the release."""
     if run.bundle is not None:
-        folder = workspace.bundles / run.bundle.name
+        folder = bundle.folder_of(workspace, run.bundle)
         bundle.verify(folder, registry.register.service_key)
         return folder / "release"
     return manifest.release_folder(workspace, run.started.release)

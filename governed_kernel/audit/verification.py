@@ -21,7 +21,7 @@ from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ConfigurationError, IntegrityBroken
 from governed_kernel.governance import catalog, erasure
-from governed_kernel.governance.cards import card_of, card_path
+from governed_kernel.governance.cards import card_of, card_path, is_behind
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.rules import rule_files
 from governed_kernel.lineage.attestations import Deployment
@@ -154,8 +154,9 @@ def _cards(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     known = registry.register.datasets
     for name, versions in known.items():
         path = card_path(workspace, name)
-        if not path.is_file():
-            yield Check("card", path.name, "broken", "it is gone")
+        if is_behind(workspace, name, versions):
+            said = "it is gone, or older than the ledger; 'governed lineage' commands write it anew"
+            yield Check("card", path.name, "doubt", said)
         elif path.read_bytes() != card_of(name, versions).encode():
             yield Check("card", path.name, "broken", "it says something else than the ledger")
         else:
@@ -231,6 +232,10 @@ def _bundles(workspace: Workspace, registry: Registry) -> Iterator[Check]:
         yield Check("bundle", name, "broken", "no record in the ledger speaks of it")
     for name, event in sorted(known.items()):
         folder = workspace.bundles / name
+        if not folder.exists() and bundle.complete_folder(workspace, event).is_dir():
+            said = "a crash cut its sealing short; 'governed release build' brings it to its end"
+            yield Check("bundle", name, "doubt", said)
+            continue
         verify = partial(bundle.verify, folder, registry.register.service_key)
         check = checked("bundle", name, verify, event.digest)
         if check.outcome == "ok" and bundle.manifest_of(folder)[1] != event.digest:

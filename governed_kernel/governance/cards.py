@@ -14,7 +14,7 @@ from governed_kernel.files import write_atomically
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
 
-__all__ = ["card_of", "card_path", "write_card"]
+__all__ = ["card_of", "card_path", "is_behind", "mend_cards", "write_card"]
 
 
 def card_path(workspace: Workspace, name: str) -> Path:
@@ -27,6 +27,26 @@ def write_card(workspace: Workspace, name: str, versions: Sequence[DatasetRegist
     path = card_path(workspace, name)
     write_atomically(path, card_of(name, versions).encode())
     return path
+
+
+def is_behind(workspace: Workspace, name: str, versions: Sequence[DatasetRegistered]) -> bool:
+    """Whether the card is as it was before a later version: a crash came between, or it is a copy.
+
+    A card that is gone, or was never written, is behind as well.
+    """
+    path = card_path(workspace, name)
+    if not path.is_file():
+        return True
+    text = path.read_bytes()
+    earlier = (card_of(name, versions[:count]) for count in range(1, len(versions)))
+    return any(text == card.encode() for card in earlier)
+
+
+def mend_cards(workspace: Workspace, datasets: Mapping[str, Sequence[DatasetRegistered]]) -> None:
+    """Write the cards that are behind the ledger; one that somebody edited is left to be found."""
+    for name, versions in datasets.items():
+        if is_behind(workspace, name, versions):
+            write_card(workspace, name, versions)
 
 
 def card_of(name: str, versions: Sequence[DatasetRegistered]) -> str:

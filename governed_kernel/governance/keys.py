@@ -161,16 +161,18 @@ def generate(person: str, passphrase: bytes) -> str:
         )
     private = ec.generate_private_key(ec.SECP256R1())
     public = _pem_of(private.public_key())
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(file, encrypt(private, passphrase, COST), mode=0o600, replace=False)
-    except FileExistsError as error:
-        raise UsageError(
-            f"{person} has a key on this machine already",
-            why=f"{file} exists",
-            next=f"use it, or put it aside with 'governed people key {person} --replace'",
-        ) from error
-    write_atomically(file.with_suffix(".pub"), public.encode(), mode=0o644)
+    encrypted = encrypt(private, passphrase, COST)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The private half comes last, so that a crash never leaves one whose public half nobody has.
+    with exclusive_lock(file.with_suffix(".lock")):
+        if file.exists():
+            raise UsageError(
+                f"{person} has a key on this machine already",
+                why=f"{file} exists",
+                next=f"use it, or put it aside with 'governed people key {person} --replace'",
+            )
+        write_atomically(file.with_suffix(".pub"), public.encode(), mode=0o644)
+        write_atomically(file, encrypted, mode=0o600, replace=False)
     return public
 
 

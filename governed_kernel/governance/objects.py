@@ -124,6 +124,8 @@ class ObjectStore:
         if all((target / name).is_file() for name in wanted):
             return target
         with exclusive_lock(self.snapshots / ".lock"), _disk(self.snapshots):
+            for left in self.snapshots.glob(".making-*"):  # by a process that was killed
+                _remove(left)
             temporary = Path(tempfile.mkdtemp(dir=self.snapshots, prefix=".making-"))
             try:
                 # One content can be registered under two file names; the old names stay.

@@ -19,7 +19,7 @@ import msgspec
 
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import IntegrityBroken, Refused, ResourceMissing
-from governed_kernel.files import sync_folder
+from governed_kernel.files import exclusive_lock, sync_folder
 from governed_kernel.governance import envelopes, keys
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
@@ -35,7 +35,15 @@ from governed_kernel.release.papers import papers
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["BundleManifest", "build", "manifest_of", "pack", "verify"]
+__all__ = [
+    "BundleManifest",
+    "build",
+    "complete_folder",
+    "folder_of",
+    "manifest_of",
+    "pack",
+    "verify",
+]
 
 _MANIFEST, _SEAL, _SUMS = "manifest.json", "signature.dsse.json", "SHA256SUMS"
 _UNLISTED = (_MANIFEST, model_signature.SIGNATURE, _SEAL)
@@ -74,13 +82,14 @@ def build(workspace: Workspace, run_id: str, person: str) -> Bundle:
     IntegrityBroken
         What the run made is not what was recorded when it ended.
     """
-    registry = Registry.read(workspace)
-    run = registry.run(run_id)
-    if run.bundle is not None:
-        return run.bundle
-    release = registry.release(run.started.release)
     try:
-        return _build(workspace, registry, release, run, person)
+        with exclusive_lock(workspace.state / "sealing.lock"):
+            registry = Registry.read(workspace)
+            run = registry.run(run_id)
+            release = registry.release(run.started.release)
+            made = run.bundle or _build(workspace, registry, release, run, person)
+            folder_of(workspace, made)
+            return made
     except (Refused, IntegrityBroken) as error:
         record_refusal(workspace, person, "release build", release.name, error)
         raise
@@ -95,6 +104,8 @@ def _build(
     bound = manifest.load(source, release.digest)
     try:
         workspace.bundles.mkdir(exist_ok=True)
+        for left in workspace.bundles.glob(".making-*"):  # by a process that was killed
+            packing.remove(left)
         staging = Path(tempfile.mkdtemp(dir=workspace.bundles, prefix=".making-"))
     except OSError as error:
         raise _unwritable(workspace.bundles, error) from error
@@ -108,6 +119,29 @@ def _build(
         raise _unwritable(workspace.bundles, error) from error
     finally:
         packing.remove(staging)
+
+
+def folder_of(workspace: Workspace, made: Bundle) -> Path:
+    """Where a sealed bundle lies; a sealing that a crash cut short is brought to its end.
+
+    It is complete under another name before the ledger speaks of it, and gets its own afterwards:
+    so nothing lies in ``bundles/`` that is not on record.
+    """
+    folder, complete = workspace.bundles / made.name, complete_folder(workspace, made)
+    if complete.is_dir() and not folder.exists():
+        try:
+            complete.rename(folder)
+            sync_folder(workspace.bundles)
+        except FileNotFoundError:
+            pass  # another process did it
+        except OSError as error:
+            raise _unwritable(workspace.bundles, error) from error
+    return folder
+
+
+def complete_folder(workspace: Workspace, made: Bundle) -> Path:
+    """Where a bundle lies that is complete, until the ledger speaks of it."""
+    return workspace.bundles / f".sealed-{made.name}"
 
 
 def manifest_of(folder: Path) -> tuple[BundleManifest, str]:
@@ -323,7 +357,7 @@ def _seal(
 
     def place(entry: Entry) -> None:
         (folder / _SEAL).write_bytes(canonical_json(entry.envelope))
-        target = workspace.bundles / said.name
+        target = complete_folder(workspace, said)
         packing.remove(target)  # left by a process killed before it was registered
         packing.make_read_only(folder)
         folder.rename(target)

@@ -188,7 +188,7 @@ def _sealed(
     registry.register.check_role(Deployment, registry.register.person(person))
     gate.check_deployable(registry, record, run)
     made = bundle.build(workspace, run.run_id, person)
-    sealed = bundle.verify(workspace.bundles / made.name, registry.register.service_key)
+    sealed = bundle.verify(bundle.folder_of(workspace, made), registry.register.service_key)
     assert sealed.run_id == run.run_id
     return registry, run, made
 

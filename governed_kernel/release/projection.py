@@ -9,6 +9,7 @@ import msgspec
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.governance import erasure
+from governed_kernel.governance.cards import mend_cards
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.attestations import Checkpoint
@@ -27,12 +28,14 @@ def refresh(workspace: Workspace) -> Store:
     """Bring the lineage store up to date with journals and ledger; returns it.
 
     An erasure that was signed and not carried out, because of a crash or a session that ran, comes
-    first: the store must not take in what is to be forgotten.
+    first: the store must not take in what is to be forgotten. So do cards that a crash left behind.
     """
     store, ledger = Store(workspace), Ledger(workspace)
     governed = workspace.ledger.exists()
     if governed and (_has_moved(store, ledger) or erasure.waits(workspace)):
-        erasure.finish(workspace, Register.replay(workspace, ledger.events()))
+        register = Register.replay(workspace, ledger.events())
+        erasure.finish(workspace, register)
+        mend_cards(workspace, register.datasets)
     store.ingest()
     if governed and _has_moved(store, ledger):
         store.replace_ledger_tables(ledger.records()[-1].head, tables(workspace))

@@ -229,6 +229,8 @@ def _digest(workspace: Workspace, path: Path) -> FileDigest:
 def _place(workspace: Workspace, folder: Path, files: dict[str, bytes]) -> None:
     try:
         workspace.releases.mkdir(exist_ok=True)
+        for left in workspace.releases.glob(".promotion-*"):  # by a process that was killed
+            _remove(left)
         staging = Path(tempfile.mkdtemp(dir=workspace.releases, prefix=".promotion-"))
         try:
             for name, data in files.items():

@@ -33,6 +33,7 @@ SHOWN = {
     ("governed.toml", ""): "comments and layout, on which nothing rests",
     ("run: log", "extend"): "a warning may still be written when the end is on record already",
     ("run: log", "duplicate"): "the same, where the duplicate is the last line",
+    ("card", "older copy"): "a crash between ledger and card leaves the same; it is written anew",
     ("ledger", "extend"): "bytes without a line end are what a power cut leaves of a record",
 }
 """Kind of file and of change (or any) → why it is enough that it is shown, though not as broken.

@@ -193,6 +193,27 @@ def test_a_card_of_nothing_is_named(released: Place) -> None:
     explains(released.here("audit verify"), 4, "card gold.toml")
 
 
+def test_a_card_that_a_crash_left_behind_is_written_anew(released: Place) -> None:
+    card = released.workspace.catalog / "berries.toml"
+    text = card.read_bytes()
+    card.unlink()
+    assert "DOUBT: card berries.toml" in released.done_here("audit verify").out
+    released.done_here("lineage sessions")
+    assert card.read_bytes() == text
+    assert "DOUBT" not in released.done_here("audit verify").out
+
+
+def test_a_bundle_whose_sealing_a_crash_cut_short_is_brought_to_its_end(released: Place) -> None:
+    """The ledger speaks of it, and it lies there complete, but not yet under its name."""
+    folder = bundle_of(released)
+    folder.rename(folder.with_name(f".sealed-{folder.name}"))
+    assert f"DOUBT: bundle {folder.name}" in released.done_here("audit verify").out
+    run = next(path.name for path in released.workspace.runs.glob("run-*"))
+    released.done_here(f"release build {run} --as otto")
+    assert folder.is_dir()
+    assert "DOUBT" not in released.done_here("audit verify").out
+
+
 def test_content_that_nobody_registered_is_named(released: Place) -> None:
     digest = "0" * 64
     (released.workspace.objects / "00").mkdir(exist_ok=True)

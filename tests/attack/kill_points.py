@@ -1,0 +1,275 @@
+"""Kill -9 at every point: what was acknowledged stays, nothing blocks, nothing is doubled.
+
+``python -m tests.attack.kill_points [--points N] [--seed S]`` kills every kind of process that
+writes: at each of its changes of files, before the system call and after half of its bytes, and
+kernels, recorders and workers at moments drawn at random. It ends with 1 when something was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from governed_kernel.audit.report import Check
+from governed_kernel.audit.verification import verify_workspace
+from governed_kernel.lineage.journal import SESSION_DECODER, read_records
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.store import Store
+from tests.attack.scenarios import SCENARIOS, Scenario, keep, prepared, restore
+from tests.loop.environment import PythonEnvironment
+from tests.loop.place import Place
+from tests.loop.stages import Stages
+
+__all__ = ["Killing", "Tally", "main"]
+
+STOPPING = Path(__file__).with_name("stopping.py")
+
+
+@dataclass
+class Tally:
+    """What became of the kills, by kind of process."""
+
+    killed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    half: Counter[tuple[str, str]] = field(default_factory=Counter)
+    points: dict[tuple[str, str], int] = field(default_factory=dict)
+    after: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def table(self) -> str:
+        """One row a kind of process."""
+        lines = [f"{'kind':24}{'command':28}{'points':>8}{'killed':>8}{'half-way':>10}"]
+        for key in self.killed:
+            kind, name = key
+            points = str(self.points.get(key, "times"))
+            lines.append(f"{kind:24}{name:28}{points:>8}{self.killed[key]:>8}{self.half[key]:>10}")
+        lines.append(f"{'all':24}{'':28}{'':8}{self.killed.total():>8}{self.half.total():>10}")
+        lines.append(
+            f"afterwards: {self.after['before']} as before, {self.after['done']} done, "
+            f"{self.after['unsealed']} shown as UNSEALED, {len(self.wrong)} wrong"
+        )
+        return "\n".join(lines)
+
+
+class Stopper:
+    """The process that runs commands up to a chosen change of a file (`stopping`)."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        self._output = folder / "output"
+        self._process = subprocess.Popen(
+            [python, STOPPING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, place: Place, what: dict[str, Any], at: int, *, half: bool) -> dict[str, Any]:
+        """Run `what` in `place`; ``at`` 0 lets it end."""
+        request = {
+            **what,
+            "environment": {"GOVERNED_HOME": str(place.home)},
+            "folder": str(place.root),
+            "roots": [str(place.root), str(place.home)],
+            "output": str(self._output),
+            "at": at,
+            "half": half,
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return found
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class Killing:
+    """One scenario: typed once to its end, then killed at each chosen point."""
+
+    def __init__(
+        self, stages: Stages, scenario: Scenario, stopper: Stopper, folder: Path, tally: Tally
+    ) -> None:
+        self.scenario = scenario
+        self.stopper = stopper
+        self.tally = tally
+        self.place = prepared(stages, scenario, folder)
+        self.known = {check.subject for check in self._verify()}
+        self._kept = keep(self.place, folder / "kept")
+        self.before = Ledger(self.place.workspace).events()
+        self.turn = 0
+        done = self._run(0, half=False)
+        assert done["code"] == 0, done["output"]
+        assert self._added() == scenario.adds, self._added()
+        self.points = points_of(done["calls"])
+        tally.points[scenario.kind, scenario.name] = len(self.points)
+        self.restore()
+
+    def restore(self) -> None:
+        """Everything as it was."""
+        restore(self.place, self._kept)
+
+    def _run(self, at: int, *, half: bool) -> dict[str, Any]:
+        place, scenario = self.place, self.scenario
+        if scenario.code:
+            session = f"20260101T000000-{self.turn:08x}"
+            code = scenario.code.replace("{root!r}", repr(str(place.root)))
+            code = code.replace("{session!r}", repr(session)).replace("{{", "{").replace("}}", "}")
+            what: dict[str, Any] = {"code": code}
+        else:
+            words = place.words(scenario.command.format(home=place.home))
+            what = {"argv": ["--workspace", str(place.root), *words]}
+        return self.stopper.run(place, what, at, half=half)
+
+    def _verify(self) -> list[Check]:
+        with self.place.inside():
+            report = verify_workspace(self.place.workspace)
+        return [check for check in report.checks if check.outcome != "ok"]
+
+    def _added(self) -> tuple[str, ...]:
+        """What the ledger has more than before; all that was there is still there."""
+        events = Ledger(self.place.workspace).events()
+        assert events[: len(self.before)] == self.before, "an acknowledged record is gone"
+        names = [type(said).__name__ for said in self.place.record()[len(self.before) :]]
+        return tuple(name for name in names if name not in ("Decided", "RunRefused"))
+
+    def kill(self, at: int, *, half: bool) -> None:
+        """Kill it at its change number `at`; look at what is left, and do it again."""
+        self.turn += 1
+        found = self._run(at, half=half)
+        key = self.scenario.kind, self.scenario.name
+        if found["code"] != -9:
+            return  # it had fewer changes this time: it ended
+        self.tally.killed[key] += 1
+        self.tally.half[key] += half
+        try:
+            self._after(found)
+        except Exception as error:  # every kind of failure is the finding here
+            where = f"{self.scenario.name}, change {at}{' half' if half else ''}"
+            wrong = f"{where}: {found['where']}: {type(error).__name__}: {error}"
+            self.tally.wrong.append(wrong)
+            sys.stderr.write(f"\n{wrong[:600]}\n")
+        self.restore()
+
+    def _after(self, found: dict[str, Any]) -> None:
+        added = self._added()
+        adds = self.scenario.adds
+        in_order = added == adds[: len(added)]
+        whole = self.scenario.name == "deploy" or added in ((), adds)  # a bundle is an entry alone
+        assert in_order, f"the ledger got {added}"
+        assert whole, f"the ledger got {added}"
+        self.tally.after["done" if added == adds and adds else "before"] += 1
+        checks = self._verify()
+        broken = [check for check in checks if check.outcome == "broken"]
+        assert not broken, broken
+        if self.scenario.code:
+            self._check_session(found["output"], checks, sealed=bool(added))
+            return
+        done = self._run(0, half=False)
+        codes = self.scenario.already if added == adds else (0,)
+        assert done["code"] in codes, f"again: {done['code']}: {done['output']}"
+        twice = self.scenario.repeats and added == adds
+        assert self._added() == (adds * 2 if twice else adds), f"then: {self._added()}"
+        left = [check for check in self._verify() if check.outcome == "broken"]
+        assert not left, left
+        self._check_store()
+
+    def _check_session(self, output: str, checks: list[Check], *, sealed: bool) -> None:
+        """Every acknowledged record is there; a session without its seal is never good."""
+        session = f"20260101T000000-{self.turn:08x}"
+        path = self.place.workspace.journals / f"{session}.jsonl"
+        said = [int(line.split()[1]) for line in output.splitlines() if line.startswith("ack")]
+        there = sum(1 for _ in read_records(path, SESSION_DECODER)) if said or sealed else 0
+        assert there >= max(said, default=0), f"{said[-1]} were acknowledged, {there} are there"
+        assert sealed or "sealed" not in output
+        shown = [check for check in checks if check.subject == session]
+        if shown:
+            assert shown[0].outcome == "unsealed", shown
+            self.tally.after["unsealed"] += 1
+        assert sealed or shown or not there, "a session without a seal was called good"
+        self._check_store()
+        there_still = sum(1 for _ in read_records(path, SESSION_DECODER)) if there else 0
+        assert there_still == there
+        left = [check for check in self._verify() if check.outcome == "broken"]
+        assert not left, left
+
+    def _check_store(self) -> None:
+        """The next reader finds everything, once: as if the store were made anew."""
+        self.place.done_here("lineage sql 'select count(*) from sessions'")
+        if self.scenario.kind == "CLI" and self.scenario.name != "store erase":
+            return
+        store = Store(self.place.workspace)
+        found = store.fingerprint()
+        self.place.done_here("store rebuild")
+        assert store.fingerprint() == found, "the store is not what the journals say"
+        left = list(self.place.workspace.state.glob("ingest-*"))
+        assert not left, left
+
+
+@contextmanager
+def stopper_in(stages: Stages, folder: Path) -> Iterator[Stopper]:
+    """A `Stopper` with the environment in which releases are made."""
+    stopper = Stopper(stages.environment.python, folder)
+    try:
+        yield stopper
+    finally:
+        stopper.close()
+
+
+def points_of(calls: list[str]) -> list[tuple[int, bool]]:
+    """Every point at which to kill: before each change, and half-way through each write."""
+    before = [(number, False) for number in range(1, len(calls) + 1)]
+    half = [(number, True) for number, call in enumerate(calls, 1) if "write" in call]
+    return sorted(before + half)
+
+
+def chosen_points(
+    points: list[tuple[int, bool]], wanted: int, draw: random.Random
+) -> list[tuple[int, bool]]:
+    """All of them, or as many as wanted."""
+    return points if wanted >= len(points) else sorted(draw.sample(points, wanted))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Kill everything, and print what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attack.kill_points")
+    parser.add_argument("--points", type=int, default=40, help="how many for each command")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="the commands whose name contains this")
+    chosen = parser.parse_args(arguments)
+    draw, tally, started = random.Random(chosen.seed), Tally(), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kill-") as name:
+        base = Path(name)
+        stages = Stages(base / "loop", PythonEnvironment.make(base / "environment"))
+        with stopper_in(stages, base) as stopper:
+            for number, scenario in enumerate(SCENARIOS):
+                if chosen.only not in scenario.name:
+                    continue
+                killing = Killing(stages, scenario, stopper, base / str(number), tally)
+                for at, half in chosen_points(killing.points, chosen.points, draw):
+                    killing.kill(at, half=half)
+                    sys.stderr.write(
+                        f"\r{scenario.name}: {tally.killed.total()} killed, {len(tally.wrong)} "
+                        f"wrong, {time.monotonic() - started:.0f} s   "
+                    )
+    sys.stdout.write(f"\nseed {chosen.seed}\n{tally.table()}\n")
+    for wrong in tally.wrong:
+        sys.stdout.write(f"WRONG {wrong}\n")
+    return 1 if tally.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
