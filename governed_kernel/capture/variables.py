@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import itertools
 import types
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.arming import meet
 from governed_kernel.capture.functions import global_names, read_by
+from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
@@ -39,15 +39,6 @@ _FOLLOWED = ("frame", "series", "index", "group", "relation")
 _MISSING = object()
 
 
-class Source(NamedTuple):
-    """A thing that is known, and those of its columns that are meant."""
-
-    node: Node
-    columns: tuple[str, ...]
-
-
-Sources = dict[str, Source]
-"""Entity → source."""
 _Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
 _MANY = 1_000
@@ -93,7 +84,7 @@ class Variables:
         before = self._before[-1]
         return {
             **self._gather(before.flow.reads, before),
-            **_leaves(self._observation.doings[-1], before, frozenset()),
+            **leaves_of(self._observation.doings[-1], before.sources, frozenset()),
         }
 
     def _mentions(self, entity: str) -> bool:
@@ -161,10 +152,10 @@ class Variables:
             doings = self._observation.doings.pop()
         bound = [self.namespace.get(name) for name in before.flow.writes]
         named = {node.entity for thing in bound if (node := self._observation.registry.get(thing))}
-        used = _used_up(doings, before)
+        used = used_up(doings, before.statement, before.sources)
         made = {
             entity: source
-            for entity, source in _leaves(doings, before, used).items()
+            for entity, source in leaves_of(doings, before.sources, used).items()
             if entity not in named
         }
         outputs: list[_Output] = []
@@ -366,75 +357,6 @@ def _edges(
         for column in columns:
             for output in outputs:
                 yield ColumnEdge(node.entity, output, entity, column, relation, "inferred")
-
-
-def _used_up(doings: Doings, before: _Before) -> frozenset[str]:
-    """What observed calls took, each time that the statement mentions it.
-
-    All that is in the statement of such a thing is in what those calls made of it.
-    """
-    taken = Counter(node.entity for work in doings.works for node in work.inputs)
-    if not taken or not isinstance(before.statement, _SIMPLE):
-        return frozenset()
-    ended = set(doings.ended)
-    for work in reversed(doings.works):
-        if work.output.entity in ended:
-            ended.update(node.entity for node in work.inputs)
-    names: defaultdict[str, set[str]] = defaultdict(set)
-    for reference, sources in before.sources.items():
-        for source in sources:
-            if source.node.entity in taken:
-                names[source.node.entity].add(reference.name)
-    if not names:
-        return frozenset()
-    mentions = Counter(_loads(before.statement))
-    return frozenset(
-        entity
-        for entity, each in names.items()
-        if entity not in ended and 0 < sum(mentions[name] for name in each) <= taken[entity]
-    )
-
-
-_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
-_REPEATED = (
-    *(ast.For, ast.AsyncFor, ast.While, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
-    *(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-)
-"""What may be run many times, or not at all."""
-
-
-def _loads(statement: ast.AST) -> Iterator[str]:
-    """The names that a statement looks up, each time; many times where code is repeated."""
-    for node in ast.iter_child_nodes(statement):
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, _REPEATED):
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Name):
-                    yield from (inner.id,) * _MANY
-        else:
-            yield from _loads(node)
-
-
-def _leaves(doings: Doings, before: _Before, used_up: frozenset[str]) -> Sources:
-    """What observed calls made or read in a statement, and no step has used up.
-
-    What they made of things that the statement mentions by name is not told twice.
-    """
-    used = {node.entity for work in doings.works for node in work.inputs}
-    told = {source.node.entity for sources in before.sources.values() for source in sources}
-    told -= used_up
-    leaves: Sources = {}
-    for work in doings.works:
-        inputs = {node.entity for node in work.inputs}
-        if inputs and inputs <= told:
-            told.add(work.output.entity)
-        elif work.output.entity not in used and work.output.entity.startswith("memory:"):
-            leaves[work.output.entity] = Source(work.output, work.output.columns or ("*",))
-    for uri, kind in doings.read.items():
-        if uri not in doings.explained and uri not in doings.written:
-            leaves[uri] = Source(Node(uri, kind, ()), ("*",))
-    return leaves
 
 
 def _may_be_taught(kind: type) -> bool:

@@ -23,6 +23,7 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noq
         operators,
         reshaping,
         selection,
+        summaries,
     )
 
     # Summaries come after operators: what both name is value by value.
@@ -35,6 +36,7 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noq
         combining,
         reshaping,
         grouping,
+        summaries,
         conversion,
         indexes,
         arrays,

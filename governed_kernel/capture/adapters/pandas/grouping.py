@@ -1,17 +1,15 @@
-"""Groups, windows and summaries: values are aggregated, keys decide which belong together."""
+"""Groups and windows: values are aggregated, keys decide which belong together."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy, SeriesGroupBy
 
 from governed_kernel.capture.adapters.pandas.operators import word_of
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
-    column_labels,
     is_label,
     labels_of,
     levels,
@@ -19,13 +17,10 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     own_values,
     size,
     text,
-    value_column,
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Influence, Node
-from governed_kernel.capture.scalars import VALUE
-from governed_kernel.capture.steps import memory_of
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]
@@ -306,85 +301,6 @@ def _values(
     work.product(tuple(unknown), group.parent, group.values, relation, "conservative")
 
 
-def _key(observation: Observation, observed: Observed) -> Any:
-    """What tells one number of a series from another; None for anything else."""
-    subject = observed.subject
-    if type(observed.result) not in _NUMBERS or type(subject) is not pd.Series:
-        return None
-    known = observation.registry.get(subject)
-    return None if known is None else (observed.target, known.entity)
-
-
-_NUMBERS = (float, np.float64, np.int64)
-
-
-def reduce(observation: Observation, observed: Observed) -> None:
-    """``frame.mean()``, ``series.describe()`` …: one value for a column, or for a row."""
-    key = _key(observation, observed)
-    known = memory_of(observation).nodes.get(key) if key is not None else None
-    if known is not None:
-        observation.scalars.keep(observed.result, known)
-        return
-    node = _reduce(observation, observed)
-    if key is not None and node is not None:
-        memory_of(observation).nodes[key] = node
-
-
-def _reduce(observation: Observation, observed: Observed) -> Node | None:
-    work = Work(observation, observed)
-    node, output, subject = work.subject(), look(observed.result), observed.subject
-    if node is None:
-        return None
-    work.take(node)
-    if output is not None:
-        made = (
-            column_labels(observed.result)
-            if isinstance(observed.result, pd.DataFrame)
-            else output[1][-1:]
-        )
-        values = own_values(node, subject)
-        across = observed["axis"] in (1, "columns")  # of one row's values
-        word: Relation = "TRANSFORMATION" if across else "AGGREGATION"
-        if isinstance(observed.result, pd.DataFrame) and set(made) <= set(values):
-            work.same(node, made, word)
-        else:
-            work.product(made, node, values, word)
-        if across:
-            work.same(node, output[1][: len(output[1]) - len(made)])
-    else:
-        work.product((VALUE,), node, own_values(node, subject), "AGGREGATION")
-    return work.close()
-
-
-def correlate(observation: Observation, observed: Observed) -> None:
-    """``corr`` and ``cov``: every column with every column."""
-    work = Work(observation, observed)
-    node, output = work.subject(), look(observed.result)
-    if node is None:
-        return
-    made = output[1] if output is not None else (VALUE,)
-    work.product(made, node, own_values(node, observed.subject), "AGGREGATION")
-    if (other := work.of(observed["other"])) is not None:
-        work.product(made, other, own_values(other, observed["other"]), "AGGREGATION")
-    work.close()
-
-
-def count_values(observation: Observation, observed: Observed) -> None:
-    """``value_counts``: the values become the index, and decide what is counted."""
-    work = Work(observation, observed)
-    node, output = work.subject(), look(observed.result)
-    if node is None or output is None:
-        return
-    values = own_values(node, observed.subject)
-    keys = labels_of(observed["subset"]) or values
-    if isinstance(observed.subject, pd.Series):
-        work.pairs(node, [(level, value_column(node)) for level in output[1][:-1]])
-    else:
-        work.same(node, output[1][:-1])
-    work.decides(node, keys, "GROUP_BY")
-    work.close()
-
-
 def arm(observation: Observation) -> None:
     """Observe grouping, windows and summaries."""
 
@@ -394,9 +310,6 @@ def arm(observation: Observation) -> None:
 
     for owner in (pd.DataFrame, pd.Series):
         see(owner, ("groupby", "rolling", "expanding", "ewm", "resample"), group_by)
-        see(owner, ("value_counts",), count_values)
-        see(owner, ("corr", "cov"), correlate)
-        see(owner, _REDUCE, reduce)
 
 
 def _open(observation: Observation, group: Any) -> None:
@@ -416,36 +329,3 @@ def _open(observation: Observation, group: Any) -> None:
 
 
 _armed: set[type] = set()
-
-_REDUCE = [
-    "sum",
-    "mean",
-    "median",
-    "min",
-    "max",
-    "std",
-    "var",
-    "sem",
-    "count",
-    "nunique",
-    "prod",
-    "product",
-    "quantile",
-    "skew",
-    "kurt",
-    "kurtosis",
-    "any",
-    "all",
-    "idxmin",
-    "idxmax",
-    "describe",
-    "agg",
-    "aggregate",
-    "mode",
-    "memory_usage",
-    "corrwith",
-    "argmax",
-    "argmin",
-    "autocorr",
-    "item",
-]

@@ -1,0 +1,148 @@
+"""Summaries of whole columns, or of a row's values: one number, or a table of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from governed_kernel.capture.adapters.pandas.subjects import (
+    Work,
+    column_labels,
+    labels_of,
+    look,
+    own_values,
+    value_column,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.scalars import VALUE
+from governed_kernel.capture.steps import memory_of
+from governed_kernel.lineage.events import Relation
+
+__all__ = ["arm"]
+
+
+def _key(observation: Observation, observed: Observed) -> Any:
+    """What tells one number of a series from another; None for anything else."""
+    subject = observed.subject
+    if type(observed.result) not in _NUMBERS or type(subject) is not pd.Series:
+        return None
+    known = observation.registry.get(subject)
+    return None if known is None else (observed.target, known.entity)
+
+
+_NUMBERS = (float, np.float64, np.int64)
+
+
+def reduce(observation: Observation, observed: Observed) -> None:
+    """``frame.mean()``, ``series.describe()`` …: one value for a column, or for a row."""
+    key = _key(observation, observed)
+    known = memory_of(observation).nodes.get(key) if key is not None else None
+    if known is not None:
+        observation.scalars.keep(observed.result, known)
+        return
+    node = _reduce(observation, observed)
+    if key is not None and node is not None:
+        memory_of(observation).nodes[key] = node
+
+
+def _reduce(observation: Observation, observed: Observed) -> Node | None:
+    work = Work(observation, observed)
+    node, output, subject = work.subject(), look(observed.result), observed.subject
+    if node is None:
+        return None
+    work.take(node)
+    if output is not None:
+        made = (
+            column_labels(observed.result)
+            if isinstance(observed.result, pd.DataFrame)
+            else output[1][-1:]
+        )
+        values = own_values(node, subject)
+        across = observed["axis"] in (1, "columns")  # of one row's values
+        word: Relation = "TRANSFORMATION" if across else "AGGREGATION"
+        if isinstance(observed.result, pd.DataFrame) and set(made) <= set(values):
+            work.same(node, made, word)
+        else:
+            work.product(made, node, values, word)
+        if across:
+            work.same(node, output[1][: len(output[1]) - len(made)])
+    else:
+        work.product((VALUE,), node, own_values(node, subject), "AGGREGATION")
+    return work.close()
+
+
+def correlate(observation: Observation, observed: Observed) -> None:
+    """``corr`` and ``cov``: every column with every column."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None:
+        return
+    made = output[1] if output is not None else (VALUE,)
+    work.product(made, node, own_values(node, observed.subject), "AGGREGATION")
+    if (other := work.of(observed["other"])) is not None:
+        work.product(made, other, own_values(other, observed["other"]), "AGGREGATION")
+    work.close()
+
+
+def count_values(observation: Observation, observed: Observed) -> None:
+    """``value_counts``: the values become the index, and decide what is counted."""
+    work = Work(observation, observed)
+    node, output = work.subject(), look(observed.result)
+    if node is None or output is None:
+        return
+    values = own_values(node, observed.subject)
+    keys = labels_of(observed["subset"]) or values
+    if isinstance(observed.subject, pd.Series):
+        work.pairs(node, [(level, value_column(node)) for level in output[1][:-1]])
+    else:
+        work.same(node, output[1][:-1])
+    work.decides(node, keys, "GROUP_BY")
+    work.close()
+
+
+def arm(observation: Observation) -> None:
+    """Observe summaries."""
+    for owner in (pd.DataFrame, pd.Series):
+        observe(observation, "pandas", owner, "value_counts", count_values)
+        for name in ("corr", "cov"):
+            observe(observation, "pandas", owner, name, correlate)
+        for name in _REDUCE:
+            observe(observation, "pandas", owner, name, reduce)
+
+
+_REDUCE = [
+    "sum",
+    "mean",
+    "median",
+    "min",
+    "max",
+    "std",
+    "var",
+    "sem",
+    "count",
+    "nunique",
+    "prod",
+    "product",
+    "quantile",
+    "skew",
+    "kurt",
+    "kurtosis",
+    "any",
+    "all",
+    "idxmin",
+    "idxmax",
+    "describe",
+    "agg",
+    "aggregate",
+    "mode",
+    "memory_usage",
+    "corrwith",
+    "argmax",
+    "argmin",
+    "autocorr",
+    "item",
+]
