@@ -112,8 +112,8 @@ def _build(
     try:
         content = staging / "content"
         content.mkdir()
-        _fill(workspace, content, registry, run, bound, source)
-        made = _manifest(content, release, run, bound, evidence, registry.register)
+        files = _fill(workspace, content, registry, run, bound, source)
+        made = _manifest(content, files, release, run, bound, evidence, registry.register)
         return _seal(workspace, content, made, registry.register, run, person)
     except OSError as error:
         raise _unwritable(workspace.bundles, error) from error
@@ -224,8 +224,8 @@ def _fill(
     run: RunRecord,
     bound: ReleaseManifest,
     source: Path,
-) -> None:
-    """Copy everything, hashing what the ledger knows as it is copied."""
+) -> list[FileDigest]:
+    """Copy everything, hashing what the ledger knows as it is copied; returns what lies there."""
     assert run.ended is not None
     assert run.validated is not None
     _copy_release(source, staging / "release", bound)
@@ -236,11 +236,13 @@ def _fill(
     for file in run.validated.evidence:
         packing.copy(checked / file.path, staging / "evaluation" / file.path, file.sha256)
     account = Account.read(workspace, registry, run, bound)
-    later = (*_UNLISTED, _SUMS)
-    for name, data in papers(account, list(_listed(staging)), later).items():
+    files = list(_listed(staging))
+    for name, data in papers(account, files, (*_UNLISTED, _SUMS)).items():
         path = staging / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+        files.append(FileDigest(name, digest_bytes(data), len(data)))
+    return sorted(files, key=lambda file: file.path)
 
 
 def _copy_release(source: Path, target: Path, bound: ReleaseManifest) -> None:
@@ -277,6 +279,7 @@ def _check_signatures(folder: Path, made: BundleManifest) -> None:
 
 def _manifest(
     staging: Path,
+    files: list[FileDigest],
     release: ReleaseRecord,
     run: RunRecord,
     bound: ReleaseManifest,
@@ -285,7 +288,6 @@ def _manifest(
 ) -> BundleManifest:
     assert run.ended is not None
     parameters = run.started.parameters
-    files = list(_listed(staging))
     sums = packing.checksums(files).encode()
     (staging / _SUMS).write_bytes(sums)
     return BundleManifest(

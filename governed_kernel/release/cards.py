@@ -69,7 +69,7 @@ def _front(account: Account) -> list[str]:
     for base in account.bases[:1]:
         # A hub knows its own names only; elsewhere the catalog's is all there is.
         name = base.origin if _HUB.match(base.origin) else base.dataset
-        found += [f"base_model: {json.dumps(name)}"]
+        found += [f"base_model: {json.dumps(name, ensure_ascii=False)}"]
         found += ["base_model_relation: adapter"] if account.is_adapter else []
     if account.data():
         found += ["datasets:", *(f"- {json.dumps(item.name)}" for item in account.data())]
@@ -85,10 +85,10 @@ def _model(account: Account) -> list[str]:
         f"{ended.seconds:.1f} s",
         f"- release digest `{account.release.digest}`",
         f"- {'adapter' if account.is_adapter else 'model'} made by {_plain(bound.author)} in "
-        f"`{bound.research_notebook.path}`, git commit {bound.git_commit or NOT_STATED}",
+        f"`{_code(bound.research_notebook.path)}`, git commit {bound.git_commit or NOT_STATED}",
         f"- risk class: {_plain(account.release.promotion.risk_class)}",
         f"- licence: {NOT_STATED}",
-        *(f"- `{item.name}`: SHA-256 `{item.sha256}`" for item in account.weights),
+        *(f"- `{_code(item.name)}`: SHA-256 `{item.sha256}`" for item in account.weights),
         "",
     ]
 
@@ -106,7 +106,8 @@ def _used(account: Account, role: str) -> Iterator[str]:
     for item in account.data():
         if item.role == role:
             rows = f"{item.version.rows} rows, " if item.version.rows >= 0 else ""
-            yield f"- {_plain(item.name)}: {rows}class {item.version.data_class}; `data_card.md`"
+            kind = _plain(item.version.data_class)
+            yield f"- {_plain(item.name)}: {rows}class {kind}; `data_card.md`"
 
 
 def _learnt(item: Learnt) -> str:
@@ -154,7 +155,7 @@ def _facts(account: Account, material: Material) -> Iterator[str]:
     yield f"- content: SHA-256 `{version.sha256}`, {version.bytes} bytes, {rows}"
     for file in version.files:
         yield f"  - `{_code(file.path)}`: SHA-256 `{file.sha256}`, {file.bytes} bytes"
-    yield f"- class: {version.data_class}"
+    yield f"- class: {_plain(version.data_class)}"
     yield f"- owner: {_plain(version.owner)}"
     yield f"- purposes: {', '.join(version.purposes)}"
     yield f"- legal basis: {_plain(version.legal_basis or NOT_STATED)}"
