@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,7 @@ from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import merkle
-from governed_kernel.lineage.attestations import Checkpoint
+from governed_kernel.lineage.attestations import Checkpoint, Predicate
 from governed_kernel.lineage.journal import read_block
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
@@ -83,6 +84,15 @@ def check_checkpoints(register: Register, ledger: Ledger) -> Iterator[Check]:
             yield Check("checkpoint", f"of {said.size} records", "ok" if whole else "broken", why)
 
 
+def _signed_by_service(register: Register, envelope: dict[str, Any]) -> Predicate:
+    """What the service signed, with the key that it has or had."""
+    _, _, key_id = envelopes.peek(envelope)
+    for _, pem in register.service_keys:
+        if parse_public_key(pem).keyid == key_id:
+            return envelopes.verify(envelope, parse_public_key(pem))[1]
+    return envelopes.verify(envelope, parse_public_key(register.service_key))[1]
+
+
 def check_since(register: Register, ledger: Ledger, since: Path) -> None:
     """Hold the ledger against a checkpoint from outside.
 
@@ -96,7 +106,7 @@ def check_since(register: Register, ledger: Ledger, since: Path) -> None:
         envelope = msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise IntegrityBroken(f"{since} is no checkpoint", why=str(error), next="") from error
-    _, said = envelopes.verify(envelope, parse_public_key(register.service_key))
+    said = _signed_by_service(register, envelope)
     if canonical_json(envelope) + b"\n" != data:
         raise IntegrityBroken(f"{since} is not as it was exported", why="", next="")
     leaves = ledger.leaves()

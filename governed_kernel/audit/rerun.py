@@ -137,7 +137,7 @@ def source_of(workspace: Workspace, registry: Registry, run: RunRecord) -> Path:
     """The sealed copy of the release in the run's bundle; before there is one, the release."""
     if run.bundle is not None:
         folder = bundle.folder_of(workspace, run.bundle)
-        bundle.verify(folder, registry.register.service_key)
+        bundle.verify(folder, registry.register.service_key_of(run.bundle.name))
         return folder / "release"
     return manifest.release_folder(workspace, run.started.release)
 

@@ -236,7 +236,7 @@ def _bundles(workspace: Workspace, registry: Registry) -> Iterator[Check]:
             said = "a crash cut its sealing short; 'governed release build' brings it to its end"
             yield Check("bundle", name, "doubt", said)
             continue
-        verify = partial(bundle.verify, folder, registry.register.service_key)
+        verify = partial(bundle.verify, folder, registry.register.service_key_of(name))
         check = checked("bundle", name, verify, event.digest)
         if check.outcome == "ok" and bundle.manifest_of(folder)[1] != event.digest:
             check = Check("bundle", name, "broken", "another bundle lies under its name")

@@ -225,6 +225,47 @@ def revoke_key(
     _show_change(workspace, name, entry.number, as_json, f"The key of {name} was revoked")
 
 
+@people.command("service-key")
+@click.option("--replace", is_flag=True, help="Make a new one here, which counts from now on.")
+@_reason
+@click.option("--as", "person", envvar="GOVERNED_PERSON", default="", metavar="PERSON",
+              help="With --replace: the administrator who vouches for it.")  # fmt: skip
+@passphrase_option
+@json_option
+@workspace_option
+def service_key(
+    workspace: Workspace,
+    replace: bool,
+    reason: str,
+    person: str,
+    passphrase: Passphrase,
+    as_json: bool,
+) -> None:
+    """Show the keys that the workspace's service signs with, or replace a lost or stolen one.
+
+    What it signed before stays as it was: signatures are held against the key of their place in
+    the ledger. A bundle names its own key; whoever verifies elsewhere needs the new one as well
+    ('governed audit key').
+    """
+    from governed_kernel.governance.keys import parse_public_key
+
+    if replace:
+        if not person:
+            raise UsageError(
+                "nobody vouches for a new key",
+                why="it takes the signature of an administrator",
+                next="name one with --as ADMIN",
+            )
+        secret = passphrase(f"Passphrase of {person}")
+        actions.replace_service_key(workspace, person, secret, reason=reason)
+    rows = [
+        {"key": parse_public_key(pem).keyid, "counts_from_record": since, "public_key": pem}
+        for since, pem in Register.read(workspace).service_keys
+    ]
+    shown = rows if as_json else [{**row, "public_key": ""} for row in rows]
+    print_facts(shown, as_json, "the last one signs now")
+
+
 def _row(person: Person) -> dict[str, Any]:
     valid = person.valid_key
     return {

@@ -25,6 +25,7 @@ from governed_kernel.lineage.attestations import (
     Revocation,
     RoleGranted,
     RoleWithdrawn,
+    ServiceKeyReplaced,
 )
 from governed_kernel.lineage.events import DatasetRegistered
 
@@ -226,7 +227,7 @@ def question_of(register: Register, who: Person, predicate: Predicate) -> Questi
         case Deployment():
             thing = release_of(register, predicate.release)
             return Question(person, "deploy", thing, {"environment": predicate.environment})
-        case PersonAdded() | RoleGranted() | RoleWithdrawn():
+        case PersonAdded() | RoleGranted() | RoleWithdrawn() | ServiceKeyReplaced():
             return Question(person, "manage-people", WORKSPACE)
         case _:
             return None

@@ -37,6 +37,7 @@ from governed_kernel.lineage.attestations import (
     Revocation,
     RoleGranted,
     RoleWithdrawn,
+    ServiceKeyReplaced,
     Withdrawal,
     WorkspaceCreated,
 )
@@ -99,6 +100,8 @@ def subjects_of(predicate: Predicate) -> list[Subject]:
             name, digest = predicate.subject_person, predicate.key_id
         case PersonAdded():
             name, digest = predicate.subject_person, digest_bytes(predicate.public_key.encode())
+        case ServiceKeyReplaced():
+            name, digest = predicate.workspace_id, digest_bytes(predicate.public_key.encode())
         case RoleGranted() | RoleWithdrawn():
             name, digest = predicate.subject_person, digest_bytes(predicate.subject_person.encode())
         case WorkspaceCreated():

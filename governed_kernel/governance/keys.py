@@ -41,6 +41,7 @@ from governed_kernel.workspace import personal_folder
 __all__ = [
     "COST",
     "PersonSigner",
+    "forget_service_key",
     "generate",
     "key_file",
     "make_service_key",
@@ -213,41 +214,89 @@ def unlock(person: str, passphrase: bytes) -> PersonSigner:
     return PersonSigner(person, CryptoSigner(private, public))
 
 
-def make_service_key(workspace_id: str) -> str:
-    """Make the key the workspace's service signs bundles with; returns the public key as PEM.
+def make_service_key(workspace_id: str, *, another: bool = False) -> str:
+    """Make a key the workspace's service signs with; returns the public key as PEM.
 
     It is not encrypted, since runs end without a person at hand; only its owner can read it.
+
+    Parameters
+    ----------
+    another : bool
+        Beside the first one, which is lost or known to others; nothing is written over.
     """
     private = ec.generate_private_key(ec.SECP256R1())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file = service_key_file(workspace_id)
+    public = _pem_of(private.public_key())
+    first, further = _service_files(workspace_id, public)
+    file = further if another else first
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(file, pem, mode=0o600, replace=False)
-    return _pem_of(private.public_key())
+    return public
 
 
-def service_signer(workspace_id: str) -> CryptoSigner:
-    """The signer of the workspace's service on this machine."""
-    file = service_key_file(workspace_id)
+def service_signer(workspace_id: str, public_key: str) -> CryptoSigner:
+    """The signer of the workspace's service on this machine.
+
+    Parameters
+    ----------
+    public_key : str
+        PEM of the key that counts now.
+
+    Raises
+    ------
+    ResourceMissing
+        Its private half is not here.
+    """
+    private = _service_key(service_key_file(workspace_id, public_key))
+    assert private is not None
+    return CryptoSigner(private)
+
+
+def service_key_file(workspace_id: str, public_key: str) -> Path:
+    """The file on this machine that holds the private half of the service's key.
+
+    Raises
+    ------
+    ResourceMissing
+        None does.
+    """
+    wanted = parse_public_key(public_key).keyid
+    files = _service_files(workspace_id, public_key)
+    for file in files:
+        private = _service_key(file)
+        if private is not None and SSlibKey.from_crypto(private.public_key()).keyid == wanted:
+            return file
+    raise ResourceMissing(
+        "the workspace's service key is not on this machine",
+        why=f"neither {files[0]} nor {files[1].name} beside it holds the key {str(wanted)[:16]}…",
+        next="work as the user who initialised the workspace, restore that file, or have an "
+        "administrator replace the key: 'governed people service-key --replace --as ADMIN'",
+    )
+
+
+def forget_service_key(workspace_id: str, public_key: str) -> None:
+    """Remove a further key that was made and never came to count."""
+    _service_files(workspace_id, public_key)[1].unlink(missing_ok=True)
+
+
+def _service_files(workspace_id: str, public_key: str) -> tuple[Path, Path]:
+    """Where the first key of a service lies, and where this one does if it is a further one."""
+    folder, name = personal_folder() / "services", check_name(workspace_id, "workspace")
+    key_id = str(parse_public_key(public_key).keyid)
+    return folder / f"{name}.pem", folder / f"{name}-{key_id[:16]}.pem"
+
+
+def _service_key(file: Path) -> ec.EllipticCurvePrivateKey | None:
     try:
         private = load_pem_private_key(file.read_bytes(), None)
-    except OSError as error:
-        raise ResourceMissing(
-            "the workspace's service key is not on this machine",
-            why=f"{file}: {error.strerror}",
-            next="work as the user who initialised the workspace, or restore that file",
-        ) from error
+    except OSError:
+        return None
     except (ValueError, TypeError) as error:
         raise IntegrityBroken(
             f"{file} is no private key", why=str(error), next="restore it from a backup"
         ) from error
     assert isinstance(private, ec.EllipticCurvePrivateKey)
-    return CryptoSigner(private)
-
-
-def service_key_file(workspace_id: str) -> Path:
-    """Where the private key of the workspace's service lies on this machine."""
-    return personal_folder() / "services" / f"{check_name(workspace_id, 'workspace')}.pem"
+    return private
 
 
 def _pem_of(public: ec.EllipticCurvePublicKey) -> str:

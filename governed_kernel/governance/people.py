@@ -1,9 +1,11 @@
-"""Add people, give and take roles, end keys: each a ledger entry signed by an administrator."""
+"""Add people, give and take roles, end and replace keys: entries signed by an administrator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from governed_kernel.errors import GovernedError
+from governed_kernel.governance import keys
 from governed_kernel.governance.names import check_name, check_printed_name, check_role
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -15,10 +17,11 @@ from governed_kernel.lineage.attestations import (
     Predicate,
     RoleGranted,
     RoleWithdrawn,
+    ServiceKeyReplaced,
 )
 from governed_kernel.workspace import Workspace
 
-__all__ = ["add", "grant", "revoke_key", "withdraw"]
+__all__ = ["add", "grant", "replace_service_key", "revoke_key", "withdraw"]
 
 
 def add(
@@ -145,3 +148,39 @@ def revoke_key(
         return entry
 
     return attest(workspace, person, passphrase, make, action="people revoke-key", resource=name)
+
+
+def replace_service_key(
+    workspace: Workspace, administrator: str, passphrase: bytes, *, reason: str
+) -> Entry:
+    """Make a new key for the workspace's service, on this machine, and let it count from now on.
+
+    What the service signed before stays as it was: it is held against the key of then.
+    """
+    workspace_id = Register.read(workspace).workspace_id
+    public = keys.make_service_key(workspace_id, another=True)
+
+    def make(register: Register, who: Person) -> Predicate:
+        entry = ServiceKeyReplaced(
+            person=who.name,
+            printed_name=who.printed_name,
+            workspace_id=register.workspace_id,
+            meaning="vouched for",
+            public_key=public,
+            reason=reason,
+        )
+        register.check_role(entry, who)
+        return entry
+
+    try:
+        return attest(
+            workspace,
+            administrator,
+            passphrase,
+            make,
+            action="people service-key",
+            resource=workspace_id,
+        )
+    except GovernedError:
+        keys.forget_service_key(workspace_id, public)
+        raise

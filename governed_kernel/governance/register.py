@@ -18,6 +18,7 @@ from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.rules import rules_digest
 from governed_kernel.governance.verification import Entry, Replay
 from governed_kernel.lineage.attestations import (
+    Bundle,
     Collection,
     Erasure,
     Predicate,
@@ -147,8 +148,25 @@ class Register:
 
     @property
     def service_key(self) -> str:
-        """PEM of the public key that bundles are signed with."""
+        """PEM of the public key that the service signs with now."""
         return self._replay.service_key
+
+    @property
+    def service_keys(self) -> list[tuple[int, str]]:
+        """From which record on the service has signed with which key; the last one counts."""
+        return self._replay.service_keys
+
+    def service_key_at(self, position: int) -> str:
+        """The key that the service signed the record at `position` with."""
+        return [pem for since, pem in self.service_keys if since < position][-1]
+
+    def service_key_of(self, bundle: str) -> str:
+        """The key that the service had when it sealed the bundle of that name."""
+        for entry in self.entries:
+            said = entry.predicate
+            if entry.valid and isinstance(said, Bundle) and said.name == bundle:
+                return self.service_key_at(entry.number)
+        return self.service_key
 
     @property
     def genesis(self) -> str:

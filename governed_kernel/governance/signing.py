@@ -104,7 +104,7 @@ def seal(
 
     def decide(events: list[LedgerEvent]) -> tuple[tuple[Attested, ...], Entry]:
         register = Register.replay(workspace, events)
-        entry = _sign(register, make(register), keys.service_signer(register.workspace_id))
+        entry = _sign(register, make(register), _service(register))
         place(entry)
         return (_event(entry),), entry
 
@@ -137,7 +137,7 @@ def record(
         register = Register.replay(workspace, known)
         if not when(register):
             return (), False
-        signer = keys.service_signer(register.workspace_id)
+        signer = _service(register)
         statements = [
             Record(person=SERVICE, printed_name=SERVICE_NAME, meaning="recorded", event=event)
             for event in events
@@ -161,7 +161,7 @@ def take_checkpoint(workspace: Workspace) -> Entry:
             size=len(leaves),
             root=merkle.root(leaves).hex(),
         )
-        entry = _sign(register, said, keys.service_signer(register.workspace_id))
+        entry = _sign(register, said, _service(register))
         return (_event(entry),), entry
 
     return append(workspace, decide, ledger)
@@ -238,6 +238,10 @@ def _sign(register: Register, predicate: Predicate, signer: Signer) -> Entry:
             "the signature would not count", why=entry.reason, next="nothing was recorded"
         )
     return entry
+
+
+def _service(register: Register) -> Signer:
+    return keys.service_signer(register.workspace_id, register.service_key)
 
 
 def _event(entry: Entry) -> Attested:

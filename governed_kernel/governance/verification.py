@@ -33,6 +33,7 @@ from governed_kernel.lineage.attestations import (
     Revocation,
     RoleGranted,
     RoleWithdrawn,
+    ServiceKeyReplaced,
     Withdrawal,
     WorkspaceCreated,
 )
@@ -47,6 +48,7 @@ NEEDED_ROLES: dict[type, tuple[str, ...]] = {
     RoleWithdrawn: ("administrator",),
     KeyRevoked: ("administrator",),
     PolicyAdopted: ("administrator",),
+    ServiceKeyReplaced: ("administrator",),
     Promotion: ("data-scientist",),
     Rejection: _JUDGES,
     Revocation: (*_JUDGES, "operator"),
@@ -90,11 +92,17 @@ class Replay:
         self.roster = Roster()
         self.policy = ""
         self.rules: list[FileDigest] = []
-        self.service_key = ""
+        self.service_keys: list[tuple[int, str]] = []
+        """From which record on the service has signed with which key, as PEM."""
         self.genesis = ""
         self.promotions: dict[str, Promotion] = {}
         self.entries: list[Entry] = []
         self._seen: set[str] = set()
+
+    @property
+    def service_key(self) -> str:
+        """PEM of the key that the service signs with now; empty before there is one."""
+        return self.service_keys[-1][1] if self.service_keys else ""
 
     def apply(self, number: int, event: Attested) -> Entry:
         """Verify one entry, let it take effect when it counts, and keep it."""
@@ -195,6 +203,9 @@ class Replay:
                 self.roster.withdraw(predicate, number)
             case KeyRevoked():
                 self.roster.revoke(predicate, number)
+            case ServiceKeyReplaced():
+                self._check_service_key(predicate.public_key)
+                self.service_keys.append((number, predicate.public_key))
             case PolicyAdopted():
                 self.policy, self.rules = predicate.policy, predicate.rules
             case Promotion():
@@ -203,6 +214,13 @@ class Replay:
                 self.promotions[predicate.release] = predicate
             case _:
                 pass
+
+    def _check_service_key(self, public_key: str) -> None:
+        """Refuse a new key of the service that is no key, or was somebody's before."""
+        key_id = str(parse_public_key(public_key).keyid)
+        earlier = [str(parse_public_key(pem).keyid) for _, pem in self.service_keys]
+        if key_id in earlier or self.roster.owner_of(key_id) is not None:
+            raise _invalid("that key is known already, and a key stands for one signer")
 
     def _begin(self, number: int, envelope: dict[str, Any], created: WorkspaceCreated) -> None:
         if number != 1 or self.genesis:
@@ -220,7 +238,7 @@ class Replay:
         self.roster.add(first, number)
         self.name = created.name
         self.policy, self.rules = created.policy, created.rules
-        self.service_key = created.service_key
+        self.service_keys.append((number, created.service_key))
         self.genesis = digest_json(envelope)
 
 

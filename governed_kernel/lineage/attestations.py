@@ -32,6 +32,7 @@ __all__ = [
     "Revocation",
     "RoleGranted",
     "RoleWithdrawn",
+    "ServiceKeyReplaced",
     "Withdrawal",
     "WorkspaceCreated",
 ]
@@ -94,6 +95,14 @@ class KeyRevoked(_Predicate, frozen=True, kw_only=True, tag="key-revoked"):
 
     subject_person: str
     key_id: str
+    reason: str
+
+
+class ServiceKeyReplaced(_Predicate, frozen=True, kw_only=True, tag="service-key-replaced"):
+    """The service signs with another key from this entry on; what it signed before still counts."""
+
+    public_key: str
+    """PEM of the new one."""
     reason: str
 
 
@@ -226,6 +235,7 @@ Predicate: TypeAlias = (
     | RoleGranted
     | RoleWithdrawn
     | KeyRevoked
+    | ServiceKeyReplaced
     | PolicyAdopted
     | Promotion
     | Approval

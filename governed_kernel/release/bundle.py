@@ -199,7 +199,7 @@ def pack(workspace: Workspace, made: Bundle, target: Path) -> str:
         `target` exists.
     """
     folder = workspace.bundles / made.name
-    verify(folder, Register.read(workspace).service_key)
+    verify(folder, Register.read(workspace).service_key_of(made.name))
     return packing.write_tar(folder, target)
 
 
@@ -355,6 +355,12 @@ def _seal(
                 next="execute the release again: another run has another name",
             )
         gate.check_deployable(current, current.release(made.release), current.run(run.run_id))
+        if current.register.service_key != made.service_key:
+            raise Refused(
+                "the service's key was replaced a moment ago",
+                why="the bundle names the one before it",
+                next="run the same command again",
+            )
         return said
 
     def place(entry: Entry) -> None:
@@ -372,8 +378,7 @@ def _seal(
 
 def _service_key(register: Register) -> Path:
     """The file of the service's key, which is there and readable."""
-    keys.service_signer(register.workspace_id)
-    return keys.service_key_file(register.workspace_id)
+    return keys.service_key_file(register.workspace_id, register.service_key)
 
 
 def _unwritable(folder: Path, error: OSError) -> ResourceMissing:

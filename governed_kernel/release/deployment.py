@@ -168,7 +168,8 @@ def _run_of(
 ) -> str:
     """The run behind a bundle that may go live again; else why not is added to `passed`."""
     try:
-        sealed = bundle.verify(workspace.bundles / deployment.bundle, registry.register.service_key)
+        key = registry.register.service_key_of(deployment.bundle)
+        sealed = bundle.verify(workspace.bundles / deployment.bundle, key)
         record = registry.release(deployment.release)
         gate.check_deployable(registry, record, registry.run(sealed.run_id))
     except GovernedError as error:
@@ -188,7 +189,8 @@ def _sealed(
     registry.register.check_role(Deployment, registry.register.person(person))
     gate.check_deployable(registry, record, run)
     made = bundle.build(workspace, run.run_id, person)
-    sealed = bundle.verify(bundle.folder_of(workspace, made), registry.register.service_key)
+    key = Register.read(workspace).service_key_of(made.name)
+    sealed = bundle.verify(bundle.folder_of(workspace, made), key)
     assert sealed.run_id == run.run_id
     return registry, run, made
 

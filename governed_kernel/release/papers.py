@@ -42,7 +42,8 @@ def papers(
     written["people.json"] = canonical_json(people)
     for number, (name, envelope) in enumerate(signed):
         written[f"approvals/{number + 1:02}-{name}.dsse.json"] = canonical_json(envelope)
-    signer = keys.service_signer(account.registry.register.workspace_id)
+    register = account.registry.register
+    signer = keys.service_signer(register.workspace_id, register.service_key)
     for name, statement in statements(account):
         envelope = envelopes.sign_statement(statement, signer)
         written[f"attestations/{name}.dsse.json"] = canonical_json(envelope)
