@@ -40,6 +40,7 @@ test-full: lint
 
 benchmarks: install
 	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@echo "== tests/benchmarks/store"; $(BIN)/python -m tests.benchmarks.store
 	@echo "== tests/benchmarks/corpus"; $(BIN)/python -m tests.benchmarks.corpus
 	@echo "== tests/benchmarks/tpch"; $(BIN)/python -m tests.benchmarks.tpch
 

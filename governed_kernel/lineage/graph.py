@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from governed_kernel.lineage import walking
+from governed_kernel.lineage.column_paths import origins_of
 from governed_kernel.lineage.graph_nodes import Link, Node, Painter
 from governed_kernel.lineage.store import Store
 from governed_kernel.lineage.targets import Target, resolve
@@ -186,7 +187,7 @@ def trace(
         painter.end_upstream()
         graph = Graph(found.name, "upstream", painter.nodes, painter.links, cut=walk.cut)
         if columns:
-            graph.columns = _columns(connection, "output_uri", painter.resources)
+            graph.columns = origins_of(connection, painter.resources)
         return graph
 
 
@@ -211,7 +212,11 @@ def impact(
         painter.end_downstream()
         graph = Graph(found.name, "downstream", painter.nodes, painter.links, cut=walk.cut)
         if columns:
-            graph.columns = _columns(connection, "input_uri", painter.resources)
+            made = [node.node for node in painter.nodes.values() if node.kind == "resource"]
+            found_in = set(painter.resources)
+            graph.columns = [
+                row for row in origins_of(connection, made) if row["input_uri"] in found_in
+            ]
         return graph
 
 
@@ -251,14 +256,3 @@ def _reads(
         [names],
     ).fetchall()
     return found & {(number, entity) for number, entity in rows}
-
-
-def _columns(
-    connection: duckdb.DuckDBPyConnection, side: str, uris: list[str]
-) -> list[dict[str, Any]]:
-    found = connection.execute(
-        f"SELECT * FROM column_origins WHERE {side} IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL",
-        [uris],
-    )
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -188,6 +188,7 @@ class Ingestion:
         self._loader = Loader(connection, spool)
         self._payloads = spool / "payloads.jsonl"
         self._known = self._read_known()
+        self._last = max((journal.number for journal in self._known.values()), default=0)
         self._distrusted: set[str] = set()
         self._taken = 0
 
@@ -237,7 +238,7 @@ class Ingestion:
 
     def _ingest(self, path: Path) -> JournalReport:
         known = self._known.get(path.stem)
-        journal = known or _Journal(len(self._known) + 1, path.stem, Head())
+        journal = known or _Journal(self._last + 1, path.stem, Head())
         start = journal.head.records
         stored, form = _state(path)
         torn, problem = 0, ""
@@ -305,6 +306,7 @@ class Ingestion:
             if misplaced:
                 return misplaced
             self._known[journal.session_id] = journal
+            self._last = max(self._last, journal.number)
         if bodies:
             self._loader.put(journal.number, path, journal.head, bodies)
             self._taken += len(bodies)

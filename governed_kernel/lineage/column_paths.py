@@ -1,0 +1,147 @@
+"""The view ``column_origins`` for some resources, in the time that their own paths take.
+
+The view closes the columns over everything that was ever written; a question about one file follows
+its own writes back, hop by hop, and reads no more than lies on the way.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+import duckdb
+
+from governed_kernel.lineage.origins import combined, weakest
+from governed_kernel.lineage.session_views import CERTAINTY
+
+__all__ = ["origins_of"]
+
+
+class _Step(NamedTuple):
+    """A row of ``base.origins``: a written column, and what it goes back to within a session."""
+
+    column: str
+    read_no: int
+    input_no: int
+    input_column: str
+    relation: str
+    evidence: str
+
+
+class _Path(NamedTuple):
+    output_no: int
+    column: str
+    step: _Step
+
+    @property
+    def end(self) -> tuple[int, int, str]:
+        return self.step.read_no, self.step.input_no, self.step.input_column
+
+
+def origins_of(
+    connection: duckdb.DuckDBPyConnection, uris: Collection[str]
+) -> list[dict[str, Any]]:
+    """The rows of ``column_origins`` whose output is one of `uris`, in order."""
+    fresh = {
+        _Path(entity, step.column, step)
+        for (_, entity), steps in _steps(connection, _latest(connection, uris)).items()
+        for step in steps
+    }
+    found: set[_Path] = set()
+    goes_on: set[tuple[int, int, str]] = set()
+    while fresh:
+        found |= fresh
+        fresh = _further(connection, fresh, goes_on) - found
+    return _shown(connection, [path for path in found if path.end not in goes_on])
+
+
+def _latest(connection: duckdb.DuckDBPyConnection, uris: Collection[str]) -> set[tuple[int, int]]:
+    """The last writes (transformation, resource) of each kind."""
+    rows = connection.execute(
+        """SELECT transformation_no, entity_no FROM base.writes
+        WHERE entity_no IN (SELECT entity_no FROM base.resources
+                            WHERE uri IN (SELECT unnest(?::VARCHAR[])))
+        QUALIFY rank() OVER (PARTITION BY entity_no, kind ORDER BY occurred_at DESC) = 1""",
+        [list(uris)],
+    ).fetchall()
+    return {(number, entity) for number, entity in rows}
+
+
+def _steps(
+    connection: duckdb.DuckDBPyConnection, writes: set[tuple[int, int]]
+) -> dict[tuple[int, int], list[_Step]]:
+    """What some writes (transformation, resource) go back to within their sessions."""
+    found: defaultdict[tuple[int, int], list[_Step]] = defaultdict(list)
+    for write, output, *rest in _among(
+        connection,
+        "SELECT write_no, output_no, output_column, read_no, input_no, input_column, relation, "
+        "evidence FROM base.origins WHERE write_no",
+        {write for write, _ in writes},
+    ):
+        if (write, output) in writes:
+            found[write, output].append(_Step(*rest))
+    return found
+
+
+def _further(
+    connection: duckdb.DuckDBPyConnection,
+    paths: set[_Path],
+    goes_on: set[tuple[int, int, str]],
+) -> set[_Path]:
+    """The paths one session further back; notes the ends that go on."""
+    seen: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for read, entity, write in _among(
+        connection,
+        "SELECT read_no, entity_no, write_no FROM base.continuations WHERE read_no",
+        {path.step.read_no for path in paths},
+    ):
+        seen[read, entity].append(write)
+    ends = {(path.step.read_no, path.step.input_no) for path in paths}
+    steps = _steps(connection, {(write, end[1]) for end in ends for write in seen.get(end, ())})
+    further = set()
+    for path in paths:
+        column = path.step.input_column
+        for write in seen.get((path.step.read_no, path.step.input_no), ()):
+            for step in steps.get((write, path.step.input_no), ()):
+                if step.column == column or "*" in (step.column, column):
+                    goes_on.add(path.end)
+                    relation = combined(path.step.relation, step.relation)
+                    evidence = weakest(path.step.evidence, step.evidence)
+                    joined = step._replace(relation=relation, evidence=evidence)
+                    further.add(_Path(path.output_no, path.column, joined))
+    return further
+
+
+def _among(
+    connection: duckdb.DuckDBPyConnection, select: str, numbers: set[int]
+) -> Iterable[tuple[Any, ...]]:
+    """Rows by number; the bounds let DuckDB pass over row groups that have none of them."""
+    if not numbers:
+        return []
+    asked = [min(numbers), max(numbers), sorted(numbers)]
+    column = select.rpartition(" ")[2]
+    return connection.execute(
+        f"{select} BETWEEN ? AND ? AND {column} IN (SELECT unnest(?::BIGINT[]))", asked
+    ).fetchall()
+
+
+def _shown(connection: duckdb.DuckDBPyConnection, paths: list[_Path]) -> list[dict[str, Any]]:
+    numbers = {path.output_no for path in paths} | {path.step.input_no for path in paths}
+    uris = dict(
+        connection.execute(
+            "SELECT entity_no, uri FROM base.resources "
+            "WHERE entity_no IN (SELECT unnest(?::BIGINT[]))",
+            [sorted(numbers)],
+        ).fetchall()
+    )
+    best: dict[tuple[str, str, str, str, str], str] = {}
+    for path in paths:
+        step = path.step
+        key = (
+            *(uris[path.output_no], path.column),
+            *(uris[step.input_no], step.input_column, step.relation),
+        )
+        best[key] = min(best.get(key, step.evidence), step.evidence, key=CERTAINTY.index)
+    names = ("output_uri", "output_column", "input_uri", "input_column", "relation", "evidence")
+    return [dict(zip(names, (*key, best[key]), strict=True)) for key in sorted(best)]
