@@ -15,6 +15,7 @@ from governed_kernel.audit.entries import (
     check_since,
     read_register,
 )
+from governed_kernel.audit.projected import check_store
 from governed_kernel.audit.report import Check, Report, checked
 from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
@@ -43,6 +44,7 @@ def verify_workspace(
     since: Path | None = None,
     *,
     incremental: bool = False,
+    store: bool = False,
 ) -> Report:
     """Verify ledger, signatures, journals, objects, releases, runs and bundles.
 
@@ -53,6 +55,9 @@ def verify_workspace(
     incremental : bool
         Whether sealed sessions whose files are as this person's last verification left them may be
         taken as they were then: they are reported as ``unread``, never as ``ok``.
+    store : bool
+        Whether the rows of the lineage store are held against the journals as well, which takes as
+        long as making it anew. Nothing rests on them, but people ask them.
     """
     progress("ledger and signatures")
     ledger = Ledger(workspace)
@@ -76,6 +81,9 @@ def verify_workspace(
         progress(name)
         checks.extend(part(workspace, registry))
     seen.save()
+    if store:
+        progress("the lineage store")
+        checks.extend(check_store(workspace))
     return Report(checks)
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -18,10 +20,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
+
+from governed_kernel.audit.projected import check_store
 from governed_kernel.audit.report import Check
 from governed_kernel.audit.verification import verify_workspace
+from governed_kernel.lineage.contents import contents
 from tests.attack.changes import drawn, structural
 from tests.attack.kinds import Kept, strangers
+from tests.attack.rows import drawn_edit
 from tests.attack.workspace import FullWorkspace, full_workspace
 from tests.loop.environment import PythonEnvironment
 from tests.loop.stages import Stages
@@ -29,6 +36,9 @@ from tests.loop.stages import Stages
 __all__ = ["Attack", "Tally", "main"]
 
 LARGEST = 64 << 10
+_WHOLE = 20
+"""Of so many edits of rows one is verified whole."""
+_ENDINGS = (".jsonl", ".jsonl.zst", ".head", ".payloads.jsonl")
 SHOWN = {
     ("governed.toml", ""): "comments and layout, on which nothing rests",
     ("run: log", "extend"): "a warning may still be written when the end is on record already",
@@ -130,6 +140,61 @@ class Attack:
         finally:
             aside.replace(kept.path)
 
+    def swap_sessions(self) -> None:
+        """Give each two sessions of one kind each other's files, with and without their texts."""
+        folder = self.workspace.place.workspace.journals
+        names = sorted({path.name.partition(".")[0] for path in folder.glob("[!.]*.*")})
+        for one, two in itertools.combinations(names, 2):
+            for what in (("",), ("texts",), ("", "texts")):
+                pairs = [
+                    (folder / f"{one}{end}", folder / f"{two}{end}")
+                    for end in _ENDINGS
+                    if (".payloads" in end) in {part == "texts" for part in what}
+                ]
+                there = [pair for pair in pairs if pair[0].exists() and pair[1].exists()]
+                if self.workspace.live in (one, two) or not there:
+                    continue
+                for pair in there:
+                    self._exchange(*pair)
+                try:
+                    said = f"{one} and {two}, {' and '.join(part or 'journals' for part in what)}"
+                    self.judge("two sessions", "swap", said, (one,))
+                finally:
+                    for pair in there:
+                        self._exchange(*pair)
+
+    def _exchange(self, one: Path, two: Path) -> None:
+        aside = self.workspace.folder / "aside"
+        one.rename(aside)
+        two.rename(one)
+        aside.rename(two)
+
+    def edit_rows(self, count: int) -> None:
+        """Edit rows of the lineage store; a share is verified whole, the rest by what that does."""
+        store = self.workspace.place.workspace.store
+        kept = self.workspace.folder / "kept.duckdb"
+        shutil.copyfile(store, kept)
+        wanted = contents(store)
+        for number in range(count):
+            table, change, statement = drawn_edit(store, self.draw)
+            with duckdb.connect(store) as connection:
+                connection.execute(statement)
+            found = contents(store)
+            self.tally.tried["lineage store: rows", change] += 1
+            if found == wanted:
+                self.tally.missed.append(f"lineage store: {statement}")
+            elif number % _WHOLE == 0:
+                self._check_rows(table, statement)
+            shutil.copyfile(kept, store)
+
+    def _check_rows(self, table: str, statement: str) -> None:
+        """What ``governed audit verify`` says of the store: the same, and it names the table."""
+        with self.workspace.place.inside():
+            checks = list(check_store(self.workspace.place.workspace))
+        broken = [check.subject for check in checks if check.outcome == "broken"]
+        if not broken or (len(broken) == 1 and not broken[0].endswith(f": {table}")):
+            self.tally.missed.append(f"lineage store: {statement}: {checks}")
+
     def structural(self, kept: Kept) -> Iterator[tuple[str, str, bytes]]:
         """Every change at a boundary, and every older content."""
         data = kept.path.read_bytes()
@@ -197,6 +262,11 @@ def run(attack: Attack, count: int, *, every_boundary: bool) -> None:
         attack.attempt(kept, *drawn(kept.path.read_bytes(), draw))
         if attack.tally.tried.total() % 500 == 0:
             _progress(attack, started)
+    attack.swap_sessions()
+    with attack.workspace.place.inside():
+        (check,) = check_store(attack.workspace.place.workspace)
+    assert check.outcome == "ok", check
+    attack.edit_rows(max(count // 20, 2))
     attack.untouched()
 
 

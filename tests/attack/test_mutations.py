@@ -14,7 +14,7 @@ from tests.loop.stages import Stages
 
 pytestmark = pytest.mark.slow
 
-COUNT = 600
+COUNT = 400
 SEED = random.randrange(1 << 32)
 """Drawn anew each time, and printed when something is missed."""
 

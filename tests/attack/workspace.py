@@ -108,6 +108,7 @@ def full_workspace(stages: Stages, folder: Path) -> Iterator[FullWorkspace]:
     assert failed.code == 5, failed.err
     _kill_a_run(made)
     _tear_the_ledger(made)
+    place.done_here("store erase --subject firmness --reason 'they asked' {dora}")
     made.cut_off = _cut_off(place)
     made.unspoken = _cut_off(place)
     head_file(place.workspace.journals / f"{made.unspoken}.jsonl").unlink()

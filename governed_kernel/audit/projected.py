@@ -1,0 +1,104 @@
+"""The lineage store held against what it is made from, row by row.
+
+Nothing rests on the store: gates replay the ledger, and it can be made anew at any time. But
+people ask it, so whoever edited its rows must be found out. It is compared with a second store,
+made from the journals and the ledger for this purpose.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from governed_kernel.audit.report import Check
+from governed_kernel.errors import GovernedError
+from governed_kernel.files import exclusive_lock
+from governed_kernel.lineage.contents import contents, first_difference
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.store import Store
+from governed_kernel.release.projection import tables
+from governed_kernel.workspace import Workspace
+
+__all__ = ["check_store"]
+
+_FOLDER = ".verifying-"
+_TRIES = 3
+_SHOWN = 300
+
+
+def check_store(workspace: Workspace) -> Iterator[Check]:
+    """One check a table of the lineage store that is not what the journals say, else one alone.
+
+    The store itself is neither brought up to date nor otherwise changed: a copy is.
+    """
+    name = workspace.store.name
+    if not workspace.store.exists():
+        return
+    try:
+        with _folder(workspace) as folder:
+            yield from _compare(workspace, folder)
+    except GovernedError as error:
+        yield Check("store", name, "broken", f"{error.what}: {error.why}")
+
+
+def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
+    copy, fresh = _store(workspace, folder / "copy"), _store(workspace, folder / "fresh")
+    with exclusive_lock(workspace.store.with_suffix(".lock")):  # nobody writes to it meanwhile
+        for suffix in ("", ".wal"):
+            source = workspace.store.with_name(workspace.store.name + suffix)
+            if source.exists():
+                shutil.copyfile(source, copy.path.with_name(copy.path.name + suffix))
+    for _ in range(_TRIES):  # a session that goes on may write between one store and the other
+        rebuilt = _bring_up(workspace, copy)
+        _bring_up(workspace, fresh)
+        mine, theirs = contents(copy.path), contents(fresh.path)
+        if mine.get("journals") == theirs.get("journals"):
+            break
+    if rebuilt:
+        said = f"it is made anew by whoever asks it next: {rebuilt}"
+        yield Check("store", workspace.store.name, "doubt", said)
+        return
+    differing = sorted(table for table in mine.keys() | theirs.keys()
+                       if mine.get(table) != theirs.get(table))  # fmt: skip
+    for table in differing:
+        row = "a text" if table == "payloads" else first_difference(copy.path, fresh.path, table)
+        there, wanted = mine.get(table, (0,))[0], theirs.get(table, (0,))[0]
+        said = f"{there} rows, the journals give {wanted}; only one of the two has {row[:_SHOWN]}"
+        yield Check("store", f"{workspace.store.name}: {table}", "broken", said)
+    if not differing:
+        rows = sum(count for count, _, _ in mine.values())
+        yield Check("store", workspace.store.name, "ok", f"{rows} rows")
+
+
+def _store(workspace: Workspace, folder: Path) -> Store:
+    """A store of this workspace that lies elsewhere."""
+    folder.mkdir()
+    store = Store(workspace)
+    store.path = folder / workspace.store.name
+    return store
+
+
+def _bring_up(workspace: Workspace, store: Store) -> str:
+    """Bring in what is new; why it had to be made anew, or nothing."""
+    rebuilt = store.ingest().rebuilt
+    if workspace.ledger.exists():
+        ledger = Ledger(workspace)
+        store.replace_ledger_tables(ledger.records()[-1].head, tables(workspace))
+    return rebuilt
+
+
+@contextlib.contextmanager
+def _folder(workspace: Workspace) -> Iterator[Path]:
+    """A folder beside the store, so that there is room; what a killed verification left goes."""
+    for left in workspace.state.glob(f"{_FOLDER}*"):
+        if not Path(f"/proc/{left.name.removeprefix(_FOLDER).partition('-')[0]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=workspace.state))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,102 @@
+"""The lineage store held against the journals: whoever edits its rows is found out."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from governed_kernel.lineage.contents import contents
+from governed_kernel.lineage.schema import SCHEMA_VERSION
+from tests.loop.place import Place
+from tests.loop.refusal import explains
+from tests.loop.stages import Stages
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def place(stages: Stages, tmp_path: Path) -> Place:
+    """A workspace whose store was brought up to date in several steps."""
+    place = stages.executed.copy(tmp_path)
+    place.done_here("lineage sessions")
+    session = min(place.workspace.journals.glob("*.zst"))
+    aside = tmp_path / session.name
+    session.rename(aside)
+    place.done_here("store rebuild")  # of all but the first session
+    aside.rename(session)
+    place.done_here("lineage sessions")
+    return place
+
+
+def edit(place: Place, *statements: str) -> None:
+    with duckdb.connect(place.workspace.store) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_a_store_is_what_the_journals_say_in_whatever_order_they_came(place: Place) -> None:
+    done = place.done_here("audit verify --json")
+    (check,) = (check for check in done.facts["checks"] if check["kind"] == "store")
+    assert check["outcome"] == "ok"
+    before = contents(place.workspace.store)
+    place.done_here("store rebuild")
+    assert contents(place.workspace.store) == before
+    assert not list(place.workspace.state.glob(".verifying-*"))
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ("UPDATE base.access SET uri = 'file:///elsewhere' WHERE access_id = 1", "access"),
+        ("DELETE FROM base.uses WHERE entity_no = 1", "uses"),
+        ("INSERT INTO base.cell_started FROM base.cell_started LIMIT 1", "cell_started"),
+        ("UPDATE base.payloads SET text = 'nothing to see'", "payloads"),
+        ("UPDATE base.approvals SET counts = NOT counts", "approvals"),
+        ("UPDATE base.transformation SET transformation_no = -transformation_no", "uses"),
+        ("CREATE OR REPLACE VIEW deployments AS SELECT 1 AS environment", "what there is"),
+        ("CREATE TABLE base.more (a INTEGER)", "more"),
+    ],
+)
+def test_an_edited_row_is_found_and_its_table_named(
+    place: Place, statement: str, table: str
+) -> None:
+    edit(place, statement)
+    before = place.workspace.store.read_bytes()
+    done = place.here("audit verify")
+    assert f"BROKEN: store lineage.duckdb: {table}" in done.out, done.out
+    explains(done, 4, "store lineage.duckdb")
+    assert place.workspace.store.read_bytes() == before
+    place.done_here("audit verify --no-store")
+    place.done_here("store rebuild")
+    place.done_here("audit verify")
+
+
+def test_no_text_is_shown_that_could_be_erased(place: Place) -> None:
+    edit(place, "UPDATE base.payloads SET text = 'the patient is called Smith'")
+    assert "Smith" not in place.here("audit verify").out
+
+
+def test_a_store_that_is_behind_is_no_forgery(place: Place) -> None:
+    behind = place.workspace.store.read_bytes()
+    assert place.here("approve sour --for run {ada}").code == 3
+    place.workspace.store.write_bytes(behind)
+    place.done_here("audit verify")
+
+
+def test_a_store_that_will_be_made_anew_is_said_to_be_so(place: Place) -> None:
+    edit(place, f"UPDATE base.meta SET value = '{SCHEMA_VERSION - 1}:x' WHERE key = 'schema'")
+    assert "DOUBT: store lineage.duckdb: it is made anew" in place.done_here("audit verify").out
+    place.workspace.store.write_text("no database")
+    assert "DOUBT: store" in place.done_here("audit verify").out
+
+
+def test_what_a_killed_verification_left_goes(place: Place) -> None:
+    left = place.workspace.state / ".verifying-99999999-abc"
+    left.mkdir()
+    (left / "copy").mkdir()
+    shutil.copyfile(place.workspace.store, left / "copy" / "lineage.duckdb")
+    place.done_here("audit verify")
+    assert not left.exists()
