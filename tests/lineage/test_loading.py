@@ -102,6 +102,7 @@ def alone(workspace: Workspace, name: str) -> Store:
     other = Workspace(workspace.root.with_name(f"only-{name}"))
     shutil.rmtree(other.root, ignore_errors=True)
     other.journals.mkdir(parents=True)
+    shutil.copy(workspace.root / "governed.toml", other.root)
     for path in workspace.journals.glob(f"{name}.*"):
         shutil.copy(path, other.journals / path.name)
     store = Store(other)
