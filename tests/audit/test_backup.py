@@ -76,7 +76,8 @@ def test_a_restored_workspace_is_the_same_and_goes_on(released: Place, tmp_path:
     assert again.done_here(rows).facts == released.done_here(rows).facts
     again.done_here("revoke sour --reason 'a recall' {rui}")
     again.done_here(
-        "data register berries berries.csv --owner Kitchen --legal-basis 'picked by us' "
+        "data register berries berries.csv --never-learn berry_id --owner Kitchen "
+        "--legal-basis 'picked by us' "
         "--class public --as dora --purpose explore --purpose train --purpose evaluate "
         "--purpose validate"
     )
