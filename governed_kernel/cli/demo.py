@@ -53,7 +53,7 @@ def _say_where(workspace: Path, people: Path, run_id: str) -> None:
     for place, what in (
         ("release/biopsy-triage@1/diff.html", "what became of the research notebook"),
         (f".governed/runs/{run_id}/log.txt", "the run's log, with the optimiser's steps"),
-        ("bundles/", "the signed bundle: README.md, bom.cdx.json, model.sig, approvals, evaluation"),
+        ("bundles/", "the signed bundle: model card, bom.cdx.json, model.sig, evaluation"),
     ):
         out.print(f"  {workspace / place}  {what}", markup=False, soft_wrap=True)
     out.print("Next:")
