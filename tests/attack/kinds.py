@@ -49,6 +49,10 @@ UNRECORDED: dict[str, tuple[str, str]] = {
     ),
     "lock": (r"(.*/)?[^/]*\.lock", "it is empty and holds nothing"),
     "scratch of a kernel": (_RUN + r"tmp/.*", "the kernel's temporary folder, read by nobody"),
+    "progress": (
+        r"\.governed/(erased\.json|exports/[^/]+\.jsonl)",
+        "how far erasures and exports have come: verification counts texts that are left itself",
+    ),
     "lineage store": (
         r"\.governed/lineage\.duckdb",
         "a projection: its rows are held against the journals, not its bytes",
