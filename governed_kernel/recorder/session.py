@@ -183,7 +183,7 @@ class Session:
                 if complete is not None:
                     number, body = complete
                     self._take(number, messages.decode_message(body))
-            except (messages.LinkTampered, msgspec.MsgspecError) as error:
+            except (ValueError, msgspec.MsgspecError) as error:
                 self._meddled(f"{error} on the link to the recorder")
 
     # --- what the kernel says ------------------------------------------------------------
