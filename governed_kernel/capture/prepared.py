@@ -9,6 +9,7 @@ trusted as far as any other byte code there; a release kernel reads none.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import marshal
@@ -40,13 +41,15 @@ class Prepared:
         usual = path is None and os.environ.get("GOVERNED_MODE") != "release"
         self.path = _usual_path() if usual else path
         self._kept: dict[bytes, bytes] | None = None
-        self._version = b""
         self._new = False
+
+    @functools.cached_property
+    def _version(self) -> bytes:
+        """Who rewrites: a digest of the very program."""
+        return hashlib.sha256(Path(rewriting.__file__).read_bytes()).digest()
 
     def key(self, code: types.CodeType, outermost: bool) -> bytes:
         """Digest of a program, of the way to rewrite it, and of who rewrites."""
-        if not self._version:
-            self._version = hashlib.sha256(Path(rewriting.__file__).read_bytes()).digest()
         said = hashlib.sha256(self._version + bytes([outermost]))
         said.update(marshal.dumps(code, _FORM))
         return said.digest()
@@ -98,5 +101,5 @@ class Prepared:
 def _usual_path() -> Path | None:
     try:
         return Path(importlib.util.cache_from_source(__file__, optimization="observed"))
-    except NotImplementedError:
+    except NotImplementedError:  # this Python keeps no byte code at all
         return None

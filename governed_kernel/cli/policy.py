@@ -193,10 +193,9 @@ def explain(
 @workspace_option
 def adopt(workspace: Workspace, person: str, passphrase: Passphrase, as_json: bool) -> None:
     """Sign for governed.toml and policies/ as they are; gates refuse what nobody signed for."""
-    policies, digest = read_rules(workspace)
-    Policies(policies)
+    digest = actions.to_adopt(workspace)
     click.echo(f"{person} adopts governed.toml and policies with the digest {digest}", err=True)
-    entry = actions.adopt(workspace, person, passphrase(f"Passphrase of {person}"))
+    entry = actions.adopt(workspace, person, passphrase(f"Passphrase of {person}"), digest)
     print_facts(
         {"policy": digest, "person": person, "ledger_record": entry.number},
         as_json,

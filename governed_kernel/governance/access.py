@@ -98,23 +98,21 @@ def decide_purpose(
 def floor(
     register: Register, version: DatasetRegistered, purpose: str, mode: str, run_kind: str
 ) -> list[tuple[str, str]]:
-    """Id and reason of each thing that refuses this read whatever policies say."""
-    validating = mode == "release" and run_kind == "validation" and purpose == "validate"
-    return _floor(register, version, validating=validating, repeats=run_kind == "rerun")
+    """Id and reason of each thing that refuses this read whatever policies say.
 
-
-def _floor(
-    register: Register, version: DatasetRegistered, *, validating: bool, repeats: bool
-) -> list[tuple[str, str]]:
-    """Id and reason of each thing that no policy can permit."""
+    Parameters
+    ----------
+    purpose : str
+        Empty for whoever opens a path and does not say what for.
+    """
     found = []
     policy, reason = restriction(register, version)
-    if policy and not validating:
+    if policy and (mode, run_kind, purpose) != ("release", "validation", "validate"):
         found.append((policy, reason))
     name = f"{version.dataset}@{version.version}"
     if version.state in ("withdrawn", "registered"):
         found.append(("state", f"{name} is {version.state}, not approved"))
-    if not repeats and authorization.is_expired(version):
+    if run_kind != "rerun" and authorization.is_expired(version):
         found.append(("retention", f"{name} had to be gone by {version.retention_until}"))
     return found
 
@@ -398,7 +396,7 @@ class _ByPath:
 
     def decide(self, version: DatasetRegistered) -> Decision:
         """What holds for a version in research."""
-        found = _floor(self._register, version, validating=False, repeats=False)
+        found = floor(self._register, version, "", "research", "")
         return _decision(version, found, None if found else self._verdict(version))
 
     def _verdict(self, version: DatasetRegistered) -> Verdict:

@@ -30,12 +30,16 @@ from governed_kernel.lineage.attestations import (
 from governed_kernel.lineage.events import DatasetRegistered
 
 __all__ = [
+    "ACTIONS",
+    "OF_WORKSPACE",
     "WORKSPACE",
     "check_action",
     "check_run",
     "check_workspace",
     "class_entity",
+    "context_of",
     "dataset_entity",
+    "denied",
     "is_expired",
     "may_read",
     "may_read_somehow",
@@ -50,6 +54,9 @@ __all__ = [
 ]
 
 WORKSPACE = Entity("Workspace", "this")
+OF_WORKSPACE = ("manage-people", "register")
+"""The actions that are asked about the workspace itself."""
+ACTIONS = ("read", "promote", "approve", "reject", "revoke", "run", "deploy", *OF_WORKSPACE)
 _known: dict[str, Policies] = {}
 
 
@@ -206,6 +213,18 @@ def names_datasets(register: Register) -> bool:
 # --- acting -------------------------------------------------------------------------------------
 
 
+def context_of(
+    action: str, *, purpose: str = "", run_kind: str = "", environment: str = "production"
+) -> dict[str, str]:
+    """What else policies are told when they are asked about an action on a release."""
+    contexts = {
+        "approve": {"purpose": purpose or "run"},
+        "run": {"run_kind": run_kind or "release"},
+        "deploy": {"environment": environment},
+    }
+    return contexts.get(action, {})
+
+
 def question_of(register: Register, who: Person, predicate: Predicate) -> Question | None:
     """The question that a signed statement raises; None for what no policy is asked about.
 
@@ -219,14 +238,16 @@ def question_of(register: Register, who: Person, predicate: Predicate) -> Questi
             return Question(person, "promote", thing)
         case Approval():
             thing = release_of(register, predicate.release)
-            return Question(person, "approve", thing, {"purpose": predicate.purpose})
+            context = context_of("approve", purpose=predicate.purpose)
+            return Question(person, "approve", thing, context)
         case Rejection():
             return Question(person, "reject", release_of(register, predicate.release))
         case Revocation():
             return Question(person, "revoke", release_of(register, predicate.release))
         case Deployment():
             thing = release_of(register, predicate.release)
-            return Question(person, "deploy", thing, {"environment": predicate.environment})
+            context = context_of("deploy", environment=predicate.environment)
+            return Question(person, "deploy", thing, context)
         case PersonAdded() | RoleGranted() | RoleWithdrawn() | ServiceKeyReplaced():
             return Question(person, "manage-people", WORKSPACE)
         case _:
@@ -247,10 +268,9 @@ def check_action(register: Register, who: Person, predicate: Predicate) -> list[
 
 def check_run(register: Register, release: str, person: str, kind: str) -> list[str]:
     """Refuse (`PolicyDenied`) a run that policies don't let this person start."""
-    question = Question(
-        person_of(register, person), "run", release_of(register, release), {"run_kind": kind}
-    )
-    return _check(register, question)
+    context = context_of("run", run_kind=kind)
+    thing = release_of(register, release)
+    return _check(register, Question(person_of(register, person), "run", thing, context))
 
 
 def check_workspace(register: Register, person: str, action: str) -> list[str]:
@@ -263,16 +283,25 @@ def _check(register: Register, question: Question) -> list[str]:
     if verdict.allowed:
         return verdict.ids
     of = "" if question.resource == WORKSPACE else f" {question.resource.id}"
-    error = PolicyDenied(
+    raise denied(
         f"policy does not let {question.principal.id} {question.action}{of}",
-        why=f"{verdict.why}{_listed(verdict)}",
-        next=verdict.advice
-        or f"'governed policy explain {question.action}{of} --as {question.principal.id}' says "
-        "what would change that",
+        verdict,
+        f"{question.action}{of} --as {question.principal.id}",
+    )
+
+
+def denied(what: str, verdict: Verdict, asked: str) -> PolicyDenied:
+    """The refusal of `what`, with the policies behind it.
+
+    Parameters
+    ----------
+    asked : str
+        The question, as ``governed policy explain`` takes it.
+    """
+    error = PolicyDenied(
+        what,
+        why=f"{verdict.why} ({', '.join(verdict.ids) or 'no policy'})",
+        next=verdict.advice or f"'governed policy explain {asked}' says what would change that",
     )
     error.policies = tuple(verdict.ids)
-    raise error
-
-
-def _listed(verdict: Verdict) -> str:
-    return f" ({', '.join(verdict.ids)})" if verdict.ids else ""
+    return error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from governed_kernel.errors import UsageError
 from governed_kernel.governance import authorization, names
@@ -58,23 +57,18 @@ def ask(
         thing = authorization.dataset_entity(register, register.version(resource))
         wanted = names.purpose(purpose or "explore")
         return Question(who, action, thing, {"purpose": wanted, "mode": mode, "run_kind": run_kind})
-    if action in ("manage-people", "register"):
+    if action in authorization.OF_WORKSPACE:
         return Question(who, action, authorization.WORKSPACE)
-    contexts: dict[str, dict[str, Any]] = {
-        "promote": {},
-        "reject": {},
-        "revoke": {},
-        "approve": {"purpose": purpose or "run"},
-        "run": {"run_kind": run_kind or "release"},
-        "deploy": {"environment": environment},
-    }
-    if action not in contexts:
+    if action not in authorization.ACTIONS:
         raise UsageError(
             f"no action is called {action!r}",
-            why=f"actions are read, {', '.join(contexts)}, manage-people, register",
+            why=f"actions are {', '.join(authorization.ACTIONS)}",
             next="'governed policy schema' says what each is asked about",
         )
-    return Question(who, action, authorization.release_of(register, resource), contexts[action])
+    context = authorization.context_of(
+        action, purpose=purpose, run_kind=run_kind, environment=environment
+    )
+    return Question(who, action, authorization.release_of(register, resource), context)
 
 
 def explain(workspace: Workspace, policies: Policies, question: Question) -> Explanation:

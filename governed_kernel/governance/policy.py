@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance.cedar import Policies
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -11,20 +12,40 @@ from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import PolicyAdopted, Predicate
 from governed_kernel.workspace import Workspace
 
-__all__ = ["adopt"]
+__all__ = ["adopt", "to_adopt"]
 
 
-def adopt(workspace: Workspace, administrator: str, passphrase: bytes) -> Entry:
-    """Make the ``governed.toml`` and the policies that lie there now those that gates accept.
+def to_adopt(workspace: Workspace) -> str:
+    """The digest of the rules that lie there now, all of them valid.
+
+    Raises
+    ------
+    ConfigurationError
+        A policy is not valid.
+    """
+    policies, digest = read_rules(workspace)
+    Policies(policies)
+    return digest
+
+
+def adopt(workspace: Workspace, administrator: str, passphrase: bytes, digest: str) -> Entry:
+    """Make the rules with this digest, which lie there now, those that gates accept.
 
     Raises
     ------
     ConfigurationError
         A policy is not valid; nothing is adopted.
+    IntegrityBroken
+        They are no longer what was shown to whoever signs.
     """
-    policies, digest = read_rules(workspace)
-    Policies(policies)
     files = rule_files(workspace)
+    found = to_adopt(workspace)
+    if found != digest:
+        raise IntegrityBroken(
+            "the rules changed while they were being signed",
+            why=f"shown was {digest[:16]}…, there is {found[:16]}…",
+            next="look at them again, then adopt them",
+        )
 
     def make(_: Register, who: Person) -> Predicate:
         return PolicyAdopted(

@@ -10,8 +10,11 @@ import msgspec
 
 from governed_kernel.errors import ConfigurationError
 from governed_kernel.governance.authorization import (
+    ACTIONS,
+    OF_WORKSPACE,
     WORKSPACE,
     class_entity,
+    context_of,
     person_entity,
     release_entity,
 )
@@ -19,19 +22,7 @@ from governed_kernel.governance.cedar import Entity, Policies, Question, Verdict
 from governed_kernel.governance.names import check_role
 from governed_kernel.workspace import Workspace
 
-__all__ = ["ACTIONS", "Case", "Outcome", "read_cases", "run_cases"]
-
-ACTIONS = (
-    "read",
-    "promote",
-    "approve",
-    "reject",
-    "revoke",
-    "run",
-    "deploy",
-    "manage-people",
-    "register",
-)
+__all__ = ["Case", "Outcome", "read_cases", "run_cases"]
 
 
 class Case(
@@ -131,16 +122,17 @@ def question(workspace: Workspace, case: Case) -> Question:
     if case.action == "read":
         context = {"purpose": case.purpose, "mode": case.mode, "run_kind": case.run_kind}
         return Question(person, "read", _dataset(workspace, case), context)
-    if case.action in ("manage-people", "register"):
+    if case.action in OF_WORKSPACE:
         return Question(person, case.action, WORKSPACE)
     author = person if case.is_author else person_entity("somebody-else", [])
     release = release_entity("release@1", author, case.risk)
-    contexts = {
-        "approve": {"purpose": case.purpose if case.purpose != "explore" else "run"},
-        "run": {"run_kind": case.run_kind or "release"},
-        "deploy": {"environment": case.environment},
-    }
-    return Question(person, case.action, release, contexts.get(case.action, {}))
+    context = context_of(
+        case.action,
+        purpose=case.purpose if case.purpose != "explore" else "",
+        run_kind=case.run_kind,
+        environment=case.environment,
+    )
+    return Question(person, case.action, release, context)
 
 
 def _dataset(workspace: Workspace, case: Case) -> Entity:

@@ -7,7 +7,6 @@ is refused by them with a better message before it comes to this.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ResourceMissing
 
 __all__ = ["Restricted", "Restriction", "Restrictions"]
@@ -23,7 +23,6 @@ __all__ = ["Restricted", "Restriction", "Restrictions"]
 _OF_CONSEQUENCE = (b'"dataset-registered"', b'"split-recorded"', b'"attested"')
 _REGISTERED = _OF_CONSEQUENCE[0]
 _SECONDS = 60.0
-_PIECE = 1 << 20
 
 
 class Restriction(msgspec.Struct, frozen=True):
@@ -136,9 +135,7 @@ class Restrictions:
             return None
         place = known.paths.get(path)
         if place is None:
-            place = next(
-                (at for folder, at in known.folders.items() if path.startswith(folder)), None
-            )
+            place = _folder_of(path, known.folders)
         if place is None and status is not None and stat.S_ISREG(status.st_mode):
             place = self._identities.get((status.st_dev, status.st_ino))
             if place is None and status.st_size in self._sizes:
@@ -151,12 +148,19 @@ class Restrictions:
         known = self._hashed.get(key)
         if known is not None:
             return known
-        digest = hashlib.sha256()
         try:
-            with open(path, "rb") as file:
-                while piece := file.read(_PIECE):
-                    digest.update(piece)
+            self._hashed[key] = digest_file(path)
         except OSError:
             return ""
-        self._hashed[key] = digest.hexdigest()
         return self._hashed[key]
+
+
+def _folder_of(path: str, folders: dict[str, int]) -> int | None:
+    """The place of the folder that a path lies in: its parents are few, the folders may be many."""
+    end = path.rfind("/") if folders else -1
+    while end >= 0:
+        place = folders.get(path[: end + 1])
+        if place is not None:
+            return place
+        end = path.rfind("/", 0, end)
+    return None

@@ -17,7 +17,6 @@ import msgspec
 from governed_kernel.errors import (
     IntegrityBroken,
     NotApproved,
-    PolicyDenied,
     Refused,
     ResourceMissing,
 )
@@ -232,13 +231,11 @@ def check_policies(
             register, catalogued(register, item), person=person, mode="release", run_kind=kind
         )
         if not verdict.allowed:
-            error = PolicyDenied(
+            raise authorization.denied(
                 f"policy does not let a {kind} run that {person} starts read {item.name}",
-                why=f"{verdict.why} ({', '.join(verdict.ids) or 'no policy'})",
-                next=verdict.advice or "'governed policy explain read' says what would change that",
+                verdict,
+                f"read {item.name} --as {person} --mode release --run-kind {kind}",
             )
-            error.policies = tuple(verdict.ids)
-            raise error
 
 
 def catalogued(register: Register, item: Input) -> DatasetRegistered:

@@ -43,7 +43,6 @@ def test_what_one_process_rewrote_another_one_finds(
     first.save()
     assert Prepared(file).key(_double.__code__, False) == key
     second = Prepared(file)
-    second.key(_double.__code__, False)
     found = second.get(key)
     assert found == _triple.__code__
     assert second.get(second.key(_triple.__code__, False)) is None

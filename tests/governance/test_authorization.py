@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.errors import NotApproved, PolicyDenied
+from governed_kernel.errors import IntegrityBroken, NotApproved, PolicyDenied
 from governed_kernel.governance import access, authorization, people, policy
 from governed_kernel.governance.explaining import ask, explain
 from governed_kernel.governance.register import Register
@@ -30,7 +30,8 @@ OPEN_EVERYTHING = '@id("everything") permit (principal, action, resource);'
 def adopt(workspace: Workspace, **files: str) -> None:
     for name, text in files.items():
         (workspace.policies / f"{name}.cedar").write_text(text)
-    policy.adopt(Workspace(workspace.root), "ada", passphrase("ada"))
+    written = Workspace(workspace.root)
+    policy.adopt(written, "ada", passphrase("ada"), policy.to_adopt(written))
 
 
 @pytest.fixture
@@ -46,6 +47,17 @@ def decisions(workspace: Workspace) -> list[tuple[str, str, str, list[str]]]:
         for event in Register.read(workspace).events
         if isinstance(event, Decided)
     ]
+
+
+def test_rules_that_change_while_they_are_being_signed_are_not_adopted(
+    workspace: Workspace,
+) -> None:
+    shown = policy.to_adopt(workspace)
+    before = Register.read(workspace).policy
+    (workspace.policies / "later.cedar").write_text(OPEN_EVERYTHING)
+    with pytest.raises(IntegrityBroken, match="changed while they were being signed"):
+        policy.adopt(Workspace(workspace.root), "ada", passphrase("ada"), shown)
+    assert Register.read(workspace).policy == before
 
 
 def test_a_role_decides_who_reads_a_class(workspace: Workspace, data: Path) -> None:

@@ -447,7 +447,7 @@ def test_an_edited_policy_is_refused_until_an_administrator_adopts_it(
     assert counting(edited) == []
     with pytest.raises(NotApproved, match="policy adopt"):
         approve(edited, "dora")
-    policy.adopt(edited, "ada", passphrase("ada"))
+    policy.adopt(edited, "ada", passphrase("ada"), policy.to_adopt(edited))
     Register.read(edited).check_policy()
     assert counting(edited) == ["rita"]
 
