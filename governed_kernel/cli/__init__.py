@@ -8,6 +8,7 @@ import sys
 import click
 
 from governed_kernel import __version__
+from governed_kernel.deferred import defer_iri_grammars
 from governed_kernel.errors import GovernedError
 
 __all__ = ["main"]
@@ -74,6 +75,7 @@ def governed(context: click.Context, workspace: str | None) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: errors become one message on standard error and an exit code."""
+    defer_iri_grammars()
     try:
         code = governed.main(arguments, prog_name="governed", standalone_mode=False)
     except GovernedError as error:

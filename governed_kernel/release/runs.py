@@ -60,7 +60,7 @@ S = TypeVar("S")
 Kind = Literal["release", "rerun", "validation"]
 _POLL_SECONDS = 0.2
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
-_WORKER = (sys.executable, "-I", "-m", "governed_kernel.release.worker")
+_WORKER = (sys.executable, "-I", "-m", "governed_kernel.release")
 """Isolated: neither the person's PYTHONPATH nor a module in the folder stands before ours."""
 
 

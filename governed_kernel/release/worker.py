@@ -1,4 +1,4 @@
-"""The worker of one run: ``python -m governed_kernel.release.worker WORKSPACE RUN``.
+"""The worker of one run: ``python -m governed_kernel.release WORKSPACE RUN``.
 
 It checks again what the gate checked (time has passed), executes the notebook by papermill in a
 confined kernel, collects what was made, and puts the end on record. Whatever happens, the run
@@ -338,7 +338,3 @@ def _interrupt(_: int, __: Any) -> None:
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
