@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-full lint unit benchmarks reference clean
+.PHONY: help install extension packages demo lab test test-full check lint lint-python \
+  lint-extension benchmarks reference clean
 
 help:
 	@echo "make demo        install, then run the whole loop on real data (kept in demo/)"
+	@echo "make lab         install, build the extension of JupyterLab, open it on the example"
 	@echo "make test        install, then linters, types and every test"
 	@echo "make test-full   the same, with the tests that take longer"
 	@echo "make benchmarks  print the paired ratios against plain runs, and who sees what"
@@ -16,26 +18,52 @@ help:
 
 install: $(VENV)/.installed
 
-# The kernels' specifications are copied at installation, so they belong to what it depends on.
-$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard governed_kernel/kernel/kernelspec/*/*)
+# npm's packages take minutes from nowhere, so they come while pip installs; 'make demo' needs none.
+$(BIN)/jlpm:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one with 'make PYTHON=python3.11 …'"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt jupyter-builder
+
+packages: $(BIN)/jlpm
+	@$(BIN)/python extension/build.py --packages-only
+
+# Does nothing when it was built from these very sources before.
+extension: install
+	@$(BIN)/python extension/build.py
+
+# The kernels' specifications are copied at installation, so they belong to what it depends on.
+$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard governed_kernel/kernel/kernelspec/*/*) | $(BIN)/jlpm
+	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install --disable-pip-version-check -q \
+	  -c constraints.txt -e '.[test]'
 	@touch $@
 
 demo: install
 	$(BIN)/governed demo --keep demo
 
-lint: install
+lab: extension
+	test -d demo/workspace || $(MAKE) demo
+	GOVERNED_HOME=demo/people $(BIN)/governed --workspace demo/workspace lab
+
+lint: lint-python lint-extension
+
+lint-python: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+lint-extension: extension
+	cd extension && PATH="$(abspath $(BIN)):$$PATH" jlpm lint && PATH="$(abspath $(BIN)):$$PATH" jlpm test
+
+# What waits for the network goes on beside what waits for the processor.
+check:
+	@$(MAKE) --no-print-directory -j3 -Otarget packages install
+	@$(MAKE) --no-print-directory -j2 -Otarget lint
+
+test: check
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not full"
 
-test-full: lint
+test-full: check
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 benchmarks: install
@@ -49,4 +77,4 @@ reference: install
 
 clean:
 	chmod -R u+w demo 2>/dev/null || true
-	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) demo build dist extension/node_modules extension/lib .mypy_cache .ruff_cache .pytest_cache

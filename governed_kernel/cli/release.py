@@ -16,7 +16,8 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.release import runs
-from governed_kernel.release.registry import Registry, ReleaseRecord
+from governed_kernel.release.overview import overview
+from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 
 __all__ = ["release"]
@@ -56,49 +57,7 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
     runs.reap_all(workspace)
     registry = Registry.read(workspace)
     record = registry.release(name)
-    facts = {
-        "release": record.name,
-        "state": record.state,
-        "digest": record.digest,
-        "author": record.author,
-        "notebook": record.promotion.notebook,
-        "risk_class": record.promotion.risk_class,
-        "history": [
-            {"state": step.state, "at": step.at, "person": step.person, "reason": step.reason}
-            for step in record.history
-        ],
-        "approvals": _approvals(registry, record),
-        "runs": [
-            {
-                "run": run.run_id,
-                "kind": run.started.kind,
-                "state": run.state,
-                "parameters": run.started.parameters,
-                "person": run.started.person,
-                "error": run.ended.reason if run.ended else "",
-                "validated": run.validated.passed if run.validated else None,
-                "bundle": run.bundle.name if run.bundle else "",
-                "reruns": [f"{item.rerun_id}: {item.verdict}" for item in run.comparisons],
-            }
-            for run in record.runs
-        ],
-        "refusals": [
-            {"at": item.occurred_at, "person": item.person, "kind": item.kind, "why": item.reason}
-            for item in record.refusals
-        ],
-        "deployments": [
-            {
-                "environment": item.deployment.environment,
-                "slot": item.deployment.slot,
-                "bundle": item.deployment.bundle,
-                "person": item.deployment.person,
-                "live_from": item.live_from,
-                "live_to": item.live_to,
-            }
-            for item in registry.deployments
-            if item.deployment.release == record.name
-        ],
-    }
+    facts = overview(registry, record)
     if as_json:
         print_json(facts)
         return
@@ -130,30 +89,6 @@ def build(workspace: Workspace, run_id: str, tar: Path | None, person: str, as_j
         **packed,
     }
     print_facts(facts, as_json, f"{made.name} is sealed")
-
-
-def _approvals(registry: Registry, record: ReleaseRecord) -> list[dict[str, Any]]:
-    register = registry.register
-    given = register.approvals_for(record.name, record.digest, "run")
-    for run in record.runs:
-        if run.state == "succeeded" and run.validated and run.validated.passed:
-            digest, _ = run.evidence()
-            found = register.approvals_for(record.name, digest, "deployment", run.run_id)
-            given = [*given, *(item for item in found if item.run_id == run.run_id)]
-    return [
-        {
-            "for": item.purpose,
-            "run": item.run_id,
-            "person": item.person,
-            "printed_name": item.printed_name,
-            "role": item.role,
-            "meaning": item.meaning,
-            "signed_at": item.signed_at,
-            "counts": item.counts,
-            "reason": item.reason,
-        }
-        for item in given
-    ]
 
 
 def _draw(facts: dict[str, Any]) -> None:

@@ -27,7 +27,16 @@ class GovernedProvisioner(LocalProvisioner):
 
     The process that the client knows is the recorder. Signals sent to it reach the kernel's
     process group, and it ends as the kernel ended.
+
+    Attributes
+    ----------
+    session, mode, workspace : str
+        What the kernel's recorder was told; empty before it was started.
     """
+
+    session: str = ""
+    mode: str = ""
+    workspace: str = ""
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Wrap the kernel's command; refuse a release kernel that no run asked for.
@@ -54,6 +63,7 @@ class GovernedProvisioner(LocalProvisioner):
             command=tuple(prepared["cmd"]),
         )
         prepared["cmd"] = order.command_line()
+        self.session, self.mode, self.workspace = order.session, mode, order.workspace
         return prepared
 
     def _mode(self) -> Literal["research", "release"]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it has no types
+import psutil  # it has no types
 import pytest
 
 from governed_kernel.lineage.events import (

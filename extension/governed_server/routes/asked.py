@@ -1,0 +1,37 @@
+"""What several routes are asked with."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Place", "Signed"]
+
+
+class Place(msgspec.Struct, kw_only=True):
+    """Which workspace is meant.
+
+    Attributes
+    ----------
+    path : str
+        A notebook or folder, as the server's file browser names it: the nearest workspace above.
+    """
+
+    path: str = ""
+
+
+class Signed(Place, kw_only=True):
+    """Something that a person does, who proves who it is.
+
+    The passphrase is used once and kept nowhere: neither in the server's state nor in a log.
+    """
+
+    person: str
+    passphrase: str
+
+    @property
+    def secret(self) -> bytes:
+        """The passphrase as keys take it."""
+        return self.passphrase.encode()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(person={self.person!r})"

@@ -1,0 +1,145 @@
+"""Releases: the list, one as a reviewer sees it, and what a person signs about it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from governed_kernel.errors import NotApproved
+from governed_kernel.governance import approvals
+from governed_kernel.governance.counting import Purpose
+from governed_kernel.release import runs
+from governed_kernel.release.overview import overview, summary
+from governed_kernel.release.review import review
+from governed_kernel.workspace import Workspace
+from governed_server.routes.asked import Place, Signed
+from governed_server.routing import get, post
+from governed_server.service import Service
+
+__all__ = ["Asked", "Ending", "Release", "Reviewed", "approve", "end", "listed", "one", "reviewed"]
+
+
+class Asked(Place, kw_only=True):
+    """Who looks at the list."""
+
+    person: str = ""
+
+
+class Release(Place, kw_only=True):
+    """One release by its name."""
+
+    release: str
+
+
+class Reviewed(Release, kw_only=True):
+    """A release as a person would sign it."""
+
+    person: str
+    purpose: Purpose = "run"
+    run: str = ""
+
+
+class Approval(Signed, kw_only=True):
+    """A signature under a release, with the digest that the person was shown."""
+
+    release: str
+    digest: str
+    meaning: str
+    purpose: Purpose = "run"
+    run: str = ""
+    comment: str = ""
+
+
+class Ending(Signed, kw_only=True):
+    """A no for good, with the digest that the person was shown."""
+
+    release: str
+    digest: str
+    reason: str
+    ending: Literal["reject", "revoke"]
+
+
+@get("releases")
+def listed(service: Service, asked: Asked) -> list[dict[str, Any]]:
+    """Every release with its state, and whether it waits for the person who asks."""
+    workspace = service.workspace(asked.path)
+    runs.reap_all(workspace)
+    registry = service.registry(workspace)
+    return [summary(registry, record, asked.person) for record in registry.releases.values()]
+
+
+@get("release")
+def one(service: Service, asked: Release) -> dict[str, Any]:
+    """The whole path of a release."""
+    workspace = service.workspace(asked.path)
+    runs.reap_all(workspace)
+    registry = service.registry(workspace)
+    return overview(registry, registry.release(asked.release))
+
+
+@post("release/review")
+def reviewed(service: Service, asked: Reviewed) -> dict[str, Any]:
+    """Start to verify what a person is about to sign, from bytes up; the result says what it is."""
+    workspace = service.workspace(asked.path)
+
+    def work(progress: Any) -> dict[str, Any]:
+        progress("Verifying every file and record behind the signature")
+        found = review(workspace, asked.release, asked.purpose, asked.person, asked.run)
+        return {
+            "release": found.release.name,
+            "run": found.run_id,
+            "digest": found.digest,
+            "facts": found.facts,
+        }
+
+    return service.jobs.start("review", work)
+
+
+@post("release/approve")
+def approve(service: Service, asked: Approval) -> dict[str, Any]:
+    """Sign: verified anew, and only if it is still what the person was shown."""
+    workspace = service.workspace(asked.path)
+
+    def work(progress: Any) -> dict[str, Any]:
+        progress("Verifying once more, then signing")
+        found = review(workspace, asked.release, asked.purpose, asked.person, asked.run)
+        entry = approvals.approve(
+            workspace,
+            found.release.name,
+            asked.purpose,
+            asked.person,
+            asked.secret,
+            meaning=asked.meaning,
+            digest=_unchanged(asked.digest, found.digest),
+            evidence=found.evidence,
+            run_id=found.run_id,
+            comment=asked.comment,
+        )
+        return {"release": found.release.name, "ledger_record": entry.number}
+
+    return service.jobs.start("approve", work)
+
+
+@post("release/end")
+def end(service: Service, asked: Ending) -> dict[str, Any]:
+    """Reject or revoke a release, signed and with a reason."""
+    workspace: Workspace = service.workspace(asked.path)
+    act = approvals.reject if asked.ending == "reject" else approvals.revoke
+    entry = act(
+        workspace,
+        asked.release,
+        asked.person,
+        asked.secret,
+        digest=asked.digest,
+        reason=asked.reason,
+    )
+    return {"release": asked.release, "ledger_record": entry.number}
+
+
+def _unchanged(shown: str, found: str) -> str:
+    if shown != found:
+        raise NotApproved(
+            "this is not what you were shown",
+            why=f"you saw the digest {shown[:16]}…, and now it is {found[:16]}…",
+            next="read it again, then sign",
+        )
+    return found

@@ -1,0 +1,126 @@
+"""Runs of releases: started, followed while they go on, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import identify
+from governed_kernel.release import runs
+from governed_kernel.release.execution import start_release, start_validation
+from governed_kernel.release.watching import watch
+from governed_kernel.workspace import Workspace
+from governed_server.routes.asked import Place, Signed
+from governed_server.routing import Event, Stream, get, post, stream
+from governed_server.service import Service
+
+__all__ = ["Begun", "Run", "Validation", "cancel", "follow", "listed", "start", "validate"]
+
+_POLL_SECONDS = 0.5
+
+
+class Begun(Signed, kw_only=True):
+    """A run to be started."""
+
+    release: str
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Validation(Signed, kw_only=True):
+    """A run to be validated."""
+
+    run: str
+    suite: str = ""
+
+
+class Run(Place, kw_only=True):
+    """One run by its name."""
+
+    run: str
+
+
+@get("runs")
+def listed(service: Service, asked: Place) -> list[dict[str, Any]]:
+    """Every run, the newest first."""
+    workspace = service.workspace(asked.path)
+    runs.reap_all(workspace)
+    found = service.registry(workspace).runs.values()
+    return [
+        {
+            "run": run.run_id,
+            "release": run.started.release,
+            "kind": run.started.kind,
+            "state": run.state,
+            "person": run.started.person,
+            "started_at": run.started.occurred_at,
+            "seconds": run.ended.seconds if run.ended else None,
+            "parameters": run.started.parameters,
+            "error": run.ended.reason if run.ended else "",
+            "validated": run.validated.passed if run.validated else None,
+        }
+        for run in reversed(found)
+    ]
+
+
+@post("runs")
+def start(service: Service, asked: Begun) -> dict[str, Any]:
+    """Start to run a release; gates first. The job's result names the run, which goes on alone."""
+    workspace = service.workspace(asked.path)
+
+    def work(progress: Any) -> dict[str, Any]:
+        progress("Asking every gate")
+        _prove(workspace, asked)
+        state = start_release(
+            workspace, asked.release, asked.person, list(asked.parameters.items())
+        )
+        return {"run": state.run_id}
+
+    return service.jobs.start("run", work)
+
+
+@post("validations")
+def validate(service: Service, asked: Validation) -> dict[str, Any]:
+    """Start to validate a run."""
+    workspace = service.workspace(asked.path)
+
+    def work(progress: Any) -> dict[str, Any]:
+        progress("Asking every gate")
+        _prove(workspace, asked)
+        return {"run": start_validation(workspace, asked.run, asked.person, asked.suite).run_id}
+
+    return service.jobs.start("validate", work)
+
+
+@post("runs/cancel")
+def cancel(service: Service, asked: Run) -> dict[str, Any]:
+    """Stop a run; what it did so far stays on record."""
+    state = runs.cancel(service.workspace(asked.path), asked.run)
+    return {"run": state.run_id, "state": state.state}
+
+
+@stream("runs/events")
+async def follow(service: Service, asked: Run) -> Stream:
+    """A run's state, log and resources as they change, until it is over."""
+    workspace = service.workspace(asked.path)
+    last: Any = None
+    offset = 0
+    while True:
+        seen = await service.in_thread(watch, workspace, asked.run, offset)
+        offset = seen.log_offset
+        if seen.log:
+            yield Event("log", {"text": seen.log})
+        told = msgspec.structs.replace(seen, log="", log_offset=0)
+        if told != last:
+            last = told
+            yield Event("state", told)
+        if seen.state.is_over and not seen.log:
+            return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _prove(workspace: Workspace, asked: Signed) -> None:
+    """Nobody runs in another's name: code in a kernel knows names, and no passphrase."""
+    identify(Register.read(workspace), asked.person, asked.secret)

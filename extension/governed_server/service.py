@@ -1,0 +1,159 @@
+"""What the routes of one server share: its workspaces, its threads, its jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from governed_kernel.errors import Refused, UsageError
+from governed_kernel.lineage.store import Store
+from governed_kernel.release.projection import refresh
+from governed_kernel.release.registry import Registry
+from governed_kernel.workspace import Workspace
+from governed_server.jobs import Jobs
+
+if TYPE_CHECKING:
+    from jupyter_server.auth.identity import User
+    from jupyter_server.serverapp import ServerApp
+
+__all__ = ["Running", "Service"]
+
+T = TypeVar("T")
+_THREADS = 6
+
+
+@dataclass(frozen=True)
+class Running:
+    """The session of a running kernel."""
+
+    session: str
+    mode: str
+    workspace: str
+
+
+class Service:
+    """The state that the routes of one Jupyter server share.
+
+    Parameters
+    ----------
+    server : ServerApp
+        The Jupyter server.
+    """
+
+    def __init__(self, server: ServerApp) -> None:
+        self.server = server
+        self.root = Path(server.root_dir).resolve()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="governed")
+        self.jobs = Jobs(self._threads)
+        self._registries: dict[Path, tuple[tuple[int, int], Registry]] = {}
+        self._storing = threading.Lock()
+
+    # --- work -------------------------------------------------------------------------------
+
+    async def call(self, function: Callable[..., T], asked: Any) -> T:
+        """Run a route's function in a thread."""
+        return await self.in_thread(function, self, asked)
+
+    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a function that reads files, away from the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, functools.partial(function, *arguments))
+
+    # --- places -----------------------------------------------------------------------------
+
+    def path(self, name: str) -> Path:
+        """A file or folder that the browser named; it can't leave the server's root folder.
+
+        Raises
+        ------
+        UsageError
+            It leads elsewhere.
+        """
+        if "\0" in name:
+            raise UsageError("a path holds a null character", why="no file is called so")
+        full = (self.root / name.lstrip("/")).resolve()
+        if not full.is_relative_to(self.root):
+            raise UsageError(
+                f"{name} lies outside the server's folder",
+                why=f"it leads to {full}, and the server shows {self.root}",
+                next="open a notebook below that folder",
+            )
+        return full
+
+    def workspace(self, name: str = "") -> Workspace:
+        """The workspace of a notebook or folder that the browser named."""
+        full = self.path(name)
+        start = full if full.is_dir() else full.parent
+        return Workspace.find(start if start.is_dir() else self.root)
+
+    def browser_path(self, path: Path) -> str:
+        """A file as the browser names it; empty when the server does not show it."""
+        full = path.resolve()
+        return full.relative_to(self.root).as_posix() if full.is_relative_to(self.root) else ""
+
+    # --- what is on record ------------------------------------------------------------------
+
+    def registry(self, workspace: Workspace) -> Registry:
+        """The verified ledger, read anew only when it has changed. For showing, never for gates."""
+        try:
+            found = workspace.ledger.stat()
+        except OSError:
+            return Registry.read(workspace)  # it says what is missing
+        mark = (found.st_size, found.st_mtime_ns)
+        known = self._registries.get(workspace.root)
+        if known is None or known[0] != mark:
+            known = (mark, Registry.read(workspace))
+            self._registries[workspace.root] = known
+        return known[1]
+
+    def store(self, workspace: Workspace) -> Store:
+        """The lineage store, brought up to date; one thread at a time."""
+        with self._storing:
+            return refresh(workspace)
+
+    def session_of_kernel(self, kernel_id: str) -> Running | None:
+        """The recorded session of a kernel that this server runs; None for other kernels."""
+        manager: Any = self.server.kernel_manager
+        if not kernel_id or kernel_id not in manager:
+            return None
+        provisioner = manager.get_kernel(kernel_id).provisioner
+        session = getattr(provisioner, "session", "")
+        return Running(session, provisioner.mode, provisioner.workspace) if session else None
+
+    # --- people -----------------------------------------------------------------------------
+
+    def person_of(self, user: User | None, named: str) -> str:
+        """The acting person: on a hub who signed in, else who the browser says it is.
+
+        A name alone does nothing: whatever acts asks for that person's passphrase.
+
+        Raises
+        ------
+        Refused
+            The hub knows who it is, and it is somebody else.
+        """
+        hub = self.hub_person(user)
+        if hub and named and named != hub:
+            raise Refused(
+                f"you can't act as {named}",
+                why=f"you signed in to JupyterHub as {hub}",
+                next=f"act as {hub}, or sign in as {named}",
+            )
+        return hub or named
+
+    @staticmethod
+    def on_hub() -> bool:
+        """Whether JupyterHub says who people are."""
+        return "JUPYTERHUB_SERVICE_PREFIX" in os.environ
+
+    @classmethod
+    def hub_person(cls, user: User | None) -> str:
+        """Who signed in to JupyterHub; empty on a server of one's own."""
+        return str(user.username) if cls.on_hub() and user is not None else ""

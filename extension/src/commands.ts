@@ -1,0 +1,9 @@
+/** Ids of every command; each is in the palette and may be given a shortcut in the settings. */
+export const Commands = {
+  session: 'governed:open-session',
+  promote: 'governed:promote',
+  releases: 'governed:open-releases',
+  release: 'governed:open-release',
+  runs: 'governed:open-runs',
+  run: 'governed:open-run'
+} as const;

@@ -1,0 +1,76 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { INotebookTracker } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { Client } from './api';
+import type { IStatus } from './records';
+import { SessionModel, SessionModels } from './session';
+
+const PERSON = 'governed-notebooks:person';
+
+/** What every panel works with: the routes, the words, who acts, and where. */
+export class Governed {
+  constructor(
+    readonly app: JupyterFrontEnd,
+    readonly notebooks: INotebookTracker,
+    readonly trans: TranslationBundle
+  ) {
+    this.client = new Client(app.serviceManager.serverSettings);
+    this.sessions = new SessionModels(this.client, notebooks);
+    notebooks.currentChanged.connect(this._moved, this);
+  }
+
+  readonly client: Client;
+  readonly sessions: SessionModels;
+
+  /** The notebook that has the focus, or had it last: panels are about its workspace. */
+  get place(): string {
+    return this.notebooks.currentWidget?.context.path ?? '';
+  }
+
+  /** The session of the notebook that has the focus. */
+  get session(): SessionModel | null {
+    const panel = this.notebooks.currentWidget;
+    return panel ? this.sessions.of(panel) : null;
+  }
+
+  /** Who acts, as they last said; whatever acts asks for that person's passphrase. */
+  get person(): string {
+    return window.localStorage.getItem(PERSON) ?? '';
+  }
+  set person(name: string) {
+    if (name !== this.person) {
+      window.localStorage.setItem(PERSON, name);
+      this._changed.emit();
+    }
+  }
+
+  /** Person, place, or what is on record has changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Tell every panel that something was done which lists may show. */
+  tell(): void {
+    this._changed.emit();
+  }
+
+  /** The workspace of a place, and who acts in it. */
+  async status(path = this.place): Promise<IStatus> {
+    const status = await this.client.get<IStatus>('status', {
+      path,
+      person: this.person
+    });
+    if (status.hub) {
+      this.person = status.person;
+    }
+    return status;
+  }
+
+  private _moved(): void {
+    this._changed.emit();
+  }
+
+  private _changed = new Signal<this, void>(this);
+}

@@ -1,0 +1,106 @@
+import {
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { Commands } from './commands';
+import { EvidenceMarks } from './evidence/marks';
+import { Governed } from './governed';
+import { ModeBadge } from './mode/badge';
+import { sessionPanel } from './mode/session';
+import { StatusBadge } from './mode/statusbar';
+import { addPanels } from './panels';
+import { PromoteButton } from './promote/button';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'governed-notebooks:plugin',
+  description: 'Recorded, approved and reproducible notebooks.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  optional: [
+    ICommandPalette,
+    ILayoutRestorer,
+    ISettingRegistry,
+    IStatusBar,
+    IToolbarWidgetRegistry,
+    ITranslator
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    notebooks: INotebookTracker,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null,
+    statusBar: IStatusBar | null,
+    toolbars: IToolbarWidgetRegistry | null,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('governed_notebooks');
+    const governed = new Governed(app, notebooks, trans);
+    addSession(governed);
+    addPanels(governed, palette, restorer);
+    addToToolbar(governed, toolbars);
+    statusBar?.registerStatusItem('governed-notebooks:session', {
+      item: new StatusBadge(governed),
+      align: 'right',
+      rank: 1
+    });
+    void addMarks(governed, settings);
+  }
+};
+
+/** The right sidebar, and the command that shows it. */
+function addSession(governed: Governed): void {
+  const { app, trans } = governed;
+  const panel = sessionPanel(governed);
+  app.shell.add(panel, 'right', { rank: 500 });
+  app.commands.addCommand(Commands.session, {
+    label: trans.__('Show Governed Session'),
+    caption: trans.__(
+      'Completeness, recorder and evidence of the notebook in focus'
+    ),
+    describedBy: { args: { type: 'object', properties: {} } },
+    execute: () => app.shell.activateById(panel.id)
+  });
+}
+
+function addToToolbar(
+  governed: Governed,
+  toolbars: IToolbarWidgetRegistry | null
+): void {
+  const { app, sessions, trans } = governed;
+  toolbars?.addFactory<NotebookPanel>(
+    'Notebook',
+    'governed-mode',
+    panel => new ModeBadge(sessions.of(panel), app.commands, trans)
+  );
+  toolbars?.addFactory<NotebookPanel>(
+    'Notebook',
+    'governed-promote',
+    panel => new PromoteButton(governed, panel)
+  );
+}
+
+/** Marks below cells, unless the person's settings say otherwise. */
+async function addMarks(
+  governed: Governed,
+  settings: ISettingRegistry | null
+): Promise<void> {
+  const loaded = await settings?.load(plugin.id).catch(() => null);
+  if (loaded?.get('marks').composite === false) {
+    return;
+  }
+  const add = (panel: NotebookPanel): void => {
+    new EvidenceMarks(governed, panel, governed.sessions.of(panel));
+  };
+  governed.notebooks.forEach(add);
+  governed.notebooks.widgetAdded.connect((_, panel) => add(panel), governed);
+}
+
+export default plugin;

@@ -1,0 +1,132 @@
+import { ILayoutRestorer } from '@jupyterlab/application';
+import {
+  ICommandPalette,
+  MainAreaWidget,
+  WidgetTracker
+} from '@jupyterlab/apputils';
+import type {
+  ReadonlyJSONObject,
+  ReadonlyPartialJSONObject
+} from '@lumino/coreutils';
+
+import { Commands } from './commands';
+import type { Governed } from './governed';
+import type { Panel } from './parts';
+
+/** A panel of the main area: the command that opens it, and how it is made. */
+interface IPanelKind {
+  command: string;
+  label: string;
+  caption: string;
+  /** Which arguments tell two panels of a kind apart; they survive a reload. */
+  args: string[];
+  /** Its code is loaded when it is first opened. */
+  make: (args: Record<string, string>) => Promise<Panel>;
+  /** What the arguments are when the palette opens it; null where that makes no sense. */
+  fromPalette: (governed: Governed) => Record<string, string> | null;
+}
+
+/** Every panel of the main area: a new one is one entry here. */
+function kinds(governed: Governed): IPanelKind[] {
+  const { trans } = governed;
+  return [
+    {
+      command: Commands.promote,
+      label: trans.__('Promote Notebook…'),
+      caption: trans.__('See what stands between this notebook and a release'),
+      args: ['path'],
+      make: async args =>
+        (await import('./promote/panel')).promotePanel(governed, args.path),
+      fromPalette: () => (governed.place ? { path: governed.place } : null)
+    },
+    {
+      command: Commands.releases,
+      label: trans.__('Open Releases'),
+      caption: trans.__(
+        'Every release of this workspace, and what waits for you'
+      ),
+      args: [],
+      make: async () =>
+        (await import('./releases/list')).releasesPanel(governed),
+      fromPalette: () => ({})
+    }
+  ];
+}
+
+/** Add the commands of all panels, open them once each, and bring them back after a reload. */
+export function addPanels(
+  governed: Governed,
+  palette: ICommandPalette | null,
+  restorer: ILayoutRestorer | null
+): void {
+  const { app, trans } = governed;
+  for (const kind of kinds(governed)) {
+    const tracker = new WidgetTracker<MainAreaWidget<Panel>>({
+      namespace: kind.command
+    });
+    const given = new Map<string, Record<string, string>>();
+    app.commands.addCommand(kind.command, {
+      label: kind.label,
+      caption: kind.caption,
+      describedBy: { args: argumentsOf(kind) },
+      isEnabled: () =>
+        kind.fromPalette(governed) !== null || kind.args.length === 0,
+      execute: async said => {
+        const args = argsOf(kind, said) ?? kind.fromPalette(governed);
+        if (!args) {
+          return;
+        }
+        const content = await kind.make(args);
+        const id = `${content.id}-main`;
+        const known = tracker.find(widget => widget.id === id);
+        if (known) {
+          content.dispose();
+          app.shell.activateById(id);
+          return;
+        }
+        const widget = new MainAreaWidget({ content });
+        widget.id = id;
+        widget.title.closable = true;
+        given.set(id, args);
+        widget.disposed.connect(() => given.delete(id));
+        app.shell.add(widget, 'main');
+        app.shell.activateById(id);
+        await tracker.add(widget);
+      }
+    });
+    palette?.addItem({
+      command: kind.command,
+      category: trans.__('Governed Notebooks')
+    });
+    void restorer?.restore(tracker, {
+      command: kind.command,
+      args: widget => given.get(widget.id) ?? {},
+      name: widget => widget.id
+    });
+  }
+  palette?.addItem({
+    command: Commands.session,
+    category: trans.__('Governed Notebooks')
+  });
+}
+
+function argsOf(
+  kind: IPanelKind,
+  said: ReadonlyPartialJSONObject
+): Record<string, string> | null {
+  const found: Record<string, string> = {};
+  for (const name of kind.args) {
+    if (typeof said[name] !== 'string') {
+      return null;
+    }
+    found[name] = said[name] as string;
+  }
+  return found;
+}
+
+function argumentsOf(kind: IPanelKind): ReadonlyJSONObject {
+  const properties = Object.fromEntries(
+    kind.args.map(name => [name, { type: 'string' }])
+  );
+  return { type: 'object', properties };
+}

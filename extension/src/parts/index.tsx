@@ -1,0 +1,160 @@
+/** Small parts that every panel is made of. */
+
+import { ReactWidget } from '@jupyterlab/apputils';
+import * as React from 'react';
+
+import type { IErrorDescription } from '../api';
+import type { Governed } from '../governed';
+
+/** What the parts and panels work with. */
+export const GovernedContext = React.createContext<Governed | null>(null);
+
+/** The product's state, inside of a panel. */
+export function useGoverned(): Governed {
+  const governed = React.useContext(GovernedContext);
+  if (!governed) {
+    throw new Error('this part lies outside of a panel');
+  }
+  return governed;
+}
+
+/** Render again whenever person, place or what is on record changes; returns how often. */
+export function useChanges(): number {
+  const governed = useGoverned();
+  const [count, setCount] = React.useState(0);
+  React.useEffect(() => {
+    const onChange = (): void => setCount(known => known + 1);
+    governed.changed.connect(onChange);
+    return () => {
+      governed.changed.disconnect(onChange);
+    };
+  }, [governed]);
+  return count;
+}
+
+/** A panel of the product: a React component with its context. */
+export class Panel extends ReactWidget {
+  constructor(
+    private _governed: Governed,
+    private _body: React.ReactElement
+  ) {
+    super();
+    this.addClass('gn-Panel');
+  }
+
+  protected override render(): React.ReactElement {
+    return (
+      <GovernedContext.Provider value={this._governed}>
+        {this._body}
+      </GovernedContext.Provider>
+    );
+  }
+}
+
+/** An error: what happened, why, and what to do next. */
+export function Problem(props: {
+  problem: IErrorDescription;
+  retry?: () => void;
+}): React.ReactElement {
+  const { trans } = useGoverned();
+  const { what, why, next } = props.problem;
+  return (
+    <div className="gn-Problem" role="alert">
+      <strong>{what}</strong>
+      {why && <p>{why}</p>}
+      {next && <p className="gn-Problem-next">{trans.__('Next: %1', next)}</p>}
+      {props.retry && (
+        <Button onClick={props.retry}>{trans.__('Try again')}</Button>
+      )}
+    </div>
+  );
+}
+
+/** A button; one that is disabled says why, to the mouse and to screen readers. */
+export function Button(props: {
+  onClick: () => void;
+  children: React.ReactNode;
+  kind?: 'plain' | 'accept' | 'warn' | 'link';
+  disabledBecause?: string;
+  label?: string;
+  type?: 'button' | 'submit';
+}): React.ReactElement {
+  const reason = props.disabledBecause ?? '';
+  const id = React.useId();
+  return (
+    <>
+      <button
+        type={props.type ?? 'button'}
+        className={`gn-Button gn-mod-${props.kind ?? 'plain'}`}
+        aria-disabled={reason ? true : undefined}
+        aria-describedby={reason ? id : undefined}
+        aria-label={props.label}
+        title={reason || undefined}
+        onClick={event => {
+          event.preventDefault();
+          if (!reason) {
+            props.onClick();
+          }
+        }}
+      >
+        {props.children}
+      </button>
+      {reason && (
+        <span id={id} className="gn-Button-reason">
+          {reason}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** A word on a coloured ground; the word says it, the colour helps. */
+export function Tag(props: {
+  children: React.ReactNode;
+  tone?: 'good' | 'attention' | 'bad' | 'plain' | 'brand';
+  title?: string;
+}): React.ReactElement {
+  return (
+    <span
+      className={`gn-Tag gn-tone-${props.tone ?? 'plain'}`}
+      title={props.title}
+    >
+      {props.children}
+    </span>
+  );
+}
+
+/** Something goes on. */
+export function Busy(props: { children: React.ReactNode }): React.ReactElement {
+  return (
+    <p className="gn-Busy" role="status">
+      <span className="gn-Spinner" aria-hidden="true" />
+      {props.children}
+    </p>
+  );
+}
+
+/** There is nothing here, and what would change that. */
+export function Empty(props: {
+  title: string;
+  children?: React.ReactNode;
+}): React.ReactElement {
+  return (
+    <div className="gn-Empty">
+      <h2>{props.title}</h2>
+      {props.children}
+    </div>
+  );
+}
+
+/** A digest, short, whole on hover and when it is copied. */
+export function Digest(props: {
+  value: string;
+  whole?: boolean;
+}): React.ReactElement {
+  return (
+    <code className="gn-Digest" title={props.value}>
+      {props.whole ? props.value : `${props.value.slice(0, 12)}…`}
+    </code>
+  );
+}

@@ -1,0 +1,108 @@
+import type { ICellEvidence, ISession } from './records';
+import {
+  bytes,
+  cellSentence,
+  completeness,
+  duration,
+  health,
+  kindOf,
+  Trans
+} from './words';
+
+const filled = (text: string, ...values: unknown[]): string =>
+  values.reduce<string>(
+    (said, value, at) => said.replace(`%${at + 1}`, String(value)),
+    text
+  );
+const trans = {
+  __: filled,
+  _n: (one: string, many: string, count: number) =>
+    filled(count === 1 ? one : many, count)
+} as Trans;
+
+const nothing = { count: 0, names: [] };
+const cell: ICellEvidence = {
+  cell_id: 'a',
+  execution: 1,
+  status: 'ok',
+  source_sha256: null,
+  read: nothing,
+  wrote: nothing,
+  reached: nothing,
+  denied: nothing,
+  unexplained: 0,
+  transformed: 0,
+  classes: []
+};
+
+function session(
+  witnessed: number,
+  unexplained: number,
+  witness = 'full'
+): ISession {
+  return {
+    recording: true,
+    cells: [],
+    session: {
+      session_id: 's',
+      mode: 'research',
+      notebook: 'n.ipynb',
+      started_at: '',
+      ended_at: null,
+      witness,
+      witnessed,
+      explained: witnessed - unexplained,
+      unexplained,
+      denied: 0
+    }
+  };
+}
+
+describe('a session in words', () => {
+  it('says how many accesses are explained', () => {
+    expect(completeness(session(41, 0), trans)).toBe(
+      '41 of 41 accesses explained'
+    );
+    expect(completeness(session(0, 0), trans)).toBe('no accesses yet');
+  });
+
+  it('never calls a session good that nobody witnessed', () => {
+    expect(health(session(3, 0, 'no seccomp'))).toBe('bad');
+    expect(completeness(session(3, 0, 'no seccomp'), trans)).toBe(
+      'no witness: no seccomp'
+    );
+  });
+
+  it('asks for attention when something is unexplained', () => {
+    expect(health(session(3, 1))).toBe('attention');
+    expect(health(session(3, 0))).toBe('good');
+    expect(health(null)).toBe('none');
+  });
+});
+
+describe('a cell in words', () => {
+  it('names two things and counts the rest', () => {
+    const read = { count: 4, names: ['a.csv', 'b.csv', 'c.csv'] };
+    expect(cellSentence({ ...cell, read, transformed: 1 }, trans)).toBe(
+      'read a.csv, b.csv and 2 more; made 1 transformation'
+    );
+  });
+
+  it('puts what was denied before everything else', () => {
+    const denied = { count: 1, names: ['holdout@1'] };
+    expect(kindOf({ ...cell, denied, unexplained: 2 })).toBe('denied');
+    expect(kindOf({ ...cell, unexplained: 2 })).toBe('unexplained');
+    expect(kindOf(cell)).toBe('quiet');
+    expect(cellSentence(cell, trans)).toBe('touched no data');
+  });
+});
+
+describe('numbers', () => {
+  it('are written as people write them', () => {
+    expect(bytes(0)).toBe('0 B');
+    expect(bytes(1536)).toBe('1.5 KiB');
+    expect(bytes(64 << 20)).toBe('64 MiB');
+    expect(duration(75)).toBe('1:15');
+    expect(duration(3661)).toBe('1:01:01');
+  });
+});

@@ -1,0 +1,146 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { ICellEvidence, ISession } from './records';
+
+/** The part of a translation that sentences here need. */
+export type Trans = Pick<TranslationBundle, '__' | '_n'>;
+
+/** How a session stands, as one word that decides colour and icon. */
+export type Health = 'good' | 'attention' | 'bad' | 'none';
+
+/** "41 of 41 accesses explained". */
+export function completeness(session: ISession, trans: Trans): string {
+  const facts = session.session;
+  if (!facts) {
+    return trans.__('nothing recorded yet');
+  }
+  if (facts.witness && facts.witness !== 'full') {
+    return trans.__('no witness: %1', facts.witness);
+  }
+  if (!facts.witnessed) {
+    return trans.__('no accesses yet');
+  }
+  return trans.__(
+    '%1 of %2 accesses explained',
+    facts.explained,
+    facts.witnessed
+  );
+}
+
+/** How a session stands. */
+export function health(session: ISession | null): Health {
+  const facts = session?.session;
+  if (!session || !facts) {
+    return 'none';
+  }
+  if (facts.witness && facts.witness !== 'full') {
+    return 'bad';
+  }
+  return facts.unexplained || facts.denied ? 'attention' : 'good';
+}
+
+/** What the recorder of a session does now. */
+export function recorder(session: ISession, trans: Trans): string {
+  if (!session.session) {
+    return trans.__('no session');
+  }
+  if (session.recording) {
+    return trans.__('recording');
+  }
+  return session.session.ended_at
+    ? trans.__('session ended, journal sealed')
+    : trans.__('session ended without a last record');
+}
+
+/** The most urgent of what a cell did. */
+export function kindOf(
+  cell: ICellEvidence
+): 'denied' | 'unexplained' | 'data' | 'quiet' {
+  if (cell.denied.count) {
+    return 'denied';
+  }
+  if (cell.unexplained) {
+    return 'unexplained';
+  }
+  const touched =
+    cell.read.count + cell.wrote.count + cell.reached.count + cell.transformed;
+  return touched ? 'data' : 'quiet';
+}
+
+/** What a cell did, in one sentence, as its mark is read out. */
+export function cellSentence(cell: ICellEvidence, trans: Trans): string {
+  const said: string[] = [];
+  if (cell.denied.count) {
+    said.push(trans.__('was denied %1', listed(cell.denied, trans)));
+  }
+  if (cell.read.count) {
+    said.push(trans.__('read %1', listed(cell.read, trans)));
+  }
+  if (cell.wrote.count) {
+    said.push(trans.__('wrote %1', listed(cell.wrote, trans)));
+  }
+  if (cell.reached.count) {
+    said.push(trans.__('reached %1', listed(cell.reached, trans)));
+  }
+  if (cell.transformed) {
+    said.push(
+      trans._n(
+        'made %1 transformation',
+        'made %1 transformations',
+        cell.transformed
+      )
+    );
+  }
+  if (cell.unexplained) {
+    said.push(
+      trans._n(
+        '%1 access is not explained',
+        '%1 accesses are not explained',
+        cell.unexplained
+      )
+    );
+  }
+  return said.length ? said.join('; ') : trans.__('touched no data');
+}
+
+function listed(
+  things: { count: number; names: string[] },
+  trans: Trans
+): string {
+  const shown = things.names.slice(0, 2).join(', ');
+  const more = things.count - Math.min(2, things.names.length);
+  return more > 0 ? trans.__('%1 and %2 more', shown, more) : shown;
+}
+
+/** 1536 → "1.5 KiB". */
+export function bytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = count;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** 75 → "1:15". */
+export function duration(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const [hours, minutes] = [
+    Math.floor(whole / 3600),
+    Math.floor((whole % 3600) / 60)
+  ];
+  const rest = String(whole % 60).padStart(2, '0');
+  return hours
+    ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}`
+    : `${minutes}:${rest}`;
+}
+
+/** A moment as it is written in a table: day and minute, in the reader's own time. */
+export function moment(text: string): string {
+  const at = new Date(/[zZ]|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
+  return Number.isNaN(at.valueOf())
+    ? text
+    : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+}

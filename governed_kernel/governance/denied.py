@@ -1,0 +1,47 @@
+"""Why an access was denied and what to do about it, from the ids of the policies on its record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from governed_kernel.governance.cedar import Policies
+from governed_kernel.governance.rules import read_rules
+from governed_kernel.workspace import Workspace
+
+__all__ = ["explain_denials"]
+
+_ALWAYS = {
+    "locked-holdout": (
+        "it is a locked holdout; only validation runs read it",
+        "use the training or validation part of the split",
+    ),
+    "split-parent": (
+        "it contains a locked holdout, since it was divided",
+        "use the training or validation part of the split",
+    ),
+    "restricted-content": (
+        "its content is that of data whose use is restricted",
+        "use a version that you may read ('governed data list')",
+    ),
+    "workspace-state": (
+        "it is the workspace's own record, which no notebook changes or reads",
+        "ask with governed_kernel.questions, or 'governed lineage sql'",
+    ),
+}
+"""What holds whatever the policies say: reason and advice."""
+
+
+def explain_denials(workspace: Workspace, ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Policy id → ``reason``, ``advice`` and ``file``, for those that the workspace has."""
+    policies, _ = read_rules(workspace)
+    known = {policy.id: policy for policy in Policies(policies).policies}
+    found = {}
+    for name in dict.fromkeys(ids):
+        if name in known:
+            policy = known[name]
+            place = f"{policy.file}:{policy.line}"
+            found[name] = {"reason": policy.reason, "advice": policy.advice, "file": place}
+        elif name in _ALWAYS:
+            reason, advice = _ALWAYS[name]
+            found[name] = {"reason": reason, "advice": advice, "file": ""}
+    return found

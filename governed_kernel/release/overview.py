@@ -1,0 +1,137 @@
+"""One release at a glance, and its whole path: what lists and pages of releases show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from governed_kernel.governance.counting import Purpose, objection
+from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+
+__all__ = ["overview", "summary", "waits_for"]
+
+
+def overview(registry: Registry, record: ReleaseRecord) -> dict[str, Any]:
+    """The whole path of a release: states, approvals, runs, validation, bundle, deployments."""
+    return {
+        "release": record.name,
+        "state": record.state,
+        "digest": record.digest,
+        "author": record.author,
+        "notebook": record.promotion.notebook,
+        "risk_class": record.promotion.risk_class,
+        "history": [
+            {"state": step.state, "at": step.at, "person": step.person, "reason": step.reason}
+            for step in record.history
+        ],
+        "approvals": _approvals(registry, record),
+        "runs": [
+            {
+                "run": run.run_id,
+                "kind": run.started.kind,
+                "state": run.state,
+                "parameters": run.started.parameters,
+                "person": run.started.person,
+                "error": run.ended.reason if run.ended else "",
+                "validated": run.validated.passed if run.validated else None,
+                "bundle": run.bundle.name if run.bundle else "",
+                "reruns": [f"{item.rerun_id}: {item.verdict}" for item in run.comparisons],
+            }
+            for run in record.runs
+        ],
+        "refusals": [
+            {"at": item.occurred_at, "person": item.person, "kind": item.kind, "why": item.reason}
+            for item in record.refusals
+        ],
+        "deployments": [
+            {
+                "environment": item.deployment.environment,
+                "slot": item.deployment.slot,
+                "bundle": item.deployment.bundle,
+                "person": item.deployment.person,
+                "live_from": item.live_from,
+                "live_to": item.live_to,
+            }
+            for item in registry.deployments
+            if item.deployment.release == record.name
+        ],
+    }
+
+
+def summary(registry: Registry, record: ReleaseRecord, person: str = "") -> dict[str, Any]:
+    """One line of a list of releases.
+
+    Parameters
+    ----------
+    person : str
+        Who looks at the list; ``waits_for_me`` says what it waits for from them.
+    """
+    rule = registry.register.rule("run")
+    given = registry.register.approvals_for(record.name, record.digest, "run")
+    return {
+        "release": record.name,
+        "state": record.state,
+        "author": record.author,
+        "risk_class": record.promotion.risk_class,
+        "notebook": record.promotion.notebook,
+        "digest": record.digest,
+        "created_at": record.history[0].at,
+        "changed_at": record.history[-1].at,
+        "approvals": sum(item.counts for item in given),
+        "required": rule.required,
+        "runs": len(record.runs),
+        "bundle": record.bundle.name if record.bundle else "",
+        "waits_for_me": waits_for(registry, record, person),
+    }
+
+
+def waits_for(registry: Registry, record: ReleaseRecord, person: str) -> Purpose | None:
+    """What approval of this release by `person` would count and is still missing."""
+    register = registry.register
+    who = register.people.get(person)
+    if who is None:
+        return None
+    wanted: list[tuple[Purpose, str, str]] = []
+    if record.state == "candidate":
+        wanted.append(("run", record.digest, ""))
+    if record.state == "validated":
+        run = next((item for item in reversed(record.runs) if _is_validated(item)), None)
+        wanted += [("deployment", run.evidence()[0], run.run_id)] if run else []
+    for purpose, digest, run_id in wanted:
+        rule = register.rule(purpose)
+        given = register.approvals_for(record.name, digest, purpose, run_id)
+        counting = [item.person for item in given if item.counts]
+        _, reason = objection(
+            who, rule, author=record.author, position=len(register.events), signed_at=None
+        )
+        if not reason and person not in counting and len(counting) < rule.required:
+            return purpose
+    return None
+
+
+def _is_validated(run: RunRecord) -> bool:
+    passed = run.validated is not None and run.validated.passed
+    return passed and run.state == "succeeded" and run.started.kind == "release"
+
+
+def _approvals(registry: Registry, record: ReleaseRecord) -> list[dict[str, Any]]:
+    register = registry.register
+    given = register.approvals_for(record.name, record.digest, "run")
+    for run in record.runs:
+        if run.state == "succeeded" and run.validated and run.validated.passed:
+            digest, _ = run.evidence()
+            found = register.approvals_for(record.name, digest, "deployment", run.run_id)
+            given = [*given, *(item for item in found if item.run_id == run.run_id)]
+    return [
+        {
+            "for": item.purpose,
+            "run": item.run_id,
+            "person": item.person,
+            "printed_name": item.printed_name,
+            "role": item.role,
+            "meaning": item.meaning,
+            "signed_at": item.signed_at,
+            "counts": item.counts,
+            "reason": item.reason,
+        }
+        for item in given
+    ]
