@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import ConfigurationError
 
-__all__ = ["ApprovalRule", "Configuration", "DataClass", "RunSettings", "parse", "read"]
+__all__ = [
+    "ApprovalRule",
+    "Approvals",
+    "Configuration",
+    "DataClass",
+    "RunSettings",
+    "parse",
+    "read",
+]
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -91,12 +99,16 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deployment: DeploymentSettings = DeploymentSettings()
     lineage: LineageSettings = LineageSettings()
 
-    def policy_digest(self) -> str:
-        """Digest of everything a gate rests on; an administrator adopts it by signature."""
-        settings = msgspec.to_builtins(self)
+    def adoptable(self) -> dict[str, Any]:
+        """Everything a gate rests on; an administrator adopts it by signature."""
+        settings: dict[str, Any] = msgspec.to_builtins(self)
         if self.lineage == LineageSettings():  # younger than workspaces that adopted a policy
             del settings["lineage"]
-        return digest_json(settings)
+        return settings
+
+    def policy_digest(self) -> str:
+        """Digest of `adoptable`."""
+        return digest_json(self.adoptable())
 
 
 def parse(text: str, path: Path) -> Configuration:

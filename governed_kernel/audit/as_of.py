@@ -1,5 +1,8 @@
 """What was approved, live and running at a moment, by the verified ledger as it stood then.
 
+The ledger is replayed once for each of its heads; what came of it is kept in the person's own
+folder (`standing_index`), so that the next question costs no signature.
+
 The ledger's order is the truth, its times are claims: a record counts when it, or any record after
 it, bears a time that is not later than the moment. Where a clock stepped back, the records that
 count for their place alone are named.
@@ -7,18 +10,14 @@ count for their place alone are named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from governed_kernel.audit.standing_index import StandingIndex
 from governed_kernel.errors import GovernedError, UnknownName
 from governed_kernel.governance.counting import CountedApproval
-from governed_kernel.governance.register import Register
 from governed_kernel.governance.rules import rules_digest
-from governed_kernel.lineage import merkle
-from governed_kernel.lineage.events import LedgerEvent
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import manifest
 from governed_kernel.release.registry import (
     DeploymentRecord,
@@ -43,8 +42,8 @@ class Standing:
         The records that it rests on: how many, the last one's time and hash, the root of their
         Merkle tree (RFC 6962), and the numbers of those that bear a later time.
     policy : dict
-        Digest of settings and policies in force, and whether they are the same now: if not, which
-        approvals counted can't be computed, and `counts` is None.
+        Digest of settings and policies in force, whether they are the same now, and whether it is
+        known how many approvals they asked for: if not, `counts` is None.
     live, approved, running : list of dict
         Deployments, releases and runs, each with its evidence.
     """
@@ -58,7 +57,7 @@ class Standing:
 
 
 def as_of(workspace: Workspace, moment: datetime, environment: str = "") -> Standing:
-    """Replay the verified ledger up to a moment.
+    """How things stood at a moment, by the verified ledger up to it.
 
     Parameters
     ----------
@@ -70,48 +69,40 @@ def as_of(workspace: Workspace, moment: datetime, environment: str = "") -> Stan
     UnknownName
         The workspace began later.
     IntegrityBroken
-        The ledger is not what was written.
+        The ledger is not what was written, or not the one that this person saw before.
     """
-    ledger = Ledger(workspace)
-    events = ledger.events()
-    size, late = _cut(events, moment)
-    if size < 2:  # the record that opens it, and the one that creates the workspace
-        raise UnknownName(
-            f"the workspace {workspace.root} did not exist at {moment:%Y-%m-%d %H:%M:%S} UTC",
-            why=f"its ledger begins at {events[0].occurred_at:%Y-%m-%d %H:%M:%S} UTC",
-            next="name a later date",
+    with StandingIndex(workspace) as index:
+        size, late = index.cut(moment)
+        if size < 2:  # the record that opens it, and the one that creates the workspace
+            raise UnknownName(
+                f"the workspace {workspace.root} did not exist at {moment:%Y-%m-%d %H:%M:%S} UTC",
+                why=f"its ledger begins at {index.occurred_at(0):%Y-%m-%d %H:%M:%S} UTC",
+                next="name a later date",
+            )
+        registry = index.registry(size)
+        told = _Told(workspace, registry)
+        return Standing(
+            at=moment,
+            ledger={
+                "records": size,
+                "last_at": index.occurred_at(size - 1),
+                "last_hash": index.hash(size - 1).hex(),
+                "root": index.root(size).hex(),
+                "bear_a_later_time": late,
+            },
+            policy={
+                "digest": registry.register.policy,
+                "is_in_force_now": rules_digest(workspace) == registry.register.policy,
+                "is_known": told.rules_known,
+            },
+            live=[told.deployment(record) for record in index.live(size, environment)],
+            approved=[
+                told.release(record)
+                for record in registry.releases.values()
+                if record.state in _LIVE_STATES
+            ],
+            running=[_running(run) for run in registry.runs.values() if run.ended is None],
         )
-    registry = Registry(Register.replay(workspace, events[:size]))
-    told = _Told(workspace, registry)
-    return Standing(
-        at=moment,
-        ledger={
-            "records": size,
-            "last_at": events[size - 1].occurred_at,
-            "last_hash": ledger.records()[size - 1].head.hash.hex(),
-            "root": merkle.root(ledger.leaves()[:size]).hex(),
-            "bear_a_later_time": late,
-        },
-        policy={"digest": registry.register.policy, "is_in_force_now": told.same_policy},
-        live=[
-            told.deployment(record)
-            for record in registry.deployments
-            if record.live_to is None and environment in ("", record.deployment.environment)
-        ],
-        approved=[
-            told.release(record)
-            for record in registry.releases.values()
-            if record.state in _LIVE_STATES
-        ],
-        running=[_running(run) for run in registry.runs.values() if run.ended is None],
-    )
-
-
-def _cut(events: Sequence[LedgerEvent], moment: datetime) -> tuple[int, list[int]]:
-    """How many records count, and which of them bear a later time than the moment."""
-    inside = [number for number, event in enumerate(events) if event.occurred_at <= moment]
-    size = inside[-1] + 1 if inside else 0
-    return size, sorted(set(range(size)) - set(inside))
 
 
 def _running(run: RunRecord) -> dict[str, Any]:
@@ -134,8 +125,10 @@ class _Told:
     def __init__(self, workspace: Workspace, registry: Registry) -> None:
         self._workspace = workspace
         self._registry = registry
-        register = registry.register
-        self.same_policy = rules_digest(workspace) == register.policy
+        self.rules_known = registry.register.approval_rules is not None
+        self._bundles = {run.bundle.name: run for run in registry.runs.values() if run.bundle}
+        self._evidence: dict[str, dict[str, Any]] = {}
+        self._bound: dict[str, list[dict[str, Any]]] = {}
 
     def release(self, release: ReleaseRecord) -> dict[str, Any]:
         """A release that somebody approved, with who, and what it was made of."""
@@ -152,7 +145,8 @@ class _Told:
         """A live bundle, back to what it was trained on and who signed for it."""
         said = record.deployment
         release = self._registry.release(said.release)
-        (run, *_) = [run for run in release.runs if run.bundle and run.bundle.digest == said.sha256]
+        if said.bundle not in self._evidence:
+            self._evidence[said.bundle] = self._of_run(release, self._bundles[said.bundle])
         return {
             "environment": said.environment,
             "slot": said.slot,
@@ -164,6 +158,12 @@ class _Told:
             "live_from": record.live_from,
             "person": said.person,
             "reason": said.reason,
+            **self._evidence[said.bundle],
+        }
+
+    def _of_run(self, release: ReleaseRecord, run: RunRecord) -> dict[str, Any]:
+        """What the bundle of a run rests on."""
+        return {
             "release_digest": release.digest,
             "author": release.author,
             "run": run.run_id,
@@ -199,8 +199,8 @@ class _Told:
                 "digest": item.digest,
                 "signed_at": item.signed_at,
                 "record": item.number,
-                "counts": item.counts if self.same_policy else None,
-                "reason": item.reason if self.same_policy else self._not_computable(item),
+                "counts": item.counts if self.rules_known else None,
+                "reason": item.reason if self.rules_known else self._not_computable(item),
             }
             for item in given
         ]
@@ -213,6 +213,11 @@ class _Told:
 
     def _inputs(self, release: ReleaseRecord) -> list[dict[str, Any]]:
         """What a release was bound to read; its digest says whether the manifest is the one."""
+        if release.name not in self._bound:
+            self._bound[release.name] = self._read_inputs(release)
+        return self._bound[release.name]
+
+    def _read_inputs(self, release: ReleaseRecord) -> list[dict[str, Any]]:
         folder = manifest.release_folder(self._workspace, release.name)
         try:
             bound = manifest.load(folder, release.digest)

@@ -43,9 +43,10 @@ def read_register(workspace: Workspace, ledger: Ledger) -> Register:
 
 def check_ledger(workspace: Workspace, ledger: Ledger) -> Iterator[Check]:
     """Hold a ledger whose chain verifies against what was seen of it, and tell what was torn."""
+    seen = pins.last_seen(workspace.root)
     records, path = ledger.records(), str(ledger.path)
     try:
-        pins.check_seen(workspace.root, records)
+        pins.check_seen(workspace.root, seen, records)
     except IntegrityBroken as error:
         yield Check("ledger", path, "broken", f"{error.what}: {error.why}")
     else:

@@ -125,9 +125,18 @@ def _journals(
 
 
 def _erasures(workspace: Workspace, registry: Registry) -> Iterator[Check]:
-    for number, left in erasure.unfinished(workspace, registry.register):
-        said = f"{left} texts are still there; 'governed lineage sessions' carries it out"
-        yield Check("erasure", f"record {number}", "doubt" if left else "ok", said if left else "")
+    for found in erasure.unfinished(workspace, registry.register):
+        subject = f"record {found.number}"
+        if not found.left:
+            yield Check("erasure", subject, "ok")
+            continue
+        where = f"{sum(found.left.values())} texts of {', '.join(sorted(found.left))}"
+        if found.again:
+            said = f"{where} were erased and are there again; 'governed lineage sessions' erases "
+            yield Check("erasure", subject, "broken", f"{said}them once more")
+        else:
+            said = f"{where} are still there; 'governed lineage sessions' carries it out"
+            yield Check("erasure", subject, "doubt", said)
 
 
 def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:

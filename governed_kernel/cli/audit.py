@@ -201,8 +201,10 @@ def _standing(found: Standing) -> Tree:
     if known["bear_a_later_time"]:
         numbers = ", ".join(map(str, known["bear_a_later_time"]))
         root.add(f"[yellow]a clock stepped back: records {numbers} bear a later time[/yellow]")
-    if not found.policy["is_in_force_now"]:
+    if not found.policy["is_known"]:
         root.add("[yellow]other rules are in force now: what counted is not known[/yellow]")
+    elif not found.policy["is_in_force_now"]:
+        root.add("[dim]by the rules that were in force then; now there are others[/dim]")
     live = root.add(f"[bold]live[/bold] [dim]{len(found.live)}[/dim]")
     for item in found.live:
         place = f"{item['environment']}/{item['slot']}"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -33,7 +33,18 @@ from governed_kernel.lineage.journal import SESSION_DECODER, read_payloads, read
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Erased", "Plan", "erase", "finish", "held", "is_live", "plan", "unfinished", "waits"]
+__all__ = [
+    "Erased",
+    "Plan",
+    "Unfinished",
+    "erase",
+    "finish",
+    "held",
+    "is_live",
+    "plan",
+    "unfinished",
+    "waits",
+]
 
 Scope = Literal["session", "dataset", "subject", "expired"]
 
@@ -272,12 +283,18 @@ def erase(workspace: Workspace, found: Plan, person: str, passphrase: bytes, rea
     return Erased(found, entry.number, gone)
 
 
+_Stamp = tuple[int, int, int]
+
+
 class _Done(msgspec.Struct):
     """Up to which record of the ledger erasures are finished."""
 
     record: int = 0
     waits: bool = False
     """Whether texts of a session that ran were left."""
+    files: dict[str, _Stamp] = {}
+    """Session → the state of its texts after that. A file that somebody put back, with what was
+    erased in it, has another; then its texts are erased again."""
 
 
 def _done_file(workspace: Workspace) -> Path:
@@ -294,11 +311,18 @@ def finish(workspace: Workspace, register: Register) -> int:
 
     The store's file is removed after the texts, since a database keeps what was deleted in its
     free pages; the next reader makes it anew. Only then the erasure counts as finished. Texts of
-    a session that still runs are left until it has ended.
+    a session that still runs are left until it has ended. Texts that came back are erased again.
     """
     with held(workspace):
-        done = _read_done(workspace)
-        pending = [entry for entry in _erasures(register) if entry[0] > done.record]
+        known = _read_done(workspace)
+        done = known or _Done()
+        back = _put_back(workspace, done)
+        erasures = _erasures(register)
+        pending = [
+            (number, said)
+            for number, said in erasures
+            if number > done.record or not back.isdisjoint(said.texts)
+        ]
         gone, finished, left = 0, done.record, False
         for number, said in pending:
             for session, digests in said.texts.items():
@@ -307,18 +331,38 @@ def finish(workspace: Workspace, register: Register) -> int:
                     left = True
                 elif texts.texts_file(path).exists():
                     gone += texts.erase(texts.texts_file(path), digests)
-            finished = finished if left else number
-        if pending:
+            finished = finished if left else max(finished, number)
+        if gone or any(number > done.record for number, _ in pending):
             Store(workspace).forget()
-        now = _Done(finished, left)
-        if now != done:
+        named = {session for _, said in erasures for session in said.texts}
+        now = _Done(finished, left, {name: _stamp(workspace, name) for name in sorted(named)})
+        if now != known:
             write_atomically(_done_file(workspace), msgspec.json.encode(now))
         return gone
 
 
 def waits(workspace: Workspace) -> bool:
-    """Whether an erasure waits for a session that still ran when it was signed."""
-    return _read_done(workspace).waits
+    """Whether an erasure may have to be carried out, again or at last.
+
+    It may wait for a session that still ran when it was signed, or texts have come back.
+    """
+    done = _read_done(workspace)
+    return done is None or done.waits or bool(_put_back(workspace, done))
+
+
+def _put_back(workspace: Workspace, done: _Done) -> set[str]:
+    """Sessions whose texts are not the file any more in which texts were erased."""
+    known = done.files.items()
+    return {session for session, stamp in known if stamp != _stamp(workspace, session)}
+
+
+def _stamp(workspace: Workspace, session: str) -> _Stamp:
+    """The state of a session's texts; zeros where there are none."""
+    try:
+        status = texts.texts_file(_journal(workspace, session)).stat()
+    except OSError:
+        return (0, 0, 0)
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _erasures(register: Register) -> list[tuple[int, Erasure]]:
@@ -329,18 +373,39 @@ def _erasures(register: Register) -> list[tuple[int, Erasure]]:
     ]
 
 
-def _read_done(workspace: Workspace) -> _Done:
+def _read_done(workspace: Workspace) -> _Done | None:
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode(_done_file(workspace).read_bytes(), type=_Done)
-    return _Done()
+    return None
 
 
-def unfinished(workspace: Workspace, register: Register) -> Iterator[tuple[int, int]]:
-    """Each erasure's record in the ledger, and how many of its texts are still there."""
+class Unfinished(NamedTuple):
+    """What is left of an erasure.
+
+    Attributes
+    ----------
+    number : int
+        Its record in the ledger.
+    left : dict of str to int
+        Session → how many of the texts are there; empty when all are gone.
+    again : bool
+        Whether they had been erased before, so that somebody has put them back.
+    """
+
+    number: int
+    left: dict[str, int]
+    again: bool
+
+
+def unfinished(workspace: Workspace, register: Register) -> Iterator[Unfinished]:
+    """Each erasure, and what of it is still there."""
+    done = _read_done(workspace) or _Done()
     for number, said in _erasures(register):
-        left = 0
+        left = {}
         for session, digests in said.texts.items():
             wanted = set(digests)
             lines = texts.lines_of(texts.texts_file(_journal(workspace, session)))
-            left += sum(not line.erased and line.digest in wanted for line in lines)
-        yield number, left
+            count = sum(not line.erased and line.digest in wanted for line in lines)
+            if count:
+                left[session] = count
+        yield Unfinished(number, left, number <= done.record)

@@ -73,6 +73,7 @@ def initialise(
             public_key=public_key,
             policy=policy,
             rules=rules,
+            settings=workspace.settings.adoptable(),
             service_key=keys.make_service_key(workspace_id),
         )
         envelope = envelopes.sign(created, signer)

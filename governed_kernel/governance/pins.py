@@ -21,11 +21,21 @@ from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.lineage.journal import Head, Record
 from governed_kernel.workspace import personal_folder
 
-__all__ = ["check", "check_seen", "forget", "is_known", "remember", "see"]
+__all__ = [
+    "Seen",
+    "check",
+    "check_hashes",
+    "check_seen",
+    "forget",
+    "is_known",
+    "last_seen",
+    "remember",
+    "see",
+]
 
 
-class _Seen(msgspec.Struct):
-    """How far a ledger went."""
+class Seen(msgspec.Struct):
+    """How far a ledger went when this person saw it last."""
 
     records: int
     hash: str
@@ -36,7 +46,7 @@ class _Known(msgspec.Struct):
     """Workspace id → digest of the first attested entry of its ledger."""
     folders: dict[str, str] = {}
     """Folder → workspace id."""
-    ledgers: dict[str, _Seen] = {}
+    ledgers: dict[str, Seen] = {}
     """Folder → how far its ledger went when it was seen last."""
 
 
@@ -69,20 +79,34 @@ def is_known(folder: Path) -> bool:
     return str(folder) in _read().folders
 
 
-def check_seen(folder: Path, records: Sequence[Record[Any]]) -> None:
-    """Refuse a ledger that does not go on from where this person saw it last.
+def last_seen(folder: Path) -> Seen | None:
+    """How far the ledger in `folder` went when this person saw it last; None if they never did.
+
+    Take it before the ledger is read: another command of the same person may add to it meanwhile.
+    """
+    return _read().ledgers.get(str(folder))
+
+
+def check_seen(folder: Path, seen: Seen | None, records: Sequence[Record[Any]]) -> None:
+    """Refuse a ledger that does not go on from where this person saw it last (`last_seen`).
 
     Raises
     ------
     IntegrityBroken
         Its last records are gone, or others stand in their place.
     """
-    seen = _read().ledgers.get(str(folder))
+    check_hashes(folder, seen, len(records), lambda number: records[number].head.hash)
+
+
+def check_hashes(
+    folder: Path, seen: Seen | None, count: int, hash_of: Callable[[int], bytes]
+) -> None:
+    """`check_seen` for a ledger of `count` records, each of whose hashes can be asked for."""
     if seen is None:
         return
-    if len(records) < seen.records:
-        why = f"{seen.records} records were seen before, {len(records)} are there"
-    elif records[seen.records - 1].head.hash.hex() != seen.hash:
+    if count < seen.records:
+        why = f"{seen.records} records were seen before, {count} are there"
+    elif hash_of(seen.records - 1).hex() != seen.hash:
         why = f"record {seen.records - 1} had the hash {seen.hash}"
     else:
         return
@@ -96,7 +120,7 @@ def check_seen(folder: Path, records: Sequence[Record[Any]]) -> None:
 
 def see(folder: Path, head: Head) -> None:
     """Remember how far a ledger goes that was just written or verified."""
-    seen = _Seen(head.records, head.hash.hex())
+    seen = Seen(head.records, head.hash.hex())
 
     def change(known: _Known) -> bool:
         before = known.ledgers.get(str(folder))

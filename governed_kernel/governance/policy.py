@@ -54,6 +54,7 @@ def adopt(workspace: Workspace, administrator: str, passphrase: bytes, digest: s
             meaning="adopted",
             policy=digest,
             rules=files,
+            settings=workspace.settings.adoptable(),
         )
 
     return attest(

@@ -6,11 +6,11 @@ tampered with) at will.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from governed_kernel.configuration import ApprovalRule, Configuration
+from governed_kernel.configuration import ApprovalRule, Approvals, Configuration
 from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
 from governed_kernel.governance import pins
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
@@ -67,6 +67,10 @@ class Register:
         All verified events, oldest first.
     """
 
+    rules_of_then = False
+    """Whether approvals are judged by the rules that the ledger carries, as they held at its end.
+    For telling of the past: a gate also asks whether the workspace's own files still say so."""
+
     def __init__(self, workspace: Workspace, events: Sequence[LedgerEvent]) -> None:
         first = events[0] if events else None
         if not isinstance(first, JournalOpened) or first.journal != "ledger":
@@ -74,11 +78,7 @@ class Register:
         self.workspace = workspace
         self.workspace_id = first.workspace_id
         self.events = list(events)
-        self.datasets: dict[str, list[DatasetRegistered]] = {}
-        self.splits: list[SplitRecorded] = []
-        self.locked: dict[str, DatasetRegistered] = {}
-        self.divided: dict[str, SplitRecorded] = {}
-        self.collected: dict[str, int] = {}
+        self._catalog()
         self._replay = Replay(first.workspace_id)
         for number, event in enumerate(self.events):
             match event:
@@ -96,6 +96,13 @@ class Register:
             reason = self.entries[0].reason if self.entries else "it has no signed entry"
             raise _no_beginning(workspace, reason)
 
+    def _catalog(self) -> None:
+        self.datasets: dict[str, list[DatasetRegistered]] = {}
+        self.splits: list[SplitRecorded] = []
+        self.locked: dict[str, DatasetRegistered] = {}
+        self.divided: dict[str, SplitRecorded] = {}
+        self.collected: dict[str, int] = {}
+
     @classmethod
     def read(cls, workspace: Workspace) -> Register:
         """Read and verify the whole ledger of `workspace`.
@@ -107,9 +114,10 @@ class Register:
         UnknownName
             There is no ledger.
         """
+        seen = pins.last_seen(workspace.root)
         records = Ledger(workspace).records()
         register = cls.replay(workspace, [record.event for record in records])
-        pins.check_seen(workspace.root, records)
+        pins.check_seen(workspace.root, seen, records)
         return register
 
     @classmethod
@@ -118,6 +126,38 @@ class Register:
         register = cls(workspace, events)
         pins.check(workspace.root, register.workspace_id, register.genesis)
         return register
+
+    @classmethod
+    def judged(
+        cls, workspace: Workspace, workspace_id: str, genesis: str, entries: Sequence[Entry]
+    ) -> Register:
+        """The register after entries that were verified before; it knows no catalog.
+
+        Parameters
+        ----------
+        genesis : str
+            Digest of the first signed entry.
+        entries : sequence of Entry
+            In the ledger's order; those that are left out have no effect.
+        """
+        register = cls.__new__(cls)
+        register.workspace = workspace
+        register.workspace_id = workspace_id
+        register.events = []
+        register._catalog()
+        register._replay = Replay(workspace_id)
+        for entry in entries:
+            register._replay.restore(entry, genesis)
+        return register
+
+    def in_order(self) -> Iterator[Entry | LedgerEvent]:
+        """Signed entries and other events as they follow each other."""
+        if not self.events:
+            yield from self.entries
+            return
+        signed = {entry.number: entry for entry in self.entries}
+        for number, event in enumerate(self.events):
+            yield signed.get(number, event)
 
     @property
     def people(self) -> dict[str, Person]:  # noqa: D102 (described in the class)
@@ -140,6 +180,14 @@ class Register:
     def rules(self) -> list[FileDigest]:
         """The files of the rules as they were adopted; empty where nobody noted them."""
         return self._replay.rules
+
+    @property
+    def approval_rules(self) -> Approvals | None:
+        """The rules for approvals that were in force at the ledger's end; None if not known."""
+        if self._replay.approvals is not None:
+            return self._replay.approvals
+        known = rules_digest(self.workspace) == self.policy
+        return self.workspace.settings.approvals if known else None
 
     @property
     def name(self) -> str:
@@ -282,7 +330,8 @@ class Register:
 
     def rule(self, purpose: Purpose) -> ApprovalRule:
         """How many approvals of which roles `purpose` takes."""
-        approvals = self.workspace.settings.approvals
+        known = self.approval_rules if self.rules_of_then else None
+        approvals = known or self.workspace.settings.approvals
         return approvals.run if purpose == "run" else approvals.deployment
 
     def approvals_for(
@@ -299,17 +348,20 @@ class Register:
 
         Notes
         -----
-        Nothing counts while ``governed.toml`` differs from what was adopted, nor for a release
-        that nobody promoted.
+        Nothing counts while ``governed.toml`` differs from what was adopted (with `rules_of_then`:
+        where the rules that were in force are not known), nor for a release that nobody promoted.
         """
         author = self.author_of(release)
         refused = "" if author else f"{release} was promoted by nobody"
         try:
-            self.check_policy()
+            if self.rules_of_then and self.approval_rules is None:
+                refused = "the rules of now are others than those in force then"
+            elif not self.rules_of_then:
+                self.check_policy()
         except NotApproved as error:
             refused = error.what
         return count_approvals(
-            self.entries,
+            self._replay.given.get(release, []),
             self.roster,
             self.rule(purpose),
             author=author,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
 
 from governed_kernel.canonical import digest_bytes, digest_file, digest_json
 from governed_kernel.configuration import Configuration
@@ -10,7 +12,7 @@ from governed_kernel.errors import ResourceMissing
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
-__all__ = ["Rules", "read_rules", "rule_files", "rules_digest"]
+__all__ = ["Rules", "read_rules", "rule_files", "rules_digest", "rules_digest_of"]
 
 
 class Rules(NamedTuple):
@@ -47,8 +49,7 @@ def read_rules(workspace: Workspace, settings: Configuration | None = None) -> R
             why=error.strerror or str(error),
             next="restore the file or mend its permissions",
         ) from error
-    digests = {name: digest_bytes(content) for name, content in contents.items()}
-    digest = digest_json({"settings": said, "policies": digests}) if digests else said
+    digest = _digest(said, {name: digest_bytes(content) for name, content in contents.items()})
     texts = {
         f"{workspace.policies.name}/{name}": content.decode(errors="replace")
         for name, content in contents.items()
@@ -63,6 +64,17 @@ def rule_files(workspace: Workspace) -> list[FileDigest]:
         FileDigest(workspace.relative(path), digest_file(path), path.stat().st_size)
         for path in named
     ]
+
+
+def rules_digest_of(settings: dict[str, Any], files: Sequence[FileDigest]) -> str:
+    """The same digest of rules that a signed statement carries."""
+    named = [(PurePosixPath(file.path), file.sha256) for file in files]
+    policies = {path.name: sha256 for path, sha256 in named if path.suffix == ".cedar"}
+    return _digest(digest_json(settings), policies)
+
+
+def _digest(settings: str, policies: dict[str, str]) -> str:
+    return digest_json({"settings": settings, "policies": policies}) if policies else settings
 
 
 def rules_digest(workspace: Workspace, settings: Configuration | None = None) -> str:

@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from governed_kernel.canonical import digest_json
+from governed_kernel.configuration import Approvals
 from governed_kernel.errors import GovernedError, IntegrityBroken, SignatureRefused
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.roster import Person, Roster
+from governed_kernel.governance.rules import rules_digest_of
 from governed_kernel.lineage.attestations import (
+    Approval,
     Bundle,
     Checkpoint,
     Collection,
@@ -92,11 +97,15 @@ class Replay:
         self.roster = Roster()
         self.policy = ""
         self.rules: list[FileDigest] = []
+        self.approvals: Approvals | None = None
+        """How many signatures were needed by those rules; None where no statement carries it."""
         self.service_keys: list[tuple[int, str]] = []
         """From which record on the service has signed with which key, as PEM."""
         self.genesis = ""
         self.promotions: dict[str, Promotion] = {}
         self.entries: list[Entry] = []
+        self.given: dict[str, list[Entry]] = {}
+        """Release → the approvals that name it, valid or not."""
         self._seen: set[str] = set()
 
     @property
@@ -111,15 +120,26 @@ class Replay:
         try:
             _, predicate, key_id = envelopes.peek(event.envelope)
             self._verify(number, event.envelope, predicate, key_id)
-            self._take_effect(number, event.envelope, predicate)
+            self._take_effect(number, digest_json(event.envelope), predicate)
             reason = ""
         except GovernedError as error:
             reason = f"{error.what}: {error.why}" if error.why else error.what
         entry = Entry(
             number, event.occurred_at, predicate, key_id, not reason, reason, event.envelope
         )
-        self.entries.append(entry)
+        self._keep(entry)
         return entry
+
+    def restore(self, entry: Entry, genesis: str) -> None:
+        """Take an entry as it was judged before; `genesis` is the digest of the first."""
+        if entry.valid and entry.predicate is not None:
+            self._take_effect(entry.number, genesis, entry.predicate)
+        self._keep(entry)
+
+    def _keep(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        if isinstance(entry.predicate, Approval):
+            self.given.setdefault(entry.predicate.release, []).append(entry)
 
     def signer(self, predicate: Predicate, number: int, key_id: str) -> Person:
         """The person who signs, when their key counts at this position.
@@ -191,10 +211,10 @@ class Replay:
             f"{person.name} --role {needed[0]}'",
         )
 
-    def _take_effect(self, number: int, envelope: dict[str, Any], predicate: Predicate) -> None:
+    def _take_effect(self, number: int, digest: str, predicate: Predicate) -> None:
         match predicate:
             case WorkspaceCreated():
-                self._begin(number, envelope, predicate)
+                self._begin(number, digest, predicate)
             case PersonAdded():
                 self.roster.add(predicate, number)
             case RoleGranted():
@@ -207,13 +227,25 @@ class Replay:
                 self._check_service_key(predicate.public_key)
                 self.service_keys.append((number, predicate.public_key))
             case PolicyAdopted():
-                self.policy, self.rules = predicate.policy, predicate.rules
+                self._adopt(predicate)
             case Promotion():
                 if predicate.release in self.promotions:
                     raise _invalid(f"{predicate.release} was promoted before")
                 self.promotions[predicate.release] = predicate
             case _:
                 pass
+
+    def _adopt(self, said: WorkspaceCreated | PolicyAdopted) -> None:
+        """From here on these rules hold; those that a statement carries must be the same."""
+        approvals = None
+        if said.settings:
+            if rules_digest_of(said.settings, said.rules) != said.policy:
+                raise _invalid("the rules that it carries are not those that it adopts")
+            try:
+                approvals = msgspec.convert(said.settings.get("approvals", {}), Approvals)
+            except msgspec.ValidationError as error:
+                raise _invalid(f"the rules that it carries can't be understood: {error}") from error
+        self.policy, self.rules, self.approvals = said.policy, said.rules, approvals
 
     def _check_service_key(self, public_key: str) -> None:
         """Refuse a new key of the service that is no key, or was somebody's before."""
@@ -222,10 +254,11 @@ class Replay:
         if key_id in earlier or self.roster.owner_of(key_id) is not None:
             raise _invalid("that key is known already, and a key stands for one signer")
 
-    def _begin(self, number: int, envelope: dict[str, Any], created: WorkspaceCreated) -> None:
+    def _begin(self, number: int, digest: str, created: WorkspaceCreated) -> None:
         if number != 1 or self.genesis:
             raise _invalid("a workspace is created once, by the first entry of its ledger")
         parse_public_key(created.service_key)
+        self._adopt(created)
         first = PersonAdded(
             person=created.person,
             printed_name=created.printed_name,
@@ -237,9 +270,8 @@ class Replay:
         )
         self.roster.add(first, number)
         self.name = created.name
-        self.policy, self.rules = created.policy, created.rules
         self.service_keys.append((number, created.service_key))
-        self.genesis = digest_json(envelope)
+        self.genesis = digest
 
 
 def _invalid(why: str) -> IntegrityBroken:

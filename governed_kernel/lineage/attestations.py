@@ -8,7 +8,7 @@ Each is the ``predicate`` of an in-toto Statement v1 whose ``predicateType`` is
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -64,6 +64,8 @@ class WorkspaceCreated(_Predicate, frozen=True, kw_only=True, tag="workspace-cre
     """PEM public key of the service that signs bundles and checkpoints."""
     rules: list[FileDigest] = []
     """``governed.toml`` and each policy as they lay there, comments included."""
+    settings: dict[str, Any] = {}
+    """What ``governed.toml`` said, so that it is known later by which rules approvals counted."""
 
 
 class PersonAdded(_Predicate, frozen=True, kw_only=True, tag="person-added"):
@@ -112,6 +114,8 @@ class PolicyAdopted(_Predicate, frozen=True, kw_only=True, tag="policy-adopted")
     policy: str
     rules: list[FileDigest] = []
     """``governed.toml`` and each policy as they lay there, comments included."""
+    settings: dict[str, Any] = {}
+    """What ``governed.toml`` said, so that it is known later by which rules approvals counted."""
 
 
 class Promotion(_Predicate, frozen=True, kw_only=True, tag="promotion"):

@@ -72,6 +72,7 @@ class HeadWriter:
         with contextlib.suppress(OSError):
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.pwrite(self._descriptor, b" " * (_SIZE - 2) + _WRITING + b"\n", 0)
+        os.fsync(self._descriptor)  # so that not even a power cut leaves it empty
 
     def begin(self) -> None:
         """Say that more is about to be written."""
@@ -98,10 +99,13 @@ def read_head(journal: Path) -> Said | None:
         The file is not what a recorder writes.
     """
     path = head_file(journal)
+    begun = journal.exists() and journal.stat().st_size > 0  # before it: the head comes first
     try:
         line = path.read_bytes()
     except FileNotFoundError:
         return None
+    if not line and begun:
+        raise _not_written(path, "it is empty, and its journal is not")
     if not line:
         return Said(None, writing=True)  # made a moment ago
     mark = line[_MARK : _SIZE - 1]

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 __all__ = [
     "consistency_proof",
     "inclusion_proof",
+    "joined",
     "leaf_hash",
     "root",
     "verify_consistency",
@@ -39,9 +40,14 @@ def root(leaves: Sequence[bytes]) -> bytes:
             found = _node(stack.pop()[1], found)
             size *= 2
         stack.append((size, found))
-    found = stack.pop()[1]
-    while stack:
-        found = _node(stack.pop()[1], found)
+    return joined([node for _, node in stack])
+
+
+def joined(subtrees: Sequence[bytes]) -> bytes:
+    """The root over whole subtrees that stand beside each other, the sizes falling."""
+    *left, found = subtrees
+    for node in reversed(left):
+        found = _node(node, found)
     return found
 
 

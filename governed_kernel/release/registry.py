@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import NotApproved, UnknownName
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import (
     Bundle,
     Deployment,
@@ -159,6 +160,10 @@ class DeploymentRecord:
     deployment: Deployment
     live_from: datetime
     live_to: datetime | None
+    since: int = 0
+    """The record that put it live."""
+    until: int | None = None
+    """The record that put another in its place."""
 
 
 _ORDER: dict[State, int] = {
@@ -188,13 +193,12 @@ class Registry:
         self.releases: dict[str, ReleaseRecord] = {}
         self.runs: dict[str, RunRecord] = {}
         self.deployments: list[DeploymentRecord] = []
-        signed = {entry.number: entry for entry in register.entries}
-        for number, event in enumerate(register.events):
-            entry = signed.get(number)
-            if isinstance(event, RunRefused) and event.release in self.releases:
-                self.releases[event.release].refusals.append(event)
-            elif entry is not None and entry.valid:
-                self._take_signed(entry.predicate, entry.occurred_at)
+        self._live: dict[tuple[str, str], int] = {}
+        for found in register.in_order():
+            if isinstance(found, RunRefused) and found.release in self.releases:
+                self.releases[found.release].refusals.append(found)
+            elif isinstance(found, Entry) and found.valid:
+                self._take_signed(found)
         for release in self.releases.values():
             self._apply_approvals(release)
 
@@ -279,8 +283,9 @@ class Registry:
         if release is not None and release.digest == run.started.digest:
             _move(release, step)
 
-    def _take_signed(self, predicate: Any, at: datetime) -> None:
-        match predicate:
+    def _take_signed(self, entry: Entry) -> None:
+        at = entry.occurred_at
+        match predicate := entry.predicate:
             case Promotion() if predicate.release not in self.releases:
                 step = Step("candidate", at, predicate.person, f"from {predicate.notebook}")
                 self.releases[predicate.release] = ReleaseRecord(predicate, [step])
@@ -295,17 +300,18 @@ class Registry:
             case Record():
                 self._take(predicate.event)
             case Deployment() if self._is_bundle(predicate):
-                self._deploy(predicate, at)
+                self._deploy(predicate, at, entry.number)
             case _:
                 pass
 
-    def _deploy(self, new: Deployment, at: datetime) -> None:
+    def _deploy(self, new: Deployment, at: datetime, number: int) -> None:
         """Whatever was live in that slot stops being live; intervals never overlap."""
         place = (new.environment, new.slot)
-        for index, old in enumerate(self.deployments):
-            if old.live_to is None and place == (old.deployment.environment, old.deployment.slot):
-                self.deployments[index] = DeploymentRecord(old.deployment, old.live_from, at)
-        self.deployments.append(DeploymentRecord(new, at, None))
+        if (index := self._live.get(place)) is not None:
+            old = self.deployments[index]
+            self.deployments[index] = replace(old, live_to=at, until=number)
+        self._live[place] = len(self.deployments)
+        self.deployments.append(DeploymentRecord(new, at, None, number))
 
     def _apply_approvals(self, release: ReleaseRecord) -> None:
         """Insert ``approved`` where the last needed signature was made."""

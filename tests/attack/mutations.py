@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -82,10 +83,13 @@ class Tally:
 class Attack:
     """Changes one thing at a time in a workspace, and holds what is reported against it."""
 
-    def __init__(self, workspace: FullWorkspace, draw: random.Random) -> None:
+    def __init__(
+        self, workspace: FullWorkspace, draw: random.Random, kept: Path | None = None
+    ) -> None:
         self.workspace = workspace
         self.draw = draw
         self.tally = Tally()
+        self._kept = kept
         self.known = self._verify()
         assert not [check for check in self.known if check.outcome == "broken"], self.known
 
@@ -102,10 +106,30 @@ class Attack:
 
     def attempt(self, kept: Kept, change: str, where: str, content: bytes) -> None:
         """Give a file another content, verify, and give it its own back."""
-        if content == kept.path.read_bytes():
+        before = kept.path.read_bytes()
+        if content == before:
             return
+        missed = len(self.tally.missed)
         with self._changed(kept, content):
             self.judge(kept.kind, change, f"{kept.name}: {change} {where}", _words(kept))
+            if len(self.tally.missed) > missed:
+                self._keep_miss(kept, before, content)
+
+    def _keep_miss(self, kept: Kept, before: bytes, content: bytes) -> None:
+        """Whether it is missed again, and all that is needed to look at it later."""
+        again = self._verify()
+        said = f"{kept.kind}; verified again: {[c for c in again if c not in self.known]}"
+        now = "as it was changed" if kept.path.read_bytes() == content else "changed meanwhile"
+        self.tally.missed[-1] += f" ({said}; the file is {now})"
+        sys.stderr.write(f"\nMISSED {self.tally.missed[-1]}\n")
+        if self._kept is not None:
+            folder = self._kept / f"{len(self.tally.missed)}"
+            folder.mkdir(parents=True)
+            (folder / "before").write_bytes(before)
+            (folder / "changed").write_bytes(content)
+            (folder / "what").write_text(f"{self.tally.missed[-1]}\n{self.known}\n")
+            subprocess.run(["cp", "-a", self.workspace.root, folder / "workspace"], check=True)
+            subprocess.run(["cp", "-a", self.workspace.place.home, folder / "home"], check=True)
 
     def judge(self, kind: str, change: str, what: str, words: tuple[str, ...]) -> None:
         """Verify what is there now, and note whether it was found and named by `words`."""
@@ -284,13 +308,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=10_000, help="how many at least")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sample", action="store_true", help="no more than --count")
+    parser.add_argument("--keep", type=Path, help="where to keep what was missed")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
         base = Path(folder)
         stages = Stages(base / "loop", PythonEnvironment.make(base / "environment"))
         with full_workspace(stages, base) as workspace:
             assert strangers(workspace.root) == []
-            attack = Attack(workspace, random.Random(chosen.seed))
+            attack = Attack(workspace, random.Random(chosen.seed), chosen.keep)
             run(attack, chosen.count, every_boundary=not chosen.sample)
     sys.stdout.write(f"\nseed {chosen.seed}\n{attack.tally.table()}\n")
     for missed in attack.tally.missed:

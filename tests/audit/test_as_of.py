@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,17 @@ from typing import Any
 import pytest
 
 from governed_kernel.audit.as_of import as_of
-from governed_kernel.lineage.attestations import Deployment, Promotion
+from governed_kernel.audit.standing_index import StandingIndex
+from governed_kernel.governance import envelopes
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.roster import Person
+from governed_kernel.governance.rules import rules_digest
+from governed_kernel.governance.signing import attest
+from governed_kernel.lineage import merkle
+from governed_kernel.lineage.attestations import Deployment, PolicyAdopted, Promotion
 from governed_kernel.lineage.events import Decided, RunEnded, RunStarted
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release.registry import Registry
 from tests.loop.place import Place
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
@@ -115,19 +125,132 @@ def as_of_inside(place: Place, when: datetime) -> Any:
         return as_of(place.workspace, when)
 
 
-def test_other_rules_now_leave_open_what_counted(released: Place) -> None:
+def counted_at(place: Place, when: datetime) -> set[bool | None]:
+    (live,) = at(place, when)["live"]
+    return {item["counts"] for item in live["approvals"]}
+
+
+def adopt_without_settings(place: Place) -> None:
+    """As versions adopted that did not put the rules themselves into what was signed."""
+    passphrase = (place.home / "passphrases" / "ada").read_bytes().strip()
+
+    def make(_: Register, who: Person) -> PolicyAdopted:
+        digest = rules_digest(place.workspace)
+        return PolicyAdopted(person=who.name, printed_name=who.printed_name, policy=digest)
+
+    with place.inside():
+        attest(place.workspace, "ada", passphrase, make, action="policy adopt", resource="")
+
+
+def test_approvals_are_counted_by_the_rules_of_then(released: Place) -> None:
     before = datetime.now(UTC)
+    settings = released.root / "governed.toml"
+    text = settings.read_text()
+    assert "[approvals.run]\nrequired = 2" in text
+    settings.write_text(
+        text.replace("[approvals.run]\nrequired = 2", "[approvals.run]\nrequired = 9")
+    )
+    assert counted_at(released, before) == {True}  # edited, and adopted by nobody
+    released.done_here("policy adopt {ada}")
+    now = datetime.now(UTC)
+    then = at(released, before)
+    assert (then["policy"]["is_in_force_now"], then["policy"]["is_known"]) == (False, True)
+    assert counted_at(released, before) == {True}
+    assert [item["state"] for item in then["approved"]] == ["released"]
+    assert "by the rules that were in force then" in at_text(released, before)
+    assert at(released, now)["policy"]["is_in_force_now"]
+
+
+def test_where_no_statement_carries_the_rules_it_is_open_what_counted(released: Place) -> None:
+    adopt_without_settings(released)
+    before = datetime.now(UTC)
+    assert counted_at(released, before) == {True}  # the same rules are in force
     settings = released.root / "governed.toml"
     settings.write_text(settings.read_text() + "\n[classes.new]\n")
     released.done_here("policy adopt {ada}")
     found = at(released, before)
-    assert not found["policy"]["is_in_force_now"]
-    (live,) = found["live"]
-    assert {item["counts"] for item in live["approvals"]} == {None}
-    assert "in force then" in live["approvals"][0]["reason"]
+    assert not found["policy"]["is_known"]
+    assert counted_at(released, before) == {None}
+    assert "in force then" in found["live"][0]["approvals"][0]["reason"]
+    assert "what counted is not known" in at_text(released, before)
+
+
+def at_text(place: Place, when: datetime) -> str:
+    return place.done_here(f"audit as-of {when.isoformat()}").out
+
+
+def test_what_is_kept_says_of_every_moment_what_a_replay_says(released: Place) -> None:
+    workspace = released.workspace
+    with released.inside(), StandingIndex(workspace) as index:
+        ledger = Ledger(workspace)
+        records, leaves = ledger.records(), ledger.leaves()
+        for size in range(2, len(records) + 1):
+            register = Register.replay(workspace, [record.event for record in records[:size]])
+            register.rules_of_then = True
+            replayed, found = Registry(register), index.registry(size)
+            assert index.root(size) == merkle.root(leaves[:size])
+            assert index.hash(size - 1) == records[size - 1].head.hash
+            assert index.live(size) == [one for one in replayed.deployments if not one.live_to]
+            assert states(found) == states(replayed)
+            assert found.register.policy == register.policy
+            assert list(found.register.people) == list(register.people)
+
+
+def states(registry: Registry) -> object:
+    releases = [(release.name, release.history) for release in registry.releases.values()]
+    return releases, [(run.run_id, run.state, run.bundle) for run in registry.runs.values()]
+
+
+def test_it_is_replayed_once_for_each_state_of_the_ledger(released: Place) -> None:
+    def verified() -> tuple[int, Any]:
+        with released.inside(), envelopes_verified() as count:
+            found = as_of(released.workspace, datetime.now(UTC))
+        return len(count), found.ledger["records"]
+
+    first, records = verified()
+    assert first > 10
+    assert verified() == (0, records)
+    released.workspace.ledger.touch()  # the same bytes, at another time
+    assert verified() == (0, records)
+    assert released.here("approve sour --for run {ada}").code == 3  # a refusal: one record more
+    again, more = verified()
+    assert (again >= first, more) == (True, records + 1)
+    assert verified() == (0, more)
+
+
+@contextlib.contextmanager
+def envelopes_verified() -> Iterator[list[str]]:
+    """Each signature that is verified meanwhile, by the real thing."""
+    verify, found = envelopes.verify, []
+
+    def noting(envelope: Any, key: Any) -> Any:
+        found.append(key.keyid)
+        return verify(envelope, key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(envelopes, "verify", noting)
+        yield found
+
+
+def test_where_nothing_can_be_kept_it_is_replayed_each_time(released: Place) -> None:
+    folder = released.home / "verified"
+    if folder.exists():
+        folder.rename(folder.with_name("elsewhere"))
+    folder.touch()
+    assert len(at(released, datetime.now(UTC))["live"]) == 1
+
+
+def test_a_ledger_cut_short_answers_nothing(released: Place) -> None:
+    at(released, datetime.now(UTC))
+    released.done_here("audit verify")  # and sees how far it goes
+    ledger = released.workspace.ledger
+    *lines, _ = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(b"".join(lines))
+    explains(released.here("audit as-of 2100-01-01"), 4, "not the one that was seen before")
 
 
 def test_an_altered_ledger_answers_nothing(released: Place) -> None:
+    at(released, datetime.now(UTC))
     alter(released.workspace.ledger)
     explains(released.here("audit as-of 2100-01-01"), 4, "ledger")
 

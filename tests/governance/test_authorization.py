@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.errors import IntegrityBroken, NotApproved, PolicyDenied
+from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved, PolicyDenied
 from governed_kernel.governance import access, authorization, people, policy
 from governed_kernel.governance.explaining import ask, explain
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.rules import read_rules
+from governed_kernel.governance.roster import Person
+from governed_kernel.governance.rules import read_rules, rule_files, rules_digest
+from governed_kernel.governance.signing import attest
+from governed_kernel.lineage.attestations import PolicyAdopted
 from governed_kernel.lineage.events import Decided
 from governed_kernel.workspace import Workspace
 from tests.governance.people import passphrase, promote
@@ -92,6 +95,29 @@ def test_no_policy_opens_a_holdout_or_what_is_past_its_retention(
     current = Register.read(workspace)
     decision = access.decide_purpose(current, current.version("old"), "train")
     assert (decision.allowed, decision.policies) == (False, ["retention"])
+
+
+def test_an_adoption_that_carries_other_rules_than_it_names_does_not_count(
+    workspace: Workspace,
+) -> None:
+    """Who asks later by which rules approvals counted would be told wrong ones."""
+    lenient = workspace.settings.adoptable()
+    lenient["approvals"]["run"]["required"] = 1
+
+    def make(_: Register, who: Person) -> PolicyAdopted:
+        return PolicyAdopted(
+            person=who.name,
+            printed_name=who.printed_name,
+            policy=rules_digest(workspace),
+            rules=rule_files(workspace),
+            settings=lenient,
+        )
+
+    with pytest.raises(GovernedError, match="not those that it adopts"):
+        attest(workspace, "ada", passphrase("ada"), make, action="policy adopt", resource="")
+    adopt(workspace)
+    found = Register.read(workspace).approval_rules
+    assert found == workspace.settings.approvals
 
 
 def test_without_any_policy_nothing_is_read(workspace: Workspace, data: Path) -> None:

@@ -56,3 +56,13 @@ def test_any_flipped_bit_and_any_other_length_is_found(journal: Path) -> None:
     head_file(journal).write_bytes(whole + b"\n")
     with pytest.raises(IntegrityBroken):
         read_head(journal)
+
+
+def test_an_empty_word_stands_only_beside_an_empty_journal(journal: Path) -> None:
+    """It is made before the first record, whole and on disk; who empties it later is found out."""
+    journal.touch()
+    head_file(journal).touch()
+    assert read_head(journal) == Said(None, writing=True)
+    journal.write_bytes(b"a record\n")
+    with pytest.raises(IntegrityBroken, match="it is empty, and its journal is not"):
+        read_head(journal)

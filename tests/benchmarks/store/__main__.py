@@ -22,13 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
+from governed_kernel.audit.as_of import as_of
 from governed_kernel.audit.sealed import check_sealed
 from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
+from governed_kernel.governance import keys
+from governed_kernel.governance.pkcs8 import Cost
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import graph
-from governed_kernel.lineage.as_of import deployments_at
 from governed_kernel.lineage.events import JournalOpened, SessionSealed
 from governed_kernel.lineage.forms import forms, journal_files, open_journal, stream
 from governed_kernel.lineage.journal import JournalWriter, chain
@@ -36,8 +39,9 @@ from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.sealing import Sealing
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
-from tests.benchmarks.store import acknowledging
-from tests.benchmarks.store.filling import OUT, chain_of_steps, deploy, grow, session_events
+from tests.benchmarks.store import acknowledging, deploying
+from tests.benchmarks.store.filling import OUT, chain_of_steps, grow, session_events
+from tests.kernel.running import home_of, make_workspace
 from tests.lineage.sessions import Session, workspace_at
 
 SMALL = "--small" in sys.argv
@@ -287,8 +291,8 @@ def measure_incremental(folder: Path) -> None:
     say("  incremental, nothing changed", f"{again * 1e3:.1f} ms", peer=f"{again / whole:.1%}")
 
 
-def measure_questions(folder: Path, peer: dict[str, Any]) -> None:
-    """A trace of 1,000 edges among many more, and what was live at a moment."""
+def measure_questions(folder: Path) -> None:
+    """A trace of 1,000 edges among many more."""
     workspace = workspace_at(folder)
     chain_of_steps(workspace, 50, 20)
     store = Store(workspace)
@@ -315,21 +319,27 @@ def measure_questions(folder: Path, peer: dict[str, Any]) -> None:
     elapsed, used = took(store.ingest)
     spent = f"{used * 1e3:.0f} ms of CPU"
     say("  one more session among them: ingest", f"{elapsed * 1e3:.0f} ms", peer=spent)
-    moment = deploy(store, DEPLOYMENTS)
-    with store.read() as connection:
-        elapsed, _ = middle(lambda: deployments_at(connection, moment))
-        count = len(deployments_at(connection, moment))
-    theirs = f"{peer['as_of'] * 1e3:.0f} ms: search_runs" if peer else "NOT RUN"
-    work = f"as-of over {DEPLOYMENTS:,} deployments, {count:,} live then"
-    say(work, f"{elapsed:.1f} ms", "20 ms", elapsed / 20, theirs)
 
-    def opened() -> None:
-        with store.read() as connection:
-            deployments_at(connection, moment)
 
-    elapsed, used = middle(opened)
-    spent = f"{used:.1f} ms of CPU"
-    say("  opening the store included", f"{elapsed:.1f} ms", "20 ms", elapsed / 20, spent)
+def measure_as_of(folder: Path, peer: dict[str, Any]) -> None:
+    """What was live at a moment, with all that it rests on, by a ledger of signed deployments."""
+    workspace = make_workspace(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOVERNED_HOME", str(home_of(workspace)))
+        patch.setattr(keys, "COST", Cost(n=2**8, r=8, p=1))
+        moment = deploying.deploy(workspace, DEPLOYMENTS)
+        asked = partial(as_of, workspace, moment)
+        first, used = took(asked)
+        count = len(asked().live)
+        elapsed, _ = middle(asked)
+        theirs = f"{peer['as_of'] * 1e3:.0f} ms: search_runs" if peer else "NOT RUN"
+        work = f"as-of over {DEPLOYMENTS:,} deployments, {count:,} live then"
+        say(work, f"{elapsed:.1f} ms", "20 ms", elapsed / 20, theirs)
+        elapsed, _ = middle(partial(as_of, workspace, moment, "nowhere"))
+        say("  of them in one environment, where nothing was", f"{elapsed:.1f} ms")
+        size = workspace.ledger.stat().st_size / 1e6
+        work = f"  once for each state of the ledger ({size:.0f} MB): every signature"
+        say(work, f"{first:.1f} s", peer=f"{used:.1f} s of CPU")
 
 
 def mlflow() -> dict[str, Any]:
@@ -356,7 +366,8 @@ def main() -> None:
         measure_acknowledging(folder / "acknowledging", peer)
         measure_ingestion(folder / "ingestion", peer)
         measure_incremental(folder / "incremental" / "workspace")
-        measure_questions(folder / "questions", peer)
+        measure_questions(folder / "questions")
+        measure_as_of(folder / "deployments", peer)
     finally:
         shutil.rmtree(folder)
     sys.stdout.write(f"load {os.getloadavg()[0]:.1f} at the end\n")

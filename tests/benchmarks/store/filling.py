@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -17,12 +16,11 @@ from governed_kernel.lineage.events import (
     Witnessed,
     now,
 )
-from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.sessions import Session
 
-__all__ = ["OUT", "chain_of_steps", "deploy", "grow", "session_events"]
+__all__ = ["OUT", "chain_of_steps", "grow", "session_events"]
 
 OUT = "file:///out.parquet"
 _OTHERS = 1_000_000
@@ -117,23 +115,3 @@ def grow(store: Store, edges: int) -> None:
         }
         for table, rows in fill.items():
             database.execute(f"INSERT INTO base.{table} {rows}")
-
-
-def deploy(store: Store, count: int) -> datetime:
-    """Put deployments into a store, one an hour at a thousand places; a moment amid them."""
-    start = datetime(2020, 1, 1, tzinfo=UTC)
-    rows = [
-        {
-            "environment": "production" if number % 2 else "preprod",
-            "slot": f"slot-{number % 1000}",
-            "release": f"release-{number % 1000}@{number // 1000}",
-            "bundle": f"release-{number % 1000}@{number // 1000}-{number:012x}",
-            "person": "otto",
-            "share": 1.0,
-            "live_from": start + timedelta(hours=number),
-            "live_to": start + timedelta(hours=number + 1000) if number + 1000 < count else None,
-        }
-        for number in range(count)
-    ]
-    store.replace_ledger_tables(Head(1, 1, b"1" * 32), {"deployments": rows})
-    return start + timedelta(hours=count // 2)
