@@ -161,6 +161,7 @@ _adapter("polars")
 _adapter(
     "pyarrow",
     "pyarrow",
+    "pyarrow.compute",
     "pyarrow.csv",
     "pyarrow.dataset",
     "pyarrow.feather",

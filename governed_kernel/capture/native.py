@@ -27,6 +27,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import gc
 import operator
 import sys
 import threading
@@ -35,7 +36,7 @@ from typing import Any
 
 from governed_kernel.capture.rewriting import Hooks
 
-__all__ = ["as_method", "is_observed", "observed", "works"]
+__all__ = ["as_method", "is_observed", "observed", "put", "works"]
 
 _MOST = 32
 _Values: Any = ctypes.py_object * _MOST
@@ -192,6 +193,18 @@ def as_method(function: Any) -> Any:
     """A callable as a native class holds it: bound when it is looked up on an instance."""
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)
     return make(("PyInstanceMethod_New", ctypes.pythonapi))(function)
+
+
+def put(owner: Any, name: str, value: Any) -> None:
+    """Set an attribute, also of a native class that admits no setting."""
+    try:
+        setattr(owner, name, value)
+    except TypeError:
+        # What the class shows is a proxy of its dictionary; the interpreter has to be told of a
+        # change, since it remembers where it found methods (``PyType_Modified``, documented).
+        (held,) = (each for each in gc.get_referents(owner.__dict__) if type(each) is dict)
+        held[name] = value
+        ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))
 
 
 @functools.cache

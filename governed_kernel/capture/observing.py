@@ -27,7 +27,7 @@ from governed_kernel.errors import GovernedError, RecorderLost
 _SUSPICIOUS = 64
 """After so many calls inside another, see whether that other one is still under way."""
 
-__all__ = ["Observed", "Rule", "Target", "observe", "observe_all", "observe_native"]
+__all__ = ["NativeTarget", "Observed", "Rule", "Target", "observe", "observe_all", "observe_native"]
 
 
 class Observed:
@@ -65,7 +65,7 @@ class Observed:
     @property
     def subject(self) -> Any:
         """The first argument: ``self`` of a method."""
-        return self.call.arguments[0]
+        return self.target.subject(self.call.arguments)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -97,7 +97,8 @@ class Target:
         self.function = function
         names = argument_names(function)
         self._signature: inspect.Signature | None = None
-        if function.__code__.co_argcount == 0 and len(names) == 2:
+        code = function.__code__
+        if code.co_argcount == code.co_kwonlyargcount == 0 and len(names) == 2:
             # A decorator's ``wrapper(*args, **kwargs)``: its users see another signature.
             self._signature = inspect.signature(function)
             names = tuple(self._signature.parameters)
@@ -136,6 +137,10 @@ class Target:
         """A name for messages."""
         return self.label or f"{self.library}.{self.name}"
 
+    def subject(self, values: tuple[Any, ...]) -> Any:
+        """The first argument."""
+        return values[0]
+
     def bind(self, values: tuple[Any, ...]) -> dict[str, Any]:
         """Arguments by the names of the signature that users see."""
         return dict(zip(self.names, values, strict=True))
@@ -144,14 +149,25 @@ class Target:
 class NativeTarget(Target):
     """An observed native function: its arguments come as a tuple and a dictionary."""
 
-    __slots__ = ()
+    __slots__ = ("_native",)
 
-    def __init__(self, library: str, name: str, label: str) -> None:
+    def __init__(self, library: str, name: str, label: str, function: Any) -> None:
         self.library = library
         self.name = name
         self.label = label
         self.names = ("args", "kwargs")
         self._signature = None
+        self._native = function
+
+    def subject(self, values: tuple[Any, ...]) -> Any:
+        """The first positional argument."""
+        return values[0][0]
+
+    def given(self, values: tuple[Any, ...]) -> dict[str, Any]:
+        """Arguments by name, with their defaults, of a function that tells its signature."""
+        bound = inspect.signature(self._native).bind(*values[0], **values[1])
+        bound.apply_defaults()
+        return bound.arguments
 
     def runs_in(self, frame: Any) -> bool:  # noqa: ARG002
         """It has no frame; but it tells by itself when it is over, whatever happens."""
@@ -217,8 +233,9 @@ def observe_native(
     *,
     label: str = "",
     before: Callable[[Observation, Call], None] | None = None,
+    io: bool = True,
 ) -> bool:
-    """As `observe` with ``io``, of a native function that `owners` (a class, modules) have.
+    """As `observe`, of a native function that `owners` (a class, modules) have.
 
     ``call.arguments`` are the positional and the keyword arguments.
 
@@ -233,17 +250,19 @@ def observe_native(
     if isinstance(found, property):
         function = found.fget
     elif method:
-        function = getattr(found, "__func__", None)
+        function = getattr(found, "__func__", found)
     if not callable(function) or not native.works() or native.is_observed(function):
         return False
-    target = NativeTarget(library, name, label or f"{library}.{name}")
-    made = native.observed(function, _hooks(observation, target, rule, before, True))
+    if not method:
+        label = label or f"{library}.{name}"
+    target = NativeTarget(library, name, label, function)
+    made = native.observed(function, _hooks(observation, target, rule, before, io))
     if isinstance(found, property):
         made = property(made, found.fset, found.fdel, found.__doc__)
     elif method:
         made = native.as_method(made)
     for owner in owners:
-        setattr(owner, name, made)
+        native.put(owner, name, made)
     return True
 
 

@@ -152,7 +152,7 @@ def _observe_slot(
     if not native.works():
         return False
     function = getattr(owner, name)
-    target = NativeTarget(library, name, via)
+    target = NativeTarget(library, name, via, function)
     hooks = hooks_of(observation, target, report, before, io=True)
     setattr(owner, name, bound(native.observed(function, hooks)))
     return True

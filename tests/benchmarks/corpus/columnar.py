@@ -179,7 +179,7 @@ ARROW = group(
         with fs.LocalFileSystem().open_input_file(os.path.abspath('people.csv')) as file:
             file.read()
         """,
-        reads("people.csv"),
+        reads("people.csv", via="pyarrow.*"),
     ),
     _arrow(
         "fs.LocalFileSystem, write",
@@ -189,7 +189,7 @@ ARROW = group(
         with fs.LocalFileSystem().open_output_stream(os.path.abspath('out/fs.txt')) as file:
             file.write(b'x')
         """,
-        writes("out/fs.txt"),
+        writes("out/fs.txt", via="pyarrow.*"),
     ),
     Idiom(
         "fs.copy_files",

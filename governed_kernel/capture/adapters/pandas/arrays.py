@@ -73,5 +73,5 @@ def arm(observation: Observation) -> None:
 
         observe(observation, "numpy", Holder, "select", select, label="numpy.select")
     if native.works() and not native.is_observed(np.where):
-        target = NativeTarget("numpy", "where", "numpy.where")
+        target = NativeTarget("numpy", "where", "numpy.where", np.where)
         np.where = native.observed(np.where, hooks_of(observation, target, where))

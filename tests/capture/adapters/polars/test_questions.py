@@ -7,8 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from .asking import Answers, facts
+from tests.capture.asking import Answers, facts
 
+START = """
+import polars as pl
+import polars.selectors as cs
+import numpy as np
+col, when, lit = pl.col, pl.when, pl.lit
+
+def read(eager):
+    if eager:
+        return pl.read_csv("cases.csv"), pl.read_csv("other.csv"), pl.read_ndjson("nested.ndjson")
+    return pl.scan_csv("cases.csv"), pl.scan_csv("other.csv"), pl.scan_ndjson("nested.ndjson")
+
+def keep(made, path):
+    if isinstance(made, pl.Series):
+        made = made.to_frame()
+    if isinstance(made, pl.LazyFrame):
+        made.sink_parquet(path)
+    else:
+        made.write_parquet(path)
+"""
 FOLDER = Path(__file__).parent / "questions"
 TABLES = {path.stem: tomllib.loads(path.read_text()) for path in sorted(FOLDER.glob("*.toml"))}
 EAGER = ("plans", "joins", "frames", "series", "conversion")
@@ -24,7 +43,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
         folder = tmp_path_factory.mktemp(way)
         questions = {(table, name): case["ask"]
                      for table in tables for name, case in TABLES[table].items()}  # fmt: skip
-        found[way] = Answers(folder, questions, eager=way == "eager")
+        read = f"f, g, h = read({way == 'eager'})"
+        found[way] = Answers(folder, questions, start=START, read=read)
     return found
 
 

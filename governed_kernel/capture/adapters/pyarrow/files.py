@@ -1,8 +1,4 @@
-"""pyarrow: files that native code opens, unseen by Python's audit hook.
-
-Where Python code stands before it, that is observed; elsewhere the native function. Methods of
-native classes (``LocalFileSystem``, ``Dataset``) admit neither, and are the witness's to see.
-"""
+"""Functions that read and write files: those of Python, and native ones."""
 
 from __future__ import annotations
 
@@ -94,6 +90,17 @@ def _written(observation: Observation, observed: Observed) -> None:
         step.record([(Node(uri, "file", columns), "")], table.num_rows, table.num_rows)
 
 
+def _written_dataset(observation: Observation, observed: Observed) -> None:
+    """``write_dataset(data, folder)``: the files in it are parts of the same."""
+    uri, data = complete(observation, observed.call), observed["data"]
+    names = getattr(getattr(data, "schema", None), "names", None)
+    if uri is not None and names is not None:
+        step, columns = Step(observation, observed), tuple(names)
+        kind = "table" if hasattr(data, "column_names") else "dataset"
+        step.same(step.node(data, kind, columns))
+        step.record([(Node(uri, "file", columns), "")])
+
+
 _PYTHON: dict[str, tuple[tuple[str, str, Operation, Any], ...]] = {
     "pyarrow.parquet.core": (
         ("read_table", "source", "read", _read),
@@ -107,7 +114,7 @@ _PYTHON: dict[str, tuple[tuple[str, str, Operation, Any], ...]] = {
     ),
     "pyarrow.dataset": (
         ("dataset", "source", "read", _dataset),
-        ("write_dataset", "base_dir", "write", report),
+        ("write_dataset", "base_dir", "write", _written_dataset),
     ),
     "pyarrow.feather": (
         ("read_table", "source", "read", _read),
@@ -191,7 +198,7 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:
         _python(observation, name, module)
     elif name in _NATIVE:
         _native(observation, name, module)
-    else:
+    elif name == "pyarrow.fs":
         label, before = "pyarrow.fs.copy_files", _before_copying
         observe(
             observation,

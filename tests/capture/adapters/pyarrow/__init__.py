@@ -1,0 +1,1 @@
+"""pyarrow: tables, datasets, compute and files."""
