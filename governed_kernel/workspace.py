@@ -87,6 +87,11 @@ class Workspace:
         return self.state / "journals"
 
     @property
+    def derived(self) -> Path:
+        """Which files sessions made from classified data."""
+        return self.state / "derived.jsonl"
+
+    @property
     def objects(self) -> Path:
         """Content-addressed, immutable copies of files."""
         return self.state / "objects"

@@ -248,9 +248,9 @@ class _Backup:
                 self._file(path)
         for path in sorted((self._workspace.state / "exports").glob("*.jsonl")):
             self._put(path.relative_to(self._workspace.root).as_posix(), path.read_bytes())
-        done = self._workspace.state / "erased.json"
-        if done.exists():
-            self._put(done.relative_to(self._workspace.root).as_posix(), done.read_bytes())
+        for done in (self._workspace.state / "erased.json", self._workspace.derived):
+            if done.exists():
+                self._put(done.relative_to(self._workspace.root).as_posix(), done.read_bytes())
 
 
 class _Digesting(io.RawIOBase):

@@ -17,7 +17,9 @@ from pathlib import Path
 from governed_kernel.audit.report import Check
 from governed_kernel.errors import GovernedError
 from governed_kernel.files import exclusive_lock
+from governed_kernel.lineage import derivations
 from governed_kernel.lineage.contents import contents, first_difference
+from governed_kernel.lineage.derivations import Derivation
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import tables
@@ -62,6 +64,7 @@ def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
         said = f"it is made anew by whoever asks it next: {rebuilt}"
         yield Check("store", workspace.store.name, "doubt", said)
         return
+    yield from _check_derived(workspace, fresh)
     differing = sorted(table for table in mine.keys() | theirs.keys()
                        if mine.get(table) != theirs.get(table))  # fmt: skip
     for table in differing:
@@ -72,6 +75,34 @@ def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
     if not differing:
         rows = sum(count for count, _, _ in mine.values())
         yield Check("store", workspace.store.name, "ok", f"{rows} rows")
+
+
+def _check_derived(workspace: Workspace, fresh: Store) -> Iterator[Check]:
+    """What decisions about opens rest on, held against what the sessions' journals say."""
+    with fresh.read() as connection:
+        recorded = derivations.recorded(connection)
+    said = {_key(one) for one in recorded}
+    places = {_place(one) for one in recorded}
+    there = derivations.read_all(workspace)
+    name = workspace.derived.name
+    lost = said - {_key(one) for one in there if one.sha256 or _key(one) in said}
+    added = {_place(one) for one in there} - places
+    false = {_key(one) for one in there if one.sha256} - said
+    if lost or added or false:
+        one = min(lost) if lost else (*min(added), "") if added else min(false)
+        what = "it lacks" if lost else "no session said of"
+        reason = f"{what} {one[1]} what it was made from ({', '.join(one[2])}), as {one[0]} has it"
+        yield Check("derived files", name, "broken", f"{reason}; 'governed store rebuild' mends it")
+    elif there:
+        yield Check("derived files", name, "ok", f"{len(places)} files")
+
+
+def _place(one: Derivation) -> tuple[str, str, tuple[str, ...]]:
+    return one.session_id, one.path, tuple(one.origins)
+
+
+def _key(one: Derivation) -> tuple[str, str, tuple[str, ...], str]:
+    return *_place(one), one.sha256
 
 
 def _store(workspace: Workspace, folder: Path) -> Store:

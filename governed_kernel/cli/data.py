@@ -67,6 +67,14 @@ def data() -> None:
 @click.option("--origin", default="", help="Where it comes from, for people.")
 @click.option("--intended-use", default="", help="What a base model is meant for.")
 @click.option(
+    "--training-data", default="", help="What is known of a base model's own training data."
+)
+@click.option(
+    "--adaptation",
+    default="",
+    help="Why a base model is adapted, and why no smaller change solves the problem.",
+)
+@click.option(
     "--never-learn",
     multiple=True,
     metavar="COLUMN",
@@ -88,6 +96,8 @@ def register(
     licence: str,
     origin: str,
     intended_use: str,
+    training_data: str,
+    adaptation: str,
     never_learn: tuple[str, ...],
     person: str,
     as_json: bool,
@@ -106,6 +116,8 @@ def register(
         licence=licence,
         origin=origin,
         intended_use=intended_use,
+        training_data=training_data,
+        adaptation=adaptation,
         never_learn=never_learn,
     )
     path = workspace.named(path)
@@ -197,6 +209,69 @@ def split(
     }
     title = "was divided" if done.new else "was divided in just this way before"
     print_facts(facts, as_json, f"{catalog.label(done.parent)} {title}")
+
+
+@data.command()
+@click.argument("rules", type=click.Path(path_type=Path), metavar="RULES.toml")
+@click.argument("name", metavar="NAME[@VERSION]")
+@click.option("--into", default="", metavar="NAME", help="What the result is called.")
+@_actor
+@json_option
+@workspace_option
+def transform(
+    workspace: Workspace, rules: Path, name: str, into: str, person: str, as_json: bool
+) -> None:
+    """Make a registered version from another, by rules that are a file in the workspace.
+
+    RULES.toml says which rows stay ([[filter]], [[deduplicate]]), what is replaced ([[redact]]),
+    which columns are kept and why ([keep]), or that rows are drawn anew ([synthesise]); each with
+    its reason; and what must hold of the result ([[criterion]]). Nothing is registered when that
+    does not hold, or when anything that matches a rule survived. Rules, code, statistics before and
+    after and the origin of each column go on record.
+    """
+    from governed_kernel.governance.transformation import transform as carry_out
+
+    done = carry_out(workspace, workspace.named(rules), name, person, into=into)
+    record = done.record
+    facts: dict[str, Any] = {
+        **_row(done.made.version),
+        "made_from": record.made_from,
+        "rules": record.rules,
+        "rules_sha256": record.rules_sha256,
+        "operations": record.operations,
+        "kept": record.kept,
+        "dropped": record.dropped,
+        "rows": {"before": record.before["rows"], "after": record.after["rows"]},
+        "criteria": msgspec.to_builtins(record.criteria),
+        "new": done.made.new,
+    }
+    title = "was made" if done.made.new else "was made in just this way before"
+    print_facts(facts, as_json, f"{catalog.label(done.made.version)} {title}")
+
+
+@data.command()
+@click.argument("name", metavar="NAME[@VERSION]")
+@json_option
+@workspace_option
+def mask(workspace: Workspace, name: str, as_json: bool) -> None:
+    """Make the copy of a version that those read for whom its class masks columns.
+
+    Registering does so as well; this is for versions registered before governed.toml asked for it.
+    """
+    from governed_kernel.governance import masking
+
+    current = Register.read(workspace)
+    current.check_policy()
+    version = current.version(name)
+    copy = masking.make(workspace, version, catalog.verify(workspace, version))
+    rule = workspace.settings.classes.get(version.data_class)
+    facts = {
+        "version": catalog.label(version),
+        "class": version.data_class,
+        "masked": dict(rule.masked) if rule else {},
+        "copy": str(copy) if copy else "none: its class masks nothing",
+    }
+    print_facts(facts, as_json, catalog.label(version))
 
 
 def _row(version: DatasetRegistered) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import unquote
@@ -18,9 +19,10 @@ from urllib.parse import unquote
 from governed_kernel.canonical import digest_file
 from governed_kernel.capture.emitter import Decision
 from governed_kernel.capture.uris import resolved
-from governed_kernel.governance import authorization
+from governed_kernel.governance import authorization, masking
 from governed_kernel.governance.cedar import Verdict
 from governed_kernel.governance.register import Register
+from governed_kernel.lineage.derivations import Derivation, Derivations
 from governed_kernel.lineage.events import DatasetRegistered, Operation
 from governed_kernel.workspace import Workspace
 
@@ -34,6 +36,9 @@ _UNREADABLE = Decision(
     allowed=False,
     reason="it has the size of restricted data, and may not be opened to see whether it is that",
     policies=["restricted-content"],
+)
+_UNKNOWN = Decision(
+    allowed=False, reason="the catalog does not know it", policies=["unknown-origin"]
 )
 
 
@@ -81,14 +86,17 @@ def decide_purpose(
     version that was withdrawn or is not approved yet, and one whose retention has ended (but not
     for a re-run, which repeats what was done in time). Beyond that the policies decide.
     """
+    person = person or authorization.session_person()
     found = floor(register, version, purpose, mode, run_kind)
+    if mode == "research":
+        found += _readers(register, version, person)
     if found:
         return _decision(version, found, None)
     verdict = authorization.may_read(
         register,
         version,
         purpose,
-        person=person or authorization.session_person(),
+        person=person,
         mode=mode,
         run_kind=run_kind,
     )
@@ -115,6 +123,25 @@ def floor(
     if run_kind != "rerun" and authorization.is_expired(version):
         found.append(("retention", f"{name} had to be gone by {version.retention_until}"))
     return found
+
+
+def _readers(register: Register, version: DatasetRegistered, person: str) -> list[tuple[str, str]]:
+    """Id and reason when the class is read by roles that `person` does not have."""
+    known = register.workspace.settings.classes.get(version.data_class)
+    if known is None or not known.readers:
+        return []
+    who = register.people.get(person)
+    if who is not None and set(who.roles) & set(known.readers):
+        return []
+    label = f"{version.dataset}@{version.version}"
+    held = ", ".join(who.roles) if who is not None and who.roles else "none"
+    return [
+        (
+            "class-readers",
+            f"{label} is {version.data_class}, read by {' or '.join(known.readers)}; "
+            f"{person or 'who asks'} has {held}",
+        )
+    ]
 
 
 def _decision(
@@ -148,6 +175,8 @@ class Denials(NamedTuple):
         SHA-256 of contents.
     sizes : list of int
         The sizes that such contents have.
+    versions : dict of str to Decision
+        ``NAME@VERSION``; what sessions made from these may not be opened either.
     """
 
     paths: dict[str, Decision]
@@ -155,6 +184,7 @@ class Denials(NamedTuple):
     identities: dict[tuple[int, int], Decision]
     contents: dict[str, Decision]
     sizes: list[int]
+    versions: dict[str, Decision]
 
 
 class Guard:
@@ -162,7 +192,8 @@ class Guard:
 
     A file is known by its place (snapshot, object, registered source), by device and inode, and,
     when a restricted file has its size, by content: so a link, a renamed file or a copy of a
-    holdout is the holdout. A part cut out of it is not recognised.
+    holdout is the holdout. What a session made from it, a part cut out of it for instance, is
+    known by the session's lineage (`derivations`), and is whatever it was made from.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -179,6 +210,12 @@ class Guard:
         self._by_path: dict[str, Decision] = {}
         self._by_identity: dict[tuple[int, int], Decision] = {}
         self._folders: list[tuple[str, Decision]] = []
+        self.register: Register | None = None
+        """What the decisions rest on; None before there was one."""
+        self._by_label: dict[str, Decision] = {}
+        self._derivations = Derivations(workspace)
+        self._forbidden: dict[str, Decision] = {}
+        self._forbidden_sizes: set[int] = set()
         self._restricted: dict[str, Decision] = {}
         self._restricted_sizes: set[int] = set()
         self._readable: dict[str, tuple[tuple[int, int, int, int], Decision]] = {}
@@ -202,6 +239,7 @@ class Guard:
             identities=denied(self._by_identity.items()),
             contents=dict(self._restricted),
             sizes=sorted(self._restricted_sizes),
+            versions=denied(self._by_label.items()),
         )
 
     def before_fork(self) -> bool:
@@ -253,15 +291,47 @@ class Guard:
                 reason="the workspace's state is written by its own commands and recorders alone",
                 policies=["workspace-state"],
             )
-        return self._by_place(full) or self._by_file(full, status) or _ALLOWED
+        found = self._by_copy(full) or self._by_lineage(operation, full, status)
+        return found or self._by_place(full) or self._by_file(full, status) or _ALLOWED
+
+    def _by_copy(self, full: str) -> Decision | None:
+        """In the workspace's own copies nothing but the version's decision counts."""
+        if full.startswith(self._snapshots):
+            return self._by_digest.get(full[len(self._snapshots) :].partition(os.sep)[0])
+        if full.startswith(self._objects):
+            return self._by_object.get(full.rpartition(os.sep)[2])
+        return None
+
+    def _by_lineage(
+        self, operation: Operation, full: str, status: os.stat_result | None
+    ) -> Decision | None:
+        """What a session made is what it was made from, until its content is registered."""
+        if operation != "read" or not self._derivations:
+            return None
+        found = self._derivations.of(full, status)
+        if found is None and status is not None and status.st_size in self._forbidden_sizes:
+            sha256 = self._content(full, status)
+            return _UNREADABLE if sha256 is None else self._forbidden.get(sha256)
+        if found is None or found.sha256 in self._by_object:
+            return None
+        return self._inherited(found)
+
+    def _inherited(self, derivation: Derivation) -> Decision:
+        """The strictest decision among those of what a file was made from."""
+        known = {name: self._by_label.get(name, _UNKNOWN) for name in derivation.origins}
+        listed = ", ".join(derivation.origins)
+        for decision in known.values():
+            if not decision.allowed:
+                return replace(decision, reason=f"it was made from {listed}: {decision.reason}")
+        policies = dict.fromkeys(policy for said in known.values() for policy in said.policies)
+        return Decision(
+            allowed=True,
+            reason=f"it was made from {listed}",
+            policies=list(policies),
+            data_class=derivation.data_class,
+        )
 
     def _by_place(self, full: str) -> Decision | None:
-        if full.startswith(self._snapshots):
-            digest = full[len(self._snapshots) :].partition(os.sep)[0]
-            if digest in self._by_digest:
-                return self._by_digest[digest]
-        elif full.startswith(self._objects):
-            return self._by_object.get(full.rpartition(os.sep)[2])
         found = self._by_path.get(full)
         if found is not None:
             return found
@@ -274,18 +344,25 @@ class Guard:
         found = self._by_identity.get((status.st_dev, status.st_ino))
         if found is not None or status.st_size not in self._restricted_sizes:
             return found
+        sha256 = self._content(full, status)
+        return _UNREADABLE if sha256 is None else self._restricted.get(sha256)
+
+    def _content(self, full: str, status: os.stat_result) -> str | None:
+        """SHA-256 of a file; None when it may not be read, empty when it is gone."""
         state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         if state not in self._hashed:
             try:
                 self._hashed[state] = digest_file(full)
             except PermissionError:
-                return _UNREADABLE
-            except OSError:
                 return None
-        return self._restricted.get(self._hashed[state])
+            except OSError:
+                return ""
+        return self._hashed[state]
 
     def _refresh(self) -> None:
-        """Read the ledger again when it is not what was read last."""
+        """Read on in what sessions made, and the ledger again when it is another than last time."""
+        if self._derivations.refresh():
+            self._forbid()
         try:
             status = os.stat(self._ledger)  # noqa: PTH116
         except OSError:
@@ -302,8 +379,22 @@ class Guard:
             if version.sha256 not in by_digest or not decision.allowed:
                 by_digest[version.sha256] = decision
         self._by_digest = by_digest
+        self.register = register
         self._index(register)
+        self._forbid()
         self._seen = seen
+
+    def _forbid(self) -> None:
+        """Note the contents that sessions made from what may not be read."""
+        self._readable.clear()
+        self._forbidden = {}
+        if not all(decision.allowed for decision in self._by_label.values()):
+            for sha256, derivation in self._derivations.contents.items():
+                decision = self._inherited(derivation)
+                if not decision.allowed and sha256 not in self._by_object:
+                    self._forbidden[sha256] = decision
+        made = self._derivations.contents
+        self._forbidden_sizes = {made[sha256].stamp[2] for sha256 in self._forbidden}
 
     def _index(self, register: Register) -> None:
         by_object: dict[str, Decision] = {}
@@ -311,8 +402,10 @@ class Guard:
         by_identity: dict[tuple[int, int], Decision] = {}
         sizes: set[int] = set()
         folders: list[tuple[str, Decision]] = []
+        self._by_label = {}
         for version in (version for found in register.datasets.values() for version in found):
             decision = self._by_digest[version.sha256]
+            self._by_label[f"{version.dataset}@{version.version}"] = decision
             for file in version.files:
                 _stricter(by_object, file.sha256, decision)
                 if not decision.allowed and file.bytes:
@@ -322,6 +415,9 @@ class Guard:
                 _stricter(by_path, os.path.realpath(source), decision)
             elif source is not None:
                 folders.append((os.path.realpath(source) + os.sep, decision))
+            known = register.workspace.settings.classes.get(version.data_class)
+            if known is not None and known.masked:
+                self._show_masked(version, folders)
             for identity in self._identities(version, source):
                 _stricter(by_identity, identity, decision)
         self._by_object, self._by_path = by_object, by_path
@@ -329,6 +425,14 @@ class Guard:
         self._restricted_sizes = sizes
         self._by_identity, self._folders = by_identity, folders
         self._readable.clear()
+
+    def _show_masked(self, version: DatasetRegistered, folders: list[tuple[str, Decision]]) -> None:
+        """The masked copy is open to those for whom the version itself is only masked."""
+        decision = self._by_digest[version.sha256]
+        if decision.policies == ["masked-columns"]:
+            decision = replace(decision, allowed=True, reason="masked")
+        self._by_label[f"{version.dataset}@{version.version}{masking.MASKED}"] = decision
+        folders.append((f"{masking.folder_of(self.workspace, version)}{os.sep}", decision))
 
     def _identities(
         self, version: DatasetRegistered, source: str | None
@@ -397,6 +501,11 @@ class _ByPath:
     def decide(self, version: DatasetRegistered) -> Decision:
         """What holds for a version in research."""
         found = floor(self._register, version, "", "research", "")
+        found += _readers(self._register, version, self._person)
+        if masking.is_masked_for(self._register, version, self._person):
+            name = f"{version.dataset}@{version.version}"
+            said = f"some columns of {name} are masked for {self._person}; data.load gives them so"
+            found.append(("masked-columns", said))
         return _decision(version, found, None if found else self._verdict(version))
 
     def _verdict(self, version: DatasetRegistered) -> Verdict:

@@ -79,7 +79,10 @@ def _facts(version: DatasetRegistered) -> dict[str, object]:
         "licence": version.licence or None,
         "origin": version.origin or None,
         "intended_use": version.intended_use or None,
+        "training_data": version.training_data or None,
+        "adaptation": version.adaptation or None,
         "derived_from": version.derived_from or None,
+        "made_from": version.made_from or None,
         "registered_at": version.occurred_at,
         "registered_by": version.person,
     }

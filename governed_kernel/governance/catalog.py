@@ -6,15 +6,16 @@ import contextlib
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from governed_kernel.capture.uris import file_uri
+from governed_kernel.configuration import DataClass
 from governed_kernel.errors import GovernedError, IntegrityBroken, Refused, UnknownName, UsageError
-from governed_kernel.governance import authorization
+from governed_kernel.governance import authorization, inheritance, masking
 from governed_kernel.governance.cards import write_card
 from governed_kernel.governance.names import check_name, purpose
 from governed_kernel.governance.objects import ObjectStore, Progress, manifest_digest
@@ -24,6 +25,7 @@ from governed_kernel.lineage.events import DatasetRegistered, FileDigest, Ledger
 from governed_kernel.workspace import Workspace
 
 __all__ = [
+    "MODEL_FACTS",
     "Description",
     "Registered",
     "Version",
@@ -40,6 +42,14 @@ Version = DatasetRegistered
 """A dataset or model version is the event that registered it."""
 Kind = Literal["data", "model"]
 State = Literal["registered", "approved", "locked", "withdrawn"]
+MODEL_FACTS = {
+    "origin": "where it comes from (--origin)",
+    "licence": "its licence (--licence)",
+    "training_data": "what is known of its training data (--training-data)",
+    "intended_use": "what it is meant for (--intended-use)",
+    "adaptation": "why it is adapted, and nothing smaller solves the problem (--adaptation)",
+}
+"""What people must say of a base model before a release is made from it: field and its words."""
 STEWARDS = ("data-steward", "data-scientist", "administrator")
 Conclude = Callable[[list[DatasetRegistered], Register], tuple[msgspec.Struct, ...]]
 _LARGEST_COUNTED = 256 << 20
@@ -64,6 +74,10 @@ class Description:
     """Where it came from; the URI of the registered path when empty."""
     never_learn: Sequence[str] = ()
     """Columns that no model may be made from."""
+    training_data: str = ""
+    """Of a base model: what is known of the data that it was trained on."""
+    adaptation: str = ""
+    """Of a base model: why it is adapted, and why no smaller change solves the problem."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,8 @@ def register(
         asked = _checked(current, name, description, person)
         authorization.check_workspace(current, person, "register")
         files = _keep(workspace, Path(path), progress)
+        made_from = inheritance.origins_of(current, Path(path), files)
+        inheritance.check_class(current, name, asked.data_class, made_from, person)
         sha256 = files[0].sha256 if Path(path).is_file() else manifest_digest(files)
         event = DatasetRegistered(
             dataset=name,
@@ -128,6 +144,9 @@ def register(
             derived_from=asked.derived_from,
             rows=_rows(Path(path)) if asked.kind == "data" else -1,
             never_learn=_columns(name, Path(path), asked.never_learn),
+            made_from=made_from,
+            training_data=asked.training_data.strip(),
+            adaptation=asked.adaptation.strip(),
         )
         return enter(workspace, [event])[0]
     except Refused as error:
@@ -164,7 +183,10 @@ def enter(
     for version, new in placed:
         versions = [*current.datasets.get(version.dataset, []), *([version] if new else [])]
         card = write_card(workspace, version.dataset, versions)
-        found.append(Registered(version, new, snapshot_of(workspace, version), card))
+        snapshot = snapshot_of(workspace, version)
+        with contextlib.suppress(UsageError):  # no table: who may not see its columns reads nothing
+            masking.make(workspace, version, snapshot)
+        found.append(Registered(version, new, snapshot, card))
     return found
 
 
@@ -221,9 +243,30 @@ def _checked(register: Register, name: str, description: Description, person: st
                 why="somebody must answer for the data, and say why it may be used",
                 next=f"give it with --{what.replace(' ', '-')}",
             )
+    if description.kind != "model" and (description.training_data or description.adaptation):
+        raise UsageError(
+            f"{name} is data, and was not trained",
+            why="--training-data and --adaptation are said of base models",
+            next="leave them out, or register it with --kind model",
+        )
+    until = _retention(known, name, description)
+    return replace(description, purposes=purposes, retention_until=until)
+
+
+def _retention(known: DataClass, name: str, description: Description) -> str:
+    """Until when it may be kept: as was said, and no longer than its class allows."""
     if description.retention_until:
         _check_date(description.retention_until)
-    return replace(description, purposes=purposes)
+    if not known.retention_days:
+        return description.retention_until
+    latest = (datetime.now(UTC).date() + timedelta(days=known.retention_days)).isoformat()
+    if description.retention_until > latest:
+        raise UsageError(
+            f"{name} can't be kept until {description.retention_until}",
+            why=f"data of class {description.data_class} is kept for {known.retention_days} days",
+            next=f"name a day until {latest} with --retention, or none",
+        )
+    return description.retention_until or latest
 
 
 def check_person(register: Register, person: str) -> None:
@@ -282,8 +325,10 @@ def _place(register: Register, event: DatasetRegistered) -> tuple[DatasetRegiste
     for known in (version for found in register.datasets.values() for version in found):
         if known.sha256 == event.sha256:
             _refuse_another_treatment(known, event)
-    for known in versions:
+    for known in reversed(versions):
         if known.sha256 == event.sha256:
+            if _says_more(event, known):
+                break
             return known, False
     if versions and versions[0].kind != event.kind:
         raise UsageError(
@@ -292,6 +337,13 @@ def _place(register: Register, event: DatasetRegistered) -> tuple[DatasetRegiste
             next="choose another name",
         )
     return msgspec.structs.replace(event, version=str(len(versions) + 1)), True
+
+
+def _says_more(event: DatasetRegistered, known: DatasetRegistered) -> bool:
+    """Whether more is said of a base model than before: that is a version, though not a content."""
+    return event.kind == "model" and any(
+        getattr(event, field) not in ("", getattr(known, field)) for field in MODEL_FACTS
+    )
 
 
 def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered) -> None:

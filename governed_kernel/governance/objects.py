@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import stat
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from governed_kernel.canonical import digest_file, digest_json
@@ -21,6 +25,8 @@ from governed_kernel.workspace import Workspace
 __all__ = ["ObjectStore", "Progress", "files_below", "manifest_digest"]
 
 _BLOCK = 1 << 20
+_MOST_AT_ONCE = 8
+_FICLONE = 0x40049409  # linux/fs.h
 Progress = Callable[[int], None]
 """Called with the number of bytes just read."""
 
@@ -86,6 +92,7 @@ class ObjectStore:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise _not_regular(path, before.st_mode)
+            _refuse_being_written(path, descriptor)
             temporary, sha256, size = self._copy(descriptor, path, before.st_size, progress)
             try:
                 _refuse_changed(path, before, os.fstat(descriptor), size)
@@ -105,11 +112,23 @@ class ObjectStore:
         return FileDigest(name, sha256, len(data))
 
     def add_folder(self, folder: Path, progress: Progress | None = None) -> list[FileDigest]:
-        """Keep every file below `folder`, each under its path relative to it."""
-        return [
-            self.add_file(path, path.relative_to(folder).as_posix(), progress)
-            for path in files_below(folder)
-        ]
+        """Keep every file below `folder`, each under its path relative to it.
+
+        Several are read at once, since hashing one takes one processor; in memory is never more
+        than a block of each.
+        """
+        paths = files_below(folder)
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        with ThreadPoolExecutor(_at_once(), thread_name_prefix="hashing") as pool:
+            waiting = [
+                pool.submit(self.add_file, path, name, _locked(progress))
+                for path, name in zip(paths, names, strict=True)
+            ]
+            try:
+                return [future.result() for future in waiting]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def snapshot(self, files: Sequence[FileDigest], sha256: str) -> Path:
         """The read-only folder of a version with these files; made when it is missing.
@@ -195,21 +214,26 @@ class ObjectStore:
     ) -> tuple[Path, str, int]:
         """Stream a file into a temporary one; digest and size of what was read.
 
-        It stops beyond the `expected` size: a file that grows faster than it is read has no end.
+        Where the file system shares blocks between files nothing is written, and what is hashed
+        is the copy. It stops beyond the `expected` size: a file that grows faster than it is read
+        has no end.
         """
         digest, size = hashlib.sha256(), 0
         with self._temporary(keep=True) as (temporary, target):
+            shared = _share_blocks(source, target)
+            read_from = target if shared else source
             while size <= expected:
                 try:
-                    block = os.read(source, _BLOCK)
+                    block = os.read(read_from, _BLOCK)
                 except OSError as error:
                     raise _unreadable(path, error) from error
                 if not block:
                     break
                 digest.update(block)
                 size += len(block)
-                with _disk(self.root):
-                    _write(target, block)
+                if not shared:
+                    with _disk(self.root):
+                        _write(target, block)
                 if progress:
                     progress(len(block))
             with _disk(self.root):
@@ -255,8 +279,64 @@ class ObjectStore:
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV):
                 raise
-            shutil.copyfile(source, target)
+            _copy_sharing(source, target)
             target.chmod(0o444)
+
+
+def _at_once() -> int:
+    """How many files are read at once."""
+    return max(2, min(len(os.sched_getaffinity(0)), _MOST_AT_ONCE))
+
+
+def _locked(progress: Progress | None) -> Progress | None:
+    """`progress`, for several threads."""
+    if progress is None:
+        return None
+    lock = threading.Lock()
+
+    def tell(count: int) -> None:
+        with lock:
+            progress(count)
+
+    return tell
+
+
+def _share_blocks(source: int, target: int) -> bool:
+    """Make an empty file a copy that shares its blocks (a reflink: Btrfs, XFS, ZFS); if it can."""
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _copy_sharing(source: Path, target: Path) -> None:
+    """Copy a file; its blocks are shared where the file system can."""
+    with source.open("rb") as read, target.open("xb") as written:
+        if not _share_blocks(read.fileno(), written.fileno()):
+            shutil.copyfileobj(read, written, _BLOCK)
+
+
+def _refuse_being_written(path: Path, descriptor: int) -> None:
+    """Refuse a file that somebody has open for writing: what is read now may be half of it.
+
+    The system grants a lease for reading only while nobody writes. Where it grants none for other
+    reasons (a network's file system, another owner) the look before and after must do.
+    """
+    try:
+        # whoever opens it for writing meanwhile would send a signal: one that nobody minds
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EWOULDBLOCK):
+            return
+        raise UsageError(
+            f"{path} is being written",
+            why="a process has it open for writing",
+            next="wait until nothing writes to it, then run the same command again",
+        ) from error
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -29,6 +29,7 @@ from governed_kernel.lineage.attestations import (
 from governed_kernel.lineage.events import (
     Attested,
     DatasetRegistered,
+    DataTransformed,
     FileDigest,
     JournalOpened,
     LedgerEvent,
@@ -59,6 +60,8 @@ class Register:
         Digest of each locked holdout; its content stays locked under any other name.
     divided : dict of str to SplitRecorded
         Digest of each version that was divided, and so contains a holdout.
+    transformations : dict of str to DataTransformed
+        ``NAME@VERSION`` that rules made from another version, and how.
     collected : dict of str to int
         ``NAME@VERSION`` whose content was removed, and the record that says so.
     entries : list of Entry
@@ -90,6 +93,8 @@ class Register:
                         self.locked.setdefault(event.sha256, event)
                 case SplitRecorded():
                     self._divide(event)
+                case DataTransformed():
+                    self.transformations[f"{event.dataset}@{event.version}"] = event
                 case _:
                     pass
         if not self._replay.genesis:
@@ -102,6 +107,7 @@ class Register:
         self.locked: dict[str, DatasetRegistered] = {}
         self.divided: dict[str, SplitRecorded] = {}
         self.collected: dict[str, int] = {}
+        self.transformations: dict[str, DataTransformed] = {}
 
     @classmethod
     def read(cls, workspace: Workspace) -> Register:

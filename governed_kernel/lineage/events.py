@@ -24,13 +24,17 @@ __all__ = [
     "CellStarted",
     "ColumnEdge",
     "Completeness",
+    "Criterion",
+    "DataTransformed",
     "DatasetRegistered",
     "Decided",
+    "Derived",
     "Digested",
     "Entity",
     "Evidence",
     "FileDigest",
     "JournalOpened",
+    "LeaksChecked",
     "LedgerEvent",
     "ObserverLost",
     "Operation",
@@ -183,6 +187,23 @@ class Digested(_SessionEvent, frozen=True, kw_only=True, tag="digested"):
     """The file changed between the access and the hashing, so the digest is of a later content."""
 
 
+class Derived(_SessionEvent, frozen=True, kw_only=True, tag="derived"):
+    """A cell wrote a file that owes to classified data: it inherits the strictest class of them."""
+
+    access_id: int
+    """The write; its `Digested` has the content."""
+    execution: int
+    cell_id: str
+    uri: str
+    origins: list[str]
+    """``NAME@VERSION`` of the classified data that it was made from."""
+    data_class: str
+    """The strictest class among theirs."""
+    evidence: Evidence
+    """``observed`` or ``inferred`` by the lineage of the call that wrote it; ``conservative``:
+    nobody saw what was written, so all classified data that the session had read by then."""
+
+
 class ColumnEdge(msgspec.Struct, frozen=True, array_like=True):
     """One column of an output owes something to one column of an input.
 
@@ -282,6 +303,7 @@ SessionEvent: TypeAlias = (
     | CellEnded
     | Access
     | Digested
+    | Derived
     | Transformation
     | Witnessed
     | ObserverLost
@@ -331,7 +353,7 @@ class FileDigest(msgspec.Struct, frozen=True):
 class DatasetRegistered(_Event, frozen=True, kw_only=True, tag="dataset-registered"):
     """A version of a dataset or base model entered the catalog, with its immutable snapshot."""
 
-    schema: int = 2
+    schema: int = 3
     dataset: str
     version: str
     """Counting from ``1`` within the dataset."""
@@ -358,6 +380,14 @@ class DatasetRegistered(_Event, frozen=True, kw_only=True, tag="dataset-register
     rows: int = -1
     never_learn: list[str] = []
     """Columns that no model may be made from; the lineage of every adapter is held against them."""
+    made_from: list[str] = []
+    """``NAME@VERSION`` of the classified data that a session made it from, by its lineage."""
+    training_data: str = ""
+    """Of a base model: what is known of the data that it was trained on."""
+    adaptation: str = ""
+    """Of a base model: why it is adapted, and why no smaller change solves the problem."""
+    query: dict[str, Any] = {}
+    """Of the result of a query: its statement and parameters."""
 
 
 class SplitRecorded(_Event, frozen=True, kw_only=True, tag="split-recorded"):
@@ -372,6 +402,55 @@ class SplitRecorded(_Event, frozen=True, kw_only=True, tag="split-recorded"):
     rows: dict[str, int]
     leaks: dict[str, int]
     """Check → number of leaks found (always 0 in a split that was accepted)."""
+    person: str
+
+
+class Criterion(msgspec.Struct, frozen=True):
+    """What was asked of a transformation's result, and what was found."""
+
+    name: str
+    value: float
+    minimum: float | None
+    maximum: float | None
+    passed: bool
+
+
+class DataTransformed(_Event, frozen=True, kw_only=True, tag="data-transformed"):
+    """A version was made from another by rules: filtered, deduplicated, redacted, minimised."""
+
+    dataset: str
+    version: str
+    """What was made."""
+    made_from: str
+    """``NAME@VERSION``."""
+    rules: str
+    """Path of the rules in the workspace."""
+    rules_sha256: str
+    """Of the rules, which the object store keeps."""
+    code_sha256: str
+    """Of the code that carried them out."""
+    engine: str
+    operations: list[dict[str, Any]]
+    """In their order: what was done, why, rows before and after, and what matching survived: 0."""
+    kept: dict[str, str]
+    """Column → reason to keep it."""
+    dropped: list[str]
+    before: dict[str, Any]
+    """Rows, and of each column what can be said without its values."""
+    after: dict[str, Any]
+    criteria: list[Criterion]
+    columns: list[ColumnEdge]
+    person: str
+
+
+class LeaksChecked(_Event, frozen=True, kw_only=True, tag="leaks-checked"):
+    """Two versions, or the parts of a division, were held against each other."""
+
+    versions: list[str]
+    checks: dict[str, int]
+    """Check → how many were found in more than one."""
+    outcome: Literal["clean", "warned", "blocked"]
+    settings: dict[str, Any]
     person: str
 
 
@@ -486,6 +565,8 @@ LedgerEvent: TypeAlias = (
     | SessionSealed
     | DatasetRegistered
     | SplitRecorded
+    | DataTransformed
+    | LeaksChecked
     | Decided
     | RunRefused
 )

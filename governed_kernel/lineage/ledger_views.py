@@ -42,6 +42,26 @@ LEDGER_VIEWS: tuple[View, ...] = (
         """,
     ),
     _view(
+        "data_transformations",
+        "Versions that rules made from other versions.",
+        """
+        dataset: Name of what was made.
+        version: Its version.
+        made_from: NAME@VERSION.
+        rules: Path of the rules in the workspace.
+        rules_sha256: Of the rules, which the object store keeps.
+        code_sha256: Of the code that carried them out.
+        operations/j: What was done, why, rows before and after, what survived.
+        kept/j: Columns and the reason to keep each.
+        before/j: Statistics of what it was made from.
+        after/j: Statistics of what was made.
+        criteria/j: What was asked of the result, and what was found.
+        columns/j: From which column each column is, and how; * for the rows.
+        person: Who made it.
+        transformed_at/t: When.
+        """,
+    ),
+    _view(
         "releases",
         "Release notebooks with everything bound to them.",
         """

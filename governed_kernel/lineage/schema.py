@@ -143,6 +143,7 @@ EVENT_TABLES = _event_tables(
     events.CellEnded,
     events.Access,
     events.Digested,
+    events.Derived,
     events.Transformation,
     events.Witnessed,
     events.ObserverLost,

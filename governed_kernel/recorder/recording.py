@@ -50,8 +50,8 @@ def record(
     if fault is not None:
         raise ResourceMissing(fault.what, fault.why, fault.next)
     restrictions = None
-    if order.restrictions and early is not None:
-        restrictions = Restrictions(order.restrictions, workspace.root, workspace.ledger)
+    if order.restrictions:
+        restrictions = Restrictions(order.restrictions, workspace)
     witness = _witness(order, workspace, confinement, early, restrictions)
     session = Session(journal, kernel, link, witness, lacks, confinement, restrictions)
     if early is not None:

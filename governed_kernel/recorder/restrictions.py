@@ -11,18 +11,23 @@ import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ResourceMissing
+from governed_kernel.lineage.derivations import Derivation, Derivations
+from governed_kernel.workspace import Workspace
 
-__all__ = ["Restricted", "Restriction", "Restrictions"]
+__all__ = ["Known", "Restricted", "Restriction", "Restrictions"]
 
 _OF_CONSEQUENCE = (b'"dataset-registered"', b'"split-recorded"', b'"attested"')
 _REGISTERED = _OF_CONSEQUENCE[0]
 _SECONDS = 60.0
+_SMALL = 64 << 20
+P = TypeVar("P")
 
 
 class Restriction(msgspec.Struct, frozen=True):
@@ -33,6 +38,31 @@ class Restriction(msgspec.Struct, frozen=True):
     dataset: str
     version: str
     data_class: str
+
+
+class Known(msgspec.Struct, frozen=True):
+    """The catalog, as far as it tells what a file is.
+
+    Attributes
+    ----------
+    classes : dict of str to str
+        Data class of each ``NAME@VERSION``.
+    strictness : dict of str to int
+        Of each class.
+    folders, paths : dict of str to str
+        Snapshots (with a slash at the end) and registered sources, and their ``NAME@VERSION``.
+    contents : dict of str to str
+        SHA-256 of each file that is registered, and of which version.
+    sizes : list of int
+        The sizes that these have.
+    """
+
+    classes: dict[str, str] = {}
+    strictness: dict[str, int] = {}
+    folders: dict[str, str] = {}
+    paths: dict[str, str] = {}
+    contents: dict[str, str] = {}
+    sizes: list[int] = []
 
 
 class Restricted(msgspec.Struct, frozen=True):
@@ -50,6 +80,10 @@ class Restricted(msgspec.Struct, frozen=True):
         SHA-256 of contents of more than no bytes.
     sizes : list of int
         The sizes that such contents have.
+    versions : dict of str to int
+        ``NAME@VERSION`` of data from which files may not be opened either.
+    known : Known
+        What else the catalog knows, for whoever follows what data becomes.
     """
 
     entries: list[Restriction] = []
@@ -58,6 +92,8 @@ class Restricted(msgspec.Struct, frozen=True):
     identities: list[tuple[int, int, int]] = []
     contents: dict[str, int] = {}
     sizes: list[int] = []
+    versions: dict[str, int] = {}
+    known: Known = Known()
 
 
 class Restrictions:
@@ -67,18 +103,20 @@ class Restrictions:
     ----------
     program : str
         Module that prints `Restricted` as JSON for the workspace that is its argument.
-    workspace, ledger : Path
+    workspace : Workspace
         Which; without a ledger nothing is restricted.
     """
 
-    def __init__(self, program: str, workspace: Path, ledger: Path) -> None:
-        self._command = [sys.executable, "-P", "-m", program, str(workspace)]
-        self._ledger = str(ledger)
+    def __init__(self, program: str, workspace: Workspace) -> None:
+        self._command = [sys.executable, "-P", "-m", program, str(workspace.root)]
+        self._ledger = str(workspace.ledger)
+        self._derived = Derivations(workspace)
         self._seen: tuple[int, int, int] | None = None
         self._has_data = False
         self._known = Restricted()
         self._identities: dict[tuple[int, int], int] = {}
         self._sizes: frozenset[int] = frozenset()
+        self._registered_sizes: frozenset[int] = frozenset()
         self._hashed: dict[tuple[int, int, int, int], str] = {}
 
     def refresh(self) -> None:
@@ -123,13 +161,74 @@ class Restrictions:
                 next="'governed audit verify' says what is wrong with the ledger",
             ) from error
 
+    def origins(self, path: str, status: os.stat_result | None) -> list[str]:
+        """``NAME@VERSION`` of the classified data that a file is, or was made from."""
+        known = self._known.known
+        if not known.classes:
+            return []
+        version = _folder_of(path, known.folders)
+        if version is not None:
+            return [version]
+        derivation = self._derivation(path, status)
+        if derivation is not None:
+            registered = known.contents.get(derivation.sha256)
+            return derivation.origins if registered is None else [registered]
+        if path in known.paths:
+            return [known.paths[path]]
+        if status is not None and status.st_size in self._registered_sizes and _is_small(status):
+            registered = known.contents.get(self._digest(path, status))
+            return [] if registered is None else [registered]
+        return []
+
+    def inherited(self, path: str, status: os.stat_result | None) -> list[str]:
+        """``NAME@VERSION`` of what sessions made a file from, registered by now or not."""
+        self._derived.refresh()
+        found = self._derived.of(path, status)
+        return [] if found is None else found.origins
+
+    def of_content(self, sha256: str) -> list[str]:
+        """``NAME@VERSION`` of the classified data that a content is, or was made from."""
+        registered = self._known.known.contents.get(sha256)
+        if registered is not None:
+            return [registered]
+        derivation = self._derived.contents.get(sha256)
+        return [] if derivation is None else derivation.origins
+
+    def class_of(self, origins: Iterable[str]) -> str:
+        """The strictest class among those of some versions."""
+        known = self._known.known
+        classes = {known.classes.get(name, "") for name in origins}
+        return max(classes, key=lambda name: (known.strictness.get(name, sys.maxsize), name))
+
+    def _derivation(self, path: str, status: os.stat_result | None) -> Derivation | None:
+        self._derived.refresh()
+        found = self._derived.of(path, status)
+        if found is None and status is not None and stat.S_ISREG(status.st_mode):
+            alike = self._derived.sizes.get(status.st_size)
+            if alike and (_is_small(status) or any(map(self._is_denied, alike))):
+                found = self._derived.contents.get(self._digest(path, status))
+        return found
+
+    def _is_denied(self, sha256: str) -> bool:
+        origins = self._derived.contents[sha256].origins
+        return any(name in self._known.versions for name in origins)
+
     def _take(self, known: Restricted) -> None:
         self._known = known
         self._identities = {(device, inode): place for device, inode, place in known.identities}
         self._sizes = frozenset(known.sizes)
+        self._registered_sizes = frozenset(known.known.sizes)
 
-    def of(self, path: str, status: os.stat_result | None) -> Restriction | None:
-        """What restricts the file at a canonical path; None when nothing does."""
+    def of(
+        self, path: str, status: os.stat_result | None, *, replaces: bool = False
+    ) -> Restriction | None:
+        """What restricts the file at a canonical path; None when nothing does.
+
+        Parameters
+        ----------
+        replaces : bool
+            Whether it is opened to be written anew: what it was made from is not read then.
+        """
         known = self._known
         if not known.entries:
             return None
@@ -140,7 +239,17 @@ class Restrictions:
             place = self._identities.get((status.st_dev, status.st_ino))
             if place is None and status.st_size in self._sizes:
                 place = known.contents.get(self._digest(path, status))
-        return None if place is None else known.entries[place]
+        if place is not None:
+            return known.entries[place]
+        return None if replaces or not known.versions else self._by_origin(path, status)
+
+    def _by_origin(self, path: str, status: os.stat_result | None) -> Restriction | None:
+        """What restricts a file because of what a session made it from."""
+        found = self._derivation(path, status)
+        if found is None or found.sha256 in self._known.known.contents:
+            return None
+        denied = [name for name in found.origins if name in self._known.versions]
+        return self._known.entries[self._known.versions[denied[0]]] if denied else None
 
     def _digest(self, path: str, status: os.stat_result) -> str:
         """SHA-256 of a file that has the size of a restricted one; empty if it can't be read."""
@@ -155,8 +264,8 @@ class Restrictions:
         return self._hashed[key]
 
 
-def _folder_of(path: str, folders: dict[str, int]) -> int | None:
-    """The place of the folder that a path lies in: its parents are few, the folders may be many."""
+def _folder_of(path: str, folders: Mapping[str, P]) -> P | None:
+    """What is known of the folder that a path lies in: its parents are few, folders may be many."""
     end = path.rfind("/") if folders else -1
     while end >= 0:
         place = folders.get(path[: end + 1])
@@ -164,3 +273,8 @@ def _folder_of(path: str, folders: dict[str, int]) -> int | None:
             return place
         end = path.rfind("/", 0, end)
     return None
+
+
+def _is_small(status: os.stat_result) -> bool:
+    """Whether a file is hashed at once, only to know what it is; larger ones are soon after."""
+    return stat.S_ISREG(status.st_mode) and 0 < status.st_size <= _SMALL

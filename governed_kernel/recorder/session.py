@@ -12,13 +12,16 @@ from collections.abc import Callable
 import msgspec
 
 from governed_kernel.errors import GovernedError
+from governed_kernel.lineage.derivations import add
 from governed_kernel.lineage.events import (
     Access,
     CellEnded,
     CellStarted,
     Completeness,
+    Digested,
     ObserverLost,
     SessionEnded,
+    Transformation,
     Witnessed,
 )
 from governed_kernel.recorder import messages, paths
@@ -27,6 +30,7 @@ from governed_kernel.recorder.connections import listens
 from governed_kernel.recorder.early import EarlyWitness
 from governed_kernel.recorder.hashing import Hasher
 from governed_kernel.recorder.messages import Answer, Fault, Status
+from governed_kernel.recorder.origins import Origins
 from governed_kernel.recorder.processes import BEFORE, Cell, Processes, is_orphaned
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
@@ -86,7 +90,10 @@ class Session:
         self._processes = Processes(kernel.pid)
         self._assembler = messages.Assembler()
         self._hasher = Hasher()
-        self._written: list[tuple[int, str, str]] = []
+        self._written: list[tuple[Access, int, str]] = []
+        self._origins = None
+        if restrictions is not None:
+            self._origins = Origins(restrictions, record.session, self._local_path)
         self._local: dict[str, str | None] = {}
         self._folders: dict[str, str] = {}
         self._accesses = 0
@@ -201,6 +208,8 @@ class Session:
             case Access():
                 self._reconciler.observed(message, self._accept(message))
             case _:
+                if self._origins is not None and isinstance(message, Transformation):
+                    self._origins.transformed(message)
                 self._record.add(message)
 
     def _answer(self, number: int, fault: Fault | None, status: Status | None = None) -> None:
@@ -244,27 +253,38 @@ class Session:
         """Record what nobody explained, and what files hold now."""
         for access in self._reconciler.settle(self._processes.running):
             self._accept(access)
-        for access_id, path, uri in self._written:
-            self._hasher.submit(access_id, path, uri)
+        if self._origins is not None:
+            self._origins.unfollowed()
+        for access, access_id, path in self._written:
+            derived = self._origins.written(access, access_id, path) if self._origins else None
+            if derived is not None:
+                self._record.add(derived)
+            self._hasher.submit(access_id, path, access.uri)
         self._written.clear()
         self._forget_names()
-        for event in self._hasher.repeated():
-            self._record.add(event)
+        if self._origins is not None:
+            self._origins.settled()
+        self._take_contents(self._hasher.repeated())
 
     def _accept(self, access: Access) -> str | None:
         """Number an access, write it down, have its content hashed; returns its local path."""
         self._accesses += 1
-        numbered = msgspec.structs.replace(access, access_id=self._accesses)
-        self._record.add(numbered)
-        path = self._local.get(access.uri, "")
-        if path == "":
-            path = self._local[access.uri] = paths.local_path(access.uri, self._folders)
+        path = self._local_path(access.uri)
+        if self._origins is not None and access.operation == "read":
+            access = self._origins.read(access, self._accesses, path)
+        self._record.add(msgspec.structs.replace(access, access_id=self._accesses))
         if path is None or access.sha256 or access.operation not in ("read", "write"):
             return path
         if access.operation == "write":
-            self._written.append((self._accesses, path, access.uri))
+            self._written.append((access, self._accesses, path))
         else:
             self._hasher.submit(self._accesses, path, access.uri)
+        return path
+
+    def _local_path(self, uri: str) -> str | None:
+        path = self._local.get(uri, "")
+        if path == "":
+            path = self._local[uri] = paths.local_path(uri, self._folders)
         return path
 
     def _forget_names(self) -> None:
@@ -273,8 +293,21 @@ class Session:
         self._folders.clear()
 
     def _take_digests(self) -> None:
-        for event in self._hasher.finished():
+        self._take_contents(self._hasher.finished())
+
+    def _take_contents(self, events: list[Digested]) -> None:
+        """Write down what files hold, and note for other sessions what this one made."""
+        for event in events:
             self._record.add(event)
+            if self._origins is not None:
+                self._origins.digested(event)
+        made = self._origins.take_new() if self._origins is not None else []
+        if made:
+            self._record.flush()  # nothing is noted that is not on record
+            try:
+                add(self._record.workspace, made)
+            except (GovernedError, OSError) as error:
+                self._lose("origins", type(error).__name__, str(error))
 
     def status(self) -> Status:
         """How this session is, for ``%governed status``."""
@@ -307,6 +340,8 @@ class Session:
             return
         if sighting.call.startswith(("rename", "link", "symlink")):
             self._forget_names()
+        if self._origins is not None:
+            self._origins.saw(sighting)
         starts = sighting.operation == "execute"
         cell, certain, process = self._processes.credit(sighting.thread, starts=starts)
         if sighting.denied is not None:
@@ -392,8 +427,7 @@ class Session:
         while self._hasher.busy and (self._confinement or time.monotonic() < deadline):
             select.select([self._hasher.descriptor], [], [], 1)
             self._take_digests()
-        for event in self._hasher.repeated():
-            self._record.add(event)
+        self._take_contents(self._hasher.repeated())
         self._record.add(self._completeness())
         code = os.waitstatus_to_exitcode(status)
         self._record.add(SessionEnded(exit_status=code, reason=self._why(code, ended)))

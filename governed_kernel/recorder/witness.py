@@ -61,6 +61,8 @@ class Sighting(NamedTuple):
         Where a renamed or linked file came from.
     denied : Restriction or None
         Why the call was refused.
+    replaces : bool
+        Whether nothing of what the file held before is left.
     """
 
     thread: int
@@ -72,6 +74,7 @@ class Sighting(NamedTuple):
     both: bool = False
     source: str = ""
     denied: Restriction | None = None
+    replaces: bool = False
 
 
 class Witness:
@@ -257,8 +260,9 @@ class Witness:
         status = _status(path)
         mode = None if status is None else status.st_mode
         denied = None
+        replaces = bool(flags & os.O_TRUNC) if mode is not None else bool(flags & os.O_CREAT)
         if self._restrictions is not None and not flags & os.O_PATH:
-            denied = self._restrictions.of(path, status)
+            denied = self._restrictions.of(path, status, replaces=replaces)
         return [
             Sighting(
                 notification.thread,
@@ -269,6 +273,7 @@ class Witness:
                 possible=_has_content(mode, flags, path),
                 both=flags & os.O_ACCMODE == os.O_RDWR,
                 denied=denied,
+                replaces=replaces,
             )
         ]
 

@@ -181,6 +181,14 @@ def _said(version: DatasetRegistered) -> dict[str, Any]:
         "source": version.source,
         "origin": version.origin or NOT_STATED,
         "intended_use": version.intended_use or NOT_STATED,
+        **(
+            {
+                "training_data": version.training_data or NOT_STATED,
+                "adaptation": version.adaptation or NOT_STATED,
+            }
+            if version.kind == "model"
+            else {}
+        ),
         "never_learn": ", ".join(version.never_learn) or "none declared",
     }
 

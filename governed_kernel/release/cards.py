@@ -98,7 +98,9 @@ def _base(base: DatasetRegistered) -> str:
         f"- {_plain(base.dataset)}@{base.version}, SHA-256 `{base.sha256}`\n"
         f"  - origin: {_plain(base.origin or base.source)}\n"
         f"  - licence: {_plain(base.licence or NOT_STATED)}\n"
-        f"  - intended use: {_plain(base.intended_use or NOT_STATED)}"
+        f"  - intended use: {_plain(base.intended_use or NOT_STATED)}\n"
+        f"  - its training data: {_plain(base.training_data or NOT_STATED)}\n"
+        f"  - why it was adapted: {_plain(base.adaptation or NOT_STATED)}"
     )
 
 

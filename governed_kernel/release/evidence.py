@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from governed_kernel.governance.catalog import MODEL_FACTS
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Access, DatasetRegistered
 from governed_kernel.release.findings import Finding
@@ -21,7 +22,14 @@ from governed_kernel.release.notebook import Notebook, code_cells
 from governed_kernel.release.recorded import RecordedSession, newest_session, read_session
 from governed_kernel.workspace import Workspace
 
-__all__ = ["SessionEvidence", "as_input", "check_cells", "check_record", "check_session"]
+__all__ = [
+    "SessionEvidence",
+    "as_input",
+    "check_cells",
+    "check_record",
+    "check_session",
+    "missing_descriptions",
+]
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1")
 
@@ -74,10 +82,36 @@ def check_session(
     findings = [
         *check_cells(session, notebook),
         *foreign,
+        *missing_descriptions(register, inputs),
         *_connections(session),
         *check_record(session),
     ]
     return SessionEvidence(name, inputs, findings)
+
+
+def missing_descriptions(register: Register, inputs: list[Input]) -> Iterator[Finding]:
+    """Base models of which nobody said what whoever reviews a release must know."""
+    for item in inputs:
+        if item.kind != "model":
+            continue
+        version = register.version(item.name)
+        missing = {
+            field: said for field, said in MODEL_FACTS.items() if not getattr(version, field)
+        }
+        if missing:
+            yield _finding(
+                "base-model-not-described",
+                "blocking",
+                f"of the base model {item.name} is not stated: {', '.join(missing.values())}",
+                "who approves an adapted model must know what it was adapted from, and why",
+                f"register it again with these: 'governed data register {item.dataset} … "
+                f"{' '.join(map(_option, missing))}"
+                "', and run the notebook again",
+            )
+
+
+def _option(field: str) -> str:
+    return f"--{field.replace('_', '-')} …"
 
 
 def as_input(version: DatasetRegistered, paths: list[str] | None = None) -> Input:

@@ -12,8 +12,9 @@ from governed_kernel.governance import erasure
 from governed_kernel.governance.cards import mend_cards
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
+from governed_kernel.lineage import derivations
 from governed_kernel.lineage.attestations import Checkpoint
-from governed_kernel.lineage.events import Decided
+from governed_kernel.lineage.events import DataTransformed, Decided
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
@@ -68,6 +69,8 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
     progress("the journals")
     store = Store(workspace, progress=_each(1_000_000, progress))
     store.rebuild(found)
+    with store.read() as connection:
+        derivations.write_anew(workspace, derivations.recorded(connection))
     return store
 
 
@@ -147,7 +150,18 @@ def _catalog(registry: Registry) -> dict[str, list[Row]]:
             }
             for event in register.splits
             for part, made in event.parts.items()
+        ]
+        + [
+            {
+                "dataset": event.dataset,
+                "version": event.version,
+                "parent_dataset": event.made_from.partition("@")[0],
+                "parent_version": event.made_from.partition("@")[2],
+                "part": "transformed",
+            }
+            for event in register.transformations.values()
         ],
+        "data_transformations": [_transformed(made) for made in register.transformations.values()],
         "dataset_files": [
             {
                 "dataset": version.dataset,
@@ -158,6 +172,28 @@ def _catalog(registry: Registry) -> dict[str, list[Row]]:
             for version in versions
             for file in version.files
         ],
+    }
+
+
+def _transformed(event: DataTransformed) -> Row:
+    return {
+        "dataset": event.dataset,
+        "version": event.version,
+        "made_from": event.made_from,
+        "rules": event.rules,
+        "rules_sha256": event.rules_sha256,
+        "code_sha256": event.code_sha256,
+        "operations": event.operations,
+        "kept": event.kept,
+        "before": event.before,
+        "after": event.after,
+        "criteria": msgspec.to_builtins(event.criteria),
+        "columns": [
+            {"column": edge.output_column, "from": edge.input_column, "relation": edge.relation}
+            for edge in event.columns
+        ],
+        "person": event.person,
+        "transformed_at": event.occurred_at,
     }
 
 

@@ -248,7 +248,11 @@ def _input(register: Register, item: Input) -> dict[str, Any]:
     }
     if version.kind == "model":
         known |= {"licence": version.licence, "origin": version.origin}
-        known |= {"intended_use": version.intended_use}
+        known |= {
+            "intended_use": version.intended_use,
+            "training_data": version.training_data,
+            "adaptation": version.adaptation,
+        }
     return known
 
 

@@ -1,4 +1,4 @@
-"""What the service states of a run in vocabularies of others: SLSA provenance, test results.
+"""What the service states of a run: SLSA provenance, test results, the data bill of materials.
 
 in-toto Statements in DSSE envelopes, as approvals are, with predicates that other tools know:
 https://slsa.dev/spec/v1.0/provenance and
@@ -14,6 +14,7 @@ from typing import Any
 import governed_kernel
 from governed_kernel.governance.envelopes import Statement, Subject
 from governed_kernel.release.account import Account
+from governed_kernel.release.data_bill import DATA_BILL, data_bill
 
 __all__ = ["BUILD_TYPE", "PROVENANCE", "TEST_RESULT", "statements"]
 
@@ -29,6 +30,10 @@ def statements(account: Account) -> Iterator[tuple[str, Statement]]:
     yield (
         "provenance",
         Statement(subject=made, predicate_type=PROVENANCE, predicate=_provenance(account)),
+    )
+    yield (
+        "data-bill-of-materials",
+        Statement(subject=made, predicate_type=DATA_BILL, predicate=data_bill(account)),
     )
     weights = [_subject(f"artifacts/{item.name}", item.sha256) for item in account.weights]
     yield (

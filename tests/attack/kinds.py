@@ -53,6 +53,10 @@ UNRECORDED: dict[str, tuple[str, str]] = {
         r"\.governed/(erased\.json|exports/[^/]+\.jsonl)",
         "how far erasures and exports have come: verification counts texts that are left itself",
     ),
+    "derived files": (
+        r"\.governed/derived\.jsonl",
+        "a projection: which files owe to what is held against the journals, not its bytes",
+    ),
     "lineage store": (
         r"\.governed/lineage\.duckdb",
         "a projection: its rows are held against the journals, not its bytes",

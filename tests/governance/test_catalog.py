@@ -20,6 +20,7 @@ from governed_kernel.governance.cards import card_path
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Decided
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release.evidence import as_input, missing_descriptions
 from governed_kernel.workspace import Workspace
 from tests.governance.records import register, rows, write_records
 
@@ -75,6 +76,20 @@ def test_a_base_model_is_a_folder(workspace: Workspace, tmp_path: Path) -> None:
         intended_use="sentence embeddings",
     )
     assert done.snapshot == workspace.snapshots / done.version.sha256
+
+    (found,) = missing_descriptions(Register.read(workspace), [as_input(done.version)])
+    assert (found.code, found.severity) == ("base-model-not-described", "blocking")
+    for option in ("--origin", "--training-data", "--adaptation"):
+        assert option in found.next
+    assert "--licence" not in found.next
+    said = {"origin": "a hub", "training_data": "the web", "adaptation": "prompts did not do"}
+    said |= {"licence": "Apache-2.0", "intended_use": "sentence embeddings"}
+    more = register(workspace, folder, "minilm", kind="model", data_class="licensed", **said)
+    assert (more.new, more.version.version) == (True, "2")
+    assert more.version.sha256 == done.version.sha256
+    again = register(workspace, folder, "minilm", kind="model", data_class="licensed", **said)
+    assert (again.new, again.version.version) == (False, "2")
+    assert not [*missing_descriptions(Register.read(workspace), [as_input(more.version)])]
     assert (done.snapshot / "pooling" / "weights.bin").stat().st_size == 100
     assert catalog.verify(workspace, done.version) == done.snapshot
 

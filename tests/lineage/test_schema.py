@@ -21,6 +21,7 @@ CONTRACT = """
 - `column_origins(output_uri, output_column, input_uri, input_column, relation, evidence)`
 - `completeness(session_id, witness, witnessed, explained, unexplained)`
 - `datasets(dataset, owner, source, state)` · `dataset_versions(dataset, version, sha256, bytes, data_class, purposes, legal_basis, retention_until, state, registered_at, registered_by)`
+- `data_transformations(dataset, version, made_from, rules, rules_sha256, code_sha256, operations, kept, before, after, criteria, columns, person, transformed_at)`
 - `releases(release, digest, notebook, author, risk_class, state, created_at)` · `approvals(release, run_id, purpose, person, role, meaning, digest, signed_at, counts, reason)`
 - `runs(run_id, release, kind, state, parameters, environment, fingerprint, started_at, ended_at, bundle, error)`
 - `artifacts(run_id, name, uri, sha256, bytes, kind)` · `validations(run_id, suite, layer, case_id, outcome, value, threshold, blocking)`

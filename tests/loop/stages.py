@@ -50,7 +50,9 @@ class Stages:
         common += " --purpose explore --purpose train --purpose evaluate --purpose validate"
         hidden = "--never-learn berry_id"
         place.done_here(f"data register berries berries.csv {hidden} {common}")
-        place.done_here(f"data register palate palate --kind model --licence BSD-3-Clause {common}")
+        said = "--licence BSD-3-Clause --origin 'our own kitchen' --training-data 'sweets of 2025' "
+        said += "--intended-use 'tasting berries' --adaptation 'sour berries are new to it'"
+        place.done_here(f"data register palate palate --kind model {said} {common}")
         split = "data split berries --by splits/by_taste.py --key berry_id --target taste"
         place.done_here(f"{split} --as dora")
         papermill(place, berries.NOTEBOOK)

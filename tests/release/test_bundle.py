@@ -210,6 +210,23 @@ def test_provenance_is_slsa(bundle: Path, made: BundleManifest) -> None:
     assert ours.items() <= listed.items()
 
 
+def test_the_data_bill_names_what_was_really_read(bundle: Path, made: BundleManifest) -> None:
+    envelope = facts(bundle, "attestations/data-bill-of-materials.dsse.json")
+    said = json.loads(base64.b64decode(envelope["payload"]))
+    assert said["predicateType"] == "urn:governed-notebooks:data-bill-of-materials:1"
+    bill = said["predicate"]
+    assert (bill["run"], bill["releaseDigest"]) == (made.run_id, made.release_digest)
+    read = {item["name"]: item for item in bill["datasets"]}
+    assert {*read} == {"berries-train@1", "palate@1", "berries-holdout@1"}
+    assert read["berries-holdout@1"]["readBy"] == ["validation"]
+    train = read["berries-train@1"]
+    assert (train["approvedInput"], train["class"]) == (True, "public")
+    assert (train["legalBasis"], train["neverLearn"]) == ("picked by us", ["berry_id"])
+    assert train["split"]["of"] == "berries@1"
+    assert read["palate@1"]["licence"] == "BSD-3-Clause"
+    assert [item["name"] for item in bill["sources"]] == ["berries@1"]
+
+
 def test_the_evaluation_is_an_in_toto_test_result(bundle: Path, made: BundleManifest) -> None:
     from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
 

@@ -1,0 +1,88 @@
+"""What a file inherits that a session made: the strictest class of its inputs, until registered.
+
+Whoever registers such a file under a less strict class says that it is safe to: that takes another
+role than registering data does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from governed_kernel.errors import Refused
+from governed_kernel.governance.masking import MASKED
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.derivations import Derivation, Derivations
+from governed_kernel.lineage.events import FileDigest
+
+__all__ = ["DECLASSIFIERS", "check_class", "origins_of"]
+
+DECLASSIFIERS = ("data-steward", "administrator")
+"""Roles that may say of what was made from classified data that it is of a less strict class."""
+
+
+def origins_of(register: Register, path: Path, files: Sequence[FileDigest]) -> list[str]:
+    """``NAME@VERSION`` of what sessions made a file or folder from, by its place and by content.
+
+    What is registered already is what it was registered as.
+    """
+    known = Derivations(register.workspace)
+    known.refresh()
+    registered = {
+        file.sha256 for found in register.datasets.values() for one in found for file in one.files
+    }
+    found: set[str] = set()
+    for file in files:
+        if file.sha256 in registered:
+            continue
+        place = path if path.is_file() else path / file.path
+        for derivation in _of_file(known, place, file.sha256):
+            found.update(name.removesuffix(MASKED) for name in derivation.origins)
+    return sorted(found)
+
+
+def _of_file(known: Derivations, place: Path, sha256: str) -> Iterable[Derivation]:
+    by_content = known.contents.get(sha256)
+    if by_content is not None:
+        yield by_content
+    try:
+        by_place = known.of(os.path.realpath(place), place.stat())
+    except OSError:
+        return
+    if by_place is not None:
+        yield by_place
+
+
+def check_class(
+    register: Register, name: str, data_class: str, origins: Sequence[str], person: str
+) -> None:
+    """Refuse a class less strict than that of what the data was made from.
+
+    Raises
+    ------
+    Refused
+        `person` has no role that takes that, or the data was made from a locked evaluation set.
+    """
+    made_from = [register.version(origin) for origin in origins]
+    settings = register.workspace.settings
+    strictest = settings.strictest(version.data_class for version in made_from)
+    held = [
+        f"{version.dataset}@{version.version}"
+        for version in made_from
+        if version.sha256 in register.locked or version.sha256 in register.divided
+    ]
+    lenient = settings.strictness_of(data_class) < settings.strictness_of(strictest)
+    if not origins or not (lenient or held):
+        return
+    if set(register.person(person).roles) & set(DECLASSIFIERS):
+        return
+    why = f"a session made it from {', '.join(origins)}, of class {strictest}"
+    if held:
+        why += f"; {', '.join(held)} is, or contains, a locked evaluation set"
+    raise Refused(
+        f"{person} may not register {name} as {data_class}",
+        why=f"{why}; that it is no longer that can only be said by whoever has the role "
+        f"{' or '.join(DECLASSIFIERS)}",
+        next=f"register it as {strictest}, or have a data steward look at it",
+    )

@@ -1,0 +1,215 @@
+"""Which files sessions made from classified data: ``.governed/derived.jsonl``.
+
+Recorders add to it at the end of the cell that wrote a file; whoever decides about an open asks it,
+so it is kept in memory and read on where it has grown. It repeats `events.Derived` and the content
+digests of the sessions' journals, which are the record.
+
+A file is known by its path; by device, inode, size and time of change, so that a moved or linked
+file stays what it is; and by content.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import msgspec
+
+from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.lineage.events import now
+from governed_kernel.workspace import Workspace
+
+if TYPE_CHECKING:  # recorders start with every notebook, and need no database
+    import duckdb
+
+__all__ = [
+    "Derivation",
+    "Derivations",
+    "Stamp",
+    "add",
+    "read_all",
+    "recorded",
+    "stamp_of",
+    "write_anew",
+]
+
+Stamp = tuple[int, int, int, int]
+"""Device, inode, size, and the nanoseconds of the last change of content."""
+
+
+_TELLING = 64
+"""Bytes below which files are alike by chance: such a content alone says nothing."""
+
+
+class Derivation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file that a session made, and what from."""
+
+    path: str
+    """Canonical."""
+    origins: list[str]
+    """``NAME@VERSION`` of what it was made from; empty when it owes to nothing classified now."""
+    data_class: str = ""
+    """The strictest class among these."""
+    stamp: Stamp = (0, 0, 0, 0)
+    sha256: str = ""
+    """Of its content; empty until that is known."""
+    session_id: str = ""
+    at: datetime = msgspec.field(default_factory=now)
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """What identifies the content of a file, without reading it."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def add(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
+    """Note what sessions made; whole lines, whoever else writes at the same moment.
+
+    Raises
+    ------
+    ResourceMissing, OSError
+        It can't be written.
+    """
+    lines = b"".join(msgspec.json.encode(item) + b"\n" for item in derivations)
+    if not lines:
+        return
+    path = workspace.derived
+    with exclusive_lock(path.with_suffix(".lock")), path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+            if file.read(1) != b"\n":  # a power cut: what it left is no line
+                lines = b"\n" + lines
+        file.write(lines)
+
+
+def recorded(connection: duckdb.DuckDBPyConnection) -> list[Derivation]:
+    """What the sessions' journals say, from a lineage store that was made from them."""
+    rows = connection.execute(
+        """SELECT j.session_id, e.uri, e.origins, e.data_class, e.occurred_at, d.sha256, d.bytes
+        FROM base.derived e JOIN base.journals j USING (session_no)
+        LEFT JOIN base.digested d
+            ON d.session_no = e.session_no AND d.access_id = e.access_id AND NOT d.changed
+        ORDER BY e.occurred_at, j.session_id, e.record"""
+    ).fetchall()
+    return [
+        Derivation(
+            path=unquote(uri.removeprefix("file://"), errors="surrogateescape"),
+            origins=list(origins),
+            data_class=data_class,
+            stamp=(0, 0, size or 0, 0),
+            sha256=sha256 or "",
+            session_id=session,
+            at=at,
+        )
+        for session, uri, origins, data_class, at, sha256, size in rows
+    ]
+
+
+def read_all(workspace: Workspace) -> list[Derivation]:
+    """Every line that is one."""
+    try:
+        lines = workspace.derived.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(msgspec.json.decode(line, type=Derivation))
+        except msgspec.MsgspecError:
+            continue
+    return found
+
+
+def write_anew(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
+    """Put what the journals say in the place of what lies there.
+
+    Lines that lie there and say the same know the file's identity as well, and stay.
+    """
+    with exclusive_lock(workspace.derived.with_suffix(".lock")):
+        there = {(one.session_id, one.path, one.sha256): one for one in read_all(workspace)}
+        lines = []
+        for one in derivations:
+            known = there.get((one.session_id, one.path, one.sha256))
+            same = known is not None and known.origins == one.origins
+            lines.append(msgspec.json.encode(known if same else one) + b"\n")
+        if lines or workspace.derived.exists():
+            write_atomically(workspace.derived, b"".join(lines))
+
+
+class Derivations:
+    """What is known of files that sessions of a workspace made, read on as it grows.
+
+    Attributes
+    ----------
+    contents : dict of str to Derivation
+        By SHA-256.
+    sizes : dict of int to set of str
+        The sizes that these contents have, and which of them.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._path = str(workspace.derived)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._seen: tuple[int, int] = (0, 0)
+        self._by_path: dict[str, Derivation] = {}
+        self._by_stamp: dict[Stamp, Derivation] = {}
+        self.contents: dict[str, Derivation] = {}
+        self.sizes: dict[int, set[str]] = {}
+
+    def refresh(self) -> bool:
+        """Read on; returns whether there was anything new."""
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 (called for every open)
+        except OSError:
+            return False
+        inode, size = self._seen
+        if (status.st_ino, status.st_size) == self._seen:
+            return False
+        if status.st_ino != inode or status.st_size < size:
+            self._clear()
+            size = 0
+        with open(self._path, "rb") as file:  # noqa: PTH123
+            file.seek(size)
+            whole = file.read().rpartition(b"\n")[0]
+        for line in whole.splitlines():
+            try:
+                self.take(msgspec.json.decode(line, type=Derivation))
+            except msgspec.MsgspecError:
+                continue  # left by a power cut, never acknowledged
+        self._seen = (status.st_ino, size + len(whole) + bool(whole))
+        return bool(whole)
+
+    def take(self, item: Derivation) -> None:
+        """Know one more; of one path the last that was said counts."""
+        self._by_path[item.path] = item
+        if item.stamp[1]:
+            self._by_stamp[item.stamp] = item
+        if item.sha256 and item.stamp[2] >= _TELLING:
+            # Two ways to one content: what it was made from in both.
+            known = self.contents.get(item.sha256)
+            if known is None or not set(item.origins) <= set(known.origins):
+                self.contents[item.sha256] = item
+            self.sizes.setdefault(item.stamp[2], set()).add(item.sha256)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_path)
+
+    def of(self, path: str, status: os.stat_result | None) -> Derivation | None:
+        """What the file at a canonical path was made as; None when nobody said, or of nothing."""
+        found = self._by_path.get(path)
+        if status is not None and stat.S_ISREG(status.st_mode):
+            by_stamp = self._by_stamp.get(stamp_of(status))
+            found = by_stamp or found
+        return found if found is not None and found.origins else None
+
+    def path_of(self, path: str | Path) -> Derivation | None:
+        """What was said last of a path."""
+        return self._by_path.get(str(path))

@@ -1,0 +1,235 @@
+"""What the files that a session writes were made from, as its own lineage tells.
+
+Each thing, in memory or a file, owes to versions of classified data: to those that its inputs owe
+to. A file that a recorded transformation wrote owes to what that one says. Of a file that somebody
+wrote whom no observer followed (a program, native code, a function of C) only this much is certain,
+that it can hold nothing that the session had not read: so it owes to all of that.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
+
+from governed_kernel.lineage.derivations import Derivation, stamp_of
+from governed_kernel.lineage.events import Access, Derived, Digested, Evidence, Transformation
+from governed_kernel.recorder import paths
+from governed_kernel.recorder.restrictions import Restrictions
+from governed_kernel.recorder.witness import Sighting
+
+__all__ = ["Origins"]
+
+_Versions: TypeAlias = frozenset[str]
+_NOTHING: _Versions = frozenset()
+_SUREST_FIRST: tuple[Evidence, ...] = ("observed", "inferred", "conservative")
+
+
+class _Made(NamedTuple):
+    """What something owes to, and how sure that is."""
+
+    origins: _Versions
+    evidence: Evidence
+
+    def with_more(self, other: _Made) -> _Made:
+        """What owes to both."""
+        if not other.origins:
+            return self
+        evidence = max(self.evidence, other.evidence, key=_SUREST_FIRST.index)
+        return _Made(self.origins | other.origins, evidence)
+
+
+class Origins:
+    """Follows classified data through one session.
+
+    Parameters
+    ----------
+    restrictions : Restrictions
+        Knows what is classified, and what earlier sessions made.
+    session : str
+        The session's id.
+    local_path : callable
+        Gives the canonical local path of a URI, or None.
+    """
+
+    def __init__(
+        self, restrictions: Restrictions, session: str, local_path: Callable[[str], str | None]
+    ) -> None:
+        self._restrictions = restrictions
+        self._session = session
+        self._local_path = local_path
+        self._of_memory: dict[str, _Made] = {}
+        self._read: _Versions = _NOTHING
+        self._unfollowed: _Versions = _NOTHING
+        self._fresh: set[str] = set()
+        self._wrote: set[str] = set()
+        self._moves: dict[str, str] = {}
+        self._waiting: dict[str, _Versions] = {}
+        self._made: dict[str, _Made] = {}
+        self._awaited: dict[int, Derivation] = {}
+        self._unknown: set[int] = set()
+        self._new: list[Derivation] = []
+
+    # --- what comes in ---------------------------------------------------------------------
+
+    def saw(self, sighting: Sighting) -> None:
+        """Take a call that changes files: which are written anew, and which only moved."""
+        if sighting.operation != "write" or sighting.denied is not None:
+            return
+        if sighting.source:
+            self._moves[sighting.path] = sighting.source
+            self._fresh.add(sighting.path)
+            return
+        self._wrote.add(sighting.path)
+        if sighting.replaces:
+            self._fresh.add(sighting.path)
+
+    def read(self, access: Access, access_id: int, path: str | None) -> Access:
+        """Take an access that reads; returns it with the class of what it read."""
+        if access.decision == "denied":
+            return access
+        found = self._of_file(path) if path is not None else _NOTHING
+        if access.dataset:
+            found |= {f"{access.dataset}@{access.version}"}
+        if path is None:
+            return access
+        if not found:
+            self._unknown.add(access_id)
+            return access
+        self._read |= found
+        self._waiting[path] = found
+        if access.data_class:
+            return access
+        return replace(access, data_class=self._restrictions.class_of(found))
+
+    def transformed(self, event: Transformation) -> None:
+        """What was made owes to whatever its maker took."""
+        made = _Made(_NOTHING, _evidence_of(event))
+        for entity in event.inputs:
+            name = entity.entity
+            path = None if name.startswith("memory:") else self._local_path(name)
+            if path is not None:
+                self._waiting.pop(path, None)
+                made = made.with_more(_Made(self._of_file(path), "observed"))
+            elif name in self._of_memory:
+                made = made.with_more(self._of_memory[name])
+            elif self._unfollowed:  # it may hold what was read where nobody could follow
+                made = made.with_more(_Made(self._unfollowed, "conservative"))
+        for entity in event.outputs:
+            name = entity.entity
+            path = None if name.startswith("memory:") else self._local_path(name)
+            if path is not None:  # several tables of one file, or several parts, come one by one
+                known = self._made.get(path)
+                self._made[path] = made if known is None else made.with_more(known)
+            elif self._read:
+                self._of_memory[name] = made
+
+    def _of_file(self, path: str) -> _Versions:
+        made = self._made.get(path)
+        if made is not None:
+            return made.origins
+        return frozenset(self._restrictions.origins(path, _status(path)))
+
+    # --- a cell ends -------------------------------------------------------------------------
+
+    def unfollowed(self) -> None:
+        """What was read and went into no transformation may be in anything made from now on."""
+        for found in self._waiting.values():
+            self._unfollowed |= found
+        self._waiting.clear()
+
+    def written(self, access: Access, access_id: int, path: str) -> Derived | None:
+        """What a file that was written owes to; None when that is nothing, as before."""
+        status = _status(path)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            return None
+        made = self._made_as(path, status)
+        origins = made.origins
+        before = self._restrictions.inherited(path, status)
+        if path not in self._fresh:  # something may have been added to what was there
+            origins |= frozenset(before)
+        if not origins and not before:
+            return None
+        data_class = self._restrictions.class_of(origins) if origins else ""
+        derivation = Derivation(
+            path=path,
+            origins=sorted(origins),
+            data_class=data_class,
+            stamp=stamp_of(status),
+            session_id=self._session,
+        )
+        self._awaited[access_id] = derivation
+        self._new.append(derivation)
+        return Derived(
+            access_id=access_id,
+            execution=access.execution,
+            cell_id=access.cell_id,
+            uri=paths.file_uri(path),
+            origins=derivation.origins,
+            data_class=data_class,
+            evidence=made.evidence,
+        )
+
+    def _made_as(self, path: str, status: os.stat_result) -> _Made:
+        """What is known of how a file came to be, by the surest way."""
+        source = path
+        for _ in range(len(self._moves)):
+            source = self._moves.get(source, source)
+        made = self._made_below(path) or self._made_below(source)
+        if made is None and source != path and source not in self._wrote:
+            # it only has another name now
+            made = _Made(frozenset(self._restrictions.inherited(source, status)), "observed")
+        return made or _Made(self._read, "conservative")
+
+    def _made_below(self, path: str) -> _Made | None:
+        """What was said of a file, or of a folder that it lies in."""
+        place = path
+        while place and place != "/":
+            if place in self._made:
+                return self._made[place]
+            place = os.path.dirname(place)
+        return None
+
+    def settled(self) -> None:
+        """Everything that the cell wrote was looked at."""
+        self._made.clear()
+        self._fresh.clear()
+        self._wrote.clear()
+        self._moves.clear()
+
+    # --- contents become known ---------------------------------------------------------------
+
+    def digested(self, event: Digested) -> None:
+        """The content of what was written, or read, is known now."""
+        unknown = False
+        for number in event.access_ids:
+            unknown = unknown or number in self._unknown
+            self._unknown.discard(number)
+            derivation = self._awaited.pop(number, None)
+            if derivation is not None and not event.changed:
+                self._new.append(replace(derivation, sha256=event.sha256))
+        found = frozenset(self._restrictions.of_content(event.sha256)) if unknown else _NOTHING
+        if found and not found <= self._read:  # a copy, too large to be known at the open
+            self._read |= found
+            self._unfollowed |= found
+
+    def take_new(self) -> list[Derivation]:
+        """What is to be noted since the last call."""
+        found, self._new = self._new, []
+        return found
+
+
+def _evidence_of(event: Transformation) -> Evidence:
+    """The least sure of a transformation's edges."""
+    found = (edge.evidence for edge in event.columns if edge.evidence in _SUREST_FIRST)
+    return max(found, key=_SUREST_FIRST.index, default="observed")
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None

@@ -1,0 +1,154 @@
+"""Rules make a version from another: what they say holds of the result, or nothing is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
+from governed_kernel.governance.catalog import label, snapshot_of
+from governed_kernel.governance.objects import ObjectStore
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.split import divide
+from governed_kernel.governance.transformation import chain_of, transform
+from governed_kernel.governance.transforming import code_digest
+from governed_kernel.lineage.events import ColumnEdge, Decided
+from governed_kernel.workspace import Workspace
+from tests.governance.records import BY_PATIENT, register, write_code, write_records
+
+RULES = """
+[transform]
+into = "notes-minimal"
+description = "What the model needs"
+
+[keep]
+size = "it is predicted from"
+note = "what the doctor saw"
+
+[[filter]]
+where = "size > 0"
+reason = "not measured"
+
+[[deduplicate]]
+by = ["patient", "size"]
+reason = "scanned twice"
+
+[[redact]]
+columns = ["note"]
+pattern = '\\d{3}-\\d{4}'
+with = "[telephone]"
+reason = "telephone numbers"
+
+[[criterion]]
+name = "enough is left"
+sql = "(select count(*) from after) / (select count(*) from before)"
+minimum = 0.5
+"""
+
+
+@pytest.fixture
+def notes(workspace: Workspace) -> Workspace:
+    path = workspace.root / "notes.csv"
+    lines = [f"p{n},{n % 9}.5,calls from 555-{n:04} at night" for n in range(40)]
+    lines += ["p1,1.5,again 555-9999", "p99,-1,nothing"]
+    path.write_text("\n".join(["patient,size,note", *lines]) + "\n")
+    register(workspace, path, "notes", never_learn=("patient", "note"))
+    return workspace
+
+
+def rules(workspace: Workspace, text: str = RULES, name: str = "minimal.toml") -> Path:
+    path = workspace.root / name
+    path.write_text(text)
+    return path
+
+
+def test_what_the_rules_say_holds_of_the_result_and_is_on_record(notes: Workspace) -> None:
+    done = transform(notes, rules(notes), "notes", "sam")
+    version = done.made.version
+    assert (label(version), version.data_class, version.rows) == ("notes-minimal@1", "health", 40)
+    assert (version.derived_from, version.never_learn) == ("notes@1", ["note"])
+    text = snapshot_of(notes, version).read_text()
+    assert text.startswith("size,note\n")
+    assert "555-" not in text
+    assert text.count("[telephone]") == 40
+    record = Register.read(notes).transformations["notes-minimal@1"]
+    assert record == done.record
+    assert [item["operation"] for item in record.operations] == [
+        *("filter", "deduplicate", "redact", "minimise"),
+    ]
+    assert [item.get("survived", 0) for item in record.operations] == [0, 0, 0, 0]
+    assert record.operations[1]["rows_before"] - record.operations[1]["rows_after"] == 1
+    assert record.dropped == ["patient"]
+    assert (record.before["rows"], record.after["rows"]) == (42, 40)
+    assert record.before["columns"]["size"]["mean"] == pytest.approx(170.5 / 42, abs=1e-5)
+    assert record.criteria[0].value == pytest.approx(40 / 42)
+    assert record.code_sha256 == code_digest()
+    assert ColumnEdge("after", "note", "before", "note", "TRANSFORMATION") in record.columns
+    assert ColumnEdge("after", "*", "before", "size", "GROUP_BY") in record.columns
+    kept = ObjectStore(notes).path(record.rules_sha256)
+    assert kept.read_text() == RULES
+    assert chain_of(Register.read(notes), version) == [record]
+
+
+def test_the_same_again_is_the_same_version_and_is_said_once(notes: Workspace) -> None:
+    first = transform(notes, rules(notes), "notes", "sam")
+    before = len(Register.read(notes).events)
+    again = transform(notes, rules(notes), "notes", "sam")
+    assert (again.made.new, again.record) == (False, first.record)
+    assert len(Register.read(notes).events) == before
+
+
+WRONG: list[tuple[tuple[str, str], type[GovernedError], str]] = [
+    (("minimum = 0.5", "minimum = 0.99"), CheckFailed, "acceptance criteria"),
+    (('with = "[telephone]"', 'with = "000-0000"'), CheckFailed, "survived"),
+    (("size > 0", "size > 1000"), CheckFailed, "acceptance criteria"),
+    (("size > 0", "weight > 0"), UsageError, "could not be carried out"),
+    (('columns = ["note"]', 'columns = ["size"]'), UsageError, "can't be redacted"),
+    (('columns = ["note"]', 'columns = ["letter"]'), UsageError, "no column letter"),
+    (("pattern = '\\d{3}-\\d{4}'", "pattern = '('"), UsageError, "could not be carried out"),
+    (("size > 0", "size in (select 1 from '/etc/passwd')"), UsageError, "carried out"),
+    (("[keep]", "[keeps]"), UsageError, "holds no rules"),
+    (("minimum = 0.5", ""), UsageError, "has no bound"),
+]
+
+
+def test_when_something_does_not_hold_nothing_is_made(notes: Workspace) -> None:
+    for change, error, said in WRONG:
+        assert change[0] in RULES
+        with pytest.raises(error) as raised:
+            transform(notes, rules(notes, RULES.replace(*change)), "notes", "sam")
+        assert said in f"{raised.value.what} {raised.value.why}", change
+        current = Register.read(notes)
+        assert "notes-minimal" not in current.datasets
+        if error is CheckFailed:
+            last = current.events[-1]
+            assert isinstance(last, Decided)
+            assert (last.action, last.outcome) == ("data transform", "denied")
+
+
+def test_synthesised_rows_are_nobodys_and_always_the_same(notes: Workspace) -> None:
+    text = '[synthesise]\nrows = 200\nseed = 7\nreason = "for suppliers"\n[keep]\nsize = "x"\n'
+    text += 'patient = "y"\n'
+    first = transform(notes, rules(notes, text, "made-up.toml"), "notes", "sam")
+    assert first.made.version.rows == 200
+    assert not transform(notes, rules(notes, text, "made-up.toml"), "notes", "sam").made.new
+    other = transform(notes, rules(notes, text.replace("7", "8"), "made-up.toml"), "notes", "sam")
+    assert label(other.made.version) == "notes-made-up@2"
+
+
+def test_a_less_strict_class_takes_another_role_and_a_divided_parent_is_refused(
+    notes: Workspace,
+) -> None:
+    lax = RULES.replace('into = "notes-minimal"', 'into = "notes-minimal"\nclass = "internal"')
+    with pytest.raises(Refused, match="may not register notes-minimal as internal"):
+        transform(notes, rules(notes, lax), "notes", "sam")
+    assert transform(notes, rules(notes, lax), "notes", "ada").made.version.data_class == "internal"
+    register(notes, write_records(notes.root / "b.csv"))
+    divide(notes, "biopsies", write_code(notes, BY_PATIENT), "sam")
+    keep = '[keep]\nsize = "x"\n'
+    for name in ("biopsies", "biopsies-holdout"):
+        with pytest.raises(Refused, match="may not transform"):
+            transform(notes, rules(notes, keep, "k.toml"), name, "sam")
+    made = transform(notes, rules(notes, keep, "k.toml"), "biopsies-train", "sam")
+    assert made.made.version.derived_from == "biopsies-train@1"

@@ -1,0 +1,165 @@
+"""What a session makes of classified data is as classified, for whoever reads it next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.errors import Refused
+from governed_kernel.governance import access, keys, people
+from governed_kernel.governance.pkcs8 import Cost
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.withdrawal import withdraw
+from governed_kernel.lineage.derivations import Derivations
+from governed_kernel.lineage.events import Access, Decided, Derived
+from tests.governance.records import register, write_records
+from tests.kernel.running import RunningKernel, home_of, make_workspace
+from tests.kernel.test_restrictions import BEGIN, WITH
+
+MADE = {
+    "small.csv": "df[['size', 'shape']].to_csv('small.csv', index=False)",
+    "mean.json": "import json\nmean = {'mean': float(df['size'].mean())}\n"
+    "json.dump(mean, open('mean.json', 'w'))",
+    "part.parquet": "import duckdb\nduckdb.sql(\"copy (from 'small.csv') to 'part.parquet'\")",
+    "moved.csv": "df.to_csv('passing.csv')\nos.rename('passing.csv', 'moved.csv')",
+    "harmless.csv": "pd.DataFrame({'day': range(40)}).to_csv('harmless.csv')",
+    "town.csv": "pd.read_csv('towns.csv').head(9).to_csv('town.csv', index=False)",
+    "cut.csv": "import subprocess\nsubprocess.run('head -5 biopsies.csv > cut.csv', shell=True)",
+}
+"""What a cell leaves, and how; the frame ``df`` is health data."""
+BY_NATIVE_MEANS = ("an unobserved library", "Python's own open", "DuckDB", "another program")
+
+
+class Sessions:
+    """A session that made files of health data and of public data, and another that reads them."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace = make_workspace(root / "workspace")
+        os.environ["GOVERNED_HOME"] = str(home_of(self.workspace))
+        self.root = self.workspace.root
+        register(self.workspace, write_records(self.root / "biopsies.csv"), person="ada")
+        key = keys.generate("sam", b"a passphrase of sam's")
+        people.add(
+            self.workspace,
+            "ada",
+            b"a passphrase of ada's",
+            name="sam",
+            printed_name="Sam",
+            roles=["data-scientist"],
+            public_key=key,
+        )
+        towns = self.root / "towns.csv"
+        towns.write_text("town,people\n" + "\n".join(f"t{n},{n}" for n in range(40)) + "\n")
+        register(self.workspace, towns, "towns", person="ada", data_class="public")
+        maker = RunningKernel(self.workspace)
+        self.said: dict[str, Derived | None] = {}
+        assert maker.run(BEGIN + "import pandas as pd").status == "ok"
+        assert maker.run("df = pd.read_csv('biopsies.csv')").status == "ok"
+        for name in MADE:
+            reply = maker.run(MADE[name])
+            assert reply.status == "ok", (name, reply.error)
+            found = [one for one in maker.of_last(Derived) if one.uri.endswith(f"/{name}")]
+            self.said[name] = found[0] if found else None
+        maker.close()
+        self.known = Derivations(self.workspace)
+        self.known.refresh()
+        self.reader = RunningKernel(self.workspace)
+        assert self.reader.run(BEGIN).status == "ok"
+
+    def read(self, way: str, path: Path) -> tuple[str, list[Access]]:
+        reply = self.reader.run(WITH[way].replace("PATH", repr(str(path))))
+        uri = path.resolve().as_uri()
+        return reply.status, [one for one in self.reader.of_last(Access) if one.uri == uri]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sessions]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOVERNED_HOME", "")
+        patch.setattr(keys, "COST", Cost(n=2**8, r=8, p=1))
+        found = Sessions(tmp_path_factory.mktemp("derived"))
+        yield found
+        found.reader.close(now=True)
+
+
+def test_what_is_made_of_health_data_is_health_data(made: Sessions) -> None:
+    said = {
+        name: (one.data_class, one.origins, one.evidence) for name, one in made.said.items() if one
+    }
+    health = ("health", ["biopsies@1"])
+    assert said["small.csv"] == (*health, "observed")
+    assert said["mean.json"] == (*health, "inferred")
+    assert said["part.parquet"] == (*health, "observed")
+    assert said["moved.csv"] == (*health, "observed")
+
+
+def test_what_nobody_could_follow_may_be_anything_that_was_read(made: Sessions) -> None:
+    one = made.said["cut.csv"]
+    assert one is not None
+    assert one.data_class == "health"
+    assert set(one.origins) == {"biopsies@1", "towns@1"}
+    assert one.evidence == "conservative"
+
+
+def test_what_owes_to_other_data_is_not_health_data(made: Sessions) -> None:
+    assert made.said["harmless.csv"] is None
+    town = made.said["town.csv"]
+    assert town is not None
+    assert (town.data_class, town.origins) == ("public", ["towns@1"])
+
+
+def test_the_next_session_reads_it_under_that_class_whoever_reads(made: Sessions) -> None:
+    for way in BY_NATIVE_MEANS:
+        status, seen = made.read(way, made.root / "small.csv")
+        assert status == "ok", way
+        assert {one.data_class for one in seen} == {"health"}, way
+
+
+def test_it_stays_what_it_is_under_another_name_and_as_a_copy(made: Sessions) -> None:
+    small = made.root / "small.csv"
+    os.link(small, made.root / "hard.csv")
+    (made.root / "copy.csv").write_bytes(small.read_bytes())
+    for name in ("hard.csv", "copy.csv"):
+        status, seen = made.read("another program", made.root / name)
+        assert (status, {one.data_class for one in seen}) == ("ok", {"health"}), name
+
+
+def test_who_may_not_say_so_cannot_make_it_public(made: Sessions) -> None:
+    small = made.root / "small.csv"
+    with pytest.raises(Refused, match="sam may not register small as public") as refused:
+        register(made.workspace, small, "small", person="sam", data_class="public")
+    assert "data-steward" in str(refused.value)
+    last = Register.read(made.workspace).events[-1]
+    assert isinstance(last, Decided)
+    assert (last.person, last.outcome) == ("sam", "denied")
+    found = register(made.workspace, small, "small", person="ada", data_class="public")
+    assert found.version.made_from == ["biopsies@1"]
+    decision = access.decide(made.workspace, "read", str(small))
+    assert (decision.dataset, decision.data_class) == ("small", "public")
+
+
+def test_when_its_source_is_closed_it_is_closed_to_every_reader(made: Sessions) -> None:
+    """The source is withdrawn: nobody opens what was made from it, by whatever means."""
+    late = made.root / "late.csv"
+    late.write_text("patient,age\n" + "\n".join(f"{n},{n % 90}" for n in range(70)) + "\n")
+    register(made.workspace, late, "late", person="ada")
+    assert made.reader.run("import pandas as pd; f = pd.read_csv('late.csv')").status == "ok"
+    assert made.reader.run("f.head(50).to_csv('part.csv', index=False)").status == "ok"
+    part = made.root / "part.csv"
+    assert made.read("an unobserved library", part)[0] == "ok"
+    (made.root / "twin.csv").write_bytes(part.read_bytes())
+    secret = b"a passphrase of ada's"
+    withdraw(made.workspace, "late@1", "ada", secret, "consent was withdrawn")
+    for name, ways in {"part.csv": BY_NATIVE_MEANS, "twin.csv": BY_NATIVE_MEANS[:1]}.items():
+        for way in ways:
+            status, seen = made.read(way, made.root / name)
+            assert status == "error", (name, way)
+            denied = [one for one in seen if one.decision == "denied"]
+            assert denied, (name, way)
+            assert ("late", "health") in {(one.dataset, one.data_class) for one in denied}
+    # but it can be made anew
+    status = made.reader.run("open('part.csv', 'w').write('a,b')").status
+    assert status == "ok"
