@@ -49,6 +49,8 @@ def deploy(
 ) -> Deployed:
     """Put the bundle of a release live; it is made first where it does not exist yet.
 
+    Asked for again it changes nothing and signs nothing.
+
     Parameters
     ----------
     meaning : str
@@ -77,6 +79,12 @@ def deploy(
 
     def make(register: Register, who: Person) -> Deployment:
         current = Registry(register)
+        if _live(current, environment, slot) == made.name:
+            raise Refused(
+                f"{made.name} is live in {environment}, slot {slot}, already",
+                why="somebody else has put it there in this moment",
+                next="nothing is left to do",
+            )
         gate.check_deployable(current, current.release(record.name), current.run(run.run_id))
         return Deployment(
             person=who.name,
@@ -91,6 +99,8 @@ def deploy(
         )
 
     before = _live(registry, environment, slot)
+    if before == made.name:  # asked for once more, perhaps because the first answer got lost
+        return Deployed(environment, slot, record.name, made.name, made.digest, before)
     attest(
         workspace,
         person,
