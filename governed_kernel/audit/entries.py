@@ -16,7 +16,6 @@ from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import merkle
 from governed_kernel.lineage.attestations import Checkpoint, Predicate
-from governed_kernel.lineage.journal import read_block
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
@@ -52,9 +51,13 @@ def check_ledger(workspace: Workspace, ledger: Ledger) -> Iterator[Check]:
     else:
         pins.see(workspace.root, records[-1].head)
         yield Check("ledger", path, "ok", f"{len(records)} records")
-    torn = read_block(ledger.path, records[-1].head).torn
-    if torn:
-        said = f"{len(torn)} bytes after record {len(records) - 1} are no whole record: a write "
+    for lost in pins.given_up(workspace.root):
+        said = f"on {lost.at:%Y-%m-%d %H:%M} UTC you took an older backup, and gave up records "
+        said += f"{lost.first} to {lost.last} that you had seen (the last hash {lost.hash})"
+        yield Check("ledger", path, "doubt", said)
+    torn = ledger.path.stat().st_size - records[-1].head.size
+    if torn > 0:
+        said = f"{torn} bytes after record {len(records) - 1} are no whole record: a write "
         yield Check("ledger", path, "doubt", said + "that goes on, or one that a power cut tore")
     for aside in ledger.torn():
         data = aside.read_bytes()

@@ -14,8 +14,9 @@ from typing import IO
 import msgspec
 
 from governed_kernel.audit.backup import BEGINNING, END, Beginning, broken
-from governed_kernel.errors import UsageError
+from governed_kernel.errors import IntegrityBroken, UsageError
 from governed_kernel.files import sync_folder
+from governed_kernel.governance import pins
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
@@ -31,7 +32,11 @@ Progress = Callable[[str], None]
 
 
 def restore(
-    backup: Path, folder: Path, progress: Progress = lambda _: None
+    backup: Path,
+    folder: Path,
+    progress: Progress = lambda _: None,
+    *,
+    older: bool = False,
 ) -> tuple[Workspace, Beginning]:
     """Make the workspace of a backup in a folder that is not there yet, or empty.
 
@@ -39,12 +44,19 @@ def restore(
     itself: a checkpoint does ('governed audit verify --since'), and so does what each person's
     own folder remembers of the ledger.
 
+    Parameters
+    ----------
+    older : bool
+        Whether to take a backup that ends before what this person saw in that folder. Who hands
+        them an older one takes back what was said since, a revocation for example; so it has to be
+        asked for, holds for this person alone, and every verification of theirs tells of it.
+
     Raises
     ------
     UsageError
         There is something in the folder already.
     IntegrityBroken
-        The backup is not whole, or says something else than it holds.
+        The backup is not whole, says something else than it holds, or is older than what was seen.
     """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -60,6 +72,8 @@ def restore(
         beginning = _extract(backup, making)
         workspace = Workspace.open(making)
         _check_ledger(backup, workspace, beginning)
+        if not older:
+            _check_seen(backup, folder.resolve(), workspace)
         progress("snapshots")
         register = Register(workspace, Ledger(workspace).events())
         for history in register.datasets.values():
@@ -72,7 +86,26 @@ def restore(
         sync_folder(folder.parent)
     finally:
         _remove(making)
-    return Workspace.open(folder), beginning
+    restored = Workspace.open(folder)
+    if older:
+        pins.accept_older(restored.root, Ledger(restored).records()[-1].head)
+    return restored, beginning
+
+
+def _check_seen(backup: Path, folder: Path, workspace: Workspace) -> None:
+    """Refuse a backup that ends before what this person saw in the folder it goes to."""
+    seen, records = pins.last_seen(folder), Ledger(workspace).records()
+    try:
+        pins.check_seen(folder, seen, records)
+    except IntegrityBroken as error:
+        last = records[-1].event.occurred_at
+        raise IntegrityBroken(
+            f"{backup.name} is older than the ledger that was seen before in {folder}",
+            why=f"it ends at record {len(records) - 1} of {last:%Y-%m-%d %H:%M:%S} UTC; "
+            f"{error.why}",
+            next="restore the newest backup; if this is the newest that is left, the same command "
+            "with --older gives the rest up, and each verification of yours will tell of it",
+        ) from error
 
 
 def _extract(backup: Path, folder: Path) -> Beginning:

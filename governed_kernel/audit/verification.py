@@ -21,7 +21,7 @@ from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ConfigurationError, IntegrityBroken
-from governed_kernel.governance import catalog, erasure
+from governed_kernel.governance import catalog, erasure, pins
 from governed_kernel.governance.cards import card_of, card_path, is_behind
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.rules import rule_files
@@ -45,6 +45,7 @@ def verify_workspace(
     *,
     incremental: bool = False,
     store: bool = False,
+    accept_older: bool = False,
 ) -> Report:
     """Verify ledger, signatures, journals, objects, releases, runs and bundles.
 
@@ -58,6 +59,9 @@ def verify_workspace(
     store : bool
         Whether the rows of the lineage store are held against the journals as well, which takes as
         long as making it anew. Nothing rests on them, but people ask them.
+    accept_older : bool
+        Whether this person takes the ledger from now on as it is, though they saw more of it: an
+        older backup was restored. What they give up by that is told by every verification.
     """
     progress("ledger and signatures")
     ledger = Ledger(workspace)
@@ -66,6 +70,8 @@ def verify_workspace(
     except IntegrityBroken as error:
         broken = Check("ledger", str(workspace.ledger), "broken", f"{error.what}: {error.why}")
         return Report([broken])
+    if accept_older:
+        pins.accept_older(workspace.root, ledger.records()[-1].head)
     checks = list(check_ledger(workspace, ledger))
     if since is not None:
         checks.append(checked("since", since.name, lambda: check_since(register, ledger, since)))

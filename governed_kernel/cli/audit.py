@@ -57,6 +57,12 @@ def audit() -> None:
     help="For a workspace: leave out the lineage store's rows, on which nothing rests; holding "
     "them against the journals takes as long as making the store anew.",
 )
+@click.option(
+    "--accept-older",
+    is_flag=True,
+    help="For a workspace: take the ledger though it ends before what you saw of it, because an "
+    "older backup was restored. What you give up by that is told from then on.",
+)
 @json_option
 @click.pass_context
 def verify(
@@ -66,6 +72,7 @@ def verify(
     since: Path | None,
     incremental: bool,
     no_store: bool,
+    accept_older: bool,
     as_json: bool,
 ) -> None:
     """Recompute everything from bytes up: a workspace, or the bundle at PATH alone.
@@ -94,7 +101,8 @@ def verify(
         place = path or (Path(named) if named else None)
         workspace = Workspace.open(place) if place else Workspace.find()
         store = not (incremental or no_store)
-        report = verify_workspace(workspace, progress, since, incremental=incremental, store=store)
+        how = {"incremental": incremental, "store": store, "accept_older": accept_older}
+        report = verify_workspace(workspace, progress, since, **how)
     if as_json:
         print_json({"whole": report.is_whole, "checks": msgspec.to_builtins(report.checks)})
     else:

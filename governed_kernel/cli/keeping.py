@@ -147,16 +147,24 @@ def backup(workspace: Workspace, target: Path, as_json: bool) -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A checkpoint you kept: finds out a backup that is older than it.",
 )
+@click.option(
+    "--older",
+    is_flag=True,
+    help="Take it though it ends before what you saw in DIR, and give the rest up.",
+)
 @json_option
-def restore(backup: Path, folder: Path, since: Path | None, as_json: bool) -> None:
+def restore(backup: Path, folder: Path, since: Path | None, older: bool, as_json: bool) -> None:
     """Make the workspace of BACKUP in DIR, which must be empty or not be there, and verify it.
 
-    Exits with 4 when the backup is not whole or something in it is not what was recorded.
+    Exits with 4 when the backup is not whole or something in it is not what was recorded. A backup
+    that ends before what you saw in DIR is refused without --older; what you give up by it, such as
+    a revocation, is remembered in your own folder, and each verification of yours tells of it.
+    Others who saw more take it for themselves: 'governed audit verify --accept-older'.
     """
     from governed_kernel.audit import restoring
     from governed_kernel.audit.verification import verify_workspace
 
-    workspace, beginning = restoring.restore(backup, folder, _say)
+    workspace, beginning = restoring.restore(backup, folder, _say, older=older)
     report = verify_workspace(workspace, _say, since)
     facts = {
         "workspace": str(workspace.root),

@@ -67,14 +67,14 @@ def sql(workspace: Workspace, query: str, as_json: bool) -> None:
 @json_option
 @workspace_option
 def sessions(workspace: Workspace, as_json: bool) -> None:
-    """List the recorded sessions, the newest first."""
-    rows = _up_to_date(workspace).query(
-        """SELECT s.*, count(DISTINCT c.execution) AS cells, any_value(k.unexplained) AS unexplained
-        FROM sessions s LEFT JOIN cells c USING (session_id)
-        LEFT JOIN completeness k USING (session_id)
-        GROUP BY ALL ORDER BY started_at DESC, session_id DESC"""
-    )
-    print_facts(rows, as_json, "sessions")
+    """List the recorded sessions, the newest first: how each ended, and what it lost.
+
+    The state is "sealed", "running", "cut off" (its recorder was killed) or "journal gone"; "lost"
+    counts what is on record as not recorded, such as cells for which the disk had no room.
+    """
+    from governed_kernel.lineage import session_states
+
+    print_facts(session_states.sessions(workspace, _up_to_date(workspace)), as_json, "sessions")
 
 
 @lineage.command("completeness")

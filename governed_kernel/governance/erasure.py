@@ -9,8 +9,6 @@ asks next.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,7 +26,7 @@ from governed_kernel.governance.traces import occurrences, places_of
 from governed_kernel.lineage import texts
 from governed_kernel.lineage.attestations import Erasure
 from governed_kernel.lineage.events import CellStarted, PayloadDigest
-from governed_kernel.lineage.heads import head_file
+from governed_kernel.lineage.heads import is_live
 from governed_kernel.lineage.journal import SESSION_DECODER, read_payloads, read_records
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
@@ -40,7 +38,6 @@ __all__ = [
     "erase",
     "finish",
     "held",
-    "is_live",
     "plan",
     "unfinished",
     "waits",
@@ -130,21 +127,6 @@ def plan(workspace: Workspace, scope: Scope, target: str, *, store: Store) -> Pl
     else:
         found.elsewhere = places_of(workspace, sorted(found.texts))
     return found
-
-
-def is_live(journal: Path) -> bool:
-    """Whether the recorder of a journal lives: it holds a lock on its head as long as it does."""
-    try:
-        descriptor = os.open(head_file(journal), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 Chosen = dict[str, set[PayloadDigest] | None]

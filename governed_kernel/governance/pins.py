@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from governed_kernel.lineage.journal import Head, Record
 from governed_kernel.workspace import personal_folder
 
 __all__ = [
+    "GivenUp",
     "Seen",
+    "accept_older",
     "check",
     "check_hashes",
     "check_seen",
-    "forget",
+    "given_up",
     "is_known",
     "last_seen",
     "remember",
@@ -41,6 +44,17 @@ class Seen(msgspec.Struct):
     hash: str
 
 
+class GivenUp(msgspec.Struct):
+    """Records of a ledger that a person had seen, and took an older backup in place of."""
+
+    first: int
+    """The first record that is not in the backup."""
+    last: int
+    hash: str
+    """Of the last one; it tells their ledger from another, should it turn up again."""
+    at: datetime
+
+
 class _Known(msgspec.Struct):
     workspaces: dict[str, str] = {}
     """Workspace id → digest of the first attested entry of its ledger."""
@@ -48,6 +62,8 @@ class _Known(msgspec.Struct):
     """Folder → workspace id."""
     ledgers: dict[str, Seen] = {}
     """Folder → how far its ledger went when it was seen last."""
+    given_up: dict[str, list[GivenUp]] = {}
+    """Folder → what was given up there for older backups, for ever."""
 
 
 def _file() -> Path:
@@ -113,8 +129,8 @@ def check_hashes(
     raise IntegrityBroken(
         f"the ledger of {folder} is not the one that was seen before",
         why=f"ledger.jsonl: {why} (remembered in {_file()})",
-        next="restore the newest backup; if an older one was restored on purpose, remove the "
-        "folder's entry below 'ledgers' in that file",
+        next="restore the newest backup; if an older one was restored on purpose, and you know by "
+        "whom and why: 'governed audit verify --accept-older'",
     )
 
 
@@ -134,9 +150,29 @@ def see(folder: Path, head: Head) -> None:
         _change(change)
 
 
-def forget(folder: Path) -> None:
-    """Take the ledger in `folder` as it is from now on: an older backup was restored on purpose."""
-    _change(lambda known: known.ledgers.pop(str(folder), None) is not None)
+def accept_older(folder: Path, head: Head) -> None:
+    """Take a ledger that ends at `head`, though this person saw more of it or another.
+
+    What is given up is remembered: every verification by this person tells of it from then on.
+    """
+    now = Seen(head.records, head.hash.hex())
+
+    def change(known: _Known) -> bool:
+        before = known.ledgers.get(str(folder))
+        if before is None or before == now:
+            return False
+        first = min(now.records, before.records - 1)
+        lost = GivenUp(first, before.records - 1, before.hash, datetime.now(UTC))
+        known.given_up.setdefault(str(folder), []).append(lost)
+        known.ledgers[str(folder)] = now
+        return True
+
+    _change(change)
+
+
+def given_up(folder: Path) -> list[GivenUp]:
+    """What this person gave up of the ledger in `folder` for older backups."""
+    return _read().given_up.get(str(folder), [])
 
 
 def remember(folder: Path, workspace_id: str, genesis: str) -> None:

@@ -20,7 +20,7 @@ from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.journal import encode
 
-__all__ = ["HeadWriter", "Said", "head_file", "head_line", "read_head"]
+__all__ = ["HeadWriter", "Said", "head_file", "head_line", "is_live", "read_head"]
 
 _SIZE = 512
 _MARK = _SIZE - 2
@@ -88,6 +88,21 @@ class HeadWriter:
         if sealed:
             with contextlib.suppress(OSError):
                 self.path.unlink()
+
+
+def is_live(journal: Path) -> bool:
+    """Whether the recorder of a journal lives: it holds a lock on its head as long as it does."""
+    try:
+        descriptor = os.open(head_file(journal), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def read_head(journal: Path) -> Said | None:

@@ -29,6 +29,7 @@ from governed_kernel.lineage.events import LedgerEvent, PayloadDigest, SessionEv
 from governed_kernel.lineage.forms import COMPRESSED, Damaged, compressed, open_journal
 
 __all__ = [
+    "ENVELOPE",
     "LEDGER_DECODER",
     "SESSION_DECODER",
     "Block",
@@ -48,6 +49,8 @@ __all__ = [
 
 _ZERO = bytes(32)
 _DIGITS = 64
+ENVELOPE = _DIGITS + 2
+"""Bytes of a record beside its event: the hash, a space, the line end."""
 _MOST = 64 << 20
 _PIECE = 1 << 18
 """Bytes that are read at once: more would leave the processor's cache."""
@@ -390,7 +393,7 @@ class JournalReader:
             torn, broken = self._first_wrong(block.head, lines, bodies, hashes)
         block.bodies.extend(bodies)
         block.hashes.extend(hashes)
-        size = block.head.size + sum(map(len, bodies)) + (_DIGITS + 2) * len(bodies)
+        size = block.head.size + sum(map(len, bodies)) + ENVELOPE * len(bodies)
         digest = hashes[-1] if hashes else block.head.hash
         self._taken = size
         head = Head(block.head.records + len(bodies), size, digest)
@@ -467,7 +470,7 @@ def read_records(
                     event = decoder.decode(body)
                 except msgspec.MsgspecError as error:
                     raise not_understood(path, head, error) from error
-                after = Head(head.records + 1, head.size + _DIGITS + 2 + len(body), digest)
+                after = Head(head.records + 1, head.size + ENVELOPE + len(body), digest)
                 yield Record(head.records, event, after)
                 head = after
             if block.broken is not None:

@@ -14,11 +14,13 @@ from governed_kernel.errors import IntegrityBroken, UnknownName
 from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.lineage.events import JournalOpened, LedgerEvent
 from governed_kernel.lineage.journal import (
+    ENVELOPE,
     LEDGER_DECODER,
     Block,
     Head,
     JournalWriter,
     Record,
+    encode,
     read_block,
     read_records,
     whole_record,
@@ -29,6 +31,19 @@ from governed_kernel.workspace import Workspace
 __all__ = ["Ledger"]
 
 R = TypeVar("R")
+
+
+class _Together(msgspec.Struct, frozen=True):
+    """Noted before several records are added at once: from where on they count as one.
+
+    A kill in the middle of a write, or a power cut, can leave the first of them. They are whole by
+    themselves and mean something else without the others: data that was divided, and not locked.
+    """
+
+    size: int
+    """The ledger's bytes before them."""
+    end: int
+    """Its bytes with all of them."""
 
 
 class Ledger:
@@ -55,6 +70,7 @@ class Ledger:
         What a power cut left of an earlier start, no whole record, does not count as a ledger.
         """
         with exclusive_lock(self._lock):
+            self._undo_half()
             block = read_block(self.path, limit=1)
             if block.bodies or block.broken or whole_record(block.torn, Head().hash):
                 raise IntegrityBroken(
@@ -84,7 +100,9 @@ class Ledger:
         seen = (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
         if seen != self._seen:
             self._verify_again()
-            self._records.extend(read_records(self.path, LEDGER_DECODER, self._head))
+            half = self._half()
+            found = read_records(self.path, LEDGER_DECODER, self._head)
+            self._records.extend(one for one in found if half is None or one.head.size <= half.size)
             if not self._records:
                 raise self._missing()
             self._check_opening()
@@ -175,6 +193,7 @@ class Ledger:
             The disk is full, or the file can't be written; the ledger is as it was.
         """
         with exclusive_lock(self._lock):
+            self._undo_half()
             self.records()
             self._keep_aside(read_block(self.path, self._head))
             records = self.records()
@@ -183,6 +202,10 @@ class Ledger:
             return (self._write(head, events) if events else head), result
 
     def _write(self, head: Head, events: tuple[msgspec.Struct, ...]) -> Head:
+        if len(events) > 1:
+            end = head.size + sum(len(encode(event)) + ENVELOPE for event in events)
+            note = msgspec.json.encode(_Together(head.size, end))
+            write_atomically(self._together, note)
         writer = JournalWriter(self.path, head)
         try:
             writer.append(*events)
@@ -190,6 +213,39 @@ class Ledger:
             return writer.head
         finally:
             writer.close()
+            if not writer.in_doubt:
+                self._together.unlink(missing_ok=True)
+
+    @property
+    def _together(self) -> Path:
+        return self.path.with_suffix(".together")
+
+    def _half(self) -> _Together | None:
+        """Where records begin that were added together and are not all there."""
+        try:
+            note = msgspec.json.decode(self._together.read_bytes(), type=_Together)
+            size = self.path.stat().st_size
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return note if note.size < size < note.end else None
+
+    def _undo_half(self) -> None:
+        """Take away what a crash left of records that belong together, as the lock's holder may.
+
+        Nobody was told that they are there; what is taken away is kept for the auditor.
+        """
+        half = self._half()
+        if half is not None:
+            with self.path.open("rb+") as file:
+                file.seek(half.size)
+                self._put_aside(file.read(), str(half.size))
+                file.truncate(half.size)
+                os.fsync(file.fileno())
+        self._together.unlink(missing_ok=True)
+
+    def _put_aside(self, data: bytes, where: str) -> None:
+        name = f".torn-{where}-{digest_bytes(data)[:12]}"
+        write_atomically(self.path.with_suffix(name), data, mode=0o444)
 
     def _keep_aside(self, tail: Block) -> None:
         """Make the file end with its last whole record, as only the lock's holder may.
@@ -210,8 +266,7 @@ class Ledger:
                 why=f"byte {tail.head.size + len(tail.torn) - 1} is {tail.torn[-1:]!r}",
                 next="restore the ledger from a backup",
             )
-        name = f".torn-{tail.head.records}-{digest_bytes(tail.torn)[:12]}"
-        write_atomically(self.path.with_suffix(name), tail.torn, mode=0o444)
+        self._put_aside(tail.torn, str(tail.head.records))
         with self.path.open("rb+") as file:
             file.truncate(tail.head.size)
             os.fsync(file.fileno())

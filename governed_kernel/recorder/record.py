@@ -9,7 +9,12 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing
-from governed_kernel.lineage.events import JournalOpened, SessionSealed
+from governed_kernel.lineage.events import (
+    CellStarted,
+    JournalOpened,
+    ObserverLost,
+    SessionSealed,
+)
 from governed_kernel.lineage.heads import HeadWriter
 from governed_kernel.lineage.journal import (
     LEDGER_DECODER,
@@ -53,6 +58,9 @@ class SessionRecord:
         self._pending: list[msgspec.Struct] = []
         self._texts: list[tuple[bytes, str]] = []
         self._unsynced = False
+        self._cell = (0, "")
+        self._marked = False
+        """Whether what waits says already that a write failed."""
         self._synced_at = time.monotonic()
         self._writer = JournalWriter(self.path)
         if os.path.getsize(self.path):
@@ -78,6 +86,8 @@ class SessionRecord:
 
     def add(self, event: msgspec.Struct) -> None:
         """Put `event` next in the record's order; `flush` writes it."""
+        if isinstance(event, CellStarted):
+            self._cell = (event.execution, event.cell_id)
         self._pending.append(event)
 
     def text(self, line: bytes) -> None:
@@ -107,14 +117,33 @@ class SessionRecord:
         except IntegrityBroken as error:
             return Fault(error.what, error.why, error.next, final=True)
         except GovernedError as error:
-            return Fault(error.what, error.why, error.next)
+            return self._unwritten(Fault(error.what, error.why, error.next))
         except OSError as error:
-            return Fault(
-                f"the texts of session {self.session} can't be written",
-                error.strerror or str(error),
-                "free disk space, then run the cell again",
+            return self._unwritten(
+                Fault(
+                    f"the texts of session {self.session} can't be written",
+                    error.strerror or str(error),
+                    "free disk space, then run the cell again",
+                )
             )
+        self._marked = False
         return None
+
+    def _unwritten(self, fault: Fault) -> Fault:
+        """Have the next write that succeeds say that one before it did not."""
+        if not self._marked:
+            self._marked = True
+            execution, cell_id = self._cell
+            self.add(
+                ObserverLost(
+                    execution=execution,
+                    cell_id=cell_id,
+                    observer="journal",
+                    error_name="ResourceMissing",
+                    error=self.payload(f"{fault.what}: {fault.why}"),
+                )
+            )
+        return fault
 
     def _write(self) -> None:
         """The texts first, so that no record speaks of one that is not there."""

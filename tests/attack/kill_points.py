@@ -33,6 +33,8 @@ from tests.loop.stages import Stages
 
 __all__ = ["Killing", "Tally", "main"]
 
+_THRICE = ("record, seal, compress", "ingest", "migrate")
+"""Kinds of processes that write without a person who would do it again: killed more often."""
 STOPPING = Path(__file__).with_name("stopping.py")
 
 
@@ -246,7 +248,12 @@ def chosen_points(
 def main(arguments: list[str] | None = None) -> int:
     """Kill everything, and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.attack.kill_points")
-    parser.add_argument("--points", type=int, default=40, help="how many for each command")
+    parser.add_argument(
+        "--points",
+        type=int,
+        default=40,
+        help="how many for each command; thrice as many for what writes by itself",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="the commands whose name contains this")
     chosen = parser.parse_args(arguments)
@@ -259,7 +266,8 @@ def main(arguments: list[str] | None = None) -> int:
                 if chosen.only not in scenario.name:
                     continue
                 killing = Killing(stages, scenario, stopper, base / str(number), tally)
-                for at, half in chosen_points(killing.points, chosen.points, draw):
+                wanted = chosen.points * (3 if scenario.kind in _THRICE else 1)
+                for at, half in chosen_points(killing.points, wanted, draw):
                     killing.kill(at, half=half)
                     sys.stderr.write(
                         f"\r{scenario.name}: {tally.killed.total()} killed, {len(tally.wrong)} "

@@ -48,6 +48,7 @@ UNRECORDED: dict[str, tuple[str, str]] = {
         "people edit it; what counts of it is copied by content when it is registered or promoted",
     ),
     "lock": (r"(.*/)?[^/]*\.lock", "it is empty and holds nothing"),
+    "note of a write": (r"\.governed/ledger\.together", "there while records are added together"),
     "scratch of a kernel": (_RUN + r"tmp/.*", "the kernel's temporary folder, read by nobody"),
     "progress": (
         r"\.governed/(erased\.json|exports/[^/]+\.jsonl)",

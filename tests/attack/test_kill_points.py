@@ -23,7 +23,7 @@ SAMPLE = [
     if scenario.name
     in (
         *("data register", "people add", "approve", "deploy", "store erase"),
-        *("ingest", "migrate", "record and seal, release"),
+        *("ingest", "rebuild", "migrate", "record and seal, release", "record and seal, research"),
     )
 ]
 

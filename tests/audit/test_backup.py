@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -25,7 +26,7 @@ from governed_kernel.workspace import Workspace
 from tests.cli.commands import Done
 from tests.lineage.sessions import Session
 from tests.loop import berries
-from tests.loop.place import SECONDS, Place
+from tests.loop.place import SECONDS, Place, succeeded
 from tests.loop.refusal import explains
 from tests.loop.stages import Stages
 
@@ -149,17 +150,76 @@ def test_an_older_backup_is_found_out_by_a_checkpoint(released: Place, tmp_path:
     explains(released.here(f"store restore {older} {tmp_path / 'a'} {since}"), 4, "was cut short")
 
 
-def test_an_older_backup_in_the_old_place_is_found_out_by_who_saw_more(
+def test_an_older_backup_in_the_old_place_is_refused_to_who_saw_more(
     released: Place, tmp_path: Path
 ) -> None:
     older = taken(released, tmp_path / "older.tar")
     released.done_here("revoke sour --reason 'a recall' {rui}")
     newer = taken(released, tmp_path / "newer.tar")
     released.root.rename(tmp_path / "aside")
-    explains(elsewhere(released, f"store restore {older} {released.root}"), 4, "seen before")
-    shutil.rmtree(released.root)
+    refused = elsewhere(released, f"store restore {older} {released.root}")
+    explains(refused, 4, "is older than the ledger that was seen before")
+    assert "--older" in refused.err
+    assert not released.root.exists()  # so the newest can be restored right away
     assert elsewhere(released, f"store restore {newer} {released.root}").code == 0
     assert released.release()["state"] == "revoked"
+
+
+def test_an_older_backup_is_taken_when_asked_for_and_what_it_gives_up_is_told_for_ever(
+    released: Place, tmp_path: Path
+) -> None:
+    kim = Place(released.root, tmp_path / "kim", released.environment)
+    first = len(Ledger(released.workspace).records())
+    older = taken(released, tmp_path / "older.tar")
+    released.done_here("revoke sour --reason 'a recall' {rui}")
+    shutil.copytree(released.home, kim.home)  # somebody else, who saw the revocation as well
+    last = Ledger(released.workspace).records()[-1]
+    released.root.rename(tmp_path / "aside")
+    assert elsewhere(released, f"store restore {older} {released.root} --older").code == 0
+    assert released.release()["state"] == "released"  # which is why it has to be asked for
+    for _ in range(2):
+        told = released.here("audit verify")
+        assert told.code == 0
+        assert f"gave up records {first} to {last.number} that you had seen" in told.out
+        assert last.head.hash.hex() in told.out
+    explains(kim.here("release show sour"), 4, "seen before")
+    explains(kim.here("audit verify"), 4, "seen before")
+    assert "gave up records" in kim.done_here("audit verify --accept-older").out
+    assert kim.release()["state"] == "released"
+    kim.done_here("revoke sour --reason 'the recall, again' {rui}")
+    assert "gave up" in released.done_here("audit verify").out
+    assert released.release()["state"] == "revoked"
+
+
+def test_the_drill_as_it_is_documented(released: Place) -> None:
+    """The commands of docs/restoring.md, typed in the workspace one after the other."""
+    page = (Path(__file__).parents[2] / "docs" / "restoring.md").read_text()
+    first, second = page.split("## When only")
+    lines = [line.strip() for line in first.splitlines() if line.startswith("    governed ")]
+    assert len(lines) == 6
+    for line in lines:
+        succeeded(typed(released, line), line)
+    refused = typed(
+        released, lines[3].replace("newest.tar", "berries.tar").replace("restored", "x")
+    )
+    explains(refused, 4, "was cut short")
+    assert "--older" in second
+    assert "audit verify --accept-older" in second
+
+
+def typed(place: Place, line: str) -> Done:
+    """A command line, as a process of its own in the workspace's folder."""
+    name, *words = shlex.split(line)
+    assert name == "governed"
+    found = subprocess.run(
+        [place.environment.python, "-m", "governed_kernel", *words],
+        cwd=place.root,
+        env=place.variables(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Done(found.returncode, found.stdout, found.stderr)
 
 
 def test_nothing_is_restored_over_something(released: Place, tmp_path: Path) -> None:

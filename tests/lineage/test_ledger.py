@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, UnknownName
 from governed_kernel.lineage.events import Decided, JournalOpened, LedgerEvent
+from governed_kernel.lineage.journal import JournalWriter
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
@@ -253,3 +256,51 @@ def test_a_full_disk_adds_nothing_to_the_ledger(ledger: Ledger) -> None:
     assert ledger.path.read_bytes() == before
     ledger.append(decided("second"))
     assert actions(ledger.events()) == ["first", "second"]
+
+
+HALF = """
+    import os, signal, sys
+    from pathlib import Path
+    from governed_kernel.lineage.events import Decided
+    from governed_kernel.lineage.ledger import Ledger
+    from governed_kernel.workspace import Workspace
+    ledger = Ledger(Workspace(Path(sys.argv[1])))
+    write, name = os.write, os.fsencode(ledger.path)
+    def half(descriptor, data):
+        if os.readlink(f"/proc/self/fd/{descriptor}").encode() != name:
+            return write(descriptor, data)
+        write(descriptor, bytes(data)[: int(float(sys.argv[2]) * len(data))])
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.write = half
+    said = [Decided(person="ada", action=a, resource="r", outcome="allowed") for a in "abcd"]
+    ledger.append(*said)
+"""
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.6, 0.99])
+def test_records_that_were_added_together_are_there_all_or_none(
+    ledger: Ledger, share: float
+) -> None:
+    """A kill in the middle of the write leaves the first of them whole."""
+    command = [sys.executable, "-c", textwrap.dedent(HALF), str(ledger.workspace.root), str(share)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    half = ledger.path.read_bytes()
+    assert actions(Ledger(ledger.workspace).events()) == ["first"]
+    ledger.append(decided("second"))
+    assert actions(ledger.events()) == actions(Ledger(ledger.workspace).events())
+    assert actions(ledger.events()) == ["first", "second"]
+    (aside,) = ledger.torn()
+    assert half.endswith(aside.read_bytes())
+    assert not ledger.path.with_suffix(".together").exists()
+
+
+def test_a_beginning_that_was_cut_short_can_be_made_again(tmp_path: Path) -> None:
+    ledger = Ledger(Workspace(tmp_path))
+    ledger.path.parent.mkdir()
+    writer = JournalWriter(ledger.path)
+    writer.append(JournalOpened(workspace_id="w-1", journal="ledger"))
+    writer.close()
+    note = {"size": 0, "end": 2 * ledger.path.stat().st_size}
+    ledger.path.with_suffix(".together").write_bytes(msgspec.json.encode(note))
+    ledger.create("w-2", decided("first"))
+    assert actions(ledger.events()) == ["first"]
