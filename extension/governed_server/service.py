@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,10 +114,15 @@ class Service:
             self._registries[workspace.root] = known
         return known[1]
 
-    def store(self, workspace: Workspace) -> Store:
-        """The lineage store, brought up to date; one thread at a time."""
+    @contextlib.contextmanager
+    def store(self, workspace: Workspace) -> Iterator[Store]:
+        """The lineage store, brought up to date, for one thread at a time.
+
+        DuckDB shares one instance of a file among the threads of a process, and an instance that
+        reads can't begin to write.
+        """
         with self._storing:
-            return refresh(workspace)
+            yield refresh(workspace)
 
     def session_of_kernel(self, kernel_id: str) -> Running | None:
         """The recorded session of a kernel that this server runs; None for other kernels."""

@@ -5,5 +5,6 @@ export const Commands = {
   releases: 'governed:open-releases',
   release: 'governed:open-release',
   runs: 'governed:open-runs',
+  startRun: 'governed:start-run',
   run: 'governed:open-run'
 } as const;

@@ -22,6 +22,8 @@ interface IPanelKind {
   args: string[];
   /** Its code is loaded when it is first opened. */
   make: (args: Record<string, string>) => Promise<Panel>;
+  /** Whether it is about one thing that a list names, so that the palette has no use for it. */
+  isOneOf?: boolean;
   /** What the arguments are when the palette opens it; null where that makes no sense. */
   fromPalette: (governed: Governed) => Record<string, string> | null;
 }
@@ -49,6 +51,46 @@ function kinds(governed: Governed): IPanelKind[] {
       make: async () =>
         (await import('./releases/list')).releasesPanel(governed),
       fromPalette: () => ({})
+    },
+    {
+      command: Commands.release,
+      label: trans.__('Open Release'),
+      caption: trans.__('One release as a reviewer reads it'),
+      args: ['release'],
+      make: async args =>
+        (await import('./releases/panel')).releasePanel(governed, args.release),
+      isOneOf: true,
+      fromPalette: () => null
+    },
+    {
+      command: Commands.runs,
+      label: trans.__('Open Runs'),
+      caption: trans.__(
+        'Every run of this workspace, and two of them side by side'
+      ),
+      args: [],
+      make: async () => (await import('./runs/list')).runsPanel(governed),
+      fromPalette: () => ({})
+    },
+    {
+      command: Commands.startRun,
+      label: trans.__('Run Release'),
+      caption: trans.__('Start a run of an approved release'),
+      args: ['release'],
+      make: async args =>
+        (await import('./runs/start')).startRunPanel(governed, args.release),
+      isOneOf: true,
+      fromPalette: () => null
+    },
+    {
+      command: Commands.run,
+      label: trans.__('Open Run'),
+      caption: trans.__('One run: live while it goes on, and what it left'),
+      args: ['run'],
+      make: async args =>
+        (await import('./runs/panel')).runPanel(governed, args.run),
+      isOneOf: true,
+      fromPalette: () => null
     }
   ];
 }

@@ -7,6 +7,7 @@ import { Client, described, IErrorDescription } from './api';
 import type { ICellEvidence, ISession } from './records';
 
 const PAUSE_MS = 250;
+const RETRY_MS = 3000;
 const GOVERNED_KERNELS = ['governed-research', 'governed-release'];
 
 /** What is on record of one open notebook, kept up to date while its cells run. */
@@ -84,6 +85,7 @@ export class SessionModel {
     } catch (error) {
       if (asked === this._asked) {
         this._take(this._session, described(error));
+        this._timer = window.setTimeout(() => void this._ask(), RETRY_MS);
       }
     }
   }

@@ -73,6 +73,7 @@ def _found(code: str, cell: Cell | None, what: str, why: str, next: str, **more:
         next=next,
         cell_index=cell.index if cell else -1,
         cell_id=cell.cell_id if cell else "",
+        subject=more.get("subject", ""),
     )
 
 
@@ -160,6 +161,7 @@ def _absolute_paths(cells: Sequence[Cell]) -> Iterator[Finding]:
                     f"it names the absolute path {node.value!r}",
                     "that path means nothing on another machine, and is outside what is approved",
                     "register the file and use data.load(NAME), or make the path relative",
+                    subject=node.value,
                 )
 
 
@@ -202,6 +204,7 @@ def _secrets(cells: Sequence[Cell]) -> Iterator[Finding]:
                     f"line {line} of its {place} looks like a secret ({kind})",
                     "a release is read by many and kept for years",
                     "remove it, change the secret, and read it from the environment instead",
+                    subject=f"{place}:{line}",
                 )
 
 

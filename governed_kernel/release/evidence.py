@@ -239,6 +239,7 @@ def _unregistered(workspace: Workspace, read: Access) -> Finding:
         + ("; only the witness saw it" if read.evidence == "unexplained" else ""),
         f"'governed data register NAME {shown} --class … --owner … --purpose … --legal-basis …'",
         cell_id=read.cell_id,
+        subject=shown,
     )
 
 
@@ -293,7 +294,14 @@ def check_record(session: RecordedSession) -> Iterator[Finding]:
 
 
 def _finding(
-    code: str, severity: Any, what: str, why: str, next: str, index: int = -1, cell_id: str = ""
+    code: str,
+    severity: Any,
+    what: str,
+    why: str,
+    next: str,
+    index: int = -1,
+    cell_id: str = "",
+    subject: str = "",
 ) -> Finding:
     return Finding(
         code=code,
@@ -303,4 +311,5 @@ def _finding(
         next=next,
         cell_index=index,
         cell_id=cell_id,
+        subject=subject,
     )

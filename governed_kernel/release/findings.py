@@ -23,6 +23,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         The finding, its reason, and what to do.
     cell_index : int
         Position of the cell in the notebook from 0; -1 when it concerns no cell.
+    subject : str
+        The path, or the line, that it is about; empty where there is no one thing.
     """
 
     code: str
@@ -32,6 +34,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     next: str
     cell_index: int = -1
     cell_id: str = ""
+    subject: str = ""
 
 
 def is_blocked(findings: Iterable[Finding]) -> bool:

@@ -24,6 +24,10 @@ def overview(registry: Registry, record: ReleaseRecord) -> dict[str, Any]:
             for step in record.history
         ],
         "approvals": _approvals(registry, record),
+        "required": {
+            "run": registry.register.rule("run").required,
+            "deployment": registry.register.rule("deployment").required,
+        },
         "runs": [
             {
                 "run": run.run_id,
@@ -129,6 +133,8 @@ def _approvals(registry: Registry, record: ReleaseRecord) -> list[dict[str, Any]
             "printed_name": item.printed_name,
             "role": item.role,
             "meaning": item.meaning,
+            "digest": item.digest,
+            "comment": item.comment,
             "signed_at": item.signed_at,
             "counts": item.counts,
             "reason": item.reason,

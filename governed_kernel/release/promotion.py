@@ -19,6 +19,7 @@ from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import changes, checks, environment, learned, notebook, suites
+from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import Difference, EnvironmentLock
 from governed_kernel.release.evidence import SessionEvidence, check_session
 from governed_kernel.release.findings import Finding, is_blocked
@@ -35,7 +36,7 @@ from governed_kernel.release.modules import local_modules
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Examination", "Promoted", "examine", "promote"]
+__all__ = ["Examination", "Preview", "Promoted", "examine", "preview", "promote"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,30 @@ class Promoted:
     notebook: Path
     diff: Path
     warnings: list[Finding]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a promotion would make, before anybody signs."""
+
+    release: str
+    comparisons: list[Comparison]
+
+
+def preview(workspace: Workspace, found: Examination, name: str = "") -> Preview:
+    """What the release would be called, and how it differs from research and from before.
+
+    Raises
+    ------
+    CheckFailed
+        Blocking findings: there is nothing to show yet.
+    """
+    _refuse_blocked(workspace, found)
+    registry = Registry.read(workspace)
+    release = registry.next_version(_stem(found, name))
+    manifest, files = _manifest(workspace, registry, release, "", found, "unrated")
+    earlier = changes.previous(workspace, registry, release)
+    return Preview(release, changes.compare(manifest, files, earlier))
 
 
 def examine(workspace: Workspace, path: Path) -> Examination:
@@ -104,14 +129,8 @@ def promote(
         Blocking findings; each is named.
     """
     found = examine(workspace, path)
-    if is_blocked(found.findings):
-        blocking = [item for item in found.findings if item.severity == "blocking"]
-        raise CheckFailed(
-            f"{workspace.relative(found.path)} has {len(blocking)} findings that block promotion",
-            why="; ".join(item.what for item in blocking),
-            next=f"'governed check {workspace.relative(found.path)}' says what to do about each",
-        )
-    stem = check_name(name or found.path.stem.replace("_", "-").lower())
+    _refuse_blocked(workspace, found)
+    stem = _stem(found, name)
     with exclusive_lock(workspace.state / "promotion.lock"):
         registry = Registry.read(workspace)
         registry.register.check_policy()
@@ -139,6 +158,20 @@ def promote(
         diff=folder / DIFFERENCE,
         warnings=[item for item in found.findings if item.severity != "note"],
     )
+
+
+def _refuse_blocked(workspace: Workspace, found: Examination) -> None:
+    if is_blocked(found.findings):
+        blocking = [item for item in found.findings if item.severity == "blocking"]
+        raise CheckFailed(
+            f"{workspace.relative(found.path)} has {len(blocking)} findings that block promotion",
+            why="; ".join(item.what for item in blocking),
+            next=f"'governed check {workspace.relative(found.path)}' says what to do about each",
+        )
+
+
+def _stem(found: Examination, name: str) -> str:
+    return check_name(name or found.path.stem.replace("_", "-").lower())
 
 
 def _statement(manifest: ReleaseManifest, who: Person) -> Promotion:

@@ -64,6 +64,8 @@ class Review:
         For deployment, what the digest covers.
     facts : dict
         Everything a reviewer relies on, as JSON values.
+    comparisons : list of Comparison
+        From research to release, and from the version before it.
     """
 
     release: ReleaseRecord
@@ -71,6 +73,7 @@ class Review:
     digest: str
     evidence: list[FileDigest]
     facts: dict[str, Any]
+    comparisons: list[Comparison]
 
 
 def review(
@@ -94,11 +97,12 @@ def review(
     record = registry.release(release)
     try:
         run = _chosen(record, run_id) if purpose == "deployment" else None
-        facts = _release(workspace, registry, record)
+        facts, comparisons = _release(workspace, registry, record)
         if run is None:
-            return Review(record, "", record.digest, [], facts)
+            return Review(record, "", record.digest, [], facts, comparisons)
         digest, evidence = run.evidence()
-        return Review(record, run.run_id, digest, evidence, {**facts, **_run(workspace, run)})
+        facts |= _run(workspace, run)
+        return Review(record, run.run_id, digest, evidence, facts, comparisons)
     except GovernedError as error:
         record_refusal(workspace, person, "approve", record.name, error, purpose)
         raise
@@ -120,7 +124,9 @@ def _chosen(release: ReleaseRecord, run_id: str) -> RunRecord:
 # --- the release -----------------------------------------------------------------------------
 
 
-def _release(workspace: Workspace, registry: Registry, record: ReleaseRecord) -> dict[str, Any]:
+def _release(
+    workspace: Workspace, registry: Registry, record: ReleaseRecord
+) -> tuple[dict[str, Any], list[Comparison]]:
     register = registry.register
     folder = manifest.release_folder(workspace, record.name)
     bound = manifest.load(folder, record.digest)
@@ -140,7 +146,7 @@ def _release(workspace: Workspace, registry: Registry, record: ReleaseRecord) ->
     session, findings = _research(workspace, register, bound, folder)
     if bound.tolerance != (allowed := suites.tolerance(folder, bound.suites)):
         _refuse_made(bound, f"it allows {bound.tolerance}, its suites {allowed}")
-    return {
+    facts = {
         "risk_class": bound.risk_class,
         "git_commit": bound.git_commit,
         "notebook": {
@@ -172,6 +178,7 @@ def _release(workspace: Workspace, registry: Registry, record: ReleaseRecord) ->
         "changes": _changes(comparisons, before),
         "page": workspace.relative(page),
     }
+    return facts, comparisons
 
 
 def _now(workspace: Workspace, file: FileDigest) -> str:

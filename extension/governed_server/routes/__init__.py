@@ -1,6 +1,7 @@
 """The routes, one module a part of the interface; importing this declares them all."""
 
 from governed_server.routes import (
+    catalog,
     jobs,
     promotion,
     releases,
@@ -9,4 +10,4 @@ from governed_server.routes import (
     workspace,
 )
 
-__all__ = ["jobs", "promotion", "releases", "runs", "sessions", "workspace"]
+__all__ = ["catalog", "jobs", "promotion", "releases", "runs", "sessions", "workspace"]

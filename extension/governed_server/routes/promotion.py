@@ -8,14 +8,16 @@ import msgspec
 
 from governed_kernel.errors import UsageError
 from governed_kernel.release import checks
+from governed_kernel.release.difference import Comparison, visible
 from governed_kernel.release.findings import is_blocked
-from governed_kernel.release.promotion import Examination, examine, promote
+from governed_kernel.release.fixes import fix_of
+from governed_kernel.release.promotion import Examination, examine, preview, promote
 from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Place, Signed
 from governed_server.routing import post
 from governed_server.service import Service
 
-__all__ = ["Candidate", "check", "create"]
+__all__ = ["Candidate", "check", "create", "told_comparisons"]
 
 
 class Candidate(Signed, kw_only=True):
@@ -67,13 +69,48 @@ def _told(workspace: Workspace, found: Examination) -> dict[str, Any]:
         parameters = checks.parameters_of(found.document)
     except UsageError:  # its findings say what is wrong with the cell
         parameters = []
+    promotable = not is_blocked(found.findings)
     return {
         "notebook": workspace.relative(found.path),
         "session_id": found.session.session_id,
-        "inputs": [item.name for item in found.session.inputs],
+        "inputs": msgspec.to_builtins(found.session.inputs),
         "suites": [suite.path for suite in found.suites],
         "environment": found.environment.digest(),
-        "promotable": not is_blocked(found.findings),
+        "promotable": promotable,
         "parameters": [{**msgspec.to_builtins(item), "bounds": item.bounds} for item in parameters],
-        "findings": msgspec.to_builtins(found.findings),
+        "findings": [
+            {
+                **msgspec.to_builtins(finding),
+                "fix": fix_of(workspace, found.path, found.document, finding),
+            }
+            for finding in found.findings
+        ],
+        "preview": _preview(workspace, found) if promotable else None,
     }
+
+
+def _preview(workspace: Workspace, found: Examination) -> dict[str, Any]:
+    shown = preview(workspace, found)
+    return {"release": shown.release, "comparisons": told_comparisons(shown.comparisons)}
+
+
+def told_comparisons(comparisons: list[Comparison]) -> list[dict[str, Any]]:
+    """Comparisons as JSON values; every character that can't be seen is written out."""
+    return [
+        {
+            "heading": item.heading,
+            "summary": item.summary,
+            "changes": [
+                {
+                    "name": change.name,
+                    "kind": change.kind,
+                    "before": visible(change.before),
+                    "after": visible(change.after),
+                    "note": change.note,
+                    "is_code": change.is_code,
+                }
+                for change in item.changes
+            ],
+        }
+        for item in comparisons
+    ]

@@ -12,6 +12,7 @@ from governed_kernel.release.overview import overview, summary
 from governed_kernel.release.review import review
 from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Place, Signed
+from governed_server.routes.promotion import told_comparisons
 from governed_server.routing import get, post
 from governed_server.service import Service
 
@@ -89,6 +90,7 @@ def reviewed(service: Service, asked: Reviewed) -> dict[str, Any]:
             "run": found.run_id,
             "digest": found.digest,
             "facts": found.facts,
+            "comparisons": told_comparisons(found.comparisons),
         }
 
     return service.jobs.start("review", work)

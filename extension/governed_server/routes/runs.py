@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from governed_kernel.errors import UnknownName
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
-from governed_kernel.release import runs
+from governed_kernel.release import manifest, runs
 from governed_kernel.release.execution import start_release, start_validation
 from governed_kernel.release.watching import watch
 from governed_kernel.workspace import Workspace
@@ -34,6 +35,12 @@ class Validation(Signed, kw_only=True):
 
     run: str
     suite: str = ""
+
+
+class Release(Place, kw_only=True):
+    """One release by its name."""
+
+    release: str
 
 
 class Run(Place, kw_only=True):
@@ -101,6 +108,38 @@ def cancel(service: Service, asked: Run) -> dict[str, Any]:
     return {"run": state.run_id, "state": state.state}
 
 
+@get("runs/parameters")
+def parameters(service: Service, asked: Release) -> dict[str, Any]:
+    """The approved schema that a run's parameters must lie in."""
+    workspace = service.workspace(asked.path)
+    record = service.registry(workspace).release(asked.release)
+    bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
+    return {
+        "release": record.name,
+        "parameters": [
+            {**msgspec.to_builtins(item), "bounds": item.bounds} for item in bound.parameters
+        ],
+    }
+
+
+@get("runs/notebook")
+def notebook(service: Service, asked: Run) -> dict[str, str]:
+    """The executed notebook as a page, also of a run that failed; shown without scripts."""
+    from nbconvert import HTMLExporter
+
+    folder = runs.run_folder(service.workspace(asked.path), asked.run)
+    for path in (folder / "output" / "notebook.ipynb", folder / "notebook.ipynb"):
+        if path.is_file():
+            exporter = HTMLExporter(template_name="basic", sanitize_html=True)
+            page, _ = exporter.from_filename(str(path))
+            return {"html": str(page)}
+    raise UnknownName(
+        f"{asked.run} has no executed notebook yet",
+        why="it has not begun its first cell, or it ended before that",
+        next="see its log",
+    )
+
+
 @stream("runs/events")
 async def follow(service: Service, asked: Run) -> Stream:
     """A run's state, log and resources as they change, until it is over."""
@@ -112,7 +151,14 @@ async def follow(service: Service, asked: Run) -> Stream:
         offset = seen.log_offset
         if seen.log:
             yield Event("log", {"text": seen.log})
-        told = msgspec.structs.replace(seen, log="", log_offset=0)
+        told = {
+            **{
+                name: value
+                for name, value in msgspec.to_builtins(seen).items()
+                if "log" not in name
+            },
+            "parameters": runs.plan_of(workspace, asked.run).parameters,
+        }
         if told != last:
             last = told
             yield Event("state", told)

@@ -47,25 +47,25 @@ def session(service: Service, asked: Session) -> dict[str, Any]:
     workspace = Workspace.open(Path(running.workspace)) if running else None
     if workspace is None:
         workspace = service.workspace(asked.path)
-    store = service.store(workspace)
-    name = running.session if running else ""
-    if not running:
-        name = newest_session(store, workspace.relative(service.path(asked.path)))
-    if not name:
-        return {"session": None, "cells": [], "recording": False}
-    return {
-        "session": session_facts(store, name),
-        "cells": cell_evidence(store, name),
-        "recording": running is not None,
-    }
+    with service.store(workspace) as store:
+        name = running.session if running else ""
+        if not running:
+            name = newest_session(store, workspace.relative(service.path(asked.path)))
+        if not name:
+            return {"session": None, "cells": [], "recording": False}
+        return {
+            "session": session_facts(store, name),
+            "cells": cell_evidence(store, name),
+            "recording": running is not None,
+        }
 
 
 @get("session/cell")
 def cell(service: Service, asked: Cell) -> dict[str, Any]:
     """Everything that one execution of a cell did, with the reason of each denial."""
     workspace = service.workspace(asked.path)
-    store = service.store(workspace)
-    found = cell_record(store, asked.session, asked.cell_id, asked.execution)
+    with service.store(workspace) as store:
+        found = cell_record(store, asked.session, asked.cell_id, asked.execution)
     ids = [
         name for row in found["accesses"] if row["decision"] == "denied" for name in row["policies"]
     ]

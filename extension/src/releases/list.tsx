@@ -14,6 +14,7 @@ import {
   useGoverned
 } from '../parts';
 import { useAnswer } from '../parts/asking';
+import { ChoiceField, PersonField, useStatus } from '../parts/signing';
 import type { IReleaseSummary } from '../records';
 import { moment } from '../words';
 import { toneOf } from './states';
@@ -32,14 +33,30 @@ function ReleasesView(): React.ReactElement {
   const governed = useGoverned();
   const { trans, client, place, person } = governed;
   const changes = useChanges();
+  const status = useStatus();
+  const [filter, setFilter] = React.useState('all');
   const answer = useAnswer(
     () => client.get<IReleaseSummary[]>('releases', { path: place, person }),
     [place, person, changes]
   );
+  const states = [
+    ...new Set((answer.value ?? []).map(row => row.state))
+  ].sort();
   return (
     <article className="gn-Page">
       <header className="gn-Page-header">
         <h1>{trans.__('Releases')}</h1>
+        <PersonField status={status} />
+        <ChoiceField
+          label={trans.__('Show')}
+          value={filter}
+          choices={[
+            ['all', trans.__('all')],
+            ['mine', trans.__('waiting for my review')],
+            ...states.map((state): [string, string] => [state, state])
+          ]}
+          onChange={setFilter}
+        />
       </header>
       {answer.problem && (
         <Problem problem={answer.problem} retry={answer.again} />
@@ -65,7 +82,12 @@ function ReleasesView(): React.ReactElement {
             </tr>
           </thead>
           <tbody>
-            {[...answer.value]
+            {answer.value
+              .filter(
+                row =>
+                  filter === 'all' ||
+                  (filter === 'mine' ? row.waits_for_me : row.state === filter)
+              )
               .sort(
                 (a, b) => Number(!!b.waits_for_me) - Number(!!a.waits_for_me)
               )

@@ -1,0 +1,71 @@
+"""The catalog: registering a file as a dataset or a base model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from governed_kernel.governance import catalog
+from governed_kernel.governance.names import PURPOSES
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import identify
+from governed_server.routes.asked import Place, Signed
+from governed_server.routing import get, post
+from governed_server.service import Service
+
+__all__ = ["Registration", "choices", "register"]
+
+
+class Registration(Signed, kw_only=True):
+    """A file or folder to be registered, relative to the workspace."""
+
+    name: str
+    file: str
+    data_class: str
+    owner: str
+    purposes: tuple[str, ...]
+    legal_basis: str
+    kind: catalog.Kind = "data"
+    retention_until: str = ""
+    licence: str = ""
+    origin: str = ""
+    intended_use: str = ""
+
+
+@get("catalog/choices")
+def choices(service: Service, asked: Place) -> dict[str, Any]:
+    """What a registration may say: the workspace's classes and the purposes."""
+    workspace = service.workspace(asked.path)
+    classes = workspace.settings.classes
+    return {
+        "classes": {
+            name: {"description": item.description, "purposes": list(item.purposes)}
+            for name, item in classes.items()
+        },
+        "purposes": list(PURPOSES),
+    }
+
+
+@post("catalog/versions")
+def register(service: Service, asked: Registration) -> dict[str, Any]:
+    """Start to register a file or folder as a version, with an immutable snapshot."""
+    workspace = service.workspace(asked.path)
+    file = workspace.inside(asked.file)
+
+    def work(progress: Any) -> dict[str, Any]:
+        identify(Register.read(workspace), asked.person, asked.secret)
+        progress("Copying and hashing")
+        description = catalog.Description(
+            data_class=asked.data_class,
+            owner=asked.owner,
+            purposes=asked.purposes,
+            legal_basis=asked.legal_basis,
+            kind=asked.kind,
+            retention_until=asked.retention_until,
+            licence=asked.licence,
+            origin=asked.origin,
+            intended_use=asked.intended_use,
+        )
+        done = catalog.register(workspace, asked.name, file, description, asked.person)
+        return {"version": catalog.label(done.version), "new": done.new}
+
+    return service.jobs.start("register", work)

@@ -1,0 +1,105 @@
+import * as React from 'react';
+
+import type { IParameter } from '../records';
+import { useGoverned } from './index';
+
+/** The parameters of a release: names, types, bounds. */
+export function Parameters(props: {
+  parameters: IParameter[];
+}): React.ReactElement {
+  const { trans } = useGoverned();
+  if (!props.parameters.length) {
+    return <p>{trans.__('None.')}</p>;
+  }
+  return (
+    <table className="gn-Table">
+      <thead>
+        <tr>
+          <th scope="col">{trans.__('Name')}</th>
+          <th scope="col">{trans.__('Type')}</th>
+          <th scope="col">{trans.__('Default')}</th>
+          <th scope="col">{trans.__('Allowed')}</th>
+          <th scope="col">{trans.__('Meaning')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {props.parameters.map(item => (
+          <tr key={item.name}>
+            <td>
+              <code>{item.name}</code>
+            </td>
+            <td>{item.type}</td>
+            <td className="gn-mod-number">{String(item.default)}</td>
+            <td>{item.bounds}</td>
+            <td>{item.description}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** A form with one field a parameter, of its type and within its bounds. */
+export function ParameterForm(props: {
+  parameters: IParameter[];
+  values: Record<string, string>;
+  onChange: (values: Record<string, string>) => void;
+}): React.ReactElement {
+  const set = (name: string, value: string): void =>
+    props.onChange({ ...props.values, [name]: value });
+  return (
+    <>
+      {props.parameters.map(item => (
+        <ParameterField
+          key={item.name}
+          parameter={item}
+          value={props.values[item.name] ?? String(item.default)}
+          onChange={value => set(item.name, value)}
+        />
+      ))}
+    </>
+  );
+}
+
+function ParameterField(props: {
+  parameter: IParameter;
+  value: string;
+  onChange: (value: string) => void;
+}): React.ReactElement {
+  const { parameter, value, onChange } = props;
+  const id = React.useId();
+  const choices =
+    parameter.type === 'bool' ? ['true', 'false'] : parameter.choices;
+  const isNumber = parameter.type === 'int' || parameter.type === 'float';
+  return (
+    <label className="gn-Field" htmlFor={id}>
+      <span>
+        <code>{parameter.name}</code>
+      </span>
+      {choices.length ? (
+        <select
+          id={id}
+          value={value}
+          onChange={event => onChange(event.target.value)}
+        >
+          {choices.map(choice => (
+            <option key={choice}>{choice}</option>
+          ))}
+        </select>
+      ) : (
+        <input
+          id={id}
+          type={isNumber ? 'number' : 'text'}
+          min={parameter.minimum ?? undefined}
+          max={parameter.maximum ?? undefined}
+          step={parameter.type === 'int' ? 1 : 'any'}
+          value={value}
+          onChange={event => onChange(event.target.value)}
+        />
+      )}
+      <small>
+        {[parameter.bounds, parameter.description].filter(Boolean).join(' · ')}
+      </small>
+    </label>
+  );
+}

@@ -1,0 +1,172 @@
+import * as React from 'react';
+
+import type { IPerson, IStatus } from '../records';
+import { Busy, Button, Problem, useChanges, useGoverned } from './index';
+import { useAnswer, useWork } from './asking';
+
+/** Who signs, with what they know. */
+export interface ISigned {
+  person: string;
+  passphrase: string;
+}
+
+/** The workspace of the panel's place, with its people. */
+export function useStatus(path?: string): IStatus | null {
+  const governed = useGoverned();
+  const changes = useChanges();
+  const place = path ?? governed.place;
+  return useAnswer(() => governed.status(place), [place, changes]).value;
+}
+
+/** Choose who acts; a name alone does nothing. On a hub it is who signed in. */
+export function PersonField(props: {
+  status: IStatus | null;
+  label?: string;
+}): React.ReactElement {
+  const governed = useGoverned();
+  const { trans } = governed;
+  const id = React.useId();
+  const people: IPerson[] = props.status?.workspace?.people ?? [];
+  const known = people.some(person => person.name === governed.person);
+  return (
+    <label className="gn-Field" htmlFor={id}>
+      <span>{props.label ?? trans.__('You are')}</span>
+      <select
+        id={id}
+        value={known ? governed.person : ''}
+        disabled={props.status?.hub}
+        onChange={event => {
+          governed.person = event.target.value;
+        }}
+      >
+        <option value="">{trans.__('— choose —')}</option>
+        {people.map(person => (
+          <option key={person.name} value={person.name}>
+            {`${person.printed_name} (${person.roles.join(', ') || trans.__('no role')})`}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/**
+ * Person, passphrase and the button that does it.
+ *
+ * The passphrase lives in this form alone: it goes with the one request, and the field is emptied
+ * whatever the answer is.
+ */
+export function SignForm(props: {
+  status: IStatus | null;
+  button: string;
+  kind?: 'accept' | 'warn';
+  disabledBecause?: string;
+  sign: (signed: ISigned, onStep: (step: string) => void) => Promise<void>;
+  children?: React.ReactNode;
+}): React.ReactElement {
+  const governed = useGoverned();
+  const { trans } = governed;
+  const [passphrase, setPassphrase] = React.useState('');
+  const work = useWork();
+  const id = React.useId();
+  const person = governed.person;
+  const reason =
+    props.disabledBecause ||
+    (!person && trans.__('Say who you are')) ||
+    (!passphrase && trans.__('Type your passphrase')) ||
+    (work.isBusy && trans.__('It is being signed')) ||
+    '';
+  const start = (): void => {
+    if (reason) {
+      return;
+    }
+    const secret = passphrase;
+    setPassphrase('');
+    work.start(onStep => props.sign({ person, passphrase: secret }, onStep));
+  };
+  return (
+    <form
+      className="gn-Form"
+      onSubmit={event => {
+        event.preventDefault();
+        start();
+      }}
+    >
+      {props.children}
+      <PersonField status={props.status} />
+      <label className="gn-Field" htmlFor={id}>
+        <span>{trans.__('Passphrase')}</span>
+        <input
+          id={id}
+          type="password"
+          autoComplete="off"
+          value={passphrase}
+          onChange={event => setPassphrase(event.target.value)}
+        />
+      </label>
+      {work.problem && <Problem problem={work.problem} />}
+      {work.isBusy && <Busy>{work.step || trans.__('One moment…')}</Busy>}
+      <div className="gn-Form-end">
+        <Button
+          kind={props.kind ?? 'accept'}
+          type="submit"
+          disabledBecause={reason}
+          onClick={start}
+        >
+          {props.button}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** One labelled text field. */
+export function TextField(props: {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  hint?: string;
+  isLong?: boolean;
+}): React.ReactElement {
+  const id = React.useId();
+  const onChange = (
+    event: React.ChangeEvent<HTMLInputElement | HTMLTextAreaElement>
+  ): void => props.onChange(event.target.value);
+  return (
+    <label className="gn-Field" htmlFor={id}>
+      <span>{props.label}</span>
+      {props.isLong ? (
+        <textarea id={id} rows={3} value={props.value} onChange={onChange} />
+      ) : (
+        <input id={id} type="text" value={props.value} onChange={onChange} />
+      )}
+      {props.hint && <small>{props.hint}</small>}
+    </label>
+  );
+}
+
+/** One labelled choice. */
+export function ChoiceField(props: {
+  label: string;
+  value: string;
+  choices: [string, string][];
+  onChange: (value: string) => void;
+}): React.ReactElement {
+  const id = React.useId();
+  return (
+    <label className="gn-Field" htmlFor={id}>
+      <span>{props.label}</span>
+      <select
+        id={id}
+        value={props.value}
+        onChange={event => props.onChange(event.target.value)}
+      >
+        {props.choices.map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

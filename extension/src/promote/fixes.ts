@@ -1,0 +1,79 @@
+import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
+
+import { GovernedError } from '../api';
+import type { IFix } from '../records';
+import type { Trans } from '../words';
+
+/** What a button for a fix says. */
+export function fixLabel(fix: IFix, trans: Trans): string {
+  switch (fix.kind) {
+    case 'tag':
+      return trans.__('Tag the cell “parameters”');
+    case 'source':
+      return trans.__('Change the cell');
+    case 'outputs':
+      return trans.__('Clear the cell’s outputs');
+    case 'run':
+      return trans.__('Restart and run all');
+    case 'register':
+      return trans.__('Register %1…', fix.path);
+  }
+}
+
+/** Apply a fix to the open notebook, and save it. */
+export async function applyFix(
+  panel: NotebookPanel,
+  fix: IFix,
+  trans: Trans
+): Promise<void> {
+  if (fix.kind === 'run') {
+    await restartAndRunAll(panel, trans);
+  } else {
+    change(panel, fix, trans);
+  }
+  await panel.context.save();
+}
+
+function change(panel: NotebookPanel, fix: IFix, trans: Trans): void {
+  const cell = panel.content.widgets.find(
+    each => each.model.id === fix.cell_id
+  );
+  const shared = cell?.model.sharedModel;
+  if (
+    !cell ||
+    !shared ||
+    (fix.kind === 'source' && shared.source !== fix.before)
+  ) {
+    throw new GovernedError({
+      error: 'Changed',
+      what: trans.__('The cell was changed since it was checked'),
+      why: trans.__('what would be changed is no longer there'),
+      next: trans.__('check again')
+    });
+  }
+  if (fix.kind === 'source') {
+    shared.setSource(fix.after);
+  } else if (fix.kind === 'tag') {
+    const tags = (cell.model.getMetadata('tags') as string[] | undefined) ?? [];
+    cell.model.setMetadata('tags', [...tags, 'parameters']);
+  } else if (fix.kind === 'outputs' && cell.model.type === 'code') {
+    (cell.model as unknown as { clearExecution(): void }).clearExecution();
+  }
+}
+
+async function restartAndRunAll(
+  panel: NotebookPanel,
+  trans: Trans
+): Promise<void> {
+  const { sessionContext, content } = panel;
+  await sessionContext.session?.kernel?.restart();
+  const done = await NotebookActions.runAll(content, sessionContext);
+  if (!done) {
+    throw new GovernedError({
+      error: 'CellFailed',
+      what: trans.__('A cell failed, so the cells after it did not run'),
+      why: trans.__('its error is shown below it'),
+      next: trans.__('mend it, then restart and run all')
+    });
+  }
+}

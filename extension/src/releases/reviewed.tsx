@@ -1,0 +1,219 @@
+import * as React from 'react';
+
+import { Digest, Tag, useGoverned } from '../parts';
+import { Difference } from '../parts/difference';
+import { Parameters } from '../parts/parameters';
+import type { IReview, IReviewedInput } from '../records';
+import { bytes } from '../words';
+
+/** Everything behind a signature, as it was verified a moment ago. */
+export function Reviewed(props: { review: IReview }): React.ReactElement {
+  const { trans } = useGoverned();
+  const { facts, comparisons } = props.review;
+  return (
+    <div className="gn-Reviewed">
+      <h3>{trans.__('Notebook')}</h3>
+      <p>
+        {trans.__(
+          '%1, promoted from %2 (%3)',
+          facts.notebook.path,
+          facts.notebook.origin,
+          facts.notebook.origin_now
+        )}
+        {' · '}
+        {trans.__(
+          'session %1 ran these %2 cells',
+          facts.session.session_id,
+          facts.session.cells
+        )}
+      </p>
+      {facts.findings.map((finding, at) => (
+        <p key={at}>
+          <Tag tone={finding.severity === 'note' ? 'plain' : 'attention'}>
+            {finding.severity}
+          </Tag>{' '}
+          {finding.what}
+        </p>
+      ))}
+      <Difference comparisons={comparisons} />
+      <h3>{trans.__('Inputs')}</h3>
+      <Inputs inputs={facts.inputs} />
+      {facts.suites.map(suite => (
+        <React.Fragment key={suite.path}>
+          <h3>{trans.__('Suite %1', suite.path)}</h3>
+          <Inputs inputs={suite.inputs} />
+        </React.Fragment>
+      ))}
+      <h3>{trans.__('Parameters')}</h3>
+      <Parameters parameters={facts.parameters} />
+      <Environment review={props.review} />
+      {facts.run && <RunEvidence review={props.review} />}
+    </div>
+  );
+}
+
+function Inputs(props: { inputs: IReviewedInput[] }): React.ReactElement {
+  const { trans } = useGoverned();
+  return (
+    <table className="gn-Table">
+      <thead>
+        <tr>
+          <th scope="col">{trans.__('Version')}</th>
+          <th scope="col">{trans.__('Class')}</th>
+          <th scope="col">{trans.__('State')}</th>
+          <th scope="col">{trans.__('For')}</th>
+          <th scope="col">{trans.__('Rows')}</th>
+          <th scope="col">{trans.__('Owner')}</th>
+          <th scope="col">{trans.__('Until')}</th>
+          <th scope="col">{trans.__('SHA-256')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {props.inputs.map(item => (
+          <tr key={item.name}>
+            <td>
+              <b>{item.name}</b>{' '}
+              {item.kind === 'model' && <Tag>{trans.__('base model')}</Tag>}
+            </td>
+            <td>
+              <Tag tone="brand">{item.data_class}</Tag>
+            </td>
+            <td title={item.restriction}>
+              <Tag tone={item.state === 'approved' ? 'good' : 'attention'}>
+                {item.state}
+              </Tag>
+            </td>
+            <td>{item.purposes.join(', ')}</td>
+            <td className="gn-mod-number">{item.rows >= 0 ? item.rows : ''}</td>
+            <td>{item.owner}</td>
+            <td>{item.retention_until}</td>
+            <td>
+              <Digest value={item.sha256} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Environment(props: { review: IReview }): React.ReactElement {
+  const { trans } = useGoverned();
+  const { environment, policy, code, tolerance } = props.review.facts;
+  const main = Object.entries(environment.main).map(
+    ([name, version]) => `${name} ${version}`
+  );
+  return (
+    <>
+      <h3>{trans.__('Environment')}</h3>
+      <dl className="gn-Facts">
+        <dt>{trans.__('Lock')}</dt>
+        <dd>
+          <Digest value={environment.sha256} whole />
+        </dd>
+        <dt>{trans.__('Interpreter')}</dt>
+        <dd>
+          {trans.__(
+            'Python %1 on %2',
+            environment.python,
+            environment.platform
+          )}
+        </dd>
+        <dt>{trans.__('Distributions')}</dt>
+        <dd>{`${environment.distributions}: ${main.join(', ')}`}</dd>
+        {environment.editable.length > 0 && (
+          <>
+            <dt>{trans.__('From folders')}</dt>
+            <dd>
+              <Tag tone="attention">{environment.editable.join(', ')}</Tag>
+            </dd>
+          </>
+        )}
+        <dt>{trans.__('Modules')}</dt>
+        <dd>
+          {code.map(file => `${file.path} (${file.change})`).join(', ') ||
+            trans.__('none')}
+        </dd>
+        <dt>{trans.__('Tolerance')}</dt>
+        <dd>
+          {Object.entries(tolerance)
+            .map(([name, value]) => `${name} ${value}`)
+            .join(', ')}
+        </dd>
+        <dt>{trans.__('Policy')}</dt>
+        <dd>
+          <Digest value={policy.sha256} />{' '}
+          <Tag tone={policy.in_force ? 'good' : 'bad'}>
+            {policy.in_force
+              ? trans.__('in force')
+              : trans.__('not the one in force')}
+          </Tag>
+        </dd>
+      </dl>
+    </>
+  );
+}
+
+/** For deployment: what the run left, and what its suites said; failing cases first. */
+function RunEvidence(props: { review: IReview }): React.ReactElement {
+  const { trans } = useGoverned();
+  const { artifacts, validation, cases } = props.review.facts;
+  return (
+    <>
+      <h3>{trans.__('Artifacts of %1', props.review.run)}</h3>
+      <table className="gn-Table">
+        <tbody>
+          {(artifacts ?? []).map(item => (
+            <tr key={item.name}>
+              <td>{item.name}</td>
+              <td className="gn-mod-number">{bytes(item.bytes)}</td>
+              <td>
+                <Digest value={item.sha256} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {(validation ?? []).map(item => (
+        <p key={item.run_id}>
+          <Tag tone={item.passed ? 'good' : 'bad'}>
+            {item.passed ? trans.__('passed') : trans.__('failed')}
+          </Tag>{' '}
+          {trans.__(
+            '%1 over %2 records of %3',
+            item.suite,
+            item.records,
+            item.dataset
+          )}
+        </p>
+      ))}
+      <h3>{trans.__('Cases')}</h3>
+      <table className="gn-Table">
+        <thead>
+          <tr>
+            <th scope="col">{trans.__('Outcome')}</th>
+            <th scope="col">{trans.__('Layer')}</th>
+            <th scope="col">{trans.__('Case')}</th>
+            <th scope="col">{trans.__('Value')}</th>
+            <th scope="col">{trans.__('Threshold')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {(cases ?? []).map(item => (
+            <tr key={`${item.layer} ${item.id}`}>
+              <td>
+                <Tag tone={item.outcome === 'passed' ? 'good' : 'bad'}>
+                  {item.outcome}
+                </Tag>
+              </td>
+              <td>{item.layer}</td>
+              <td title={item.note}>{item.id}</td>
+              <td className="gn-mod-number">{item.value.toPrecision(4)}</td>
+              <td className="gn-mod-number">{`${item.comparison} ${item.threshold.toPrecision(4)}`}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
