@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from governed_kernel.workspace import Workspace, new_identifier
 
 __all__ = ["GovernedProvisioner"]
 
+_TOKENS = {"JUPYTER_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_API_TOKEN", "JUPYTERHUB_CLIENT_ID"}
 _RESTRICTIONS = "governed_kernel.kernel.restrictions"
 _SECONDS_TO_FINISH = {"research": 30.0, "release": 600.0}
 """A recorder may still hash what was written; of a release nothing may go unhashed."""
@@ -63,6 +65,7 @@ class GovernedProvisioner(LocalProvisioner):
             command=tuple(prepared["cmd"]),
         )
         prepared["cmd"] = order.command_line()
+        prepared["env"] = without_tokens(prepared.get("env") or os.environ)
         self.session, self.mode, self.workspace = order.session, mode, order.workspace
         return prepared
 
@@ -92,6 +95,11 @@ class GovernedProvisioner(LocalProvisioner):
             await asyncio.sleep(0.02)
         if process.poll() is None:  # the recorder itself hangs; its kernel dies with it
             await self.send_signal(signal.SIGKILL)
+
+
+def without_tokens(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what would let a notebook's code act as its user on a server."""
+    return {name: text for name, text in environment.items() if name not in _TOKENS}
 
 
 def _admit(workspace: Workspace, environment: dict[str, str]) -> str:

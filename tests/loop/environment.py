@@ -28,6 +28,7 @@ PRODUCT = "governed-notebooks"
 NEEDED = (PRODUCT, "model-signing", "numpy", "pandas", "pyOpenSSL", "safetensors")
 _PACKAGE = Path(governed_kernel.__file__).parent
 _REPOSITORY = _PACKAGE.parent
+_EXTENSION = _REPOSITORY / "extension"
 
 
 class PythonEnvironment:
@@ -47,17 +48,33 @@ class PythonEnvironment:
         self.site = next(folder.glob("lib/python*/site-packages"))
 
     @classmethod
-    def make(cls, folder: Path) -> PythonEnvironment:
-        """Make one in a new folder."""
+    def make(cls, folder: Path, *, with_lab: bool = False) -> PythonEnvironment:
+        """Make one in a new folder; with JupyterLab and our extension where that is wanted."""
         venv.EnvBuilder(with_pip=False).create(folder)
         made = cls(folder)
-        for distribution in _closure(NEEDED):
+        for distribution in _closure((*NEEDED, "jupyterlab") if with_lab else NEEDED):
             if _normal(distribution.name) == PRODUCT:
                 made._put_in_product(distribution)
             else:
                 made._copy(distribution)
+        if with_lab:
+            made._put_in_lab()
         subprocess.run([made.python, "-m", "compileall", "-q", made.site / "governed_kernel"])
         return made
+
+    def _put_in_lab(self) -> None:
+        """JupyterLab's own pages, and what the wheel puts beside them."""
+        share, settings = Path("share", "jupyter"), Path("etc", "jupyter")
+        (self.folder / share / "lab").symlink_to(Path(sys.prefix) / share / "lab")
+        shutil.copytree(
+            _EXTENSION / "governed_server" / "labextension",
+            self.folder / share / "labextensions" / "governed-notebooks",
+        )
+        target = self.folder / settings / "jupyter_server_config.d"
+        shutil.copytree(Path(sys.prefix) / settings / "jupyter_server_config.d", target)
+        (target / "governed_server.json").unlink(missing_ok=True)
+        own = _EXTENSION / "jupyter-config" / "server-config" / "governed_server.json"
+        shutil.copy2(own, target)
 
     def clone(self, folder: Path) -> PythonEnvironment:
         """The same environment elsewhere; unchanged files are shared, so replace, never write."""
@@ -86,11 +103,15 @@ class PythonEnvironment:
         folder = _REPOSITORY / "templates" / "workspace"
         if folder.is_dir():
             shutil.copytree(folder, package / "templates" / "workspace", dirs_exist_ok=True)
+        routes = self.site / "governed_server"
+        ignored = shutil.ignore_patterns("__pycache__", "labextension")
+        shutil.copytree(_EXTENSION / "governed_server", routes, ignore=ignored)
         notes = self.site / f"{PRODUCT.replace('-', '_')}-{distribution.version}.dist-info"
         notes.mkdir()
         for name in ("METADATA", "entry_points.txt"):
             (notes / name).write_text(distribution.read_text(name) or "")
-        files = sorted(path for path in [*package.rglob("*"), *notes.iterdir()] if path.is_file())
+        put = [*package.rglob("*"), *routes.rglob("*"), *notes.iterdir()]
+        files = sorted(path for path in put if path.is_file())
         record = "".join(f"{path.relative_to(self.site)},{_hash(path)},\n" for path in files)
         (notes / "RECORD").write_text(record)
         kernels = self.folder / "share" / "jupyter" / "kernels"

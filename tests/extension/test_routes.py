@@ -1,0 +1,172 @@
+"""Every route: who may ask, what may be asked, and how it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from governed_server import routes
+from governed_server.routes.asked import Signed
+from governed_server.routing import ROUTES, Route
+
+from governed_kernel.workspace import Workspace
+from tests.extension.server import TOKEN, Server, serving
+from tests.kernel.running import home_of, make_workspace
+
+pytestmark = pytest.mark.slow
+SECRET = "not the passphrase of ada"
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    made = make_workspace(tmp_path_factory.mktemp("served") / "garden")
+    (made.root.parent / "empty").mkdir()
+    (made.root / "note.csv").write_text("a\n1\n")
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(workspace: Workspace) -> Iterator[Server]:
+    with serving(workspace.root.parent, home_of(workspace)) as found:
+        yield found
+
+
+def every_route() -> list[Route]:
+    assert routes.__all__
+    return list(ROUTES.values())
+
+
+@pytest.mark.parametrize("route", every_route(), ids=lambda route: f"{route.method} {route.path}")
+def test_no_route_answers_whom_jupyter_does_not_know(server: Server, route: Route) -> None:
+    method = "GET" if route.method == "STREAM" else route.method
+    for headers in ({}, {"Authorization": "token another"}):
+        answer = server.ask(method, f"/governed/{route.path}", "{}", headers)
+        assert answer.status == 403, route
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route in every_route() if route.method == "POST"],
+    ids=lambda route: route.path,
+)
+def test_no_route_acts_on_a_cookie_alone(server: Server, route: Route) -> None:
+    page = server.ask("GET", f"/lab?token={TOKEN.replace(' ', '+')}", headers={})
+    assert page.status in (200, 302)
+    cookie = login_cookie(server)
+    answer = server.ask("POST", f"/governed/{route.path}", "{}", {"Cookie": cookie})
+    assert answer.status == 403, "a page elsewhere could make a browser send this"
+    assert "XSRF" in answer.text or "_xsrf" in answer.text
+
+
+def login_cookie(server: Server) -> str:
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("GET", f"/lab?token={TOKEN.replace(' ', '+')}")
+    answer = connection.getresponse()
+    answer.read()
+    said = answer.headers.get_all("Set-Cookie") or []
+    connection.close()
+    return "; ".join(item.split(";")[0] for item in said)
+
+
+def test_whatever_acts_for_a_person_takes_their_passphrase(server: Server) -> None:
+    # a kernel may reach the server; it knows names and no passphrase
+    acting = {route.path for route in every_route() if issubclass(route.asked, Signed)}
+    harmless = {"checks", "release/review", "runs/cancel"}
+    posts = {route.path for route in every_route() if route.method == "POST"}
+    assert posts - acting == harmless
+    for path in ("runs", "release/end"):
+        answer = server.post(f"governed/{path}", path="garden", person="ada", release="x@1")
+        assert answer.status == 400, "no passphrase, no request"
+
+
+def test_a_wrong_passphrase_starts_nothing_and_is_written_nowhere(
+    server: Server, workspace: Workspace
+) -> None:
+    said = {"path": "garden", "person": "ada", "passphrase": SECRET}
+    state, error = server.job("governed/runs", release="nothing@1", **said)
+    assert (state, error["error"]) == ("failed", "SignatureRefused")
+    assert error["why"]
+    assert error["next"]
+    assert SECRET not in server.log.read_text()
+    assert not [*workspace.runs.glob("*/plan.json")]
+
+
+def test_what_does_not_fit_is_refused_without_repeating_it(server: Server) -> None:
+    answer = server.post("governed/release/approve", passphrase=[SECRET], person="ada")
+    assert answer.status == 400
+    assert answer.facts["error"] == "UsageError"
+    assert SECRET not in answer.text
+    assert SECRET not in server.log.read_text()
+
+
+@pytest.mark.parametrize("path", ["../../../etc", "garden/../../..", "/../.."])
+def test_paths_do_not_leave_the_servers_folder(server: Server, path: str) -> None:
+    answer = server.get("governed/status", path=path)
+    assert answer.status == 400
+    assert set(answer.facts) >= {"what", "why", "next"}
+
+
+def test_a_registration_does_not_reach_outside_of_the_workspace(
+    server: Server, workspace: Workspace
+) -> None:
+    (workspace.root / "way-out").symlink_to("/etc")
+    for file in ("/etc/hostname", "../empty", "way-out/hostname"):
+        said: dict[str, Any] = {
+            **{"path": "garden", "person": "ada", "passphrase": "a passphrase of ada's"},
+            **{"name": "host", "file": file, "data_class": "public", "owner": "Ada"},
+            **{"purposes": ["explore"], "legal_basis": "none"},
+        }
+        answer = server.post("governed/catalog/versions", **said)
+        assert answer.status == 400
+        assert "outside" in answer.facts["what"]
+
+
+def test_without_a_workspace_it_offers_to_make_one(server: Server, workspace: Workspace) -> None:
+    before = server.get("governed/status", path="empty").facts
+    assert before["workspace"] is None
+    assert "governed init" in before["problem"]["next"]
+    said: dict[str, Any] = {
+        **{"path": "empty", "person": "ada", "passphrase": "a passphrase of ada's"},
+        **{"printed_name": "Ada Lovelace", "name": "Orchard"},
+    }
+    made = server.post("governed/workspaces", **said)
+    assert made.status == 200, made.text
+    after = server.get("governed/status", path="empty").facts
+    assert after["workspace"]["name"] == "Orchard"
+    assert after["workspace"]["people"][0]["printed_name"] == "Ada Lovelace"
+    assert server.get("governed/releases", path="garden").facts == []
+
+
+def test_a_name_that_is_not_there_says_what_is(server: Server) -> None:
+    answer = server.get("governed/release", path="garden", release="nothing@1")
+    assert answer.status == 404
+    assert answer.facts["error"] == "UnknownName"
+    assert "governed promote" in answer.facts["next"]
+    assert server.get("governed/runs/events", path="garden", run="../x").status == 404
+
+
+def test_the_tokens_that_open_a_server_are_not_for_kernels() -> None:
+    from governed_kernel.kernel.provisioner import without_tokens
+
+    kept = without_tokens({"JUPYTER_TOKEN": "x", "JPY_API_TOKEN": "x", "HOME": "/home/ada"})
+    assert kept == {"HOME": "/home/ada"}
+
+
+def test_a_passphrase_shows_in_no_representation() -> None:
+    for route in every_route():
+        if issubclass(route.asked, Signed):
+            assert route.asked.__repr__ is Signed.__repr__
+    assert SECRET not in repr(Signed(person="ada", passphrase=SECRET))
+
+
+def test_one_version_is_said_everywhere() -> None:
+    import json
+
+    import governed_kernel
+
+    package = Path(__file__).parents[2] / "extension" / "package.json"
+    assert json.loads(package.read_text())["version"] == governed_kernel.__version__

@@ -1,0 +1,70 @@
+"""A browser's window on JupyterLab, and what a person does in it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.extension.server import TOKEN, Server
+
+AXE = Path(__file__).parents[2] / "extension" / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE_MS = 90_000
+
+
+class Window:
+    """One page of JupyterLab with one notebook open."""
+
+    def __init__(self, browser: Browser, server: Server, notebook: str, width: int = 1280) -> None:
+        self.server = server
+        self.page: Page = browser.new_page(viewport={"width": width, "height": 860})
+        self.page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(f"{error} {error.stack}"))
+        name = f"w{time.monotonic_ns()}"
+        address = f"{server.address}/lab/workspaces/{name}/tree/{notebook}"
+        self.page.goto(f"{address}?token={quote_plus(TOKEN)}")
+        self.page.wait_for_selector(".jp-NotebookPanel .gn-Badge")
+
+    @property
+    def panel(self) -> Locator:
+        """The panel of ours that is in front."""
+        return self.page.locator("#jp-main-dock-panel .gn-Panel:visible")
+
+    def button(self, name: str) -> Locator:
+        return self.panel.get_by_role("button", name=name, exact=True)
+
+    def act_as(self, person: str) -> None:
+        self.panel.get_by_label("You are").first.select_option(person)
+
+    def sign(self, form: Locator, secret: str, button: str) -> None:
+        form.get_by_label("Passphrase").fill(secret)
+        form.get_by_role("button", name=button, exact=True).click()
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Execute a command of JupyterLab by the palette's way, for what has no button."""
+        self.page.evaluate(
+            "([name, said]) => window.jupyterapp.commands.execute(name, said)", [name, arguments]
+        )
+
+    def scan(self) -> list[str]:
+        """What axe finds wrong in our own parts, if it is serious."""
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.add_script_tag(path=str(AXE))
+        found = self.page.evaluate(
+            """async () => (await window.axe.run(
+                { include: [['.gn-Panel'], ['.gn-Badge'], ['.gn-ToolbarButton']] }
+            )).violations"""
+        )
+        return [
+            f"{item['id']}: {item['help']}: {[node['html'][:160] for node in item['nodes'][:3]]}"
+            for item in found
+            if item["impact"] in ("serious", "critical")
+        ]
+
+    def close(self) -> None:
+        self.page.close()
