@@ -1,6 +1,8 @@
 /** Ids of every command; each is in the palette and may be given a shortcut in the settings. */
 export const Commands = {
   session: 'governed:open-session',
+  lineage: 'governed:open-lineage',
+  lineageSide: 'governed:show-lineage',
   promote: 'governed:promote',
   releases: 'governed:open-releases',
   release: 'governed:open-release',

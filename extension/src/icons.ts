@@ -30,3 +30,9 @@ export const promoteIcon = drawn(
   'promote',
   'M11 16V7.8l-2.6 2.6L7 9l5-5 5 5-1.4 1.4L13 7.8V16h-2zm-5 4a2 2 0 0 1-2-2v-3h2v3h12v-3h2v3a2 2 0 0 1-2 2H6z'
 );
+
+/** Three things joined by two lines: lineage. */
+export const lineageIcon = drawn(
+  'lineage',
+  'M5 3a3 3 0 0 0-1 5.8v6.4a3 3 0 1 0 2 0V13h6.2a3 3 0 1 0 0-2H6V8.8A3 3 0 0 0 5 3zm0 2a1 1 0 1 1 0 2 1 1 0 0 1 0-2zm10 6a1 1 0 1 1 0 2 1 1 0 0 1 0-2zM5 17a1 1 0 1 1 0 2 1 1 0 0 1 0-2z'
+);

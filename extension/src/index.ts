@@ -12,6 +12,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Commands } from './commands';
 import { EvidenceMarks } from './evidence/marks';
 import { Governed } from './governed';
+import { addLineage } from './lineage/sidebar';
 import { ModeBadge } from './mode/badge';
 import { sessionPanel } from './mode/session';
 import { StatusBadge } from './mode/statusbar';
@@ -44,6 +45,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load('governed_notebooks');
     const governed = new Governed(app, notebooks, trans);
     addSession(governed);
+    addLineage(governed);
     addPanels(governed, palette, restorer);
     addToToolbar(governed, toolbars);
     statusBar?.registerStatusItem('governed-notebooks:session', {

@@ -33,6 +33,17 @@ function kinds(governed: Governed): IPanelKind[] {
   const { trans } = governed;
   return [
     {
+      command: Commands.lineage,
+      label: trans.__('Open Lineage'),
+      caption: trans.__(
+        'What a notebook, dataset or release is made of, and what came of it'
+      ),
+      args: ['target'],
+      make: async args =>
+        (await import('./lineage/panel')).lineagePanel(governed, args.target),
+      fromPalette: () => ({ target: '' })
+    },
+    {
       command: Commands.promote,
       label: trans.__('Promote Notebook…'),
       caption: trans.__('See what stands between this notebook and a release'),
@@ -146,10 +157,9 @@ export function addPanels(
       name: widget => widget.id
     });
   }
-  palette?.addItem({
-    command: Commands.session,
-    category: trans.__('Governed Notebooks')
-  });
+  for (const command of [Commands.session, Commands.lineageSide]) {
+    palette?.addItem({ command, category: trans.__('Governed Notebooks') });
+  }
 }
 
 function argsOf(

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
-
-import duckdb
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from governed_kernel.lineage.session_views import CERTAINTY, DIRECT
 
-__all__ = ["combined", "extend", "weakest"]
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Edge", "Origin", "Origins", "Walk", "combined", "extend", "surest", "weakest"]
 
 
 class Origin(NamedTuple):
@@ -61,7 +63,7 @@ class _Columns:
         self.rows: Origins = _NONE
 
 
-class _Walk:
+class Walk:
     """What everything in one session owes to what it read.
 
     Parameters
@@ -81,7 +83,7 @@ class _Walk:
         self._declared = declared
         self._reads = reads
         self._writes = writes
-        self._memory: dict[int, _Columns] = {}
+        self.memory: dict[int, _Columns] = {}
         self.written: dict[tuple[int, int], _Columns] = {}
         self._united: dict[tuple[Origins, Origins], Origins] = {}
         self._through: dict[tuple[str, str, Origins], Origins] = {}
@@ -122,9 +124,9 @@ class _Walk:
     def _made(self, number: int, output: int) -> _Columns:
         """What is known so far of an output: of a thing in memory, or of one write."""
         if output > 0:
-            made = self._memory.get(output)
+            made = self.memory.get(output)
             if made is None:
-                made = self._memory[output] = _Columns(self._declared.get(output, []))
+                made = self.memory[output] = _Columns(self._declared.get(output, []))
             return made
         made = self.written.get((number, output))
         if made is None:
@@ -139,7 +141,7 @@ class _Walk:
             if column == "*":
                 names = self._reads.get((number, entity)) or ["*"]
             return frozenset(Origin(number, entity, name, "IDENTITY", "observed") for name in names)
-        known = self._memory.get(entity)
+        known = self.memory.get(entity)
         if known is None:
             return _NONE
         if column != "*":
@@ -223,17 +225,17 @@ def _session_origins(
         return {(number, entity): columns for number, entity, columns in found}
 
     reads, writes = columns_of("reads"), columns_of("writes")
-    walk = _Walk(_declared(connection, session), reads, writes)
+    walk = Walk(_declared(connection, session), reads, writes)
     walk.run(_needed(_edges(connection, session), {number for number, _ in writes}))
     rows = []
     for (number, output), written in walk.written.items():
         for column, origins in walk.all_of(written).items():
-            for key, evidence in _surest(origins).items():
+            for key, evidence in surest(origins).items():
                 rows.append((number, output, column, *key, evidence))
     return sorted(rows)
 
 
-def _surest(origins: Origins) -> dict[tuple[int, int, str, str], str]:
+def surest(origins: Iterable[Origin]) -> dict[tuple[int, int, str, str], str]:
     """Of several paths with one relation, the evidence of the surest."""
     found: dict[tuple[int, int, str, str], str] = {}
     for read_no, input_no, column, relation, evidence in origins:

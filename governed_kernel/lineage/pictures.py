@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 
 from governed_kernel.lineage.comparison import Comparison
+from governed_kernel.lineage.condensed import split_uri, visible_links
 from governed_kernel.lineage.drawing import Arrow, Box, Panel, draw
 from governed_kernel.lineage.graph import Graph
 from governed_kernel.lineage.graph_nodes import Node
@@ -48,7 +48,7 @@ def _of_nodes(graph: Graph, title: str) -> Panel:
     for key, nodes in steps.items():
         boxes[key] = _cell(key, nodes)
     arrows: dict[tuple[str, str], Arrow] = {}
-    for source, target, how in _visible_links(graph):
+    for source, target, how in visible_links(graph):
         ends = place.get(source, source), place.get(target, target)
         for end in ends:
             boxes.setdefault(end, Box(end, "resource", end))
@@ -93,32 +93,11 @@ def _place(node: Node, target: str) -> str:
     return f"cell:{node.facts['session_id']}:{node.facts['execution']}"
 
 
-def _visible_links(graph: Graph) -> list[tuple[str, str, str]]:
-    """Links between what is shown: whatever leads through things in memory is one link."""
-    following: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for link in graph.links:
-        following[link.source].append((link.target, link.how))
-    hidden = {name for name, node in graph.nodes.items() if node.kind == "object"}
-    found: list[tuple[str, str, str]] = []
-    for source in [*graph.nodes, *(set(following) - graph.nodes.keys())]:
-        if source in hidden:
-            continue
-        pending, passed = list(following[source]), set()
-        while pending:
-            target, how = pending.pop()
-            if target not in hidden:
-                found.append((source, target, how))
-            elif target not in passed:
-                passed.add(target)
-                pending += following[target]
-    return found
-
-
 def _box(node: Node, target: str) -> Box:
     facts = node.facts
     name, lines = node.name, []
     if node.kind == "resource" and "://" in name:
-        name, folder = _split(name)
+        name, folder = split_uri(name)
         lines.append(folder)
     elif node.kind not in ("resource", "session"):
         lines.append(node.kind if node.node != target else f"{node.kind} that was asked for")
@@ -146,12 +125,6 @@ def _cell(key: str, nodes: list[Node]) -> Box:
     return Box(key, "cell", said, (str(first.facts["session_id"]), *lines))
 
 
-def _split(uri: str) -> tuple[str, str]:
-    """A file's own name, and where it is."""
-    path = PurePosixPath(unquote(uri.partition("://")[2]))
-    return path.name or uri, uri.partition("://")[0] + "://" + str(path.parent)
-
-
 def _of_columns(rows: list[dict[str, Any]]) -> Panel:
     columns: defaultdict[str, dict[str, None]] = defaultdict(dict)
     sides = ("input_column", "output_column")
@@ -164,7 +137,7 @@ def _of_columns(rows: list[dict[str, Any]]) -> Panel:
         columns[row["output_uri"]][row["output_column"]] = None
     boxes = []
     for uri, names in columns.items():
-        name, folder = _split(uri)
+        name, folder = split_uri(uri)
         boxes.append(Box(uri, "resource", name, (folder,), tuple(names)[:_MOST_ROWS]))
     rows_of = {box.key: set(box.rows) for box in boxes}
     told: defaultdict[tuple[str, str, str, str], list[str]] = defaultdict(list)

@@ -3,6 +3,7 @@
 from governed_server.routes import (
     catalog,
     jobs,
+    lineage,
     promotion,
     releases,
     runs,
@@ -10,4 +11,13 @@ from governed_server.routes import (
     workspace,
 )
 
-__all__ = ["catalog", "jobs", "promotion", "releases", "runs", "sessions", "workspace"]
+__all__ = [
+    "catalog",
+    "jobs",
+    "lineage",
+    "promotion",
+    "releases",
+    "runs",
+    "sessions",
+    "workspace",
+]

@@ -1,0 +1,127 @@
+import * as React from 'react';
+
+import { Busy, useGoverned } from '../parts';
+import type { Drawing } from './drawing';
+import { IPoint, Layout } from './layout';
+import type { IShown } from './model';
+import { toSvg } from './svg';
+
+/** What the buttons beside a graph ask of it. */
+export interface ICanvas {
+  save: (kind: 'svg' | 'png', name: string) => void;
+  fit: () => void;
+}
+
+interface ICanvasProps {
+  shown: IShown;
+  picked: string;
+  lit: ReadonlySet<string>;
+  pick: (key: string) => void;
+  expand: (key: string) => void;
+  label: string;
+  isNarrow: boolean;
+}
+
+/** The graph as a picture. The drawing's library is loaded when the first graph is shown. */
+export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
+  function Canvas(props, ref): React.ReactElement {
+    const { trans } = useGoverned();
+    const host = React.useRef<HTMLDivElement>(null);
+    const drawing = React.useRef<Drawing | null>(null);
+    const layout = React.useRef<Layout | null>(null);
+    const last = React.useRef(props);
+    last.current = props;
+    const drawn = React.useRef<[IShown, Map<string, IPoint>] | null>(null);
+    const [isDrawn, setDrawn] = React.useState(false);
+    const shape = JSON.stringify([
+      props.shown.nodes.map(node => [
+        node.key,
+        node.hidden,
+        node.isMatch,
+        node.name,
+        node.state
+      ]),
+      props.shown.links
+    ]);
+
+    React.useEffect(() => {
+      let isCurrent = true;
+      void (async () => {
+        const asked = props.shown;
+        const began = performance.now();
+        layout.current ??= new Layout();
+        const [code, places] = await Promise.all([
+          import('./drawing'),
+          layout.current.of(asked, props.isNarrow)
+        ]);
+        if (!isCurrent || !host.current) {
+          return;
+        }
+        drawing.current ??= new code.Drawing(host.current, {
+          onPick: key => last.current.pick(key),
+          onExpand: key => last.current.expand(key)
+        });
+        drawing.current.show(asked, places);
+        drawing.current.highlight(last.current.picked, last.current.lit);
+        drawn.current = [asked, places];
+        host.current.dataset.nodes = String(asked.nodes.length);
+        host.current.dataset.ms = String(Math.round(performance.now() - began));
+        setDrawn(true);
+      })();
+      return () => {
+        isCurrent = false;
+      };
+    }, [shape]);
+
+    React.useEffect(
+      () => () => {
+        drawing.current?.dispose();
+        layout.current?.dispose();
+        drawing.current = null;
+        layout.current = null;
+      },
+      []
+    );
+
+    const lit = [...props.lit].sort().join('\n');
+    React.useEffect(() => {
+      drawing.current?.highlight(props.picked, props.lit);
+    }, [props.picked, lit]);
+
+    React.useImperativeHandle(ref, () => ({
+      fit: () => drawing.current?.fit(),
+      save: (kind, name) => {
+        if (!drawing.current || !drawn.current) {
+          return;
+        }
+        const [shown, places] = drawn.current;
+        const file =
+          kind === 'png'
+            ? drawing.current.png()
+            : new Blob([toSvg(shown, places)], { type: 'image/svg+xml' });
+        const stem = name.replace(/[^\p{L}\p{N}@._-]+/gu, '-') || 'lineage';
+        download(file, `lineage-${stem}.${kind}`);
+      }
+    }));
+
+    return (
+      <div className="gn-Lineage-canvas">
+        {!isDrawn && <Busy>{trans.__('Drawing…')}</Busy>}
+        <div
+          ref={host}
+          className="gn-Lineage-host"
+          role="img"
+          aria-label={props.label}
+        />
+      </div>
+    );
+  }
+);
+
+function download(file: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,228 @@
+import cytoscape from 'cytoscape';
+
+import type { IPoint } from './layout';
+import type { IShown } from './model';
+import { HEIGHT, WIDTH } from './size';
+import { shortened } from './svg';
+
+const TONES: Record<string, string> = {
+  dataset: '--jp-brand-color1',
+  resource: '--jp-border-color1',
+  cell: '--jp-warn-color1',
+  session: '--jp-warn-color1',
+  run: '--jp-success-color1',
+  release: '--jp-success-color1',
+  deployment: '--jp-accent-color1'
+};
+
+const LEGIBLE = 0.62;
+/** Up to so many nodes are shown at a size that can be read, also where they don't all fit. */
+const FEW = 60;
+
+/** What a person did to the drawing. */
+export interface IGestures {
+  onPick: (key: string) => void;
+  onExpand: (key: string) => void;
+}
+
+/** The graph on a canvas; colours are those of the theme in use. */
+export class Drawing {
+  constructor(
+    private _host: HTMLElement,
+    gestures: IGestures
+  ) {
+    this._view = cytoscape({
+      container: _host,
+      minZoom: 0.05,
+      maxZoom: 2.5,
+      boxSelectionEnabled: false,
+      selectionType: 'single'
+    });
+    this._view.on('tap', 'node', event => gestures.onPick(event.target.id()));
+    this._view.on('dbltap', 'node', event =>
+      gestures.onExpand(event.target.id())
+    );
+    this._theme = new MutationObserver(() => this.restyle());
+    this._theme.observe(document.body, {
+      attributes: true,
+      attributeFilter: ['data-jp-theme-name']
+    });
+    this._size = new ResizeObserver(() => {
+      this._view.resize();
+      this.fit();
+    });
+    this._size.observe(_host);
+    this.restyle();
+  }
+
+  dispose(): void {
+    this._theme.disconnect();
+    this._size.disconnect();
+    this._view.destroy();
+  }
+
+  /** Draw; the scale stays unless there is something else to see. */
+  show(shown: IShown, places: ReadonlyMap<string, IPoint>): void {
+    const before = this._view.nodes().length;
+    this._view.batch(() => {
+      this._view.elements().remove();
+      this._view.add([
+        ...shown.nodes.map(node => ({
+          group: 'nodes' as const,
+          data: {
+            id: node.key,
+            label: `${shortened(node.name, 26)}\n${told(node)}`,
+            tone: node.denied ? 'denied' : node.kind
+          },
+          classes: [node.isMatch ? 'match' : ''].join(' '),
+          position: { ...(places.get(node.key) ?? { x: 0, y: 0 }) },
+          grabbable: false
+        })),
+        ...shown.links.map(link => ({
+          group: 'edges' as const,
+          data: { source: link.source, target: link.target, how: link.how },
+          classes: link.how === 'denied' ? 'denied' : ''
+        }))
+      ]);
+    });
+    if (before !== shown.nodes.length) {
+      this.fit();
+    }
+  }
+
+  /** See all of it, and text that can be read when it is little. */
+  fit(): void {
+    this._view.fit(undefined, 16);
+    if (this._view.zoom() > 1.1) {
+      this._view.zoom(1.1);
+      this._view.center();
+    } else if (
+      this._view.zoom() < LEGIBLE &&
+      this._view.nodes().length <= FEW
+    ) {
+      this._view.zoom(LEGIBLE);
+      const { x1, y1, w, h } = this._view.elements().renderedBoundingBox();
+      this._view.panBy({
+        x: Math.max(16, (this._host.clientWidth - w) / 2) - x1,
+        y: Math.max(16, (this._host.clientHeight - h) / 2) - y1
+      });
+    }
+  }
+
+  /** Put what is picked, and what leads to it, before the rest. */
+  highlight(picked: string, keys: ReadonlySet<string>): void {
+    this._view.batch(() => {
+      this._view.elements().removeClass('picked on off');
+      if (keys.size) {
+        this._view.elements().addClass('off');
+        const on = this._view.nodes().filter(node => keys.has(node.id()));
+        on.union(on.edgesWith(on)).removeClass('off').addClass('on');
+      }
+      if (picked) {
+        this._view.getElementById(picked).addClass('picked');
+      }
+    });
+  }
+
+  /** The picture as a PNG file. */
+  png(): Blob {
+    return this._view.png({
+      output: 'blob',
+      full: true,
+      scale: 2,
+      maxWidth: 8000,
+      bg: this._colour('--jp-layout-color1')
+    }) as unknown as Blob;
+  }
+
+  /** Take the theme's colours. */
+  restyle(): void {
+    const style: cytoscape.StylesheetJson = [
+      {
+        selector: 'node',
+        style: {
+          shape: 'round-rectangle',
+          width: WIDTH,
+          height: HEIGHT,
+          // eslint-disable-next-line jupyter/no-untranslated-string -- names where the text is
+          label: 'data(label)',
+          'text-wrap': 'wrap',
+          'text-valign': 'center',
+          'font-family': 'system-ui, sans-serif',
+          'font-size': 12,
+          'line-height': 1.25,
+          color: this._colour('--jp-ui-font-color1'),
+          'background-color': this._colour('--jp-layout-color2'),
+          'border-width': 1.5,
+          'border-color': this._colour('--jp-border-color1'),
+          'min-zoomed-font-size': 6
+        }
+      },
+      ...Object.entries(TONES).map(([kind, variable]) => ({
+        selector: `node[tone="${kind}"]`,
+        style: { 'border-color': this._colour(variable) }
+      })),
+      {
+        selector: 'node[tone="cell"]',
+        style: { shape: 'cut-rectangle' as const }
+      },
+      {
+        selector: 'node[tone="denied"], edge.denied',
+        style: {
+          'border-color': this._colour('--jp-error-color1'),
+          'line-color': this._colour('--jp-error-color1'),
+          'target-arrow-color': this._colour('--jp-error-color1')
+        }
+      },
+      {
+        selector: 'edge',
+        style: {
+          width: 1.5,
+          'curve-style': 'bezier',
+          'target-arrow-shape': 'triangle',
+          'arrow-scale': 0.8,
+          'line-color': this._colour('--jp-border-color0'),
+          'target-arrow-color': this._colour('--jp-border-color0')
+        }
+      },
+      { selector: '.off', style: { opacity: 0.25 } },
+      {
+        selector: 'edge.on',
+        style: {
+          width: 2.5,
+          'line-color': this._colour('--jp-brand-color1'),
+          'target-arrow-color': this._colour('--jp-brand-color1')
+        }
+      },
+      { selector: 'node.match', style: { 'border-width': 4 } },
+      {
+        selector: 'node.picked',
+        style: {
+          'border-width': 4,
+          'background-color': this._colour('--jp-layout-color0')
+        }
+      }
+    ] as cytoscape.StylesheetJson;
+    this._view.style(style);
+  }
+
+  private _colour(variable: string): string {
+    const found = getComputedStyle(this._host).getPropertyValue(variable);
+    const probe = document.createElement('span');
+    probe.style.color = found.trim() || 'gray';
+    this._host.appendChild(probe);
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    return colour;
+  }
+
+  private _size: ResizeObserver;
+  private _theme: MutationObserver;
+  private _view: cytoscape.Core;
+}
+
+function told(node: IShown['nodes'][number]): string {
+  const said = [node.kind, node.data_class, node.state].filter(Boolean);
+  const more = node.hidden ? `  +${node.hidden}` : '';
+  return shortened(said.join(', '), 28) + more;
+}

@@ -1,0 +1,84 @@
+"""Graphs as people look at them: cells for what they did, no things in memory, bounded."""
+
+from __future__ import annotations
+
+from governed_kernel.lineage import condensed, thing_origins
+from governed_kernel.lineage.condensed import Condensed
+from governed_kernel.lineage.store import Store
+from governed_kernel.workspace import Workspace
+from tests.lineage.sessions import CLEAN, MODEL, RAW, Session
+
+
+def session_that_wrote(store: Store, uri: str) -> str:
+    (row,) = store.query(
+        "SELECT DISTINCT session_id FROM accesses WHERE uri = ? AND operation = 'write'", [uri]
+    )
+    return str(row["session_id"])
+
+
+def test_a_session_is_its_cells_with_what_they_read_and_wrote(told: Store) -> None:
+    session = session_that_wrote(told, CLEAN)
+    graph = condensed.of_session(told, session)
+    kinds = {node["kind"] for node in graph.nodes.values()}
+    assert kinds == {"cell", "resource"}
+    assert {RAW, CLEAN} <= graph.nodes.keys()
+    assert "memory://" not in str(graph.as_json())
+    (reader,) = [target for source, target in graph.links if source == RAW]
+    (writer,) = [source for source, target in graph.links if target == CLEAN]
+    assert graph.nodes[reader]["kind"] == graph.nodes[writer]["kind"] == "cell"
+    assert set(graph.focus) == {key for key in graph.nodes if key.startswith("cell:")}
+
+
+def test_around_a_file_is_what_came_before_and_what_came_of_it(told: Store) -> None:
+    graph = condensed.of_target(told.workspace, CLEAN, told)
+    assert graph.focus == [CLEAN]
+    assert {RAW, CLEAN, MODEL} <= graph.nodes.keys()
+    into = [source for source, target in graph.links if target == CLEAN]
+    assert into
+    assert {graph.nodes[source]["kind"] for source in into} == {"cell"}
+
+
+def test_a_graph_keeps_what_is_nearest_and_counts_the_rest() -> None:
+    graph = Condensed(focus=["n0"])
+    for number in range(100):
+        graph.put(f"n{number}", "resource", f"n{number}")
+        if number:
+            graph.link(f"n{number - 1}", f"n{number}")
+    graph.nearest(10)
+    assert list(graph.nodes) == [f"n{number}" for number in range(10)]
+    assert graph.as_json()["stored"] == 100
+    assert len(graph.links) == 9
+
+
+def test_files_that_are_alike_are_one_node(workspace: Workspace) -> None:
+    session = Session(workspace, "s1")
+    session.cell("for number in range(5): …")
+    for number in range(5):
+        session.access("write", f"file:///data/part-{number}.csv")
+    session.end()
+    store = Store(workspace)
+    store.ingest()
+    (name,) = [row["session_id"] for row in store.query("SELECT session_id FROM sessions")]
+    graph = condensed.of_session(store, name)
+    (group,) = [node for node in graph.nodes.values() if node["kind"] == "resource"]
+    assert group["name"] == "5 files"
+    assert len(group["uris"]) == 5
+
+
+def test_a_frame_that_was_never_saved_has_its_origins(told: Store) -> None:
+    session = session_that_wrote(told, CLEAN)
+    cells = told.query(
+        "SELECT DISTINCT coalesce(nullif(cell_id, ''), execution::VARCHAR) AS cell "
+        "FROM transformations WHERE session_id = ?",
+        [session],
+    )
+    rows = [row for cell in cells for row in thing_origins.of_cell(told, session, cell["cell"])]
+    memory = [row for row in rows if row["output"].startswith("memory://")]
+    assert memory
+    assert {row["input"] for row in memory} == {RAW}
+    saved = {row["output_column"]: row for row in rows if row["output"] == CLEAN}
+    known = told.query(
+        "SELECT output_column, input_column, relation FROM column_origins WHERE output_uri = ?",
+        [CLEAN],
+    )
+    assert saved.keys() == {row["output_column"] for row in known}
