@@ -15,6 +15,7 @@ from governed_kernel.canonical import digest_json
 from governed_kernel.errors import ConfigurationError
 
 __all__ = [
+    "LAKE",
     "ApprovalRule",
     "Approvals",
     "Configuration",
@@ -24,6 +25,9 @@ __all__ = [
     "read",
 ]
 
+LAKE = "ducklake:postgres:"
+"""What the name of a lake begins with."""
+_PASSWORD = re.compile(r"\b(?:ssl)?password\s*=|://[^/@\s]*:[^/@]*@", re.IGNORECASE)
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Masking = Literal["redact", "hash", "drop"]
 _STRICTNESS = {
@@ -124,6 +128,16 @@ class LineageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     permissions alone."""
 
 
+class LakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[lake]``: the lake that ``store`` names."""
+
+    data: str = ""
+    """Folder, absolute, or ``s3://BUCKET/PREFIX`` for its Parquet files; the same for all who write
+    into it. What was said when the lake was made counts."""
+    schema: Annotated[str, msgspec.Meta(pattern="^[a-z_][a-z0-9_]{0,62}$")] = "governed"
+    """Schema of the PostgreSQL database that holds its catalog."""
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of ``governed.toml``."""
 
@@ -133,6 +147,11 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: RunSettings = RunSettings()
     deployment: DeploymentSettings = DeploymentSettings()
     lineage: LineageSettings = LineageSettings()
+    store: str = ""
+    """Where the lineage store is: empty for a file of the workspace, or
+    ``ducklake:postgres:CONNECTION`` for a lake that workspaces share, with a connection string as
+    libpq takes it: never a password, which is looked for where libpq looks for it."""
+    lake: LakeSettings = LakeSettings()
 
     def strictness_of(self, data_class: str) -> int:
         """How strict a class is; one that is not in the settings is stricter than all."""
@@ -152,6 +171,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         # What is younger than workspaces that adopted a policy is left out where it says nothing.
         if self.lineage == LineageSettings():
             del settings["lineage"]
+        del settings["store"], settings["lake"]  # no gate ever asks the store
         for said in settings["classes"].values():
             for name in _YOUNGER:
                 if said[name] == _UNSAID[name]:
@@ -172,13 +192,44 @@ def parse(text: str, path: Path) -> Configuration:
         It is not TOML, or says something that has no meaning; file and line are named.
     """
     try:
-        return msgspec.convert(tomllib.loads(text), Configuration)
+        settings = msgspec.convert(tomllib.loads(text), Configuration)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         line = int(found.group(1)) if found else 1
         raise _mistake(path, line, str(error)) from error
     except msgspec.ValidationError as error:
         raise _mistake(path, _line_of(text, str(error)), str(error)) from error
+    wrong = _wrong_with_store(settings)
+    if wrong:
+        key, why, remedy = wrong
+        line = _line_of(text, f"at `$.{key}`")
+        raise ConfigurationError(f"{path}, line {line}: not a valid {key}", why=why, next=remedy)
+    return settings
+
+
+def _wrong_with_store(settings: Configuration) -> tuple[str, str, str] | None:
+    """Which setting of the store can't be, why, and what to do; a password is never repeated."""
+    store, data = settings.store, settings.lake.data
+    if not store:
+        return None
+    if not store.startswith(LAKE):
+        scheme = ":".join(store.split(":")[:2])[:40]
+        known = f"leave it out for a file of the workspace, or write '{LAKE}service=NAME'"
+        return "store", f"a store {scheme!r} is not known", known
+    if _PASSWORD.search(store):
+        return (
+            "store",
+            "it holds a password, and this file is read by many and lies in git",
+            "take it out, change it, and let libpq find the new one: in ~/.pgpass, PGPASSWORD or "
+            "a service file",
+        )
+    if not (data.startswith(("/", "s3://")) and len(data.strip("/")) > 1):
+        return (
+            "lake.data",
+            "a lake needs a folder for its files that all who write into it reach",
+            'add data = "/absolute/folder" or "s3://bucket/prefix" below [lake]',
+        )
+    return None
 
 
 def read(path: Path) -> Configuration:

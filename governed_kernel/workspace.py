@@ -71,6 +71,17 @@ class Workspace:
 
         return configuration.read(self.root / CONFIGURATION_FILE)
 
+    def with_settings(self, settings: Configuration) -> Workspace:
+        """The same workspace as if its ``governed.toml`` said something else."""
+        seen = Workspace(self.root)
+        seen.__dict__["settings"] = settings
+        return seen
+
+    @property
+    def keeps_lake(self) -> bool:
+        """Whether the lineage store is no file here but a lake that workspaces share."""
+        return bool(self.settings.store)
+
     @property
     def state(self) -> Path:
         """``.governed/``: journals, ledger, objects, store, run states; never in git."""

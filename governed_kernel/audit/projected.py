@@ -108,9 +108,7 @@ def _key(one: Derivation) -> tuple[str, str, tuple[str, ...], str]:
 def _store(workspace: Workspace, folder: Path) -> Store:
     """A store of this workspace that lies elsewhere."""
     folder.mkdir()
-    store = Store(workspace)
-    store.path = folder / workspace.store.name
-    return store
+    return Store(workspace, path=folder / workspace.store.name)
 
 
 def _bring_up(workspace: Workspace, store: Store) -> str:

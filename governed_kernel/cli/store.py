@@ -35,8 +35,8 @@ def rebuild(workspace: Workspace, as_json: bool) -> None:
 
     made = projection.rebuild(workspace, _progress)
     facts = {
-        "store": str(made.path),
-        "bytes": made.path.stat().st_size,
+        "store": made.location,
+        "bytes": made.size(),
         "events": sum(journal.events for journal in made.report.journals),
         "problems": [journal.problem for journal in made.report.journals if journal.problem],
     }
@@ -78,6 +78,47 @@ def info(workspace: Workspace, as_json: bool) -> None:
     from governed_kernel.release.projection import refresh
 
     print_facts(inventory(refresh(workspace)), as_json, "the lineage store")
+
+
+@store.command("move")
+@click.argument("target", metavar="file|ducklake:postgres:CONNECTION")
+@click.option("--data", default="", metavar="DIR|s3://…", help="Folder for the lake's files.")
+@click.option("--schema", default="", help="Schema of the lake's catalog; else 'governed'.")
+@json_option
+@workspace_option
+def move(workspace: Workspace, target: str, data: str, schema: str, as_json: bool) -> None:
+    """Move the lineage store into a lake that workspaces share, or back into a file.
+
+    The new one is made from journals and ledger and held against the old one, table by table; only
+    then do governed.toml name it and the old one go. A password is never named here: libpq finds
+    it in ~/.pgpass, PGPASSWORD or a service file.
+    """
+    from governed_kernel.release import moving
+
+    made, rows = moving.move(workspace, target, data, schema, _progress)
+    facts = {
+        "store": made.location,
+        "tables compared": len(rows),
+        "rows compared": sum(rows.values()),
+    }
+    print_facts(facts, as_json, "the lineage store was moved")
+
+
+@store.command("import")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True))
+@json_option
+@workspace_option
+def import_(workspace: Workspace, folder: Path, as_json: bool) -> None:
+    """Take in the ledger and the sealed journals of the workspace in DIR, so that traces cross.
+
+    They are verified first, and copied without texts, data and keys. Again, it brings what is new.
+    """
+    from governed_kernel.audit.importing import import_workspace
+    from governed_kernel.release.projection import refresh
+
+    facts = import_workspace(workspace, Workspace.open(folder), _progress)
+    refresh(workspace)
+    print_facts(facts, as_json, "imported")
 
 
 for _command in (keeping.backup, keeping.collect, keeping.erase, keeping.restore):

@@ -59,10 +59,10 @@ def origins_of(
 def _latest(connection: duckdb.DuckDBPyConnection, uris: Collection[str]) -> set[tuple[int, int]]:
     """The last writes (transformation, resource) of each kind."""
     rows = connection.execute(
-        """SELECT transformation_no, entity_no FROM base.writes
-        WHERE entity_no IN (SELECT entity_no FROM base.resources
-                            WHERE uri IN (SELECT unnest(?::VARCHAR[])))
-        QUALIFY rank() OVER (PARTITION BY entity_no, kind ORDER BY occurred_at DESC) = 1""",
+        """WITH asked AS (SELECT entity_no, uri FROM base.named_resources
+                          WHERE uri IN (SELECT unnest(?::VARCHAR[])))
+        SELECT transformation_no, entity_no FROM base.writes w JOIN asked USING (entity_no)
+        QUALIFY rank() OVER (PARTITION BY uri, kind ORDER BY occurred_at DESC) = 1""",
         [list(uris)],
     ).fetchall()
     return {(number, entity) for number, entity in rows}
@@ -90,20 +90,20 @@ def _further(
     goes_on: set[tuple[int, int, str]],
 ) -> set[_Path]:
     """The paths one session further back; notes the ends that go on."""
-    seen: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for read, entity, write in _among(
+    seen: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    for read, entity, write, source in _among(
         connection,
-        "SELECT read_no, entity_no, write_no FROM base.continuations WHERE read_no",
+        "SELECT read_no, entity_no, write_no, source_no FROM base.links WHERE read_no",
         {path.step.read_no for path in paths},
     ):
-        seen[read, entity].append(write)
+        seen[read, entity].append((write, source))
     ends = {(path.step.read_no, path.step.input_no) for path in paths}
-    steps = _steps(connection, {(write, end[1]) for end in ends for write in seen.get(end, ())})
+    steps = _steps(connection, {saw for end in ends for saw in seen.get(end, ())})
     further = set()
     for path in paths:
         column = path.step.input_column
-        for write in seen.get((path.step.read_no, path.step.input_no), ()):
-            for step in steps.get((write, path.step.input_no), ()):
+        for saw in seen.get((path.step.read_no, path.step.input_no), ()):
+            for step in steps.get(saw, ()):
                 if step.column == column or "*" in (step.column, column):
                     goes_on.add(path.end)
                     relation = combined(path.step.relation, step.relation)
@@ -130,7 +130,7 @@ def _shown(connection: duckdb.DuckDBPyConnection, paths: list[_Path]) -> list[di
     numbers = {path.output_no for path in paths} | {path.step.input_no for path in paths}
     uris = dict(
         connection.execute(
-            "SELECT entity_no, uri FROM base.resources "
+            "SELECT entity_no, uri FROM base.named_resources "
             "WHERE entity_no IN (SELECT unnest(?::BIGINT[]))",
             [sorted(numbers)],
         ).fetchall()

@@ -241,8 +241,8 @@ class _Side:
             FROM base.origins o
             JOIN base.writes x ON x.transformation_no = o.write_no AND x.entity_no = o.output_no
             JOIN base.journals j USING (session_no)
-            JOIN base.resources w ON w.entity_no = o.output_no
-            JOIN base.resources r ON r.entity_no = o.input_no
+            JOIN base.named_resources w ON w.entity_no = o.output_no
+            JOIN base.named_resources r ON r.entity_no = o.input_no
             WHERE j.session_id = ?""",
             self.session,
         ):

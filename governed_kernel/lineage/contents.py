@@ -11,22 +11,26 @@ from pathlib import Path
 
 import duckdb
 
-from governed_kernel.lineage.schema import quoted
+from governed_kernel.lineage.numbering import of_resource, of_session, of_thing
+from governed_kernel.lineage.schema import EVENT_TABLES, GRAPH_TABLES, LEDGER_TABLES, quoted
 
-__all__ = ["Contents", "contents", "first_difference"]
+__all__ = ["Contents", "contents", "contents_of", "first_difference"]
 
 Contents = dict[str, tuple[int, int, int]]
 """Table → number of rows, and two sums over their hashes: alike for equal rows in any order."""
 
 _CATALOG = "what there is"
+_OF_WORKSPACE = {"workspace_no"}
 _OF_SESSION = {"session_no"}
 _OF_TRANSFORMATION = {"transformation_no", "read_no", "write_no"}
-_OF_ENTITY = {"entity_no", "output_no", "input_no"}
-_DEFINED = {"transformation": "transformation_no", "objects": "entity_no", "resources": "entity_no"}
+_OF_ENTITY = {"entity_no", "output_no", "input_no", "source_no"}
+_DEFINED = {"transformation": "transformation_no", "objects": "entity_no", "resources": "entity_no",
+            "workspaces": "workspace_no"}  # fmt: skip
 """Table → the number that it gives itself."""
 
 _MEANINGS = """
-WITH s AS (SELECT session_no AS no, session_id AS key FROM {0}.base.journals),
+WITH w AS (SELECT workspace_no AS no, workspace_id AS key FROM {0}.base.workspaces),
+s AS (SELECT session_no AS no, session_id AS key FROM {0}.base.journals),
 t AS (SELECT transformation_no AS no, s.key || ' ' || record AS key
       FROM {0}.base.transformation JOIN s ON s.no = session_no),
 e AS (SELECT entity_no AS no, s.key || ' ' || entity AS key
@@ -54,6 +58,41 @@ def contents(path: Path) -> Contents:
         return {
             name: _sums(connection, query) for name, query in _queries(connection, "one").items()
         }
+
+
+def contents_of(
+    connection: duckdb.DuckDBPyConnection, database: str, workspace_no: int
+) -> Contents:
+    """What an attached store, a file or a lake, says of one workspace alone.
+
+    Links from one workspace into another are left out: another store may know fewer of these.
+    """
+    tables = {table.name: list(table.kept) for table in EVENT_TABLES.values()}
+    tables |= {name: [] for name in (*GRAPH_TABLES, *LEDGER_TABLES)}
+    found = {}
+    for name in sorted(tables.keys() - {"workspaces", "crossings"}):
+        columns = [
+            row[0]
+            for row in connection.execute(
+                f"DESCRIBE SELECT * FROM {database}.base.{quoted(name)}"
+            ).fetchall()
+        ]
+        own = _whose(columns)
+        query = f"{_rows(database, name, columns)} WHERE {own} = {workspace_no}"
+        found[name] = _sums(connection, query)
+    return found
+
+
+def _whose(columns: list[str]) -> str:
+    """The workspace's number from a row ``x`` of a table with these columns."""
+    if "workspace_no" in columns:
+        return "x.workspace_no"
+    if "session_no" in columns:
+        return of_session("x.session_no")
+    for name in ("transformation_no", "read_no", "write_no"):
+        if name in columns:
+            return of_thing(f"x.{name}")
+    return of_resource("x.entity_no")
 
 
 def first_difference(path: Path, other: Path, table: str) -> str:
@@ -100,15 +139,18 @@ def _rows(database: str, table: str, columns: list[str]) -> str:
                          f"ON {quoted('of ' + column)}.no = x.{name}")  # fmt: skip
         value = f"{quoted('of ' + column)}.key" if meaning else f"x.{name}"
         said.append(f"{name}: {value}")
+    # Numbers of other workspaces, and the mark of their links, are this store's own.
+    only = " WHERE x.key IN ('schema', 'ledger_head')" if table == "meta" else ""
     return (
         f"{_MEANINGS.format(database)} SELECT to_json({{{', '.join(said)}}}) AS said "
-        f"FROM {database}.base.{quoted(table)} x {' '.join(joins)}"
+        f"FROM {database}.base.{quoted(table)} x {' '.join(joins)}{only}"
     )
 
 
 def _meaning(column: str) -> str:
     """Which of the meanings a column's number has; empty for what is no such number."""
-    for name, columns in (("s", _OF_SESSION), ("t", _OF_TRANSFORMATION), ("e", _OF_ENTITY)):
+    kinds = (("w", _OF_WORKSPACE), ("s", _OF_SESSION), ("t", _OF_TRANSFORMATION))
+    for name, columns in (*kinds, ("e", _OF_ENTITY)):
         if column in columns:
             return name
     return ""

@@ -22,6 +22,7 @@ import msgspec
 
 from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.lineage.events import now
+from governed_kernel.lineage.numbering import of_session
 from governed_kernel.workspace import Workspace
 
 if TYPE_CHECKING:  # recorders start with every notebook, and need no database
@@ -91,8 +92,9 @@ def add(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
 def recorded(connection: duckdb.DuckDBPyConnection) -> list[Derivation]:
     """What the sessions' journals say, from a lineage store that was made from them."""
     rows = connection.execute(
-        """SELECT j.session_id, e.uri, e.origins, e.data_class, e.occurred_at, d.sha256, d.bytes
+        f"""SELECT j.session_id, e.uri, e.origins, e.data_class, e.occurred_at, d.sha256, d.bytes
         FROM base.derived e JOIN base.journals j USING (session_no)
+        JOIN base.neighbours n ON n.home AND n.workspace_no = {of_session("e.session_no")}
         LEFT JOIN base.digested d
             ON d.session_no = e.session_no AND d.access_id = e.access_id AND NOT d.changed
         ORDER BY e.occurred_at, j.session_id, e.record"""

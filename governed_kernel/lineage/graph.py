@@ -223,10 +223,10 @@ def impact(
 def _last_writes(connection: duckdb.DuckDBPyConnection, uris: list[str]) -> set[tuple[int, int]]:
     """What wrote some resources as they are now: the last write of each kind."""
     rows = connection.execute(
-        """SELECT transformation_no, entity_no FROM base.writes
-        WHERE entity_no IN (SELECT entity_no FROM base.resources
-                            WHERE uri IN (SELECT unnest(?::VARCHAR[])))
-        QUALIFY rank() OVER (PARTITION BY entity_no, kind ORDER BY occurred_at DESC) = 1""",
+        """WITH asked AS (SELECT entity_no, uri FROM base.named_resources
+                          WHERE uri IN (SELECT unnest(?::VARCHAR[])))
+        SELECT transformation_no, entity_no FROM base.writes w JOIN asked USING (entity_no)
+        QUALIFY rank() OVER (PARTITION BY uri, w.kind ORDER BY occurred_at DESC) = 1""",
         [uris],
     ).fetchall()
     return {(number, entity) for number, entity in rows}
@@ -238,7 +238,7 @@ def _reads(
     """Who read some resources; of a dataset's only those who read its content."""
     rows = connection.execute(
         """SELECT r.transformation_no, r.entity_no FROM base.reads r
-        JOIN base.resources e USING (entity_no)
+        JOIN base.named_resources e USING (entity_no)
         WHERE e.uri IN (SELECT unnest(?::VARCHAR[]))""",
         [uris],
     ).fetchall()
@@ -248,7 +248,7 @@ def _reads(
     names = [f"{dataset}@{version}" for dataset, version in target.datasets]
     rows = connection.execute(
         """SELECT r.transformation_no, r.entity_no FROM base.reads r
-        JOIN base.resources e USING (entity_no)
+        JOIN base.named_resources e USING (entity_no)
         JOIN base.journals j USING (session_no)
         JOIN accesses a ON a.session_id = j.session_id AND a.execution = r.execution
             AND (a.uri = e.uri OR starts_with(a.uri, e.uri || '/'))

@@ -118,6 +118,9 @@ class Painter:
         for number, entity in sorted(walk.made):
             if number in steps and entity in things:
                 self.link(self.put(steps[number]), self.put(things[entity]), "output")
+        for source, entity in sorted(walk.crossed):
+            if source in things and entity in things:
+                self.link(self.put(things[source]), self.put(things[entity]), "seen as")
 
     def _steps(self, numbers: set[int]) -> dict[int, Node]:
         if not numbers:
@@ -158,7 +161,7 @@ class Painter:
             for row in objects
         }
         outside = self.rows(
-            "SELECT entity_no, uri, kind FROM base.resources "
+            "SELECT entity_no, uri, kind FROM base.named_resources "
             "WHERE entity_no IN (SELECT unnest(?::BIGINT[]))",
             [number for number in numbers if number < 0],
         )
@@ -176,7 +179,7 @@ class Painter:
         for dataset, version in self.target.datasets:
             self._dataset(dataset, version)
             for (uri,) in self.rows(
-                """SELECT DISTINCT a.uri FROM base.dataset_files f
+                """SELECT DISTINCT a.uri FROM base.named_files f
                 JOIN accesses a ON a.sha256 = f.sha256 AND a.operation = 'write'
                 WHERE f.dataset = ? AND f.version = ? ORDER BY a.uri""",
                 dataset,
@@ -257,7 +260,7 @@ class Painter:
         if self.target.name == f"dataset:{dataset}":
             self.link(name, self.target.name, "version")
         for parent, its, part in self.rows(
-            "SELECT parent_dataset, parent_version, part FROM base.dataset_parents "
+            "SELECT parent_dataset, parent_version, part FROM base.named_parents "
             "WHERE dataset = ? AND version = ?",
             dataset,
             version,
@@ -274,7 +277,7 @@ class Painter:
             dataset, version = pending.pop()
             self._dataset_readers(dataset, version)
             for part, its, name in self.rows(
-                "SELECT dataset, version, part FROM base.dataset_parents "
+                "SELECT dataset, version, part FROM base.named_parents "
                 "WHERE parent_dataset = ? AND parent_version = ?",
                 dataset,
                 version,
@@ -319,7 +322,7 @@ class Painter:
         return [
             row[0]
             for row in self.rows(
-                "SELECT uri FROM base.resources WHERE uri = ? OR starts_with(?, uri || '/')",
+                "SELECT uri FROM base.named_resources WHERE uri = ? OR starts_with(?, uri || '/')",
                 uri,
                 uri,
             )
@@ -376,7 +379,7 @@ class Painter:
             self.put(Node(uri, "resource", uri, facts))
             found.append((run, uri))
             for (known,) in self.rows(
-                "SELECT uri FROM base.resources WHERE uri = ? OR starts_with(uri, ? || '/') "
+                "SELECT uri FROM base.named_resources WHERE uri = ? OR starts_with(uri, ? || '/') "
                 "OR starts_with(?, uri || '/')",
                 *(uri, uri, uri),
             ):

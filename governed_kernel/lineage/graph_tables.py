@@ -9,6 +9,8 @@ from __future__ import annotations
 import duckdb
 
 from governed_kernel.lineage import origins
+from governed_kernel.lineage.numbering import Numbers
+from governed_kernel.lineage.replacing import replace_rows
 from governed_kernel.lineage.schema import EVENT_TABLES, quoted
 
 __all__ = ["begin", "finish", "insert", "note_digests"]
@@ -16,20 +18,29 @@ __all__ = ["begin", "finish", "insert", "note_digests"]
 _OUTSIDE = "NOT starts_with({0}entity, 'memory://')"
 
 
-def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Start noting what an ingestion touches."""
+_OWN = "transformation_no BETWEEN getvariable('own_first') AND getvariable('own_last')"
+_OWN_OBJECT = "entity_no BETWEEN getvariable('own_first') AND getvariable('own_last')"
+_OWN_RESOURCE = "r.entity_no BETWEEN -getvariable('own_last') AND -1 - getvariable('own_first')"
+"""Rows of the workspace whose journals come in (`numbering`)."""
+
+
+def begin(connection: duckdb.DuckDBPyConnection, numbers: Numbers) -> None:
+    """Start noting what an ingestion of one workspace touches."""
+    for statement in numbers.variables():
+        connection.execute(statement)
     connection.execute("CREATE OR REPLACE TEMP TABLE touched (entity_no BIGINT)")
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE started AS "
-        "SELECT coalesce(max(transformation_no), 0) AS last FROM base.transformation"
+        "SELECT coalesce(max(transformation_no), getvariable('own_first')) AS last "
+        f"FROM base.transformation WHERE {_OWN}"
     )
 
 
 def note_digests(connection: duckdb.DuckDBPyConnection, source: str) -> None:
     """New digests, read from JSON, may tell which write an earlier read saw."""
     connection.execute(
-        f"INSERT INTO touched SELECT entity_no FROM base.resources "
-        f"WHERE uri IN (SELECT uri FROM {source})"
+        f"INSERT INTO touched SELECT entity_no FROM base.resources r "
+        f"WHERE {_OWN_RESOURCE} AND uri IN (SELECT uri FROM {source})"
     )
 
 
@@ -38,8 +49,8 @@ def insert(connection: duckdb.DuckDBPyConnection, source: str) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE fresh AS
         SELECT row_number() OVER (ORDER BY session_no, record)
-            + (SELECT coalesce(max(transformation_no), 0) FROM base.transformation)
-            AS transformation_no, * FROM {source}"""
+            + (SELECT coalesce(max(transformation_no), getvariable('own_first'))
+               FROM base.transformation WHERE {_OWN}) AS transformation_no, * FROM {source}"""
     )
     _insert_transformations(connection)
     _mention(connection)
@@ -102,27 +113,30 @@ def _insert_entities(connection: duckdb.DuckDBPyConnection) -> None:
         FROM mention GROUP BY session_no, entity"""
     )
     connection.execute(
-        """INSERT INTO base.objects
+        f"""INSERT INTO base.objects
         SELECT row_number() OVER (ORDER BY first_seen)
-            + (SELECT coalesce(max(entity_no), 0) FROM base.objects) AS entity_no,
+            + (SELECT coalesce(max(entity_no), getvariable('own_first')) FROM base.objects
+               WHERE {_OWN_OBJECT}) AS entity_no,
             session_no, entity, kind, name, columns
         FROM first_mention ANTI JOIN base.objects o USING (session_no, entity)
         WHERE session_no > 0 ORDER BY entity_no"""
     )
     connection.execute(
-        """INSERT INTO base.resources
-        SELECT (SELECT coalesce(min(entity_no), 0) FROM base.resources)
+        f"""INSERT INTO base.resources
+        SELECT (SELECT coalesce(min(entity_no), -getvariable('own_first'))
+                FROM base.resources r WHERE {_OWN_RESOURCE})
             - row_number() OVER (ORDER BY first_seen) AS entity_no, entity, kind
-        FROM first_mention ANTI JOIN base.resources r ON r.uri = entity
+        FROM first_mention ANTI JOIN base.resources r ON r.uri = entity AND {_OWN_RESOURCE}
         WHERE session_no = 0 ORDER BY entity_no DESC"""
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE numbered AS
+        f"""CREATE OR REPLACE TEMP TABLE numbered AS
         SELECT f.session_no, f.entity, o.entity_no FROM first_mention f
             JOIN base.objects o ON o.session_no = f.session_no AND o.entity = f.entity
         UNION ALL
         SELECT 0, f.entity, r.entity_no FROM first_mention f
-            JOIN base.resources r ON r.uri = f.entity WHERE f.session_no = 0"""
+            JOIN base.resources r ON r.uri = f.entity AND {_OWN_RESOURCE}
+            WHERE f.session_no = 0"""
     )
 
 
@@ -184,7 +198,7 @@ GROUP BY ALL
 """
 
 _CONTINUATIONS = """
-INSERT INTO base.continuations
+CREATE OR REPLACE TEMP TABLE linked AS
 WITH written AS (
     SELECT w.*, c.sha256 FROM base.writes w SEMI JOIN touched USING (entity_no)
     LEFT JOIN content c ON c.session_no = w.session_no AND c.execution = w.execution
@@ -204,9 +218,8 @@ WITH written AS (
     ASOF LEFT JOIN written w ON w.entity_no = l.entity_no AND w.kind = l.written_kind
         AND w.sha256 = l.sha256 AND l.occurred_at > w.occurred_at
 )
-SELECT read_no, entity_no, coalesce(same_no, write_no) FROM same
+SELECT read_no, entity_no, coalesce(same_no, write_no) AS write_no FROM same
 WHERE same_no IS NOT NULL OR sha256 IS NULL OR written IS NULL
-ORDER BY read_no
 """
 
 
@@ -219,8 +232,8 @@ def _link(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "DELETE FROM touched WHERE entity_no NOT IN (SELECT entity_no FROM base.writes)"
     )
-    connection.execute(
-        "DELETE FROM base.continuations WHERE entity_no IN (SELECT entity_no FROM touched)"
-    )
     connection.execute(_CONTENT)
     connection.execute(_CONTINUATIONS)
+    replace_rows(
+        connection, "continuations", "linked", "entity_no IN (SELECT entity_no FROM touched)"
+    )

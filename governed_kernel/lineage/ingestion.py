@@ -27,14 +27,14 @@ from governed_kernel.lineage.forms import (
     stream,
 )
 from governed_kernel.lineage.journal import (
-    LEDGER_DECODER,
     SESSION_DECODER,
     Head,
     JournalReader,
     not_understood,
-    read_block,
 )
 from governed_kernel.lineage.loading import Loader
+from governed_kernel.lineage.numbering import Numbers
+from governed_kernel.lineage.replacing import Removing
 from governed_kernel.lineage.spool import room
 
 __all__ = [
@@ -120,13 +120,19 @@ class _Journal:
     payload_mark: str = ""
 
 
-def has_moved(connection: duckdb.DuckDBPyConnection, folder: Path) -> bool:
+def has_moved(
+    connection: duckdb.DuckDBPyConnection, folder: Path, numbers: Numbers, *, imported: bool = False
+) -> bool:
     """Whether any journal or payload file is not exactly what the store has brought in."""
     known = connection.execute(
-        "SELECT session_id, stored, form, payload_size, payload_mark FROM base.journals"
+        "SELECT session_id, stored, form, payload_size, payload_mark FROM base.journals "
+        "WHERE session_no BETWEEN ? AND ?",
+        numbers.sessions,
     ).fetchall()
     stored = {session: tuple(rest) for session, *rest in known}
     found = {path.stem: (*_state(path), *_payload_state(path)) for path in journal_files(folder)}
+    if imported:  # no texts come with these, and a file that is gone says nothing
+        return any(state[:2] != stored.get(name, ())[:2] for name, state in found.items())
     return found != stored
 
 
@@ -156,8 +162,8 @@ class Ingestion:
         The store, open for writing, in a transaction.
     folder : Path
         Of the journals.
-    ledger : Path
-        Whose first record names the workspace that the journals must belong to.
+    workspace_id : str
+        The workspace that the journals must belong to.
     spool : Path
         An empty folder for the time between.
     limits : dict of str to (int, IntegrityBroken)
@@ -166,29 +172,43 @@ class Ingestion:
         The seal of a session, where there is one whose word is to be taken for the journal.
     progress : callable
         Told the number of events brought in so far.
+    numbers : Numbers
+        Which of the store's rows are of this workspace.
+
+    Attributes
+    ----------
+    texts : bool
+        Whether erasable texts come in as well.
+    imported : bool
+        Whether these are another workspace's journals, copied here without their texts.
+    lake : bool
+        Whether where a journal stands is added to what was known, and not changed.
     """
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         folder: Path,
-        ledger: Path,
+        workspace_id: str,
         spool: Path,
         limits: dict[str, tuple[int, IntegrityBroken]],
         sealed: Callable[[str], SessionSealed | None],
         progress: Callable[[int], None] = lambda _: None,
+        numbers: Numbers = Numbers(0),  # noqa: B008 (it can't be changed)
     ) -> None:
         self.connection = connection
         self.folder = folder
         self.limits = limits
-        self.texts = True
+        self.numbers = numbers
+        self.texts, self.imported, self.lake = True, False, False
         self._sealed = sealed
         self._progress = progress
-        self._workspace_id = _opening_of(ledger)
+        self._workspace_id = workspace_id
         self._loader = Loader(connection, spool)
         self._payloads = spool / "payloads.jsonl"
         self._known = self._read_known()
-        self._last = max((journal.number for journal in self._known.values()), default=0)
+        numbered = (journal.number for journal in self._known.values())
+        self._last = max(numbered, default=numbers.sessions[0])
         self._distrusted: set[str] = set()
         self._taken = 0
 
@@ -204,7 +224,7 @@ class Ingestion:
         before = {session: replace(journal) for session, journal in self._known.items()}
         # One thread inserts while another reads: more of DuckDB's cost twice the time in all.
         self.connection.execute("SET threads = 1")
-        graph_tables.begin(self.connection)
+        graph_tables.begin(self.connection, self.numbers)
         paths = journal_files(self.folder)
         try:
             reports = [self._ingest(path) for path in paths]
@@ -214,10 +234,10 @@ class Ingestion:
         finally:
             self._loader.close()
         there = [self._known[path.stem] for path in paths if path.stem in self._known]
-        for journal in there:
+        for journal in there if not self.imported else ():
             self._ingest_payloads(journal)
         self._remember([item for item in there if item != before.get(item.session_id)])
-        gone = self._known.keys() - {path.stem for path in paths}
+        gone = self._known.keys() - {path.stem for path in paths} if not self.imported else ()
         reports += [
             JournalReport(session, problem="its journal is gone; the store has what it said before")
             for session in sorted(gone)
@@ -229,7 +249,8 @@ class Ingestion:
     def _read_known(self) -> dict[str, _Journal]:
         rows = self.connection.execute(
             "SELECT session_no, session_id, records, size, head, stored, form, payload_size, "
-            "payload_mark FROM base.journals"
+            "payload_mark FROM base.journals WHERE session_no BETWEEN ? AND ?",
+            self.numbers.sessions,
         ).fetchall()
         return {
             row[1]: _Journal(row[0], row[1], Head(row[2], row[3], bytes.fromhex(row[4])), *row[5:])
@@ -340,11 +361,22 @@ class Ingestion:
             [journal.payload_size for journal in journals],
             [journal.payload_mark for journal in journals],
         ]
+        if not journals:
+            return
+        listed = ", ".join("unnest(?)" for _ in columns)
+        if self.lake:  # who changes rows there gets in the way of all who add some
+            first, last = self.numbers.sessions
+            self.connection.execute(
+                f"""INSERT INTO base.journal_states SELECT
+                    (SELECT coalesce(max(state_no), 0) + 1 FROM base.journal_states
+                     WHERE session_no BETWEEN {first} AND {last}), {listed}""",
+                columns,
+            )
+            return
         self.connection.execute(
             "DELETE FROM base.journals WHERE session_no IN (SELECT unnest(?::INTEGER[]))",
             [columns[0]],
         )
-        listed = ", ".join("unnest(?)" for _ in columns)
         self.connection.execute(f"INSERT INTO base.journals SELECT {listed}", columns)
 
     # --- payloads ---------------------------------------------------------------------------
@@ -354,9 +386,11 @@ class Ingestion:
         path = self.folder / (journal.session_id + PAYLOADS)
         size, mark = _payload_state(self.folder / f"{journal.session_id}.jsonl")
         if mark != journal.payload_mark or size < journal.payload_size:
-            self.connection.execute(
-                "DELETE FROM base.payloads WHERE session_no = ?", [journal.number]
-            )
+            if journal.payload_mark:
+                Removing.check(self.connection)
+                self.connection.execute(
+                    "DELETE FROM base.payloads WHERE session_no = ?", [journal.number]
+                )
             journal.payload_size = 0
         if not self.texts:
             journal.payload_size = size
@@ -384,13 +418,3 @@ class Ingestion:
             [number, str(self._payloads)],
         )
         self._payloads.unlink()
-
-
-def _opening_of(ledger: Path) -> str:
-    """The workspace's identity from a ledger's first record; empty when there is none."""
-    block = read_block(ledger, limit=1)
-    try:
-        opened = LEDGER_DECODER.decode(block.bodies[0])
-    except (IndexError, msgspec.MsgspecError):
-        return ""
-    return opened.workspace_id if isinstance(opened, JournalOpened) else ""

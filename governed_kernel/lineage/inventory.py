@@ -27,9 +27,9 @@ def inventory(store: Store) -> dict[str, Any]:
         sessions, events, size = map(int, found)
         edges = connection.execute("SELECT count(*) FROM base.column_edges").fetchone()
     files = [form for path in journal_files(store.workspace.journals) for form in forms(path)]
-    on_disk = store.path.stat().st_size
+    on_disk = store.size()
     return {
-        "store": str(store.path),
+        "store": store.location,
         "schema": schema.mark().partition(":")[0],
         "bytes": on_disk,
         "bytes_per_event": round(on_disk / events, 1) if events else None,

@@ -13,7 +13,7 @@ import msgspec
 from governed_kernel.lineage import schema
 from governed_kernel.lineage.journal import Head
 
-__all__ = ["LedgerTables"]
+__all__ = ["LedgerTables", "head_key"]
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "VARCHAR": (str,),
@@ -46,16 +46,28 @@ class LedgerTables:
         self._head = head
         self._lines = {name: _checked(name, rows) for name, rows in tables.items()}
 
-    def replace(self, connection: duckdb.DuckDBPyConnection, spool: Path) -> None:
-        """Put them in the place of what a store says so far, by way of the folder `spool`."""
+    def replace(
+        self, connection: duckdb.DuckDBPyConnection, spool: Path, workspace_no: int = 0
+    ) -> None:
+        """Put them in the place of what a store says of a workspace so far.
+
+        Parameters
+        ----------
+        spool : Path
+            A folder for the time between.
+        """
         for name, types in schema.LEDGER_TABLES.items():
-            connection.execute(f"DELETE FROM base.{name}")
+            connection.execute(f"DELETE FROM base.{name} WHERE workspace_no = ?", [workspace_no])
             if self._lines.get(name):
-                _load(connection, name, types, self._lines[name], spool)
-        connection.execute("DELETE FROM base.meta WHERE key = 'ledger_head'")
-        connection.execute(
-            "INSERT INTO base.meta VALUES ('ledger_head', ?)", [self._head.hash.hex()]
-        )
+                _load(connection, name, types, self._lines[name], spool, workspace_no)
+        key = head_key(workspace_no)
+        connection.execute("DELETE FROM base.meta WHERE key = ?", [key])
+        connection.execute("INSERT INTO base.meta VALUES (?, ?)", [key, self._head.hash.hex()])
+
+
+def head_key(workspace_no: int) -> str:
+    """Where ``base.meta`` keeps which ledger a workspace's rows are of."""
+    return f"ledger_head of {workspace_no}" if workspace_no else "ledger_head"
 
 
 def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
@@ -103,6 +115,7 @@ def _load(
     types: dict[str, str],
     lines: list[bytes],
     spool: Path,
+    workspace_no: int,
 ) -> None:
     """Put such lines into a table, by way of a file in `spool`."""
     path = spool / f"{name}.jsonl"
@@ -116,7 +129,8 @@ def _load(
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(
-        f"INSERT INTO base.{name} SELECT {taken} FROM read_json(?, format = 'newline_delimited', "
+        f"INSERT INTO base.{name} SELECT {workspace_no}, {taken} "
+        f"FROM read_json(?, format = 'newline_delimited', "
         f"maximum_object_size = {room}, columns = {{{listed}}})",
         [str(path)],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from governed_kernel.lineage.belonging import named, placed
 from governed_kernel.lineage.view import View, columns
 
 __all__ = ["LEDGER_VIEWS"]
@@ -9,8 +10,16 @@ __all__ = ["LEDGER_VIEWS"]
 
 def _view(name: str, comment: str, text: str) -> View:
     found = columns(text)
-    listed = ", ".join(column.name for column in found)
-    return View(name, comment, found, f"SELECT {listed} FROM base.{name}", from_ledger=True)
+    listed = ", ".join(_seen(column.name) for column in found)
+    query = f"SELECT {listed} FROM base.{name} t JOIN base.neighbours n USING (workspace_no)"
+    return View(name, comment, found, query, from_ledger=True)
+
+
+def _seen(column: str) -> str:
+    """A column as who asks sees it, who may be of another workspace."""
+    if column in ("dataset", "release"):
+        return f"{named(f't.{column}')} AS {column}"
+    return f"{placed('t.uri')} AS uri" if column == "uri" else f"t.{column}"
 
 
 LEDGER_VIEWS: tuple[View, ...] = (

@@ -155,7 +155,7 @@ def _insert_digests(connection: duckdb.DuckDBPyConnection, table: EventTable, so
     )
     found = connection.execute(
         """SELECT min(session_no), max(session_no),
-            count(*) > count(DISTINCT (session_no::BIGINT << 40) + access_id) FROM told"""
+            count(*) > count(DISTINCT (session_no::BIGINT << 32) + access_id) FROM told"""
     ).fetchone()
     assert found is not None
     first, last, doubled = found

@@ -16,6 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from governed_kernel.lineage.replacing import replace_rows
 from governed_kernel.lineage.session_views import CERTAINTY, DIRECT
 
 if TYPE_CHECKING:
@@ -195,21 +196,24 @@ def extend(connection: duckdb.DuckDBPyConnection) -> None:
         ORDER BY session_no"""
     ).fetchall()
     for (session,) in sessions:
-        connection.execute(
-            "DELETE FROM base.origins WHERE write_no IN "
-            "(SELECT transformation_no FROM base.writes WHERE session_no = ?)",
-            [session],
-        )
         rows = _session_origins(connection, session)
-        if rows:
-            # One statement with one parameter a column: DuckDB unnests lists fast.
-            lists = [list(column) for column in zip(*rows, strict=True)]
-            connection.execute(
-                "INSERT INTO base.origins SELECT unnest(?::BIGINT[]), unnest(?::BIGINT[]), "
-                "unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::BIGINT[]), "
-                "unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
-                lists,
-            )
+        # One statement with one parameter a column: DuckDB unnests lists fast.
+        lists = [list(column) for column in zip(*rows, strict=True)] or [[]] * 8
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE owed AS "
+            "SELECT unnest(?::BIGINT[]) AS write_no, unnest(?::BIGINT[]) AS output_no, "
+            "unnest(?::VARCHAR[]) AS output_column, unnest(?::BIGINT[]) AS read_no, "
+            "unnest(?::BIGINT[]) AS input_no, unnest(?::VARCHAR[]) AS input_column, "
+            "unnest(?::VARCHAR[]) AS relation, unnest(?::VARCHAR[]) AS evidence",
+            lists,
+        )
+        replace_rows(
+            connection,
+            "origins",
+            "owed",
+            "write_no IN (SELECT transformation_no FROM base.writes "
+            f"WHERE session_no = {int(session)})",
+        )
 
 
 def _session_origins(

@@ -20,7 +20,7 @@ SELECT j.session_id, r.execution, e.uri,
     CASE WHEN bool_or(len(r.columns) = 0) THEN NULL
          ELSE list_sort(list_distinct(flatten(list(r.columns)))) END AS columns
 FROM base.reads r
-JOIN base.resources e USING (entity_no)
+JOIN base.named_resources e USING (entity_no)
 JOIN base.journals j USING (session_no)
 GROUP BY ALL
 """
@@ -134,7 +134,7 @@ def _add_parts(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
     pending = list(target.datasets)
     while pending:
         rows = connection.execute(
-            "SELECT dataset, version FROM base.dataset_parents "
+            "SELECT dataset, version FROM base.named_parents "
             "WHERE parent_dataset = ? AND parent_version = ?",
             list(pending.pop()),
         ).fetchall()

@@ -4,7 +4,7 @@ Tables lie in the schema ``base`` and may change with `SCHEMA_VERSION`; whoever 
 the public views (`views`), which are a contract. The tables of session events follow from the
 structs of `events`, so the vocabulary is written down once. There are no keys, indexes or
 sequences: numbers are given in order of arrival, so that DuckDB's zone maps find a few edges among
-millions, and the same schema fits DuckLake.
+millions, and the same schema fits DuckLake (`lake`), where whoever ingests only ever adds rows.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from msgspec import inspect
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.lineage import events
+from governed_kernel.lineage.belonging import INTERNAL_VIEWS
 from governed_kernel.lineage.views import VIEWS
 
 __all__ = [
@@ -29,11 +30,12 @@ __all__ = [
     "create",
     "is_current",
     "mark",
+    "mark_of",
     "quoted",
     "statements",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change of what a table or view means."""
 
 
@@ -153,6 +155,8 @@ EVENT_TABLES = _event_tables(
 """Tag of a session event → its table. `JournalOpened` has none: it is the journal itself."""
 
 GRAPH_TABLES = {
+    # Those that the store knows, by the number that all their rows have in theirs (`numbering`).
+    "workspaces": "workspace_no INTEGER, workspace_id VARCHAR, name VARCHAR, host VARCHAR",
     "journals": "session_no INTEGER, session_id VARCHAR, records BIGINT, size BIGINT, "
     "head VARCHAR, stored BIGINT, form VARCHAR, payload_size BIGINT, payload_mark VARCHAR",
     "payloads": "session_no INTEGER, digest VARCHAR, text VARCHAR",
@@ -170,6 +174,8 @@ GRAPH_TABLES = {
     "input_no BIGINT, input_column VARCHAR, relation VARCHAR, evidence VARCHAR",
     # Which write a read saw: the link between sessions, and between cells by way of a file.
     "continuations": "read_no BIGINT, entity_no BIGINT, write_no BIGINT",
+    # The same from one workspace into another: `source_no` is what was written there.
+    "crossings": "read_no BIGINT, entity_no BIGINT, write_no BIGINT, source_no BIGINT",
     # Within a session: columns of written resources ← columns of read resources.
     "origins": "write_no BIGINT, output_no BIGINT, output_column VARCHAR, read_no BIGINT, "
     "input_no BIGINT, input_column VARCHAR, relation VARCHAR, evidence VARCHAR",
@@ -187,17 +193,38 @@ LEDGER_TABLES["dataset_parents"] = dict.fromkeys(
 )
 
 
-def statements() -> list[str]:
-    """Everything that makes tables, views and their comments in an empty database."""
+_JOURNALS_OF_A_LAKE = f"""
+CREATE TABLE base.journal_states (state_no BIGINT, {GRAPH_TABLES["journals"]});
+CREATE VIEW base.journals AS SELECT * EXCLUDE (state_no) FROM base.journal_states
+    QUALIFY row_number() OVER (PARTITION BY session_no ORDER BY state_no DESC) = 1
+"""
+
+
+def statements(*, lake: bool = False) -> list[str]:
+    """Everything that makes tables, views and their comments in an empty database.
+
+    Parameters
+    ----------
+    lake : bool
+        For DuckLake, where who removes rows gets in the way of all who add some: so where a journal
+        stands is added, never changed. Columns of views can't have comments there.
+    """
     made = ["CREATE SCHEMA base", "CREATE TABLE base.meta (key VARCHAR, value VARCHAR)"]
     made += [_create_event_table(tag, table) for tag, table in EVENT_TABLES.items()]
-    made += [f"CREATE TABLE base.{name} ({columns})" for name, columns in GRAPH_TABLES.items()]
+    for name, columns in GRAPH_TABLES.items():
+        if lake and name == "journals":
+            made += _JOURNALS_OF_A_LAKE.split(";")
+        else:
+            made.append(f"CREATE TABLE base.{name} ({columns})")
     for name, types in LEDGER_TABLES.items():
         listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
-        made.append(f"CREATE TABLE base.{name} ({listed})")
+        made.append(f"CREATE TABLE base.{name} (workspace_no INTEGER, {listed})")
+    made += [f"CREATE VIEW base.{name} AS {query}" for name, query in INTERNAL_VIEWS.items()]
     for view in VIEWS:
         made.append(f"CREATE VIEW {view.name} AS {view.query}")
         made.append(f"COMMENT ON VIEW {view.name} IS {_literal(view.comment)}")
+        if lake:
+            continue
         made += [
             f"COMMENT ON COLUMN {view.name}.{quoted(column.name)} IS {_literal(column.comment)}"
             for column in view.columns
@@ -211,9 +238,11 @@ def mark() -> str:
     return f"{SCHEMA_VERSION}:{digest_bytes(chr(10).join(statements()).encode())}"
 
 
-def create(connection: duckdb.DuckDBPyConnection, *, texts: bool = True) -> None:
+def create(
+    connection: duckdb.DuckDBPyConnection, *, texts: bool = True, lake: bool = False
+) -> None:
     """Make the schema in an empty database; `texts` says whether it will hold those."""
-    for statement in statements():
+    for statement in statements(lake=lake):
         connection.execute(statement)
     connection.execute("INSERT INTO base.meta VALUES ('schema', ?)", [_mark_with(texts)])
 
@@ -232,11 +261,16 @@ def _create_event_table(tag: str, table: EventTable) -> str:
 
 def is_current(connection: duckdb.DuckDBPyConnection, *, texts: bool = True) -> bool:
     """Whether an open database is a lineage store of exactly this schema, with or without texts."""
+    return mark_of(connection) == _mark_with(texts)
+
+
+def mark_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """The schema that an open database says it has; empty when it is no lineage store."""
     try:
         found = connection.execute("SELECT value FROM base.meta WHERE key = 'schema'").fetchone()
     except duckdb.CatalogException:
-        return False
-    return found is not None and found[0] == _mark_with(texts)
+        return ""
+    return str(found[0]) if found else ""
 
 
 def _mark_with(texts: bool) -> str:

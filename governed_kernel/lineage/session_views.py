@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+from governed_kernel.lineage.belonging import named, placed
+from governed_kernel.lineage.numbering import of_session
 from governed_kernel.lineage.view import View, columns
 
-__all__ = ["CERTAINTY", "DIRECT", "SESSION_VIEWS"]
+__all__ = ["CERTAINTY", "DIRECT", "EMPTY_FILE", "SESSION_VIEWS"]
 
-_EMPTY_FILE = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+EMPTY_FILE = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 _ACCESSES = rf"""
-WITH named AS (  -- content that the catalog knows; the empty file is nobody's
-    SELECT f.sha256, arg_min({{dataset: f.dataset, version: f.version, class: v.data_class}},
-                             (v.registered_at, f.dataset, f.version)) AS found
-    FROM base.dataset_files f JOIN base.dataset_versions v USING (dataset, version)
-    WHERE f.sha256 <> '{_EMPTY_FILE}' GROUP BY f.sha256
+WITH named AS (  -- content that a catalog knows; the empty file is nobody's
+    SELECT f.workspace_no, f.sha256,
+        arg_min({{dataset: {named("f.dataset")}, version: f.version, class: v.data_class}},
+                (v.registered_at, f.dataset, f.version)) AS found, min(v.registered_at) AS since
+    FROM base.dataset_files f JOIN base.dataset_versions v USING (workspace_no, dataset, version)
+    JOIN base.neighbours n USING (workspace_no)
+    WHERE f.sha256 <> '{EMPTY_FILE}' GROUP BY ALL
 ), snapshot AS (
-    SELECT sha256, arg_min({{dataset: dataset, version: version, class: data_class}},
+    SELECT sha256, arg_min({{dataset: {named("dataset")}, version: version, class: data_class}},
                            (registered_at, dataset, version)) AS found
-    FROM base.dataset_versions GROUP BY sha256
+    FROM base.dataset_versions JOIN base.neighbours n USING (workspace_no) GROUP BY sha256
+), elsewhere AS (  -- what the catalog of the workspace does not know, another's may
+    SELECT sha256, arg_min(found, (since, workspace_no)) AS found FROM named GROUP BY sha256
 )
-SELECT s.session_id, a.execution, a.cell_id, a.occurred_at, a.operation, a.kind, a.uri,
+SELECT s.session_id, a.execution, a.cell_id, a.occurred_at, a.operation, a.kind,
+    {placed("a.uri")} AS uri,
     coalesce(a.sha256, d.sha256) AS sha256,
     coalesce(nullif(a.bytes, -1), d.bytes) AS bytes,
-    coalesce(a.dataset, p.found.dataset, n.found.dataset) AS dataset,
+    coalesce({named("a.dataset")}, p.found.dataset, o.found.dataset, e.found.dataset) AS dataset,
     CASE WHEN a.dataset IS NOT NULL THEN a.version
-         ELSE coalesce(p.found.version, n.found.version) END AS version,
+         ELSE coalesce(p.found.version, o.found.version, e.found.version) END AS version,
     coalesce(a.data_class, v.data_class, CASE WHEN a.dataset IS NULL
-        THEN coalesce(p.found.class, n.found.class) END) AS data_class,
+        THEN coalesce(p.found.class, o.found.class, e.found.class) END) AS data_class,
     a.decision, a.via, a.evidence, nullif(a.status, 0) AS status,
     t.text AS detail, nullif(a.purpose, '') AS purpose, coalesce(a.policies, []) AS policies
 FROM base.access a
 JOIN base.journals s USING (session_no)
+JOIN base.neighbours n ON n.workspace_no = {of_session("a.session_no")}
 LEFT JOIN base.digested d
     ON d.session_no = a.session_no AND d.access_id = a.access_id AND NOT d.changed
-LEFT JOIN base.dataset_versions v ON v.dataset = a.dataset AND v.version = a.version
+LEFT JOIN base.dataset_versions v ON v.workspace_no = n.workspace_no
+    AND v.dataset = a.dataset AND v.version = a.version
 LEFT JOIN snapshot p
     ON p.sha256 = regexp_extract(a.uri, '/\.governed/snapshots/([0-9a-f]{{64}})(/|$)', 1)
-LEFT JOIN named n ON n.sha256 = coalesce(a.sha256, d.sha256)
+LEFT JOIN named o
+    ON o.workspace_no = n.workspace_no AND o.sha256 = coalesce(a.sha256, d.sha256)
+LEFT JOIN elsewhere e ON e.sha256 = coalesce(a.sha256, d.sha256)
 LEFT JOIN base.payloads t ON t.session_no = a.session_no AND t.digest = a.detail
 """
 
@@ -78,13 +89,14 @@ def _worse(first: str, second: str, words: tuple[str, ...]) -> str:
 
 
 _MATCHES = """c.read_no = p.read_no AND c.entity_no = p.input_no
-    JOIN base.origins o ON o.write_no = c.write_no AND o.output_no = p.input_no
+    JOIN base.origins o ON o.write_no = c.write_no AND o.output_no = c.source_no
     AND (o.output_column = p.input_column OR o.output_column = '*' OR p.input_column = '*')"""
 
 _ORIGINS = f"""
 WITH RECURSIVE latest AS (  -- a file written twice is what was written last
-    SELECT transformation_no, entity_no FROM base.writes
-    QUALIFY rank() OVER (PARTITION BY entity_no, kind ORDER BY occurred_at DESC) = 1
+    SELECT transformation_no, entity_no
+    FROM base.writes w JOIN base.named_resources r USING (entity_no)
+    QUALIFY rank() OVER (PARTITION BY r.uri, w.kind ORDER BY occurred_at DESC) = 1
 ), path AS (
     SELECT output_no, output_column, read_no, input_no, input_column, relation, evidence
     FROM base.origins o SEMI JOIN latest l
@@ -95,21 +107,29 @@ WITH RECURSIVE latest AS (  -- a file written twice is what was written last
              WHEN o.relation NOT IN {_DIRECT} THEN o.relation
              ELSE {_worse("p.relation", "o.relation", DIRECT)} END,
         {_worse("p.evidence", "o.evidence", CERTAINTY)}
-    FROM path p JOIN base.continuations c ON {_MATCHES}
+    FROM path p JOIN base.links c ON {_MATCHES}
 ), goes_on AS (
     SELECT DISTINCT p.read_no, p.input_no, p.input_column
-    FROM path p JOIN base.continuations c ON {_MATCHES}
+    FROM path p JOIN base.links c ON {_MATCHES}
 )
 SELECT w.uri AS output_uri, p.output_column, r.uri AS input_uri, p.input_column, p.relation,
     arg_min(p.evidence, {_rank(CERTAINTY, "p.evidence")}) AS evidence
 FROM path p ANTI JOIN goes_on g USING (read_no, input_no, input_column)
-JOIN base.resources w ON w.entity_no = p.output_no
-JOIN base.resources r ON r.entity_no = p.input_no
+JOIN base.named_resources w ON w.entity_no = p.output_no
+JOIN base.named_resources r ON r.entity_no = p.input_no
 GROUP BY ALL
 """
 
 _ENTITY = """(SELECT entity_no, entity FROM base.objects
-    UNION ALL SELECT entity_no, uri FROM base.resources)"""
+    UNION ALL SELECT entity_no, uri FROM base.named_resources)"""
+
+
+def _placed_all(column: str) -> str:
+    """A list of entities as who asks sees them."""
+    return (
+        f"CASE WHEN n.near THEN {column} ELSE list_transform({column}, lambda x: {placed('x')}) END"
+    )
+
 
 SESSION_VIEWS: tuple[View, ...] = (
     View(
@@ -123,11 +143,25 @@ SESSION_VIEWS: tuple[View, ...] = (
             host: The machine.
             started_at/t: When the kernel was started.
             ended_at/t: When its recorder wrote the last record; NULL while it lives, or if it died.
+            workspace: Identity of the workspace whose session it is.
         """),
-        """SELECT j.session_id, s.mode, s.notebook, s.user_name, s.host,
-            s.occurred_at AS started_at, e.occurred_at AS ended_at
+        f"""SELECT j.session_id, s.mode, s.notebook, s.user_name, s.host,
+            s.occurred_at AS started_at, e.occurred_at AS ended_at, n.workspace_id AS workspace
         FROM base.session_started s JOIN base.journals j USING (session_no)
+        JOIN base.neighbours n ON n.workspace_no = {of_session("s.session_no")}
         LEFT JOIN base.session_ended e USING (session_no)""",
+    ),
+    View(
+        "workspaces",
+        "Workspaces whose sessions and ledgers the store knows: its own, imported ones, and in a "
+        "lake all that write into it.",
+        columns("""
+            workspace: Identity of the workspace.
+            name: What people call it.
+            host: The machine that its paths are of.
+            home/b: Whether it is the one that asks; names of others are WORKSPACE/NAME.
+        """),
+        "SELECT workspace_id AS workspace, name, host, home FROM base.neighbours",
     ),
     View(
         "cells",
@@ -186,10 +220,12 @@ SESSION_VIEWS: tuple[View, ...] = (
             rows_in/n: Rows of the first input.
             rows_out/n: Rows of the first output.
         """),
-        """SELECT j.session_id, t.execution, t.cell_id, t.occurred_at, t.transformation_id,
-            t.operation, t.library, t.inputs, t.outputs, nullif(t.rows_in, -1) AS rows_in,
+        f"""SELECT j.session_id, t.execution, t.cell_id, t.occurred_at, t.transformation_id,
+            t.operation, t.library, {_placed_all("t.inputs")} AS inputs,
+            {_placed_all("t.outputs")} AS outputs, nullif(t.rows_in, -1) AS rows_in,
             nullif(t.rows_out, -1) AS rows_out
-        FROM base.transformation t JOIN base.journals j USING (session_no)""",
+        FROM base.transformation t JOIN base.journals j USING (session_no)
+        JOIN base.neighbours n ON n.workspace_no = {of_session("t.session_no")}""",
     ),
     View(
         "column_lineage",

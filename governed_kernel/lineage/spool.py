@@ -17,7 +17,7 @@ __all__ = ["Spool", "Spooled", "read_json", "room"]
 
 _START = b'{"type":"'
 _OPENED = b"journal-opened"
-_RECORD_BITS = 40
+_RECORD_BITS = 32
 _FREE = b'"'
 
 

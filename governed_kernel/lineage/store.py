@@ -20,8 +20,9 @@ import duckdb
 
 from governed_kernel.errors import CheckFailed, GovernedError, IntegrityBroken, ResourceMissing
 from governed_kernel.files import exclusive_lock
-from governed_kernel.lineage import schema
+from governed_kernel.lineage import crossings, schema
 from governed_kernel.lineage.events import SessionSealed
+from governed_kernel.lineage.imports import identity_of, imported
 from governed_kernel.lineage.ingestion import (
     Distrusted,
     Ingestion,
@@ -31,13 +32,15 @@ from governed_kernel.lineage.ingestion import (
 )
 from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.ledger import Ledger
-from governed_kernel.lineage.ledger_tables import LedgerTables
+from governed_kernel.lineage.ledger_tables import LedgerTables, head_key
 from governed_kernel.lineage.loading import Unreadable
+from governed_kernel.lineage.numbering import Numbers
 from governed_kernel.lineage.sealing import finish_interrupted, unfinished
 from governed_kernel.lineage.views import VIEWS
+from governed_kernel.lineage.workspaces import number_of, register
 from governed_kernel.workspace import Workspace
 
-__all__ = ["IngestReport", "JournalReport", "Store"]
+__all__ = ["IngestReport", "JournalReport", "Store", "disk"]
 
 _Settings = dict[str, str | bool | int | float | list[str]]
 _READ_ONLY: _Settings = {
@@ -52,6 +55,8 @@ _SPOOL = "ingest-"
 class Store:
     """The lineage store of one workspace.
 
+    Where ``governed.toml`` names a lake, this makes a `lake.Lake`, which does the same.
+
     Parameters
     ----------
     workspace : Workspace
@@ -60,6 +65,8 @@ class Store:
         Seconds to wait while another process holds the file.
     progress : callable
         Told the number of events brought in so far, now and then.
+    path : Path, optional
+        A file of its own, whatever the settings say.
 
     Attributes
     ----------
@@ -67,15 +74,26 @@ class Store:
         What the last ingestion by this object found; readers should hear of its problems.
     """
 
+    def __new__(
+        cls, workspace: Workspace, *_: object, path: Path | None = None, **__: object
+    ) -> Store:
+        """The store that the settings name."""
+        if cls is Store and path is None and workspace.keeps_lake:
+            from governed_kernel.lineage.lake import Lake
+
+            return super().__new__(Lake)
+        return super().__new__(cls)
+
     def __init__(
         self,
         workspace: Workspace,
         patience: float = 30.0,
         progress: Callable[[int], None] = lambda _: None,
+        path: Path | None = None,
     ) -> None:
         self.workspace = workspace
         self._progress = progress
-        self.path: Path = workspace.store
+        self.path: Path = path or workspace.store
         self.patience = patience
         self.report = IngestReport()
 
@@ -83,6 +101,15 @@ class Store:
     def texts(self) -> bool:
         """Whether it holds erasable texts; not where only some roles may read them."""
         return not self.workspace.settings.lineage.readers
+
+    @property
+    def location(self) -> str:
+        """Where it is, for people."""
+        return str(self.path)
+
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return self.path.stat().st_size
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -95,17 +122,18 @@ class Store:
         ResourceMissing
             Another process holds the file for longer than `patience`.
         """
-        with self._read(_READ_ONLY) as connection:
+        with self._read(locked=True) as connection:
             yield connection
 
     @contextlib.contextmanager
     def copying(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """As `read`, for our own statements that write elsewhere; never for a person's SQL."""
-        with self._read({}) as connection:
+        with self._read(locked=False) as connection:
             yield connection
 
     @contextlib.contextmanager
-    def _read(self, settings: _Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _read(self, *, locked: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        settings = _READ_ONLY if locked else {}
         if not self.path.exists():
             self.ingest()
         connection = self._connect(self.path, settings, read_only=True)
@@ -128,6 +156,7 @@ class Store:
         """
         with self.read() as connection:
             try:
+                self._admit(sql)
                 found = connection.execute(sql, parameters)
                 names = [column[0] for column in found.description or []]
                 return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -138,6 +167,9 @@ class Store:
                     next="the views and their columns are in 'select * from duckdb_columns() "
                     "where schema_name = ''main'''; only reading is possible",
                 ) from error
+
+    def _admit(self, sql: str) -> None:
+        """Refuse SQL that the engine itself would not; a file's connection can only read."""
 
     def fingerprint(self) -> str:
         """Digest of the contents of all public views, whatever the order of their rows."""
@@ -207,19 +239,42 @@ class Store:
         with self._alone():
             self._delete()
 
-    def ledger_head(self) -> str | None:
-        """Hash of the ledger's last record when its tables were replaced; None before."""
-        if not self.path.exists():
+    def remove(self) -> None:
+        """Remove what this store keeps, for ever; the journals keep what it was made from."""
+        self.forget()
+
+    def exists(self) -> bool:
+        """Whether anything was ever brought in."""
+        return self.path.exists()
+
+    def ledger_head(self, of: Workspace | None = None) -> str | None:
+        """Hash of the ledger's last record when its tables were replaced; None before.
+
+        Parameters
+        ----------
+        of : Workspace, optional
+            An imported workspace; else the store's own.
+        """
+        if not self.exists():
             return None
         with self.read() as connection:
             try:
-                connection.execute("SELECT value FROM base.meta WHERE key = 'ledger_head'")
+                number = self._number(connection, of)
+                connection.execute(
+                    "SELECT value FROM base.meta WHERE key = ?",
+                    [None if number is None else head_key(number)],
+                )
                 found = connection.fetchone()
             except duckdb.CatalogException:
                 return None
         return found[0] if found else None
 
-    def replace_ledger_tables(self, head: Head, tables: dict[str, list[dict[str, Any]]]) -> bool:
+    def replace_ledger_tables(
+        self,
+        head: Head,
+        tables: dict[str, list[dict[str, Any]]],
+        of: Workspace | None = None,
+    ) -> bool:
         """Replace what the store says of the ledger, if the ledger has moved.
 
         Parameters
@@ -230,6 +285,8 @@ class Store:
             Table → rows, for any of `schema.LEDGER_TABLES`; a table that is left out is empty.
             A column that is left out, and an empty text, is NULL; a text in a JSON column is
             taken as the JSON document it holds.
+        of : Workspace, optional
+            An imported workspace whose ledger it is; else the store's own.
 
         Returns
         -------
@@ -242,16 +299,40 @@ class Store:
             A table or column that does not exist, or a value of another type; nothing is written.
         """
         rows = LedgerTables(head, tables)
-        if self.ledger_head() == head.hash.hex():
+        if self.ledger_head(of) == head.hash.hex():
             return False
+        self._replace(rows, of)
+        return True
+
+    def _replace(self, rows: LedgerTables, of: Workspace | None) -> None:
         with self._alone() as spool:
             reason, _ = self._judge()
-            if reason or not self.path.exists():
+            if (reason or not self.path.exists()) and of is None:
                 self._make(spool, rows)
-            else:
-                with self._transaction(self.path) as connection:
-                    rows.replace(connection, spool)
-        return True
+                return
+            with self._transaction(self.path) as connection:
+                rows.replace(connection, spool, self._register(connection, of).workspace_no)
+
+    # --- the workspaces in it ---------------------------------------------------------------
+
+    @property
+    def _sources(self) -> list[Workspace | None]:
+        """The store's own workspace (None), and those that were imported into it."""
+        return [None, *imported(self.workspace)]
+
+    def _number(
+        self, connection: duckdb.DuckDBPyConnection, of: Workspace | None = None
+    ) -> int | None:
+        """Number of a workspace within the store; None when it is not known there."""
+        if of is None:
+            return 0
+        return number_of(connection, identity_of(of))
+
+    def _register(
+        self, connection: duckdb.DuckDBPyConnection, of: Workspace | None = None
+    ) -> Numbers:
+        """The numbers of a workspace, which becomes known, or better known, if need be."""
+        return register(connection, of or self.workspace, self._number(connection, of))
 
     def _finish_sealing(self) -> None:
         """Go on with journals whose recorder was killed while it sealed them."""
@@ -261,23 +342,66 @@ class Store:
 
     def _project(self, path: Path, spool: Path) -> list[JournalReport]:
         """Bring all that is new into the store at `path`."""
+        return self._bring_in(lambda: self._transaction(path), spool)
+
+    def _bring_in(
+        self,
+        transaction: Callable[[], contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]],
+        spool: Path,
+    ) -> list[JournalReport]:
+        """Bring all that is new into a store, in one transaction that succeeds."""
         limits: dict[str, tuple[int, IntegrityBroken]] = {}
-        seals = _Seals(self.workspace)
+        seals = [(source, _Seals(source or self.workspace)) for source in self._sources]
         while True:
             try:
-                with self._transaction(path) as connection:
-                    if not schema.is_current(connection, texts=self.texts):
-                        schema.create(connection, texts=self.texts)
-                    journals, ledger = self.workspace.journals, self.workspace.ledger
-                    ingestion = Ingestion(
-                        connection, journals, ledger, spool, limits, seals.of, self._progress
-                    )
-                    ingestion.texts = self.texts
-                    return ingestion.run()
+                with transaction() as connection:
+                    self._create(connection)
+                    found = []
+                    for source, sealed in seals:
+                        found += self._ingest_from(connection, source, spool, limits, sealed)
+                    self._connect_workspaces(connection)
+                    return found
             except Unreadable as error:
                 limits[error.session_id] = (error.record, error.error)
             except Distrusted as error:
-                seals.distrusted |= error.sessions
+                for _, sealed in seals:
+                    sealed.distrusted |= error.sessions
+
+    def _create(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if not schema.is_current(connection, texts=self.texts):
+            schema.create(connection, texts=self.texts)
+
+    def _connect_workspaces(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Find what one workspace made of another's, where there are several."""
+        if crossings.behind(connection):
+            crossings.cross(connection)
+
+    def _ingest_from(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: Workspace | None,
+        spool: Path,
+        limits: dict[str, tuple[int, IntegrityBroken]],
+        seals: _Seals,
+    ) -> list[JournalReport]:
+        """Bring in what is new of one workspace."""
+        workspace = source or self.workspace
+        ingestion = Ingestion(
+            connection,
+            workspace.journals,
+            identity_of(workspace),
+            spool,
+            limits,
+            seals.of,
+            self._progress,
+            self._register(connection, source),
+        )
+        ingestion.texts = self.texts and source is None
+        ingestion.imported = source is not None
+        ingestion.lake = self._adds_only
+        return ingestion.run()
+
+    _adds_only = False
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Path]:
@@ -285,10 +409,10 @@ class Store:
         with exclusive_lock(self.path.with_suffix(".lock")):
             for left in self.path.parent.glob(f"{_SPOOL}*"):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
-            with _disk(self.path):
+            with disk(self.location):
                 folder = Path(tempfile.mkdtemp(prefix=_SPOOL, dir=self.path.parent))
             try:
-                with _disk(self.path):
+                with disk(self.location):
                     yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -304,7 +428,18 @@ class Store:
         with contextlib.closing(connection):
             if not schema.is_current(connection, texts=self.texts):
                 return "it was made by another version, or with other rules for texts", True
-            return "", has_moved(connection, self.workspace.journals)
+            return "", self._has_moved(connection)
+
+    def _has_moved(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Whether any journal has moved beyond what is known, or links are still to be found."""
+        for source in self._sources:
+            number = self._number(connection, source)
+            folder = (source or self.workspace).journals
+            if number is None or has_moved(
+                connection, folder, Numbers(number), imported=source is not None
+            ):
+                return True
+        return crossings.behind(connection)
 
     def _delete(self) -> None:
         """Remove the file; whoever reads it now keeps what is open."""
@@ -392,13 +527,13 @@ def _busy(error: duckdb.Error) -> bool:
 
 
 @contextlib.contextmanager
-def _disk(path: Path) -> Iterator[None]:
+def disk(location: str) -> Iterator[None]:
     """Say in our own words that the disk is full or can't be written."""
     try:
         yield
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise ResourceMissing(
-            f"the lineage store {path} could not be written",
+            f"the lineage store {location} could not be written",
             why=(isinstance(error, OSError) and error.strerror) or str(error),
             next="free disk space or mend the permissions; nothing recorded is lost",
         ) from error

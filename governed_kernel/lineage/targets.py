@@ -11,6 +11,8 @@ import duckdb
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import UnknownName
+from governed_kernel.lineage.belonging import placed
+from governed_kernel.lineage.numbering import of_session
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Target", "file_uri", "resolve"]
@@ -101,8 +103,10 @@ def _resource(connection: duckdb.DuckDBPyConnection, uri: str) -> Target | None:
     """The resource itself; else the files in it, the folder around it, or what equals it."""
     uri = uri.rstrip("/")
     rows = connection.execute(
-        """SELECT uri FROM base.resources WHERE uri = ? OR starts_with(uri, ? || '/')
-        UNION SELECT uri FROM base.access WHERE uri = ? OR starts_with(uri, ? || '/')
+        f"""SELECT uri FROM base.named_resources WHERE uri = ? OR starts_with(uri, ? || '/')
+        UNION SELECT {placed("uri")} AS uri FROM base.access
+            JOIN base.neighbours n ON n.workspace_no = {of_session("session_no")}
+            WHERE {placed("uri")} = ? OR starts_with({placed("uri")}, ? || '/')
         ORDER BY uri""",
         [uri] * 4,
     ).fetchall()
@@ -124,7 +128,7 @@ def _resource(connection: duckdb.DuckDBPyConnection, uri: str) -> Target | None:
 def _transformed(connection: duckdb.DuckDBPyConnection, uris: list[str]) -> bool:
     return bool(
         connection.execute(
-            "SELECT 1 FROM base.resources WHERE uri IN (SELECT unnest(?::VARCHAR[])) LIMIT 1",
+            "SELECT 1 FROM base.named_resources WHERE uri IN (SELECT unnest(?::VARCHAR[])) LIMIT 1",
             [uris],
         ).fetchall()
     )
@@ -133,7 +137,7 @@ def _transformed(connection: duckdb.DuckDBPyConnection, uris: list[str]) -> bool
 def _around(connection: duckdb.DuckDBPyConnection, uri: str) -> list[str]:
     """The nearest folder that a transformation knows as a whole (a saved model)."""
     rows = connection.execute(
-        "SELECT uri FROM base.resources WHERE starts_with(?, uri || '/') "
+        "SELECT uri FROM base.named_resources WHERE starts_with(?, uri || '/') "
         "ORDER BY length(uri) DESC LIMIT 1",
         [uri],
     ).fetchall()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import duckdb
 
@@ -26,12 +27,15 @@ class Walk:
     ----------
     took, made : set of (int, int)
         Transformation and entity: what it took, what it made.
+    crossed : set of (int, int)
+        A resource of one workspace, and what another workspace read it as.
     cut : bool
         Whether the depth ended the walk before the graph did.
     """
 
     took: set[Pair] = field(default_factory=set)
     made: set[Pair] = field(default_factory=set)
+    crossed: set[Pair] = field(default_factory=set)
     cut: bool = False
 
     @property
@@ -103,7 +107,12 @@ def upstream(
     """Everything that what was written in `writes` (transformation, resource) goes back to."""
     walk = Walk(made=set(writes))
     walk.cut = _follow(
-        connection, ("uses", "reads", "makes"), walk.took, walk.made, _seen_writes, depth
+        connection,
+        ("uses", "reads", "makes"),
+        walk.took,
+        walk.made,
+        partial(_seen_writes, crossed=walk.crossed),
+        depth,
     )
     return walk
 
@@ -114,7 +123,12 @@ def downstream(
     """Everything that came of what was read in `reads` (transformation, resource)."""
     walk = Walk(took=set(reads))
     walk.cut = _follow(
-        connection, ("makes", "writes", "uses"), walk.made, walk.took, _later_reads, depth
+        connection,
+        ("makes", "writes", "uses"),
+        walk.made,
+        walk.took,
+        partial(_later_reads, crossed=walk.crossed),
+        depth,
     )
     return walk
 
@@ -166,27 +180,35 @@ def _follow(
     return False
 
 
-def _seen_writes(connection: duckdb.DuckDBPyConnection, reads: set[Pair]) -> set[Pair]:
+def _seen_writes(
+    connection: duckdb.DuckDBPyConnection, reads: set[Pair], crossed: set[Pair]
+) -> set[Pair]:
     """The writes (transformation, resource) that some reads saw."""
     numbers = sorted({number for number, _ in reads})
     if not numbers:
         return set()
     rows = connection.execute(
-        "SELECT read_no, entity_no, write_no FROM base.continuations WHERE read_no BETWEEN ? AND ? "
-        "AND read_no IN (SELECT unnest(?::BIGINT[]))",
+        "SELECT read_no, entity_no, write_no, source_no FROM base.links "
+        "WHERE read_no BETWEEN ? AND ? AND read_no IN (SELECT unnest(?::BIGINT[]))",
         [numbers[0], numbers[-1], numbers],
     ).fetchall()
-    return {(write, entity) for read, entity, write in rows if (read, entity) in reads}
+    seen = [row for row in rows if (row[0], row[1]) in reads]
+    crossed |= {(source, entity) for _, entity, _, source in seen if source != entity}
+    return {(write, source) for _, _, write, source in seen}
 
 
-def _later_reads(connection: duckdb.DuckDBPyConnection, writes: set[Pair]) -> set[Pair]:
+def _later_reads(
+    connection: duckdb.DuckDBPyConnection, writes: set[Pair], crossed: set[Pair]
+) -> set[Pair]:
     """The reads (transformation, resource) that saw some writes."""
     numbers = sorted({number for number, _ in writes})
     if not numbers:
         return set()
     rows = connection.execute(
-        "SELECT read_no, entity_no, write_no FROM base.continuations "
+        "SELECT read_no, entity_no, write_no, source_no FROM base.links "
         "WHERE write_no IN (SELECT unnest(?::BIGINT[]))",
         [numbers],
     ).fetchall()
-    return {(read, entity) for read, entity, write in rows if (write, entity) in writes}
+    seeing = [row for row in rows if (row[2], row[3]) in writes]
+    crossed |= {(source, entity) for _, entity, _, source in seeing if source != entity}
+    return {(read, entity) for read, entity, _, _ in seeing}

@@ -91,7 +91,7 @@ def origins_of(workspace: Workspace, session_id: str) -> list[dict[str, Any]]:
                 why=f"{journal} is missing",
                 next="restore it from a backup",
             )
-        store = Store(alone)
+        store = Store(alone, path=alone.store)
         report = store.ingest()
         if report.problems:
             raise IntegrityBroken(

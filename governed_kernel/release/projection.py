@@ -15,12 +15,13 @@ from governed_kernel.governance.register import Register
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.attestations import Checkpoint
 from governed_kernel.lineage.events import DataTransformed, Decided
+from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["rebuild", "refresh", "tables"]
+__all__ = ["bring_up", "rebuild", "refresh", "tables"]
 
 Row = dict[str, Any]
 
@@ -37,10 +38,19 @@ def refresh(workspace: Workspace) -> Store:
         register = Register.replay(workspace, ledger.events())
         erasure.finish(workspace, register)
         mend_cards(workspace, register.datasets)
-    store.ingest()
-    if governed and _has_moved(store, ledger):
-        store.replace_ledger_tables(ledger.records()[-1].head, tables(workspace))
+    bring_up(store)
     return store
+
+
+def bring_up(store: Store) -> None:
+    """Bring a store up to date with journals and ledger, and with those that were imported."""
+    store.ingest()
+    for of in (None, *imported(store.workspace)):
+        workspace = of or store.workspace
+        if workspace.ledger.exists():
+            head = Ledger(workspace).records()[-1].head
+            if store.ledger_head(of) != head.hash.hex():
+                store.replace_ledger_tables(head, tables(workspace), of)
 
 
 def _has_moved(store: Store, ledger: Ledger) -> bool:
@@ -69,6 +79,7 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
     progress("the journals")
     store = Store(workspace, progress=_each(1_000_000, progress))
     store.rebuild(found)
+    bring_up(store)  # the ledgers of imported workspaces
     with store.read() as connection:
         derivations.write_anew(workspace, derivations.recorded(connection))
     return store

@@ -23,6 +23,7 @@ from governed_kernel.lineage.events import (
     SessionStarted,
     Transformation,
 )
+from governed_kernel.lineage.imports import identity_of
 from governed_kernel.lineage.journal import JournalWriter, payload_of
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
@@ -33,12 +34,16 @@ MODEL = "file:///data/model"
 Edge = tuple[str, str, Relation] | tuple[str, str, Relation, Evidence]
 
 
-def workspace_at(folder: Path) -> Workspace:
+STORE = ""
+"""Settings of the store that new workspaces get: those of a lake, while a test is given one."""
+
+
+def workspace_at(folder: Path, identity: str = "w-1") -> Workspace:
     """A workspace with a ledger."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "governed.toml").write_text('[workspace]\nname = "test"\n')
+    (folder / "governed.toml").write_text(f'{STORE}\n[workspace]\nname = "test"\n')
     workspace = Workspace(folder)
-    Ledger(workspace).create("w-1")
+    Ledger(workspace).create(identity)
     return workspace
 
 
@@ -54,6 +59,7 @@ class Session:
         run_id: str = "",
         notebook: str = "research/triage.ipynb",
         versions: dict[str, str] | None = None,
+        host: str = "lab",
     ) -> None:
         self.session_id = session_id
         self.path = workspace.journals / f"{session_id}.jsonl"
@@ -64,14 +70,15 @@ class Session:
         self._access = 0
         self._transformation = 0
         self._entity = 0
-        self.writer.append(JournalOpened(workspace_id="w-1", journal=session_id))
+        identity = identity_of(workspace) or "w-1"
+        self.writer.append(JournalOpened(workspace_id=identity, journal=session_id))
         self.writer.append(
             SessionStarted(
                 session_id=session_id,
                 mode="release" if run_id else "research",
                 notebook=notebook,
                 user_name="ada",
-                host="lab",
+                host=host,
                 pid=4711,
                 run_id=run_id,
                 versions=versions or {},

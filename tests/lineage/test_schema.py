@@ -13,7 +13,8 @@ from governed_kernel.lineage.view import View
 from governed_kernel.lineage.views import VIEWS, documentation
 
 CONTRACT = """
-- `sessions(session_id, mode, notebook, user_name, host, started_at, ended_at)`
+- `sessions(session_id, mode, notebook, user_name, host, started_at, ended_at, workspace)`
+- `workspaces(workspace, name, host, home)`
 - `cells(session_id, execution, cell_id, source, source_sha256, status, started_at, ended_at)`
 - `accesses(session_id, execution, cell_id, occurred_at, operation, kind, uri, sha256, bytes, dataset, version, data_class, decision, via, evidence, status, detail, purpose, policies)`
 - `transformations(session_id, execution, cell_id, occurred_at, transformation_id, operation, library, inputs, outputs, rows_in, rows_out)`
@@ -56,7 +57,8 @@ def test_every_view_and_column_is_described_in_the_database(
     database: duckdb.DuckDBPyConnection,
 ) -> None:
     undescribed = database.execute(
-        "SELECT view_name FROM duckdb_views() WHERE NOT internal AND coalesce(comment, '') = '' "
+        "SELECT view_name FROM duckdb_views() "
+        "WHERE schema_name = 'main' AND NOT internal AND coalesce(comment, '') = '' "
         "UNION ALL SELECT table_name || '.' || column_name FROM duckdb_columns() "
         "WHERE schema_name = 'main' AND NOT internal AND coalesce(comment, '') = ''"
     ).fetchall()

@@ -26,6 +26,9 @@ from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.sessions import CLEAN, MODEL, RAW, Session, prepare, train, workspace_at
 
+only_a_file = pytest.mark.parametrize("workspace", ["file"], indirect=True)
+"""For what is said of the file itself; `test_lake` has what is said of a lake."""
+
 
 def one(store: Store, sql: str) -> Any:
     [row] = store.query(sql)
@@ -161,6 +164,7 @@ def test_ingesting_twice_brings_nothing_twice(workspace: Workspace) -> None:
     assert store.fingerprint() == before
 
 
+@only_a_file
 def test_event_by_event_gives_what_a_rebuild_gives(workspace: Workspace) -> None:
     """Cut both journals at every record, interleave them, and compare."""
     prepare(workspace)
@@ -183,6 +187,7 @@ def test_event_by_event_gives_what_a_rebuild_gives(workspace: Workspace) -> None
     assert store.fingerprint() == step_by_step, "reading brings a deleted store back"
 
 
+@only_a_file
 def test_many_blocks_and_batches_are_all_brought_in(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +293,7 @@ def test_a_journal_that_shrank_is_reported(workspace: Workspace) -> None:
     assert "became shorter" in problem.problem
 
 
+@only_a_file
 def test_erased_payloads_leave_the_store_and_do_not_come_back(workspace: Workspace) -> None:
     prepare(workspace)
     store = Store(workspace)
@@ -316,6 +322,7 @@ def test_forged_payloads_are_not_shown(workspace: Workspace) -> None:
     assert one(store, "select count(source) from cells") == 2
 
 
+@only_a_file
 def test_a_store_of_another_version_or_of_no_sense_is_made_anew(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,6 +374,7 @@ def test_two_processes_read_at_once(told: Store) -> None:
     assert done.stdout == b"read\n"
 
 
+@only_a_file
 def test_who_waits_too_long_is_told_who_holds_the_store(workspace: Workspace) -> None:
     store = Store(workspace, patience=0.05)
     store.ingest()
@@ -394,6 +402,7 @@ def test_ingestion_waits_for_a_reader_in_the_same_process(workspace: Workspace) 
     reader.join()
 
 
+@only_a_file
 def test_a_store_that_may_not_be_written_is_a_clear_error(workspace: Workspace) -> None:
     store = Store(workspace)
     store.path = workspace.root / "governed.toml" / "lineage.duckdb"
@@ -494,6 +503,7 @@ def _long_session(workspace: Workspace, name: str, cells: int, start: int) -> in
     return session.writer.head.records
 
 
+@only_a_file
 @pytest.mark.slow
 def test_an_ingestion_killed_at_any_moment_loses_and_doubles_nothing(workspace: Workspace) -> None:
     moments = random.Random(7)

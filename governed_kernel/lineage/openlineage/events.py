@@ -11,6 +11,7 @@ from openlineage.client import event_v2 as model
 from openlineage.client import facet_v2 as facets
 from openlineage.client.generated.base import JobFacet, RunFacet
 
+from governed_kernel.lineage.numbering import of_session
 from governed_kernel.lineage.openlineage.facets import (
     PRODUCER,
     Catalog,
@@ -38,8 +39,9 @@ def sessions(
     """Number and id of the sessions, or of those that started at a moment or later, in order."""
     start = since.astimezone(UTC).replace(tzinfo=None) if since else None
     return connection.execute(
-        """SELECT session_no, j.session_id FROM base.session_started
+        f"""SELECT session_no, j.session_id FROM base.session_started
         JOIN base.journals j USING (session_no)
+        JOIN base.neighbours n ON n.home AND n.workspace_no = {of_session("session_no")}
         WHERE ?::TIMESTAMP IS NULL OR occurred_at >= ?::TIMESTAMP
         ORDER BY occurred_at, j.session_id""",
         [start, start],

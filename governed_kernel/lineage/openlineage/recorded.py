@@ -184,7 +184,7 @@ class Session:
         """Columns and rows, of what was accessed and of what only transformations name."""
         for row in self.rows(
             f"""SELECT t.execution, t.cell_id, e.uri, x.columns, nullif(t.rows_out, -1) AS rows_out
-            FROM base.{table} x JOIN base.resources e USING (entity_no)
+            FROM base.{table} x JOIN base.named_resources e USING (entity_no)
             JOIN base.transformation t USING (transformation_no)
             WHERE x.session_no = ? ORDER BY x.transformation_no""",
             self.number,
@@ -200,8 +200,8 @@ class Session:
                 r.uri AS source, o.input_column, o.relation, o.evidence
             FROM base.origins o
             JOIN base.transformation t ON t.transformation_no = o.write_no
-            JOIN base.resources w ON w.entity_no = o.output_no
-            JOIN base.resources r ON r.entity_no = o.input_no
+            JOIN base.named_resources w ON w.entity_no = o.output_no
+            JOIN base.named_resources r ON r.entity_no = o.input_no
             WHERE t.session_no = ? ORDER BY ALL""",
             self.number,
         ):

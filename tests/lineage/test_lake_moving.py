@@ -1,0 +1,83 @@
+"""The lineage store from a file into a lake and back: the same contents, or the old one stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from governed_kernel.configuration import parse
+from governed_kernel.errors import CheckFailed, UsageError
+from governed_kernel.lineage.lake import Lake
+from governed_kernel.lineage.store import Store
+from governed_kernel.release import moving
+from governed_kernel.release.moving import move, with_store
+from governed_kernel.release.projection import rebuild, refresh
+from governed_kernel.workspace import Workspace
+from tests.kernel.running import home_of, make_workspace
+from tests.lineage import lakes
+from tests.lineage.sessions import prepare, train
+
+TOML = '# ours\n[workspace]\nname = "x" # a name\n\n[run]\nthreads = 4\n'
+
+
+def test_settings_keep_everything_but_the_store() -> None:
+    lake = "ducklake:postgres:service=lineage"
+    text = with_store(TOML, lake, "/srv/lake", "team")
+    settings = parse(text, Path("governed.toml"))
+    assert (settings.store, settings.lake.data, settings.lake.schema) == (lake, "/srv/lake", "team")
+    assert "# ours" in text
+    assert 'name = "x" # a name' in text
+    again = with_store(text, lake, "/srv/other", "")
+    assert parse(again, Path("governed.toml")).lake.data == "/srv/other"
+    assert parse(again, Path("governed.toml")).lake.schema == "team"
+    assert again.count("store =") == again.count("data =") == 1
+    back = parse(with_store(again, "file", "", ""), Path("governed.toml"))
+    assert (back.store, back.run.threads) == ("", 4)
+
+
+def test_a_store_moves_into_a_lake_and_back_and_says_the_same(
+    server: lakes.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", lakes.PASSWORD)
+    workspace = make_workspace(tmp_path / "workspace")
+    monkeypatch.setenv("GOVERNED_HOME", str(home_of(workspace)))
+    target, data = f"ducklake:postgres:{server.connection}", str(tmp_path / "lake")
+    prepare(workspace)
+    train(workspace)
+    fingerprint, path = refresh(workspace).fingerprint(), workspace.store
+
+    with duckdb.connect(path) as connection:  # somebody edits a row
+        connection.execute("UPDATE base.cell_ended SET status = 'error'")
+    with pytest.raises(CheckFailed, match="cell_ended") as refused:
+        move(workspace, target, data, "moved")
+    assert "audit verify" in refused.value.next
+    assert path.exists()
+    assert not Workspace(workspace.root).settings.store
+    rebuild(workspace)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, "write_atomically", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            move(workspace, target, data, "moved")
+    assert Store(Workspace(workspace.root)).fingerprint() == fingerprint
+
+    there, rows = move(workspace, target, data, "moved")
+    assert isinstance(there, Lake)
+    assert rows["cell_started"] == 6
+    assert there.fingerprint() == fingerprint
+    assert not path.exists()
+    with pytest.raises(UsageError, match="already"):
+        move(there.workspace, target)
+
+    here, _ = move(there.workspace, "file")
+    assert here.path == path
+    assert here.fingerprint() == fingerprint
+    with there.copying() as connection:
+        found = connection.execute("SELECT count(*) FROM base.cell_started").fetchall()
+    assert found == [(6,)], "who still names the lake brings the records there again"
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
