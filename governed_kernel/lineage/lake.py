@@ -113,7 +113,6 @@ class Lake(Store):
         Other machines may do the same at once. A lake of an earlier schema is not touched.
         """
         with self._alone() as spool:
-            self._delete()  # a file that a move into the lake left when it was killed
             self._finish_sealing()
             with self._open(read_only=True) as connection:
                 known = self._is_made(connection) and self._home(connection) is not None
@@ -165,6 +164,7 @@ class Lake(Store):
         Earlier states of the lake go with them, for all workspaces: they would hold the texts.
         """
         with self._alone():
+            self._delete()  # a file that a move into the lake left when it was killed
             self._again(self._forget)
             self.tidy()
 

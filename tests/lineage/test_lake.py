@@ -92,6 +92,7 @@ def out_of_order(store: Store) -> int:
     return int(found[0]) if found else -1
 
 
+@pytest.mark.slow
 def test_four_writers_on_two_hosts_lose_and_double_nothing(lake: str, tmp_path: Path) -> None:
     """One of them is killed while it brings its records in, and another goes on for it."""
     here, there = workspace_at(tmp_path / "a"), workspace_at(tmp_path / "b", "w-2")
@@ -206,6 +207,7 @@ def test_lineage_goes_on_from_one_workspace_into_another(lake: str, tmp_path: Pa
     assert [row["release"] for row in states] == ["triage@1", "w-2/triage@1"]
 
 
+@pytest.mark.full
 def test_a_rebuild_and_an_erasure_touch_nothing_of_another_workspace(
     lake: str, tmp_path: Path
 ) -> None:

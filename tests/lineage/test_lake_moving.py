@@ -37,6 +37,7 @@ def test_settings_keep_everything_but_the_store() -> None:
     assert (back.store, back.run.threads) == ("", 4)
 
 
+@pytest.mark.slow
 def test_a_store_moves_into_a_lake_and_back_and_says_the_same(
     server: lakes.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
