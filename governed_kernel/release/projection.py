@@ -45,6 +45,11 @@ def refresh(workspace: Workspace) -> Store:
 def bring_up(store: Store) -> None:
     """Bring a store up to date with journals and ledger, and with those that were imported."""
     store.ingest()
+    _bring_ledgers(store)
+
+
+def _bring_ledgers(store: Store) -> None:
+    """Take in every ledger that has gone on."""
     for of in (None, *imported(store.workspace)):
         workspace = of or store.workspace
         if workspace.ledger.exists():
@@ -79,7 +84,7 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
     progress("the journals")
     store = Store(workspace, progress=_each(1_000_000, progress))
     store.rebuild(found)
-    bring_up(store)  # the ledgers of imported workspaces
+    _bring_ledgers(store)  # those of imported workspaces as well
     with store.read() as connection:
         derivations.write_anew(workspace, derivations.recorded(connection))
     return store
