@@ -14,9 +14,19 @@ from governed_kernel.workspace import Workspace
 __all__ = ["sessions"]
 
 _SESSIONS = """
+WITH turned AS (
+    SELECT session_no, count(*) FILTER (back) AS times FROM (
+        SELECT session_no, occurred_at < lag(occurred_at) OVER (
+            PARTITION BY session_no ORDER BY record) AS back
+        FROM (SELECT session_no, record, occurred_at FROM base.cell_started
+              UNION ALL SELECT session_no, record, occurred_at FROM base.cell_ended)
+    ) GROUP BY session_no
+)
 SELECT s.*, count(DISTINCT c.execution) AS cells, any_value(k.unexplained) AS unexplained,
     (SELECT count(*) FROM base.observer_lost l JOIN base.journals j USING (session_no)
-     WHERE j.session_id = s.session_id) AS lost
+     WHERE j.session_id = s.session_id) AS lost,
+    (SELECT coalesce(any_value(t.times), 0) FROM turned t JOIN base.journals j USING (session_no)
+     WHERE j.session_id = s.session_id) AS clock_back
 FROM sessions s LEFT JOIN cells c USING (session_id) LEFT JOIN completeness k USING (session_id)
 GROUP BY ALL ORDER BY started_at DESC, session_id DESC
 """
@@ -28,7 +38,8 @@ def sessions(workspace: Workspace, store: Store) -> list[dict[str, Any]]:
     ``state`` is ``sealed`` (its end lies in the ledger), ``running``, ``cut off`` (its recorder
     was killed, so its end is only its recorder's word) or ``journal gone``. ``lost`` counts what is
     on record as not recorded: observers that failed, writes for which the disk had no room, a
-    journal that somebody else changed.
+    journal that somebody else changed. ``clock_back`` counts how often the clock stepped back
+    between cells: the order of records is the truth, their times are claims.
 
     Parameters
     ----------
