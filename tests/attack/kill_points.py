@@ -27,6 +27,7 @@ from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from tests.attack.scenarios import SCENARIOS, Scenario, keep, prepared, restore
+from tests.attack.stopping import WHOLE
 from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place
 from tests.loop.stages import Stages
@@ -234,7 +235,8 @@ def stopper_in(stages: Stages, folder: Path) -> Iterator[Stopper]:
 def points_of(calls: list[str]) -> list[tuple[int, bool]]:
     """Every point at which to kill: before each change, and half-way through each write."""
     before = [(number, False) for number in range(1, len(calls) + 1)]
-    half = [(number, True) for number, call in enumerate(calls, 1) if "write" in call]
+    torn = [number for number, call in enumerate(calls, 1) if "write" in call]
+    half = [(number, True) for number in torn if not calls[number - 1].endswith(WHOLE)]
     return sorted(before + half)
 
 

@@ -21,6 +21,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+_SECTOR = 512
+WHOLE = " of a sector"
+"""Such a write over what is there is never torn: the system copies into one page without a break,
+and a disk writes its sectors whole. So it is not killed half-way."""
 _WRITES = {1: "write", 18: "pwrite64"}
 _BY_DESCRIPTOR = {
     **_WRITES,
@@ -188,6 +192,8 @@ class _Run:
             self._listener.proceed(seen)
             return
         name = {**_BY_DESCRIPTOR, **_BY_PATH, **_BELOW, _OPENAT: "openat"}[seen.number]
+        if seen.number == 18 and seen.arguments[3] % _SECTOR + seen.arguments[2] <= _SECTOR:
+            name += WHOLE
         self._calls.append(name)
         if len(self._calls) != self._request["at"]:
             self._listener.proceed(seen)
