@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,7 +20,11 @@ __all__ = [
     "Approvals",
     "Configuration",
     "DataClass",
+    "ReleaseRules",
+    "RiskClass",
+    "Role",
     "RunSettings",
+    "convert",
     "parse",
     "read",
 ]
@@ -28,6 +32,19 @@ __all__ = [
 LAKE = "ducklake:postgres:"
 """What the name of a lake begins with."""
 _PASSWORD = re.compile(r"\b(?:ssl)?password\s*=|://[^/@\s]*:[^/@]*@", re.IGNORECASE)
+T = TypeVar("T")
+Role: TypeAlias = Literal[
+    "administrator",
+    "data-scientist",
+    "data-steward",
+    "reviewer",
+    "domain-expert",
+    "model-risk",
+    "security",
+    "legal",
+    "operator",
+    "auditor",
+]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Masking = Literal["redact", "hash", "drop"]
 _STRICTNESS = {
@@ -85,8 +102,10 @@ class ApprovalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     required: Annotated[int, msgspec.Meta(ge=1)] = 2
     """How many people must sign; the author never counts, and a person counts once."""
-    roles: tuple[str, ...] = ("reviewer",)
+    roles: tuple[Role, ...] = ("reviewer",)
     """A signer needs one of these roles at the moment of signing."""
+    each: tuple[Role, ...] = ()
+    """Roles that must each be among the signers, every one by a person of its own."""
 
 
 class Approvals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,6 +113,58 @@ class Approvals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     run: ApprovalRule = ApprovalRule()
     deployment: ApprovalRule = ApprovalRule(required=1)
+
+
+class MoreApprovals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[risk_classes.NAME.run]`` and ``[risk_classes.NAME.deployment]``: signatures beyond
+    those of ``[approvals]``, and never fewer.
+    """
+
+    required: Count = 0
+    """How many people must sign, where that is more than ``[approvals]`` asks for."""
+    each: tuple[Role, ...] = ()
+    """Further roles that must each be among the signers, every one by a person of its own."""
+
+
+class RiskClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[risk_classes.NAME]``: what a release of a use case of this risk needs.
+
+    Where there are such classes, a release is promoted, run and deployed under one of them only.
+    """
+
+    description: str = ""
+    """Which use cases belong to the class; shown to people."""
+    run: MoreApprovals = MoreApprovals()
+    deployment: MoreApprovals = MoreApprovals()
+    suites: tuple[str, ...] = ()
+    """Suites that a release must be bound to, such as ``suites/biopsy``."""
+    layers: tuple[str, ...] = ()
+    """Layers of validation of which at least one blocking case must have passed."""
+    rerun: bool = False
+    """Whether an audit's re-run must have said IDENTICAL or EQUIVALENT before deployment."""
+    separate_people: bool = False
+    """Whether training, validation and approval for deployment take different people."""
+
+
+class ReleaseRules(msgspec.Struct, frozen=True):
+    """What a release needs, by the risk of its use case."""
+
+    approvals: Approvals = Approvals()
+    risk_classes: dict[str, RiskClass] = {}
+
+    def rule(self, purpose: str, risk_class: str) -> ApprovalRule:
+        """Who must sign for a release of that risk: as everywhere, and what its class adds."""
+        general = self.approvals.run if purpose == "run" else self.approvals.deployment
+        known = self.risk_classes.get(risk_class)
+        if known is None:
+            return general
+        more = known.run if purpose == "run" else known.deployment
+        each = tuple(dict.fromkeys([*general.each, *more.each]))
+        return ApprovalRule(
+            required=max(general.required, more.required, len(each)),
+            roles=tuple(dict.fromkeys([*general.roles, *each])),
+            each=each,
+        )
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,6 +223,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``ducklake:postgres:CONNECTION`` for a lake that workspaces share, with a connection string as
     libpq takes it: never a password, which is looked for where libpq looks for it."""
     lake: LakeSettings = LakeSettings()
+    risk_classes: dict[str, RiskClass] = {}
 
     def strictness_of(self, data_class: str) -> int:
         """How strict a class is; one that is not in the settings is stricter than all."""
@@ -172,6 +244,11 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.lineage == LineageSettings():
             del settings["lineage"]
         del settings["store"], settings["lake"]  # no gate ever asks the store
+        if not self.risk_classes:
+            del settings["risk_classes"]
+        for rule in settings["approvals"].values():
+            if not rule["each"]:
+                del rule["each"]
         for said in settings["classes"].values():
             for name in _YOUNGER:
                 if said[name] == _UNSAID[name]:
@@ -182,6 +259,11 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Digest of `adoptable`."""
         return digest_json(self.adoptable())
 
+    @property
+    def release_rules(self) -> ReleaseRules:
+        """What a release needs."""
+        return ReleaseRules(self.approvals, self.risk_classes)
+
 
 def parse(text: str, path: Path) -> Configuration:
     """Check the text of a ``governed.toml``.
@@ -191,20 +273,31 @@ def parse(text: str, path: Path) -> Configuration:
     ConfigurationError
         It is not TOML, or says something that has no meaning; file and line are named.
     """
-    try:
-        settings = msgspec.convert(tomllib.loads(text), Configuration)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
-        line = int(found.group(1)) if found else 1
-        raise _mistake(path, line, str(error)) from error
-    except msgspec.ValidationError as error:
-        raise _mistake(path, _line_of(text, str(error)), str(error)) from error
+    settings = convert(text, path, Configuration, "not a valid configuration", _ADVICE)
     wrong = _wrong_with_store(settings)
     if wrong:
         key, why, remedy = wrong
         line = _line_of(text, f"at `$.{key}`")
         raise ConfigurationError(f"{path}, line {line}: not a valid {key}", why=why, next=remedy)
     return settings
+
+
+def convert(text: str, path: Path, kind: type[T], what: str, next: str) -> T:
+    """A TOML text as `kind`, or an error (`ConfigurationError`) that names file and line.
+
+    Parameters
+    ----------
+    what, next : str
+        What to say of a mistake, and what to do about it.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(text), kind)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        line = int(found.group(1)) if found else 1
+        raise _mistake(path, line, what, str(error), next) from error
+    except msgspec.ValidationError as error:
+        raise _mistake(path, _line_of(text, str(error)), what, str(error), next) from error
 
 
 def _wrong_with_store(settings: Configuration) -> tuple[str, str, str] | None:
@@ -244,12 +337,11 @@ def read(path: Path) -> Configuration:
         ) from error
 
 
-def _mistake(path: Path, line: int, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{path}, line {line}: not a valid configuration",
-        why=reason,
-        next="mend that line; 'governed init' writes a commented example of every setting",
-    )
+_ADVICE = "mend that line; 'governed init' writes a commented example of every setting"
+
+
+def _mistake(path: Path, line: int, what: str, reason: str, next: str) -> ConfigurationError:
+    return ConfigurationError(f"{path}, line {line}: {what}", why=reason, next=next)
 
 
 def _line_of(text: str, reason: str) -> int:

@@ -72,7 +72,7 @@ class Demonstration:
         self.run_id = ""
 
     def run(self) -> None:
-        """The nine steps of the loop.
+        """The steps of the loop, one after the other.
 
         Raises
         ------
@@ -94,6 +94,7 @@ class Demonstration:
             ("Validation on the locked holdout", self._validate),
             ("Release: signed bundle, deployed", self._release),
             ("Audit: verify everything, re-run it", self._audit),
+            ("Recall: a patient takes a record back", self._recall),
         ):
             with self._step(title):
                 step()
@@ -201,6 +202,7 @@ class Demonstration:
         self._fact(f"the saved adapter owes to {len(origins)} columns: {columns}")
 
     def _promote(self) -> None:
+        self._governed("release card biopsy-triage")
         self._governed(f"check {_NOTEBOOK}")
         self._governed(f"promote {_NOTEBOOK} --as dora {self._secret('dora')}")
         release = self._facts("release list")[0]
@@ -251,6 +253,23 @@ class Demonstration:
                 why="; ".join(said["differences"]),
                 next=f"look at {said['log']}",
             )
+
+    def _recall(self) -> None:
+        record = (self.workspace / "data" / "wdbc.csv").read_text().splitlines()[1].split(",")[0]
+        self._governed(
+            f"recall open wdbc --record record_id {record} --reason 'consent withdrawn' --as dora "
+            + self._secret("dora")
+        )
+        deploy = f"deploy biopsy-triage@1 --env production --as otto {self._secret('otto')}"
+        self._governed(deploy, expected=3)
+        (finding,) = self._facts("recall list")
+        self._governed(
+            f"recall answer {finding['recall']} {finding['release']} --decision continue --reason "
+            "'one record of 341; the next version is made without it' --as mara "
+            + self._secret("mara")
+        )
+        pages = self._facts("audit report biopsy-triage --html")["pages"]
+        self._fact(f"{finding['recall']} was answered; reports: {', '.join(pages)}")
 
     # --- starting commands -------------------------------------------------------------------
 

@@ -56,9 +56,9 @@ def ask(demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.timeout(1200)
 def test_it_walks_every_step_and_the_rerun_gives_the_same_bits(demo: tuple[Path, str]) -> None:
     _, said = demo
-    assert re.findall(r"(?m)^== +(\d+)\.", said) == [str(number) for number in range(1, 11)]
+    assert re.findall(r"(?m)^== +(\d+)\.", said) == [str(number) for number in range(1, 12)]
     assert re.search(r"re-run: IDENTICAL, weights [0-9a-f]{64}", said)
-    assert said.count("refused, as it must be") == 2
+    assert said.count("refused, as it must be") == 3
     assert "governed --workspace" in said.splitlines()[-1]
 
 

@@ -125,7 +125,7 @@ class _Told:
     def __init__(self, workspace: Workspace, registry: Registry) -> None:
         self._workspace = workspace
         self._registry = registry
-        self.rules_known = registry.register.approval_rules is not None
+        self.rules_known = registry.register.release_rules is not None
         self._bundles = {run.bundle.name: run for run in registry.runs.values() if run.bundle}
         self._evidence: dict[str, dict[str, Any]] = {}
         self._bound: dict[str, list[dict[str, Any]]] = {}

@@ -28,6 +28,7 @@ COMMANDS = {
     "people": "people:people",
     "policy": "policy:policy",
     "promote": "promote:promote",
+    "recall": "recall:recall",
     "reject": "approve:reject",
     "release": "release:release",
     "revoke": "approve:revoke",

@@ -16,7 +16,7 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.governance import approvals
-from governed_kernel.governance.counting import Purpose
+from governed_kernel.governance.counting import Purpose, unmet
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.verification import Entry
 from governed_kernel.workspace import Workspace
@@ -96,7 +96,8 @@ def approve(
         "digest": found.digest,
         "ledger_record": entry.number,
         "approvals": sum(approval.counts for approval in given),
-        "required": register.rule(purpose).required,
+        "required": register.rule(purpose, name).required,
+        "missing": unmet(register.rule(purpose, name), [item for item in given if item.counts]),
     }
     if as_json:
         facts["reviewed"] = found.facts

@@ -249,6 +249,45 @@ def _add_evidence(branch: Tree, item: dict[str, Any]) -> None:
 
 
 @audit.command()
+@click.argument("release")
+@click.option("--html", is_flag=True, help="Write the pages; without it, the facts are printed.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the pages go. Default: reports/RELEASE in the workspace.",
+)
+@json_option
+@workspace_option
+def report(
+    workspace: Workspace, release: str, html: bool, output: Path | None, as_json: bool
+) -> None:
+    """Tell RELEASE to people: a page for risk managers, one for engineers, and an index.
+
+    Each of the two prints to one A4 page; the index says where the evidence for each point of the
+    EU AI Act's Annex IV lies.
+    """
+    from governed_kernel.audit.annex_iv import points
+    from governed_kernel.audit.dossier import Dossier
+
+    found = Dossier.read(workspace, release)
+    facts: dict[str, Any] = {
+        "release": found.release.name,
+        "state": found.release.state,
+        "risk_class": found.bound.risk_class,
+        "bundle": found.verified,
+        "open": found.concerns(),
+    }
+    if html:
+        from governed_kernel.audit.pages import write
+
+        folder = output or workspace.root / "reports" / found.release.name
+        facts["pages"] = [str(path) for path in write(found, folder)]
+    if as_json:
+        facts["annex_iv"] = [item._asdict() for item in points(found)]
+    print_facts(facts, as_json, f"{found.release.name}")
+
+
+@audit.command()
 @click.argument("run_id", metavar="RUN")
 @click.option(
     "-p",

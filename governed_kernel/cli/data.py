@@ -326,13 +326,22 @@ def withdraw(
 ) -> None:
     """Take a version back: nobody may read it any more, and no release run starts with it.
 
-    Its content stays until 'governed store collect', and for ever where a release names it.
+    A finding is opened on every release made from it, as by 'governed recall open'. Its content
+    stays until 'governed store collect', and for ever where a release names it.
     """
     from governed_kernel.governance.withdrawal import withdraw as take_back
+    from governed_kernel.release.recall import recall
 
     secret = passphrase(f"Passphrase of {person}")
     version = take_back(workspace, name, person, secret, reason)
-    facts = {"version": catalog.label(version), "state": version.state, "sha256": version.sha256}
+    called, found = recall(workspace, name, person, secret, reason)
+    facts = {
+        "version": catalog.label(version),
+        "state": version.state,
+        "sha256": version.sha256,
+        "recall": called,
+        "releases": [row["release"] for row in found.releases],
+    }
     print_facts(facts, as_json, "withdrawn")
 
 

@@ -147,7 +147,8 @@ def explain(
 ) -> None:
     """Say whether a person may do ACTION to RESOURCE, why, and what would change that.
 
-    ACTION is read, promote, approve, reject, revoke, run, deploy, manage-people or register; it is
+    ACTION is read, promote, approve, accept-risk, answer-recall, reject, revoke, run, deploy,
+    manage-people, register or recall; it is
     asked of the policies as they lie there, adopted or not. Nothing is done.
     """
     register = Register.read(workspace)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -25,18 +28,49 @@ __all__ = ["check", "promote"]
 _STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
 
 
+def _release_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a release is called, and what people say of it."""
+    for option in (
+        click.option(
+            "--field",
+            "fields",
+            nargs=2,
+            multiple=True,
+            metavar="TABLE.FIELD TEXT",
+            help="A field of the card, such as model_card.contact; may be repeated.",
+        ),
+        click.option(
+            "--card",
+            type=click.Path(path_type=Path),
+            help="The use-case card. Default: cards/RELEASE.toml.",
+        ),
+        click.option("--name", default="", metavar="RELEASE", help="Default: the notebook's name."),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
+@_release_options
 @json_option
 @workspace_option
-def check(workspace: Workspace, notebook: Path, as_json: bool) -> int:
+def check(
+    workspace: Workspace,
+    notebook: Path,
+    name: str,
+    card: Path | None,
+    fields: tuple[tuple[str, str], ...],
+    as_json: bool,
+) -> int:
     """Tell what stands between NOTEBOOK and a release.
 
     Exits with 1 when something does.
     """
+    from governed_kernel.release import intake
     from governed_kernel.release.promotion import examine
 
-    found = examine(workspace, workspace.named(notebook))
+    found = examine(workspace, workspace.named(notebook), name=name, card=card, fields=fields)
     blocked = is_blocked(found.findings)
     if as_json:
         print_json(
@@ -46,6 +80,9 @@ def check(workspace: Workspace, notebook: Path, as_json: bool) -> int:
                 "inputs": [item.name for item in found.session.inputs],
                 "suites": [suite.path for suite in found.suites],
                 "environment": found.environment.digest(),
+                "release": found.name,
+                "card": dict(intake.facts(found.card)),
+                "missing": [msgspec.to_builtins(item) for item in intake.missing(found.card)],
                 "promotable": not blocked,
                 "findings": msgspec.to_builtins(found.findings),
             }
@@ -59,8 +96,7 @@ def check(workspace: Workspace, notebook: Path, as_json: bool) -> int:
 
 @click.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option("--name", default="", metavar="RELEASE", help="Default: the notebook's name.")
-@click.option("--risk-class", default="unrated", show_default=True, help="Of the use case.")
+@_release_options
 @person_option
 @passphrase_option
 @json_option
@@ -69,13 +105,20 @@ def promote(
     workspace: Workspace,
     notebook: Path,
     name: str,
-    risk_class: str,
+    card: Path | None,
+    fields: tuple[tuple[str, str], ...],
     person: str,
     passphrase: Passphrase,
     as_json: bool,
 ) -> None:
-    """Make a release candidate of NOTEBOOK, signed by its author."""
+    """Make a release candidate of NOTEBOOK, signed by its author.
+
+    What only people can say of it is taken from its card, asked for on a terminal where it is
+    missing, and bound into the release.
+    """
     from governed_kernel.release.promotion import promote as make
+
+    fields = (*fields, *_asked(workspace, notebook, name, card, fields))
 
     made = make(
         workspace,
@@ -83,7 +126,8 @@ def promote(
         person,
         passphrase(f"Passphrase of {person}"),
         name=name,
-        risk_class=risk_class,
+        card=card,
+        fields=fields,
     )
     facts = {
         "release": made.release,
@@ -94,6 +138,27 @@ def promote(
         "warnings": [finding.what for finding in made.warnings],
     }
     print_facts(facts, as_json, f"{made.release} is a candidate")
+
+
+def _asked(
+    workspace: Workspace,
+    notebook: Path,
+    name: str,
+    card: Path | None,
+    fields: tuple[tuple[str, str], ...],
+) -> list[tuple[str, str]]:
+    """The fields that nobody filled in, asked for where there is a terminal to ask on."""
+    if not sys.stdin.isatty():
+        return []
+    from governed_kernel.release import intake
+    from governed_kernel.release.manifest import check_name
+
+    stem = check_name(name or notebook.stem.replace("_", "-").lower())
+    known, _ = intake.examine(workspace, stem, card, fields)
+    return [
+        (item.field, click.prompt(f"{item.field}: {item.asks}", err=True))
+        for item in intake.missing(known)
+    ]
 
 
 def _show(findings: list[Finding]) -> None:

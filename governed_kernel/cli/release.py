@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from governed_kernel.cli.options import (
+    Passphrase,
     console,
     json_option,
+    passphrase_option,
     person_option,
     print_facts,
     print_json,
     workspace_option,
 )
+from governed_kernel.files import write_atomically
 from governed_kernel.release import runs
 from governed_kernel.release.overview import overview
 from governed_kernel.release.registry import Registry
@@ -50,18 +55,113 @@ def list_releases(workspace: Workspace, as_json: bool) -> None:
 
 @release.command()
 @click.argument("name", metavar="RELEASE")
+@click.option(
+    "--svg",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the path into a new SVG file.",
+)
 @json_option
 @workspace_option
-def show(workspace: Workspace, name: str, as_json: bool) -> None:
-    """The whole path of RELEASE: states, approvals, runs, validation, bundle, deployments."""
+def show(workspace: Workspace, name: str, svg: Path | None, as_json: bool) -> None:
+    """The whole path of RELEASE: commit, run, validation, approvals, bundle, deployments."""
+    from governed_kernel.release.path import picture
+
     runs.reap_all(workspace)
     registry = Registry.read(workspace)
-    record = registry.release(name)
-    facts = overview(registry, record)
+    facts = overview(registry, registry.release(name))
+    if svg is not None:
+        write_atomically(svg, picture(facts).encode())
     if as_json:
         print_json(facts)
         return
     _draw(facts)
+
+
+@release.command()
+@click.argument("name", metavar="RELEASE")
+@json_option
+@workspace_option
+def card(workspace: Workspace, name: str, as_json: bool) -> int:
+    """The use-case card of the releases of that name: what it says, and what is missing.
+
+    Written from a template to cards/RELEASE.toml where there is none. Exits with 1 when a field is
+    missing.
+    """
+    from governed_kernel.release import intake
+    from governed_kernel.release.manifest import check_name
+
+    path = intake.start(workspace, check_name(name.partition("@")[0]))
+    text = path.read_text(encoding="utf-8")
+    found = intake.parse(text, path)
+    missing = [msgspec.to_builtins(item) for item in intake.missing(found, text)]
+    facts: dict[str, Any] = {
+        "card": workspace.relative(path),
+        "said": dict(intake.facts(found)),
+        "missing": missing,
+        "risk_classes": {
+            known: risk.description for known, risk in workspace.settings.risk_classes.items()
+        },
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts["said"], False, str(facts["card"]))
+        for item in missing:
+            click.echo(f"{facts['card']}, line {item['line']}: nobody said {item['asks']}")
+    return 1 if missing else 0
+
+
+@release.command("accept-risk")
+@click.argument("name", metavar="RELEASE")
+@click.argument("case")
+@click.option("--run", "run_id", default="", metavar="RUN", help="Default: the newest validated.")
+@click.option("--until", required=True, metavar="DATE", help="The last day it counts (ISO 8601).")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")
+@click.option("--control", required=True, metavar="TEXT", help="What is done instead.")
+@person_option
+@passphrase_option
+@json_option
+@workspace_option
+def accept_risk(
+    workspace: Workspace,
+    name: str,
+    case: str,
+    run_id: str,
+    until: str,
+    reason: str,
+    control: str,
+    person: str,
+    passphrase: Passphrase,
+    as_json: bool,
+) -> None:
+    """Let one failing CASE of a validation pass until a day, by a signature.
+
+    Its author accepts no risk of a release; a new validation is judged anew.
+    """
+    from governed_kernel.release import acceptance
+
+    registry = Registry.read(workspace)
+    record = registry.release(name)
+    run = registry.run(run_id) if run_id else acceptance.newest_validated(record)
+    _, failing = acceptance.accepted_case(run, case)
+    click.echo(
+        f"{person} accepts until {until}: {failing.layer}/{failing.case_id} of {run.run_id} "
+        f"({record.name}), {failing.value:.4g} against {failing.threshold:.4g}",
+        err=True,
+    )
+    said = acceptance.accept(
+        workspace,
+        record.name,
+        case,
+        person,
+        passphrase(f"Passphrase of {person}"),
+        until=until,
+        reason=reason,
+        control=control,
+        run_id=run.run_id,
+    )
+    facts = msgspec.to_builtins(said)
+    print_facts(facts, as_json, f"{case} of {record.name} may fail until {until}")
 
 
 @release.command()
@@ -99,14 +199,18 @@ def _draw(facts: dict[str, Any]) -> None:
     tree.add(f"digest {facts['digest']}")
     tree.add(escape(f"from {facts['notebook']} by {facts['author']}, risk {facts['risk_class']}"))
     path = tree.add("path")
+    nodes = [path]
+    for depth, line in _path(facts):
+        nodes = [*nodes[: depth + 1], nodes[depth].add(escape(line))]
+    history = tree.add("history")
     for step in facts["history"]:
-        path.add(
+        history.add(
             escape(
                 f"{step['at']:%Y-%m-%d %H:%M:%S}  {step['state']:<10} "
                 f"{step['person']}: {step['reason']}"
             )
         )
-    for title in ("approvals", "runs", "refusals", "deployments"):
+    for title in ("risks", "recalls", "refusals"):
         if not facts[title]:
             continue
         branch = tree.add(title)
@@ -116,3 +220,39 @@ def _draw(facts: dict[str, Any]) -> None:
             )
             branch.add(escape(shown))
     console().print(tree)
+
+
+def _path(facts: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """The path line by line: how far in, and what stands there."""
+    yield 0, f"commit {facts['commit'] or 'not known'}"
+    yield 1, f"{facts['release']}, promoted by {facts['author']}"
+    yield from ((2, line) for line in _signed(facts, "run", ""))
+    for run in facts["runs"]:
+        told = f": {run['error']}" if run["error"] else ""
+        yield 2, f"{run['kind']} {run['run']} {run['state']}, by {run['person']}{told}"
+        for found in run["evaluations"]:
+            verdict = "passed" if found["passed"] else "did not pass"
+            failed = f", not {', '.join(found['failed'])}" if found["failed"] else ""
+            yield 3, f"validated by {found['suite']}: {verdict}{failed} ({found['run']})"
+        yield from ((3, f"re-run {said}") for said in run["reruns"])
+        yield from ((3, line) for line in _signed(facts, "deployment", run["run"]))
+        if run["bundle"]:
+            yield 3, f"bundle {run['bundle']}"
+        for item in facts["deployments"]:
+            if item["bundle"] == run["bundle"]:
+                until = f"{item['live_to']:%Y-%m-%d %H:%M}" if item["live_to"] else "now"
+                yield (
+                    4,
+                    f"live in {item['environment']}, slot {item['slot']}, from "
+                    f"{item['live_from']:%Y-%m-%d %H:%M} to {until}, by {item['person']}",
+                )
+
+
+def _signed(facts: dict[str, Any], purpose: str, run: str) -> Iterator[str]:
+    for item in facts["approvals"]:
+        if (item["for"], item["run"]) == (purpose, run):
+            counts = f"as {item['role']}" if item["counts"] else f"does not count: {item['reason']}"
+            yield (
+                f"{item['meaning']} for {purpose} by {item['printed_name']}, "
+                f"{item['signed_at']:%Y-%m-%d %H:%M}, {counts}"
+            )

@@ -32,6 +32,8 @@ def show(release: ReleaseRecord, signs: str, digest: str, facts: Mapping[str, An
     """
     show_release(release, signs, digest, facts["risk_class"])
     blocks: dict[str, Iterable[Line]] = {
+        "card": [f"{name}: {' '.join(said.split())}" for name, said in facts["card"].items()],
+        "recalls": _recalls(facts["recalls"]),
         "notebook": _notebook(facts),
         "parameters": _parameters(facts["parameters"]),
         "inputs": [_input(item) for item in facts["inputs"]],
@@ -44,7 +46,11 @@ def show(release: ReleaseRecord, signs: str, digest: str, facts: Mapping[str, An
     }
     if "run" in facts:
         blocks |= {"run": _run(facts["run"]), "artifacts": _artifacts(facts["artifacts"])}
-        blocks |= {"validation": _validation(facts["validation"]), "cases": _cases(facts["cases"])}
+        blocks |= {
+            "validation": _validation(facts["validation"]),
+            "cases": _cases(facts["cases"]),
+            "accepted": _risks(facts["risks"]),
+        }
     blocks["changes"] = _changes(facts["changes"], short="run" in facts)
     blocks["page"] = [f"{facts['page']}, made anew from these files just now"]
     for label, lines in blocks.items():
@@ -177,6 +183,19 @@ def _cases(cases: list[dict[str, Any]]) -> Iterator[Line]:
         note = f": {item['note']}" if item["note"] else ""
         said = f"{item['outcome']:<6}  {item['layer']}  {item['id']}  {compared}{kind}{note}"
         yield Text(visible(said), style)
+
+
+def _recalls(recalls: list[dict[str, Any]]) -> Iterator[Line]:
+    for item in recalls:
+        said = f"{item['recall']} is {item['state']}: {item['reason']}"
+        yield Text(visible(said), "bold red")
+
+
+def _risks(risks: list[dict[str, Any]]) -> Iterator[Line]:
+    for item in risks:
+        until = item["expires_at"][:10]
+        said = f"{item['case']} may fail until {until}, says {item['person']}: {item['reason']}; "
+        yield Text(visible(f"{said}instead {item['control']}"), "bold yellow")
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from governed_kernel.errors import NotApproved, UnknownName, UsageError
-from governed_kernel.governance.counting import Purpose, objection
+from governed_kernel.governance.counting import Purpose, describe, objection
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
@@ -134,7 +134,7 @@ def _end(
 def _check_that_it_counts(
     register: Register, who: Person, release: str, purpose: Purpose, digest: str, run_id: str
 ) -> None:
-    rule = register.rule(purpose)
+    rule = register.rule(purpose, release)
     _, reason = objection(
         who,
         rule,
@@ -153,8 +153,7 @@ def _check_that_it_counts(
         raise NotApproved(
             f"an approval of {release} by {who.name} would not count",
             why=reason,
-            next=f"it takes {rule.required} approvals by different people with the role "
-            f"{' or '.join(rule.roles)}, none of them the author",
+            next=f"it takes {describe(rule)}",
         )
 
 

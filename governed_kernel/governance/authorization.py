@@ -21,8 +21,11 @@ from governed_kernel.lineage.attestations import (
     PersonAdded,
     Predicate,
     Promotion,
+    Recall,
+    RecallAnswer,
     Rejection,
     Revocation,
+    RiskAcceptance,
     RoleGranted,
     RoleWithdrawn,
     ServiceKeyReplaced,
@@ -54,9 +57,13 @@ __all__ = [
 ]
 
 WORKSPACE = Entity("Workspace", "this")
-OF_WORKSPACE = ("manage-people", "register")
+OF_WORKSPACE = ("manage-people", "register", "recall")
 """The actions that are asked about the workspace itself."""
-ACTIONS = ("read", "promote", "approve", "reject", "revoke", "run", "deploy", *OF_WORKSPACE)
+ACTIONS = (
+    *("read", "promote", "approve", "accept-risk", "answer-recall", "reject", "revoke"),
+    *("run", "deploy"),
+    *OF_WORKSPACE,
+)
 _known: dict[str, Policies] = {}
 
 
@@ -248,6 +255,12 @@ def question_of(register: Register, who: Person, predicate: Predicate) -> Questi
             thing = release_of(register, predicate.release)
             context = context_of("deploy", environment=predicate.environment)
             return Question(person, "deploy", thing, context)
+        case RiskAcceptance():
+            return Question(person, "accept-risk", release_of(register, predicate.release))
+        case RecallAnswer():
+            return Question(person, "answer-recall", release_of(register, predicate.release))
+        case Recall():
+            return Question(person, "recall", WORKSPACE)
         case PersonAdded() | RoleGranted() | RoleWithdrawn() | ServiceKeyReplaced():
             return Question(person, "manage-people", WORKSPACE)
         case _:

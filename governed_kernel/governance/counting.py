@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import Approval
 from governed_kernel.lineage.events import FileDigest
 
-__all__ = ["CountedApproval", "Purpose", "count_approvals", "objection"]
+__all__ = ["CountedApproval", "Purpose", "count_approvals", "describe", "objection", "unmet"]
 
 Purpose = Literal["run", "deployment"]
 
@@ -39,6 +40,47 @@ class CountedApproval:
     evidence: tuple[FileDigest, ...]
     comment: str
     envelope: dict[str, Any]
+    held: tuple[str, ...] = ()
+    """Every role of the rule that its signer had."""
+
+
+def unmet(rule: ApprovalRule, counting: Sequence[CountedApproval]) -> str:
+    """What is still asked for beyond `counting`, in words; empty when nothing is.
+
+    Every role of `rule.each` takes a person of its own, so that nobody signs for two of them.
+    """
+    missing = []
+    if len(counting) < rule.required:
+        more = rule.required - len(counting)
+        missing.append(f"{more} more with one of the roles {', '.join(rule.roles)}")
+    covered: dict[int, str] = {}
+    for role in rule.each:
+        if not _cover(role, counting, covered, set()):
+            missing.append(f"one by a {role} of its own")
+    return ", and ".join(missing)
+
+
+def describe(rule: ApprovalRule) -> str:
+    """The rule in words."""
+    each = f", among them for each of {', '.join(rule.each)} a person of its own"
+    return (
+        f"{rule.required} by different people with the role {' or '.join(rule.roles)}"
+        f"{each if rule.each else ''}, none of them the author"
+    )
+
+
+def _cover(
+    role: str, counting: Sequence[CountedApproval], covered: dict[int, str], tried: set[int]
+) -> bool:
+    """Find `role` a signer, moving others to another of their roles where that helps."""
+    for index, given in enumerate(counting):
+        if role not in given.held or index in tried:
+            continue
+        tried.add(index)
+        if index not in covered or _cover(covered[index], counting, covered, tried):
+            covered[index] = role
+            return True
+    return False
 
 
 def count_approvals(
@@ -71,7 +113,9 @@ def count_approvals(
             role, reason = "", f"{given.person} approved before; a person counts once"
         if not reason:
             counted.add(given.person)
-        found.append(_counted(entry, given, role, reason))
+        held = tuple(person.roles_at(entry.number, given.signed_at)) if person else ()
+        wanted = tuple(role for role in rule.roles if role in held and not reason)
+        found.append(_counted(entry, given, role, reason, wanted))
     return found
 
 
@@ -112,7 +156,9 @@ def _judge(
     return objection(person, rule, author=author, position=entry.number, signed_at=given.signed_at)
 
 
-def _counted(entry: Entry, given: Approval, role: str, reason: str) -> CountedApproval:
+def _counted(
+    entry: Entry, given: Approval, role: str, reason: str, held: tuple[str, ...]
+) -> CountedApproval:
     return CountedApproval(
         number=entry.number,
         release=given.release,
@@ -130,4 +176,5 @@ def _counted(entry: Entry, given: Approval, role: str, reason: str) -> CountedAp
         evidence=tuple(given.evidence),
         comment=given.comment,
         envelope=entry.envelope,
+        held=held,
     )

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import hashlib
 from typing import Any
 
 import msgspec
@@ -19,6 +21,7 @@ from securesystemslib.signer import Signer, SSlibKey
 
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_json
 from governed_kernel.errors import IntegrityBroken
+from governed_kernel.governance.verified import Verified, digest_of
 from governed_kernel.lineage.attestations import (
     PREDICATE_ROOT,
     Approval,
@@ -32,9 +35,12 @@ from governed_kernel.lineage.attestations import (
     PolicyAdopted,
     Predicate,
     Promotion,
+    Recall,
+    RecallAnswer,
     Record,
     Rejection,
     Revocation,
+    RiskAcceptance,
     RoleGranted,
     RoleWithdrawn,
     ServiceKeyReplaced,
@@ -46,7 +52,10 @@ __all__ = [
     "PAYLOAD_TYPE",
     "Statement",
     "Subject",
+    "check",
+    "keep_verified",
     "peek",
+    "read",
     "sign",
     "sign_statement",
     "subjects_of",
@@ -78,7 +87,14 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def subjects_of(predicate: Predicate) -> list[Subject]:
     """The subjects that a statement with this predicate has."""
     match predicate:
-        case Promotion() | Approval() | Rejection() | Revocation():
+        case (
+            Promotion()
+            | Approval()
+            | RiskAcceptance()
+            | RecallAnswer()
+            | Rejection()
+            | Revocation()
+        ):
             name, digest = predicate.release, predicate.digest
         case Bundle():
             name, digest = f"{predicate.release}/{predicate.run_id}", predicate.digest
@@ -90,6 +106,8 @@ def subjects_of(predicate: Predicate) -> list[Subject]:
             name, digest = predicate.bundle, predicate.sha256
         case Withdrawal():
             name, digest = f"{predicate.dataset}@{predicate.version}", predicate.sha256
+        case Recall():
+            name, digest = predicate.recall, digest_json(predicate.versions)
         case Collection():
             name, digest = "objects", digest_json(predicate.objects)
         case Erasure():
@@ -177,8 +195,42 @@ def peek(envelope: dict[str, Any]) -> tuple[Statement, Predicate, str]:
     return statement, predicate, key_id
 
 
-_VERIFIED: dict[str, tuple[Statement, Predicate]] = {}
-"""Digest of envelope and key → what was verified; a ledger is replayed often in one process."""
+class _Body(msgspec.Struct, frozen=True):
+    """What an envelope says, of a payload that is known to be strictly ours."""
+
+    predicate: Predicate
+
+
+_VERIFIED = Verified()
+_BODY: msgspec.json.Decoder[_Body] = msgspec.json.Decoder(_Body)
+
+
+def read(envelope: dict[str, Any]) -> tuple[Predicate, str]:
+    """Predicate and key id as `peek` gives them; quickly where `verify` has passed them before."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError):
+        if _VERIFIED.key_of(digest_of(envelope)) is not None:
+            said = _BODY.decode(base64.b64decode(envelope["payload"])).predicate
+            return said, envelope["signatures"][0]["keyid"]
+    _, predicate, key_id = peek(envelope)
+    return predicate, key_id
+
+
+def check(envelope: dict[str, Any], key: SSlibKey) -> None:
+    """Refuse (`IntegrityBroken`) what `key` has not signed; quickly where it was asked before."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+        if _VERIFIED.key_of(digest_of(envelope)) == _digest_of_key(key):
+            return
+    verify(envelope, key)
+
+
+def keep_verified() -> None:
+    """Remember for this person's next commands what was verified in this one."""
+    _VERIFIED.keep()
+
+
+def _digest_of_key(key: SSlibKey) -> bytes:
+    told = "\n".join([key.keyid, key.keytype, key.scheme, key.keyval["public"]])
+    return hashlib.sha256(told.encode()).digest()
 
 
 def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicate]:
@@ -189,10 +241,6 @@ def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicat
     IntegrityBroken
         The signature is not by `key`, or the envelope is not strictly what `sign` writes.
     """
-    digest = digest_bytes(canonical_json([envelope, key.keyid, key.keyval["public"]]))
-    known = _VERIFIED.get(digest)
-    if known is not None:
-        return known
     statement, predicate, key_id = peek(envelope)
     try:
         if key_id != key.keyid:
@@ -204,7 +252,7 @@ def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicat
             why=str(error),
             next="what it says counts for nothing; 'governed audit verify' shows where it lies",
         ) from error
-    _VERIFIED[digest] = statement, predicate
+    _VERIFIED.add(digest_of(envelope), _digest_of_key(key))
     return statement, predicate
 
 

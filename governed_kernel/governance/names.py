@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
+from governed_kernel.configuration import Role
 from governed_kernel.errors import UsageError
 
 __all__ = [
@@ -17,18 +19,7 @@ __all__ = [
     "purpose",
 ]
 
-ROLES = (
-    "administrator",
-    "data-scientist",
-    "data-steward",
-    "reviewer",
-    "domain-expert",
-    "model-risk",
-    "security",
-    "legal",
-    "operator",
-    "auditor",
-)
+ROLES: tuple[str, ...] = get_args(Role)
 PURPOSES = ("explore", "train", "evaluate", "validate", "deploy")
 SERVICE = "service"
 """The name under which the workspace's own key signs; no person can have it."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from governed_kernel.configuration import ApprovalRule, Approvals, Configuration
+from governed_kernel.configuration import ApprovalRule, Configuration, ReleaseRules, RiskClass
 from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
-from governed_kernel.governance import pins
+from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.rules import rules_digest
@@ -108,6 +108,7 @@ class Register:
         self.divided: dict[str, SplitRecorded] = {}
         self.collected: dict[str, int] = {}
         self.transformations: dict[str, DataTransformed] = {}
+        self._rules_now: str | None = None
 
     @classmethod
     def read(cls, workspace: Workspace) -> Register:
@@ -123,6 +124,7 @@ class Register:
         seen = pins.last_seen(workspace.root)
         records = Ledger(workspace).records()
         register = cls.replay(workspace, [record.event for record in records])
+        envelopes.keep_verified()
         pins.check_seen(workspace.root, seen, records)
         return register
 
@@ -188,12 +190,12 @@ class Register:
         return self._replay.rules
 
     @property
-    def approval_rules(self) -> Approvals | None:
+    def release_rules(self) -> ReleaseRules | None:
         """The rules for approvals that were in force at the ledger's end; None if not known."""
-        if self._replay.approvals is not None:
-            return self._replay.approvals
+        if self._replay.release_rules is not None:
+            return self._replay.release_rules
         known = rules_digest(self.workspace) == self.policy
-        return self.workspace.settings.approvals if known else None
+        return self.workspace.settings.release_rules if known else None
 
     @property
     def name(self) -> str:
@@ -302,6 +304,12 @@ class Register:
                 next="undo the edit, or have it adopted: 'governed policy adopt --as ADMIN'",
             )
 
+    def _check_policy_once(self) -> None:
+        """As `check_policy`, which gates ask for themselves; thousands of releases are counted."""
+        if self._rules_now is None:
+            self._rules_now = rules_digest(self.workspace)
+        self.check_policy(digest=self._rules_now)
+
     def version(self, name: str) -> DatasetRegistered:
         """The dataset version meant by ``NAME@VERSION``, or the newest of ``NAME``.
 
@@ -334,11 +342,32 @@ class Register:
         promotion = self.promotions.get(release)
         return promotion.person if promotion else ""
 
-    def rule(self, purpose: Purpose) -> ApprovalRule:
-        """How many approvals of which roles `purpose` takes."""
-        known = self.approval_rules if self.rules_of_then else None
-        approvals = known or self.workspace.settings.approvals
-        return approvals.run if purpose == "run" else approvals.deployment
+    def rule(self, purpose: Purpose, release: str) -> ApprovalRule:
+        """How many approvals of which roles `purpose` takes, by the risk of the release."""
+        promotion = self.promotions.get(release)
+        return self._release_rules.rule(purpose, promotion.risk_class if promotion else "")
+
+    def risk_class(self, name: str) -> RiskClass:
+        """What ``governed.toml`` asks for in that class; nothing more where it has no classes.
+
+        Raises
+        ------
+        NotApproved
+            It has classes, and none of that name.
+        """
+        known = self._release_rules.risk_classes
+        if known and name not in known:
+            raise NotApproved(
+                f"{name!r} is no risk class here",
+                why=f"governed.toml has {', '.join(known)}",
+                next="name one of them in the use-case card, and promote a new version",
+            )
+        return known.get(name, RiskClass())
+
+    @property
+    def _release_rules(self) -> ReleaseRules:
+        known = self.release_rules if self.rules_of_then else None
+        return known or self.workspace.settings.release_rules
 
     def approvals_for(
         self, release: str, digest: str, purpose: Purpose, run_id: str = ""
@@ -360,16 +389,18 @@ class Register:
         author = self.author_of(release)
         refused = "" if author else f"{release} was promoted by nobody"
         try:
-            if self.rules_of_then and self.approval_rules is None:
+            if self.rules_of_then and self.release_rules is None:
                 refused = "the rules of now are others than those in force then"
             elif not self.rules_of_then:
-                self.check_policy()
+                self._check_policy_once()
+            if author:
+                self.risk_class(self.promotions[release].risk_class)
         except NotApproved as error:
             refused = error.what
         return count_approvals(
             self._replay.given.get(release, []),
             self.roster,
-            self.rule(purpose),
+            self.rule(purpose, release),
             author=author,
             release=release,
             digest=digest,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+from securesystemslib.signer import SSlibKey
 
 from governed_kernel.canonical import digest_json
-from governed_kernel.configuration import Approvals
+from governed_kernel.configuration import ReleaseRules
 from governed_kernel.errors import GovernedError, IntegrityBroken, SignatureRefused
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.keys import parse_public_key
@@ -33,9 +35,12 @@ from governed_kernel.lineage.attestations import (
     PolicyAdopted,
     Predicate,
     Promotion,
+    Recall,
+    RecallAnswer,
     Record,
     Rejection,
     Revocation,
+    RiskAcceptance,
     RoleGranted,
     RoleWithdrawn,
     ServiceKeyReplaced,
@@ -57,9 +62,12 @@ NEEDED_ROLES: dict[type, tuple[str, ...]] = {
     Promotion: ("data-scientist",),
     Rejection: _JUDGES,
     Revocation: (*_JUDGES, "operator"),
+    RiskAcceptance: _JUDGES,
+    RecallAnswer: _JUDGES,
+    Recall: ("administrator", "data-steward", "legal"),
     Deployment: ("operator",),
     Erasure: ("administrator", "data-steward"),
-    Withdrawal: ("administrator", "data-steward"),
+    Withdrawal: ("administrator", "data-steward", "legal"),
     Collection: ("administrator", "data-steward"),
 }
 """Who may say what: one of these roles. Approvals are counted by the rules in governed.toml."""
@@ -97,7 +105,7 @@ class Replay:
         self.roster = Roster()
         self.policy = ""
         self.rules: list[FileDigest] = []
-        self.approvals: Approvals | None = None
+        self.release_rules: ReleaseRules | None = None
         """How many signatures were needed by those rules; None where no statement carries it."""
         self.service_keys: list[tuple[int, str]] = []
         """From which record on the service has signed with which key, as PEM."""
@@ -118,9 +126,10 @@ class Replay:
         predicate: Predicate | None = None
         key_id = ""
         try:
-            _, predicate, key_id = envelopes.peek(event.envelope)
+            predicate, key_id = envelopes.read(event.envelope)
             self._verify(number, event.envelope, predicate, key_id)
-            self._take_effect(number, digest_json(event.envelope), predicate)
+            first = isinstance(predicate, WorkspaceCreated)
+            self._take_effect(number, digest_json(event.envelope) if first else "", predicate)
             reason = ""
         except GovernedError as error:
             reason = f"{error.what}: {error.why}" if error.why else error.what
@@ -169,26 +178,26 @@ class Replay:
         self, number: int, envelope: dict[str, Any], predicate: Predicate, key_id: str
     ) -> None:
         if isinstance(predicate, WorkspaceCreated):
-            envelopes.verify(envelope, parse_public_key(predicate.public_key))
+            envelopes.check(envelope, parse_public_key(predicate.public_key))
         elif isinstance(predicate, Bundle | Record | Checkpoint):
             if (predicate.person, predicate.printed_name) != (SERVICE, SERVICE_NAME):
                 raise _invalid("the workspace's service signs that, nobody else")
-            envelopes.verify(envelope, parse_public_key(self.service_key))
+            envelopes.check(envelope, _parsed(self.service_key))
         else:
             person = self.signer(predicate, number, key_id)
             key = person.key(key_id)
             assert key is not None
-            envelopes.verify(envelope, key.key)
+            envelopes.check(envelope, key.key)
             if predicate.printed_name != person.printed_name:
                 raise _invalid(f"it prints another name than {person.printed_name}")
             self.check_role(predicate, person)
         if predicate.workspace_id != self.workspace_id:
             raise _invalid("it was said in another workspace")
         # A copy of an old entry would undo a later one, such as a role that was withdrawn.
-        digest = digest_json(envelope["payload"])
-        if digest in self._seen:
+        payload = envelope["payload"]
+        if payload in self._seen:
             raise _invalid("it is a copy of an earlier entry")
-        self._seen.add(digest)
+        self._seen.add(payload)
 
     def check_role(self, predicate: Predicate | type[Predicate], person: Person) -> None:
         """Refuse what, or a kind of statement that, takes a role that `person` does not have now.
@@ -232,20 +241,30 @@ class Replay:
                 if predicate.release in self.promotions:
                     raise _invalid(f"{predicate.release} was promoted before")
                 self.promotions[predicate.release] = predicate
+            case RiskAcceptance() | RecallAnswer():
+                self._check_judge(predicate)
             case _:
                 pass
 
     def _adopt(self, said: WorkspaceCreated | PolicyAdopted) -> None:
         """From here on these rules hold; those that a statement carries must be the same."""
-        approvals = None
+        rules = None
         if said.settings:
             if rules_digest_of(said.settings, said.rules) != said.policy:
                 raise _invalid("the rules that it carries are not those that it adopts")
             try:
-                approvals = msgspec.convert(said.settings.get("approvals", {}), Approvals)
+                rules = msgspec.convert(said.settings, ReleaseRules)
             except msgspec.ValidationError as error:
                 raise _invalid(f"the rules that it carries can't be understood: {error}") from error
-        self.policy, self.rules, self.approvals = said.policy, said.rules, approvals
+        self.policy, self.rules, self.release_rules = said.policy, said.rules, rules
+
+    def _check_judge(self, said: RiskAcceptance | RecallAnswer) -> None:
+        """Refuse who judges a release of their own, or one that is not as it was promoted."""
+        promotion = self.promotions.get(said.release)
+        if promotion is None or promotion.digest != said.digest:
+            raise _invalid(f"{said.release} is not what was promoted under that digest")
+        if promotion.person == said.person:
+            raise _invalid(f"{said.person} is the author of {said.release}, and judges no own work")
 
     def _check_service_key(self, public_key: str) -> None:
         """Refuse a new key of the service that is no key, or was somebody's before."""
@@ -272,6 +291,11 @@ class Replay:
         self.name = created.name
         self.service_keys.append((number, created.service_key))
         self.genesis = digest
+
+
+@lru_cache(maxsize=8)
+def _parsed(public_key: str) -> SSlibKey:
+    return parse_public_key(public_key)
 
 
 def _invalid(why: str) -> IntegrityBroken:

@@ -27,9 +27,12 @@ __all__ = [
     "PolicyAdopted",
     "Predicate",
     "Promotion",
+    "Recall",
+    "RecallAnswer",
     "Record",
     "Rejection",
     "Revocation",
+    "RiskAcceptance",
     "RoleGranted",
     "RoleWithdrawn",
     "ServiceKeyReplaced",
@@ -159,6 +162,25 @@ class Revocation(_Predicate, frozen=True, kw_only=True, tag="revocation"):
     reason: str
 
 
+class RiskAcceptance(_Predicate, frozen=True, kw_only=True, tag="risk-acceptance"):
+    """One failing case of one validation may pass, until a day and for a reason."""
+
+    release: str
+    digest: str
+    """Release digest."""
+    run_id: str
+    validation_run: str
+    """The validation in which it failed; another one must be accepted anew."""
+    suite: str
+    case_id: str
+    value: float
+    threshold: float
+    reason: str
+    control: str
+    """What is done instead, to keep the harm away."""
+    expires_at: datetime
+
+
 class Bundle(_Predicate, frozen=True, kw_only=True, tag="bundle"):
     """The service seals a bundle: it signs its manifest, after every gate."""
 
@@ -223,6 +245,32 @@ class Withdrawal(_Predicate, frozen=True, kw_only=True, tag="withdrawal"):
     reason: str
 
 
+class Recall(_Predicate, frozen=True, kw_only=True, tag="recall"):
+    """Versions are taken back, or records in them, and everything made from them is named."""
+
+    recall: str
+    """Its name; sorts by time."""
+    versions: dict[str, str]
+    """``NAME@VERSION`` → SHA-256: what was asked for, and what holds it or was made from it."""
+    releases: dict[str, str]
+    """Release → its digest: those that read one of the versions. A finding stands on each."""
+    reason: str
+    records: int = 0
+    """How many records are withdrawn; 0 means the versions as a whole. Never which: a ledger
+    can't forget."""
+
+
+class RecallAnswer(_Predicate, frozen=True, kw_only=True, tag="recall-answer"):
+    """What becomes of one release that a recall named."""
+
+    recall: str
+    release: str
+    digest: str
+    decision: Literal["continue", "stop"]
+    """``stop``: it is never run or deployed again."""
+    reason: str
+
+
 class Collection(_Predicate, frozen=True, kw_only=True, tag="collection"):
     """Content that nothing names any more is removed: of withdrawn versions, or of none."""
 
@@ -243,6 +291,7 @@ Predicate: TypeAlias = (
     | PolicyAdopted
     | Promotion
     | Approval
+    | RiskAcceptance
     | Rejection
     | Revocation
     | Bundle
@@ -251,5 +300,7 @@ Predicate: TypeAlias = (
     | Deployment
     | Erasure
     | Withdrawal
+    | Recall
+    | RecallAnswer
     | Collection
 )

@@ -543,6 +543,8 @@ class ValidationRecorded(_Event, frozen=True, kw_only=True, tag="validation-reco
     cases: list[CaseResult]
     evidence: list[FileDigest]
     person: str
+    required: list[str] = []
+    """Cases that must be there and pass, so that the gate can be asked again."""
 
 
 class RerunCompared(_Event, frozen=True, kw_only=True, tag="rerun-compared"):

@@ -156,6 +156,23 @@ LEDGER_VIEWS: tuple[View, ...] = (
         """,
     ),
     _view(
+        "recalls",
+        "Releases whose data was withdrawn, and what was answered.",
+        """
+        recall: Name of the recall; sorts by time.
+        release: NAME@VERSION that read what was withdrawn.
+        versions/l: The dataset versions that were withdrawn, and those that hold them.
+        records/n: How many records were withdrawn; 0 for whole versions.
+        reason: Why.
+        opened_at/t: When.
+        opened_by: Who withdrew it.
+        state: open, continued or stopped; only continued lets it run and be deployed.
+        answered_by: Who answered for the release; NULL while it is open.
+        answered_at/t: When.
+        answer: Why it may go on, or not.
+        """,
+    ),
+    _view(
         "deployments",
         "Bundles that were live in an environment over an interval of time.",
         """

@@ -20,6 +20,7 @@ from governed_kernel.lineage.events import (
 )
 from governed_kernel.release import learned, manifest
 from governed_kernel.release.environment import EnvironmentLock
+from governed_kernel.release.intake import Card
 from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.recorded import read_session
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
@@ -102,9 +103,20 @@ class Account:
 
     @property
     def validated(self) -> ValidationRecorded:
-        """The validation that counts."""
+        """The validation that came last."""
         assert self.run.validated is not None
         return self.run.validated
+
+    @property
+    def evaluations(self) -> list[ValidationRecorded]:
+        """The validation that counts of each suite."""
+        return self.run.evaluations
+
+    @property
+    def card(self) -> Card:
+        """What people say of the use case and of the model."""
+        folder = manifest.release_folder(self.workspace, self.release.name)
+        return manifest.card_of(folder, self.bound)
 
     @property
     def weights(self) -> list[Artifact]:

@@ -104,7 +104,7 @@ def _model(account: Account, materials: list[Material]) -> dict[str, Any]:
         ],
         "modelCard": _model_card(account, materials),
         "properties": _properties(
-            licence=NOT_STATED,
+            licence=account.card.model_card.licence or NOT_STATED,
             base_model_licence=stated or NOT_STATED,
             risk_class=account.release.promotion.risk_class,
         ),
@@ -113,7 +113,7 @@ def _model(account: Account, materials: list[Material]) -> dict[str, Any]:
 
 def _model_card(account: Account, materials: list[Material]) -> dict[str, Any]:
     used = [item for item in materials if item.version.kind == "data"]
-    metrics = [_metric(case) for case in account.validated.cases]
+    metrics = [_metric(case) for found in account.evaluations for case in found.cases]
     return {
         "modelParameters": {
             "datasets": [{"ref": f"data:{item.name}"} for item in used if item.role == "input"]

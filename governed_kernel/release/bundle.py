@@ -26,7 +26,13 @@ from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal, seal
 from governed_kernel.governance.verification import Entry
-from governed_kernel.lineage.attestations import Approval, Bundle, Predicate, Promotion
+from governed_kernel.lineage.attestations import (
+    Approval,
+    Bundle,
+    Predicate,
+    Promotion,
+    RiskAcceptance,
+)
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import gate, manifest, model_signature, packing, runs
 from governed_kernel.release.account import Account
@@ -102,6 +108,8 @@ def _build(
     model_signature.check_installed()
     source = manifest.release_folder(workspace, release.name)
     bound = manifest.load(source, release.digest)
+    gate.check_card(workspace, registry.register, bound)
+    gate.check_requirements(registry.register, bound, run)
     try:
         workspace.bundles.mkdir(exist_ok=True)
         for left in workspace.bundles.glob(".making-*"):  # by a process that was killed
@@ -227,14 +235,14 @@ def _fill(
 ) -> list[FileDigest]:
     """Copy everything, hashing what the ledger knows as it is copied; returns what lies there."""
     assert run.ended is not None
-    assert run.validated is not None
     _copy_release(source, staging / "release", bound)
     output = runs.run_folder(workspace, run.run_id) / "output"
     for artifact in run.ended.artifacts:
         packing.copy(output / artifact.name, staging / "artifacts" / artifact.name, artifact.sha256)
-    checked = runs.run_folder(workspace, run.validated.validation_run) / "output"
-    for file in run.validated.evidence:
-        packing.copy(checked / file.path, staging / "evaluation" / file.path, file.sha256)
+    for found in run.evaluations:
+        checked = runs.run_folder(workspace, found.validation_run) / "output"
+        for file in found.evidence:
+            packing.copy(checked / file.path, staging / "evaluation" / file.path, file.sha256)
     account = Account.read(workspace, registry, run, bound)
     files = list(_listed(staging))
     for name, data in papers(account, files, (*_UNLISTED, _SUMS)).items():
@@ -265,13 +273,14 @@ def _check_signatures(folder: Path, made: BundleManifest) -> None:
         )
     people = msgspec.json.decode((folder / "people.json").read_bytes())
     bound = {made.release_digest, made.evidence}
-    for path in sorted((folder / "approvals").iterdir()):
+    kinds = {"approvals": Promotion | Approval, "risk_acceptances": RiskAcceptance}
+    for path in sorted(path for name in kinds for path in (folder / name).glob("*")):
         envelope = msgspec.json.decode(path.read_bytes())
         _, stated, key_id = envelopes.peek(envelope)
         if key_id not in people:
             raise packing.altered(path, f"people.json does not know its key {key_id}")
         envelopes.verify(envelope, parse_public_key(people[key_id]["public_key"]))
-        if not isinstance(stated, Promotion | Approval) or stated.digest not in bound:
+        if not isinstance(stated, kinds[path.parent.name]) or stated.digest not in bound:
             raise packing.altered(path, "it signs something else than this release and run")
         if stated.release != made.release or stated.person != people[key_id]["person"]:
             raise packing.altered(path, f"it is {stated.person}'s signature under {stated.release}")

@@ -9,19 +9,21 @@ import json
 import re
 from collections.abc import Iterator
 
-from governed_kernel.lineage.events import CaseResult, DatasetRegistered
+from governed_kernel.lineage.events import CaseResult, DatasetRegistered, ValidationRecorded
+from governed_kernel.release import intake
 from governed_kernel.release.account import NOT_STATED, Account, Learnt, Material
 
 __all__ = ["data_card", "model_card"]
 
 _HUB = re.compile(r"^[\w.-]+/[\w.-]+$")
 _HUMAN = {
-    "Intended use": "what the model is for, and who uses it",
-    "Out-of-scope use": "what it must not be used for",
-    "Limitations and risks": "where it is known to fail, and whom that would hurt",
-    "Contact": "who answers for it once it is live",
+    "Use case": ("use_case.decision", "use_case.risk_if_wrong", "use_case.regime"),
+    "Intended use": ("model_card.intended_use",),
+    "Out-of-scope use": ("model_card.out_of_scope_use",),
+    "Limitations and risks": ("model_card.limitations",),
+    "Contact": ("model_card.contact",),
 }
-"""Sections that only a person can fill; nobody is asked for them before a release yet."""
+"""Sections that only people can fill, and the fields of their card that do."""
 
 
 def model_card(account: Account) -> str:
@@ -35,16 +37,14 @@ def model_card(account: Account) -> str:
         f"*{NOT_STATED}*. The files and their digests are in `manifest.json`.",
         "",
         *_model(account),
+        *_said(account),
         *_section("Base model", map(_base, account.bases)),
         *_section("Training data", _used(account, "input")),
         *_section("What the weights owe to", map(_learnt, account.learnt)),
         *_section("Training", _training(account)),
-        *_evaluation(account),
+        *(line for found in account.evaluations for line in _evaluation(account, found)),
+        *_section("Accepted risks", _risks(account), "none"),
         *_section("Approvals", _approvals(account)),
-        "## Not stated",
-        "",
-        *(f"- **{title}** ({what}): {NOT_STATED}" for title, what in _HUMAN.items()),
-        "",
     ]
     return "\n".join(lines)
 
@@ -59,6 +59,26 @@ def data_card(account: Account) -> str:
             lines.append(f"- columns that went into the weights: {_columns(learnt)}")
         lines.append("")
     return "\n".join(lines)
+
+
+def _said(account: Account) -> Iterator[str]:
+    """What the author of the release wrote, and every approver signed."""
+    said = intake.facts(account.card)
+    for title, fields in _HUMAN.items():
+        told = [_plain(said[field]) or NOT_STATED for field in fields]
+        labels = [field.partition(".")[2].replace("_", " ") for field in fields]
+        lines = [f"- {label}: {text}" for label, text in zip(labels, told, strict=True)]
+        yield from [f"## {title}", "", *(lines if len(lines) > 1 else told), ""]
+
+
+def _risks(account: Account) -> Iterator[str]:
+    for item in account.run.risks():
+        said = item.said
+        yield (
+            f"- {_plain(said.case_id)} ({said.value:.4g} against {said.threshold:.4g}) until "
+            f"{said.expires_at:%Y-%m-%d}, by {_plain(said.printed_name)}: {_plain(said.reason)}; "
+            f"instead: {_plain(said.control)}"
+        )
 
 
 def _front(account: Account) -> list[str]:
@@ -87,7 +107,7 @@ def _model(account: Account) -> list[str]:
         f"- {'adapter' if account.is_adapter else 'model'} made by {_plain(bound.author)} in "
         f"`{_code(bound.research_notebook.path)}`, git commit {bound.git_commit or NOT_STATED}",
         f"- risk class: {_plain(account.release.promotion.risk_class)}",
-        f"- licence: {NOT_STATED}",
+        f"- licence: {_plain(account.card.model_card.licence) or NOT_STATED}",
         *(f"- `{_code(item.name)}`: SHA-256 `{item.sha256}`" for item in account.weights),
         "",
     ]
@@ -124,8 +144,7 @@ def _training(account: Account) -> Iterator[str]:
     yield f"- platform fingerprint `{account.ended.fingerprint.get('sha256', NOT_STATED)}`"
 
 
-def _evaluation(account: Account) -> list[str]:
-    found = account.validated
+def _evaluation(account: Account, found: ValidationRecorded) -> list[str]:
     judged = ", ".join(item.name for item in account.data() if item.role == "evaluation")
     return [
         f"## Evaluation: {_plain(found.suite)}, {'passed' if found.passed else 'not passed'}",
@@ -183,8 +202,8 @@ def _columns(columns: set[str], none: str = "none on record") -> str:
     return ", ".join(f"`{_code(name)}`" for name in sorted(columns)) or none
 
 
-def _section(title: str, lines: Iterator[str]) -> list[str]:
-    return [f"## {title}", "", *(list(lines) or [f"- {NOT_STATED}"]), ""]
+def _section(title: str, lines: Iterator[str], none: str = NOT_STATED) -> list[str]:
+    return [f"## {title}", "", *(list(lines) or [f"- {none}"]), ""]
 
 
 def _case_row(case: CaseResult) -> str:

@@ -96,6 +96,7 @@ def start_validation(
         if run.started.kind == "release":  # what may read the holdout was approved by people
             gate.check_state(record)
             gate.check_signatures(registry.register, record)
+            gate.check_separation(registry.register, record, run, validator=person)
         source = source or manifest.release_folder(workspace, record.name)
         bound = manifest.load(source, record.digest)
         chosen = _suite_of(bound, suite)
@@ -203,6 +204,7 @@ def record_validation(workspace: Workspace, plan: Plan) -> ValidationRecorded:
             )
         ],
         person=plan.person,
+        required=list(suite.blocking),
     )
     signing.record(workspace, event)
     return event

@@ -21,11 +21,12 @@ from governed_kernel.errors import (
     ResourceMissing,
 )
 from governed_kernel.governance import access, authorization, catalog
-from governed_kernel.governance.counting import Purpose
+from governed_kernel.governance.counting import Purpose, unmet
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
-from governed_kernel.release import environment, manifest, parameters
+from governed_kernel.release import environment, intake, manifest, parameters
 from governed_kernel.release.environment import EnvironmentLock
+from governed_kernel.release.intake import Card
 from governed_kernel.release.manifest import Input, ReleaseManifest
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
@@ -35,13 +36,18 @@ __all__ = [
     "allow",
     "catalogued",
     "check_approvals",
+    "check_card",
     "check_deployable",
     "check_environment",
     "check_inputs",
     "check_policies",
     "check_promotion",
+    "check_recalls",
+    "check_requirements",
+    "check_separation",
     "check_signatures",
     "check_state",
+    "takes_part",
 ]
 
 
@@ -85,6 +91,8 @@ def allow(
     check_state(record)
     bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
     check_approvals(registry.register, record, bound)
+    check_card(workspace, registry.register, bound)
+    check_recalls(record)
     values = parameters.resolve(bound.parameters, given or {}, texts)
     check_inputs(workspace, registry.register, bound.inputs)
     check_inputs(workspace, registry.register, _validation_inputs(bound), validation=True)
@@ -146,18 +154,18 @@ def check_signatures(
     """
     purpose: Purpose = "deployment" if run else "run"
     digest, run_id = (run.evidence()[0], run.run_id) if run else (record.digest, "")
-    rule = register.rule(purpose)
+    register.risk_class(record.promotion.risk_class)
+    rule = register.rule(purpose, record.name)
     given = register.approvals_for(record.name, digest, purpose, run_id)
     counting = [approval for approval in given if approval.counts]
-    if len(counting) < rule.required:
+    if missing := unmet(rule, counting):
         refused = [f"{item.person}: {item.reason}" for item in given if not item.counts]
         subject = f"{run_id} is not approved for deployment"
         raise NotApproved(
             f"{subject if run else f'{record.name} is not approved for a run'}: "
             f"{len(counting)} of {rule.required} approvals",
             why="; ".join(refused) or "nobody else has approved this digest",
-            next=f"{rule.required - len(counting)} more with one of the roles "
-            f"{', '.join(rule.roles)}: 'governed approve {record.name} --for {purpose}"
+            next=f"{missing}: 'governed approve {record.name} --for {purpose}"
             f"{f' --run {run_id}' if run else ''} --as PERSON'",
         )
     return digest
@@ -180,9 +188,125 @@ def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord)
             next=f"take a run of {release.name}; 'governed release show {release.name}' lists them",
         )
     check_state(release)
+    check_recalls(release)
     registry.register.check_policy()
     check_signatures(registry.register, release)
-    return check_signatures(registry.register, release, run)
+    found = check_signatures(registry.register, release, run)
+    check_separation(registry.register, release, run)
+    return found
+
+
+def check_card(workspace: Workspace, register: Register, bound: ReleaseManifest) -> Card:
+    """Refuse a release without a complete use-case card, or without the suites that it asks for.
+
+    Raises
+    ------
+    NotApproved
+        A field or a suite is missing; each is named.
+    """
+    card = manifest.card_of(manifest.release_folder(workspace, bound.release), bound)
+    risk = register.risk_class(bound.risk_class)
+    missing = [item.field for item in intake.missing(card)]
+    missing += intake.unbound(risk, [suite.path for suite in bound.suites])
+    if missing:
+        raise NotApproved(
+            f"{bound.release} does not say all that a release needs",
+            why=f"missing are {', '.join(missing)}",
+            next="promote a new version with 'governed promote', which asks for each",
+        )
+    return card
+
+
+def check_recalls(record: ReleaseRecord) -> None:
+    """Refuse a release that a recall names, until somebody answered for it."""
+    for finding in record.recalls:
+        if finding.state == "continued":
+            continue
+        said, answer = finding.recall, finding.answer
+        by = f"{answer.printed_name} answered to stop: {answer.reason}" if answer else "unanswered"
+        raise Refused(
+            f"{record.name} can't be run or deployed: what it was made from was recalled",
+            why=f"{said.recall}, {', '.join(said.versions)}: {said.reason}; {by}",
+            next="promote a new version without it"
+            if answer
+            else f"somebody who judges releases answers: 'governed recall answer {said.recall} "
+            f"{record.name} --decision continue --reason TEXT --as PERSON'",
+        )
+
+
+def check_separation(
+    register: Register, release: ReleaseRecord, run: RunRecord, *, validator: str = ""
+) -> None:
+    """Where the risk class asks for it: training, validation and approval by different people.
+
+    Parameters
+    ----------
+    validator : str
+        Who is about to validate; else who did and who approved are held against each other.
+    """
+    risk = release.promotion.risk_class
+    if not register.risk_class(risk).separate_people:
+        return
+    validated = {validator} if validator else {found.person for found in run.evaluations}
+    why = f"governed.toml asks for different people where the risk is {risk}"
+    if run.started.person in validated:
+        raise NotApproved(
+            f"{run.started.person} can't validate {run.run_id}, having run it",
+            why=why,
+            next=f"somebody else validates: 'governed validate {run.run_id} --as PERSON'",
+        )
+    if validator:
+        return
+    digest, _ = run.evidence()
+    given = register.approvals_for(release.name, digest, "deployment", run.run_id)
+    apart = [item for item in given if item.counts and not takes_part(run, item.person)]
+    if missing := unmet(register.rule("deployment", release.name), apart):
+        raise NotApproved(
+            f"{run.run_id} is not approved for deployment by people who took no part in it",
+            why=why,
+            next=f"{missing}: 'governed approve {release.name} --for deployment --as PERSON'",
+        )
+
+
+def takes_part(run: RunRecord, person: str) -> bool:
+    """Whether somebody started the run or a validation of it that counts."""
+    return person in {run.started.person, *(found.person for found in run.evaluations)}
+
+
+def check_requirements(register: Register, bound: ReleaseManifest, run: RunRecord) -> None:
+    """Refuse a run that lacks evidence: a suite of its release, or what its risk class asks for.
+
+    Raises
+    ------
+    NotApproved
+        Everything that is missing is named.
+    """
+    risk = register.risk_class(bound.risk_class)
+    passing = {
+        found.suite_sha256: found for found in run.evaluations if run.passes(found, run.moment)
+    }
+    missing = [
+        f"the suite {suite.path} ('governed validate {run.run_id} --suite {suite.path}')"
+        for suite in bound.suites
+        if suite.sha256 not in passing
+    ]
+    accepted = {item.said.case_id for item in run.risks()}
+    layers = {
+        case.layer
+        for found in passing.values()
+        for case in found.cases
+        if case.blocking and (case.outcome == "passed" or case.case_id in accepted)
+    }
+    missing += [f"a passed case of the layer {name}" for name in risk.layers if name not in layers]
+    verdicts = {item.verdict for item in run.comparisons}
+    if risk.rerun and not verdicts & {"IDENTICAL", "EQUIVALENT"}:
+        missing.append(f"an audit's re-run ('governed audit rerun {run.run_id}')")
+    if missing:
+        raise NotApproved(
+            f"{run.run_id} lacks evidence that {bound.release} needs",
+            why=f"its risk class is {bound.risk_class}; missing are {'; '.join(missing)}",
+            next="add what is missing; an approval signs the evidence as it is then",
+        )
 
 
 def check_inputs(

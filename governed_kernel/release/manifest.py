@@ -12,8 +12,9 @@ import msgspec
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, UnknownName, UsageError
 from governed_kernel.lineage.events import FileDigest
-from governed_kernel.release import notebook
+from governed_kernel.release import intake, notebook
 from governed_kernel.release.checks import parameters_of
+from governed_kernel.release.intake import Card
 from governed_kernel.release.parameters import Parameter
 from governed_kernel.workspace import Workspace
 
@@ -23,7 +24,9 @@ __all__ = [
     "Input",
     "ReleaseManifest",
     "Suite",
+    "altered",
     "bound_files",
+    "card_of",
     "check_nothing_else",
     "load",
     "parse_name",
@@ -96,6 +99,8 @@ class ReleaseManifest(msgspec.Struct, frozen=True):
     threads: int
     risk_class: str = "unrated"
     git_commit: str = ""
+    card: FileDigest | None = None
+    """The use-case card with what people say of the model; releases of schema 2 have none."""
     schema: int = 2
 
     def digest(self) -> str:
@@ -104,6 +109,11 @@ class ReleaseManifest(msgspec.Struct, frozen=True):
 
     def encoded(self) -> bytes:
         """The canonical bytes, as the file ``manifest.json`` holds them."""
+        if self.card is None:
+            # As releases without a card were encoded, whose digests people signed.
+            told = {field: getattr(self, field) for field in self.__struct_fields__}
+            del told["card"]
+            return canonical_json(told)
         return canonical_json(self)
 
     def input_named(self, name: str) -> Input:
@@ -174,9 +184,9 @@ def load(folder: Path, digest: str) -> ReleaseManifest:
     try:
         encoded = (folder / "manifest.json").read_bytes()
     except OSError as error:
-        raise _altered(folder / "manifest.json", error.strerror or str(error)) from error
+        raise altered(folder / "manifest.json", error.strerror or str(error)) from error
     if digest_bytes(encoded) != digest:
-        raise _altered(
+        raise altered(
             folder / "manifest.json", f"its SHA-256 is {digest_bytes(encoded)}, promoted {digest}"
         )
     try:
@@ -190,7 +200,31 @@ def load(folder: Path, digest: str) -> ReleaseManifest:
     _check_paths(folder, manifest)
     check_files(folder, bound_files(manifest))
     _check_notebook(folder, manifest)
+    card_of(folder, manifest)
     return manifest
+
+
+def card_of(folder: Path, manifest: ReleaseManifest) -> Card:
+    """The card of a release whose files were verified; empty for one that has none.
+
+    Raises
+    ------
+    IntegrityBroken
+        It is not as promotion writes it, or of another risk class than the release.
+    """
+    if manifest.card is None:
+        return Card()
+    path = folder / intake.CARD
+    data = path.read_bytes()
+    try:
+        card = intake.parse(data.decode(), path)
+    except (GovernedError, UnicodeDecodeError) as error:
+        raise altered(path, str(error)) from error
+    if manifest.card.path != intake.CARD or intake.encode(card) != data:
+        raise altered(path, "it is not as promotion writes it")
+    if card.use_case.risk_class != manifest.risk_class:
+        raise altered(path, f"it says risk {card.use_case.risk_class}, not {manifest.risk_class}")
+    return card
 
 
 def _check_notebook(folder: Path, manifest: ReleaseManifest) -> None:
@@ -233,7 +267,7 @@ def _check_paths(folder: Path, manifest: ReleaseManifest) -> None:
     for name in [*staged, *named]:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise _altered(folder / "manifest.json", f"{name!r} leads out of the release")
+            raise altered(folder / "manifest.json", f"{name!r} leads out of the release")
 
 
 def bound_files(manifest: ReleaseManifest) -> list[FileDigest]:
@@ -241,6 +275,7 @@ def bound_files(manifest: ReleaseManifest) -> list[FileDigest]:
     suites = [file for suite in manifest.suites for file in suite.files]
     lock = FileDigest("environment.json", manifest.environment, 0)
     made = [manifest.notebook, manifest.origin, manifest.difference]
+    made += [manifest.card] if manifest.card else []
     return [*made, *manifest.code, *suites, lock]
 
 
@@ -253,7 +288,7 @@ def check_nothing_else(folder: Path, manifest: ReleaseManifest, *also: str) -> N
     for path in sorted(folder.rglob("*")):
         is_file = path.is_symlink() or not path.is_dir()
         if is_file and path.relative_to(folder).as_posix() not in expected:
-            raise _altered(path, "it is no part of the release")
+            raise altered(path, "it is no part of the release")
 
 
 def check_files(folder: Path, files: Sequence[FileDigest]) -> None:
@@ -263,12 +298,13 @@ def check_files(folder: Path, files: Sequence[FileDigest]) -> None:
         try:
             found = digest_file(path)
         except OSError as error:
-            raise _altered(path, error.strerror or str(error)) from error
+            raise altered(path, error.strerror or str(error)) from error
         if found != file.sha256:
-            raise _altered(path, f"its SHA-256 is {found}, promoted {file.sha256}")
+            raise altered(path, f"its SHA-256 is {found}, promoted {file.sha256}")
 
 
-def _altered(path: Path, why: str) -> IntegrityBroken:
+def altered(path: Path, why: str) -> IntegrityBroken:
+    """A file of a release that is not what was promoted."""
     return IntegrityBroken(
         f"{path} is not what was promoted",
         why=why,

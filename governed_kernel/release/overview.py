@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from governed_kernel.governance.counting import Purpose, objection
+from governed_kernel.errors import GovernedError
+from governed_kernel.governance.counting import Purpose, objection, unmet
+from governed_kernel.release import manifest
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+from governed_kernel.workspace import Workspace
 
 __all__ = ["overview", "summary", "waits_for"]
 
 
 def overview(registry: Registry, record: ReleaseRecord) -> dict[str, Any]:
-    """The whole path of a release: states, approvals, runs, validation, bundle, deployments."""
+    """The whole path of a release: commit, approvals, runs, validation, bundle, deployments."""
     return {
         "release": record.name,
         "state": record.state,
         "digest": record.digest,
         "author": record.author,
         "notebook": record.promotion.notebook,
+        "commit": _commit(registry.register.workspace, record),
         "risk_class": record.promotion.risk_class,
         "history": [
             {"state": step.state, "at": step.at, "person": step.person, "reason": step.reason}
@@ -25,22 +29,34 @@ def overview(registry: Registry, record: ReleaseRecord) -> dict[str, Any]:
         ],
         "approvals": _approvals(registry, record),
         "required": {
-            "run": registry.register.rule("run").required,
-            "deployment": registry.register.rule("deployment").required,
+            "run": registry.register.rule("run", record.name).required,
+            "deployment": registry.register.rule("deployment", record.name).required,
         },
-        "runs": [
+        "runs": [_run(run) for run in record.runs],
+        "risks": [
             {
-                "run": run.run_id,
-                "kind": run.started.kind,
-                "state": run.state,
-                "parameters": run.started.parameters,
-                "person": run.started.person,
-                "error": run.ended.reason if run.ended else "",
-                "validated": run.validated.passed if run.validated else None,
-                "bundle": run.bundle.name if run.bundle else "",
-                "reruns": [f"{item.rerun_id}: {item.verdict}" for item in run.comparisons],
+                "case": item.said.case_id,
+                "run": item.said.run_id,
+                "person": item.said.person,
+                "reason": item.said.reason,
+                "control": item.said.control,
+                "until": item.said.expires_at,
+                "state": item.state_at(registry.moment),
             }
             for run in record.runs
+            for item in run.acceptances
+        ],
+        "recalls": [
+            {
+                "recall": item.recall.recall,
+                "at": item.opened_at,
+                "state": item.state,
+                "versions": sorted(item.recall.versions),
+                "reason": item.recall.reason,
+                "answered_by": item.answer.person if item.answer else "",
+                "answer": item.answer.reason if item.answer else "",
+            }
+            for item in record.recalls
         ],
         "refusals": [
             {"at": item.occurred_at, "person": item.person, "kind": item.kind, "why": item.reason}
@@ -69,7 +85,7 @@ def summary(registry: Registry, record: ReleaseRecord, person: str = "") -> dict
     person : str
         Who looks at the list; ``waits_for_me`` says what it waits for from them.
     """
-    rule = registry.register.rule("run")
+    rule = registry.register.rule("run", record.name)
     given = registry.register.approvals_for(record.name, record.digest, "run")
     return {
         "release": record.name,
@@ -101,27 +117,61 @@ def waits_for(registry: Registry, record: ReleaseRecord, person: str) -> Purpose
         run = next((item for item in reversed(record.runs) if _is_validated(item)), None)
         wanted += [("deployment", run.evidence()[0], run.run_id)] if run else []
     for purpose, digest, run_id in wanted:
-        rule = register.rule(purpose)
+        rule = register.rule(purpose, record.name)
         given = register.approvals_for(record.name, digest, purpose, run_id)
-        counting = [item.person for item in given if item.counts]
+        counting = [item for item in given if item.counts]
         _, reason = objection(
             who, rule, author=record.author, position=len(register.events), signed_at=None
         )
-        if not reason and person not in counting and len(counting) < rule.required:
+        signed = person in {item.person for item in counting}
+        if not reason and not signed and unmet(rule, counting):
             return purpose
     return None
 
 
 def _is_validated(run: RunRecord) -> bool:
-    passed = run.validated is not None and run.validated.passed
-    return passed and run.state == "succeeded" and run.started.kind == "release"
+    return run.has_passed and run.state == "succeeded" and run.started.kind == "release"
+
+
+def _run(run: RunRecord) -> dict[str, Any]:
+    return {
+        "run": run.run_id,
+        "kind": run.started.kind,
+        "state": run.state,
+        "parameters": run.started.parameters,
+        "person": run.started.person,
+        "error": run.ended.reason if run.ended else "",
+        "validated": run.has_passed if run.validated else None,
+        "evaluations": [
+            {
+                "suite": found.suite,
+                "run": found.validation_run,
+                "person": found.person,
+                "passed": run.passes(found, run.moment),
+                "cases": len(found.cases),
+                "failed": [case.case_id for case in found.cases if case.outcome != "passed"],
+            }
+            for found in run.evaluations
+        ],
+        "bundle": run.bundle.name if run.bundle else "",
+        "reruns": [f"{item.rerun_id}: {item.verdict}" for item in run.comparisons],
+    }
+
+
+def _commit(workspace: Workspace, record: ReleaseRecord) -> str:
+    """The commit that the manifest names; empty where there is none, or it is altered."""
+    try:
+        folder = manifest.release_folder(workspace, record.name)
+        return manifest.load(folder, record.digest).git_commit
+    except GovernedError:
+        return ""
 
 
 def _approvals(registry: Registry, record: ReleaseRecord) -> list[dict[str, Any]]:
     register = registry.register
     given = register.approvals_for(record.name, record.digest, "run")
     for run in record.runs:
-        if run.state == "succeeded" and run.validated and run.validated.passed:
+        if run.state == "succeeded" and run.has_passed:
             digest, _ = run.evidence()
             found = register.approvals_for(record.name, digest, "deployment", run.run_id)
             given = [*given, *(item for item in found if item.run_id == run.run_id)]

@@ -41,7 +41,7 @@ def papers(
     people = _keys(account.registry.register, [envelope for _, envelope in signed])
     written["people.json"] = canonical_json(people)
     for number, (name, envelope) in enumerate(signed):
-        written[f"approvals/{number + 1:02}-{name}.dsse.json"] = canonical_json(envelope)
+        written[f"{name.format(number + 1)}.dsse.json"] = canonical_json(envelope)
     register = account.registry.register
     signer = keys.service_signer(register.workspace_id, register.service_key)
     for name, statement in statements(account):
@@ -58,13 +58,15 @@ def _path(file: FileDigest) -> str:
 
 
 def _signatures(account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The promotion and every approval that counts, as they were signed."""
+    """The promotion, every approval that counts and every risk accepted, as they were signed."""
     release = account.release
     for entry in account.registry.register.entries:
         if entry.valid and entry.predicate == release.promotion:
-            yield f"promotion-{release.author}", entry.envelope
+            yield f"approvals/{{:02}}-promotion-{release.author}", entry.envelope
     for given in account.approvals():
-        yield f"{given.purpose}-{given.person}", given.envelope
+        yield f"approvals/{{:02}}-{given.purpose}-{given.person}", given.envelope
+    for item in account.run.risks():
+        yield f"risk_acceptances/{{:02}}-{item.said.case_id}", item.entry.envelope
 
 
 def _keys(register: Register, signed: list[dict[str, Any]]) -> dict[str, dict[str, str]]:

@@ -18,7 +18,13 @@ from governed_kernel.lineage.events import DataTransformed, Decided
 from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
-from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+from governed_kernel.release.registry import (
+    Acceptance,
+    RecallFinding,
+    Registry,
+    ReleaseRecord,
+    RunRecord,
+)
 from governed_kernel.workspace import Workspace
 
 __all__ = ["bring_up", "rebuild", "refresh", "tables"]
@@ -116,9 +122,10 @@ def tables(workspace: Workspace) -> dict[str, list[Row]]:
         "runs": [_run(run) for run in runs],
         "artifacts": [row for run in runs for row in _artifacts(run)],
         "validations": [row for run in runs for row in _validations(run)],
+        "recalls": [_recall(*each) for each in registry.recalls()],
         "deployments": _deployments(registry),
         "decisions": _decisions(registry),
-        "risk_acceptances": [],
+        "risk_acceptances": [_acceptance(run, item) for run in runs for item in run.acceptances],
         "incidents": [],
         "checkpoints": _checkpoints(registry),
     }
@@ -242,7 +249,7 @@ def _approvals(registry: Registry, release: ReleaseRecord) -> list[Row]:
     register = registry.register
     asked: list[tuple[Purpose, str, str]] = [("run", release.digest, "")]
     for run in release.runs:
-        if run.validated and run.validated.passed and run.state == "succeeded":
+        if run.has_passed and run.state == "succeeded":
             asked.append(("deployment", run.evidence()[0], run.run_id))
     rows: dict[int, Row] = {}
     for purpose, digest, run_id in asked:
@@ -310,6 +317,36 @@ def _validations(run: RunRecord) -> list[Row]:
         for validation in run.validations
         for case in validation.cases
     ]
+
+
+def _acceptance(run: RunRecord, item: Acceptance) -> Row:
+    said = item.said
+    return {
+        "release": said.release,
+        "case_id": said.case_id,
+        "person": said.person,
+        "reason": said.reason,
+        "control": said.control,
+        "expires_at": said.expires_at,
+        "state": item.state_at(run.moment),
+    }
+
+
+def _recall(release: str, finding: RecallFinding) -> Row:
+    said, answer = finding.recall, finding.answer
+    return {
+        "recall": said.recall,
+        "release": release,
+        "versions": sorted(said.versions),
+        "records": said.records,
+        "reason": said.reason,
+        "opened_at": finding.opened_at,
+        "opened_by": said.person,
+        "state": finding.state,
+        "answered_by": answer.person if answer else None,
+        "answered_at": answer.signed_at if answer else None,
+        "answer": answer.reason if answer else None,
+    }
 
 
 def _deployments(registry: Registry) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.lineage.events import FileDigest
-from governed_kernel.release import changes, checks, environment, learned, notebook, suites
+from governed_kernel.release import changes, checks, environment, intake, learned, notebook, suites
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import Difference, EnvironmentLock
 from governed_kernel.release.evidence import SessionEvidence, check_session
 from governed_kernel.release.findings import Finding, is_blocked
+from governed_kernel.release.intake import Card
 from governed_kernel.release.manifest import (
     DIFFERENCE,
     ORIGIN,
@@ -50,6 +52,9 @@ class Examination:
     session: SessionEvidence
     suites: list[Suite]
     environment: EnvironmentLock
+    name: str
+    """What its releases are called."""
+    card: Card
     findings: list[Finding]
 
 
@@ -73,7 +78,7 @@ class Preview:
     comparisons: list[Comparison]
 
 
-def preview(workspace: Workspace, found: Examination, name: str = "") -> Preview:
+def preview(workspace: Workspace, found: Examination) -> Preview:
     """What the release would be called, and how it differs from research and from before.
 
     Raises
@@ -83,14 +88,31 @@ def preview(workspace: Workspace, found: Examination, name: str = "") -> Preview
     """
     _refuse_blocked(workspace, found)
     registry = Registry.read(workspace)
-    release = registry.next_version(_stem(found, name))
-    manifest, files = _manifest(workspace, registry, release, "", found, "unrated")
+    release = registry.next_version(found.name)
+    manifest, files = _manifest(workspace, registry, release, "", found)
     earlier = changes.previous(workspace, registry, release)
     return Preview(release, changes.compare(manifest, files, earlier))
 
 
-def examine(workspace: Workspace, path: Path) -> Examination:
-    """Everything that stands in the way of promoting the notebook at `path`."""
+def examine(
+    workspace: Workspace,
+    path: Path,
+    *,
+    name: str = "",
+    card: Path | None = None,
+    fields: Sequence[tuple[str, str]] = (),
+) -> Examination:
+    """Everything that stands in the way of promoting the notebook at `path`.
+
+    Parameters
+    ----------
+    name : str
+        What its releases are called; by default as the notebook.
+    card : Path, optional
+        The use-case card; by default ``cards/NAME.toml``.
+    fields : sequence of (TABLE.FIELD, text)
+        What is said beside or instead of that.
+    """
     full = workspace.inside(path)
     relative = workspace.relative(full)
     document = notebook.read(full)
@@ -99,17 +121,20 @@ def examine(workspace: Workspace, path: Path) -> Examination:
     session = check_session(workspace, register, relative, document)
     bound, missing = suites.bind(workspace, register, checks.suites_named(document))
     lock, altered = environment.inspect()
+    stem = check_name(name or full.stem.replace("_", "-").lower())
+    said, unsaid = intake.examine(workspace, stem, card, fields, [suite.path for suite in bound])
     findings = [
         *checks.check_text(document),
         *session.findings,
         *missing,
+        *unsaid,
         *_check_inputs(register, session),
         *_check_learned(workspace, register, session),
         *_check_environment(lock, altered),
     ]
     order = {"blocking": 0, "warning": 1, "note": 2}
     findings.sort(key=lambda finding: order[finding.severity])
-    return Examination(full, source, document, session, bound, lock, findings)
+    return Examination(full, source, document, session, bound, lock, stem, said, findings)
 
 
 def promote(
@@ -119,23 +144,25 @@ def promote(
     passphrase: bytes,
     *,
     name: str = "",
-    risk_class: str = "unrated",
+    card: Path | None = None,
+    fields: Sequence[tuple[str, str]] = (),
 ) -> Promoted:
     """Make a release candidate of the notebook at `path`, signed by its author.
+
+    `name`, `card` and `fields` are as `examine` has them.
 
     Raises
     ------
     CheckFailed
         Blocking findings; each is named.
     """
-    found = examine(workspace, path)
+    found = examine(workspace, path, name=name, card=card, fields=fields)
     _refuse_blocked(workspace, found)
-    stem = _stem(found, name)
     with exclusive_lock(workspace.state / "promotion.lock"):
         registry = Registry.read(workspace)
         registry.register.check_policy()
-        release = registry.next_version(stem)
-        manifest, files = _manifest(workspace, registry, release, person, found, risk_class)
+        release = registry.next_version(found.name)
+        manifest, files = _manifest(workspace, registry, release, person, found)
         folder = release_folder(workspace, release)
         _place(workspace, folder, files)
         try:
@@ -192,7 +219,6 @@ def _manifest(
     release: str,
     author: str,
     found: Examination,
-    risk_class: str,
 ) -> tuple[ReleaseManifest, dict[str, bytes]]:
     """The manifest, and every file of the release's folder, which mirrors the workspace."""
     relative = workspace.relative(found.path)
@@ -202,6 +228,7 @@ def _manifest(
         relative: notebook.encode(notebook.release_copy(found.document)),
         ORIGIN: notebook.encode(notebook.source_copy(found.document)),
         "environment.json": canonical_json(found.environment),
+        intake.CARD: intake.encode(found.card),
     }
     for file in [*code, *(file for suite in found.suites for file in suite.files)]:
         files[file.path] = _unchanged(workspace, file)
@@ -222,8 +249,9 @@ def _manifest(
         tolerance=suites.tolerance(workspace.root, found.suites),
         policy=registry.register.policy,
         threads=workspace.settings.run.threads,
-        risk_class=risk_class,
+        risk_class=found.card.use_case.risk_class,
         git_commit=git_commit(workspace),
+        card=_file(intake.CARD, files[intake.CARD]),
     )
     earlier = changes.previous(workspace, registry, release)
     files[DIFFERENCE] = changes.page(draft, changes.compare(draft, files, earlier))
@@ -233,7 +261,8 @@ def _manifest(
     if len(files) != len({file.path for file in bound_files(manifest)}) + 1:
         raise UsageError(
             f"{relative} can't be released under that path",
-            why=f"a release has its own {ORIGIN}, {DIFFERENCE}, manifest.json and environment.json",
+            why=f"a release has its own {ORIGIN}, {DIFFERENCE}, {intake.CARD}, manifest.json and "
+            "environment.json",
             next="move the notebook into a folder such as research/",
         )
     return manifest, files

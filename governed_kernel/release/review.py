@@ -26,6 +26,7 @@ from governed_kernel.release import (
     checks,
     difference,
     gate,
+    intake,
     manifest,
     notebook,
     runs,
@@ -61,7 +62,7 @@ class Review:
     digest : str
         What the signature is for.
     evidence : list of FileDigest
-        For deployment, what the digest covers.
+        What is shown: every file of the release, or what the run left and its evaluation.
     facts : dict
         Everything a reviewer relies on, as JSON values.
     comparisons : list of Comparison
@@ -98,14 +99,34 @@ def review(
     try:
         run = _chosen(record, run_id) if purpose == "deployment" else None
         facts, comparisons = _release(workspace, registry, record)
+        folder = manifest.release_folder(workspace, record.name)
+        bound = manifest.load(folder, record.digest)
         if run is None:
-            return Review(record, "", record.digest, [], facts, comparisons)
+            shown = ["manifest.json", *(file.path for file in manifest.bound_files(bound))]
+            evidence = [_digest(folder, path) for path in dict.fromkeys(shown)]
+            return Review(record, "", record.digest, evidence, facts, comparisons)
+        gate.check_requirements(registry.register, bound, run)
+        if registry.register.risk_class(bound.risk_class).separate_people:
+            _check_apart(run, person)
         digest, evidence = run.evidence()
         facts |= _run(workspace, run)
         return Review(record, run.run_id, digest, evidence, facts, comparisons)
     except GovernedError as error:
         record_refusal(workspace, person, "approve", record.name, error, purpose)
         raise
+
+
+def _digest(folder: Path, path: str) -> FileDigest:
+    return FileDigest(path, digest_file(folder / path), (folder / path).stat().st_size)
+
+
+def _check_apart(run: RunRecord, person: str) -> None:
+    if gate.takes_part(run, person):
+        raise NotApproved(
+            f"an approval of {run.run_id} by {person} would not count",
+            why=f"{person} ran or validated it, and its risk class asks for different people",
+            next="ask somebody else to review it",
+        )
 
 
 def _chosen(release: ReleaseRecord, run_id: str) -> RunRecord:
@@ -132,6 +153,7 @@ def _release(
     bound = manifest.load(folder, record.digest)
     manifest.check_nothing_else(folder, bound)
     gate.check_promotion(record, bound)
+    card = gate.check_card(workspace, register, bound)
     files = {file.path: (folder / file.path).read_bytes() for file in manifest.bound_files(bound)}
     earlier = changes.previous(workspace, registry, record.name)
     before = earlier[1].release if earlier else ""
@@ -148,6 +170,11 @@ def _release(
         _refuse_made(bound, f"it allows {bound.tolerance}, its suites {allowed}")
     facts = {
         "risk_class": bound.risk_class,
+        "card": dict(intake.facts(card)),
+        "recalls": [
+            {"recall": item.recall.recall, "reason": item.recall.reason, "state": item.state}
+            for item in record.recalls
+        ],
         "git_commit": bound.git_commit,
         "notebook": {
             "path": workspace.relative(folder / bound.notebook.path),
@@ -306,7 +333,7 @@ def _run(workspace: Workspace, run: RunRecord) -> dict[str, Any]:
     assert run.ended is not None
     assert run.validated is not None
     check_artifacts(workspace, run)
-    evidence = _evidence(workspace, run.validated)
+    evidence = [item for found in run.evaluations for item in _evidence(workspace, found)]
     order = {"error": 0, "failed": 0, "passed": 1}
     cases = sorted(
         (case for item in evidence for case in item.cases),
@@ -342,6 +369,16 @@ def _run(workspace: Workspace, run: RunRecord) -> dict[str, Any]:
             for item in evidence
         ],
         "cases": msgspec.to_builtins(cases),
+        "risks": [
+            {
+                "case": item.said.case_id,
+                "person": item.said.printed_name,
+                "reason": item.said.reason,
+                "control": item.said.control,
+                "expires_at": item.said.expires_at.isoformat(),
+            }
+            for item in run.risks()
+        ],
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import governed_kernel
 from governed_kernel.governance.envelopes import Statement, Subject
+from governed_kernel.lineage.events import ValidationRecorded
 from governed_kernel.release.account import Account
 from governed_kernel.release.data_bill import DATA_BILL, data_bill
 
@@ -36,12 +37,15 @@ def statements(account: Account) -> Iterator[tuple[str, Statement]]:
         Statement(subject=made, predicate_type=DATA_BILL, predicate=data_bill(account)),
     )
     weights = [_subject(f"artifacts/{item.name}", item.sha256) for item in account.weights]
-    yield (
-        f"test-result-{PurePosixPath(account.validated.suite).name}",
-        Statement(
-            subject=weights or made, predicate_type=TEST_RESULT, predicate=_test_result(account)
-        ),
-    )
+    for found in account.evaluations:
+        yield (
+            f"test-result-{PurePosixPath(found.suite).name}",
+            Statement(
+                subject=weights or made,
+                predicate_type=TEST_RESULT,
+                predicate=_test_result(account, found),
+            ),
+        )
 
 
 def _provenance(account: Account) -> dict[str, Any]:
@@ -81,8 +85,7 @@ def _provenance(account: Account) -> dict[str, Any]:
     }
 
 
-def _test_result(account: Account) -> dict[str, Any]:
-    found = account.validated
+def _test_result(account: Account, found: ValidationRecorded) -> dict[str, Any]:
     failed = [case for case in found.cases if case.outcome != "passed"]
     return {
         "result": "FAILED" if not found.passed else "WARNED" if failed else "PASSED",

@@ -324,7 +324,7 @@ def test_an_input_is_shown_as_the_catalog_knows_it(candidate: Place) -> None:
 
 
 def test_a_promotion_must_be_of_the_manifest_that_was_signed(candidate: Place) -> None:
-    crafted.craft(candidate, signed={"risk_class": "low"})
+    crafted.craft(candidate, signed={"risk_class": "high"})
     refused(candidate, "approve sour@2 {rui}", 4, "other than its author signed are risk_class")
 
 

@@ -179,7 +179,9 @@ def test_findings_that_block_refuse_and_leave_nothing(wild: Place) -> None:
 
 def test_who_may_not_promote_is_refused_and_on_record(place: Place) -> None:
     before, denied = set(place.workspace.releases.iterdir()), len(place.events("Decided"))
-    done = place.governed(f"promote {berries.NOTEBOOK} --name stolen {{otto}}")
+    done = place.governed(
+        f"promote {berries.NOTEBOOK} --name stolen --card cards/sour.toml {{otto}}"
+    )
     explains(done, 3, "data-scientist")
     assert set(place.workspace.releases.iterdir()) == before
     assert place.half_made() == []
@@ -193,7 +195,7 @@ def test_a_name_can_not_lead_out_of_its_folder(place: Place) -> None:
 
 
 def test_two_promotions_at_once_give_two_versions(place: Place) -> None:
-    words = f"promote {berries.NOTEBOOK} --name twice {{dora}} --json"
+    words = f"promote {berries.NOTEBOOK} --name twice --card cards/sour.toml {{dora}} --json"
     both = [ended(process) for process in [place.start(words), place.start(words)]]
     assert [done.code for done in both] == [0, 0], both
     assert {done.facts["release"] for done in both} == {"twice@1", "twice@2"}

@@ -72,3 +72,23 @@ def test_a_bundle_that_is_not_whole_any_more_is_passed_over(twice: Place, tmp_pa
     done = place.here("rollback --env preprod {otto}")
     explains(done, 3, "nothing to roll back to", first)
     assert len(bundles(place)) == 2
+
+
+def test_what_was_rolled_back_is_recalled_and_answered_for(twice: Place, tmp_path: Path) -> None:
+    """The end of the walk that the README tells: deployed, rolled back, recalled, live again."""
+    place = twice.copy(tmp_path)
+    place.done_here("rollback --env preprod {otto}")
+    facts = place.done_here(
+        "recall open berries --record berry_id b02 --reason 'taken back' {dora} --json"
+    ).facts
+    assert len(facts["bundles"]) == 2
+    assert len(facts["deployments"]) == 3
+    explains(place.here("rollback --env preprod {otto}"), 3, "nothing to roll back to", "recalled")
+    answer = f"recall answer {facts['recall']} sour --decision continue --reason harmless"
+    place.done_here(f"{answer} {{mara}}")
+    assert (
+        place.done_here("rollback --env preprod {otto} --json").facts["bundle"] == bundles(place)[1]
+    )
+    states = [step["state"] for step in place.release()["history"]]
+    assert states == ["candidate", "approved", "executed", "validated", "released"]
+    assert not place.here("audit verify --no-store").code

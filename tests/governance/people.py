@@ -56,6 +56,7 @@ def promote(workspace: Workspace, release: str = RELEASE, digest: str = DIGEST) 
             digest=digest,
             notebook="research/triage.ipynb",
             session_id="20261121T000000-00000000",
+            risk_class="minimal",
         ),
         action="promote",
         resource=release,

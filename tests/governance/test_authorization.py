@@ -116,8 +116,8 @@ def test_an_adoption_that_carries_other_rules_than_it_names_does_not_count(
     with pytest.raises(GovernedError, match="not those that it adopts"):
         attest(workspace, "ada", passphrase("ada"), make, action="policy adopt", resource="")
     adopt(workspace)
-    found = Register.read(workspace).approval_rules
-    assert found == workspace.settings.approvals
+    found = Register.read(workspace).release_rules
+    assert found == workspace.settings.release_rules
 
 
 def test_without_any_policy_nothing_is_read(workspace: Workspace, data: Path) -> None:

@@ -40,6 +40,21 @@ timeout_minutes = {RUN_SECONDS / 60}
 free_disk_megabytes = 1
 """
 
+CARD = """\
+[use_case]
+decision = "Which berries go into the cake; the cook decides"
+risk_if_wrong = "A sour cake"
+regime = "none"
+risk_class = "low"
+
+[model_card]
+intended_use = "Sorting berries in our kitchen"
+out_of_scope_use = "Mushrooms"
+limitations = "Berries of other shrubs were never looked at"
+contact = "the kitchen, kitchen@example.org"
+licence = "BSD-3-Clause"
+"""
+
 SPLIT = """\
 SHARES = {"train": 0.6, "validation": 0.2, "holdout": 0.2}
 
@@ -286,6 +301,7 @@ def write(root: Path) -> None:
         "suites/berries/suite.toml": SUITE,
         "suites/berries/predictor.py": PREDICTOR,
         "research/ripeness.py": RIPENESS,
+        "cards/sour.toml": CARD,
         "palate/config.json": '{"kind": "scales"}\n',
     }
     for name, text in files.items():

@@ -148,7 +148,9 @@ def test_hubs_read_the_model_card(bundle: Path) -> None:
     assert card.data.datasets == ["berries-train@1", "berries-holdout@1", "berries@1"]
     for said in ("promoted by Dora", "approved for deployment by Mara", "recall-sour"):
         assert said in card.text
-    assert "**Intended use** (what the model is for, and who uses it): not stated" in card.text
+    assert "## Intended use\n\nSorting berries in our kitchen" in card.text
+    assert "risk if wrong: A sour cake" in card.text
+    assert "licence: BSD-3-Clause" in card.text
 
 
 def test_the_data_card_tells_which_columns_were_learnt(bundle: Path) -> None:

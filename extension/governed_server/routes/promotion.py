@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import UsageError
-from governed_kernel.release import checks
+from governed_kernel.release import checks, intake
 from governed_kernel.release.difference import Comparison, visible
 from governed_kernel.release.findings import is_blocked
 from governed_kernel.release.fixes import fix_of
@@ -25,6 +25,9 @@ class Candidate(Signed, kw_only=True):
 
     name: str = ""
     risk_class: str = "unrated"
+    """Instead of what the use-case card says, unless it is unrated."""
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
+    """What is said beside or instead of the notebook's use-case card: TABLE.FIELD → text."""
 
 
 @post("checks")
@@ -43,6 +46,9 @@ def check(service: Service, asked: Place) -> dict[str, Any]:
 def create(service: Service, asked: Candidate) -> dict[str, Any]:
     """Start to make a release candidate, signed by its author."""
     workspace, path = service.workspace(asked.path), service.path(asked.path)
+    fields = list(asked.fields.items())
+    if asked.risk_class != "unrated":
+        fields.append(("use_case.risk_class", asked.risk_class))
 
     def work(progress: Any) -> dict[str, Any]:
         progress("Examining the notebook once more, then signing")
@@ -52,7 +58,7 @@ def create(service: Service, asked: Candidate) -> dict[str, Any]:
             asked.person,
             asked.secret,
             name=asked.name,
-            risk_class=asked.risk_class,
+            fields=fields,
         )
         return {
             "release": made.release,
@@ -76,6 +82,9 @@ def _told(workspace: Workspace, found: Examination) -> dict[str, Any]:
         "inputs": msgspec.to_builtins(found.session.inputs),
         "suites": [suite.path for suite in found.suites],
         "environment": found.environment.digest(),
+        "release": found.name,
+        "card": dict(intake.facts(found.card)),
+        "missing": [msgspec.to_builtins(item) for item in intake.missing(found.card)],
         "promotable": promotable,
         "parameters": [{**msgspec.to_builtins(item), "bounds": item.bounds} for item in parameters],
         "findings": [

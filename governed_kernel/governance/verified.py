@@ -1,0 +1,88 @@
+"""Envelopes that this person's programs have verified before, so that a ledger opens quickly.
+
+Verifying a signature, and that a payload is in its one canonical form, gives the same answer for
+the same bytes and the same key for ever. So what passed is remembered by digest: of the envelope,
+and of the key. A changed byte anywhere has another digest and is verified anew; whether a key or a
+role counts is never remembered, but replayed each time. The file lies in the person's own folder,
+beside their keys: who can write there could sign as them. One that is damaged counts for nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from governed_kernel.files import write_atomically
+from governed_kernel.workspace import personal_folder
+
+__all__ = ["Verified", "digest_of"]
+
+_SIZE = 32
+_MARK = b"governed verified 1\n"
+_WORTH = 500
+"""So many new ones are worth a write; fewer are verified again in no time."""
+
+
+def digest_of(envelope: dict[str, Any]) -> bytes:
+    """Digest of everything in an envelope of the one form that there is (`envelopes.peek`)."""
+    (signature,) = envelope["signatures"]
+    if len(envelope) != 3 or len(signature) != 2:
+        raise ValueError("it has other fields than an envelope")
+    parts = (envelope["payloadType"], envelope["payload"], signature["keyid"], signature["sig"])
+    lengths = ",".join(
+        str(len(part)) for part in parts
+    )  # so that no text moves from one to another
+    return hashlib.sha256(f"{lengths}\n{''.join(parts)}".encode()).digest()
+
+
+class Verified:
+    """The envelopes known as verified, each with the digest of the key that it verifies with."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bytes] = {}
+        self._new: dict[bytes, bytes] = {}
+        self._home: str | None = None
+
+    def key_of(self, envelope: bytes) -> bytes | None:
+        """Digest of the key that an envelope was verified with; None if it never was."""
+        home = os.environ.get("GOVERNED_HOME", "")
+        if self._home != home:
+            self._home = home
+            self._read()
+        return self._known.get(envelope)
+
+    def add(self, envelope: bytes, key: bytes) -> None:
+        """Remember an envelope that verified."""
+        self._known[envelope] = self._new[envelope] = key
+
+    def keep(self) -> None:
+        """Write down what is new, where that is worth it; nothing rests on whether it can be."""
+        if len(self._new) < _WORTH:
+            return
+        body = b"".join(envelope + key for envelope, key in self._known.items())
+        with contextlib.suppress(OSError):
+            _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomically(_file(), _MARK + hashlib.sha256(body).digest() + body, mode=0o600)
+            self._new.clear()
+
+    def _read(self) -> None:
+        file = _file()
+        self._known.clear()
+        self._new.clear()
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+                return
+            data = file.read_bytes()
+            body = data[len(_MARK) + _SIZE :]
+            head = _MARK + hashlib.sha256(body).digest()
+            if data.startswith(head) and len(body) % (2 * _SIZE) == 0:
+                for at in range(0, len(body), 2 * _SIZE):
+                    self._known[body[at : at + _SIZE]] = body[at + _SIZE : at + 2 * _SIZE]
+
+
+def _file() -> Path:
+    return personal_folder() / "verified"

@@ -1,0 +1,313 @@
+"""Recall: what was made from data that is withdrawn, and what becomes of it.
+
+A recall names versions, or records in them. It is signed together with the releases that read one
+of these versions, as their manifests say, and stands as a finding on each: no run and no
+deployment until somebody who judges releases answered, by signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import msgspec
+
+from governed_kernel.errors import GovernedError, NotApproved, UnknownName, UsageError
+from governed_kernel.governance import catalog, withdrawal
+from governed_kernel.governance.catalog import label
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.roster import Person
+from governed_kernel.governance.signing import attest
+from governed_kernel.lineage.attestations import Recall, RecallAnswer
+from governed_kernel.lineage.events import DatasetRegistered
+from governed_kernel.release import manifest
+from governed_kernel.release.manifest import ReleaseManifest
+from governed_kernel.release.registry import Registry
+from governed_kernel.workspace import Workspace, new_identifier
+
+__all__ = ["Downstream", "answer", "downstream", "recall"]
+
+_READERS = {".csv": "read_csv", ".parquet": "read_parquet", ".jsonl": "read_json"}
+
+
+@dataclass(frozen=True)
+class Downstream:
+    """Everything that was made from some versions.
+
+    Attributes
+    ----------
+    versions : dict of str to str
+        ``NAME@VERSION`` → SHA-256: what was asked for, and what holds it or was made from it.
+    records : dict of str to int
+        For the withdrawal of a record: how many there are in which version.
+    releases, runs, bundles, deployments : list of dict
+        What read one of the versions, and what came of it.
+    unread : list of str
+        Versions whose files can't be searched for a record: each is taken to hold it.
+    """
+
+    versions: dict[str, str]
+    records: dict[str, int] = field(default_factory=dict)
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    bundles: list[dict[str, Any]] = field(default_factory=list)
+    deployments: list[dict[str, Any]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+def downstream(
+    workspace: Workspace, name: str, record: tuple[str, str] | None = None
+) -> Downstream:
+    """Everything made from a version, or from the versions that hold a record.
+
+    Parameters
+    ----------
+    name : str
+        ``NAME@VERSION``; with a record ``NAME`` stands for all its versions.
+    record : tuple of column and value, optional
+        Which record: rows of which the column has the value.
+
+    Raises
+    ------
+    UnknownName
+        There is no such version, or no version holds such a record.
+    """
+    registry = Registry.read(workspace)
+    register = registry.register
+    asked = register.version(name)
+    roots = register.datasets[asked.dataset] if record and "@" not in name else [asked]
+    family = list(_made_from(register, roots))
+    found = Downstream({label(version): version.sha256 for version in family})
+    if record is not None:
+        _keep_those_with(workspace, found, family, *record)
+        if len(found.unread) == len(family):
+            raise UnknownName(
+                f"no version of {asked.dataset} can be searched for such a record",
+                why=f"none is a table with a column {record[0]}",
+                next=f"'governed data show {asked.dataset}' lists versions and columns",
+            )
+        if not found.versions:
+            raise UnknownName(
+                f"no version of {asked.dataset} holds such a record",
+                why=f"{len(family)} versions were searched for it in the column {record[0]}",
+                next=f"'governed data show {asked.dataset}' lists versions and columns",
+            )
+    for release in registry.releases.values():
+        folder = manifest.release_folder(workspace, release.name)
+        read = sorted({item for item in _inputs(folder, release.digest) if item in found.versions})
+        if read:
+            live = [
+                item for item in registry.deployments if item.deployment.release == release.name
+            ]
+            found.releases.append(
+                {"release": release.name, "digest": release.digest, "state": release.state,
+                 "author": release.author, "read": read}
+            )  # fmt: skip
+            found.runs.extend(
+                {"run": run.run_id, "kind": run.started.kind, "release": release.name,
+                 "state": run.state}
+                for run in release.runs
+            )  # fmt: skip
+            found.bundles.extend(
+                {"bundle": run.bundle.name, "release": release.name, "sha256": run.bundle.digest}
+                for run in release.runs
+                if run.bundle
+            )
+            found.deployments.extend(
+                {"environment": item.deployment.environment, "slot": item.deployment.slot,
+                 "bundle": item.deployment.bundle, "live_from": item.live_from,
+                 "live_to": item.live_to}
+                for item in live
+            )  # fmt: skip
+    return found
+
+
+def recall(
+    workspace: Workspace,
+    name: str,
+    person: str,
+    passphrase: bytes,
+    reason: str,
+    record: tuple[str, str] | None = None,
+) -> tuple[str, Downstream]:
+    """Withdraw a version, or a record, and open a finding on every release made from it.
+
+    Returns
+    -------
+    str
+        The recall's name.
+    Downstream
+        What it concerns.
+    """
+    if not reason.strip() or ("@" not in name and record is None):
+        raise UsageError(
+            f"{name} can't be recalled like that",
+            why="it takes NAME@VERSION (with --record a NAME is enough) and a reason",
+            next=f"'governed data show {name.partition('@')[0]}' lists the versions",
+        )
+    found = downstream(workspace, name, record)
+    register = Register.read(workspace)
+    if record is None and register.version(name).state != "withdrawn":
+        withdrawal.withdraw(workspace, name, person, passphrase, reason)
+    called = new_identifier("recall-")
+
+    def make(_: Register, who: Person) -> Recall:
+        return Recall(
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="recalled",
+            recall=called,
+            versions=found.versions,
+            releases={row["release"]: row["digest"] for row in found.releases},
+            reason=reason.strip(),
+            records=sum(found.records.values()) if record else 0,
+        )
+
+    attest(workspace, person, passphrase, make, action="recall", resource=name)
+    return called, found
+
+
+def answer(
+    workspace: Workspace,
+    called: str,
+    release: str,
+    person: str,
+    passphrase: bytes,
+    *,
+    decision: Literal["continue", "stop"],
+    reason: str,
+) -> RecallAnswer:
+    """Answer what a recall asks of one release.
+
+    Raises
+    ------
+    UnknownName
+        The recall does not name that release.
+    UsageError
+        It was answered already, or no reason is given.
+    NotApproved
+        Who answers is the author.
+    """
+    if not reason.strip():
+        raise UsageError(
+            "an answer takes a reason",
+            why="whoever reads the record later must learn why",
+            next="give one with --reason",
+        )
+    said: list[RecallAnswer] = []
+
+    def make(register: Register, who: Person) -> RecallAnswer:
+        record = Registry(register).release(release)
+        finding = next((item for item in record.recalls if item.recall.recall == called), None)
+        if finding is None:
+            raise UnknownName(
+                f"no recall {called} names {record.name}",
+                why=f"it has {', '.join(item.recall.recall for item in record.recalls) or 'none'}",
+                next="'governed recall list' shows what is open",
+            )
+        if finding.answer is not None:
+            raise UsageError(
+                f"{called} was answered for {record.name}",
+                why=f"by {finding.answer.printed_name}: {finding.answer.reason}",
+                next="nothing is to be done; another recall can be opened",
+            )
+        if record.author == who.name:
+            raise NotApproved(
+                f"{who.name} can't answer for {record.name}",
+                why="they are its author, and nobody judges their own work",
+                next="ask somebody who judges releases",
+            )
+        said.append(
+            RecallAnswer(
+                person=who.name,
+                printed_name=who.printed_name,
+                meaning="answered",
+                recall=called,
+                release=record.name,
+                digest=record.digest,
+                decision=decision,
+                reason=reason.strip(),
+            )
+        )
+        return said[-1]
+
+    attest(workspace, person, passphrase, make, action="recall answer", resource=release)
+    return said[-1]
+
+
+def _made_from(register: Register, roots: list[DatasetRegistered]) -> Iterator[DatasetRegistered]:
+    """The versions, what was divided or derived from them, and the same content elsewhere."""
+    everything = [version for history in register.datasets.values() for version in history]
+    waiting, seen = list(roots), set()
+    while waiting:
+        version = waiting.pop(0)
+        if label(version) in seen:
+            continue
+        seen.add(label(version))
+        yield version
+        parts = {
+            part
+            for split in register.splits
+            if f"{split.dataset}@{split.version}" == label(version)
+            for part in split.parts.values()
+        }
+        waiting += [
+            other
+            for other in everything
+            if other.derived_from == label(version)
+            or label(other) in parts
+            or other.sha256 == version.sha256
+        ]
+
+
+def _inputs(folder: Path, digest: str) -> Iterator[str]:
+    """What a release reads, its validation included; a manifest that is altered is not believed."""
+    encoded = (folder / "manifest.json").read_bytes()
+    bound = msgspec.json.decode(encoded, type=ReleaseManifest)
+    if bound.digest() != digest:
+        raise manifest.altered(folder / "manifest.json", f"promoted was {digest}")
+    yield from (item.name for item in bound.inputs)
+    yield from (item.name for suite in bound.suites for item in suite.inputs)
+
+
+def _keep_those_with(
+    workspace: Workspace,
+    found: Downstream,
+    family: list[DatasetRegistered],
+    column: str,
+    value: str,
+) -> None:
+    for version in family:
+        try:
+            count = _count(workspace, version, column, value)
+        except (GovernedError, duckdb.Error, UnicodeDecodeError):
+            found.unread.append(label(version))
+            continue
+        if count:
+            found.records[label(version)] = count
+        else:
+            del found.versions[label(version)]
+
+
+def _count(workspace: Workspace, version: DatasetRegistered, column: str, value: str) -> int:
+    """How many rows of a version have `value` in `column`, as text."""
+    snapshot = catalog.verify(workspace, version)
+    found = [snapshot] if snapshot.is_file() else sorted(snapshot.rglob("*"))
+    total = 0
+    with duckdb.connect() as connection:
+        for path in (path for path in found if path.is_file()):
+            reader = _READERS.get(path.suffix.lower())
+            if reader is None:
+                raise UnknownName(f"{path.name} can't be searched", why="", next="")
+            options = ", all_varchar = true" if reader == "read_csv" else ""
+            quoted = column.replace('"', '""')
+            row = connection.execute(
+                f"SELECT count(*) FROM {reader}(?{options}) "  # noqa: S608 (quoted)
+                f'WHERE CAST("{quoted}" AS VARCHAR) = ?',
+                [str(path), value],
+            ).fetchone()
+            total += int(row[0]) if row else 0
+    return total

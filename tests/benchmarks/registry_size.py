@@ -1,0 +1,264 @@
+"""What commands cost on a workspace of 1,000 releases and 10,000 versions of datasets.
+
+Run it: ``python tests/benchmarks/registry_size.py [RELEASES VERSIONS]``. Every entry of the ledger
+is really signed, by the people and the service that the rules ask for; only what lies outside of
+the ledger (notebooks, weights) is left out. Each command is a process of its own, timed in seconds
+of processor: the first time, then the median of three. The limit of each is one second.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+
+from governed_kernel.canonical import digest_bytes
+from governed_kernel.governance import envelopes, keys
+from governed_kernel.governance.names import SERVICE, SERVICE_NAME
+from governed_kernel.governance.pkcs8 import Cost
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage import events
+from governed_kernel.lineage.attestations import (
+    Approval,
+    Bundle,
+    Deployment,
+    Predicate,
+    Promotion,
+    Record,
+)
+from governed_kernel.lineage.events import Attested, DatasetRegistered, FileDigest
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release.manifest import Input, ReleaseManifest
+from governed_kernel.release.registry import RunRecord
+from governed_kernel.workspace import Workspace
+from tests.governance.people import EVERYBODY, make_workspace, passphrase
+
+LIMIT = 1.0
+_VERSIONS_EACH = 10
+_START = datetime.now(UTC) - timedelta(days=300)
+
+
+class _Writer:
+    """Signs in the name of everybody, and keeps what is to be appended."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        register = Register.read(workspace)
+        self.workspace, self.workspace_id = workspace, register.workspace_id
+        self.signers = {name: keys.unlock(name, passphrase(name)) for name in EVERYBODY[:-1]}
+        self.service = keys.service_signer(register.workspace_id, register.service_key)
+        self.policy = register.policy
+        self.made: list[Any] = []
+        self.moment = _START
+
+    def sign(self, kind: type[Any], person: str, **said: Any) -> Predicate:
+        """Add what a person signs."""
+        name = SERVICE_NAME if person == SERVICE else register_name(person)
+        predicate: Predicate = kind(
+            person=person, printed_name=name, workspace_id=self.workspace_id,
+            signed_at=self.moment, **said,
+        )  # fmt: skip
+        signer = self.service if person == SERVICE else self.signers[person]
+        self.add(Attested(envelope=envelopes.sign(predicate, signer), occurred_at=self.moment))
+        return predicate
+
+    def add(self, event: Any) -> None:
+        """Add an event, a minute after the one before."""
+        self.made.append(event)
+        self.moment += timedelta(seconds=20)
+
+    def record(self, event: Any) -> None:
+        """Add what the service saw."""
+        self.sign(Record, SERVICE, meaning="recorded", event=event)
+
+
+def register_name(person: str) -> str:
+    """As `make_workspace` prints it."""
+    return "Ada Lovelace" if person == "ada" else person.title()
+
+
+def fill(workspace: Workspace, releases: int, versions: int) -> int:
+    """Write the ledger; returns how many records it has."""
+    writer = _Writer(workspace)
+    for number in range(versions):
+        _register(writer, number)
+    for number in range(releases):
+        _release(writer, number, versions)
+    Ledger(workspace).append(*writer.made)
+    return len(Ledger(workspace).records())
+
+
+def _register(writer: _Writer, number: int) -> None:
+    sha256 = digest_bytes(f"data {number}".encode())
+    writer.add(
+        DatasetRegistered(
+            dataset=f"dataset-{number // _VERSIONS_EACH}",
+            kind="data",
+            sha256=sha256,
+            version=str(number % _VERSIONS_EACH + 1),
+            bytes=1000,
+            data_class="internal",
+            files=[FileDigest("data.csv", sha256, 1000)],
+            owner="Clinic",
+            person="sam",
+            purposes=["train"],
+            legal_basis="contract",
+            source="file",
+            rows=100,
+            occurred_at=writer.moment,
+        )
+    )
+
+
+def _release(writer: _Writer, number: int, versions: int) -> None:
+    """Promotion, two approvals, a run, its validation, an approval, a bundle, a deployment."""
+    name, run_id = f"triage-{number // 10}@{number % 10 + 1}", f"run-{number:06}"
+    used = number * 7 % versions
+    bound = _manifest(writer, name, used)
+    digest = bound.digest()
+    folder = writer.workspace.releases / name
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_bytes(bound.encoded())
+    common: dict[str, Any] = {"release": name, "digest": digest}
+    writer.sign(
+        Promotion, "sam", notebook="research/triage.ipynb", session_id="s",
+        risk_class="minimal", **common,
+    )  # fmt: skip
+    for person in ("rita", "dora"):
+        writer.sign(Approval, person, purpose="run", meaning="reviewed", **common)
+    started = events.RunStarted(
+        run_id=run_id, kind="release", person="olga", parameters={}, environment="e" * 64,
+        occurred_at=writer.moment, **common,
+    )  # fmt: skip
+    weights = events.Artifact("adapter/model.safetensors", "file:///w", digest, 9, "weights")
+    ended = events.RunEnded(
+        run_id=run_id, state="succeeded", artifacts=[weights], occurred_at=writer.moment
+    )
+    cases = [
+        events.CaseResult("functional", f"case-{n}", "passed", 0.9, 0.5, True) for n in range(20)
+    ]
+    validated = events.ValidationRecorded(
+        run_id=run_id, validation_run=f"validation-{number}", suite="triage", suite_sha256=digest,
+        passed=True, cases=cases, evidence=[FileDigest("evidence/triage.json", digest, 7)],
+        person="olga", required=["case-0"], occurred_at=writer.moment,
+    )  # fmt: skip
+    for event in (started, ended, validated):
+        writer.record(event)
+    evidence, files = RunRecord(started, ended, [validated]).evidence()
+    writer.sign(
+        Approval, "rita", release=name, purpose="deployment", digest=evidence, run_id=run_id,
+        evidence=files, meaning="approved",
+    )  # fmt: skip
+    sealed = writer.sign(
+        Bundle, SERVICE, release=name, run_id=run_id, digest=digest, requested_by="olga",
+        meaning="sealed",
+    )  # fmt: skip
+    assert isinstance(sealed, Bundle)
+    writer.sign(
+        Deployment, "olga", environment="preprod", slot=f"slot-{number // 10}", release=name,
+        bundle=sealed.name, sha256=digest, meaning="deployed",
+    )  # fmt: skip
+
+
+def _manifest(writer: _Writer, name: str, used: int) -> ReleaseManifest:
+    file = FileDigest("research/triage.ipynb", "0" * 64, 1)
+    version = f"{used % _VERSIONS_EACH + 1}"
+    sha256 = digest_bytes(f"data {used}".encode())
+    dataset = f"dataset-{used // _VERSIONS_EACH}"
+    return ReleaseManifest(
+        release=name, author="sam", notebook=file, research_notebook=file, origin=file,
+        difference=file, session_id="s", parameters=[], environment="e" * 64, code=[], suites=[],
+        inputs=[Input(dataset, version, "data", sha256, "internal", ["train"])],
+        tolerance={}, policy=writer.policy, threads=1, risk_class="minimal",
+    )  # fmt: skip
+
+
+def commands(home: Path) -> Iterator[tuple[str, int]]:
+    """What is timed, and how each must end."""
+    secret = home / "rita.txt"
+    secret.write_bytes(passphrase("rita"))
+    yield from (
+        ("release list", 0),
+        ("release show triage-7@3", 0),
+        ("release show triage-7@3 --json", 0),
+        ("data list", 0),
+        ("data show dataset-77", 0),
+        ("people list", 0),
+        ("policy show", 0),
+        ("policy explain deploy triage-7@3 --as olga", 0),
+        ("recall plan dataset-77@1", 0),
+        ("recall list", 0),
+        ("run triage-7@3 --as olga", 4),  # its files are not there: found after every signature
+        (f"reject triage-8@1 --reason no --as rita --passphrase-file {secret}", 0),
+        ("audit as-of 2100-01-01", 0),
+        ("lineage sql 'select count(*) from releases'", 0),
+    )
+
+
+def timed(workspace: Workspace, words: str, code: int) -> float:
+    """Seconds of processor that one command takes in a process of its own, children included.
+
+    On an idle machine that is how long it takes; on a busy one it is what it answers for.
+    """
+    line = [sys.executable, "-m", "governed_kernel", "--workspace", str(workspace.root)]
+    started = _used()
+    done = subprocess.run([*line, *shlex.split(words)], capture_output=True, text=True, check=False)
+    seconds = _used() - started
+    if done.returncode != code:
+        raise SystemExit(f"{words}: {done.returncode}\n{done.stderr[-2000:]}")
+    return seconds
+
+
+def _used() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def main(releases: int, versions: int) -> int:
+    """Print the table; returns how many commands were slower than the limit."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        os.environ["GOVERNED_HOME"] = str(home)
+        keys.COST = Cost(n=2**8, r=8, p=1)  # what a passphrase costs is not what is asked here
+        for person in EVERYBODY:
+            keys.generate(person, passphrase(person))
+        workspace = make_workspace(Path(folder) / "workspace")
+        started = time.perf_counter()
+        records = fill(workspace, releases, versions)
+        sys.stdout.write(
+            f"{releases:,} releases, {versions:,} versions, {records:,} records, "
+            f"{workspace.ledger.stat().st_size / 1e6:.0f} MB of ledger, written in "
+            f"{time.perf_counter() - started:.0f} s\n\n"
+            "| command | first | then |\n|---|---:|---:|\n"
+        )
+        return sum(_row(workspace, words, code) for words, code in commands(home))
+
+
+def _row(workspace: Workspace, words: str, code: int) -> bool:
+    once = words.startswith("reject")
+    first = timed(workspace, words, code)
+    then = first if once else statistics.median(timed(workspace, words, code) for _ in range(3))
+    mark = "" if then < LIMIT else " **"
+    sys.stdout.write(
+        f"| {words.partition(' --passphrase')[0]} | {first:.2f} | {then:.2f}{mark} |\n"
+    )
+    sys.stdout.flush()
+    return then >= LIMIT
+
+
+if __name__ == "__main__":
+    sizes = [int(word) for word in sys.argv[1:]] or [1000, 10_000]
+    slow = main(*sizes)
+    sys.stdout.write(f"\n{slow} commands took longer than {LIMIT:g} s\n")

@@ -1,0 +1,97 @@
+"""``governed recall``: what was made from withdrawn data waits for an answer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.release.projection import refresh
+from tests.loop.place import Place
+from tests.loop.refusal import explains
+from tests.loop.stages import Stages
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def recalled(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Berry b01 was withdrawn: whoever picked it wants it back."""
+    place = stages.released.copy(tmp_path_factory.mktemp("recalled"))
+    place.done_here("recall open berries --record berry_id b01 --reason 'picked by mistake' {dora}")
+    return place
+
+
+def test_a_plan_lists_everything_downstream_and_changes_nothing(stages: Stages) -> None:
+    place = stages.released
+    before = len(place.record())
+    facts = place.done_here("recall plan berries@1 --json").facts
+    assert len(place.record()) == before
+    assert set(facts["versions"]) == {
+        *("berries@1", "berries-train@1", "berries-validation@1", "berries-holdout@1")
+    }
+    assert [row["release"] for row in facts["releases"]] == ["sour@1"]
+    assert facts["releases"][0]["read"] == ["berries-holdout@1", "berries-train@1"]
+    assert {row["kind"] for row in facts["runs"]} == {"release", "validation"}
+    assert [row["environment"] for row in facts["deployments"]] == ["preprod"]
+    assert len(facts["bundles"]) == 1
+
+
+def test_a_record_is_looked_for_in_every_version(stages: Stages) -> None:
+    facts = stages.released.done_here("recall plan berries --record berry_id b01 --json").facts
+    assert facts["records"]["berries@1"] == 1
+    assert len(facts["versions"]) == 2  # the dataset and the one part that got it
+    assert facts["unread"] == []
+    done = stages.released.here("recall plan berries --record berry_id nobody")
+    explains(done, 2, "no version of berries holds such a record")
+    done = stages.released.here("recall plan berries --record colour red")
+    explains(done, 2, "no version of berries can be searched")
+
+
+def test_the_record_itself_is_nowhere_in_the_ledger(recalled: Place) -> None:
+    (said,) = recalled.events("Recall")
+    assert said.records == 2
+    assert not re.search(r"\bb01\b", recalled.workspace.ledger.read_text())
+
+
+def test_a_release_made_from_it_waits_for_an_answer(recalled: Place, tmp_path: Path) -> None:
+    place = recalled.copy(tmp_path)
+    (finding,) = place.release()["recalls"]
+    assert (finding["state"], finding["reason"]) == ("open", "picked by mistake")
+    drawn = place.done_here("release show sour").out
+    assert "recalls" in drawn
+    assert finding["recall"] in drawn
+    explains(place.here("deploy sour --env production {otto}"), 3, "was recalled", "recall answer")
+    explains(place.here("run sour --as otto"), 3, "was recalled", "unanswered")
+    called = finding["recall"]
+    answer = f"recall answer {called} sour@1 --decision continue --reason 'b01 is sweet'"
+    explains(place.here(f"{answer} {{dora}}"), 3, "nobody judges their own work")
+    explains(place.here(f"{answer} {{otto}}"), 3, "role")
+    explains(place.here(f"{answer.replace(called, 'recall-x')} {{mara}}"), 2, "no recall recall-x")
+    place.done_here(f"{answer} {{mara}}")
+    explains(place.here(f"{answer} {{mara}}"), 2, "was answered")
+    place.done_here("deploy sour --env production {otto}")
+    assert place.done_here("recall list --json").facts == []
+    with place.inside(), refresh(place.workspace).read() as store:
+        (row,) = store.execute(
+            "select release, state, opened_by, answered_by, answer from recalls"
+        ).fetchall()
+    assert row == ("sour@1", "continued", "dora", "mara", "b01 is sweet")
+
+
+def test_what_is_to_stop_is_never_deployed_again(recalled: Place, tmp_path: Path) -> None:
+    place = recalled.copy(tmp_path)
+    (finding,) = place.release()["recalls"]
+    place.done_here(
+        f"recall answer {finding['recall']} sour --decision stop --reason 'not ours' {{mara}}"
+    )
+    done = place.here("deploy sour --env production {otto}")
+    explains(done, 3, "Mara answered to stop: not ours")
+
+
+def test_withdrawing_a_version_opens_the_finding_too(stages: Stages, tmp_path: Path) -> None:
+    place = stages.released.copy(tmp_path)
+    facts = place.done_here("data withdraw berries@1 --reason 'not ours' {dora} --json").facts
+    assert facts["releases"] == ["sour@1"]
+    explains(place.here("deploy sour --env production {otto}"), 3, "was recalled", "not ours")
