@@ -105,13 +105,23 @@ class StandingIndex:
         self.workspace_id = self._meta("workspace_id")
         self.records = int(self._meta("records"))
         pins.check(workspace.root, self.workspace_id, self._meta("genesis"))
-        pins.check_hashes(workspace.root, seen, self.records, self.hash)
+        try:
+            pins.check_hashes(workspace.root, seen, self.records, self.hash)
+        except sqlite3.Error as error:
+            raise self._not_whole(str(error)) from error
 
     def __enter__(self) -> StandingIndex:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise self._not_whole(str(error)) from error
+
+    def _not_whole(self, why: str) -> IntegrityBroken:
+        return IntegrityBroken(
+            f"{self._path} is not whole", why=why, next="remove that file; it is made anew"
+        )
 
     # --- asking ------------------------------------------------------------------------------
 
@@ -181,11 +191,7 @@ class StandingIndex:
     def _one(self, sql: str, *values: object) -> tuple[Any, ...]:
         row: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
         if row is None:
-            raise IntegrityBroken(
-                f"{self._path} is not whole",
-                why="a part of what was read off the ledger is missing in it",
-                next="remove that file; it is made anew",
-            )
+            raise self._not_whole("a part of what was read off the ledger is missing in it")
         return row
 
     def _meta(self, key: str) -> str:

@@ -240,6 +240,23 @@ def test_where_nothing_can_be_kept_it_is_replayed_each_time(released: Place) -> 
     assert len(at(released, datetime.now(UTC))["live"]) == 1
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
+def test_where_what_was_kept_is_damaged_it_says_so_or_reads_the_ledger(
+    released: Place, share: float
+) -> None:
+    now = datetime.now(UTC)
+    before = at(released, now)
+    (kept,) = (released.home / "verified").glob("*.sqlite")
+    data = kept.read_bytes()
+    whole = int(share * len(data))
+    kept.write_bytes(data[:whole] + bytes(len(data) - whole))
+    again = released.here(f"audit as-of {now.isoformat()} --json")
+    if again.code:
+        explains(again, 4, "remove that file")
+        kept.unlink()
+    assert at(released, now) == before
+
+
 def test_a_ledger_cut_short_answers_nothing(released: Place) -> None:
     at(released, datetime.now(UTC))
     released.done_here("audit verify")  # and sees how far it goes
