@@ -8,6 +8,7 @@ from typing import Any
 from governed_kernel.lineage import condensed, thing_origins
 from governed_kernel.lineage.cell_evidence import newest_session
 from governed_kernel.lineage.column_paths import origins_of
+from governed_kernel.lineage.column_picture import split_uri
 from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Place
 from governed_server.routing import get
@@ -44,45 +45,42 @@ class Columns(Place, kw_only=True):
 @get("lineage")
 def graph(service: Service, asked: Around) -> dict[str, Any]:
     """The graph of a notebook's session, or of what was asked for."""
-    if asked.target:
-        workspace = service.workspace(asked.path)
-        return condensed.of_target(workspace, asked.target, service.store(workspace)).as_json()
-    running = service.session_of_kernel(asked.kernel)
+    running = service.session_of_kernel(asked.kernel) if not asked.target else None
+    workspace = service.workspace(asked.path)
     if running:
         workspace = Workspace.open(Path(running.workspace))
-        store, session = service.store(workspace), running.session
-    else:
-        workspace = service.workspace(asked.path)
-        store = service.store(workspace)
-        session = newest_session(store, workspace.relative(service.path(asked.path)))
-    if not session:
-        return condensed.Condensed().as_json()
-    return condensed.of_session(store, session).as_json()
+    with service.store(workspace) as store:
+        if asked.target:
+            return condensed.of_target(workspace, asked.target, store).as_json()
+        session = running.session if running else ""
+        if not running:
+            session = newest_session(store, workspace.relative(service.path(asked.path)))
+        found = condensed.of_session(store, session) if session else condensed.Condensed()
+        return found.as_json()
 
 
 @get("lineage/targets")
-def targets(service: Service, asked: Place) -> list[dict[str, str]]:
+def targets(service: Service, asked: Place) -> list[dict[str, Any]]:
     """What a graph can be asked for by name: versions of datasets, releases."""
-    store = service.store(service.workspace(asked.path))
-    return store.query(
-        """SELECT dataset || '@' || version AS name, 'dataset' AS kind FROM dataset_versions
-        UNION ALL SELECT release, 'release' FROM releases ORDER BY kind, name LIMIT 2000"""
-    )
+    with service.store(service.workspace(asked.path)) as store:
+        return store.query(
+            """SELECT dataset || '@' || version AS name, 'dataset' AS kind FROM dataset_versions
+            UNION ALL SELECT release, 'release' FROM releases ORDER BY kind, name LIMIT 2000"""
+        )
 
 
 @get("lineage/columns")
 def columns(service: Service, asked: Columns) -> list[dict[str, Any]]:
     """Each column of a node with the source columns that it goes back to."""
-    workspace = service.workspace(asked.path)
-    store = service.store(workspace)
-    if asked.cell:
-        return thing_origins.of_cell(store, asked.session, asked.cell)[:_MOST_ROWS]
-    with store.read() as connection:
-        rows = origins_of(connection, [asked.uri])
+    with service.store(service.workspace(asked.path)) as store:
+        if asked.cell:
+            return thing_origins.of_cell(store, asked.session, asked.cell)[:_MOST_ROWS]
+        with store.read() as connection:
+            rows = origins_of(connection, [asked.uri])
     return [
         {
             "output": row["output_uri"],
-            "name": condensed.split_uri(row["output_uri"])[0],
+            "name": split_uri(row["output_uri"])[0],
             "output_column": row["output_column"],
             "input": row["input_uri"],
             "input_column": row["input_column"],
