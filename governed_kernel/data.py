@@ -45,7 +45,10 @@ class _Found:
         self.decision = decision
 
 
-def load(name: str, *, purpose: str = "explore", as_: Form = "pandas") -> Any:
+_of_cell = ""
+
+
+def load(name: str, *, purpose: str = "", as_: Form = "pandas") -> Any:
     """A catalogued dataset version.
 
     Parameters
@@ -53,7 +56,8 @@ def load(name: str, *, purpose: str = "explore", as_: Form = "pandas") -> Any:
     name : str
         ``NAME`` (the newest version; in a run the approved one) or ``NAME@VERSION``.
     purpose : str
-        What it is used for: explore, train, evaluate, validate or deploy.
+        What it is used for: explore, train, evaluate, validate or deploy. When it is not said,
+        what ``%%purpose`` says of the cell, else explore.
     as_ : str
         ``pandas`` (default), ``polars``, ``arrow``, or ``path`` for the file or folder itself.
 
@@ -80,14 +84,14 @@ def load(name: str, *, purpose: str = "explore", as_: Form = "pandas") -> Any:
             why=f"the forms are {', '.join(readers)}",
             next="choose one of them with as_=…",
         )
-    return readers[as_](_open(name, purpose, "data", "data.load"))
+    return readers[as_](_open(name, purpose or _of_cell or "explore", "data", "data.load"))
 
 
 def _itself(path: Path) -> Path:
     return path
 
 
-def model(name: str, *, purpose: str = "train") -> Path:
+def model(name: str, *, purpose: str = "") -> Path:
     """The folder of a catalogued base model, in its immutable snapshot.
 
     Raises
@@ -95,7 +99,13 @@ def model(name: str, *, purpose: str = "train") -> Path:
     PolicyDenied, UnknownName, IntegrityBroken
         As for `load`.
     """
-    return _open(name, purpose, "model", "data.model")
+    return _open(name, purpose or _of_cell or "train", "model", "data.model")
+
+
+def purpose_of_cell(purpose: str) -> None:
+    """What `load` and `model` are for where they don't say it; empty when a cell has ended."""
+    global _of_cell
+    _of_cell = names.purpose(purpose) if purpose else ""
 
 
 def _open(name: str, purpose: str, kind: str, via: str) -> Path:

@@ -17,7 +17,7 @@ from governed_kernel.capture.emitter import Emitter
 if TYPE_CHECKING:
     from governed_kernel.capture.observation import EnvironmentRule
 
-__all__ = ["install", "settle", "statement"]
+__all__ = ["entity_of", "install", "settle", "statement"]
 
 _installed: list[Any] = []
 
@@ -62,6 +62,15 @@ def install(
     os.register_at_fork(after_in_child=lambda: observation.continue_as(os.getpid()))
     install_audit_hook(observation)
     arm_imports(observation)
+
+
+def entity_of(thing: object) -> str | None:
+    """The name on record of something in memory; None where no observer has met it."""
+    for observation in _installed:
+        node = observation.registry.get(thing)
+        if node is not None:
+            return str(node.entity)
+    return None
 
 
 def settle() -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from governed_kernel.capture.emitter import THREAD_CELL, Cell, Decision, ObservedEvent
 from governed_kernel.errors import GovernedError, RecorderLost, ResourceMissing
+from governed_kernel.kernel.remembered import MADE
 from governed_kernel.lineage.events import CellEnded, CellStarted, Operation, PayloadDigest
 from governed_kernel.lineage.journal import payload_of
 from governed_kernel.recorder import messages
@@ -107,6 +108,7 @@ class RecorderLink:
     def emit(self, event: ObservedEvent) -> None:
         """Send an observer's event; blocks rather than lose it."""
         self._send(event)
+        MADE.add(event)
 
     def cell(self) -> Cell:
         """The cell of this thread or task, else the one that started it, else the latest."""

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 
+from governed_kernel.lineage.column_picture import split_uri
 from governed_kernel.lineage.graph import Graph, impact, trace
 from governed_kernel.lineage.graph_nodes import Node
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 
-__all__ = ["MOST", "Condensed", "of_session", "of_target", "split_uri", "visible_links"]
+__all__ = ["MOST", "Condensed", "of_session", "of_target", "visible_links"]
 
 MOST = 2_000
 """Most nodes of one graph; the rest is counted."""
@@ -170,13 +169,6 @@ def visible_links(graph: Graph) -> list[tuple[str, str, str]]:
                 passed.add(target)
                 pending += following[target]
     return found
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """A file's own name, and where it is."""
-    scheme, _, rest = uri.partition("://")
-    path = PurePosixPath(unquote(rest))
-    return path.name or uri, f"{scheme}://{path.parent}"
 
 
 def _cell(found: Condensed, session: str, row: dict[str, Any]) -> str:

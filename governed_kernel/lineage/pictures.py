@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from governed_kernel.lineage.column_picture import of_columns, split_uri
 from governed_kernel.lineage.comparison import Comparison
-from governed_kernel.lineage.condensed import split_uri, visible_links
+from governed_kernel.lineage.condensed import visible_links
 from governed_kernel.lineage.drawing import Arrow, Box, Panel, draw
 from governed_kernel.lineage.graph import Graph
 from governed_kernel.lineage.graph_nodes import Node
-from governed_kernel.lineage.session_views import DIRECT
 
 __all__ = ["of_comparison", "of_graph"]
 
@@ -32,7 +32,7 @@ def of_graph(graph: Graph) -> str:
     before = graph.direction == "upstream"
     panels = [_of_nodes(graph, f"{'Upstream' if before else 'Downstream'} of {name}")]
     if graph.columns:
-        panels.append(_of_columns(graph.columns))
+        panels.append(of_columns(graph.columns))
     return draw(panels)
 
 
@@ -123,40 +123,6 @@ def _cell(key: str, nodes: list[Node]) -> Box:
     if first.facts.get("cell_id"):
         said += f" ({first.facts['cell_id']})"
     return Box(key, "cell", said, (str(first.facts["session_id"]), *lines))
-
-
-def _of_columns(rows: list[dict[str, Any]]) -> Panel:
-    columns: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    sides = ("input_column", "output_column")
-    shown = [
-        {**row, **{side: _ALL if row[side] == "*" else row[side] for side in sides}}
-        for row in rows[:_MOST_COLUMNS]
-    ]
-    for row in shown:
-        columns[row["input_uri"]][row["input_column"]] = None
-        columns[row["output_uri"]][row["output_column"]] = None
-    boxes = []
-    for uri, names in columns.items():
-        name, folder = split_uri(uri)
-        boxes.append(Box(uri, "resource", name, (folder,), tuple(names)[:_MOST_ROWS]))
-    rows_of = {box.key: set(box.rows) for box in boxes}
-    told: defaultdict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    for row in shown:
-        key = (row["input_uri"], row["input_column"], row["output_uri"], row["output_column"])
-        told[key].append(f"{row['relation']} ({row['evidence']})")
-    arrows = []
-    for (source, column, target, to_column), how in told.items():
-        if column in rows_of[source] and to_column in rows_of[target] and source != target:
-            direct = any(said.split(" ")[0] in DIRECT for said in how)
-            said = f"{column} → {to_column}: {', '.join(how)}"
-            style = "direct" if direct else "indirect"
-            arrows.append(Arrow(source, target, said, style, column, to_column))
-    title = "Columns and where they are from"
-    if len(arrows) < len({(r["input_uri"], r["input_column"], r["output_uri"], r["output_column"])
-                          for r in rows}):  # fmt: skip
-        title += " (the first of many; --json has all)"
-    legend = (("direct", "values go on"), ("indirect", "rows are chosen, ordered or grouped by it"))
-    return Panel(title, boxes, arrows, legend)
 
 
 def of_comparison(found: Comparison) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from governed_kernel.lineage.events import Transformation
 from governed_kernel.lineage.origins import Walk, surest
-from governed_kernel.lineage.store import Store
+
+if TYPE_CHECKING:
+    from governed_kernel.lineage.store import Store
 
 __all__ = ["of_cell", "of_entity"]
 

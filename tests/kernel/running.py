@@ -67,6 +67,7 @@ class Reply:
     error_name: str = ""
     error: str = ""
     outputs: list[dict[str, Any]] = field(default_factory=list)
+    result: dict[str, Any] = field(default_factory=dict)
 
 
 class RunningKernel:
@@ -148,6 +149,7 @@ class RunningKernel:
             if message["msg_type"] == "stream":
                 reply.text += content["text"]
             elif message["msg_type"] == "execute_result":
+                reply.result = content["data"]
                 reply.text += content["data"]["text/plain"]
             elif message["msg_type"] == "error":
                 reply.outputs.append(content)

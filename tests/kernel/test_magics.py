@@ -1,0 +1,63 @@
+"""What a cell asks about itself: lineage of its frames, and the purpose of its data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.kernel.running import RunningKernel
+
+PREPARE = """
+import pandas as pd
+made = pd.DataFrame({"weight": [1.0, 2.0], "height": [1, 2], "name": ["a", "b"]})
+made.to_csv("w.csv", index=False)
+raw = pd.read_csv("w.csv")
+frame = raw.assign(ratio=raw.weight / raw.height)[["ratio", "name"]]
+frame.to_csv("ratio.csv", index=False)
+"""
+
+
+def shown(kernel: RunningKernel, code: str) -> dict[str, Any]:
+    reply = kernel.run(code)
+    assert reply.status == "ok", reply.error
+    return reply.result
+
+
+def test_the_lineage_of_a_frame_is_live_and_stays_readable(kernel: RunningKernel) -> None:
+    assert kernel.run(PREPARE).status == "ok"
+    output = shown(kernel, "%lineage frame")
+    text = output["text/plain"]
+    assert "ratio ← " in text
+    assert "TRANSFORMATION weight of w.csv" in text
+    assert "TRANSFORMATION height of w.csv" in text
+    assert "IDENTITY name of w.csv" in text
+    html = output["text/html"]  # what a saved notebook keeps needs no script and fetches nothing
+    assert "<svg" in html
+    assert "<script" not in html
+    assert "weight" in html
+    assert "application/vnd.jupyter.widget-view+json" in output
+    program = kernel.run(
+        "from ipywidgets import Widget\n"
+        "from governed_kernel import widgets\n"
+        "print(widgets.lineage(frame)._widget()._esm)"
+    ).text
+    assert "export default" in program
+    assert "http" not in program
+
+
+def test_a_written_file_has_a_lineage_and_what_nobody_saw_has_none(kernel: RunningKernel) -> None:
+    assert kernel.run(PREPARE).status == "ok"
+    assert "ratio ← " in shown(kernel, "%lineage 'ratio.csv'")["text/plain"]
+    reply = kernel.run("%lineage object()")
+    assert reply.status == "error"
+    assert reply.error_name == "UnknownName"
+
+
+def test_a_purpose_holds_for_its_cell_alone(kernel: RunningKernel) -> None:
+    cell = "%%purpose training\nfrom governed_kernel import data\nx = 1\nprint(data._of_cell)"
+    assert kernel.run(cell).text == "train\n"
+    assert kernel.run("print(repr(data._of_cell))").text == "''\n"
+    failed = kernel.run("%%purpose train\n1 / 0")
+    assert (failed.status, failed.error_name) == ("error", "ZeroDivisionError")
+    assert kernel.run("print(repr(data._of_cell))").text == "''\n"
+    assert kernel.run("%%purpose fun\nprint('not reached')").error_name == "UsageError"
+    assert kernel.run("%%purpose\n1").error_name == "UsageError"
