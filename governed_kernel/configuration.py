@@ -209,6 +209,16 @@ class LakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Schema of the PostgreSQL database that holds its catalog."""
 
 
+class LeakSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[leaks]``: what it means when parts of a division, or two versions, share something."""
+
+    action: Literal["block", "warn"] = "block"
+    """``block`` refuses the division and ends the command with an error; ``warn`` goes on. Both are
+    on record. Rows, entities and rows of an earlier holdout in two parts are refused always."""
+    similarity: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.8
+    """From which Jaccard index, over five neighbouring letters, two texts are nearly alike."""
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of ``governed.toml``."""
 
@@ -224,6 +234,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     libpq takes it: never a password, which is looked for where libpq looks for it."""
     lake: LakeSettings = LakeSettings()
     risk_classes: dict[str, RiskClass] = {}
+    leaks: LeakSettings = LeakSettings()
 
     def strictness_of(self, data_class: str) -> int:
         """How strict a class is; one that is not in the settings is stricter than all."""
@@ -249,6 +260,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for rule in settings["approvals"].values():
             if not rule["each"]:
                 del rule["each"]
+        if self.leaks == LeakSettings():
+            del settings["leaks"]
         for said in settings["classes"].values():
             for name in _YOUNGER:
                 if said[name] == _UNSAID[name]:

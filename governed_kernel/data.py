@@ -29,7 +29,7 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["load", "model"]
 
-Form = Literal["pandas", "path", "arrow", "polars"]
+Form = Literal["pandas", "path", "arrow", "polars", "datasets"]
 
 
 class _Found:
@@ -59,7 +59,8 @@ def load(name: str, *, purpose: str = "", as_: Form = "pandas") -> Any:
         What it is used for: explore, train, evaluate, validate or deploy. When it is not said,
         what ``%%purpose`` says of the cell, else explore.
     as_ : str
-        ``pandas`` (default), ``polars``, ``arrow``, or ``path`` for the file or folder itself.
+        ``pandas`` (default), ``polars``, ``arrow``, ``datasets`` (Hugging Face's), or ``path`` for
+        the file or folder itself. A folder of tables of one kind is one table.
 
     Raises
     ------
@@ -76,6 +77,7 @@ def load(name: str, *, purpose: str = "", as_: Form = "pandas") -> Any:
         "pandas": frames.read_pandas,
         "arrow": frames.read_arrow,
         "polars": frames.read_polars,
+        "datasets": frames.read_datasets,
         "path": _itself,
     }
     if as_ not in readers:

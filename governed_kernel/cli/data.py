@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -54,7 +55,17 @@ def data() -> None:
 
 @data.command()
 @click.argument("name")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("source", metavar="PATH|ADDRESS")
+@click.option(
+    "--query", default="", metavar="SQL", help="Register its result; ADDRESS is a database."
+)
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of the query; repeatable.",
+)
 @click.option("--class", "data_class", required=True, help="A data class of governed.toml.")
 @click.option("--owner", required=True, help="Who answers for it.")
 @click.option(
@@ -86,7 +97,9 @@ def data() -> None:
 def register(
     workspace: Workspace,
     name: str,
-    path: Path,
+    source: str,
+    query: str,
+    parameters: tuple[str, ...],
     data_class: str,
     owner: str,
     purposes: tuple[str, ...],
@@ -102,10 +115,19 @@ def register(
     person: str,
     as_json: bool,
 ) -> None:
-    """Register the file or folder PATH as a version of NAME, with an immutable snapshot.
+    """Register a file or folder as a version of NAME, with an immutable snapshot.
 
-    The same content again is the same version.
+    An ADDRESS is brought by fsspec (s3://, gs://, https://, file:// …), or is the database that
+    --query is asked of: sqlite:///PATH, duckdb:///PATH, postgresql://HOST/DATABASE. Credentials
+    come from the environment; one in an address is refused. The same content again is the same
+    version.
     """
+    from governed_kernel.governance import sources
+
+    asked: dict[str, Any] = {}
+    if query:
+        named = dict(_named_value(text) for text in parameters)
+        asked = {"statement": query, "parameters": named}
     description = catalog.Description(
         data_class=data_class,
         owner=owner,
@@ -119,10 +141,19 @@ def register(
         training_data=training_data,
         adaptation=adaptation,
         never_learn=never_learn,
+        source=sources.source_of(source) if sources.is_remote(source) else "",
+        query=asked,
     )
-    path = workspace.named(path)
-    with _progress(path) as progress:
-        done = catalog.register(workspace, name, path, description, person, progress)
+    with tempfile.TemporaryDirectory(prefix="governed-source-") as folder:
+        if query:
+            path = Path(folder, f"{name}.parquet")
+            sources.run_query(source, query, asked["parameters"], path)
+        elif sources.is_remote(source):
+            path = sources.fetch(source, Path(folder))
+        else:
+            path = workspace.named(Path(source))
+        with _progress(path) as progress:
+            done = catalog.register(workspace, name, path, description, person, progress)
     title = "was registered" if done.new else "is this content already; nothing was changed"
     facts = {**_row(done.version), "new": done.new, "card": workspace.relative(done.card)}
     print_facts(facts, as_json, f"{catalog.label(done.version)} {title}")
@@ -179,6 +210,16 @@ def verify(workspace: Workspace, name: str, as_json: bool) -> None:
 @click.option(
     "--target", "targets", multiple=True, metavar="COLUMN", help="Is predicted; repeatable."
 )
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="COLUMN",
+    help="Also by its words, and nearly alike (MinHash); repeatable.",
+)
+@click.option(
+    "--time", "time", default="", metavar="COLUMN", help="Later parts must not be earlier."
+)
 @_actor
 @json_option
 @workspace_option
@@ -188,6 +229,8 @@ def split(
     code: str,
     keys: tuple[str, ...],
     targets: tuple[str, ...],
+    texts: tuple[str, ...],
+    time: str,
     person: str,
     as_json: bool,
 ) -> None:
@@ -196,7 +239,9 @@ def split(
     Refused when a row, or an entity of --key, comes into more than one part. Afterwards only
     validation runs read the holdout, or NAME itself, which contains it.
     """
-    done = splitting.divide(workspace, name, code, person, keys=keys, targets=targets)
+    done = splitting.divide(
+        workspace, name, code, person, keys=keys, targets=targets, texts=texts, time=time
+    )
     facts: dict[str, Any] = {
         "dataset": catalog.label(done.parent),
         **{
@@ -209,6 +254,52 @@ def split(
     }
     title = "was divided" if done.new else "was divided in just this way before"
     print_facts(facts, as_json, f"{catalog.label(done.parent)} {title}")
+
+
+@data.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME[@VERSION] NAME[@VERSION]…")
+@click.option("--key", "keys", multiple=True, metavar="COLUMN", help="Names an entity; repeatable.")
+@click.option(
+    "--ignore", "ignored", multiple=True, metavar="COLUMN", help="Makes no row differ; repeatable."
+)
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="COLUMN",
+    help="By its words, and nearly alike (MinHash); repeatable.",
+)
+@click.option(
+    "--time", "time", default="", metavar="COLUMN", help="Later ones must not be earlier."
+)
+@click.option("--similarity", type=float, help="From which share texts are nearly alike.")
+@_actor
+@json_option
+@workspace_option
+def leaks(
+    workspace: Workspace,
+    names: tuple[str, ...],
+    keys: tuple[str, ...],
+    ignored: tuple[str, ...],
+    texts: tuple[str, ...],
+    time: str,
+    similarity: float | None,
+    person: str,
+    as_json: bool,
+) -> None:
+    """Hold versions against each other: rows, entities, texts and times that are in several.
+
+    Only numbers are told, so that a locked holdout can be among them. What is found is on record;
+    '[leaks] action' in governed.toml says whether it blocks (exit code 1) or warns.
+    """
+    from governed_kernel.governance.leak_checks import check_leaks
+    from governed_kernel.governance.leaks import Asked
+
+    share = workspace.settings.leaks.similarity if similarity is None else similarity
+    asked = Asked(keys=keys, ignored=ignored, texts=texts, time=time, similarity=share)
+    found = check_leaks(workspace, names, asked, person)
+    facts = {"versions": found.versions, **found.checks, "outcome": found.outcome}
+    print_facts(facts, as_json, "what they share")
 
 
 @data.command()
@@ -272,6 +363,15 @@ def mask(workspace: Workspace, name: str, as_json: bool) -> None:
         "copy": str(copy) if copy else "none: its class masks nothing",
     }
     print_facts(facts, as_json, catalog.label(version))
+
+
+def _named_value(text: str) -> tuple[str, Any]:
+    from governed_kernel.governance.sources import typed
+
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
+    return name, typed(value)
 
 
 def _row(version: DatasetRegistered) -> dict[str, Any]:

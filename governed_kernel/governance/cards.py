@@ -83,6 +83,8 @@ def _facts(version: DatasetRegistered) -> dict[str, object]:
         "adaptation": version.adaptation or None,
         "derived_from": version.derived_from or None,
         "made_from": version.made_from or None,
+        "query": version.query.get("statement") or None,
+        "source": version.source if version.query else None,
         "registered_at": version.occurred_at,
         "registered_by": version.person,
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -72,6 +72,8 @@ class Description:
     derived_from: str = ""
     source: str = ""
     """Where it came from; the URI of the registered path when empty."""
+    query: dict[str, Any] = field(default_factory=dict)
+    """Of the result of a query: its statement and parameters."""
     never_learn: Sequence[str] = ()
     """Columns that no model may be made from."""
     training_data: str = ""
@@ -147,6 +149,7 @@ def register(
             made_from=made_from,
             training_data=asked.training_data.strip(),
             adaptation=asked.adaptation.strip(),
+            query=asked.query,
         )
         return enter(workspace, [event])[0]
     except Refused as error:

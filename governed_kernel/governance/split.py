@@ -16,6 +16,8 @@ import msgspec
 from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
 from governed_kernel.governance import access, catalog
 from governed_kernel.governance.catalog import Registered, label
+from governed_kernel.governance.leak_checks import look
+from governed_kernel.governance.leaks import Asked
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
@@ -54,6 +56,8 @@ def divide(
     *,
     keys: Sequence[str] = (),
     targets: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    time: str = "",
 ) -> Split:
     """Divide a version by ``FILE.py[:function]`` inside the workspace.
 
@@ -85,6 +89,10 @@ def divide(
                 targets=targets,
                 locked=_earlier_holdouts(register, parent),
             )
+            if texts or time:
+                similarity = workspace.settings.leaks.similarity
+                asked = Asked(texts=texts, time=time, ignored=targets, similarity=similarity)
+                checked.leaks.update(look(workspace, written, asked))
             files = _keep(workspace, parent, written)
         return _record(workspace, register, parent, path, files, checked, person)
     except (Refused, CheckFailed) as error:

@@ -401,7 +401,7 @@ class SplitRecorded(_Event, frozen=True, kw_only=True, tag="split-recorded"):
     """Part (train, validation, holdout) → ``NAME@VERSION``."""
     rows: dict[str, int]
     leaks: dict[str, int]
-    """Check → number of leaks found (always 0 in a split that was accepted)."""
+    """Check → number of leaks found; 0, but in texts and times where the settings only warn."""
     person: str
 
 

@@ -237,3 +237,15 @@ def test_a_name_that_leaves_the_snapshot_is_refused(
         store.snapshot([FileDigest(name, kept.sha256, kept.bytes)], kept.sha256)
     assert not (store.snapshots / kept.sha256).exists()
     assert not list(store.root.parent.rglob("escape"))
+
+
+def test_a_file_that_somebody_has_open_for_writing_is_refused(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = tmp_path / "growing.csv"
+    path.write_text("a,b\n1,2\n")
+    store = ObjectStore(workspace)
+    with path.open("a"), pytest.raises(UsageError, match="is being written"):
+        store.add_file(path)
+    assert not [*workspace.objects.glob(".adding-*")]
+    assert store.add_file(path).bytes == 8
