@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.governance.register import Register
+from governed_kernel.lineage.store import Store
 from governed_kernel.recorder import landlock, shared_memory
 from governed_kernel.workspace import Workspace, personal_folder
 
@@ -125,5 +126,18 @@ def _workspace() -> Iterator[Finding]:
     except GovernedError as error:
         yield Finding("workspace", "limited", f"{error.what}: {error.why}", error.next)
         return
+    if workspace.keeps_lake:
+        yield _lake(workspace)
     found = f"{workspace.root}, {len(register.people)} people, {len(register.events)} records"
     yield Finding("workspace", "ok", found)
+
+
+def _lake(workspace: Workspace) -> Finding:
+    """Whether the lake that the settings name can be read."""
+    store = Store(workspace)
+    try:
+        known = store.exists()
+    except GovernedError as error:
+        return Finding("lineage store", "missing", f"{error.what}: {error.why}", error.next)
+    said = "" if known else "; nothing of this workspace is in it yet"
+    return Finding("lineage store", "ok", store.location + said)

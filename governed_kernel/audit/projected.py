@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from governed_kernel.audit.report import Check
-from governed_kernel.errors import GovernedError
+from governed_kernel.errors import GovernedError, ResourceMissing
 from governed_kernel.files import exclusive_lock
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.contents import contents, first_difference
 from governed_kernel.lineage.derivations import Derivation
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
-from governed_kernel.release.projection import tables
+from governed_kernel.release.projection import bring_up, refresh, tables
 from governed_kernel.workspace import Workspace
 
 __all__ = ["check_store"]
@@ -38,6 +38,9 @@ def check_store(workspace: Workspace) -> Iterator[Check]:
     The store itself is neither brought up to date nor otherwise changed: a copy is.
     """
     name = workspace.store.name
+    if workspace.keeps_lake:
+        yield from _check_lake(workspace)
+        return
     if not workspace.store.exists():
         return
     try:
@@ -45,6 +48,29 @@ def check_store(workspace: Workspace) -> Iterator[Check]:
             yield from _compare(workspace, folder)
     except GovernedError as error:
         yield Check("store", name, "broken", f"{error.what}: {error.why}")
+
+
+def _check_lake(workspace: Workspace) -> Iterator[Check]:
+    """The part of a lake that is of this workspace, brought up to date as any reader does."""
+    try:
+        store = refresh(workspace)
+        with _folder(workspace) as folder:
+            fresh = _store(workspace, folder / "fresh")
+            for _ in range(_TRIES):
+                bring_up(fresh)
+                mine, theirs = store.contents(), fresh.contents()
+                if mine["journals"] == theirs["journals"]:
+                    break
+                bring_up(store)
+    except ResourceMissing as error:
+        yield Check("store", "lake", "doubt", f"{error.what}: {error.why}")
+        return
+    differing = [table for table in theirs if mine[table] != theirs[table]]
+    for table in differing:
+        said = f"{mine[table][0]} rows, the journals give {theirs[table][0]}; or others"
+        yield Check("store", f"lake: {table}", "broken", said)
+    if not differing:
+        yield Check("store", "lake", "ok", f"{sum(count for count, _, _ in mine.values())} rows")
 
 
 def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:

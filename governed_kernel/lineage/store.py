@@ -21,6 +21,7 @@ import duckdb
 from governed_kernel.errors import CheckFailed, GovernedError, IntegrityBroken, ResourceMissing
 from governed_kernel.files import exclusive_lock
 from governed_kernel.lineage import crossings, schema
+from governed_kernel.lineage.contents import Contents, contents_of
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.imports import identity_of, imported
 from governed_kernel.lineage.ingestion import (
@@ -35,6 +36,7 @@ from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.ledger_tables import LedgerTables, head_key
 from governed_kernel.lineage.loading import Unreadable
 from governed_kernel.lineage.numbering import Numbers
+from governed_kernel.lineage.schema import quoted
 from governed_kernel.lineage.sealing import finish_interrupted, unfinished
 from governed_kernel.lineage.views import VIEWS
 from governed_kernel.lineage.workspaces import number_of, register
@@ -186,6 +188,13 @@ class Store:
                 "SELECT sha256(?::VARCHAR)", ["\n".join(str(part[0]) for part in parts)]
             )
             return str(connection.fetchall()[0][0])
+
+    def contents(self) -> Contents:
+        """What it says of its own workspace, by table: to hold it against another store."""
+        with self.copying() as connection:
+            name = connection.execute("SELECT current_database()").fetchone()
+            assert name is not None
+            return contents_of(connection, quoted(name[0]), self._number(connection) or 0)
 
     # --- writing ----------------------------------------------------------------------------
 

@@ -10,17 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import duckdb
-
 from governed_kernel.configuration import Configuration, parse
 from governed_kernel.errors import CheckFailed, ResourceMissing, UsageError
 from governed_kernel.files import write_atomically
-from governed_kernel.lineage.contents import Contents, contents_of
-from governed_kernel.lineage.imports import identity_of
-from governed_kernel.lineage.lake import Lake
-from governed_kernel.lineage.lake_engine import LAKE_NAME
 from governed_kernel.lineage.store import Store
-from governed_kernel.lineage.workspaces import number_of
 from governed_kernel.release.projection import bring_up, rebuild, refresh
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
@@ -75,6 +68,7 @@ def move(
     rows = _compare(old, new)
     if not settings.store:
         new.path.replace(workspace.store)
+        new.path.with_suffix(".lock").unlink(missing_ok=True)
     progress("the settings")
     write_atomically(path, text.encode())
     _leave(old)
@@ -125,7 +119,7 @@ def _compare(old: Store, new: Store) -> dict[str, int]:
     """Hold two stores against each other; sessions that go on meanwhile may need another look."""
     differing: list[str] = []
     for _ in range(_TRIES):
-        mine, theirs = _said(old), _said(new)
+        mine, theirs = old.contents(), new.contents()
         differing = sorted(name for name in mine if mine[name] != theirs.get(name))
         if not differing:
             return {name: count for name, (count, _, _) in mine.items()}
@@ -142,17 +136,6 @@ def _compare(old: Store, new: Store) -> dict[str, int]:
         next="'governed audit verify' says whether journals are missing or the old store was "
         "edited; 'governed store rebuild' makes it anew from what is there",
     )
-
-
-def _said(store: Store) -> Contents:
-    if isinstance(store, Lake):
-        with store.copying() as connection:
-            number = number_of(connection, identity_of(store.workspace))
-            return contents_of(connection, LAKE_NAME, -1 if number is None else number)
-    with duckdb.connect() as connection:
-        literal = str(store.path).replace("'", "''")
-        connection.execute(f"ATTACH '{literal}' AS file (READ_ONLY)")
-        return contents_of(connection, "file", 0)
 
 
 def _leave(store: Store) -> None:

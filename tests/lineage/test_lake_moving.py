@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from governed_kernel.audit.projected import check_store
 from governed_kernel.configuration import parse
 from governed_kernel.errors import CheckFailed, UsageError
 from governed_kernel.lineage.lake import Lake
@@ -71,6 +72,12 @@ def test_a_store_moves_into_a_lake_and_back_and_says_the_same(
     assert not path.exists()
     with pytest.raises(UsageError, match="already"):
         move(there.workspace, target)
+    assert [check.outcome for check in check_store(there.workspace)] == ["ok"]
+    with there._writing(exclusive=True) as connection:
+        connection.execute("UPDATE base.cell_ended SET status = 'error'")
+    broken = [check.subject for check in check_store(there.workspace) if check.outcome == "broken"]
+    assert broken == ["lake: cell_ended"]
+    rebuild(there.workspace)
 
     here, _ = move(there.workspace, "file")
     assert here.path == path

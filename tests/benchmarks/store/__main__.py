@@ -42,6 +42,7 @@ from governed_kernel.workspace import Workspace
 from tests.benchmarks.store import acknowledging, deploying
 from tests.benchmarks.store.filling import OUT, chain_of_steps, grow, session_events
 from tests.kernel.running import home_of, make_workspace
+from tests.lineage import lakes
 from tests.lineage.sessions import Session, workspace_at
 
 SMALL = "--small" in sys.argv
@@ -291,6 +292,33 @@ def measure_incremental(folder: Path) -> None:
     say("  incremental, nothing changed", f"{again * 1e3:.1f} ms", peer=f"{again / whole:.1%}")
 
 
+def measure_lake(folder: Path) -> None:
+    """The same journals into a file and into a lake whose PostgreSQL runs on this machine."""
+    with lakes.running() as server:
+        if server is None:
+            say("journal → lake", "NOT RUN", peer="PostgreSQL is not installed")
+            return
+        workspace = workspace_at(folder)
+        events = session_events(EVENTS // _SESSIONS)
+        for number in range(_SESSIONS):
+            record(workspace, f"s{number}", events)
+        alone, _ = took(Store(workspace).ingest)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PGPASSWORD", lakes.PASSWORD)
+            text = server.settings(folder.with_name("lake")) + '[workspace]\nname = "lake"\n'
+            (workspace.root / "governed.toml").write_text(text)
+            lake = Store(Workspace(workspace.root))
+            into, _ = took(lake.ingest)
+            say("journal → lake (DuckLake, PostgreSQL here)", f"{EVENTS / into:,.0f}/s",
+                peer=f"{into / alone:.2f} times a file's time")  # fmt: skip
+            later = Session(workspace, "z1", start=9)
+            later.cell("x")
+            later.end()
+            one, _ = took(lake.ingest)
+            nothing, _ = took(lake.ingest)
+            say("  one more small session; nothing new", f"{one:.1f} s; {nothing:.1f} s")
+
+
 def measure_questions(folder: Path) -> None:
     """A trace of 1,000 edges among many more."""
     workspace = workspace_at(folder)
@@ -365,6 +393,7 @@ def main() -> None:
     try:
         measure_acknowledging(folder / "acknowledging", peer)
         measure_ingestion(folder / "ingestion", peer)
+        measure_lake(folder / "lakes" / "workspace")
         measure_incremental(folder / "incremental" / "workspace")
         measure_questions(folder / "questions")
         measure_as_of(folder / "deployments", peer)
