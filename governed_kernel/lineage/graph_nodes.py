@@ -194,6 +194,11 @@ class Painter:
         """Say which catalogued content the resources were, and what a run's sessions read."""
         uris = [node.node for node in self.nodes.values() if node.kind == "resource"]
         self._contents(uris)
+        if self.target.runs:
+            self._read_by_runs()
+        self._sessions_of(uris, "write")
+
+    def _read_by_runs(self) -> None:
         for run, dataset, version in self.rows(
             """SELECT DISTINCT s.run_id, a.dataset, a.version FROM base.session_started s
             JOIN accesses a USING (session_id)
@@ -202,7 +207,6 @@ class Painter:
             self.target.runs,
         ):
             self.link(self._dataset(dataset, version), f"run:{run}", "read")
-        self._sessions_of(uris, "write")
 
     def _contents(self, uris: list[str]) -> None:
         sessions = {node.facts.get("session_id") for node in self.nodes.values()} - {None}
@@ -223,9 +227,11 @@ class Painter:
     def _sessions_of(self, uris: list[str], operation: str) -> None:
         """Sessions that accessed a resource by no recorded transformation."""
         known = {link.target if operation == "write" else link.source for link in self.links}
+        if known.issuperset(uris):
+            return
         for uri, session, notebook in self.rows(
             """SELECT DISTINCT a.uri, a.session_id, s.notebook FROM accesses a
-            JOIN sessions s USING (session_id)
+            JOIN base.journals j USING (session_id) JOIN base.session_started s USING (session_no)
             WHERE a.uri IN (SELECT unnest(?::VARCHAR[])) AND a.operation = ? ORDER BY ALL""",
             [uri for uri in uris if uri not in known],
             operation,
