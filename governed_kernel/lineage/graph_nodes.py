@@ -9,6 +9,8 @@ from typing import Any
 import duckdb
 from rich.markup import escape
 
+from governed_kernel.lineage.belonging import placed
+from governed_kernel.lineage.numbering import of_session
 from governed_kernel.lineage.targets import Target
 from governed_kernel.lineage.walking import Walk
 
@@ -230,9 +232,12 @@ class Painter:
         if known.issuperset(uris):
             return
         for uri, session, notebook in self.rows(
-            """SELECT DISTINCT a.uri, a.session_id, s.notebook FROM accesses a
-            JOIN base.journals j USING (session_id) JOIN base.session_started s USING (session_no)
-            WHERE a.uri IN (SELECT unnest(?::VARCHAR[])) AND a.operation = ? ORDER BY ALL""",
+            f"""SELECT DISTINCT {placed("a.uri")} AS uri, j.session_id, s.notebook
+            FROM base.access a JOIN base.neighbours n
+                ON n.workspace_no = {of_session("a.session_no")}
+            JOIN base.journals j USING (session_no) JOIN base.session_started s USING (session_no)
+            WHERE {placed("a.uri")} IN (SELECT unnest(?::VARCHAR[])) AND a.operation = ?
+            ORDER BY ALL""",
             [uri for uri in uris if uri not in known],
             operation,
         ):
