@@ -210,7 +210,7 @@ class _Backup:
         register = self._registry.register
         versions = [item for history in register.datasets.values() for item in history]
         named = {file.sha256 for version in versions for file in version.files}
-        named |= {split.code_sha256 for split in register.splits}
+        named |= register.kept_code.keys()
         for sha256 in sorted(named):
             self._file(self._workspace.objects / sha256[:2] / sha256)
         for dataset, history in register.datasets.items():

@@ -194,7 +194,7 @@ def _objects(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     register = registry.register
     versions = [version for found in register.datasets.values() for version in found]
     named = {file.sha256 for version in versions for file in version.files}
-    codes = {split.code_sha256: split.code for split in register.splits}
+    codes = register.kept_code
     for path in sorted(workspace.objects.glob("??/*")):
         if path.name in codes:
             found = digest_file(path)

@@ -14,7 +14,14 @@ import msgspec
 
 from governed_kernel.capture.uris import file_uri
 from governed_kernel.configuration import DataClass
-from governed_kernel.errors import GovernedError, IntegrityBroken, Refused, UnknownName, UsageError
+from governed_kernel.errors import (
+    GovernedError,
+    IntegrityBroken,
+    Refused,
+    ResourceMissing,
+    UnknownName,
+    UsageError,
+)
 from governed_kernel.governance import authorization, inheritance, masking
 from governed_kernel.governance.cards import write_card
 from governed_kernel.governance.names import check_name, purpose
@@ -152,8 +159,9 @@ def register(
             query=asked.query,
         )
         return enter(workspace, [event])[0]
-    except Refused as error:
-        record_refusal(workspace, person, "data register", name, error)
+    except (Refused, UsageError, ResourceMissing) as error:
+        with contextlib.suppress(ResourceMissing):  # a full disk takes no record either
+            record_refusal(workspace, person, "data register", name, error)
         raise
 
 
@@ -308,17 +316,20 @@ def _keep(workspace: Workspace, path: Path, progress: Progress | None) -> list[F
             why="it lies in the workspace's state, whose content is registered already",
             next="name the original file",
         )
+    empty = UsageError(
+        f"{path} is empty",
+        why="there is nothing in it to learn from",
+        next="check that it was written completely",
+    )
+    if path.is_file() and not path.stat().st_size:
+        raise empty
     store = ObjectStore(workspace)
     if path.is_dir():
         files = store.add_folder(path, progress)
     else:
         files = [store.add_file(path, progress=progress)]
     if not sum(file.bytes for file in files):
-        raise UsageError(
-            f"{path} is empty",
-            why="there is nothing in it to learn from",
-            next="check that it was written completely",
-        )
+        raise empty
     return files
 
 

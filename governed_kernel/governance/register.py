@@ -250,6 +250,12 @@ class Register:
         )
 
     @property
+    def kept_code(self) -> dict[str, str]:
+        """SHA-256 of the code of splits and the rules of transformations, and their paths."""
+        codes = {split.code_sha256: split.code for split in self.splits}
+        return codes | {made.rules_sha256: made.rules for made in self.transformations.values()}
+
+    @property
     def promotions(self) -> dict[str, Promotion]:
         """Release → the promotion that made it, by the author."""
         return self._replay.promotions

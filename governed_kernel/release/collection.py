@@ -64,7 +64,7 @@ def unreferenced(workspace: Workspace, register: Register) -> Unreferenced:
         if version.state == "withdrawn" and releases:
             bound[label(version)] = releases
     contents = {file.sha256 for version in kept for file in version.files}
-    contents |= {split.code_sha256 for split in register.splits}
+    contents |= register.kept_code.keys()
     freed = {file.sha256 for version in free for file in version.files}
     objects = [
         path

@@ -88,6 +88,7 @@ def test_what_the_rules_say_holds_of_the_result_and_is_on_record(notes: Workspac
     assert ColumnEdge("after", "*", "before", "size", "GROUP_BY") in record.columns
     kept = ObjectStore(notes).path(record.rules_sha256)
     assert kept.read_text() == RULES
+    assert Register.read(notes).kept_code[record.rules_sha256] == "minimal.toml"
     assert chain_of(Register.read(notes), version) == [record]
 
 
