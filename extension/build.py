@@ -40,8 +40,8 @@ def main() -> int:
 
 def _once(made: Path, sources: Iterable[str], *words: str) -> None:
     """Run a step of the build, unless what it makes was made from exactly these sources."""
-    mark, digest = made / ".made-from", _digest(sources)
-    if mark.is_file() and mark.read_text() == digest:
+    mark, digest = made.parent / f".{made.name}-made-from", _digest(sources)
+    if made.is_dir() and mark.is_file() and mark.read_text() == digest:
         return
     done = subprocess.run(
         [Path(sys.executable).with_name("jlpm"), *words],

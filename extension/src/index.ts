@@ -4,6 +4,7 @@ import {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
@@ -13,6 +14,7 @@ import { Commands } from './commands';
 import { EvidenceMarks } from './evidence/marks';
 import { Governed } from './governed';
 import { addLineage } from './lineage/sidebar';
+import { addBanner } from './mode/banner';
 import { ModeBadge } from './mode/badge';
 import { sessionPanel } from './mode/session';
 import { StatusBadge } from './mode/statusbar';
@@ -26,6 +28,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   requires: [INotebookTracker],
   optional: [
     ICommandPalette,
+    ILauncher,
     ILayoutRestorer,
     ISettingRegistry,
     IStatusBar,
@@ -36,6 +39,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
     palette: ICommandPalette | null,
+    launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
     settings: ISettingRegistry | null,
     statusBar: IStatusBar | null,
@@ -54,6 +58,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
       rank: 1
     });
     void addMarks(governed, settings);
+    notebooks.forEach(panel => void addBanner(governed, panel));
+    notebooks.widgetAdded.connect(
+      (_, panel) => void addBanner(governed, panel),
+      governed
+    );
+    addToLauncher(governed, launcher);
   }
 };
 
@@ -70,6 +80,13 @@ function addSession(governed: Governed): void {
     describedBy: { args: { type: 'object', properties: {} } },
     execute: () => app.shell.activateById(panel.id)
   });
+}
+
+/** Cards for the two lists that people come back to. */
+function addToLauncher(governed: Governed, launcher: ILauncher | null): void {
+  const category = governed.trans.__('Governed Notebooks');
+  launcher?.add({ command: Commands.releases, category, rank: 1 });
+  launcher?.add({ command: Commands.runs, category, rank: 2 });
 }
 
 function addToToolbar(

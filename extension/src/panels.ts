@@ -10,7 +10,10 @@ import type {
 } from '@lumino/coreutils';
 
 import { Commands } from './commands';
+import type { LabIcon } from '@jupyterlab/ui-components';
+
 import type { Governed } from './governed';
+import { lineageIcon, promoteIcon, releasesIcon, runsIcon } from './icons';
 import type { Panel } from './parts';
 
 /** A panel of the main area: the command that opens it, and how it is made. */
@@ -18,6 +21,7 @@ interface IPanelKind {
   command: string;
   label: string;
   caption: string;
+  icon: LabIcon;
   /** Which arguments tell two panels of a kind apart; they survive a reload. */
   args: string[];
   /** Its code is loaded when it is first opened. */
@@ -34,6 +38,7 @@ function kinds(governed: Governed): IPanelKind[] {
   return [
     {
       command: Commands.lineage,
+      icon: lineageIcon,
       label: trans.__('Open Lineage'),
       caption: trans.__(
         'What a notebook, dataset or release is made of, and what came of it'
@@ -45,6 +50,7 @@ function kinds(governed: Governed): IPanelKind[] {
     },
     {
       command: Commands.promote,
+      icon: promoteIcon,
       label: trans.__('Promote Notebook…'),
       caption: trans.__('See what stands between this notebook and a release'),
       args: ['path'],
@@ -54,6 +60,7 @@ function kinds(governed: Governed): IPanelKind[] {
     },
     {
       command: Commands.releases,
+      icon: releasesIcon,
       label: trans.__('Open Releases'),
       caption: trans.__(
         'Every release of this workspace, and what waits for you'
@@ -65,6 +72,7 @@ function kinds(governed: Governed): IPanelKind[] {
     },
     {
       command: Commands.release,
+      icon: releasesIcon,
       label: trans.__('Open Release'),
       caption: trans.__('One release as a reviewer reads it'),
       args: ['release'],
@@ -75,6 +83,7 @@ function kinds(governed: Governed): IPanelKind[] {
     },
     {
       command: Commands.runs,
+      icon: runsIcon,
       label: trans.__('Open Runs'),
       caption: trans.__(
         'Every run of this workspace, and two of them side by side'
@@ -85,6 +94,7 @@ function kinds(governed: Governed): IPanelKind[] {
     },
     {
       command: Commands.startRun,
+      icon: runsIcon,
       label: trans.__('Run Release'),
       caption: trans.__('Start a run of an approved release'),
       args: ['release'],
@@ -95,6 +105,7 @@ function kinds(governed: Governed): IPanelKind[] {
     },
     {
       command: Commands.run,
+      icon: runsIcon,
       label: trans.__('Open Run'),
       caption: trans.__('One run: live while it goes on, and what it left'),
       args: ['run'],
@@ -121,6 +132,7 @@ export function addPanels(
     app.commands.addCommand(kind.command, {
       label: kind.label,
       caption: kind.caption,
+      icon: said => (said.isPalette ? undefined : kind.icon),
       describedBy: { args: argumentsOf(kind) },
       isEnabled: () =>
         kind.fromPalette(governed) !== null || kind.args.length === 0,

@@ -70,6 +70,7 @@ class Server:
             "IdentityProvider.token": TOKEN,
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "LabApp.news_url": None,
+            "LabApp.expose_app_in_browser": True,
         }
         with self.log.open("ab") as log:
             return subprocess.Popen(

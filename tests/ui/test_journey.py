@@ -149,6 +149,7 @@ def test_a_denied_read_explains_itself_in_the_dark_too(
     window.command("docmanager:open", path=berries.NOTEBOOK)
     page.wait_for_selector(".jp-NotebookPanel:visible .gn-Badge")
     window.command("notebook:insert-cell-below")
+    page.keyboard.press("Enter")
     page.keyboard.type('from governed_kernel import data\ndata.load("berries-holdout")')
     page.keyboard.press("Control+Enter")
     denied = page.locator(".gn-Denied").first

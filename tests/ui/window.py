@@ -25,6 +25,9 @@ class Window:
         expect.set_options(timeout=PATIENCE_MS)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(f"{error} {error.stack}"))
+        # JupyterLab's own word when its server is away for a moment
+        lost = self.page.locator("dialog.jp-Dialog", has_text="Server Connection Error")
+        self.page.add_locator_handler(lost, lambda _: self.page.keyboard.press("Escape"))
         name = f"w{time.monotonic_ns()}"
         address = f"{server.address}/lab/workspaces/{name}/tree/{notebook}"
         self.page.goto(f"{address}?token={quote_plus(TOKEN)}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from governed_kernel.canonical import digest_file
 from governed_kernel.errors import NotApproved
 from governed_kernel.governance import approvals
 from governed_kernel.governance.counting import Purpose
-from governed_kernel.release import runs
+from governed_kernel.release import manifest, runs
 from governed_kernel.release.overview import overview, summary
 from governed_kernel.release.review import review
 from governed_kernel.workspace import Workspace
@@ -75,6 +76,23 @@ def one(service: Service, asked: Release) -> dict[str, Any]:
     runs.reap_all(workspace)
     registry = service.registry(workspace)
     return overview(registry, registry.release(asked.release))
+
+
+@get("release/notebook")
+def of_notebook(service: Service, asked: Place) -> dict[str, Any]:
+    """The release that a notebook below ``release/`` belongs to, and whether it still is it."""
+    workspace = service.workspace(asked.path)
+    path = service.path(asked.path)
+    if not path.is_relative_to(workspace.releases):
+        return {"release": None}
+    registry = service.registry(workspace)
+    name = path.relative_to(workspace.releases).parts[0]
+    record = registry.release(name)
+    bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
+    own = {bound.notebook.path: bound.notebook, bound.origin.path: bound.origin}
+    file = own.get(path.relative_to(manifest.release_folder(workspace, record.name)).as_posix())
+    intact = file is not None and digest_file(path) == file.sha256
+    return {"release": summary(registry, record), "intact": intact}
 
 
 @post("release/review")

@@ -1,0 +1,100 @@
+import { ReactWidget } from '@jupyterlab/apputils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { PanelLayout } from '@lumino/widgets';
+import * as React from 'react';
+
+import { Commands } from '../commands';
+import { Governed } from '../governed';
+import {
+  Button,
+  Digest,
+  GovernedContext,
+  Tag,
+  useChanges,
+  useGoverned
+} from '../parts';
+import { useAnswer } from '../parts/asking';
+import type { IReleaseSummary } from '../records';
+import { toneOf } from '../releases/states';
+
+interface INotebookOf {
+  release: IReleaseSummary | null;
+  intact?: boolean;
+}
+
+/** Open a release's notebook for reading only, under a banner that says how the release stands. */
+export async function addBanner(
+  governed: Governed,
+  panel: NotebookPanel
+): Promise<void> {
+  await panel.context.ready;
+  const { path } = panel.context;
+  const found = await governed.client
+    .get<INotebookOf>('release/notebook', { path })
+    .catch(() => null);
+  if (!found?.release || panel.isDisposed) {
+    return;
+  }
+  panel.context.model.readOnly = true;
+  for (const cell of panel.content.widgets) {
+    cell.readOnly = true;
+  }
+  (panel.layout as PanelLayout).insertWidget(1, new Banner(governed, path));
+}
+
+class Banner extends ReactWidget {
+  constructor(
+    private _governed: Governed,
+    private _path: string
+  ) {
+    super();
+    this.addClass('gn-Banner');
+  }
+
+  protected override render(): React.ReactElement {
+    return (
+      <GovernedContext.Provider value={this._governed}>
+        <BannerLine path={this._path} />
+      </GovernedContext.Provider>
+    );
+  }
+}
+
+function BannerLine(props: { path: string }): React.ReactElement | null {
+  const { trans, client, app } = useGoverned();
+  const changes = useChanges();
+  const answer = useAnswer(
+    () => client.get<INotebookOf>('release/notebook', { path: props.path }),
+    [props.path, changes]
+  );
+  const release = answer.value?.release;
+  if (!release) {
+    return null;
+  }
+  return (
+    <div role="note" className="gn-Banner-line">
+      <b>{release.release}</b>{' '}
+      <Tag tone={toneOf(release.state)}>{release.state}</Tag>
+      <span>
+        {trans.__('%1 of %2 approvals', release.approvals, release.required)}
+      </span>
+      <Digest value={release.digest} />
+      {answer.value?.intact ? (
+        <Tag tone="good">{trans.__('as it was promoted')}</Tag>
+      ) : (
+        <Tag tone="bad">{trans.__('not what was promoted')}</Tag>
+      )}
+      <span>{trans.__('read-only')}</span>
+      <Button
+        kind="link"
+        onClick={() =>
+          void app.commands.execute(Commands.release, {
+            release: release.release
+          })
+        }
+      >
+        {trans.__('Open the release')}
+      </Button>
+    </div>
+  );
+}
