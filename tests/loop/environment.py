@@ -65,7 +65,8 @@ class PythonEnvironment:
     def _put_in_lab(self) -> None:
         """JupyterLab's own pages, and what the wheel puts beside them."""
         share, settings = Path("share", "jupyter"), Path("etc", "jupyter")
-        (self.folder / share / "lab").symlink_to(Path(sys.prefix) / share / "lab")
+        for pages in ("lab", "nbconvert"):
+            (self.folder / share / pages).symlink_to(Path(sys.prefix) / share / pages)
         shutil.copytree(
             _EXTENSION / "governed_server" / "labextension",
             self.folder / share / "labextensions" / "governed-notebooks",

@@ -51,7 +51,8 @@ class Window:
     def command(self, name: str, **arguments: Any) -> None:
         """Execute a command of JupyterLab by the palette's way, for what has no button."""
         self.page.evaluate(
-            "([name, said]) => window.jupyterapp.commands.execute(name, said)", [name, arguments]
+            "async ([name, said]) => { await window.jupyterapp.commands.execute(name, said); }",
+            [name, arguments],
         )
 
     def scan(self) -> list[str]:

@@ -130,7 +130,8 @@ def notebook(service: Service, asked: Run) -> dict[str, str]:
     folder = runs.run_folder(service.workspace(asked.path), asked.run)
     for path in (folder / "output" / "notebook.ipynb", folder / "notebook.ipynb"):
         if path.is_file():
-            exporter = HTMLExporter(template_name="basic", sanitize_html=True)
+            # the browser shows it in a frame that runs no scripts
+            exporter = HTMLExporter(template_name="lab", exclude_anchor_links=True)
             page, _ = exporter.from_filename(str(path))
             return {"html": str(page)}
     raise UnknownName(
