@@ -169,6 +169,11 @@ export interface IChecklist {
   inputs: IBoundInput[];
   suites: string[];
   environment: string;
+  release: string;
+  /** What people said in the card, by field. */
+  card: Record<string, string>;
+  /** What each field of the card asks. */
+  asks: Record<string, string>;
   promotable: boolean;
   parameters: IParameter[];
   findings: IFinding[];

@@ -71,7 +71,9 @@ def _promote(window: Window, place: Place) -> None:
     window.page.get_by_role("tab", name="Promote sour.ipynb").click()
     assert window.scan() == []
     window.act_as("dora")
-    window.panel.get_by_label("Risk class").select_option("low")
+    window.panel.get_by_label("use_case.risk_class").fill("low")
+    window.button("Check with these words").click()
+    expect(window.panel.locator(".gn-Busy")).to_have_count(0)
     window.sign(window.panel, secret_of("dora"), "Create release candidate")
     expect(window.panel.get_by_text("sour@1 is a candidate")).to_be_visible()
     facts = place.release()

@@ -17,27 +17,33 @@ from governed_server.routes.asked import Place, Signed
 from governed_server.routing import post
 from governed_server.service import Service
 
-__all__ = ["Candidate", "check", "create", "told_comparisons"]
+__all__ = ["Candidate", "Examined", "check", "create", "told_comparisons"]
+
+
+class Examined(Place, kw_only=True):
+    """A notebook to be examined, with what is said beside or instead of its use-case card."""
+
+    name: str = ""
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Candidate(Signed, kw_only=True):
     """A notebook to be promoted."""
 
     name: str = ""
-    risk_class: str = "unrated"
-    """Instead of what the use-case card says, unless it is unrated."""
     fields: dict[str, str] = msgspec.field(default_factory=dict)
     """What is said beside or instead of the notebook's use-case card: TABLE.FIELD → text."""
 
 
 @post("checks")
-def check(service: Service, asked: Place) -> dict[str, Any]:
+def check(service: Service, asked: Examined) -> dict[str, Any]:
     """Start to examine a notebook; the job's result is the checklist."""
     workspace, path = service.workspace(asked.path), service.path(asked.path)
 
     def work(progress: Any) -> dict[str, Any]:
         progress("Reading the notebook, its session and the environment")
-        return _told(workspace, examine(workspace, path))
+        fields = list(asked.fields.items())
+        return _told(workspace, examine(workspace, path, name=asked.name, fields=fields))
 
     return service.jobs.start("check", work)
 
@@ -46,9 +52,6 @@ def check(service: Service, asked: Place) -> dict[str, Any]:
 def create(service: Service, asked: Candidate) -> dict[str, Any]:
     """Start to make a release candidate, signed by its author."""
     workspace, path = service.workspace(asked.path), service.path(asked.path)
-    fields = list(asked.fields.items())
-    if asked.risk_class != "unrated":
-        fields.append(("use_case.risk_class", asked.risk_class))
 
     def work(progress: Any) -> dict[str, Any]:
         progress("Examining the notebook once more, then signing")
@@ -58,7 +61,7 @@ def create(service: Service, asked: Candidate) -> dict[str, Any]:
             asked.person,
             asked.secret,
             name=asked.name,
-            fields=fields,
+            fields=list(asked.fields.items()),
         )
         return {
             "release": made.release,
@@ -84,6 +87,7 @@ def _told(workspace: Workspace, found: Examination) -> dict[str, Any]:
         "environment": found.environment.digest(),
         "release": found.name,
         "card": dict(intake.facts(found.card)),
+        "asks": intake.FIELDS,
         "missing": [msgspec.to_builtins(item) for item in intake.missing(found.card)],
         "promotable": promotable,
         "parameters": [{**msgspec.to_builtins(item), "bounds": item.bounds} for item in parameters],

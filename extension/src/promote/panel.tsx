@@ -7,7 +7,7 @@ import { Busy, Button, Panel, Problem, useGoverned } from '../parts';
 import { useWork } from '../parts/asking';
 import { Difference } from '../parts/difference';
 import { Parameters } from '../parts/parameters';
-import { ChoiceField, SignForm, TextField, useStatus } from '../parts/signing';
+import { SignForm, TextField, useStatus } from '../parts/signing';
 import type { IChecklist, IPromoted } from '../records';
 import { Checklist } from './checklist';
 
@@ -26,13 +26,20 @@ function PromoteView(props: { path: string }): React.ReactElement {
   const { trans, client } = useGoverned();
   const [found, setFound] = React.useState<IChecklist | null>(null);
   const [made, setMade] = React.useState<IPromoted | null>(null);
+  const [said, setSaid] = React.useState<ISaid>({ name: '', fields: {} });
+  const latest = React.useRef(said);
+  latest.current = said;
   const work = useWork();
   const check = React.useCallback(
     (first?: () => Promise<void>): void =>
       work.start(async onStep => {
         await first?.();
         setFound(
-          await client.job<IChecklist>('checks', { path: props.path }, onStep)
+          await client.job<IChecklist>(
+            'checks',
+            { path: props.path, ...latest.current },
+            onStep
+          )
         );
       }),
     [props.path]
@@ -60,10 +67,75 @@ function PromoteView(props: { path: string }): React.ReactElement {
             isBusy={work.isBusy}
             check={check}
           />
-          <Candidate path={props.path} found={found} onMade={setMade} />
+          <Card
+            found={found}
+            said={said}
+            onChange={setSaid}
+            isBusy={work.isBusy}
+            check={() => check()}
+          />
+          <Candidate
+            path={props.path}
+            found={found}
+            said={said}
+            onMade={setMade}
+          />
         </>
       )}
     </article>
+  );
+}
+
+/** What a person says beside the notebook. */
+interface ISaid {
+  name: string;
+  fields: Record<string, string>;
+}
+
+/** The use case and what no record can tell of a model: bound into the release, so approved. */
+function Card(props: {
+  found: IChecklist;
+  said: ISaid;
+  onChange: (said: ISaid) => void;
+  isBusy: boolean;
+  check: () => void;
+}): React.ReactElement {
+  const { trans } = useGoverned();
+  const { found, said, onChange } = props;
+  return (
+    <section className="gn-Stage" aria-label={trans.__('Card')}>
+      <h2>{trans.__('What only people can say')}</h2>
+      <p>
+        {trans.__(
+          'It is bound into the release: whoever approves it approves these words.'
+        )}
+      </p>
+      <div className="gn-Form gn-mod-card">
+        <TextField
+          label={trans.__('Name of the release')}
+          hint={trans.__('Without one it is called %1', found.release)}
+          value={said.name}
+          onChange={name => onChange({ ...said, name })}
+        />
+        {Object.entries(found.asks).map(([field, asks]) => (
+          <TextField
+            key={field}
+            label={field}
+            hint={asks}
+            value={said.fields[field] ?? found.card[field] ?? ''}
+            onChange={text =>
+              onChange({ ...said, fields: { ...said.fields, [field]: text } })
+            }
+          />
+        ))}
+        <Button
+          onClick={props.check}
+          disabledBecause={props.isBusy ? trans.__('A check is running') : ''}
+        >
+          {trans.__('Check with these words')}
+        </Button>
+      </div>
+    </section>
   );
 }
 
@@ -71,14 +143,13 @@ function PromoteView(props: { path: string }): React.ReactElement {
 function Candidate(props: {
   path: string;
   found: IChecklist;
+  said: ISaid;
   onMade: (made: IPromoted) => void;
 }): React.ReactElement {
   const governed = useGoverned();
   const { trans, client } = governed;
   const { found } = props;
   const status = useStatus(props.path);
-  const [name, setName] = React.useState('');
-  const [risk, setRisk] = React.useState('unrated');
   const blocked = found.findings.filter(
     finding => finding.severity === 'blocking'
   ).length;
@@ -114,40 +185,13 @@ function Candidate(props: {
               : ''
           }
           sign={async (signed, onStep) => {
-            const body = {
-              ...signed,
-              path: props.path,
-              name,
-              risk_class: risk
-            };
+            const body = { ...signed, path: props.path, ...props.said };
             props.onMade(
               await client.job<IPromoted>('candidates', body, onStep)
             );
             governed.tell();
           }}
-        >
-          <TextField
-            label={trans.__('Name of the release')}
-            hint={
-              found.preview
-                ? trans.__('Without one it will be %1', found.preview.release)
-                : trans.__('Without one it is the notebook’s')
-            }
-            value={name}
-            onChange={setName}
-          />
-          <ChoiceField
-            label={trans.__('Risk class of the use case')}
-            value={risk}
-            choices={[
-              ['unrated', trans.__('unrated')],
-              ['low', trans.__('low')],
-              ['limited', trans.__('limited')],
-              ['high', trans.__('high')]
-            ]}
-            onChange={setRisk}
-          />
-        </SignForm>
+        />
       </section>
     </>
   );

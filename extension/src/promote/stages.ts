@@ -32,6 +32,10 @@ const STAGE_OF: Record<string, string> = {
   'installs-packages': 'repeatable',
   'environment-altered': 'repeatable',
   'unpinned-environment': 'repeatable',
+  'card-field-missing': 'card',
+  'card-unusable': 'card',
+  'unknown-risk-class': 'card',
+  'suite-missing': 'card',
   'shell-line': 'safe',
   secret: 'safe'
 };
@@ -43,6 +47,7 @@ export function stagesOf(findings: IFinding[], trans: Trans): IStage[] {
     ['parameters', trans.__('Parameters with bounds')],
     ['data', trans.__('Data and models from the catalog')],
     ['repeatable', trans.__('Repeatable: seed and environment')],
+    ['card', trans.__('What only people can say')],
     ['safe', trans.__('Fit to be read by others')]
   ];
   return titles.map(([id, title]) => {
