@@ -26,6 +26,8 @@ import governed_kernel
 
 PRODUCT = "governed-notebooks"
 NEEDED = (PRODUCT, "model-signing", "numpy", "pandas", "pyOpenSSL", "safetensors")
+LAB = ("jupyterlab", "tinycss2")
+"""What JupyterLab needs; the second is an extra of bleach, and extras are not followed here."""
 _PACKAGE = Path(governed_kernel.__file__).parent
 _REPOSITORY = _PACKAGE.parent
 _EXTENSION = _REPOSITORY / "extension"
@@ -52,7 +54,7 @@ class PythonEnvironment:
         """Make one in a new folder; with JupyterLab and our extension where that is wanted."""
         venv.EnvBuilder(with_pip=False).create(folder)
         made = cls(folder)
-        for distribution in _closure((*NEEDED, "jupyterlab") if with_lab else NEEDED):
+        for distribution in _closure((*NEEDED, *LAB) if with_lab else NEEDED):
             if _normal(distribution.name) == PRODUCT:
                 made._put_in_product(distribution)
             else:
