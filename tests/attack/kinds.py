@@ -44,7 +44,7 @@ KINDS: dict[str, str] = {
 
 UNRECORDED: dict[str, tuple[str, str]] = {
     "working file": (
-        r"(research|splits|suites|palate)/.*|policies/cases\.toml|berries\.csv|\.gitignore",
+        r"(research|splits|suites|palate|cards)/.*|policies/cases\.toml|berries\.csv|\.gitignore",
         "people edit it; what counts of it is copied by content when it is registered or promoted",
     ),
     "lock": (r"(.*/)?[^/]*\.lock", "it is empty and holds nothing"),

@@ -134,7 +134,8 @@ def _fields(struct: Any) -> list[tuple[str, ...]]:
         kind: Any = field.type
         before: tuple[str, ...] = (field.encode_name,)
         if getattr(kind, "__origin__", None) is dict:
-            kind, before = kind.__args__[1], (field.encode_name, "*")
+            kind = kind.__args__[1]
+            before += ("*",) if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else ()
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             found += [(*before, *rest) for rest in _fields(kind)]
         else:
