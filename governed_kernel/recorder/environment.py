@@ -89,6 +89,7 @@ RULES: tuple[Place, ...] = (
     Place("{workspace}/governed.toml", "the workspace's settings, bound by the ledger"),
     Place("{workspace}/policies/", "the workspace's policies, bound by the ledger"),
     Place("{state}/ledger.jsonl", "the ledger itself; hash-chained"),
+    Place("{state}/ledger.together", "how far records that are added together have come"),
     Place("{state}/derived.jsonl", "what sessions made from classified data, for decisions"),
     Place("{state}/ledger.lock", "the ledger's lock", writes=True),
     Place("{personal}/", "the person's own record of known workspaces; keys are never opened"),

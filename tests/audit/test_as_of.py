@@ -213,8 +213,8 @@ def test_it_is_replayed_once_for_each_state_of_the_ledger(released: Place) -> No
     released.workspace.ledger.touch()  # the same bytes, at another time
     assert verified() == (0, records)
     assert released.here("approve sour --for run {ada}").code == 3  # a refusal: one record more
-    again, more = verified()
-    assert (again >= first, more) == (True, records + 1)
+    _, more = verified()  # signatures that were verified before are known by their digest
+    assert more == records + 1
     assert verified() == (0, more)
 
 

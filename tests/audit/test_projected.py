@@ -25,8 +25,10 @@ def place(stages: Stages, tmp_path: Path) -> Place:
     session = min(place.workspace.journals.glob("*.zst"))
     aside = tmp_path / session.name
     session.rename(aside)
+    derived = place.workspace.derived.read_bytes()
     place.done_here("store rebuild")  # of all but the first session
     aside.rename(session)
+    place.workspace.derived.write_bytes(derived)
     place.done_here("lineage sessions")
     return place
 

@@ -56,12 +56,19 @@ def _dataset(observation: Observation, observed: Observed) -> None:
     uri = complete(observation, observed.call)
     made = observed.result
     step, columns = Step(observation, observed), tuple(made.schema.names)
-    uris = [path_of(file) for file in getattr(made, "files", ())[:_MOST_FILES]]
-    for each in dict.fromkeys(uris or [uri]):
+    local = _is_local(observed["filesystem"])
+    files = tuple(getattr(made, "files", ())[:_MOST_FILES]) if local else ()
+    for each in dict.fromkeys([path_of(file) for file in files] or [uri]):
         if each is not None:
             step.same(step.external(each, columns))
+    source = observed["source"]
+    for child in source[:_MOST_FILES] if isinstance(source, (list, tuple)) else ():
+        known = observation.registry.get(child)
+        if known is not None:
+            step.same(known, columns)
+            files += known.extra or ()
     if step.inputs:
-        step.finish(made, "dataset", columns, patient=True)
+        step.finish(made, "dataset", columns, patient=True, extra=files)
 
 
 _MOST_FILES = 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from governed_kernel.capture.adapters.pyarrow.filesystems import local_path
 from governed_kernel.capture.adapters.pyarrow.subjects import (
     Work,
     bound,
@@ -18,34 +17,18 @@ from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.transfers import announce, complete
 
-__all__ = ["MOST_FILES", "arm"]
+__all__ = ["arm"]
 
-MOST_FILES = 200
 _READING = ("to_table", "head", "take", "to_batches", "to_reader", "scan_batches")
 
 
-def _files(thing: Any) -> list[str]:
-    """The files on this machine that a dataset consists of."""
-    found = []
-    filesystem = getattr(thing, "filesystem", None)
-    for file in list(getattr(thing, "files", ()))[:MOST_FILES]:
-        path = local_path(filesystem, file)
-        if path is not None:
-            found.append(path)
-    for child in list(getattr(thing, "children", ()))[:MOST_FILES]:
-        found += _files(child)
-    return found
-
-
 def _before(observation: Observation, call: Call) -> None:
-    thing = call.arguments[0][0]
-    known = observation.registry.get(thing)
+    known = observation.registry.get(call.arguments[0][0])
+    # A dataset is not asked for its files here: one of an open file ends the process when it is
+    # asked for its file system (pyarrow 26). Where it was made they were known.
     if known is not None and isinstance(known.extra, tuple):
-        files = known.extra
-    else:
-        files = tuple(_files(thing))
-    for file in files:
-        announce(observation, call, "read", file)
+        for file in known.extra:
+            announce(observation, call, "read", file)
 
 
 def _scanned(observation: Observation, observed: Observed) -> None:
@@ -80,7 +63,7 @@ def _chosen(observation: Observation, observed: Observed) -> None:
     else:
         work.same(node, output[1])
     filter_by(work, node, given.get("filter"), schema)
-    work.finish(result, *output, rows_out=rows(result), extra=tuple(_files(thing)))
+    work.finish(result, *output, rows_out=rows(result), extra=node.extra)
 
 
 def _filtered(observation: Observation, observed: Observed) -> None:
@@ -89,7 +72,7 @@ def _filtered(observation: Observation, observed: Observed) -> None:
     node = work.subject()
     work.same(node)
     filter_by(work, node, bound(observed)["expression"], dataset.schema)
-    work.close(observed.result)
+    work.finish(observed.result, "dataset", node.columns, extra=node.extra)
 
 
 def _read_and(rule: Any) -> Any:

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 field = pc.field
 pq.write_table(csv.read_csv("other.csv"), "other.parquet")
+pq.write_table(csv.read_csv("other.csv"), "third.parquet")
 
 def keep(made, path):
     if isinstance(made, (pa.Array, pa.ChunkedArray)):
