@@ -82,13 +82,13 @@ class Processes:
         if start is not None:
             self._ended.append((start, boot_time(), cell))
 
-    def credit(self, thread: int, *, starts: bool = False) -> Credit:
+    def credit(self, thread: int, process: int | None = None, *, starts: bool = False) -> Credit:
         """The cell that `thread` (of any process) works for, and whether that is certain.
 
         `starts` says that it executes a program: a child that nothing is known of yet was
         started a moment ago, by the only cell that runs.
         """
-        process = thread if thread == self.kernel else process_of(thread)
+        process = thread if thread == self.kernel else process or process_of(thread)
         if process == self.kernel or process is None:
             return Credit(*self._now(), process or thread)
         start = _start_of(process)

@@ -343,7 +343,9 @@ class Session:
         if self._origins is not None:
             self._origins.saw(sighting)
         starts = sighting.operation == "execute"
-        cell, certain, process = self._processes.credit(sighting.thread, starts=starts)
+        cell, certain, process = self._processes.credit(
+            sighting.thread, sighting.process, starts=starts
+        )
         if sighting.denied is not None:
             self._refused(sighting, sighting.denied, cell, certain)
             return

@@ -63,6 +63,8 @@ class Sighting(NamedTuple):
         Why the call was refused.
     replaces : bool
         Whether nothing of what the file held before is left.
+    process : int
+        The thread's process, where it had to be looked up while the thread was held; else 0.
     """
 
     thread: int
@@ -75,6 +77,7 @@ class Sighting(NamedTuple):
     source: str = ""
     denied: Restriction | None = None
     replaces: bool = False
+    process: int = 0
 
 
 class Witness:
@@ -112,6 +115,7 @@ class Witness:
         self._code = environment.code_suffixes
         self._libraries = environment.libraries
         self._known: set[bytes] = set()
+        self._main_threads: set[int] = set()
         self._folders: dict[bytes, bool] = {}
         self._canonical_folders: dict[bytes, str] = {}
 
@@ -274,8 +278,18 @@ class Witness:
                 both=flags & os.O_ACCMODE == os.O_RDWR,
                 denied=denied,
                 replaces=replaces,
+                process=self._process_of(notification.thread),
             )
         ]
+
+    def _process_of(self, thread: int) -> int:
+        """The process of a thread that may be gone in a moment; 0 for a process's main thread."""
+        if thread in self._main_threads:
+            return 0
+        process = process_of(thread)
+        if process == thread:
+            self._main_threads.add(thread)
+        return process or 0
 
     def _other(self, notification: Notification) -> list[Sighting]:
         number = notification.number

@@ -60,6 +60,7 @@ S = TypeVar("S")
 Kind = Literal["release", "rerun", "validation"]
 _POLL_SECONDS = 0.2
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+_ENDING = ".state.ending"
 _WORKER = (sys.executable, "-I", "-m", "governed_kernel.release")
 """Isolated: neither the person's PYTHONPATH nor a module in the folder stands before ours."""
 
@@ -338,6 +339,8 @@ def reap(workspace: Workspace, run_id: str) -> None:
         state = state_of(workspace, run_id)
         if state.is_over or is_alive(state) or _still_starting(state):
             return
+        if _settle(workspace, run_id):
+            return
         what = f"the worker of {run_id} died without a word"
         why = "it was killed, ran out of memory, or the machine went down"
         ended = RunEnded(
@@ -396,8 +399,24 @@ def _end(
         started = any(isinstance(event, RunStarted) for event in known)
         return started and not any(isinstance(event, RunEnded) for event in known)
 
+    # Written before it is on record, since the disk may be full or the worker killed in between.
+    write_atomically(folder / _ENDING, encoded)
     signing.record(workspace, ended, when=is_running)
-    write_atomically(folder / "state.json", encoded)
+    (folder / _ENDING).replace(folder / "state.json")
+
+
+def _settle(workspace: Workspace, run_id: str) -> bool:
+    """Put in place the end that is on record already; whether that was all that was missing."""
+    ending = run_folder(workspace, run_id) / _ENDING
+    if not ending.exists():
+        return False
+    known = FileDigest("state.json", digest_file(ending), ending.stat().st_size)
+    for event in Register.read(workspace).run_events:
+        if isinstance(event, RunEnded) and event.run_id == run_id and known in event.papers:
+            ending.replace(ending.with_name("state.json"))
+            return True
+    ending.unlink()
+    return False
 
 
 def papers(folder: Path, *, with_output: bool = False) -> list[FileDigest]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import py_compile
 import shutil
@@ -409,6 +410,19 @@ def test_too_little_disk_is_said_before_anything_starts(stages: Stages, small_di
     fill(small_disk, 600_000)
     done = place.here("run sour --as otto")
     refused(place, done, 6, "only 0 MB of disk are free", "run.free_disk_megabytes")
+
+
+def test_an_end_that_only_the_ledger_knows_is_put_in_place(stages: Stages, tmp_path: Path) -> None:
+    """A worker was killed after its end was on record, and before its state said so."""
+    place = stages.executed.copy(tmp_path)
+    (state,) = place.workspace.runs.glob("[!.]*/state.json")
+    ended = state.read_bytes()
+    state.with_name(".state.ending").write_bytes(ended)
+    before = {**json.loads(ended), "state": "running", "pid": 2**22 - 1, "ended_at": None}
+    state.write_text(json.dumps(before))
+    place.done_here("release list")
+    assert state.read_bytes() == ended
+    place.done_here("audit verify")
 
 
 def test_a_cell_that_fills_the_disk_fails_the_run(stages: Stages, small_disk: Path) -> None:

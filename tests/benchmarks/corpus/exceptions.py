@@ -23,11 +23,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "curl",
         "psql",
     ),
-    "a method of a native class that can't be changed": (
-        "fs.LocalFileSystem",
-        "fs.LocalFileSystem, write",
-        "lxml, write",
-    ),
+    "a method of a native class that nobody observes": ("lxml, write",),
     "HDF5 itself opens what a file links to": ("h5py, external link",),
     "Python does not tell which folder the name is relative to": ("os.open with dir_fd",),
     "nobody observes it: what the witness is there for": ("ctypes, libc.fopen", "blosc2"),
