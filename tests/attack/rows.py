@@ -34,7 +34,9 @@ def drawn_edit(path: Path, draw: random.Random) -> Edit:
         found = connection.execute(
             "SELECT table_name, list(column_name ORDER BY column_index), "
             "list(data_type ORDER BY column_index) FROM duckdb_columns() "
-            "WHERE schema_name = 'base' AND NOT internal GROUP BY table_name ORDER BY table_name"
+            "WHERE schema_name = 'base' AND NOT internal AND table_name IN "
+            "(SELECT table_name FROM duckdb_tables() WHERE schema_name = 'base') "
+            "GROUP BY table_name ORDER BY table_name"
         ).fetchall()
         counted = {
             table: connection.execute(f'SELECT count(*) FROM base."{table}"').fetchone()
