@@ -89,13 +89,11 @@ class Origins:
 
     def read(self, access: Access, access_id: int, path: str | None) -> Access:
         """Take an access that reads; returns it with the class of what it read."""
-        if access.decision == "denied":
+        if access.decision == "denied" or path is None:
             return access
-        found = self._of_file(path) if path is not None else _NOTHING
+        found = self._of_file(path)
         if access.dataset:
             found |= {f"{access.dataset}@{access.version}"}
-        if path is None:
-            return access
         if not found:
             self._unknown.add(access_id)
             return access
@@ -131,6 +129,8 @@ class Origins:
         made = self._made.get(path)
         if made is not None:
             return made.origins
+        if not self._restrictions.has_classified:  # asked for every open
+            return _NOTHING
         return frozenset(self._restrictions.origins(path, _status(path)))
 
     # --- a cell ends -------------------------------------------------------------------------

@@ -161,10 +161,15 @@ class Restrictions:
                 next="'governed audit verify' says what is wrong with the ledger",
             ) from error
 
+    @property
+    def has_classified(self) -> bool:
+        """Whether the workspace has classified data at all."""
+        return bool(self._known.known.classes)
+
     def origins(self, path: str, status: os.stat_result | None) -> list[str]:
         """``NAME@VERSION`` of the classified data that a file is, or was made from."""
         known = self._known.known
-        if not known.classes:
+        if not self.has_classified:
             return []
         version = _folder_of(path, known.folders)
         if version is not None:
