@@ -12,9 +12,10 @@ import shutil
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.uris import (
@@ -37,6 +38,15 @@ Arguments: TypeAlias = tuple[Any, ...]
 _REMEMBERED = 20_000
 _WRITES = os.O_WRONLY | os.O_RDWR
 _NOT_CONTENT = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
+_SECONDS_DECIDED = 0.02
+"""For so long one decision holds for a file that a loop opens; policies change by hand."""
+
+
+class _Read(NamedTuple):
+    """The last access to a file by reading."""
+
+    state: tuple[object, ...]
+    decided: float
 
 
 class _Auditor:
@@ -45,7 +55,7 @@ class _Auditor:
     def __init__(self, observation: Observation) -> None:
         self._observation = observation
         self._environment: set[str] = set()
-        self._latest: dict[str, tuple[Any, ...]] = {}
+        self._latest: dict[str, _Read] = {}
         self._sent_to: set[str] = set()
         observation.at_end.append(self._sent_to.clear)
         self.handlers: dict[str, Callable[[Arguments], None]] = {
@@ -79,34 +89,41 @@ class _Auditor:
         if path in self._environment and not flags & _WRITES:
             return
         write = flags & os.O_ACCMODE != os.O_RDONLY
-        if flags & _NOT_CONTENT or self._set_aside(path, write):
+        absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109
+        if flags & _NOT_CONTENT or self._is_environment(absolute, absolute, write):
             return
         if mode_text is None and not path.startswith("/") and _names_a_folder(sys._getframe(2)):
             return
         try:
-            status = os.stat(path)  # noqa: PTH116 - a Path costs more than the hook
+            status = os.stat(absolute)  # noqa: PTH116 - a Path costs more than the hook
         except (OSError, ValueError):
             status = None
+        real, uri = resolved(absolute, status)
+        # The rules know real paths; a link may lead into the environment.
+        if real != absolute and self._is_environment(absolute, real, write):
+            return
         if write:
-            self._opened_to_write(path, flags, status)
+            self._opened_to_write(real, uri, flags, status)
         elif status is not None and stat.S_ISREG(status.st_mode):
             # A library that tries its optional files, or an open that fails: nothing is read.
-            self._opened_to_read(path, status)
+            self._opened_to_read(real, uri, status)
 
-    def _opened_to_write(self, path: str, flags: int, status: os.stat_result | None) -> None:
+    def _opened_to_write(
+        self, real: str, uri: str, flags: int, status: os.stat_result | None
+    ) -> None:
         if status is not None and stat.S_ISDIR(status.st_mode):
             # `tempfile` opens a folder by name, and a file in it by its opener.
             return
         both = flags & os.O_ACCMODE == os.O_RDWR and not flags & os.O_TRUNC
         if both and status is not None and stat.S_ISREG(status.st_mode):
-            self._file("read", path, "audit:open", status)
-        self._file("write", path, "audit:open", status)
+            self._happened("read", real, uri, "audit:open")
+        self._happened("write", real, uri, "audit:open")
 
-    def _opened_to_read(self, path: str, status: os.stat_result) -> None:
+    def _opened_to_read(self, real: str, uri: str, status: os.stat_result) -> None:
         """A file read again and again by one statement, while nothing changes, is one access."""
         observation = self._observation
         if observation.state.call is not None:
-            self._file("read", path, "audit:open", status)
+            self._happened("read", real, uri, "audit:open")
             return
         state = (
             observation.emitter.cell(),
@@ -117,36 +134,46 @@ class _Auditor:
             status.st_mtime_ns,
             status.st_ctime_ns,
         )
-        real, uri = resolved(path, status)
-        decision = observation.decide("read", real)
-        if self._latest.get(uri) == state and decision.allowed:
+        known = self._latest.get(uri)
+        now = time.monotonic()
+        again = known is not None and known.state == state
+        if again and known is not None and now - known.decided < _SECONDS_DECIDED:
             return
-        if len(self._latest) >= _REMEMBERED:
-            self._latest.clear()
-        self._latest[uri] = state
+        decision = observation.decide("read", real)
+        if decision.allowed:
+            if len(self._latest) >= _REMEMBERED:
+                self._latest.clear()
+            self._latest[uri] = _Read(state, now)
+            if again:
+                return
         observation.access("read", "file", uri, "audit:open", decision)
+
+    def _is_environment(self, absolute: str, path: str, write: bool) -> bool:
+        """Whether `path`, a spelling of `absolute`, is environment; remembered then."""
+        if not self._observation.is_environment(path, write=write):
+            return False
+        if not write:
+            if len(self._environment) >= _REMEMBERED:
+                self._environment.clear()
+            self._environment.add(absolute)
+        return True
 
     def _set_aside(self, path: str, write: bool) -> bool:
         absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109
-        is_environment = self._observation.is_environment
-        if not is_environment(absolute, write=write):
-            # The rules know real paths; a link may lead into the environment.
-            real = real_path(absolute)
-            if real == absolute or not is_environment(real, write=write):
-                return False
-        if absolute is path and not write:
-            if len(self._environment) >= _REMEMBERED:
-                self._environment.clear()
-            self._environment.add(path)
-        return True
+        if self._is_environment(absolute, absolute, write):
+            return True
+        real = real_path(absolute)
+        return real != absolute and self._is_environment(absolute, real, write)
 
-    def _file(
-        self, operation: Operation, path: str, via: str, status: os.stat_result | None = None
-    ) -> None:
+    def _file(self, operation: Operation, path: str, via: str) -> None:
         if operation == "delete":
             real, uri = entry_path(path), file_uri(path, follow=False)
         else:
-            real, uri = resolved(path, status)
+            real, uri = resolved(path)
+        self._happened(operation, real, uri, via)
+
+    def _happened(self, operation: Operation, real: str, uri: str, via: str) -> None:
+        """Decide and record, if the call of an observer does not do so itself."""
         call = self._observation.state.call
         if call is not None and (owner := call.claimed(operation, uri)) is not None:
             owner.opened.add((operation, uri))

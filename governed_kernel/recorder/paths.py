@@ -8,7 +8,16 @@ import stat
 import struct
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["address_of", "file_uri", "host_and_port", "local_path", "real", "resolve", "trace"]
+__all__ = [
+    "address_of",
+    "base",
+    "file_uri",
+    "host_and_port",
+    "local_path",
+    "real",
+    "resolve",
+    "trace",
+]
 
 _SAFE = "/:@!$&'()*+,;=~-._"
 _LOCAL = ("file", "sqlite", "duckdb")
@@ -61,7 +70,7 @@ def resolve(process: int, path: bytes, directory: int | None = None, *, follow: 
     """
     text = os.fsdecode(path)
     if not text.startswith("/"):
-        text = os.path.join(_base(process, directory), text) if text else _base(process, directory)
+        text = os.path.join(base(process, directory), text) if text else base(process, directory)
     if follow:
         return real(process, text)
     folder, name = os.path.split(text.rstrip("/"))
@@ -108,7 +117,14 @@ def trace(process: int, path: str) -> tuple[str, bool]:
     return found or "/", fleeting
 
 
-def _base(process: int, directory: int | None) -> str:
+def base(process: int, directory: int | None) -> str:
+    """The folder that a relative path of a process is held against; ``/proc/…`` if it is gone.
+
+    Parameters
+    ----------
+    directory : int or None
+        As for `resolve`.
+    """
     number = None if directory is None else directory & 0xFFFFFFFF
     here = number is None or number == _AT_WORKING_DIRECTORY
     link = f"/proc/{process}/cwd" if here else f"/proc/{process}/fd/{number}"

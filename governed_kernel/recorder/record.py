@@ -29,7 +29,7 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["SessionRecord"]
 
-_SYNC_SECONDS = 1.0
+_SYNC_SECONDS = 0.7  # with the time between two looks: within a second
 
 
 class SessionRecord:

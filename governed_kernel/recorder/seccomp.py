@@ -221,6 +221,7 @@ class _Vector(ctypes.Structure):
 
 _RECEIVE, _SEND, _SET_FLAGS = 0xC0502100, 0xC0182101, 0x40082104
 _REQUEST = struct.Struct("QIIiIQ6Q")  # struct seccomp_notif
+_NOTHING = bytes(_REQUEST.size)
 _ANSWER = struct.Struct("QqiI")  # struct seccomp_notif_resp
 _ADD_DESCRIPTOR = 0x40182103
 _DESCRIPTOR = struct.Struct("QIIII")  # struct seccomp_notif_addfd
@@ -268,24 +269,32 @@ class Listener:
 
     def receive(self) -> Notification | None:
         """The next call that waits; None when its thread is gone again."""
-        ctypes.memset(self._request, 0, _REQUEST.size)
+        self._request.raw = _NOTHING  # the system wants it empty
         if self._control(self.descriptor, _RECEIVE, self._request):
             return None
         fields = _REQUEST.unpack(self._request)
         return Notification(fields[0], fields[1], fields[3], fields[6:])
 
+    def _read(self, thread: int, address: int, length: int) -> int:
+        """Fill the text with memory of `thread`; returns how many bytes of it."""
+        self._there.base = address
+        self._there.length = self._here.length = length
+        return self._read_memory(thread, self._here_address, 1, self._there_address, 1, 0)
+
     def memory(self, thread: int, address: int, length: int) -> bytes:
         """Up to `length` bytes at `address` of `thread`; empty when they can't be read."""
-        self._there.base = address
-        self._there.length = self._here.length = min(length, _PAGE)
-        count = self._read_memory(thread, self._here_address, 1, self._there_address, 1, 0)
+        count = self._read(thread, address, min(length, _PAGE))
         return self._text.raw[:count] if count > 0 else b""
 
     def text(self, thread: int, address: int) -> bytes:
         """The zero-terminated string at `address`; reads no page that it need not."""
-        found = self.memory(thread, address, _PAGE - (address & (_PAGE - 1)))
-        end = found.find(b"\0")
-        if end < 0 and found:
+        count = self._read(thread, address, _PAGE - (address & (_PAGE - 1)))
+        found: bytes = self._text.value
+        if len(found) < count:
+            return found
+        found = self._text.raw[:count] if count > 0 else b""
+        end = -1
+        if found:
             found += self.memory(thread, address + len(found), _PAGE)
             end = found.find(b"\0")
         return found[:end] if end >= 0 else found

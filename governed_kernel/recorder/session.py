@@ -42,7 +42,10 @@ from governed_kernel.recorder.witness import Sighting, Witness
 __all__ = ["Session"]
 
 _AT_ONCE = 256
+_SECONDS_BETWEEN_LOOKS = 0.25
 _MILLISECONDS_TO_COLLECT = 2
+_MILLISECONDS_TO_SYNC = 250
+_MILLISECONDS_AT_REST = 1000
 _MOST_PENDING = 1000
 _SECONDS_TO_VANISH = 0.5
 _SECONDS_FOR_HASHING = 20.0
@@ -131,23 +134,33 @@ class Session:
 
     def run(self) -> int:
         """Record until the kernel ends; returns its wait status."""
+        looked = time.monotonic()
         while not self._ended:
-            ready = self._poll.poll(_MILLISECONDS_TO_COLLECT if self._record.pending else 0)
-            if not ready:
-                self._record.flush()
-                self._record.sync_if_due()
-                if self._parent and is_orphaned(self._parent):
-                    self._kernel.end("the process that started the kernel is gone")
-                ready = self._poll.poll(1000)
+            ready = self._poll.poll(self._milliseconds_to_wait())
             for descriptor, happened in ready:
                 if happened & select.POLLIN or descriptor not in self._handlers:
                     self._handlers[descriptor]()
                 else:
                     self._lost(descriptor)
-            if self._record.pending > _MOST_PENDING:
+            if not ready or self._record.pending > _MOST_PENDING:
                 self._record.flush()
+            now = time.monotonic()
+            if now - looked >= _SECONDS_BETWEEN_LOOKS:
+                looked = now
+                self._look_around()
         _, status = os.waitpid(self._kernel.pid, 0)
         return status
+
+    def _milliseconds_to_wait(self) -> int:
+        if self._record.pending:
+            return _MILLISECONDS_TO_COLLECT
+        return _MILLISECONDS_TO_SYNC if self._record.waits else _MILLISECONDS_AT_REST
+
+    def _look_around(self) -> None:
+        """What is due whether or not anything happens."""
+        self._record.sync_if_due()
+        if self._parent and is_orphaned(self._parent):
+            self._kernel.end("the process that started the kernel is gone")
 
     def _lost(self, descriptor: int) -> None:
         """The other end is closed: by the kernel's end, or by a cell that meddles."""

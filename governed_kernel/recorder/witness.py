@@ -80,6 +80,13 @@ class Sighting(NamedTuple):
     process: int = 0
 
 
+class _Place(NamedTuple):
+    """Where a path leads; and what was found there, if somebody looked already."""
+
+    path: str
+    status: os.stat_result | None = None
+
+
 class Witness:
     """Turns notifications into sightings, and counts what is environment.
 
@@ -129,7 +136,7 @@ class Witness:
         if self._may_pass(path) and self._stays_inside(notification.thread, path):
             self.environment += 1
             return []
-        return self._opened(notification, paths.resolve(notification.thread, path), 0)
+        return self._opened(notification, _Place(paths.resolve(notification.thread, path)), 0)
 
     def examine(self, notification: Notification) -> list[Sighting]:
         """Answer a notification and say what was seen."""
@@ -153,7 +160,7 @@ class Witness:
             if path in self._known or self._stays_inside(thread, path):
                 self.environment += 1
                 return []
-            return self._opened(notification, paths.resolve(thread, path), flags)
+            return self._opened(notification, _Place(paths.resolve(thread, path)), flags)
         directory = None if number == _OPEN else arguments[0]
         if path.endswith(b"comm") and flags & _WRITING and self._names_thread(notification, path):
             return []
@@ -229,21 +236,41 @@ class Witness:
         self._known.add(path)
         return True
 
-    def _canonical(self, thread: int, path: bytes, directory: int | None) -> str:
+    def _canonical(self, thread: int, path: bytes, directory: int | None) -> _Place:
         """As `paths.resolve`; folders are remembered until a name may lead elsewhere."""
         folder, _, name = path.rpartition(b"/")
-        if not folder.startswith(b"/") or folder.startswith(b"/proc") or name in (b"", b".", b".."):
-            return paths.resolve(thread, path, directory)
+        if folder.startswith(b"/proc") or name in (b"", b".", b".."):
+            return _Place(paths.resolve(thread, path, directory))
+        if folder.startswith(b"/"):
+            known = self._canonical_folder(thread, folder)
+        elif path.startswith(b"/"):
+            known = ""
+        else:
+            base = paths.base(thread, directory)
+            if base.startswith("/proc"):
+                return _Place(paths.resolve(thread, path, directory))
+            # what the system gives as a folder of a process has no links in it
+            known = base.rstrip("/")
+            if folder:
+                known = self._canonical_folder(thread, os.fsencode(f"{known}/") + folder)
+        found = f"{known}/{os.fsdecode(name)}"
+        try:
+            status = os.lstat(found)
+        except (OSError, ValueError):
+            return _Place(found)
+        if stat.S_ISLNK(status.st_mode):
+            return _Place(paths.real(thread, found))
+        return _Place(found, status)
+
+    def _canonical_folder(self, thread: int, folder: bytes) -> str:
+        """The canonical path of an absolute one, with nothing at its end."""
         known = self._canonical_folders.get(folder)
         if known is None:
             known, fleeting = paths.trace(thread, os.fsdecode(folder))
+            known = known.rstrip("/")
             if not fleeting:
                 self._canonical_folders[folder] = known
-        found = f"{known}/{os.fsdecode(name)}" if known != "/" else f"/{os.fsdecode(name)}"
-        try:
-            return paths.real(thread, found) if stat.S_ISLNK(os.lstat(found).st_mode) else found
-        except OSError:
-            return found
+        return known
 
     def _set_aside(self, path: str, *, write: bool, makes: bool = False) -> bool:
         """Whether using the canonical `path` is environment; counts it then."""
@@ -257,11 +284,12 @@ class Witness:
         self.environment += 1
         return True
 
-    def _opened(self, notification: Notification, path: str, flags: int) -> list[Sighting]:
+    def _opened(self, notification: Notification, place: _Place, flags: int) -> list[Sighting]:
+        path = place.path
         write = bool(flags & _WRITING)
         if self._set_aside(path, write=write, makes=bool(flags & os.O_CREAT)):
             return []
-        status = _status(path)
+        status = place.status or _status(path)
         mode = None if status is None else status.st_mode
         denied = None
         replaces = bool(flags & os.O_TRUNC) if mode is not None else bool(flags & os.O_CREAT)
