@@ -349,12 +349,12 @@ def mask(workspace: Workspace, name: str, as_json: bool) -> None:
 
     Registering does so as well; this is for versions registered before governed.toml asked for it.
     """
-    from governed_kernel.governance import masking
+    from governed_kernel.governance import masked_copies
 
     current = Register.read(workspace)
     current.check_policy()
     version = current.version(name)
-    copy = masking.make(workspace, version, catalog.verify(workspace, version))
+    copy = masked_copies.make(workspace, version, catalog.verify(workspace, version))
     rule = workspace.settings.classes.get(version.data_class)
     facts = {
         "version": catalog.label(version),

@@ -22,7 +22,7 @@ from governed_kernel.errors import (
     UnknownName,
     UsageError,
 )
-from governed_kernel.governance import authorization, inheritance, masking
+from governed_kernel.governance import authorization, inheritance
 from governed_kernel.governance.cards import write_card
 from governed_kernel.governance.names import check_name, purpose
 from governed_kernel.governance.objects import ObjectStore, Progress, manifest_digest
@@ -190,13 +190,15 @@ def enter(
         return (*new, *further), (placed, current)
 
     placed, current = append(workspace, decide)
+    from governed_kernel.governance import masked_copies  # brings an engine; loading needs none
+
     found = []
     for version, new in placed:
         versions = [*current.datasets.get(version.dataset, []), *([version] if new else [])]
         card = write_card(workspace, version.dataset, versions)
         snapshot = snapshot_of(workspace, version)
         with contextlib.suppress(UsageError):  # no table: who may not see its columns reads nothing
-            masking.make(workspace, version, snapshot)
+            masked_copies.make(workspace, version, snapshot)
         found.append(Registered(version, new, snapshot, card))
     return found
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import cedarpy
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from governed_kernel.errors import ConfigurationError
+
+if TYPE_CHECKING:  # imported where it is asked: a kernel where nothing is catalogued never does
+    import cedarpy
 
 __all__ = ["Entity", "Policies", "Policy", "Question", "Verdict", "schema_text"]
 
@@ -36,6 +37,8 @@ def schema_text() -> str:
 
 @cache
 def _schema() -> cedarpy.Schema:
+    import cedarpy
+
     return cedarpy.Schema.from_str(schema_text())
 
 
@@ -161,6 +164,8 @@ class Policies:
                     f"its id {policy.id!r} is that of {other.file}, line {other.line}",
                     "give each policy an id of its own: decisions name policies by it",
                 )
+        import cedarpy
+
         text = "\n".join(policy.text for policy in self.policies)
         self._handle = cedarpy.PolicySet.from_str(text)
         self.names_datasets = 'Dataset::"' in text
@@ -177,6 +182,8 @@ class Policies:
             "resource": question.resource.uid,
             "context": dict(question.context),
         }
+        import cedarpy
+
         about = [question.principal, question.resource]
         try:
             answer = cedarpy.is_authorized(request, self._handle, list(_facts(about)), _schema())
@@ -251,6 +258,8 @@ def _policy(file: str, text: str, start: int, end: int) -> Policy:
 
 
 def _check(policy: Policy) -> None:
+    import cedarpy
+
     result = cedarpy.validate_policies(policy.text, _schema())
     if not result.validation_passed:
         said = "; ".join(_ENGINE_NAME.sub("", error.error) for error in result.errors)

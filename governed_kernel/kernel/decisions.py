@@ -13,6 +13,7 @@ import msgspec
 from governed_kernel.capture.emitter import Decision
 from governed_kernel.errors import RecorderLost
 from governed_kernel.lineage.events import Operation
+from governed_kernel.lineage.news import REGISTERED, LedgerNews
 from governed_kernel.workspace import Workspace
 
 __all__ = ["by_catalog", "by_ticket", "decider"]
@@ -45,13 +46,24 @@ def decider() -> Callable[[Operation, str], Decision]:
 
 
 def by_catalog(workspace: Workspace) -> Callable[[Operation, str], Decision]:
-    """Research: what the catalog knows of a path; everything in a workspace without a ledger."""
-    ledger = str(workspace.ledger)
+    """Research: what the catalog knows of a path; everything in a workspace without a ledger.
+
+    Who reads the ledger needs half of governance and its cryptography: sixty milliseconds, fifteen
+    megabytes. So nobody does until something is registered, or a cell reaches for the workspace's
+    own state.
+    """
+    news = LedgerNews(workspace)
+    state = f"{workspace.state}{os.sep}"
     asked: list[Callable[[Workspace, Operation, str], Decision]] = []
 
     def decide(operation: Operation, path: str) -> Decision:
         if not asked:
-            if not os.path.exists(ledger):  # noqa: PTH110 - it is asked for every open
+            new = news.look()
+            if new is not None and REGISTERED not in new:
+                news.take()
+                new = None
+            own = operation in ("write", "delete") and _reaches(state, path)
+            if new is None and not (own and workspace.ledger.exists()):
                 return _ALLOWED
             from governed_kernel.governance import access
 
@@ -59,6 +71,14 @@ def by_catalog(workspace: Workspace) -> Callable[[Operation, str], Decision]:
         return asked[0](workspace, operation, path)
 
     return decide
+
+
+def _reaches(state: str, path: str) -> bool:
+    if path.startswith("file://"):
+        path = unquote(path.removeprefix("file://"))
+    elif "://" in path or "\0" in path:
+        return False
+    return os.path.realpath(path).startswith(state)
 
 
 def by_ticket(path: Path) -> Callable[[Operation, str], Decision]:

@@ -19,12 +19,12 @@ import msgspec
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ResourceMissing
 from governed_kernel.lineage.derivations import Derivation, Derivations
+from governed_kernel.lineage.news import REGISTERED, LedgerNews
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Known", "Restricted", "Restriction", "Restrictions"]
 
-_OF_CONSEQUENCE = (b'"dataset-registered"', b'"split-recorded"', b'"attested"')
-_REGISTERED = _OF_CONSEQUENCE[0]
+_OF_CONSEQUENCE = (REGISTERED, b'"split-recorded"', b'"attested"')
 _SECONDS = 60.0
 _SMALL = 64 << 20
 P = TypeVar("P")
@@ -109,9 +109,8 @@ class Restrictions:
 
     def __init__(self, program: str, workspace: Workspace) -> None:
         self._command = [sys.executable, "-P", "-m", program, str(workspace.root)]
-        self._ledger = str(workspace.ledger)
+        self._ledger = LedgerNews(workspace)
         self._derived = Derivations(workspace)
-        self._seen: tuple[int, int, int] | None = None
         self._has_data = False
         self._known = Restricted()
         self._identities: dict[tuple[int, int], int] = {}
@@ -127,27 +126,14 @@ class Restrictions:
         ResourceMissing
             There is no answer, so nothing more can be opened safely.
         """
-        try:
-            status = os.stat(self._ledger)
-        except FileNotFoundError:
+        new = self._ledger.look()
+        if new is None:
             return
-        seen = (status.st_size, status.st_mtime_ns, status.st_ino)
-        if seen == self._seen:
-            return
-        new = self._news(status)
         if any(tag in new for tag in _OF_CONSEQUENCE):
-            self._has_data = self._has_data or _REGISTERED in new
+            self._has_data = self._has_data or REGISTERED in new
             if self._has_data:
                 self._take(self._ask())
-        self._seen = seen
-
-    def _news(self, status: os.stat_result) -> bytes:
-        """What was written into the ledger since it was last looked at."""
-        known = self._seen
-        grown = known is not None and known[2] == status.st_ino and known[0] <= status.st_size
-        with open(self._ledger, "rb") as file:
-            file.seek(known[0] if known is not None and grown else 0)
-            return file.read()
+        self._ledger.take()
 
     def _ask(self) -> Restricted:
         try:

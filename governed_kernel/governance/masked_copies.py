@@ -1,0 +1,90 @@
+"""Making masked copies: when a version is registered, by a process that may read the data."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from governed_kernel.canonical import digest_file
+from governed_kernel.configuration import DataClass
+from governed_kernel.errors import UsageError
+from governed_kernel.files import exclusive_lock, sync_folder
+from governed_kernel.governance import tables
+from governed_kernel.governance.masking import copy_of, folder_of, masked_columns
+from governed_kernel.governance.tables import literal, name_of
+from governed_kernel.lineage.events import DatasetRegistered
+from governed_kernel.workspace import Workspace
+
+__all__ = ["make"]
+
+_MARK = "[masked]"
+
+
+def make(workspace: Workspace, version: DatasetRegistered, source: Path) -> Path | None:
+    """Make the masked copy of a version, once; None when its class masks nothing.
+
+    Raises
+    ------
+    UsageError
+        It is no table, so that nothing in it can be masked.
+    """
+    rule = workspace.settings.classes.get(version.data_class)
+    if rule is None or not rule.masked or version.kind != "data":
+        return None
+    folder = folder_of(workspace, version)
+    with exclusive_lock(folder.parent / ".lock"):
+        known = copy_of(workspace, version)
+        if known is not None:
+            return known
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as temporary:
+            target = Path(temporary, "copy.parquet")
+            _write(rule, source, target)
+            final = folder / f"{digest_file(target)}.parquet"
+            target.chmod(0o444)
+            folder.mkdir(exist_ok=True)
+            target.rename(final)
+            sync_folder(folder)
+        return final
+
+
+def _write(rule: DataClass, source: Path, target: Path) -> None:
+    """Each digest is made with a secret that nobody keeps: equal values stay equal, and hidden."""
+    secret = secrets.token_hex(16)
+    with tables.engine(*tables.table_files(source), folder=target.parent) as connection:
+        columns = tables.scan(connection, source, "data")
+        masked = masked_columns(rule, columns)
+        shown = []
+        for column in columns:
+            name = name_of(column)
+            match masked.get(column):
+                case "drop":
+                    continue
+                case "redact":
+                    shown.append(
+                        f"CASE WHEN {name} IS NOT NULL THEN {literal(_MARK)} END AS {name}"
+                    )
+                case "hash":
+                    digest = f"sha256(concat({literal(secret)}, {name}::VARCHAR))[1:16]"
+                    shown.append(f"CASE WHEN {name} IS NOT NULL THEN {digest} END AS {name}")
+                case _:
+                    shown.append(name)
+        if not shown:
+            raise UsageError(
+                f"{source.name} would have no columns left",
+                why="its class leaves all of them out for whoever may not see them",
+                next="mask them in another way ('redact', 'hash') in governed.toml",
+            )
+        try:
+            connection.execute(
+                f"COPY (SELECT {', '.join(shown)} FROM data) "  # noqa: S608 - names are quoted
+                f"TO {literal(str(target))} (FORMAT parquet)"
+            )
+        except duckdb.Error as error:
+            raise UsageError(
+                f"{source.name} could not be masked",
+                why=str(error).splitlines()[0],
+                next="look at the file; its ending must say what it is",
+            ) from error
