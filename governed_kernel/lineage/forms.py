@@ -35,7 +35,7 @@ _HEADER = 18
 """Most bytes of a Zstandard frame's header (RFC 8878, 3.1.1.1)."""
 _WINDOW = 1 << 27
 """Largest window that is accepted: no damaged header may ask for all memory."""
-_PIECE = 1 << 19
+_PIECE = 1 << 18
 _AHEAD = 3
 
 

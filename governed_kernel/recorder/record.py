@@ -58,6 +58,7 @@ class SessionRecord:
         self._pending: list[msgspec.Struct] = []
         self._texts: list[tuple[bytes, str]] = []
         self._unsynced = False
+        self._texts_unsynced = False
         self._cell = (0, "")
         self._marked = False
         """Whether what waits says already that a write failed."""
@@ -170,6 +171,7 @@ class SessionRecord:
             os.ftruncate(self._payloads, self._written_texts)
             raise
         self._written_texts += len(data)
+        self._texts_unsynced = True
         for _, digest in self._texts:
             self._digests.add(digest)
         self._texts.clear()
@@ -192,18 +194,19 @@ class SessionRecord:
     def sync(self) -> Fault | None:
         """Reach the disk."""
         try:
+            if self._texts_unsynced:  # a record never outlives the text that it speaks of
+                os.fdatasync(self._payloads)
             if self._unsynced:
-                os.fdatasync(self._payloads)  # a record never outlives the text that it speaks of
                 self._writer.sync()
         except (GovernedError, OSError) as error:
             return Fault("the session's journal did not reach the disk", str(error))
-        self._unsynced = False
+        self._unsynced = self._texts_unsynced = False
         self._synced_at = time.monotonic()
         return None
 
     def sync_if_due(self) -> None:
         """Reach the disk when the last time is more than a second ago."""
-        if self._unsynced and time.monotonic() - self._synced_at >= _SYNC_SECONDS:
+        if self._to_sync and time.monotonic() - self._synced_at >= _SYNC_SECONDS:
             self.sync()
 
     @property
@@ -214,7 +217,11 @@ class SessionRecord:
     @property
     def waits(self) -> bool:
         """Whether something is still to be written or synced."""
-        return bool(self._pending or self._texts or self._unsynced)
+        return bool(self._pending or self._texts or self._to_sync)
+
+    @property
+    def _to_sync(self) -> bool:
+        return self._unsynced or self._texts_unsynced
 
     def seal(self) -> str:
         """Close the journal, bind it into the ledger, compress it; what went wrong, or nothing."""

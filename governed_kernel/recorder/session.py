@@ -164,7 +164,10 @@ class Session:
 
     def _lost(self, descriptor: int) -> None:
         """The other end is closed: by the kernel's end, or by a cell that meddles."""
-        self._poll.unregister(descriptor)
+        try:
+            self._poll.unregister(descriptor)
+        except KeyError:
+            return  # an answer that nobody took said so before
         if descriptor == self._link.fileno() and not self._kernel_is_over():
             self._meddled("the kernel closed its link to the recorder")
 

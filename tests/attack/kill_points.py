@@ -14,10 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,42 +24,19 @@ from governed_kernel.audit.verification import verify_workspace
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
+from tests.attack.kill_moments import MOMENTS, Moments
 from tests.attack.scenarios import SCENARIOS, Scenario, keep, prepared, restore
 from tests.attack.stopping import WHOLE
+from tests.attack.tally import Tally
 from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place
 from tests.loop.stages import Stages
 
-__all__ = ["Killing", "Tally", "main"]
+__all__ = ["Killing", "main"]
 
 _THRICE = ("record, seal, compress", "ingest", "migrate")
 """Kinds of processes that write without a person who would do it again: killed more often."""
 STOPPING = Path(__file__).with_name("stopping.py")
-
-
-@dataclass
-class Tally:
-    """What became of the kills, by kind of process."""
-
-    killed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    half: Counter[tuple[str, str]] = field(default_factory=Counter)
-    points: dict[tuple[str, str], int] = field(default_factory=dict)
-    after: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-
-    def table(self) -> str:
-        """One row a kind of process."""
-        lines = [f"{'kind':24}{'command':28}{'points':>8}{'killed':>8}{'half-way':>10}"]
-        for key in self.killed:
-            kind, name = key
-            points = str(self.points.get(key, "times"))
-            lines.append(f"{kind:24}{name:28}{points:>8}{self.killed[key]:>8}{self.half[key]:>10}")
-        lines.append(f"{'all':24}{'':28}{'':8}{self.killed.total():>8}{self.half.total():>10}")
-        lines.append(
-            f"afterwards: {self.after['before']} as before, {self.after['done']} done, "
-            f"{self.after['unsealed']} shown as UNSEALED, {len(self.wrong)} wrong"
-        )
-        return "\n".join(lines)
 
 
 class Stopper:
@@ -247,35 +222,68 @@ def chosen_points(
     return points if wanted >= len(points) else sorted(draw.sample(points, wanted))
 
 
+class _Round:
+    """All that was chosen, one kill after the other."""
+
+    def __init__(self, base: Path, points: int, seed: int, only: str) -> None:
+        self.tally = Tally()
+        self._base = base
+        self._points = points
+        self._only = only
+        self._draw = random.Random(seed)
+        self._started = time.monotonic()
+        self._stages = Stages(base / "loop", PythonEnvironment.make(base / "environment"))
+
+    def go(self) -> None:
+        """Moments first, then every command at its changes of files."""
+        moments = None
+        for kind, name in MOMENTS:
+            if self._only not in f"{kind}: {name}":
+                continue
+            if moments is None:
+                folder = self._base / "moments"
+                moments = Moments.make(self._stages, folder, self.tally, self._draw)
+            for _ in range(self._points * 2 if kind == "kernel" else self._points // 2):
+                moments.kill(kind, name)
+                self._tell(name)
+        with stopper_in(self._stages, self._base) as stopper:
+            for number, scenario in enumerate(SCENARIOS):
+                if self._only in f"{scenario.kind}: {scenario.name}":
+                    self._kill(scenario, stopper, self._base / str(number))
+
+    def _kill(self, scenario: Scenario, stopper: Stopper, folder: Path) -> None:
+        killing = Killing(self._stages, scenario, stopper, folder, self.tally)
+        wanted = self._points * (3 if scenario.kind in _THRICE else 1)
+        for at, half in chosen_points(killing.points, wanted, self._draw):
+            killing.kill(at, half=half)
+            self._tell(scenario.name)
+
+    def _tell(self, name: str) -> None:
+        seconds = time.monotonic() - self._started
+        killed, wrong = self.tally.killed.total(), len(self.tally.wrong)
+        sys.stderr.write(f"{name}: {killed} killed, {wrong} wrong, {seconds:.0f} s\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Kill everything, and print what came of it."""
+    """Kill everything, and print what came of it, also when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m tests.attack.kill_points")
     parser.add_argument(
         "--points",
         type=int,
-        default=40,
-        help="how many for each command; thrice as many for what writes by itself",
+        default=18,
+        help="how many for each command; more for what writes by itself",
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="the commands whose name contains this")
+    parser.add_argument("--only", default="", help="what has this in 'KIND: NAME'")
     chosen = parser.parse_args(arguments)
-    draw, tally, started = random.Random(chosen.seed), Tally(), time.monotonic()
+    ended = False
     with tempfile.TemporaryDirectory(prefix="kill-") as name:
-        base = Path(name)
-        stages = Stages(base / "loop", PythonEnvironment.make(base / "environment"))
-        with stopper_in(stages, base) as stopper:
-            for number, scenario in enumerate(SCENARIOS):
-                if chosen.only not in scenario.name:
-                    continue
-                killing = Killing(stages, scenario, stopper, base / str(number), tally)
-                wanted = chosen.points * (3 if scenario.kind in _THRICE else 1)
-                for at, half in chosen_points(killing.points, wanted, draw):
-                    killing.kill(at, half=half)
-                    sys.stderr.write(
-                        f"\r{scenario.name}: {tally.killed.total()} killed, {len(tally.wrong)} "
-                        f"wrong, {time.monotonic() - started:.0f} s   "
-                    )
-    sys.stdout.write(f"\nseed {chosen.seed}\n{tally.table()}\n")
+        killing = _Round(Path(name), chosen.points, chosen.seed, chosen.only)
+        with suppress(KeyboardInterrupt):
+            killing.go()
+            ended = True
+    tally, how = killing.tally, "to the end" if ended else "interrupted"
+    sys.stdout.write(f"seed {chosen.seed}, {how}\n{tally.table()}\n")
     for wrong in tally.wrong:
         sys.stdout.write(f"WRONG {wrong}\n")
     return 1 if tally.wrong else 0

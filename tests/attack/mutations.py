@@ -2,7 +2,9 @@
 
 ``python -m tests.attack.mutations [--count N] [--seed S]`` makes a workspace by the loop, changes
 one thing in it after the other, asks `verify_workspace` (what ``governed audit verify`` asks) and
-puts everything back. It ends with 1 when a change was missed, or reported where it is not.
+puts everything back: sessions swapped, rows of the store edited, every structural boundary of every
+file, and places drawn at random. It ends with 1 when a change was missed, or reported where it is
+not. Interrupted, it prints what came of it so far.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ __all__ = ["Attack", "Tally", "main"]
 LARGEST = 64 << 10
 _WHOLE = 20
 """Of so many edits of rows one is verified whole."""
+_WATCHED = 500
+"""After so many attempts the workspace is verified as it is, and progress is told."""
 _ENDINGS = (".jsonl", ".jsonl.zst", ".head", ".payloads.jsonl")
 SHOWN = {
     ("governed.toml", ""): "comments and layout, on which nothing rests",
@@ -90,6 +94,7 @@ class Attack:
         self.draw = draw
         self.tally = Tally()
         self._kept = kept
+        self._started = time.monotonic()
         self.known = self._verify()
         assert not [check for check in self.known if check.outcome == "broken"], self.known
 
@@ -97,6 +102,13 @@ class Attack:
         with self.workspace.place.inside():
             report = verify_workspace(self.workspace.place.workspace)
         return [check for check in report.checks if check.outcome != "ok"]
+
+    def _count(self, kind: str, change: str) -> None:
+        self.tally.tried[kind, change] += 1
+        if (tried := self.tally.tried.total()) % _WATCHED == 0:
+            seconds = time.monotonic() - self._started
+            missed = len(self.tally.missed)
+            sys.stderr.write(f"{tried} tried, {missed} missed, {seconds:.0f} s\n")
 
     def untouched(self) -> None:
         """Verify the workspace as it is: nothing more may be reported than at the beginning."""
@@ -109,6 +121,8 @@ class Attack:
         before = kept.path.read_bytes()
         if content == before:
             return
+        if self.tally.tried.total() % _WATCHED == 0:
+            self.untouched()
         missed = len(self.tally.missed)
         with self._changed(kept, content):
             self.judge(kept.kind, change, f"{kept.name}: {change} {where}", _words(kept))
@@ -133,7 +147,7 @@ class Attack:
 
     def judge(self, kind: str, change: str, what: str, words: tuple[str, ...]) -> None:
         """Verify what is there now, and note whether it was found and named by `words`."""
-        self.tally.tried[kind, change] += 1
+        self._count(kind, change)
         try:
             new = [check for check in self._verify() if check not in self.known]
         except Exception as error:  # a verification that falls over has found nothing
@@ -204,7 +218,7 @@ class Attack:
             with duckdb.connect(store) as connection:
                 connection.execute(statement)
             found = contents(store)
-            self.tally.tried["lineage store: rows", change] += 1
+            self._count("lineage store: rows", change)
             if found == wanted:
                 self.tally.missed.append(f"lineage store: {statement}")
             elif number % _WHOLE == 0:
@@ -266,50 +280,42 @@ def _text(check: Check) -> str:
 
 
 def run(attack: Attack, count: int, *, every_boundary: bool) -> None:
-    """Change every file at every boundary (or a part of that), then at random until `count`."""
+    """Swap sessions, edit rows, change every file at every boundary, and `count` times anywhere.
+
+    Without `every_boundary` half of `count` is drawn from the boundaries, half from anywhere.
+    """
     workspace, draw = attack.workspace, attack.draw
+    attack.swap_sessions()
+    with workspace.place.inside():
+        checks = list(check_store(workspace.place.workspace))
+    assert {each.outcome for each in checks} == {"ok"}, checks
+    attack.edit_rows(max(count // 20, 2))
+    attack.untouched()
     files = workspace.files()
     chosen = [(kept, change) for kept in files for change in attack.structural(kept)]
     if not every_boundary:
         chosen = draw.sample(chosen, min(count // 2, len(chosen)))
-    started = time.monotonic()
-    for number, (kept, (change, where, content)) in enumerate(chosen):
+        count -= len(chosen)
+    for kept, (change, where, content) in chosen:
         attack.attempt(kept, change, where, content)
-        if number % 500 == 0:
-            attack.untouched()
-            _progress(attack, started)
     by_kind: dict[str, list[Kept]] = {}
     for kept in files:
         by_kind.setdefault(kept.kind, []).append(kept)
-    while attack.tally.tried.total() < count:
+    wanted = attack.tally.tried.total() + count
+    while attack.tally.tried.total() < wanted:
         kept = draw.choice(by_kind[draw.choice(sorted(by_kind))])
         attack.attempt(kept, *drawn(kept.path.read_bytes(), draw))
-        if attack.tally.tried.total() % 500 == 0:
-            _progress(attack, started)
-    attack.swap_sessions()
-    with attack.workspace.place.inside():
-        checks = list(check_store(attack.workspace.place.workspace))
-        (check,) = (check for check in checks if check.kind == "store")
-        assert {each.outcome for each in checks} == {"ok"}, checks
-    assert check.outcome == "ok", check
-    attack.edit_rows(max(count // 20, 2))
     attack.untouched()
-
-
-def _progress(attack: Attack, started: float) -> None:
-    tally = attack.tally
-    sys.stderr.write(
-        f"\r{tally.tried.total()} tried, {len(tally.missed)} missed, "
-        f"{time.monotonic() - started:.0f} s "
-    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Attack a workspace made for it, and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.attack.mutations")
-    parser.add_argument("--count", type=int, default=10_000, help="how many at least")
+    parser.add_argument("--count", type=int, default=10_000, help="how many at places drawn")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sample", action="store_true", help="no more than --count")
+    parser.add_argument(
+        "--sample", action="store_true", help="of the boundaries only half of --count"
+    )
     parser.add_argument("--keep", type=Path, help="where to keep what was missed")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
@@ -318,8 +324,12 @@ def main(arguments: list[str] | None = None) -> int:
         with full_workspace(stages, base) as workspace:
             assert strangers(workspace.root) == []
             attack = Attack(workspace, random.Random(chosen.seed), chosen.keep)
-            run(attack, chosen.count, every_boundary=not chosen.sample)
-    sys.stdout.write(f"\nseed {chosen.seed}\n{attack.tally.table()}\n")
+            ended = False
+            with contextlib.suppress(KeyboardInterrupt):
+                run(attack, chosen.count, every_boundary=not chosen.sample)
+                ended = True
+    how = "to the end" if ended else "interrupted"
+    sys.stdout.write(f"seed {chosen.seed}, {how}\n{attack.tally.table()}\n")
     for missed in attack.tally.missed:
         sys.stdout.write(f"MISSED {missed}\n")
     return 1 if attack.tally.missed else 0

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.kill_points import Killing, Stopper, Tally, chosen_points, stopper_in
+from tests.attack.kill_moments import Moments
+from tests.attack.kill_points import Killing, Stopper, chosen_points, stopper_in
 from tests.attack.scenarios import SCENARIOS, Scenario
+from tests.attack.tally import Tally
 from tests.loop.stages import Stages
 
 pytestmark = pytest.mark.slow
@@ -44,6 +46,16 @@ def test_killed_anywhere_it_loses_blocks_and_doubles_nothing(
         killing.kill(at, half=half)
     assert not tally.wrong, f"seed {SEED}: " + "\n".join(tally.wrong)
     assert tally.killed.total() == POINTS
+
+
+def test_a_kernel_killed_amid_its_cells_is_sealed_with_all_that_was_replied(
+    stages: Stages, tmp_path: Path
+) -> None:
+    tally = Tally()
+    moments = Moments.make(stages, tmp_path, tally, random.Random(SEED))
+    moments.kill("kernel", "its process")
+    assert not tally.wrong, f"seed {SEED}: " + "\n".join(tally.wrong)
+    assert tally.after["done"] == 1
 
 
 def test_the_attack_sees_what_is_lost(stages: Stages, stopper: Stopper, tmp_path: Path) -> None:
