@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,18 +128,31 @@ def read_all(workspace: Workspace) -> list[Derivation]:
     return found
 
 
-def write_anew(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
+def write_anew(
+    workspace: Workspace, derivations: Iterable[Derivation], whole: Collection[str]
+) -> None:
     """Put what the journals say in the place of what lies there.
 
-    Lines that lie there and say the same know the file's identity as well, and stay.
+    Lines that lie there and say the same know the file's identity as well, and stay. So do the
+    lines of sessions whose journal could not be read to its end: nobody contradicts them, and a
+    file must not become nobody's because a journal is missing.
+
+    Parameters
+    ----------
+    whole : collection of str
+        The sessions whose journals were read to their end.
     """
     with exclusive_lock(workspace.derived.with_suffix(".lock")):
-        there = {(one.session_id, one.path, one.sha256): one for one in read_all(workspace)}
-        lines = []
+        there = read_all(workspace)
+        known = {(one.session_id, one.path, one.sha256): one for one in there}
+        kept = [one for one in there if one.session_id not in whole]
         for one in derivations:
-            known = there.get((one.session_id, one.path, one.sha256))
-            same = known is not None and known.origins == one.origins
-            lines.append(msgspec.json.encode(known if same else one) + b"\n")
+            same = known.get((one.session_id, one.path, one.sha256))
+            if same is None or same.origins != one.origins:
+                kept.append(one)
+            elif one.session_id in whole:
+                kept.append(same)
+        lines = [msgspec.json.encode(one) + b"\n" for one in sorted(kept, key=lambda it: it.at)]
         if lines or workspace.derived.exists():
             write_atomically(workspace.derived, b"".join(lines))
 

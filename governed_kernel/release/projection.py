@@ -15,6 +15,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.attestations import Checkpoint
 from governed_kernel.lineage.events import DataTransformed, Decided
+from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
@@ -91,8 +92,10 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
     store = Store(workspace, progress=_each(1_000_000, progress))
     store.rebuild(found)
     _bring_ledgers(store)  # those of imported workspaces as well
+    doubtful = {report.session_id for report in store.report.problems}
+    whole = {journal.stem for journal in journal_files(workspace.journals)} - doubtful
     with store.read() as connection:
-        derivations.write_anew(workspace, derivations.recorded(connection))
+        derivations.write_anew(workspace, derivations.recorded(connection), whole)
     return store
 
 

@@ -129,6 +129,7 @@ class Moments:
         process = place.start("run sour --as otto")
         wait_until(lambda: set(place.workspace.runs.glob("run-*")) - before)
         (folder,) = set(place.workspace.runs.glob("run-*")) - before
+        wait_until(lambda: runs.state_of(place.workspace, folder.name).pid)
         state = runs.state_of(place.workspace, folder.name)
         time.sleep(self.draw.random() * _RUN_DELAY)
         with contextlib.suppress(ProcessLookupError, IndexError, FileNotFoundError):

@@ -8,7 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from governed_kernel.lineage import derivations
 from governed_kernel.lineage.contents import contents
+from governed_kernel.lineage.forms import compressed, journal_files
 from governed_kernel.lineage.schema import SCHEMA_VERSION
 from tests.loop.place import Place
 from tests.loop.refusal import explains
@@ -25,10 +27,8 @@ def place(stages: Stages, tmp_path: Path) -> Place:
     session = min(place.workspace.journals.glob("*.zst"))
     aside = tmp_path / session.name
     session.rename(aside)
-    derived = place.workspace.derived.read_bytes()
     place.done_here("store rebuild")  # of all but the first session
     aside.rename(session)
-    place.workspace.derived.write_bytes(derived)
     place.done_here("lineage sessions")
     return place
 
@@ -79,6 +79,27 @@ def test_an_edited_row_is_found_and_its_table_named(
 def test_no_text_is_shown_that_could_be_erased(place: Place) -> None:
     edit(place, "UPDATE base.payloads SET text = 'the patient is called Smith'")
     assert "Smith" not in place.here("audit verify").out
+
+
+def test_a_rebuild_forgets_no_file_that_a_missing_or_broken_journal_speaks_of(
+    place: Place,
+) -> None:
+    derived = derivations.read_all(place.workspace)
+    journals = [journal for journal in journal_files(place.workspace.journals)
+                if journal.stem in {one.session_id for one in derived}]  # fmt: skip
+    assert journals
+    for journal in journals:
+        form = compressed(journal)
+        content = form.read_bytes()
+        form.unlink()
+        place.done_here("store rebuild")
+        assert derivations.read_all(place.workspace) == derived
+        form.write_bytes(content[: len(content) // 2])
+        place.here("store rebuild")
+        assert derivations.read_all(place.workspace) == derived
+        form.write_bytes(content)
+    place.done_here("store rebuild")
+    assert derivations.read_all(place.workspace) == [one for one in derived if one.sha256]
 
 
 def test_a_store_that_is_behind_is_no_forgery(place: Place) -> None:
