@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import sys
@@ -81,6 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
     # A large ledger is hundreds of thousands of objects that live until the end: looking for
     # cycles among them every 700 objects takes a third of a command's time.
     gc.set_threshold(200_000)
+    atexit.register(gc.freeze)  # and again three times when it ends, for nothing
     try:
         code = governed.main(arguments, prog_name="governed", standalone_mode=False)
     except GovernedError as error:

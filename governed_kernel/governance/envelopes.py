@@ -12,6 +12,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -59,6 +60,7 @@ __all__ = [
     "sign",
     "sign_statement",
     "subjects_of",
+    "verified_by",
     "verify",
     "verify_statement",
 ]
@@ -205,22 +207,32 @@ _VERIFIED = Verified()
 _BODY: msgspec.json.Decoder[_Body] = msgspec.json.Decoder(_Body)
 
 
-def read(envelope: dict[str, Any]) -> tuple[Predicate, str]:
-    """Predicate and key id as `peek` gives them; quickly where `verify` has passed them before."""
-    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError):
-        if _VERIFIED.key_of(digest_of(envelope)) is not None:
-            said = _BODY.decode(base64.b64decode(envelope["payload"])).predicate
-            return said, envelope["signatures"][0]["keyid"]
+def verified_by(envelope: dict[str, Any]) -> bytes | None:
+    """Digest of the key that exactly this envelope was verified with before; else None."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+        return _VERIFIED.key_of(digest_of(envelope))
+    return None
+
+
+def read(envelope: dict[str, Any], known: bytes | None) -> tuple[Predicate, str]:
+    """Predicate and key id as `peek` gives them; quickly where `verify` has passed them before.
+
+    Parameters
+    ----------
+    known : bytes, optional
+        What `verified_by` says of this very envelope.
+    """
+    if known is not None:
+        said = _BODY.decode(base64.b64decode(envelope["payload"])).predicate
+        return said, envelope["signatures"][0]["keyid"]
     _, predicate, key_id = peek(envelope)
     return predicate, key_id
 
 
-def check(envelope: dict[str, Any], key: SSlibKey) -> None:
-    """Refuse (`IntegrityBroken`) what `key` has not signed; quickly where it was asked before."""
-    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
-        if _VERIFIED.key_of(digest_of(envelope)) == _digest_of_key(key):
-            return
-    verify(envelope, key)
+def check(envelope: dict[str, Any], key: SSlibKey, known: bytes | None) -> None:
+    """Refuse (`IntegrityBroken`) what `key` has not signed; `known` as for `read`."""
+    if known is None or known != _digest_of_key(key):
+        verify(envelope, key)
 
 
 def keep_verified() -> None:
@@ -229,8 +241,12 @@ def keep_verified() -> None:
 
 
 def _digest_of_key(key: SSlibKey) -> bytes:
-    told = "\n".join([key.keyid, key.keytype, key.scheme, key.keyval["public"]])
-    return hashlib.sha256(told.encode()).digest()
+    return _digest_of_parts(key.keyid, key.keytype, key.scheme, key.keyval["public"])
+
+
+@lru_cache(maxsize=64)
+def _digest_of_parts(*parts: str) -> bytes:
+    return hashlib.sha256("\n".join(parts).encode()).digest()
 
 
 def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicate]:

@@ -7,6 +7,9 @@ tampered with) at will.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
+from operator import is_
+from pathlib import Path
 
 import msgspec
 
@@ -41,6 +44,12 @@ from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Register"]
+
+
+_WORKSPACES = 4
+"""Of so many workspaces a process remembers what it replayed."""
+_REPLAYED: dict[Path, Register] = {}
+"""Folder → what this process made of its ledger last; forked, never handed out."""
 
 
 class Register:
@@ -80,10 +89,17 @@ class Register:
             raise _no_beginning(workspace, "its first record does not open a ledger")
         self.workspace = workspace
         self.workspace_id = first.workspace_id
-        self.events = list(events)
+        self.events: list[LedgerEvent] = []
         self._catalog()
         self._replay = Replay(first.workspace_id)
-        for number, event in enumerate(self.events):
+        self._go_on(events)
+        if not self._replay.genesis:
+            reason = self.entries[0].reason if self.entries else "it has no signed entry"
+            raise _no_beginning(workspace, reason)
+
+    def _go_on(self, events: Sequence[LedgerEvent]) -> None:
+        """Take in what follows on the events so far."""
+        for number, event in enumerate(events, len(self.events)):
             match event:
                 case Attested():
                     self._take(self._replay.apply(number, event))
@@ -97,9 +113,20 @@ class Register:
                     self.transformations[f"{event.dataset}@{event.version}"] = event
                 case _:
                     pass
-        if not self._replay.genesis:
-            reason = self.entries[0].reason if self.entries else "it has no signed entry"
-            raise _no_beginning(workspace, reason)
+        self.events += events
+
+    def _fork(self, workspace: Workspace) -> Register:
+        """The same register, to go on with; this one stays as it is."""
+        twin = copy(self)
+        twin.workspace = workspace
+        twin.events = list(self.events)
+        twin.datasets = {name: list(versions) for name, versions in self.datasets.items()}
+        twin.splits = list(self.splits)
+        twin.locked, twin.divided = dict(self.locked), dict(self.divided)
+        twin.collected, twin.transformations = dict(self.collected), dict(self.transformations)
+        twin._rules_now = None
+        twin._replay = self._replay.fork()
+        return twin
 
     def _catalog(self) -> None:
         self.datasets: dict[str, list[DatasetRegistered]] = {}
@@ -130,8 +157,23 @@ class Register:
 
     @classmethod
     def replay(cls, workspace: Workspace, events: Sequence[LedgerEvent]) -> Register:
-        """The register after `events`, which `Ledger` has verified (as under its lock)."""
-        register = cls(workspace, events)
+        """The register after `events`, which `Ledger` has verified (as under its lock).
+
+        Events that this process has replayed before, and `Ledger` found in place again, are not
+        replayed once more: what came of these very objects is gone on with.
+        """
+        known = _REPLAYED.get(workspace.root)
+        size = len(known.events) if known is not None else 0
+        if known is not None and len(events) >= size and all(map(is_, known.events, events)):
+            register, new = known._fork(workspace), events[size:]
+            register._go_on(new)
+        else:
+            register, new = cls(workspace, events), events
+        if new:
+            _REPLAYED.pop(workspace.root, None)
+            _REPLAYED[workspace.root] = register._fork(workspace)
+            for root in list(_REPLAYED)[:-_WORKSPACES]:
+                _REPLAYED.pop(root, None)
         pins.check(workspace.root, register.workspace_id, register.genesis)
         return register
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from securesystemslib.signer import SSlibKey
@@ -94,6 +94,19 @@ class Roster:
 
     def __init__(self) -> None:
         self.people: dict[str, Person] = {}
+
+    def copy(self) -> Roster:
+        """The same people, whose changes are their own."""
+        twin = Roster()
+        twin.people = {
+            name: replace(
+                person,
+                keys=[replace(key) for key in person.keys],
+                history=[replace(role) for role in person.history],
+            )
+            for name, person in self.people.items()
+        }
+        return twin
 
     def person(self, name: str) -> Person:
         """The person of that name.

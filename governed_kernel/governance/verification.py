@@ -7,6 +7,7 @@ not count is kept with the reason, so that an audit can show it.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -126,8 +127,9 @@ class Replay:
         predicate: Predicate | None = None
         key_id = ""
         try:
-            predicate, key_id = envelopes.read(event.envelope)
-            self._verify(number, event.envelope, predicate, key_id)
+            known = envelopes.verified_by(event.envelope)
+            predicate, key_id = envelopes.read(event.envelope, known)
+            self._verify(number, event.envelope, predicate, key_id, known)
             first = isinstance(predicate, WorkspaceCreated)
             self._take_effect(number, digest_json(event.envelope) if first else "", predicate)
             reason = ""
@@ -138,6 +140,17 @@ class Replay:
         )
         self._keep(entry)
         return entry
+
+    def fork(self) -> Replay:
+        """The same state, to go on with; this one stays as it is."""
+        twin = copy(self)
+        twin.roster = self.roster.copy()
+        twin.service_keys = list(self.service_keys)
+        twin.promotions = dict(self.promotions)
+        twin.entries = list(self.entries)
+        twin.given = {release: list(given) for release, given in self.given.items()}
+        twin._seen = set(self._seen)
+        return twin
 
     def restore(self, entry: Entry, genesis: str) -> None:
         """Take an entry as it was judged before; `genesis` is the digest of the first."""
@@ -175,19 +188,24 @@ class Replay:
         return person
 
     def _verify(
-        self, number: int, envelope: dict[str, Any], predicate: Predicate, key_id: str
+        self,
+        number: int,
+        envelope: dict[str, Any],
+        predicate: Predicate,
+        key_id: str,
+        known: bytes | None,
     ) -> None:
         if isinstance(predicate, WorkspaceCreated):
-            envelopes.check(envelope, parse_public_key(predicate.public_key))
+            envelopes.check(envelope, parse_public_key(predicate.public_key), known)
         elif isinstance(predicate, Bundle | Record | Checkpoint):
             if (predicate.person, predicate.printed_name) != (SERVICE, SERVICE_NAME):
                 raise _invalid("the workspace's service signs that, nobody else")
-            envelopes.check(envelope, _parsed(self.service_key))
+            envelopes.check(envelope, _parsed(self.service_key), known)
         else:
             person = self.signer(predicate, number, key_id)
             key = person.key(key_id)
             assert key is not None
-            envelopes.check(envelope, key.key)
+            envelopes.check(envelope, key.key, known)
             if predicate.printed_name != person.printed_name:
                 raise _invalid(f"it prints another name than {person.printed_name}")
             self.check_role(predicate, person)

@@ -31,11 +31,11 @@ def digest_of(envelope: dict[str, Any]) -> bytes:
     (signature,) = envelope["signatures"]
     if len(envelope) != 3 or len(signature) != 2:
         raise ValueError("it has other fields than an envelope")
-    parts = (envelope["payloadType"], envelope["payload"], signature["keyid"], signature["sig"])
-    lengths = ",".join(
-        str(len(part)) for part in parts
-    )  # so that no text moves from one to another
-    return hashlib.sha256(f"{lengths}\n{''.join(parts)}".encode()).digest()
+    kind, payload = envelope["payloadType"], envelope["payload"]
+    key, made = signature["keyid"], signature["sig"]
+    # The lengths keep a text from moving from one part to another.
+    lengths = f"{len(kind)},{len(payload)},{len(key)},{len(made)}\n"
+    return hashlib.sha256("".join((lengths, kind, payload, key, made)).encode()).digest()
 
 
 class Verified:
@@ -85,4 +85,4 @@ class Verified:
 
 
 def _file() -> Path:
-    return personal_folder() / "verified"
+    return personal_folder() / "verified-envelopes"

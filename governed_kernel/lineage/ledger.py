@@ -31,6 +31,9 @@ from governed_kernel.workspace import Workspace
 __all__ = ["Ledger"]
 
 R = TypeVar("R")
+_LEDGERS = 4
+_READ: dict[Path, list[Record[LedgerEvent]]] = {}
+"""Ledgers that this process read last, for another `Ledger` to hold the file against."""
 
 
 class _Together(msgspec.Struct, frozen=True):
@@ -99,7 +102,10 @@ class Ledger:
         # A change of content changes the size or the change time, which nobody can set.
         seen = (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
         if seen != self._seen:
-            self._verify_again()
+            if self._records:
+                self._verify_again()
+            else:
+                self._begin()
             half = self._half()
             found = read_records(self.path, LEDGER_DECODER, self._head)
             self._records.extend(one for one in found if half is None or one.head.size <= half.size)
@@ -107,7 +113,22 @@ class Ledger:
                 raise self._missing()
             self._check_opening()
             self._seen = seen
+            self._remember()
         return list(self._records)
+
+    def _begin(self) -> None:
+        """Take what this process decoded before, if byte for byte it is still in place."""
+        self._records = list(_READ.get(self.path, ()))
+        try:
+            self._verify_again()
+        except IntegrityBroken:  # another ledger by now: all of it is read and judged anew
+            self._records = []
+
+    def _remember(self) -> None:
+        _READ.pop(self.path, None)
+        _READ[self.path] = list(self._records)
+        for path in list(_READ)[:-_LEDGERS]:
+            _READ.pop(path, None)
 
     @property
     def _head(self) -> Head:

@@ -269,14 +269,11 @@ class Store:
         with self.read() as connection:
             try:
                 number = self._number(connection, of)
-                connection.execute(
-                    "SELECT value FROM base.meta WHERE key = ?",
-                    [None if number is None else head_key(number)],
-                )
-                found = connection.fetchone()
+                # Without a parameter: to bind one, DuckDB imports pandas, which takes longer.
+                known = dict(connection.execute("SELECT key, value FROM base.meta").fetchall())
             except duckdb.CatalogException:
                 return None
-        return found[0] if found else None
+        return None if number is None else known.get(head_key(number))
 
     def replace_ledger_tables(
         self,

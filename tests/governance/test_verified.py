@@ -9,6 +9,7 @@ import pytest
 
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance import envelopes, keys, verified
+from governed_kernel.governance import register as register_module
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
@@ -35,6 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As another process begins."""
     monkeypatch.setattr(envelopes, "_VERIFIED", verified.Verified())
+    monkeypatch.setattr(register_module, "_REPLAYED", {})
 
 
 def test_each_signature_is_looked_at_once_by_a_person(
@@ -87,9 +89,10 @@ def test_what_verified_by_one_key_does_not_by_another(
     promote(workspace)
     approve(workspace, "rita")
     envelope = Register.read(workspace).entries[-1].envelope
-    envelopes.check(envelope, keys.unlock("rita", passphrase("rita")).public_key)
+    known = envelopes.verified_by(envelope)
+    envelopes.check(envelope, keys.unlock("rita", passphrase("rita")).public_key, known)
     with pytest.raises(IntegrityBroken):
-        envelopes.check(envelope, keys.unlock("dora", passphrase("dora")).public_key)
+        envelopes.check(envelope, keys.unlock("dora", passphrase("dora")).public_key, known)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "short", "readable by others"])
@@ -103,7 +106,7 @@ def test_a_damaged_memory_counts_for_nothing(
     promote(workspace)
     forget(monkeypatch)
     Register.read(workspace)
-    file = home / "verified"
+    file = home / "verified-envelopes"
     data = bytearray(file.read_bytes())
     if damage == "flipped":
         data[-1] ^= 1

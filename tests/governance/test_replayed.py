@@ -1,0 +1,82 @@
+"""A process replays what it replayed before only where the ledger still says so, byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from governed_kernel.errors import IntegrityBroken
+from governed_kernel.governance import envelopes, keys
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.verification import Replay
+from governed_kernel.lineage.events import Attested
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+from tests.governance.people import counting, passphrase, promote
+from tests.governance.test_register import an_approval, approve
+
+
+@pytest.fixture
+def replayed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the entries that are really judged."""
+    numbers: list[int] = []
+    really = Replay.apply
+
+    def apply(self: Replay, number: int, event: Attested) -> object:
+        numbers.append(number)
+        return really(self, number, event)
+
+    monkeypatch.setattr(Replay, "apply", apply)
+    return numbers
+
+
+def test_only_what_is_new_is_replayed(workspace: Workspace, replayed: list[int]) -> None:
+    promote(workspace)
+    before = Register.read(workspace)
+    replayed.clear()
+    approve(workspace, "rita")
+    after = Register.read(workspace)
+    new = [entry.number for entry in after.entries[len(before.entries) :]]
+    assert len(new) == 1
+    assert set(replayed) == set(new)
+    assert Register(workspace, after.events).entries == after.entries
+
+
+def test_what_one_register_is_told_no_other_knows(workspace: Workspace) -> None:
+    promote(workspace)
+    one = Register.read(workspace)
+    signer = one.person("rita")
+    said = an_approval("rita", workspace_id=one.workspace_id)
+    envelope = envelopes.sign(said, keys.unlock("rita", passphrase("rita")))
+    assert one.preview(Attested(envelope=envelope)).valid
+    signer.history.clear()
+    one.promotions.clear()
+    one.datasets["made up"] = []
+    other = Register.read(workspace)
+    assert other.person("rita").roles
+    assert other.promotions
+    assert "made up" not in other.datasets
+    assert len(other.entries) == len(one.entries) - 1
+    assert counting(workspace) == []
+
+
+def test_a_ledger_that_was_changed_meanwhile_is_found_out(workspace: Workspace) -> None:
+    promote(workspace)
+    approve(workspace, "rita")
+    Register.read(workspace)
+    data = bytearray(workspace.ledger.read_bytes())
+    data[-40] ^= 1
+    workspace.ledger.write_bytes(data)
+    with pytest.raises(IntegrityBroken):
+        Register.read(workspace)
+
+
+def test_another_ledger_in_its_place_is_read_as_it_is(workspace: Workspace) -> None:
+    promote(workspace)
+    lines = workspace.ledger.read_bytes().splitlines(keepends=True)
+    approve(workspace, "rita")
+    whole = Ledger(workspace).events()
+    workspace.ledger.write_bytes(b"".join(lines))
+    shorter = Ledger(workspace).events()
+    assert len(shorter) == len(lines) < len(whole)
+    with pytest.raises(IntegrityBroken, match="seen before"):
+        Register.read(workspace)
