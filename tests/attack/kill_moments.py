@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -27,6 +27,7 @@ from governed_kernel.release import runs
 from tests.attack.tally import Tally
 from tests.kernel.running import SECONDS, RunningKernel, every_event, home_of, wait_until
 from tests.loop.place import Place, ended
+from tests.loop.refusal import processes_of
 from tests.loop.stages import Stages
 
 __all__ = ["MOMENTS", "Moments"]
@@ -53,7 +54,6 @@ class Moments:
     place: Place
     tally: Tally
     draw: random.Random
-    _known: set[str] = field(default_factory=set)
 
     @classmethod
     def make(cls, stages: Stages, folder: Path, tally: Tally, draw: random.Random) -> Moments:
@@ -124,7 +124,7 @@ class Moments:
     # --- runs ----------------------------------------------------------------------------
 
     def run(self, victim: Callable[[int], int]) -> str:
-        """Start a run of the release, kill one of its processes; the next one succeeds or not."""
+        """Start a run of the release, and kill one of its processes."""
         place, before = self.place, set(self.place.workspace.runs.glob("run-*"))
         process = place.start("run sour --as otto")
         wait_until(lambda: set(place.workspace.runs.glob("run-*")) - before)
@@ -135,7 +135,7 @@ class Moments:
         with contextlib.suppress(ProcessLookupError, IndexError, FileNotFoundError):
             os.kill(victim(state.pid), signal.SIGKILL)
         code = ended(process).code
-        wait_until(lambda: not runs.is_alive(state))
+        wait_until(lambda: not processes_of(folder.name))
         (listed,) = [r for r in place.release()["runs"] if r["run"] == folder.name]
         assert listed["state"] in ("succeeded", "failed", "interrupted"), listed
         assert (code == 0) == (listed["state"] == "succeeded"), (code, listed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import random
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -223,32 +225,39 @@ def chosen_points(
 
 
 class _Round:
-    """All that was chosen, one kill after the other."""
+    """What was chosen, one kill after the other.
 
-    def __init__(self, base: Path, points: int, seed: int, only: str) -> None:
+    Parameters
+    ----------
+    share : tuple of int
+        Which part of everything, of how many parts.
+    """
+
+    def __init__(self, base: Path, chosen: argparse.Namespace, share: tuple[int, int]) -> None:
         self.tally = Tally()
         self._base = base
-        self._points = points
-        self._only = only
-        self._draw = random.Random(seed)
+        self._points = chosen.points
+        self._draw = random.Random(chosen.seed)
         self._started = time.monotonic()
         self._stages = Stages(base / "loop", PythonEnvironment.make(base / "environment"))
+        number, count = share
+        found = [*MOMENTS, *((scenario.kind, scenario.name) for scenario in SCENARIOS)]
+        asked = [each for each in found if chosen.only in ": ".join(each)]
+        self._mine = set(asked[number::count])
 
     def go(self) -> None:
         """Moments first, then every command at its changes of files."""
         moments = None
-        for kind, name in MOMENTS:
-            if self._only not in f"{kind}: {name}":
-                continue
+        for kind, name in [key for key in MOMENTS if key in self._mine]:
             if moments is None:
                 folder = self._base / "moments"
                 moments = Moments.make(self._stages, folder, self.tally, self._draw)
-            for _ in range(self._points * 2 if kind == "kernel" else self._points // 2):
+            for _ in range(self._points if kind == "kernel" else self._points // 2):
                 moments.kill(kind, name)
                 self._tell(name)
         with stopper_in(self._stages, self._base) as stopper:
             for number, scenario in enumerate(SCENARIOS):
-                if self._only in f"{scenario.kind}: {scenario.name}":
+                if (scenario.kind, scenario.name) in self._mine:
                     self._kill(scenario, stopper, self._base / str(number))
 
     def _kill(self, scenario: Scenario, stopper: Stopper, folder: Path) -> None:
@@ -262,27 +271,49 @@ class _Round:
         seconds = time.monotonic() - self._started
         killed, wrong = self.tally.killed.total(), len(self.tally.wrong)
         sys.stderr.write(f"{name}: {killed} killed, {wrong} wrong, {seconds:.0f} s\n")
+        sys.stderr.flush()
+
+
+def _go(chosen: argparse.Namespace, share: tuple[int, int], out: Connection) -> None:
+    """One share of it, in a process of its own; tells what came of it, also when interrupted."""
+    ended, tally = False, Tally()
+    with tempfile.TemporaryDirectory(prefix="kill-") as name, suppress(KeyboardInterrupt):
+        killing = _Round(Path(name), chosen, share)
+        tally = killing.tally
+        killing.go()
+        ended = True
+    out.send((tally, ended))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Kill everything, and print what came of it, also when interrupted."""
+    """Kill everything, and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.attack.kill_points")
     parser.add_argument(
         "--points",
         type=int,
-        default=18,
+        default=15,
         help="how many for each command; more for what writes by itself",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="what has this in 'KIND: NAME'")
+    parser.add_argument("--jobs", type=int, default=1, help="in how many processes at once")
     chosen = parser.parse_args(arguments)
-    ended = False
-    with tempfile.TemporaryDirectory(prefix="kill-") as name:
-        killing = _Round(Path(name), chosen.points, chosen.seed, chosen.only)
-        with suppress(KeyboardInterrupt):
-            killing.go()
-            ended = True
-    tally, how = killing.tally, "to the end" if ended else "interrupted"
+    context = multiprocessing.get_context("spawn")
+    pipes = []
+    for number in range(chosen.jobs):
+        here, there = context.Pipe(duplex=False)
+        context.Process(target=_go, args=(chosen, (number, chosen.jobs), there)).start()
+        there.close()
+        pipes.append(here)
+    tally, whole = Tally(), True
+    for pipe in pipes:
+        while True:
+            with suppress(KeyboardInterrupt):  # each process gets it as well, and tells then
+                found, ended = pipe.recv()
+                break
+        tally.add(found)
+        whole = whole and ended
+    how = "to the end" if whole else "interrupted"
     sys.stdout.write(f"seed {chosen.seed}, {how}\n{tally.table()}\n")
     for wrong in tally.wrong:
         sys.stdout.write(f"WRONG {wrong}\n")

@@ -18,6 +18,14 @@ class Tally:
     after: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
+    def add(self, other: Tally) -> None:
+        """Count what another one counted."""
+        self.killed += other.killed
+        self.half += other.half
+        self.points |= other.points
+        self.after += other.after
+        self.wrong += other.wrong
+
     def table(self) -> str:
         """One row a kind of process."""
         lines = [f"{'kind':24}{'command':28}{'points':>8}{'killed':>8}{'half-way':>10}"]

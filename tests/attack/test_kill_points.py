@@ -19,14 +19,10 @@ pytestmark = pytest.mark.slow
 POINTS = 2
 SEED = random.randrange(1 << 32)
 """Drawn anew each time, and printed when something goes wrong."""
+OFTEN = ("data register", "deploy", "ingest", "migrate", "record and seal, release")
 SAMPLE = [
-    scenario
+    pytest.param(scenario, marks=() if scenario.name in OFTEN else pytest.mark.full)
     for scenario in SCENARIOS
-    if scenario.name
-    in (
-        *("data register", "people add", "approve", "deploy", "store erase"),
-        *("ingest", "rebuild", "migrate", "record and seal, release", "record and seal, research"),
-    )
 ]
 
 
@@ -36,7 +32,7 @@ def stopper(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield made
 
 
-@pytest.mark.parametrize("scenario", SAMPLE, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", SAMPLE, ids=[scenario.name for scenario in SCENARIOS])
 def test_killed_anywhere_it_loses_blocks_and_doubles_nothing(
     stages: Stages, stopper: Stopper, scenario: Scenario, tmp_path: Path
 ) -> None:

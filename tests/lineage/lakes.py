@@ -8,9 +8,15 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from tests.benchmarks.corpus import services
 
-__all__ = ["PASSWORD", "Server", "running"]
+__all__ = ["PASSWORD", "Server", "only_a_file", "running"]
+
+only_a_file = pytest.mark.parametrize("workspace", ["file"], indirect=True)
+"""For what is said of the file itself; `test_lake` has what is said of a lake."""
+
 
 PASSWORD = services.PASSWORD
 _NUMBERS = count(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from governed_kernel.lineage.events import (
     Access,
@@ -26,6 +26,7 @@ from governed_kernel.lineage.events import (
 from governed_kernel.lineage.imports import identity_of
 from governed_kernel.lineage.journal import JournalWriter, payload_of
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 
 RAW = "file:///data/patients.csv"
@@ -298,3 +299,10 @@ def train(workspace: Workspace, sha256: str = "b" * 64) -> Session:
     session.transform("save", {model: []}, MODEL, [], [("*", model, "*", "IDENTITY")], kind="model")
     session.end()
     return session
+
+
+def one(store: Store, sql: str) -> Any:
+    """The only value of a query's only row."""
+    [row] = store.query(sql)
+    [value] = row.values()
+    return value

@@ -38,18 +38,46 @@ def test_settings_keep_everything_but_the_store() -> None:
     assert (back.store, back.run.threads) == ("", 4)
 
 
-@pytest.mark.slow
-def test_a_store_moves_into_a_lake_and_back_and_says_the_same(
+@pytest.fixture
+def told(
     server: lakes.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> tuple[Workspace, str, str]:
+    """A workspace with two sessions, and the lake and folder that its store may move into."""
     monkeypatch.setenv("PGPASSWORD", lakes.PASSWORD)
     workspace = make_workspace(tmp_path / "workspace")
     monkeypatch.setenv("GOVERNED_HOME", str(home_of(workspace)))
-    target, data = f"ducklake:postgres:{server.connection}", str(tmp_path / "lake")
     prepare(workspace)
     train(workspace)
-    fingerprint, path = refresh(workspace).fingerprint(), workspace.store
+    return workspace, f"ducklake:postgres:{server.connection}", str(tmp_path / "lake")
 
+
+@pytest.mark.slow
+def test_a_store_moves_into_a_lake_and_back_and_says_the_same(
+    told: tuple[Workspace, str, str],
+) -> None:
+    workspace, target, data = told
+    fingerprint, path = refresh(workspace).fingerprint(), workspace.store
+    there, rows = move(workspace, target, data, "moved")
+    assert isinstance(there, Lake)
+    assert rows["cell_started"] == 6
+    assert there.fingerprint() == fingerprint
+    assert not path.exists()
+    with pytest.raises(UsageError, match="already"):
+        move(there.workspace, target)
+    here, _ = move(there.workspace, "file")
+    assert here.path == path
+    assert here.fingerprint() == fingerprint
+    with there.copying() as connection:
+        found = connection.execute("SELECT count(*) FROM base.cell_started").fetchall()
+    assert found == [(6,)], "who still names the lake brings the records there again"
+
+
+@pytest.mark.full
+def test_a_store_that_was_edited_or_a_move_that_is_cut_short_changes_nothing(
+    told: tuple[Workspace, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, target, data = told
+    fingerprint, path = refresh(workspace).fingerprint(), workspace.store
     with duckdb.connect(path) as connection:  # somebody edits a row
         connection.execute("UPDATE base.cell_ended SET status = 'error'")
     with pytest.raises(CheckFailed, match="cell_ended") as refused:
@@ -65,26 +93,15 @@ def test_a_store_moves_into_a_lake_and_back_and_says_the_same(
             move(workspace, target, data, "moved")
     assert Store(Workspace(workspace.root)).fingerprint() == fingerprint
 
-    there, rows = move(workspace, target, data, "moved")
-    assert isinstance(there, Lake)
-    assert rows["cell_started"] == 6
-    assert there.fingerprint() == fingerprint
-    assert not path.exists()
-    with pytest.raises(UsageError, match="already"):
-        move(there.workspace, target)
+    there, _ = move(workspace, target, data, "moved")
     assert [check.outcome for check in check_store(there.workspace)] == ["ok"]
+    assert isinstance(there, Lake)
     with there._writing(exclusive=True) as connection:
         connection.execute("UPDATE base.cell_ended SET status = 'error'")
     broken = [check.subject for check in check_store(there.workspace) if check.outcome == "broken"]
     assert broken == ["lake: cell_ended"]
     rebuild(there.workspace)
-
-    here, _ = move(there.workspace, "file")
-    assert here.path == path
-    assert here.fingerprint() == fingerprint
-    with there.copying() as connection:
-        found = connection.execute("SELECT count(*) FROM base.cell_started").fetchall()
-    assert found == [(6,)], "who still names the lake brings the records there again"
+    assert there.fingerprint() == fingerprint
 
 
 def _interrupt(*_: object) -> None:

@@ -198,7 +198,7 @@ READER = """
     store = Store(Workspace(Path(sys.argv[1])))
     seen = set()
     print("ready", flush=True)
-    for _ in range(40):
+    for _ in range(15):
         (row,) = store.query("select count(*) n, (select count(*) from sessions) s from cells")
         seen.add((row["n"], row["s"]))
     print(sorted(seen))

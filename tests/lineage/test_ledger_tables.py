@@ -1,0 +1,80 @@
+"""What the ledger says, as rows of the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from governed_kernel.lineage import schema
+from governed_kernel.lineage.events import DatasetRegistered, FileDigest
+from governed_kernel.lineage.journal import Head
+from governed_kernel.lineage.store import Store
+from governed_kernel.workspace import Workspace
+from tests.lineage.sessions import one
+
+
+def test_tables_of_the_ledger_are_rewritten_only_when_it_moved(workspace: Workspace) -> None:
+    store = Store(workspace)
+    assert store.ledger_head() is None
+    head, rows = Head(1, 10, b"\1" * 32), [{"dataset": "d", "owner": "ada"}]
+    assert store.replace_ledger_tables(head, {"datasets": rows})
+    assert not store.replace_ledger_tables(head, {"datasets": []})
+    assert store.query("from datasets") == [
+        {"dataset": "d", "owner": "ada", "source": None, "state": None}
+    ]
+    assert store.replace_ledger_tables(Head(2, 20, b"\2" * 32), {})
+    assert store.query("from datasets") == []
+    store.rebuild()
+    assert store.ledger_head() is None
+
+
+def test_every_type_of_a_ledger_row_comes_back(workspace: Workspace) -> None:
+    store = Store(workspace)
+    moment = datetime(2026, 11, 21, 3, 4, 5, 678901, tzinfo=UTC)
+    rows: dict[str, list[dict[str, Any]]] = {
+        "runs": [
+            {"run_id": "r", "parameters": {"epochs": 3, "note": "ä'"}, "started_at": moment},
+            {"run_id": "", "parameters": '{"epochs": 3, "note": "ä\'"}', "started_at": moment},
+        ],
+        "approvals": [{"counts": True}, {"counts": None}],
+        "validations": [{"value": 0.5, "threshold": 1}],
+        "decisions": [{"policies": ["a", "b"]}],
+        "artifacts": [{"bytes": 2**40}],
+    }
+    assert store.replace_ledger_tables(Head(1, 1, b"\1" * 32), rows)
+    assert one(store, "select distinct parameters->>'note' from runs") == "ä'"
+    assert one(store, "select distinct started_at from runs") == moment.replace(tzinfo=None)
+    assert [row["run_id"] for row in store.query("from runs")] == ["r", None]
+    assert [row["counts"] for row in store.query("from approvals")] == [True, None]
+    assert one(store, "select value + threshold from validations") == 1.5
+    assert one(store, "select policies from decisions") == ["a", "b"]
+    assert one(store, "select bytes from artifacts") == 2**40
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("nothing", {}),
+        ("datasets", {"colour": "red"}),
+        ("datasets", {"owner": 7}),
+        ("approvals", {"counts": 1}),
+        ("artifacts", {"bytes": True}),
+        ("decisions", {"policies": [1]}),
+        ("runs", {"started_at": "2026-11-21"}),
+    ],
+)
+def test_a_row_of_another_shape_is_a_type_error(
+    workspace: Workspace, table: str, row: dict[str, Any]
+) -> None:
+    store = Store(workspace)
+    with pytest.raises(TypeError, match=table):
+        store.replace_ledger_tables(Head(1, 1, b"\1" * 32), {table: [row]})
+    assert store.ledger_head() is None
+
+
+def test_the_ledger_s_own_structs_fit_the_dataset_tables() -> None:
+    registered = {*DatasetRegistered.__struct_fields__, "registered_at", "registered_by"}
+    assert set(schema.LEDGER_TABLES["dataset_versions"]) <= registered
+    assert {"path", "sha256"} <= set(FileDigest.__struct_fields__)
