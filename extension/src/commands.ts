@@ -8,5 +8,12 @@ export const Commands = {
   release: 'governed:open-release',
   runs: 'governed:open-runs',
   startRun: 'governed:start-run',
-  run: 'governed:open-run'
+  run: 'governed:open-run',
+  validation: 'governed:open-validation',
+  evaluation: 'governed:open-evaluation',
+  audit: 'governed:open-audit',
+  catalog: 'governed:open-catalog',
+  version: 'governed:open-version',
+  register: 'governed:register-file',
+  template: 'governed:new-from-template'
 } as const;

@@ -1,4 +1,5 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
@@ -14,7 +15,8 @@ export class Governed {
   constructor(
     readonly app: JupyterFrontEnd,
     readonly notebooks: INotebookTracker,
-    readonly trans: TranslationBundle
+    readonly trans: TranslationBundle,
+    private _files: IFileBrowserFactory | null = null
   ) {
     this.client = new Client(app.serviceManager.serverSettings);
     this.sessions = new SessionModels(this.client, notebooks);
@@ -27,6 +29,21 @@ export class Governed {
   /** The notebook that has the focus, or had it last: panels are about its workspace. */
   get place(): string {
     return this.notebooks.currentWidget?.context.path ?? '';
+  }
+
+  /** The file or folder that is chosen in the file browser; empty where there is none. */
+  get chosenFile(): string {
+    const browser = this._files?.tracker.currentWidget;
+    const chosen = browser?.selectedItems().next().value;
+    return chosen
+      ? this.app.serviceManager.contents.localPath(chosen.path)
+      : '';
+  }
+
+  /** The folder that the file browser shows. */
+  get folder(): string {
+    const path = this._files?.tracker.currentWidget?.model.path ?? '';
+    return this.app.serviceManager.contents.localPath(path);
   }
 
   /** The session of the notebook that has the focus. */

@@ -4,6 +4,7 @@ import {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -20,6 +21,7 @@ import { sessionPanel } from './mode/session';
 import { StatusBadge } from './mode/statusbar';
 import { addPanels } from './panels';
 import { PromoteButton } from './promote/button';
+import { addTemplate } from './template';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'governed-notebooks:plugin',
@@ -28,6 +30,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   requires: [INotebookTracker],
   optional: [
     ICommandPalette,
+    IFileBrowserFactory,
     ILauncher,
     ILayoutRestorer,
     ISettingRegistry,
@@ -39,6 +42,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
     palette: ICommandPalette | null,
+    files: IFileBrowserFactory | null,
     launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
     settings: ISettingRegistry | null,
@@ -47,9 +51,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('governed_notebooks');
-    const governed = new Governed(app, notebooks, trans);
+    const governed = new Governed(app, notebooks, trans, files);
     addSession(governed);
     addLineage(governed);
+    addTemplate(governed);
     addPanels(governed, palette, restorer);
     addToToolbar(governed, toolbars);
     statusBar?.registerStatusItem('governed-notebooks:session', {
@@ -57,13 +62,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
       align: 'right',
       rank: 1
     });
-    void addMarks(governed, settings);
     notebooks.forEach(panel => void addBanner(governed, panel));
     notebooks.widgetAdded.connect(
       (_, panel) => void addBanner(governed, panel),
       governed
     );
-    addToLauncher(governed, launcher);
+    void addFromSettings(governed, settings, launcher);
   }
 };
 
@@ -82,11 +86,18 @@ function addSession(governed: Governed): void {
   });
 }
 
-/** Cards for the two lists that people come back to. */
+/** Cards for a new notebook, and for the lists that people come back to. */
 function addToLauncher(governed: Governed, launcher: ILauncher | null): void {
   const category = governed.trans.__('Governed Notebooks');
-  launcher?.add({ command: Commands.releases, category, rank: 1 });
-  launcher?.add({ command: Commands.runs, category, rank: 2 });
+  const cards = [
+    Commands.template,
+    Commands.releases,
+    Commands.runs,
+    Commands.validation,
+    Commands.catalog,
+    Commands.audit
+  ];
+  cards.forEach((command, rank) => launcher?.add({ command, category, rank }));
 }
 
 function addToToolbar(
@@ -106,20 +117,23 @@ function addToToolbar(
   );
 }
 
-/** Marks below cells, unless the person's settings say otherwise. */
-async function addMarks(
+/** Marks below cells and cards in the launcher, unless the person's settings say otherwise. */
+async function addFromSettings(
   governed: Governed,
-  settings: ISettingRegistry | null
+  settings: ISettingRegistry | null,
+  launcher: ILauncher | null
 ): Promise<void> {
   const loaded = await settings?.load(plugin.id).catch(() => null);
-  if (loaded?.get('marks').composite === false) {
-    return;
+  if (loaded?.get('launcher').composite !== false) {
+    addToLauncher(governed, launcher);
   }
-  const add = (panel: NotebookPanel): void => {
-    new EvidenceMarks(governed, panel, governed.sessions.of(panel));
-  };
-  governed.notebooks.forEach(add);
-  governed.notebooks.widgetAdded.connect((_, panel) => add(panel), governed);
+  if (loaded?.get('marks').composite !== false) {
+    const add = (panel: NotebookPanel): void => {
+      new EvidenceMarks(governed, panel, governed.sessions.of(panel));
+    };
+    governed.notebooks.forEach(add);
+    governed.notebooks.widgetAdded.connect((_, panel) => add(panel), governed);
+  }
 }
 
 export default plugin;

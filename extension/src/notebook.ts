@@ -1,4 +1,4 @@
-import type { NotebookPanel } from '@jupyterlab/notebook';
+import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 
 /** Show a cell and select it; says whether there is one of that id. */
 export function goToCell(panel: NotebookPanel, cellId: string): boolean {
@@ -13,4 +13,15 @@ export function goToCell(panel: NotebookPanel, cellId: string): boolean {
     .then(() => content.widgets[index]?.node.focus());
   panel.activate();
   return true;
+}
+
+/** Put a code cell below the active one, and show it. */
+export function insertCell(panel: NotebookPanel, source: string): void {
+  NotebookActions.insertBelow(panel.content);
+  panel.content.activeCell?.model.sharedModel.setSource(source);
+  panel.activate();
+  const id = panel.content.activeCell?.model.id;
+  if (id) {
+    goToCell(panel, id);
+  }
 }

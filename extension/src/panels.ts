@@ -13,7 +13,15 @@ import { Commands } from './commands';
 import type { LabIcon } from '@jupyterlab/ui-components';
 
 import type { Governed } from './governed';
-import { lineageIcon, promoteIcon, releasesIcon, runsIcon } from './icons';
+import {
+  auditIcon,
+  catalogIcon,
+  lineageIcon,
+  promoteIcon,
+  releasesIcon,
+  runsIcon,
+  validationIcon
+} from './icons';
 import type { Panel } from './parts';
 
 /** A panel of the main area: the command that opens it, and how it is made. */
@@ -113,6 +121,89 @@ function kinds(governed: Governed): IPanelKind[] {
         (await import('./runs/panel')).runPanel(governed, args.run),
       isOneOf: true,
       fromPalette: () => null
+    },
+    ...evidenceKinds(governed),
+    ...catalogKinds(governed)
+  ];
+}
+
+/** Validation and audit. */
+function evidenceKinds(governed: Governed): IPanelKind[] {
+  const { trans } = governed;
+  return [
+    {
+      command: Commands.validation,
+      icon: validationIcon,
+      label: trans.__('Open Validation'),
+      caption: trans.__('What suites said of runs, and accepted risks'),
+      args: [],
+      make: async () =>
+        (await import('./validation/list')).validationPanel(governed),
+      fromPalette: () => ({})
+    },
+    {
+      command: Commands.evaluation,
+      icon: validationIcon,
+      label: trans.__('Open Validation of Run'),
+      caption: trans.__('One validation: what failed comes first'),
+      args: ['validation'],
+      make: async args =>
+        (await import('./validation/panel')).evaluationPanel(
+          governed,
+          args.validation
+        ),
+      isOneOf: true,
+      fromPalette: () => null
+    },
+    {
+      command: Commands.audit,
+      icon: auditIcon,
+      label: trans.__('Open Audit'),
+      caption: trans.__(
+        'Verify, repeat a run, ask how things stood, and what came of data'
+      ),
+      args: ['name'],
+      make: async args =>
+        (await import('./audit/panel')).auditPanel(governed, args.name),
+      fromPalette: () => ({ name: '' })
+    }
+  ];
+}
+
+/** Datasets and base models. */
+function catalogKinds(governed: Governed): IPanelKind[] {
+  const { trans } = governed;
+  return [
+    {
+      command: Commands.catalog,
+      icon: catalogIcon,
+      label: trans.__('Open Catalog'),
+      caption: trans.__('Datasets and base models by version'),
+      args: [],
+      make: async () => (await import('./catalog/list')).catalogPanel(governed),
+      fromPalette: () => ({})
+    },
+    {
+      command: Commands.version,
+      icon: catalogIcon,
+      label: trans.__('Open Version'),
+      caption: trans.__('One version of a dataset or base model'),
+      args: ['name'],
+      make: async args =>
+        (await import('./catalog/panel')).versionPanel(governed, args.name),
+      isOneOf: true,
+      fromPalette: () => null
+    },
+    {
+      command: Commands.register,
+      icon: catalogIcon,
+      label: trans.__('Register in the Catalog…'),
+      caption: trans.__('Register the file chosen in the file browser'),
+      args: ['path'],
+      make: async args =>
+        (await import('./catalog/register')).registerPanel(governed, args.path),
+      fromPalette: () =>
+        governed.chosenFile ? { path: governed.chosenFile } : null
     }
   ];
 }
@@ -151,6 +242,7 @@ export function addPanels(
         }
         const widget = new MainAreaWidget({ content });
         widget.id = id;
+        widget.toolbar.hide();
         widget.title.closable = true;
         given.set(id, args);
         widget.disposed.connect(() => given.delete(id));
@@ -159,17 +251,20 @@ export function addPanels(
         await tracker.add(widget);
       }
     });
-    palette?.addItem({
-      command: kind.command,
-      category: trans.__('Governed Notebooks')
-    });
+    if (!kind.isOneOf) {
+      palette?.addItem({
+        command: kind.command,
+        category: trans.__('Governed Notebooks')
+      });
+    }
     void restorer?.restore(tracker, {
       command: kind.command,
       args: widget => given.get(widget.id) ?? {},
       name: widget => widget.id
     });
   }
-  for (const command of [Commands.session, Commands.lineageSide]) {
+  const others = [Commands.session, Commands.lineageSide, Commands.template];
+  for (const command of others) {
     palette?.addItem({ command, category: trans.__('Governed Notebooks') });
   }
 }

@@ -17,6 +17,7 @@ export interface IWorkspace {
   root: string;
   path: string;
   classes: Record<string, IDataClass>;
+  environments: string[];
   governed: boolean;
   people: IPerson[];
 }
@@ -273,6 +274,7 @@ export interface ICase {
   comparison: string;
   blocking: boolean;
   note: string;
+  why: string;
 }
 
 /** Everything that was verified before a signature. */
@@ -361,4 +363,206 @@ export interface ISeen {
   gpu_memory: number | null;
   notebook: string;
   parameters: Record<string, number | boolean | string>;
+}
+
+/** One line of the list of validations. */
+export interface IEvaluationSummary {
+  validation: string;
+  run: string;
+  release: string;
+  suite: string;
+  person: string;
+  at: string;
+  passed: boolean;
+  /** Also when it did not pass by itself: risks may have been accepted, and may expire. */
+  passes_now: boolean;
+  /** Whether it is the last one by its suite, which decides. */
+  counts: boolean;
+  cases: number;
+  failed: number;
+}
+
+export interface ICalibrationBin {
+  lower: number;
+  upper: number;
+  records: number;
+  confidence: number;
+  accuracy: number;
+}
+
+export interface IEvidence {
+  suite: string;
+  passed: boolean;
+  reasons: string[];
+  dataset: string;
+  records: number;
+  base_model: string;
+  device: string;
+  classes: string[];
+  /** Counts, true class by predicted class. */
+  confusion: number[][];
+  calibration: ICalibrationBin[];
+  calibration_error: number | null;
+  cases: ICase[];
+}
+
+export interface IRisk {
+  case: string;
+  person: string;
+  reason: string;
+  control: string;
+  until: string;
+  state: 'valid' | 'expired' | 'withdrawn';
+}
+
+export interface IEvaluation extends IEvaluationSummary {
+  evidence: IEvidence[];
+  risks: IRisk[];
+}
+
+export interface IVerification {
+  whole: boolean;
+  /** Kind → outcome → number. */
+  counts: Record<string, Record<string, number>>;
+  /** What is not simply right; what is broken comes first. */
+  checks: { kind: string; subject: string; outcome: string; detail: string }[];
+}
+
+export interface IVerdict {
+  run: string;
+  rerun: string;
+  verdict: 'IDENTICAL' | 'EQUIVALENT' | 'DIFFERENT';
+  weights_sha256: string;
+  differences: string[];
+  surroundings: string[];
+  person: string;
+  at: string;
+}
+
+export interface IStandingApproval {
+  purpose: string;
+  printed_name: string;
+  counts: boolean | null;
+  reason: string;
+  signed_at: string;
+}
+
+export interface IStanding {
+  at: string;
+  ledger: {
+    records: number;
+    last_at: string;
+    root: string;
+    bear_a_later_time: number[];
+  };
+  policy: { digest: string; is_in_force_now: boolean; is_known: boolean };
+  live: {
+    environment: string;
+    slot: string;
+    release: string;
+    bundle: string;
+    bundle_digest: string;
+    run: string;
+    live_from: string;
+    person: string;
+    approvals: IStandingApproval[];
+    validation: { suite: string; passed: boolean } | null;
+    inputs: { name: string; sha256: string }[];
+  }[];
+  approved: {
+    release: string;
+    state: string;
+    digest: string;
+    author: string;
+    approvals: IStandingApproval[];
+    inputs: { name: string; sha256: string }[];
+  }[];
+  running: {
+    run: string;
+    release: string;
+    person: string;
+    started_at: string;
+  }[];
+}
+
+export interface IImpact {
+  versions: Record<string, string>;
+  releases: {
+    release: string;
+    state: string;
+    author: string;
+    read: string[];
+  }[];
+  runs: { run: string; kind: string; release: string; state: string }[];
+  bundles: { bundle: string; release: string; sha256: string }[];
+  deployments: {
+    environment: string;
+    slot: string;
+    bundle: string;
+    live_from: string;
+    live_to: string | null;
+  }[];
+}
+
+export interface IReport {
+  release: string;
+  open: string[];
+  pages: Record<string, string>;
+}
+
+/** One version in the catalog. */
+export interface IVersionRow {
+  dataset: string;
+  version: string;
+  kind: 'data' | 'model';
+  class: string;
+  state: string;
+  owner: string;
+  purposes: string[];
+  retention_until: string;
+  bytes: number;
+  rows: number;
+  sha256: string;
+}
+
+export interface IVersion {
+  dataset: string;
+  version: string;
+  versions: string[];
+  kind: 'data' | 'model';
+  data_class: string;
+  state: string;
+  owner: string;
+  purposes: string[];
+  legal_basis: string;
+  retention_until: string;
+  licence: string;
+  origin: string;
+  source: string;
+  intended_use: string;
+  training_data: string;
+  adaptation: string;
+  never_learn: string[];
+  derived_from: string;
+  made_from: string[];
+  bytes: number;
+  rows: number;
+  sha256: string;
+  person: string;
+  occurred_at: string;
+  files: { path: string; sha256: string; bytes: number }[];
+  /** Purpose → whether a notebook may use it for that now, or why not. */
+  research: Record<string, string>;
+}
+
+/** Two runs, and each thing that either of them has. */
+export interface IRunComparison {
+  first: string;
+  second: string;
+  rows: {
+    section: 'run' | 'parameters' | 'metrics' | 'artifacts' | 'environment';
+    name: string;
+    first: string;
+    second: string;
+  }[];
 }

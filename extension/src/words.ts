@@ -144,3 +144,8 @@ export function moment(text: string): string {
     ? text
     : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
+
+/** A measured number with four digits that count; nothing where there is none. */
+export function figure(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : '';
+}

@@ -20,7 +20,7 @@ from governed_kernel.lineage.events import CaseResult
 from governed_kernel.release.difference import visible
 from governed_kernel.release.registry import RunRecord
 
-__all__ = ["annex_iv_page", "engineer_page", "manager_page", "write"]
+__all__ = ["annex_iv_page", "engineer_page", "manager_page", "pages", "write"]
 
 _STYLE = """
 @page { size: A4; margin: 11mm 12mm; }
@@ -60,14 +60,10 @@ _SHORT, _SAID = 64, 200
 
 def write(found: Dossier, folder: Path) -> list[Path]:
     """Write the three pages into `folder`; those of before are replaced."""
-    pages = {
-        "risk-manager.html": manager_page(found),
-        "engineer.html": engineer_page(found),
-        "annex-iv.html": annex_iv_page(found),
-    }
+    made = pages(found)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in pages.items():
+        for name, text in made.items():
             write_atomically(folder / name, text.encode())
     except OSError as error:
         raise ResourceMissing(
@@ -75,7 +71,16 @@ def write(found: Dossier, folder: Path) -> list[Path]:
             why=error.strerror or str(error),
             next="name another folder with --output",
         ) from error
-    return [folder / name for name in pages]
+    return [folder / name for name in made]
+
+
+def pages(found: Dossier) -> dict[str, str]:
+    """The three pages by the names of their files."""
+    return {
+        "risk-manager.html": manager_page(found),
+        "engineer.html": engineer_page(found),
+        "annex-iv.html": annex_iv_page(found),
+    }
 
 
 def manager_page(found: Dossier) -> str:

@@ -22,11 +22,9 @@ from governed_kernel.cli.options import (
     print_facts,
     workspace_option,
 )
-from governed_kernel.governance import access, catalog
+from governed_kernel.governance import catalog, listing
 from governed_kernel.governance import split as splitting
-from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
 
 __all__ = ["data"]
@@ -155,7 +153,7 @@ def register(
         with _progress(path) as progress:
             done = catalog.register(workspace, name, path, description, person, progress)
     title = "was registered" if done.new else "is this content already; nothing was changed"
-    facts = {**_row(done.version), "new": done.new, "card": workspace.relative(done.card)}
+    facts = {**listing.row(done.version), "new": done.new, "card": workspace.relative(done.card)}
     print_facts(facts, as_json, f"{catalog.label(done.version)} {title}")
 
 
@@ -164,9 +162,7 @@ def register(
 @workspace_option
 def list_data(workspace: Workspace, as_json: bool) -> None:
     """Every version in the catalog."""
-    found = Register.read(workspace).datasets
-    rows = [_row(version) for versions in found.values() for version in versions]
-    print_facts(rows, as_json, "Catalog")
+    print_facts(listing.rows(Register.read(workspace)), as_json, "Catalog")
 
 
 @data.command()
@@ -177,15 +173,7 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
     """One version (NAME@VERSION, or the newest of NAME): facts, and what it may be used for."""
     current = Register.read(workspace)
     version = current.version(name)
-    facts = msgspec.to_builtins(version)
-    del facts["type"], facts["schema"]
-    facts["versions"] = [found.version for found in current.datasets[version.dataset]]
-    facts["snapshot"] = str(catalog.snapshot_of(workspace, version))
-    decisions = {purpose: access.decide_purpose(current, version, purpose) for purpose in PURPOSES}
-    facts["research"] = {
-        purpose: "allowed" if decision.allowed else f"denied: {decision.reason}"
-        for purpose, decision in decisions.items()
-    }
+    facts = listing.facts(workspace, current, version)
     print_facts(facts, as_json, catalog.label(version))
 
 
@@ -325,7 +313,7 @@ def transform(
     done = carry_out(workspace, workspace.named(rules), name, person, into=into)
     record = done.record
     facts: dict[str, Any] = {
-        **_row(done.made.version),
+        **listing.row(done.made.version),
         "made_from": record.made_from,
         "rules": record.rules,
         "rules_sha256": record.rules_sha256,
@@ -372,20 +360,6 @@ def _named_value(text: str) -> tuple[str, Any]:
     if not separator or not name:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
     return name, typed(value)
-
-
-def _row(version: DatasetRegistered) -> dict[str, Any]:
-    return {
-        "dataset": version.dataset,
-        "version": version.version,
-        "kind": version.kind,
-        "class": version.data_class,
-        "state": version.state,
-        "owner": version.owner,
-        "purposes": version.purposes,
-        "bytes": version.bytes,
-        "sha256": version.sha256,
-    }
 
 
 @contextlib.contextmanager

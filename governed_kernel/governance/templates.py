@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 import governed_kernel
 from governed_kernel.errors import ResourceMissing
 
-__all__ = ["template_folder"]
+__all__ = ["notebook_templates", "template_folder"]
 
 _IN_REPOSITORY = {"example": "notebooks"}
 """Templates that lie elsewhere in the repository than below ``templates/``."""
@@ -34,3 +37,13 @@ def template_folder(name: str) -> Path:
         why=f"it lies neither in {packaged} nor in {in_repository}",
         next="install governed-notebooks again",
     )
+
+
+def notebook_templates() -> list[dict[str, Any]]:
+    """Notebooks to begin with: the name of each, its title and its content (nbformat 4)."""
+    found = []
+    for path in sorted(template_folder("notebooks").glob("*.ipynb")):
+        content = msgspec.json.decode(path.read_bytes())
+        title = content["metadata"].pop("title", path.stem)
+        found.append({"name": path.stem, "title": title, "content": content})
+    return found

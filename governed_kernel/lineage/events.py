@@ -556,6 +556,8 @@ class RerunCompared(_Event, frozen=True, kw_only=True, tag="rerun-compared"):
     weights_sha256: str
     differences: list[str]
     person: str
+    surroundings: list[str] = []
+    """What differs of environment, platform and parameters; it explains and does not decide."""
 
 
 RunEvent: TypeAlias = RunStarted | RunEnded | ValidationRecorded | RerunCompared

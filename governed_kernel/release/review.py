@@ -20,7 +20,7 @@ from governed_kernel.governance import access
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
-from governed_kernel.lineage.events import FileDigest, ValidationRecorded
+from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import (
     changes,
     checks,
@@ -29,18 +29,17 @@ from governed_kernel.release import (
     intake,
     manifest,
     notebook,
-    runs,
     suites,
 )
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import EnvironmentLock
+from governed_kernel.release.evaluations import failing_first, recorded_evidence
 from governed_kernel.release.evidence import check_cells, check_record
 from governed_kernel.release.execution import check_artifacts
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.manifest import Input, ReleaseManifest
 from governed_kernel.release.recorded import RecordedSession, read_session
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
-from governed_kernel.validation.evidence import Evidence, read_evidence
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Review", "review"]
@@ -333,12 +332,8 @@ def _run(workspace: Workspace, run: RunRecord) -> dict[str, Any]:
     assert run.ended is not None
     assert run.validated is not None
     check_artifacts(workspace, run)
-    evidence = [item for found in run.evaluations for item in _evidence(workspace, found)]
-    order = {"error": 0, "failed": 0, "passed": 1}
-    cases = sorted(
-        (case for item in evidence for case in item.cases),
-        key=lambda case: (order[case.outcome], case.layer, case.id),
-    )
+    evidence = [item for found in run.evaluations for item in recorded_evidence(workspace, found)]
+    cases = failing_first([case for item in evidence for case in item.cases])
     return {
         "run": {
             "run_id": run.run_id,
@@ -380,24 +375,3 @@ def _run(workspace: Workspace, run: RunRecord) -> dict[str, Any]:
             for item in run.risks()
         ],
     }
-
-
-def _evidence(workspace: Workspace, validated: ValidationRecorded) -> list[Evidence]:
-    """The evidence as it lies on disk, held against the ledger's digests."""
-    output = runs.run_folder(workspace, validated.validation_run) / "output"
-    for file in validated.evidence:
-        path = output / file.path
-        if not path.is_file() or digest_file(path) != file.sha256:
-            raise IntegrityBroken(
-                f"{path} is not the evidence that was recorded",
-                why=f"recorded was {file.sha256}",
-                next=f"validate the run again with 'governed validate {validated.run_id}'",
-            )
-    found = [read_evidence(output / file.path) for file in validated.evidence]
-    if [case.result for item in found for case in item.cases] != validated.cases:
-        raise IntegrityBroken(
-            f"the evidence of {validated.validation_run} tells other cases than the ledger",
-            why="its digest is on record with other results",
-            next=f"validate the run again with 'governed validate {validated.run_id}'",
-        )
-    return found

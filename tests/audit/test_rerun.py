@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from governed_kernel.audit.rerun import verdicts
 from governed_kernel.release import runs
+from governed_kernel.release.comparing import compare
+from governed_kernel.release.registry import Registry
 from governed_kernel.training import weights_digest
 from tests.loop.place import Place, ended
 from tests.loop.refusal import alter, explains, processes_of, wait_until
@@ -85,6 +88,20 @@ def test_weights_within_the_approved_tolerance_are_equivalent(
     assert any("classifier.weight: values, at most" in line for line in found["differences"])
     kinds = [run["kind"] for run in released.release()["runs"]]
     assert kinds[-2:] == ["rerun", "validation"]
+    with released.inside():
+        registry = Registry.read(released.workspace)
+    newest, *_ = verdicts(registry)
+    assert (newest["rerun"], newest["verdict"]) == (found["rerun_id"], "EQUIVALENT")
+    assert newest["differences"] == found["differences"]
+    assert newest["surroundings"] == found["surroundings"]
+    assert "parameter learning_rate was set to 2.000001 on purpose" in newest["surroundings"]
+    held = compare(registry.run(stages.run_id), registry.run(found["rerun_id"]))
+    told = {(row["section"], row["name"]): (row["first"], row["second"]) for row in held["rows"]}
+    assert told["parameters", "learning_rate"] == ("2.0", "2.000001")
+    assert told["parameters", "steps"] == ("300", "300")
+    assert told["metrics", "berries/recall-sour"][0].endswith("(passed)")
+    first, second = told["artifacts", "adapter/adapter_model.safetensors"]
+    assert first != second
 
 
 def test_a_repetition_can_not_read_the_originals_output(released: Place, stages: Stages) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from governed_kernel.errors import IntegrityBroken, UnknownName
 from governed_kernel.governance import keys
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import RiskAcceptance
 from governed_kernel.release import bundle
+from governed_kernel.release.evaluations import evaluation, evaluations
 from governed_kernel.release.projection import refresh
 from governed_kernel.release.registry import Registry
 from tests.loop.crafted import secret
@@ -57,6 +59,32 @@ def test_a_suite_that_says_no_stops_the_way(failing: Failing) -> None:
     explains(approval, 3, "its validation did not pass: ", "accept-risk")
     explains(place.here(f"release build {failing.run} --as otto"), 3, "its validation did not")
     assert not list(place.workspace.bundles.glob("*"))
+
+
+def test_the_evidence_is_told_with_what_failed_first(failing: Failing, tmp_path: Path) -> None:
+    place = failing.copy(tmp_path).place
+    with place.inside():
+        (row,) = evaluations(Registry.read(place.workspace))
+        assert (row["run"], row["passed"], row["counts"]) == (failing.run, False, True)
+        assert row["failed"] >= len(failing.cases)
+        place.done_here(failing.accept(failing.cases[0]), *SAID)
+        registry = Registry.read(place.workspace)
+        found = evaluation(place.workspace, registry, row["validation"])
+        (told,) = found["evidence"]
+        outcomes = [case["outcome"] for case in told["cases"]]
+        assert outcomes == sorted(outcomes, key=lambda outcome: outcome == "passed")
+        assert outcomes[0] == "failed"
+        assert sum(map(sum, told["confusion"])) == told["records"]
+        assert sum(part["records"] for part in told["calibration"]) == told["records"]
+        (risk,) = found["risks"]
+        assert (risk["case"], risk["state"]) == (failing.cases[0], "valid")
+        with pytest.raises(UnknownName, match="no validation run-x"):
+            evaluation(place.workspace, registry, "run-x")
+        run = place.workspace.runs / row["validation"] / "output" / "evidence" / "berries.json"
+        run.chmod(0o644)
+        run.write_text(run.read_text().replace("failed", "passed"))
+        with pytest.raises(IntegrityBroken, match="is not the evidence"):
+            evaluation(place.workspace, registry, row["validation"])
 
 
 def test_accepted_risks_let_exactly_their_cases_pass_and_go_into_the_bundle(

@@ -49,6 +49,10 @@ class Server:
         self.root, self.home, self.python = root, home, python
         self.port = port or _free_port()
         self.log = home / "server.log"
+        quiet = home / "jupyter-config" / "lab" / "user-settings" / "@jupyterlab"
+        quiet = quiet / "apputils-extension" / "notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True, exist_ok=True)
+        quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
         self.process = self._start()
         self._wait()
 

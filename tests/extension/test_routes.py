@@ -75,11 +75,12 @@ def login_cookie(server: Server) -> str:
 def test_whatever_acts_for_a_person_takes_their_passphrase(server: Server) -> None:
     # a kernel may reach the server; it knows names and no passphrase
     acting = {route.path for route in every_route() if issubclass(route.asked, Signed)}
-    harmless = {"checks", "release/review", "runs/cancel"}
+    harmless = {"checks", "release/review", "audit/verify", "audit/report"}  # they only read
     posts = {route.path for route in every_route() if route.method == "POST"}
     assert posts - acting == harmless
-    for path in ("runs", "release/end"):
-        answer = server.post(f"governed/{path}", path="garden", person="ada", release="x@1")
+    for path in ("runs", "runs/cancel", "release/end", "deployments"):
+        said: dict[str, Any] = {"path": "garden", "person": "ada", "release": "x@1", "run": "x"}
+        answer = server.post(f"governed/{path}", **said)
         assert answer.status == 400, "no passphrase, no request"
 
 
@@ -139,6 +140,20 @@ def test_without_a_workspace_it_offers_to_make_one(server: Server, workspace: Wo
     assert after["workspace"]["name"] == "Orchard"
     assert after["workspace"]["people"][0]["printed_name"] == "Ada Lovelace"
     assert server.get("governed/releases", path="garden").facts == []
+
+
+def test_lists_of_a_workspace_in_which_nothing_was_done_are_empty(server: Server) -> None:
+    for route in ("evaluations", "audit/verdicts", "runs", "catalog"):
+        assert server.get(f"governed/{route}", path="garden").facts == [], route
+    state, found = server.job("governed/audit/verify", path="garden")
+    assert (state, found["whole"]) == ("done", True)
+    assert found["counts"]["ledger"] == {"ok": 1}
+    stood = server.get("governed/audit/as-of", path="garden", date="2999-12-31").facts
+    assert (stood["live"], stood["approved"], stood["running"]) == ([], [], [])
+    before = server.get("governed/audit/as-of", path="garden", date="1999-12-31")
+    assert (before.status, before.facts["error"]) == (404, "UnknownName")
+    titles = [item["title"] for item in server.get("governed/templates").facts]
+    assert "Look at data" in titles
 
 
 def test_a_name_that_is_not_there_says_what_is(server: Server) -> None:

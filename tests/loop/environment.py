@@ -103,9 +103,10 @@ class PythonEnvironment:
         package = self.site / _PACKAGE.name
         ignored = shutil.ignore_patterns("__pycache__", "*.csv", "outputs", ".*")
         shutil.copytree(_PACKAGE, package, ignore=ignored)
-        folder = _REPOSITORY / "templates" / "workspace"
-        if folder.is_dir():
-            shutil.copytree(folder, package / "templates" / "workspace", dirs_exist_ok=True)
+        for name in ("workspace", "notebooks"):
+            folder = _REPOSITORY / "templates" / name
+            if folder.is_dir():
+                shutil.copytree(folder, package / "templates" / name, dirs_exist_ok=True)
         routes = self.site / "governed_server"
         ignored = shutil.ignore_patterns("__pycache__", "labextension")
         shutil.copytree(_EXTENSION / "governed_server", routes, ignore=ignored)

@@ -48,12 +48,19 @@ class Window:
         form.get_by_label("Passphrase").fill(secret)
         form.get_by_role("button", name=button, exact=True).click()
 
-    def command(self, name: str, **arguments: Any) -> None:
+    def command(self, name: str, /, **arguments: Any) -> None:
         """Execute a command of JupyterLab by the palette's way, for what has no button."""
         self.page.evaluate(
             "async ([name, said]) => { await window.jupyterapp.commands.execute(name, said); }",
             [name, arguments],
         )
+
+    def insert(self, source: str) -> None:
+        """Write a new cell below the active one of the notebook in front, and run it."""
+        self.command("notebook:insert-cell-below")
+        self.page.keyboard.press("Enter")
+        self.page.keyboard.type(source)
+        self.page.keyboard.press("Control+Enter")
 
     def scan(self) -> list[str]:
         """What axe finds wrong in our own parts, if it is serious."""

@@ -1,23 +1,29 @@
 """The routes, one module a part of the interface; importing this declares them all."""
 
 from governed_server.routes import (
+    audit,
     catalog,
+    deployments,
     jobs,
     lineage,
     promotion,
     releases,
     runs,
     sessions,
+    validation,
     workspace,
 )
 
 __all__ = [
+    "audit",
     "catalog",
+    "deployments",
     "jobs",
     "lineage",
     "promotion",
     "releases",
     "runs",
     "sessions",
+    "validation",
     "workspace",
 ]

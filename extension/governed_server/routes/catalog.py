@@ -1,10 +1,10 @@
-"""The catalog: registering a file as a dataset or a base model."""
+"""The catalog: datasets and base models by version, and registering a file as one."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from governed_kernel.governance import catalog
+from governed_kernel.governance import catalog, listing
 from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
@@ -12,7 +12,7 @@ from governed_server.routes.asked import Place, Signed
 from governed_server.routing import get, post
 from governed_server.service import Service
 
-__all__ = ["Registration", "choices", "register"]
+__all__ = ["Registration", "Version", "choices", "listed", "one", "register"]
 
 
 class Registration(Signed, kw_only=True):
@@ -29,6 +29,26 @@ class Registration(Signed, kw_only=True):
     licence: str = ""
     origin: str = ""
     intended_use: str = ""
+
+
+class Version(Place, kw_only=True):
+    """A dataset or base model: ``NAME@VERSION``, or the newest of ``NAME``."""
+
+    name: str
+
+
+@get("catalog")
+def listed(service: Service, asked: Place) -> list[dict[str, Any]]:
+    """Every version of every dataset and base model."""
+    return listing.rows(service.registry(service.workspace(asked.path)).register)
+
+
+@get("catalog/version")
+def one(service: Service, asked: Version) -> dict[str, Any]:
+    """All that is known of a version, and what a notebook may use it for."""
+    workspace = service.workspace(asked.path)
+    register = service.registry(workspace).register
+    return listing.facts(workspace, register, register.version(asked.name))
 
 
 @get("catalog/choices")

@@ -11,6 +11,7 @@ from governed_kernel.errors import UnknownName
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
 from governed_kernel.release import manifest, runs
+from governed_kernel.release.comparing import compare
 from governed_kernel.release.execution import start_release, start_validation
 from governed_kernel.release.watching import watch
 from governed_kernel.workspace import Workspace
@@ -37,6 +38,12 @@ class Validation(Signed, kw_only=True):
     suite: str = ""
 
 
+class Stop(Signed, kw_only=True):
+    """A run to be stopped."""
+
+    run: str
+
+
 class Release(Place, kw_only=True):
     """One release by its name."""
 
@@ -47,6 +54,13 @@ class Run(Place, kw_only=True):
     """One run by its name."""
 
     run: str
+
+
+class Pair(Place, kw_only=True):
+    """Two runs by their names."""
+
+    first: str
+    second: str
 
 
 @get("runs")
@@ -102,9 +116,11 @@ def validate(service: Service, asked: Validation) -> dict[str, Any]:
 
 
 @post("runs/cancel")
-def cancel(service: Service, asked: Run) -> dict[str, Any]:
+def cancel(service: Service, asked: Stop) -> dict[str, Any]:
     """Stop a run; what it did so far stays on record."""
-    state = runs.cancel(service.workspace(asked.path), asked.run)
+    workspace = service.workspace(asked.path)
+    _prove(workspace, asked)
+    state = runs.cancel(workspace, asked.run)
     return {"run": state.run_id, "state": state.state}
 
 
@@ -120,6 +136,13 @@ def parameters(service: Service, asked: Release) -> dict[str, Any]:
             {**msgspec.to_builtins(item), "bounds": item.bounds} for item in bound.parameters
         ],
     }
+
+
+@get("runs/comparison")
+def comparison(service: Service, asked: Pair) -> dict[str, Any]:
+    """Two runs: what each has of parameters, metrics, artifacts and environment."""
+    registry = service.registry(service.workspace(asked.path))
+    return compare(registry.run(asked.first), registry.run(asked.second))
 
 
 @get("runs/notebook")

@@ -9,12 +9,13 @@ import msgspec
 from governed_kernel import __version__
 from governed_kernel.errors import UnknownName
 from governed_kernel.governance import genesis, keys
+from governed_kernel.governance.templates import notebook_templates
 from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Place, Signed
 from governed_server.routing import get, post
 from governed_server.service import Service
 
-__all__ = ["Asking", "Creation", "create", "status"]
+__all__ = ["Asking", "Creation", "create", "status", "templates"]
 
 
 class Asking(Place, kw_only=True):
@@ -46,6 +47,12 @@ def status(service: Service, asked: Asking) -> dict[str, Any]:
     return {**told, "workspace": _workspace(service, found)}
 
 
+@get("templates")
+def templates(service: Service, asked: Place) -> list[dict[str, Any]]:  # noqa: ARG001 (routes are called alike)
+    """Notebooks to begin with."""
+    return notebook_templates()
+
+
 @post("workspaces")
 def create(service: Service, asked: Creation) -> dict[str, Any]:
     """Make a workspace in a folder of the server, with its first administrator."""
@@ -61,6 +68,7 @@ def _workspace(service: Service, workspace: Workspace) -> dict[str, Any]:
         "root": str(workspace.root),
         "path": service.browser_path(workspace.root),
         "classes": msgspec.to_builtins(workspace.settings.classes),
+        "environments": list(workspace.settings.deployment.environments),
         "governed": workspace.ledger.exists(),
         "people": [],
     }

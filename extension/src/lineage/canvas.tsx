@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import { Busy, useGoverned } from '../parts';
+import { saved } from '../parts/saving';
 import type { Drawing } from './drawing';
 import { IPoint, Layout } from './layout';
 import type { IShown } from './model';
@@ -100,7 +101,7 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
             ? drawing.current.png()
             : new Blob([toSvg(shown, places)], { type: 'image/svg+xml' });
         const stem = name.replace(/[^\p{L}\p{N}@._-]+/gu, '-') || 'lineage';
-        download(file, `lineage-${stem}.${kind}`);
+        saved(file, `lineage-${stem}.${kind}`);
       }
     }));
 
@@ -117,11 +118,3 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
     );
   }
 );
-
-function download(file: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(file);
-  link.download = name;
-  link.click();
-  window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}

@@ -3,7 +3,7 @@
 import { ReactWidget } from '@jupyterlab/apputils';
 import * as React from 'react';
 
-import type { IErrorDescription } from '../api';
+import { described, type IErrorDescription } from '../api';
 import type { Governed } from '../governed';
 
 /** What the parts and panels work with. */
@@ -45,8 +45,33 @@ export class Panel extends ReactWidget {
   protected override render(): React.ReactElement {
     return (
       <GovernedContext.Provider value={this._governed}>
-        {this._body}
+        <Guard>{this._body}</Guard>
       </GovernedContext.Provider>
+    );
+  }
+}
+
+/** Shows what went wrong in a panel, instead of nothing at all. */
+class Guard extends React.Component<
+  { children: React.ReactNode },
+  { problem: IErrorDescription | null }
+> {
+  static getDerivedStateFromError(error: unknown): {
+    problem: IErrorDescription;
+  } {
+    return { problem: described(error) };
+  }
+
+  override state: { problem: IErrorDescription | null } = { problem: null };
+
+  override render(): React.ReactNode {
+    return this.state.problem ? (
+      <Problem
+        problem={this.state.problem}
+        retry={() => this.setState({ problem: null })}
+      />
+    ) : (
+      this.props.children
     );
   }
 }

@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import type { IParameter } from '../records';
 import { useGoverned } from './index';
+import { Table } from './table';
 
 /** The parameters of a release: names, types, bounds. */
 export function Parameters(props: {
@@ -12,30 +13,26 @@ export function Parameters(props: {
     return <p>{trans.__('None.')}</p>;
   }
   return (
-    <table className="gn-Table">
-      <thead>
-        <tr>
-          <th scope="col">{trans.__('Name')}</th>
-          <th scope="col">{trans.__('Type')}</th>
-          <th scope="col">{trans.__('Default')}</th>
-          <th scope="col">{trans.__('Allowed')}</th>
-          <th scope="col">{trans.__('Meaning')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {props.parameters.map(item => (
-          <tr key={item.name}>
-            <td>
-              <code>{item.name}</code>
-            </td>
-            <td>{item.type}</td>
-            <td className="gn-mod-number">{String(item.default)}</td>
-            <td>{item.bounds}</td>
-            <td>{item.description}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <Table
+      label={trans.__('Parameters')}
+      rows={props.parameters}
+      keyOf={item => item.name}
+      columns={[
+        {
+          title: trans.__('Name'),
+          cell: item => <code>{item.name}</code>,
+          isHead: true
+        },
+        { title: trans.__('Type'), cell: item => item.type },
+        {
+          title: trans.__('Default'),
+          cell: item => String(item.default),
+          isNumber: true
+        },
+        { title: trans.__('Allowed'), cell: item => item.bounds },
+        { title: trans.__('Meaning'), cell: item => item.description }
+      ]}
+    />
   );
 }
 

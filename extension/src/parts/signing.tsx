@@ -170,3 +170,25 @@ export function ChoiceField(props: {
     </label>
   );
 }
+
+/** One labelled day, chosen from a calendar or typed. */
+export function DateField(props: {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  hint?: string;
+}): React.ReactElement {
+  const id = React.useId();
+  return (
+    <label className="gn-Field" htmlFor={id}>
+      <span>{props.label}</span>
+      <input
+        id={id}
+        type="date"
+        value={props.value}
+        onChange={event => props.onChange(event.target.value)}
+      />
+      {props.hint && <small>{props.hint}</small>}
+    </label>
+  );
+}

@@ -5,7 +5,7 @@ import { goToCell } from '../notebook';
 import { Button, Tag, useGoverned } from '../parts';
 import type { IChecklist, IFinding } from '../records';
 import { applyFix, fixLabel } from './fixes';
-import { Registration } from './registration';
+import { Registration } from '../catalog/registration';
 import type { Trans } from '../words';
 import { stagesOf } from './stages';
 

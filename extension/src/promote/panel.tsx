@@ -6,6 +6,7 @@ import { promoteIcon } from '../icons';
 import { Busy, Button, Panel, Problem, useGoverned } from '../parts';
 import { useWork } from '../parts/asking';
 import { Difference } from '../parts/difference';
+import { Page, titled } from '../parts/page';
 import { Parameters } from '../parts/parameters';
 import { SignForm, TextField, useStatus } from '../parts/signing';
 import type { IChecklist, IPromoted } from '../records';
@@ -13,13 +14,12 @@ import { Checklist } from './checklist';
 
 /** The checklist between one notebook and a release, and the signature at its end. */
 export function promotePanel(governed: Governed, path: string): Panel {
-  const panel = new Panel(governed, <PromoteView path={path} />);
-  panel.id = `governed-promote-${path}`;
-  panel.title.icon = promoteIcon;
-  panel.title.label = governed.trans.__('Promote %1', path.split('/').pop());
-  panel.title.caption = path;
-  panel.title.closable = true;
-  return panel;
+  return titled(governed, <PromoteView path={path} />, {
+    id: `governed-promote-${path}`,
+    icon: promoteIcon,
+    label: governed.trans.__('Promote %1', path.split('/').pop()),
+    caption: path
+  });
 }
 
 function PromoteView(props: { path: string }): React.ReactElement {
@@ -46,16 +46,17 @@ function PromoteView(props: { path: string }): React.ReactElement {
   );
   React.useEffect(() => check(), [check]);
   return (
-    <article className="gn-Page">
-      <header className="gn-Page-header">
-        <h1>{trans.__('Promote %1', props.path)}</h1>
+    <Page
+      title={trans.__('Promote %1', props.path)}
+      header={
         <Button
           onClick={() => check()}
           disabledBecause={work.isBusy ? trans.__('A check is running') : ''}
         >
           {trans.__('Check again')}
         </Button>
-      </header>
+      }
+    >
       {work.isBusy && <Busy>{work.step || trans.__('One moment…')}</Busy>}
       {work.problem && <Problem problem={work.problem} retry={() => check()} />}
       {made && <Made made={made} />}
@@ -82,7 +83,7 @@ function PromoteView(props: { path: string }): React.ReactElement {
           />
         </>
       )}
-    </article>
+    </Page>
   );
 }
 

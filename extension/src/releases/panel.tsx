@@ -14,26 +14,27 @@ import {
   useGoverned
 } from '../parts';
 import { useAnswer, useWork } from '../parts/asking';
+import { RunLink } from '../parts/opening';
+import { Answered, Page, Stage, titled } from '../parts/page';
 import { PersonField, useStatus } from '../parts/signing';
 import type { IApproval, IRelease, IReview, IStatus } from '../records';
 import { moment } from '../words';
+import { Deployments } from './deployments';
 import { Reviewed } from './reviewed';
 import { Ending, Signature } from './signature';
 import { toneOf } from './states';
 
 /** One release, as a reviewer reads it. */
 export function releasePanel(governed: Governed, release: string): Panel {
-  const panel = new Panel(governed, <ReleaseView release={release} />);
-  panel.id = `governed-release-${release}`;
-  panel.title.icon = releasesIcon;
-  panel.title.label = release;
-  panel.title.closable = true;
-  return panel;
+  return titled(governed, <ReleaseView release={release} />, {
+    id: `governed-release-${release}`,
+    icon: releasesIcon,
+    label: release
+  });
 }
 
 function ReleaseView(props: { release: string }): React.ReactElement {
-  const governed = useGoverned();
-  const { trans, client, place } = governed;
+  const { client, place } = useGoverned();
   const changes = useChanges();
   const status = useStatus();
   const answer = useAnswer(
@@ -43,19 +44,26 @@ function ReleaseView(props: { release: string }): React.ReactElement {
   );
   const found = answer.value;
   return (
-    <article className="gn-Page">
-      {answer.problem && (
-        <Problem problem={answer.problem} retry={answer.again} />
-      )}
-      {!found && answer.isBusy && (
-        <Busy>{trans.__('Reading the ledger…')}</Busy>
-      )}
-      {found && <ReleasePage found={found} status={status} />}
-    </article>
+    <Page
+      title={
+        found ? (
+          <>
+            {found.release} <Tag tone={toneOf(found.state)}>{found.state}</Tag>
+          </>
+        ) : (
+          props.release
+        )
+      }
+      header={found && <Acting found={found} status={status} />}
+    >
+      <Answered answer={answer}>
+        {shown => <ReleasePage found={shown} status={status} />}
+      </Answered>
+    </Page>
   );
 }
 
-function ReleasePage(props: {
+function Acting(props: {
   found: IRelease;
   status: IStatus | null;
 }): React.ReactElement {
@@ -66,23 +74,30 @@ function ReleasePage(props: {
   );
   return (
     <>
-      <header className="gn-Page-header">
-        <h1>
-          {found.release} <Tag tone={toneOf(found.state)}>{found.state}</Tag>
-        </h1>
-        <PersonField status={props.status} />
-        <Button
-          kind={canRun ? 'accept' : 'plain'}
-          disabledBecause={canRun ? '' : whyNotRun(found, trans.__.bind(trans))}
-          onClick={() =>
-            void app.commands.execute(Commands.startRun, {
-              release: found.release
-            })
-          }
-        >
-          {trans.__('Run release…')}
-        </Button>
-      </header>
+      <PersonField status={props.status} />
+      <Button
+        kind={canRun ? 'accept' : 'plain'}
+        disabledBecause={canRun ? '' : whyNotRun(found, trans.__.bind(trans))}
+        onClick={() =>
+          void app.commands.execute(Commands.startRun, {
+            release: found.release
+          })
+        }
+      >
+        {trans.__('Run release…')}
+      </Button>
+    </>
+  );
+}
+
+function ReleasePage(props: {
+  found: IRelease;
+  status: IStatus | null;
+}): React.ReactElement {
+  const { trans } = useGoverned();
+  const { found } = props;
+  return (
+    <>
       <p>
         {trans.__(
           'By %1 from %2, risk class %3',
@@ -97,6 +112,7 @@ function ReleasePage(props: {
       <Approvals found={found} />
       <Reviewing found={found} status={props.status} />
       <Runs found={found} />
+      <Deployments found={found} status={props.status} />
       <Conversation found={found} />
     </>
   );
@@ -121,8 +137,7 @@ function Approvals(props: { found: IRelease }): React.ReactElement {
   const count = (purpose: string): number =>
     approvals.filter(item => item.for === purpose && item.counts).length;
   return (
-    <section className="gn-Stage" aria-label={trans.__('Approvals')}>
-      <h2>{trans.__('Approvals')}</h2>
+    <Stage title={trans.__('Approvals')}>
       <p>
         {trans.__('For a run: %1 of %2', count('run'), required.run)}
         {' · '}
@@ -137,7 +152,7 @@ function Approvals(props: { found: IRelease }): React.ReactElement {
           <ApprovalItem key={at} approval={item} />
         ))}
       </ul>
-    </section>
+    </Stage>
   );
 }
 
@@ -193,8 +208,7 @@ function Reviewing(props: {
   const who = !person ? trans.__('Say who you are first') : '';
   const over = isOver ? trans.__('It was %1', found.state) : '';
   return (
-    <section className="gn-Stage" aria-label={trans.__('Review')}>
-      <h2>{trans.__('Review')}</h2>
+    <Stage title={trans.__('Review')}>
       <div className="gn-Actions">
         <Button disabledBecause={who || over} onClick={() => start('run')}>
           {trans.__('Review for a run')}
@@ -236,28 +250,20 @@ function Reviewing(props: {
           </div>
         </>
       )}
-    </section>
+    </Stage>
   );
 }
 
 function Runs(props: { found: IRelease }): React.ReactElement {
-  const { trans, app } = useGoverned();
+  const { trans } = useGoverned();
   const { runs } = props.found;
   return (
-    <section className="gn-Stage" aria-label={trans.__('Runs')}>
-      <h2>{trans.__('Runs')}</h2>
+    <Stage title={trans.__('Runs')}>
       {runs.length === 0 && <p>{trans.__('None yet.')}</p>}
       <ul className="gn-List">
         {[...runs].reverse().map(run => (
           <li key={run.run}>
-            <Button
-              kind="link"
-              onClick={() =>
-                void app.commands.execute(Commands.run, { run: run.run })
-              }
-            >
-              {run.run}
-            </Button>{' '}
+            <RunLink run={run.run} />{' '}
             <Tag tone={toneOf(run.state)}>{run.state}</Tag>{' '}
             <Tag>{run.kind}</Tag>{' '}
             {run.validated !== null && (
@@ -267,11 +273,12 @@ function Runs(props: { found: IRelease }): React.ReactElement {
                   : trans.__('validation failed')}
               </Tag>
             )}{' '}
-            {run.bundle && <Tag tone="good">{run.bundle}</Tag>} {run.error}
+            {run.bundle && <Tag tone="good">{run.bundle}</Tag>}
+            {run.error && <small className="gn-Beside">{run.error}</small>}
           </li>
         ))}
       </ul>
-    </section>
+    </Stage>
   );
 }
 
@@ -294,8 +301,7 @@ function Conversation(props: { found: IRelease }): React.ReactElement {
     }))
   ].sort((a, b) => a.at.localeCompare(b.at));
   return (
-    <section className="gn-Stage" aria-label={trans.__('Conversation')}>
-      <h2>{trans.__('Conversation')}</h2>
+    <Stage title={trans.__('Conversation')}>
       <ol className="gn-List">
         {told.map((item, at) => (
           <li key={at}>
@@ -304,6 +310,6 @@ function Conversation(props: { found: IRelease }): React.ReactElement {
           </li>
         ))}
       </ol>
-    </section>
+    </Stage>
   );
 }

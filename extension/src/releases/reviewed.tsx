@@ -2,9 +2,12 @@ import * as React from 'react';
 
 import { Digest, Tag, useGoverned } from '../parts';
 import { Difference } from '../parts/difference';
+import { VersionLink } from '../parts/opening';
 import { Parameters } from '../parts/parameters';
+import { Table } from '../parts/table';
 import type { IReview, IReviewedInput } from '../records';
-import { bytes } from '../words';
+import { Artifacts } from '../runs/artifacts';
+import { Cases } from '../validation/panel';
 
 /** Everything behind a signature, as it was verified a moment ago. */
 export function Reviewed(props: { review: IReview }): React.ReactElement {
@@ -55,45 +58,47 @@ export function Reviewed(props: { review: IReview }): React.ReactElement {
 function Inputs(props: { inputs: IReviewedInput[] }): React.ReactElement {
   const { trans } = useGoverned();
   return (
-    <table className="gn-Table">
-      <thead>
-        <tr>
-          <th scope="col">{trans.__('Version')}</th>
-          <th scope="col">{trans.__('Class')}</th>
-          <th scope="col">{trans.__('State')}</th>
-          <th scope="col">{trans.__('For')}</th>
-          <th scope="col">{trans.__('Rows')}</th>
-          <th scope="col">{trans.__('Owner')}</th>
-          <th scope="col">{trans.__('Until')}</th>
-          <th scope="col">{trans.__('SHA-256')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {props.inputs.map(item => (
-          <tr key={item.name}>
-            <td>
-              <b>{item.name}</b>{' '}
+    <Table
+      label={trans.__('Inputs')}
+      rows={props.inputs}
+      keyOf={item => item.name}
+      columns={[
+        {
+          title: trans.__('Version'),
+          cell: item => (
+            <>
+              <VersionLink name={item.name} />{' '}
               {item.kind === 'model' && <Tag>{trans.__('base model')}</Tag>}
-            </td>
-            <td>
-              <Tag tone="brand">{item.data_class}</Tag>
-            </td>
-            <td title={item.restriction}>
-              <Tag tone={item.state === 'approved' ? 'good' : 'attention'}>
-                {item.state}
-              </Tag>
-            </td>
-            <td>{item.purposes.join(', ')}</td>
-            <td className="gn-mod-number">{item.rows >= 0 ? item.rows : ''}</td>
-            <td>{item.owner}</td>
-            <td>{item.retention_until}</td>
-            <td>
-              <Digest value={item.sha256} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            </>
+          )
+        },
+        {
+          title: trans.__('Class'),
+          cell: item => <Tag tone="brand">{item.data_class}</Tag>
+        },
+        {
+          title: trans.__('State'),
+          cell: item => (
+            <Tag tone={item.state === 'approved' ? 'good' : 'attention'}>
+              {item.state}
+            </Tag>
+          ),
+          hint: item => item.restriction
+        },
+        { title: trans.__('For'), cell: item => item.purposes.join(', ') },
+        {
+          title: trans.__('Rows'),
+          cell: item => (item.rows >= 0 ? item.rows : ''),
+          isNumber: true
+        },
+        { title: trans.__('Owner'), cell: item => item.owner },
+        { title: trans.__('Until'), cell: item => item.retention_until },
+        {
+          title: trans.__('SHA-256'),
+          cell: item => <Digest value={item.sha256} />
+        }
+      ]}
+    />
   );
 }
 
@@ -161,19 +166,7 @@ function RunEvidence(props: { review: IReview }): React.ReactElement {
   return (
     <>
       <h3>{trans.__('Artifacts of %1', props.review.run)}</h3>
-      <table className="gn-Table">
-        <tbody>
-          {(artifacts ?? []).map(item => (
-            <tr key={item.name}>
-              <td>{item.name}</td>
-              <td className="gn-mod-number">{bytes(item.bytes)}</td>
-              <td>
-                <Digest value={item.sha256} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Artifacts artifacts={artifacts ?? []} />
       {(validation ?? []).map(item => (
         <p key={item.run_id}>
           <Tag tone={item.passed ? 'good' : 'bad'}>
@@ -188,32 +181,7 @@ function RunEvidence(props: { review: IReview }): React.ReactElement {
         </p>
       ))}
       <h3>{trans.__('Cases')}</h3>
-      <table className="gn-Table">
-        <thead>
-          <tr>
-            <th scope="col">{trans.__('Outcome')}</th>
-            <th scope="col">{trans.__('Layer')}</th>
-            <th scope="col">{trans.__('Case')}</th>
-            <th scope="col">{trans.__('Value')}</th>
-            <th scope="col">{trans.__('Threshold')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {(cases ?? []).map(item => (
-            <tr key={`${item.layer} ${item.id}`}>
-              <td>
-                <Tag tone={item.outcome === 'passed' ? 'good' : 'bad'}>
-                  {item.outcome}
-                </Tag>
-              </td>
-              <td>{item.layer}</td>
-              <td title={item.note}>{item.id}</td>
-              <td className="gn-mod-number">{item.value.toPrecision(4)}</td>
-              <td className="gn-mod-number">{`${item.comparison} ${item.threshold.toPrecision(4)}`}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Cases cases={cases ?? []} label={trans.__('Cases')} />
     </>
   );
 }

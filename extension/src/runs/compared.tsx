@@ -1,36 +1,32 @@
 import * as React from 'react';
 
-import { useGoverned } from '../parts';
-import type { IRun } from '../records';
+import { Digest, useGoverned } from '../parts';
+import { useAnswer } from '../parts/asking';
+import { Answered, Stage } from '../parts/page';
+import { Table } from '../parts/table';
+import type { IRunComparison } from '../records';
 
-/** Two runs side by side: parameters and outcome, all of them or only what differs. */
+type Row = IRunComparison['rows'][number];
+
+/** Two runs side by side: parameters, metrics and all else, or only what differs. */
 export function Compared(props: {
-  first: IRun;
-  second: IRun;
+  first: string;
+  second: string;
 }): React.ReactElement {
-  const { trans } = useGoverned();
+  const { trans, client, place } = useGoverned();
   const { first, second } = props;
   const [isShort, setShort] = React.useState(true);
-  const names = [
-    ...new Set([
-      ...Object.keys(first.parameters),
-      ...Object.keys(second.parameters)
-    ])
-  ];
-  const rows: [string, string, string][] = [
-    [trans.__('release'), first.release, second.release],
-    [trans.__('state'), first.state, second.state],
-    [trans.__('validated'), String(first.validated), String(second.validated)],
-    [trans.__('seconds'), String(first.seconds), String(second.seconds)],
-    ...names.map((name): [string, string, string] => [
-      name,
-      String(first.parameters[name]),
-      String(second.parameters[name])
-    ])
-  ];
+  const answer = useAnswer(
+    () =>
+      client.get<IRunComparison>('runs/comparison', {
+        path: place,
+        first,
+        second
+      }),
+    [place, first, second]
+  );
   return (
-    <section className="gn-Stage" aria-label={trans.__('Comparison')}>
-      <h2>{trans.__('Comparison')}</h2>
+    <Stage title={trans.__('Comparison')}>
       <label>
         <input
           type="checkbox"
@@ -39,26 +35,53 @@ export function Compared(props: {
         />{' '}
         {trans.__('only differences')}
       </label>
-      <table className="gn-Table">
-        <thead>
-          <tr>
-            <td />
-            <th scope="col">{first.run}</th>
-            <th scope="col">{second.run}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows
-            .filter(([, one, other]) => !isShort || one !== other)
-            .map(([name, one, other]) => (
-              <tr key={name} className={one !== other ? 'gn-mod-differs' : ''}>
-                <th scope="row">{name}</th>
-                <td className="gn-mod-number">{one}</td>
-                <td className="gn-mod-number">{other}</td>
-              </tr>
-            ))}
-        </tbody>
-      </table>
-    </section>
+      <Answered answer={answer}>
+        {found => (
+          <Rows
+            found={found}
+            rows={found.rows.filter(
+              row => !isShort || row.first !== row.second
+            )}
+          />
+        )}
+      </Answered>
+    </Stage>
   );
+}
+
+function Rows(props: {
+  found: IRunComparison;
+  rows: Row[];
+}): React.ReactElement {
+  const { trans } = useGoverned();
+  const { found, rows } = props;
+  const titles: Record<Row['section'], string> = {
+    run: trans.__('Run'),
+    parameters: trans.__('Parameters'),
+    metrics: trans.__('Metrics'),
+    artifacts: trans.__('Artifacts'),
+    environment: trans.__('Environment')
+  };
+  if (!rows.length) {
+    return <p role="status">{trans.__('Nothing differs.')}</p>;
+  }
+  return (
+    <Table
+      label={trans.__('Comparison')}
+      rows={rows}
+      keyOf={row => `${row.section} ${row.name}`}
+      classOf={row => (row.first !== row.second ? 'gn-mod-differs' : '')}
+      groupOf={row => row.section}
+      groupTitle={section => titles[section as Row['section']]}
+      columns={[
+        { title: trans.__('What'), cell: row => row.name, isHead: true },
+        { title: found.first, cell: row => shown(row.first), isNumber: true },
+        { title: found.second, cell: row => shown(row.second), isNumber: true }
+      ]}
+    />
+  );
+}
+
+function shown(value: string): React.ReactNode {
+  return /^[0-9a-f]{64}$/.test(value) ? <Digest value={value} /> : value;
 }

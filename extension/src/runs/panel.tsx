@@ -6,19 +6,21 @@ import type { Governed } from '../governed';
 import { runsIcon } from '../icons';
 import { Busy, Button, Panel, Problem, Tag, useGoverned } from '../parts';
 import { useWork } from '../parts/asking';
+import { Opens, ReleaseLink } from '../parts/opening';
+import { Page, Stage, titled } from '../parts/page';
 import { SignForm, useStatus } from '../parts/signing';
 import type { ISeen } from '../records';
 import { toneOf } from '../releases/states';
 import { bytes, duration, moment } from '../words';
+import { Artifacts } from './artifacts';
 
 /** One run: live while it goes on, and what it left. */
 export function runPanel(governed: Governed, run: string): Panel {
-  const panel = new Panel(governed, <RunView run={run} />);
-  panel.id = `governed-run-${run}`;
-  panel.title.icon = runsIcon;
-  panel.title.label = run;
-  panel.title.closable = true;
-  return panel;
+  return titled(governed, <RunView run={run} />, {
+    id: `governed-run-${run}`,
+    icon: runsIcon,
+    label: run
+  });
 }
 
 const RETRY_MS = 2000;
@@ -86,41 +88,29 @@ function useRun(run: string): IFollowed {
 }
 
 function RunView(props: { run: string }): React.ReactElement {
-  const governed = useGoverned();
-  const { trans, app } = governed;
+  const { trans } = useGoverned();
   const { seen, log, problem } = useRun(props.run);
   const state = seen?.state;
   return (
-    <article className="gn-Page">
-      <header className="gn-Page-header">
-        <h1>
+    <Page
+      title={
+        <>
           {props.run}{' '}
           {state && <Tag tone={toneOf(state.state)}>{state.state}</Tag>}
-        </h1>
-        {state && (
-          <Button
-            kind="link"
-            onClick={() =>
-              void app.commands.execute(Commands.release, {
-                release: state.release
-              })
-            }
-          >
-            {state.release}
-          </Button>
-        )}
-      </header>
+        </>
+      }
+      header={state && <ReleaseLink release={state.release} />}
+    >
       {problem && <Problem problem={problem} />}
       {!seen && !problem && <Busy>{trans.__('Reading the run’s state…')}</Busy>}
       {seen && <Progress seen={seen} />}
       {seen && <Outcome seen={seen} />}
       {seen && <Acting seen={seen} />}
-      <section className="gn-Stage" aria-label={trans.__('Log')}>
-        <h2>{trans.__('Log')}</h2>
+      <Stage title={trans.__('Log')}>
         <Log text={log} />
-      </section>
+      </Stage>
       {seen && <Executed run={props.run} state={seen.state.state} />}
-    </article>
+    </Page>
   );
 }
 
@@ -194,60 +184,65 @@ function Outcome(props: { seen: ISeen }): React.ReactElement | null {
     return null;
   }
   return (
-    <section className="gn-Stage" aria-label={trans.__('Artifacts')}>
-      <h2>{trans.__('Artifacts')}</h2>
-      <table className="gn-Table">
-        <tbody>
-          {state.artifacts.map(item => (
-            <tr key={item.name}>
-              <td>{item.name}</td>
-              <td>{item.kind}</td>
-              <td className="gn-mod-number">{bytes(item.bytes)}</td>
-              <td>
-                <code title={item.sha256}>{item.sha256.slice(0, 16)}…</code>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+    <Stage title={trans.__('Artifacts')}>
+      <Artifacts artifacts={state.artifacts} />
+    </Stage>
   );
 }
 
 /** Stop it while it goes on; validate it when it succeeded. */
 function Acting(props: { seen: ISeen }): React.ReactElement | null {
+  const { trans } = useGoverned();
+  const { state } = props.seen;
+  if (state.ended_at === null) {
+    return <Stop run={state.run_id} />;
+  }
+  if (state.kind === 'validation' && state.state === 'succeeded') {
+    return (
+      <p>
+        <Opens
+          command={Commands.evaluation}
+          args={{ validation: state.run_id }}
+        >
+          {trans.__('See what the suite said')}
+        </Opens>
+      </p>
+    );
+  }
+  return state.state === 'succeeded' && state.kind === 'release' ? (
+    <Validate run={state.run_id} />
+  ) : null;
+}
+
+/** Who stops a run says who they are: code in a kernel can't. */
+function Stop(props: { run: string }): React.ReactElement {
+  const { trans, client, place } = useGoverned();
+  const status = useStatus();
+  return (
+    <details className="gn-Stop">
+      <summary>{trans.__('Stop the run…')}</summary>
+      <SignForm
+        status={status}
+        kind="warn"
+        button={trans.__('Stop the run')}
+        sign={async signed => {
+          await client.post('runs/cancel', {
+            ...signed,
+            path: place,
+            run: props.run
+          });
+        }}
+      />
+    </details>
+  );
+}
+
+function Validate(props: { run: string }): React.ReactElement {
   const governed = useGoverned();
   const { trans, client, place, app } = governed;
   const status = useStatus();
-  const work = useWork();
-  const { state } = props.seen;
-  if (state.ended_at === null) {
-    return (
-      <div className="gn-Actions">
-        <Button
-          kind="warn"
-          disabledBecause={work.isBusy ? trans.__('It is being stopped') : ''}
-          onClick={() =>
-            work.start(async () => {
-              await client.post('runs/cancel', {
-                path: place,
-                run: state.run_id
-              });
-            })
-          }
-        >
-          {trans.__('Stop the run')}
-        </Button>
-        {work.problem && <Problem problem={work.problem} />}
-      </div>
-    );
-  }
-  if (state.state !== 'succeeded' || state.kind !== 'release') {
-    return null;
-  }
   return (
-    <section className="gn-Stage" aria-label={trans.__('Validate')}>
-      <h2>{trans.__('Validate')}</h2>
+    <Stage title={trans.__('Validate')}>
       <p>
         {trans.__(
           'Runs the release’s suite over what this run made, on the locked holdout.'
@@ -257,17 +252,16 @@ function Acting(props: { seen: ISeen }): React.ReactElement | null {
         status={status}
         button={trans.__('Validate this run')}
         sign={async (signed, onStep) => {
-          const body = { ...signed, path: place, run: state.run_id };
           const { run } = await client.job<{ run: string }>(
             'validations',
-            body,
+            { ...signed, path: place, run: props.run },
             onStep
           );
           governed.tell();
           await app.commands.execute(Commands.run, { run });
         }}
       />
-    </section>
+    </Stage>
   );
 }
 

@@ -3,20 +3,20 @@ import * as React from 'react';
 import { Commands } from '../commands';
 import type { Governed } from '../governed';
 import { runsIcon } from '../icons';
-import { Busy, Panel, Problem, useGoverned } from '../parts';
+import { Panel, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
+import { Answered, Page, titled } from '../parts/page';
 import { ParameterForm } from '../parts/parameters';
 import { SignForm, useStatus } from '../parts/signing';
 import type { IParameter } from '../records';
 
 /** A form made from the approved schema, and the run that it starts. */
 export function startRunPanel(governed: Governed, release: string): Panel {
-  const panel = new Panel(governed, <StartView release={release} />);
-  panel.id = `governed-start-${release}`;
-  panel.title.icon = runsIcon;
-  panel.title.label = governed.trans.__('Run %1', release);
-  panel.title.closable = true;
-  return panel;
+  return titled(governed, <StartView release={release} />, {
+    id: `governed-start-${release}`,
+    icon: runsIcon,
+    label: governed.trans.__('Run %1', release)
+  });
 }
 
 function StartView(props: { release: string }): React.ReactElement {
@@ -34,48 +34,41 @@ function StartView(props: { release: string }): React.ReactElement {
     [place, release]
   );
   return (
-    <article className="gn-Page">
-      <header className="gn-Page-header">
-        <h1>{trans.__('Run %1', release)}</h1>
-      </header>
+    <Page title={trans.__('Run %1', release)}>
       <p>
         {trans.__(
           'It runs in a process of its own: closing this page or the server does not end it.'
         )}
       </p>
-      {answer.problem && (
-        <Problem problem={answer.problem} retry={answer.again} />
-      )}
-      {!answer.value && answer.isBusy && (
-        <Busy>{trans.__('Reading the release…')}</Busy>
-      )}
-      {answer.value && (
-        <SignForm
-          status={status}
-          button={trans.__('Start the run')}
-          sign={async (signed, onStep) => {
-            const body = {
-              ...signed,
-              path: place,
-              release,
-              parameters: values
-            };
-            const { run } = await client.job<{ run: string }>(
-              'runs',
-              body,
-              onStep
-            );
-            governed.tell();
-            await app.commands.execute(Commands.run, { run });
-          }}
-        >
-          <ParameterForm
-            parameters={answer.value.parameters}
-            values={values}
-            onChange={setValues}
-          />
-        </SignForm>
-      )}
-    </article>
+      <Answered answer={answer} busy={trans.__('Reading the release…')}>
+        {found => (
+          <SignForm
+            status={status}
+            button={trans.__('Start the run')}
+            sign={async (signed, onStep) => {
+              const body = {
+                ...signed,
+                path: place,
+                release,
+                parameters: values
+              };
+              const { run } = await client.job<{ run: string }>(
+                'runs',
+                body,
+                onStep
+              );
+              governed.tell();
+              await app.commands.execute(Commands.run, { run });
+            }}
+          >
+            <ParameterForm
+              parameters={found.parameters}
+              values={values}
+              onChange={setValues}
+            />
+          </SignForm>
+        )}
+      </Answered>
+    </Page>
   );
 }

@@ -2,7 +2,13 @@ import * as React from 'react';
 
 import { Busy, Problem, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
-import { ChoiceField, SignForm, TextField, useStatus } from '../parts/signing';
+import {
+  ChoiceField,
+  DateField,
+  SignForm,
+  TextField,
+  useStatus
+} from '../parts/signing';
 
 interface IChoices {
   classes: Record<string, { description: string; purposes: string[] }>;
@@ -15,7 +21,8 @@ export function Registration(props: {
   file: string;
   onDone: (version: string) => void;
 }): React.ReactElement {
-  const { trans, client } = useGoverned();
+  const governed = useGoverned();
+  const { trans, client } = governed;
   const status = useStatus(props.path);
   const choices = useAnswer(
     () => client.get<IChoices>('catalog/choices', { path: props.path }),
@@ -28,6 +35,8 @@ export function Registration(props: {
   const [dataClass, setClass] = React.useState('');
   const [owner, setOwner] = React.useState('');
   const [basis, setBasis] = React.useState('');
+  const [until, setUntil] = React.useState('');
+  const [kind, setKind] = React.useState('data');
   const [purposes, setPurposes] = React.useState<string[]>([]);
   if (choices.problem) {
     return <Problem problem={choices.problem} retry={choices.again} />;
@@ -59,10 +68,13 @@ export function Registration(props: {
             data_class: dataClass,
             owner,
             purposes,
-            legal_basis: basis
+            legal_basis: basis,
+            retention_until: until,
+            kind
           },
           onStep
         );
+        governed.tell();
         props.onDone(done.version);
       }}
     >
@@ -70,6 +82,15 @@ export function Registration(props: {
         label={trans.__('Name in the catalog')}
         value={name}
         onChange={setName}
+      />
+      <ChoiceField
+        label={trans.__('Kind')}
+        value={kind}
+        choices={[
+          ['data', trans.__('data')],
+          ['model', trans.__('base model')]
+        ]}
+        onChange={setKind}
       />
       <ChoiceField
         label={trans.__('Data class')}
@@ -116,6 +137,12 @@ export function Registration(props: {
         hint={trans.__('Why it may be used')}
         value={basis}
         onChange={setBasis}
+      />
+      <DateField
+        label={trans.__('Keep until')}
+        hint={trans.__('Without a day it may be kept for ever')}
+        value={until}
+        onChange={setUntil}
       />
     </SignForm>
   );

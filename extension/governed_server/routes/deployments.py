@@ -1,0 +1,70 @@
+"""Deployments: a bundle goes live, or what was live before does again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from governed_kernel.release import deployment
+from governed_server.routes.asked import Signed
+from governed_server.routing import post
+from governed_server.service import Service
+
+__all__ = ["Going", "Return", "deploy", "roll_back"]
+
+
+class Return(Signed, kw_only=True):
+    """A slot of an environment that is to hold again what it held before."""
+
+    environment: str
+    slot: str = "default"
+    reason: str = ""
+
+
+class Going(Return, kw_only=True):
+    """A release that is to go live."""
+
+    release: str
+    run: str = ""
+
+
+@post("deployments")
+def deploy(service: Service, asked: Going) -> dict[str, Any]:
+    """Start to put a release live; its bundle is sealed first where that was not done yet."""
+    workspace = service.workspace(asked.path)
+
+    def work(progress: Any) -> dict[str, Any]:
+        progress("Asking every gate, then sealing the bundle")
+        made = deployment.deploy(
+            workspace,
+            asked.release,
+            asked.environment,
+            asked.person,
+            asked.secret,
+            run_id=asked.run,
+            slot=asked.slot,
+            reason=asked.reason,
+        )
+        return asdict(made)
+
+    return service.jobs.start("deploy", work)
+
+
+@post("deployments/rollback")
+def roll_back(service: Service, asked: Return) -> dict[str, Any]:
+    """Start to put live again what was live there before."""
+    workspace = service.workspace(asked.path)
+
+    def work(progress: Any) -> dict[str, Any]:
+        progress("Looking for what may go live again")
+        made = deployment.roll_back(
+            workspace,
+            asked.environment,
+            asked.person,
+            asked.secret,
+            slot=asked.slot,
+            reason=asked.reason,
+        )
+        return asdict(made)
+
+    return service.jobs.start("rollback", work)

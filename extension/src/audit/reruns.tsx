@@ -1,0 +1,153 @@
+import * as React from 'react';
+
+import { Digest, Empty, Tag, useChanges, useGoverned } from '../parts';
+import { useAnswer } from '../parts/asking';
+import { RunLink } from '../parts/opening';
+import { Answered } from '../parts/page';
+import { ChoiceField, SignForm, useStatus } from '../parts/signing';
+import type { IRun, IVerdict } from '../records';
+import { moment } from '../words';
+
+/** A run executed again from its sealed release, and every verdict that is on record. */
+export function Reruns(): React.ReactElement {
+  const governed = useGoverned();
+  const { trans, client, place } = governed;
+  const changes = useChanges();
+  const status = useStatus();
+  const [chosen, setChosen] = React.useState('');
+  const runs = useAnswer(
+    () => client.get<IRun[]>('runs', { path: place }),
+    [place, changes]
+  );
+  const verdicts = useAnswer(
+    () => client.get<IVerdict[]>('audit/verdicts', { path: place }),
+    [place, changes]
+  );
+  const known = (runs.value ?? []).filter(
+    run => run.kind === 'release' && run.state === 'succeeded'
+  );
+  const run = chosen || known[0]?.run || '';
+  return (
+    <>
+      <p>
+        {trans.__(
+          'The run is executed again from its sealed release in an empty folder, and every artifact and tensor is held against the first.'
+        )}
+      </p>
+      <Answered answer={runs}>
+        {() =>
+          known.length ? (
+            <SignForm
+              status={status}
+              button={trans.__('Re-run and compare')}
+              sign={async (signed, onStep) => {
+                const body = { ...signed, path: place, run };
+                await client.job<IVerdict>('audit/rerun', body, onStep);
+                governed.tell();
+              }}
+            >
+              <ChoiceField
+                label={trans.__('Run')}
+                value={run}
+                choices={known.map((item): [string, string] => [
+                  item.run,
+                  `${item.run} (${item.release})`
+                ])}
+                onChange={setChosen}
+              />
+            </SignForm>
+          ) : (
+            <Empty title={trans.__('No run to repeat')}>
+              <p>{trans.__('A run of a release must have succeeded.')}</p>
+            </Empty>
+          )
+        }
+      </Answered>
+      <Answered answer={verdicts}>
+        {found => (
+          <>
+            {found.map(verdict => (
+              <Verdict key={verdict.rerun} verdict={verdict} />
+            ))}
+          </>
+        )}
+      </Answered>
+    </>
+  );
+}
+
+/** One verdict with each thing that differs, and what may explain it. */
+function Verdict(props: { verdict: IVerdict }): React.ReactElement {
+  const { trans } = useGoverned();
+  const { verdict } = props;
+  const tone = { IDENTICAL: 'good', EQUIVALENT: 'attention', DIFFERENT: 'bad' };
+  return (
+    <section
+      className="gn-Stage"
+      aria-label={trans.__('Verdict on %1', verdict.run)}
+    >
+      <h2>
+        <Tag tone={tone[verdict.verdict] as 'good' | 'attention' | 'bad'}>
+          {verdict.verdict}
+        </Tag>{' '}
+        <RunLink run={verdict.run} />
+      </h2>
+      <p>
+        {trans.__('Repeated as')} <RunLink run={verdict.rerun} />{' '}
+        {trans.__('by %1, %2', verdict.person, moment(verdict.at))}
+        {verdict.weights_sha256 && (
+          <>
+            {' · '}
+            {trans.__('weights')} <Digest value={verdict.weights_sha256} />
+          </>
+        )}
+      </p>
+      <Differences
+        title={trans.__('Artifacts, tensors and cases')}
+        none={trans.__(
+          'Every artifact and every tensor is the same, bit for bit.'
+        )}
+        items={verdict.differences}
+      />
+      <Differences
+        title={trans.__('Environment, platform and parameters')}
+        none={trans.__('Nothing differs around it.')}
+        items={verdict.surroundings}
+      />
+    </section>
+  );
+}
+
+const MOST_SHOWN = 8;
+
+function Differences(props: {
+  title: string;
+  none: string;
+  items: string[];
+}): React.ReactElement {
+  const { trans } = useGoverned();
+  const { title, none, items } = props;
+  return (
+    <>
+      <h3>{title}</h3>
+      {items.length === 0 && <p>{none}</p>}
+      <Lines items={items.slice(0, MOST_SHOWN)} />
+      {items.length > MOST_SHOWN && (
+        <details>
+          <summary>{trans.__('%1 more', items.length - MOST_SHOWN)}</summary>
+          <Lines items={items.slice(MOST_SHOWN)} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function Lines(props: { items: string[] }): React.ReactElement {
+  return (
+    <ul className="gn-List">
+      {props.items.map(item => (
+        <li key={item}>{item}</li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,52 @@
+import type { IVersionRow } from '../records';
+import { found, inWorkspace, isPast, loading } from './versions';
+
+const row = (dataset: string, dataClass: string): IVersionRow => ({
+  dataset,
+  version: '2',
+  kind: 'data',
+  class: dataClass,
+  state: 'approved',
+  owner: 'Kitchen',
+  purposes: ['train'],
+  retention_until: '',
+  bytes: 10,
+  rows: 3,
+  sha256: 'a'
+});
+
+describe('the catalog', () => {
+  it('is searched by name, owner and purpose, and by class', () => {
+    const rows = [row('berries', 'public'), row('guests', 'personal')];
+    expect(found(rows, 'BERR', '').map(item => item.dataset)).toEqual([
+      'berries'
+    ]);
+    expect(found(rows, 'kitchen', 'personal')).toHaveLength(1);
+    expect(found(rows, 'train', '')).toHaveLength(2);
+    expect(found(rows, 'deploy', '')).toEqual([]);
+  });
+
+  it('knows when a retention is over', () => {
+    const now = new Date('2026-11-21T10:00:00Z');
+    expect(isPast('2026-11-20', now)).toBe(true);
+    expect(isPast('2026-11-21', now)).toBe(false);
+    expect(isPast('', now)).toBe(false);
+  });
+
+  it('names files as their workspace does', () => {
+    expect(inWorkspace('garden/berries.csv', 'garden')).toBe('berries.csv');
+    expect(inWorkspace('berries.csv', '')).toBe('berries.csv');
+    expect(inWorkspace('a/berries.csv', '.')).toBe('a/berries.csv');
+    expect(inWorkspace('gardens/berries.csv', 'garden')).toBeNull();
+  });
+
+  it('writes Python that names the version and the purpose', () => {
+    expect(loading(row('wild-berries', 'public'), 'train')).toBe(
+      'from governed_kernel import data\n\n' +
+        'wild_berries = data.load("wild-berries@2", purpose="train")'
+    );
+    expect(loading({ ...row('2nd', 'public'), kind: 'model' }, '')).toContain(
+      'data_2nd = data.model("2nd@2")'
+    );
+  });
+});

@@ -1,0 +1,52 @@
+import type { IVersionRow } from '../records';
+
+/** `NAME@VERSION`. */
+export function nameOf(row: { dataset: string; version: string }): string {
+  return `${row.dataset}@${row.version}`;
+}
+
+/** The rows that a text and a class leave. */
+export function found(
+  rows: IVersionRow[],
+  text: string,
+  dataClass: string
+): IVersionRow[] {
+  const sought = text.trim().toLowerCase();
+  return rows.filter(
+    row =>
+      (!dataClass || row.class === dataClass) &&
+      [nameOf(row), row.owner, row.state, ...row.purposes].some(said =>
+        said.toLowerCase().includes(sought)
+      )
+  );
+}
+
+/** Whether a retention ended before a moment; it lasts to the end of its day. */
+export function isPast(until: string, now: Date): boolean {
+  return until !== '' && until < now.toISOString().slice(0, 10);
+}
+
+/** A file as its workspace names it; null when it lies elsewhere. */
+export function inWorkspace(path: string, workspace: string): string | null {
+  if (!workspace || workspace === '.') {
+    return path;
+  }
+  return path.startsWith(`${workspace}/`)
+    ? path.slice(workspace.length + 1)
+    : null;
+}
+
+/** The line of Python that loads a version for a purpose. */
+export function loading(
+  row: { dataset: string; version: string; kind: 'data' | 'model' },
+  purpose: string
+): string {
+  const name = JSON.stringify(nameOf(row));
+  const variable = row.dataset.replace(/[^A-Za-z0-9_]/g, '_');
+  const safe = /^[A-Za-z_]/.test(variable) ? variable : `data_${variable}`;
+  const call =
+    row.kind === 'model'
+      ? `data.model(${name})`
+      : `data.load(${name}, purpose=${JSON.stringify(purpose)})`;
+  return `from governed_kernel import data\n\n${safe} = ${call}`;
+}

@@ -1,0 +1,161 @@
+import * as React from 'react';
+
+import { Tag, useGoverned } from '../parts';
+import { Stage } from '../parts/page';
+import { ChoiceField, SignForm, TextField } from '../parts/signing';
+import { Table } from '../parts/table';
+import type { IRelease, IStatus } from '../records';
+import { moment } from '../words';
+
+/** Where the release is or was live, and the signatures that change that. */
+export function Deployments(props: {
+  found: IRelease;
+  status: IStatus | null;
+}): React.ReactElement {
+  const { trans } = useGoverned();
+  const { found, status } = props;
+  const live = found.deployments.filter(item => item.live_to === null);
+  const canDeploy = ['validated', 'released'].includes(found.state);
+  return (
+    <Stage title={trans.__('Deployments')}>
+      {found.deployments.length === 0 ? (
+        <p>{trans.__('None yet.')}</p>
+      ) : (
+        <Table
+          label={trans.__('Deployments')}
+          rows={[...found.deployments].reverse()}
+          keyOf={row => `${row.environment} ${row.slot} ${row.live_from}`}
+          columns={[
+            {
+              title: trans.__('Where'),
+              cell: row => `${row.environment}/${row.slot}`,
+              isHead: true
+            },
+            { title: trans.__('Bundle'), cell: row => row.bundle },
+            { title: trans.__('Person'), cell: row => row.person },
+            { title: trans.__('From'), cell: row => moment(row.live_from) },
+            {
+              title: trans.__('To'),
+              cell: row =>
+                row.live_to === null ? (
+                  <Tag tone="good">{trans.__('live')}</Tag>
+                ) : (
+                  moment(row.live_to)
+                )
+            }
+          ]}
+        />
+      )}
+      {canDeploy && (
+        <div className="gn-Columns">
+          <Going found={found} status={status} />
+          {live.length > 0 && <Return live={live} status={status} />}
+        </div>
+      )}
+    </Stage>
+  );
+}
+
+/** Put a validated run of the release live. */
+function Going(props: {
+  found: IRelease;
+  status: IStatus | null;
+}): React.ReactElement {
+  const governed = useGoverned();
+  const { trans, client, place } = governed;
+  const { found, status } = props;
+  const known = status?.workspace?.environments ?? [];
+  const runs = found.runs.filter(run => run.validated).reverse();
+  const [chosen, setChosen] = React.useState('');
+  const [run, setRun] = React.useState('');
+  const [reason, setReason] = React.useState('');
+  const environment = chosen || known[0] || '';
+  return (
+    <section className="gn-Signature" aria-label={trans.__('Deploy')}>
+      <h3>{trans.__('Deploy')}</h3>
+      <SignForm
+        status={status}
+        button={trans.__('Sign and deploy')}
+        disabledBecause={
+          environment ? '' : trans.__('The settings name no environment')
+        }
+        sign={async (signed, onStep) => {
+          const body = {
+            ...signed,
+            path: place,
+            release: found.release,
+            environment,
+            run,
+            reason
+          };
+          await client.job('deployments', body, onStep);
+          governed.tell();
+        }}
+      >
+        <ChoiceField
+          label={trans.__('Environment')}
+          value={environment}
+          choices={known.map((name): [string, string] => [name, name])}
+          onChange={setChosen}
+        />
+        <ChoiceField
+          label={trans.__('Run')}
+          value={run}
+          choices={[
+            ['', trans.__('the newest validated')],
+            ...runs.map((item): [string, string] => [item.run, item.run])
+          ]}
+          onChange={setRun}
+        />
+        <TextField
+          label={trans.__('Why')}
+          value={reason}
+          onChange={setReason}
+        />
+      </SignForm>
+    </section>
+  );
+}
+
+/** Put live again what was live there before. */
+function Return(props: {
+  live: IRelease['deployments'];
+  status: IStatus | null;
+}): React.ReactElement {
+  const governed = useGoverned();
+  const { trans, client, place } = governed;
+  const [at, setAt] = React.useState(0);
+  const [reason, setReason] = React.useState('');
+  const chosen = props.live[at] ?? props.live[0];
+  return (
+    <section className="gn-Signature" aria-label={trans.__('Roll back')}>
+      <h3>{trans.__('Roll back')}</h3>
+      <SignForm
+        status={props.status}
+        kind="warn"
+        button={trans.__('Sign and roll back')}
+        sign={async (signed, onStep) => {
+          const { environment, slot } = chosen;
+          const body = { ...signed, path: place, environment, slot, reason };
+          await client.job('deployments/rollback', body, onStep);
+          governed.tell();
+        }}
+      >
+        <ChoiceField
+          label={trans.__('What is live')}
+          value={String(at)}
+          choices={props.live.map((item, index): [string, string] => [
+            String(index),
+            `${item.environment}/${item.slot}: ${item.bundle}`
+          ])}
+          onChange={index => setAt(Number(index))}
+        />
+        <TextField
+          label={trans.__('Why')}
+          value={reason}
+          onChange={setReason}
+        />
+      </SignForm>
+    </section>
+  );
+}

@@ -1,0 +1,282 @@
+"""Pictures of every screen, from a real workspace, for the documentation: ``make screens``.
+
+Called as ``python -m tests.ui.screens FOLDER [BASE [SCREEN…]]``; BASE keeps the workspaces between
+two calls, SCREENs are the only ones that are taken.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.extension.server import serving
+from tests.loop import berries
+from tests.loop.environment import PythonEnvironment
+from tests.loop.place import Place
+from tests.loop.stages import Stages
+from tests.ui.conftest import CHROMIUM
+from tests.ui.window import Window
+
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+LAB = Path(__file__).parents[2] / "extension" / "governed_server" / "labextension"
+Show = Callable[[Window, Place], None]
+
+
+def main(target: Path, base: Path, wanted: list[str]) -> int:
+    """Take them all; returns the exit code."""
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if program is None:
+        sys.stderr.write("No pictures were taken: there is no Chromium here\n")
+        return 1
+    target.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        for name, screens in {"full": FULL, "empty": EMPTY}.items():
+            chosen = {key: show for key, show in screens.items() if not wanted or key in wanted}
+            if chosen:
+                _take(browser, _place(base, name), chosen, target)
+        browser.close()
+    return 0
+
+
+def _take(browser: Browser, place: Place, screens: dict[str, Show], target: Path) -> None:
+    with serving(place.root, place.home, str(place.environment.python)) as server:
+        for theme, name in THEMES.items():
+            window = Window(browser, server, berries.NOTEBOOK)
+            window.command("apputils:change-theme", theme=name)
+            window.page.get_by_text("(Research) | Idle").wait_for()
+            for screen, show in screens.items():
+                show(window, place)
+                window.page.evaluate("() => document.activeElement?.blur()")
+                window.page.mouse.move(640, 5)
+                window.page.wait_for_timeout(500)
+                path = target / f"{screen}-{theme}.png"
+                window.page.screenshot(path=path)
+                sys.stdout.write(f"{path}\n")
+            assert window.errors == [], window.errors
+            window.close()
+
+
+# --- workspaces -------------------------------------------------------------------------------
+
+
+def _place(base: Path, name: str) -> Place:
+    """The workspace of that name, made where it is not there yet."""
+    environment = base / "environment"
+    if not (base / name).is_dir():
+        made = (
+            PythonEnvironment(environment)
+            if environment.is_dir()
+            else PythonEnvironment.make(environment, with_lab=True)
+        )
+        _MAKE[name](Stages(base / "stages", made)).copy(base / name)
+    installed = environment / "share" / "jupyter" / "labextensions" / "governed-notebooks"
+    shutil.copytree(LAB, installed, dirs_exist_ok=True)
+    folder = base / name
+    return Place(folder / "berries", folder / "home", PythonEnvironment(environment))
+
+
+def _full(stages: Stages) -> Place:
+    """A release that is live, a run that failed, a validation that did, a re-run, a candidate."""
+    place = stages.released
+    first = stages.run_id
+    place.done(f"audit rerun {first} --as aida")
+    place.governed("run sour --as otto -p behaviour raise")
+    weak = place.done("run sour --as otto -p steps 100 -p learning_rate 0.01 --json").facts["run"]
+    place.governed(f"validate {weak} --as otto")
+    day = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
+    why = "--reason 'the cake is for us' --control 'a cook tastes every berry'"
+    place.done_here(f"release accept-risk sour deep-red --run {weak} --until {day} {why} {{mara}}")
+    later = (
+        "--owner Kitchen --legal-basis 'picked by us' --class public --as dora --purpose explore"
+    )
+    (place.root / "market.csv").write_text("stand,price\nnorth,3.20\nsouth,2.90\n")
+    place.done_here(f"data register market market.csv --retention 2027-06-30 {later}")
+    return place
+
+
+def _empty(stages: Stages) -> Place:
+    """A workspace in which nothing was done yet."""
+    place = Place(stages.base / "new" / "berries", stages.base / "new" / "home", stages.environment)
+    berries.write(place.root)
+    (place.home / "passphrases").mkdir(parents=True)
+    (place.home / "passphrases" / "ada").write_text("the passphrase of ada\n")
+    place.done_here(f"init {place.root} --printed-name 'Ada Lovelace' {{ada}}")
+    return place
+
+
+_MAKE = {"full": _full, "empty": _empty}
+
+
+# --- screens ----------------------------------------------------------------------------------
+
+
+_CLEAR = """() => {
+    const { shell } = window.jupyterapp;
+    shell.collapseLeft();
+    shell.collapseRight();
+    for (const widget of [...shell.widgets('main')]) {
+        if (widget.id.startsWith('governed') || widget.id.startsWith('launcher')) {
+            widget.dispose();
+        }
+    }
+}"""
+
+
+def _panel(command: str, /, **arguments: str) -> Show:
+    def show(window: Window, _: Place) -> None:
+        window.page.evaluate(_CLEAR)
+        window.command(command, **arguments)
+        expect(window.panel.locator(".gn-Page, .gn-Lineage")).to_be_visible()
+        expect(window.panel.locator(".gn-Busy")).to_have_count(0)
+
+    return show
+
+
+def _notebook(window: Window, _: Place) -> None:
+    window.page.evaluate(_CLEAR)
+    window.command("docmanager:open", path=berries.NOTEBOOK)
+    window.command("governed:open-session")
+    window.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    mark = window.page.locator(".gn-Mark-line", has_text="berries-train@1")
+    mark.wait_for()
+    mark.scroll_into_view_if_needed()
+
+
+def _denied(window: Window, _: Place) -> None:
+    window.command("docmanager:open", path=berries.NOTEBOOK)
+    window.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    window.page.wait_for_selector(".jp-NotebookPanel:visible .gn-Badge")
+    window.insert('from governed_kernel import data\ndata.load("berries-holdout")')
+    window.page.locator(".gn-Denied").first.scroll_into_view_if_needed()
+
+
+def _lineage_beside(window: Window, place: Place) -> None:
+    _notebook(window, place)
+    window.command("governed:show-lineage")
+    window.page.locator("#governed-lineage-side .gn-Lineage-host[data-nodes]").wait_for()
+
+
+def _lineage(window: Window, _: Place) -> None:
+    window.page.evaluate(_CLEAR)
+    window.command("governed:open-lineage", target="sour@1")
+    window.panel.locator(".gn-Lineage-host[data-nodes]").wait_for()
+
+
+def _release(window: Window, _: Place) -> None:
+    _panel("governed:open-release", release="sour@1")(window, _)
+    window.act_as("mara")
+
+
+def _review(window: Window, _: Place) -> None:
+    _release(window, _)
+    window.button("Review for a run").click()
+    window.panel.get_by_role("region", name="Signature").wait_for()
+    window.panel.get_by_role("region", name="Signature").scroll_into_view_if_needed()
+
+
+def _deployments(window: Window, _: Place) -> None:
+    _release(window, _)
+    window.panel.get_by_role("region", name="Deployments").scroll_into_view_if_needed()
+
+
+def _runs(kind: str, state: str) -> Callable[[Place], str]:
+    def name(place: Place) -> str:
+        found = place.release()["runs"]
+        return next(
+            str(run["run"]) for run in found if (run["kind"], run["state"]) == (kind, state)
+        )
+
+    return name
+
+
+def _run(state: str) -> Show:
+    def show(window: Window, place: Place) -> None:
+        _panel("governed:open-run", run=_runs("release", state)(place))(window, place)
+        expect(window.panel.get_by_role("heading", level=1)).to_contain_text(state)
+
+    return show
+
+
+def _compared(window: Window, place: Place) -> None:
+    _panel("governed:open-runs")(window, place)
+    found = [run for run in place.release()["runs"] if run["state"] == "succeeded"]
+    for run in [item for item in found if item["kind"] == "release"]:
+        window.panel.get_by_label(f"Compare {run['run']}").check()
+    window.panel.get_by_role("table", name="Comparison").wait_for()
+
+
+def _evaluation(passed: bool) -> Show:
+    def show(window: Window, place: Place) -> None:
+        said = next(each for each in place.events("ValidationRecorded") if each.passed is passed)
+        _panel("governed:open-evaluation", validation=said.validation_run)(window, place)
+
+    return show
+
+
+def _audit(tab: str, button: str = "") -> Show:
+    def show(window: Window, place: Place) -> None:
+        _panel("governed:open-audit", name="")(window, place)
+        window.panel.get_by_role("tab", name=tab).click()
+        if button:
+            window.button(button).click()
+        expect(window.panel.locator(".gn-Busy")).to_have_count(0)
+
+    return show
+
+
+def _promote(window: Window, place: Place) -> None:
+    _panel("governed:promote", path=berries.NOTEBOOK)(window, place)
+
+
+def _launcher(window: Window, _: Place) -> None:
+    window.page.evaluate(_CLEAR)
+    window.command("launcher:create")
+    window.page.locator(".jp-Launcher-body:visible").wait_for()
+
+
+FULL: dict[str, Show] = {
+    "notebook": _notebook,
+    "denied": _denied,
+    "lineage-beside": _lineage_beside,
+    "lineage": _lineage,
+    "promote": _promote,
+    "releases": _panel("governed:open-releases"),
+    "release": _release,
+    "review": _review,
+    "deployments": _deployments,
+    "start-run": _panel("governed:start-run", release="sour@1"),
+    "runs": _compared,
+    "run": _run("succeeded"),
+    "run-failed": _run("failed"),
+    "validation": _panel("governed:open-validation"),
+    "evaluation": _evaluation(True),
+    "evaluation-failed": _evaluation(False),
+    "verify": _audit("Verify", "Verify everything"),
+    "rerun": _audit("Re-run"),
+    "time-travel": _audit("Time travel"),
+    "impact": _panel("governed:open-audit", name="berries@1"),
+    "report": _audit("Report", "Write the report"),
+    "catalog": _panel("governed:open-catalog"),
+    "version": _panel("governed:open-version", name="berries-train@1"),
+    "register": _panel("governed:register-file", path="berries.csv"),
+    "launcher": _launcher,
+}
+EMPTY: dict[str, Show] = {
+    "releases-empty": _panel("governed:open-releases"),
+    "catalog-empty": _panel("governed:open-catalog"),
+    "validation-empty": _panel("governed:open-validation"),
+}
+
+if __name__ == "__main__":
+    target, *more = sys.argv[1:]
+    base = Path(more[0] if more else tempfile.mkdtemp(prefix="governed-screens-"))
+    sys.exit(main(Path(target), base, more[1:]))
