@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from governed_kernel.capture.sql.model import NONE, Column, Origins, through
+from governed_kernel.capture.sql.model import (
+    NONE,
+    VALUE,
+    Column,
+    Origin,
+    Origins,
+    parameter,
+    through,
+)
 from governed_kernel.capture.sql.scopes import Scope
 from governed_kernel.lineage.events import Relation
 
@@ -117,6 +125,17 @@ def _inner(node: exp.Expression, scope: Scope, reading: Reading) -> Column:
 
 def _nothing(node: exp.Expression, scope: Scope, reading: Reading) -> Column:  # noqa: ARG001
     return Column("")
+
+
+def _placeholder(
+    node: exp.Placeholder,
+    scope: Scope,  # noqa: ARG001 - as every rule
+    reading: Reading,  # noqa: ARG001
+) -> Column:
+    """``$name``: whoever gave the value may know what it is; ``?`` has no name unless numbered."""
+    if not node.name:
+        return Column("")
+    return Column("", frozenset([Origin(parameter(node.name), VALUE)]))
 
 
 def _case(node: exp.Case, scope: Scope, reading: Reading) -> Column:
@@ -280,7 +299,7 @@ _RULES: dict[type, Any] = {
     exp.Star: _nothing,
     exp.DataType: _nothing,
     exp.Identifier: _nothing,
-    exp.Placeholder: _nothing,
+    exp.Placeholder: _placeholder,
     exp.Parameter: _nothing,
     exp.Var: _nothing,
     exp.Case: _case,

@@ -13,6 +13,8 @@ __all__ = [
     "DIRECT",
     "EVERY",
     "NONE",
+    "PARAMETER",
+    "VALUE",
     "Column",
     "Known",
     "Lineage",
@@ -22,11 +24,18 @@ __all__ = [
     "Schemas",
     "Table",
     "column",
+    "parameter",
     "through",
 ]
 
 EVERY = "*"
 """The name of columns that nobody can name yet: of a table without a known schema, of a pivot."""
+
+
+PARAMETER = "$"
+"""The function of what stands for a given value."""
+VALUE = "0"
+"""The column of a single value."""
 
 
 class Table(NamedTuple):
@@ -83,6 +92,11 @@ class Origin(NamedTuple):
 
 Origins: TypeAlias = frozenset[Origin]
 NONE: Origins = frozenset()
+
+
+def parameter(name: str) -> Table:
+    """What stands for the value that is given for ``$name``; of nobody's tables is it one."""
+    return Table(function=PARAMETER, text=name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlglot import exp, parse, tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-__all__ = ["NotReadable", "tree_of", "trees_of"]
+__all__ = ["NotReadable", "numbered", "tree_of", "trees_of"]
 
 _MOST = 200
 _LONGEST = 100_000
@@ -66,6 +66,22 @@ def tree_of(sql: str, dialect: str) -> exp.Expression:
     if len(trees) != 1:
         raise NotReadable(f"{len(trees)} statements where there should be one")
     return trees[0]
+
+
+def numbered(sql: str, dialect: str) -> str:
+    """``?`` as ``$1``, ``$2`` … in the order of the text; as it is where nothing is to be done."""
+    if "?" not in sql or len(sql) > _LONGEST:
+        return sql
+    try:
+        tokens = tokenize(sql, dialect=dialect)
+    except SqlglotError:
+        return sql
+    marks = [token for token in tokens if token.token_type == TokenType.PLACEHOLDER]
+    parts, end = [], 0
+    for number, mark in enumerate(marks, 1):
+        parts += [sql[end : mark.start], f"${number}"]
+        end = mark.end + 1
+    return "".join(parts) + sql[end:]
 
 
 def _parse(sql: str, dialect: str) -> list[exp.Expression] | str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Known, Schemas, Table, lineage_of
-from governed_kernel.capture.sql.model import DIRECT, EVERY, Column, Lineage, Origins
+from governed_kernel.capture.sql.model import DIRECT, EVERY, PARAMETER, Column, Lineage, Origins
 from governed_kernel.capture.steps import Step
 from governed_kernel.lineage.events import Evidence, Relation
 
@@ -137,6 +137,8 @@ def owe_query(
         lineage = _single(sql, dialect, _Asked(columns_of))
 
     def place(table: Table, wanted: tuple[str, ...]) -> Mapping[str, Sequence[Cell]]:
+        if table.function == PARAMETER:
+            return {}
         uri = table_uri(database, table.name) if table.name else database
         own = tuple(name for name in wanted if name != EVERY)
         node = step.external(uri, own, "table")

@@ -23,9 +23,10 @@ from governed_kernel.capture.adapters.duckdb.catalog import (
 from governed_kernel.capture.adapters.duckdb.extensions import extension_claims
 from governed_kernel.capture.adapters.duckdb.files import kept_files
 from governed_kernel.capture.adapters.duckdb.instances import Connected, catalogs, key_of
+from governed_kernel.capture.adapters.duckdb.objects import Seen
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.sql import Known, Lineage, Table, lineage_of, without_secrets
-from governed_kernel.capture.sql.model import EVERY
+from governed_kernel.capture.sql.model import EVERY, VALUE, parameter
 from governed_kernel.capture.sql.steps import table_uri
 from governed_kernel.capture.steps import Step
 from governed_kernel.lineage.events import Operation
@@ -34,6 +35,7 @@ __all__ = ["Plan", "announce_all", "plan_of", "remember_writes", "report"]
 
 _MOST_READINGS = 500
 _MOST_DETAILS = 20
+_MOST_VALUES = 1_000
 _SHAPED = re.compile(r"(?i)\s*(select|with|from|insert|update|delete)\b")
 _FUNCTION = re.compile(r"(?i)\b(read_\w+|\w+_scan|columns|copy)\s*\(")
 _VALUES = re.compile(r"(?i)\bvalues\b(?!.*\bselect\b)")
@@ -71,17 +73,23 @@ def plan_of(
     sql: str,
     frame: FrameType | None,
     bound: Mapping[str, Source] | None = None,
+    given: Any = None,
 ) -> Plan:
-    """Read a statement and resolve its names."""
+    """Read a statement, with the values `given` for its parameters, and resolve its names."""
     catalog = Catalog(observation, step, known, connection, frame, bound=bound)
-    shape = shape_of(sql)
-    lineages = _read(sql, shape, known, catalog)
+    values = _values(observation, given)
+    text, shape = sql, shape_of(sql)
+    if values:
+        from governed_kernel.capture.sql.parsing import numbered  # brings sqlglot
+
+        text = shape = numbered(sql, "duckdb")
+    lineages = _read(text, shape, known, catalog)
     if any(_is_unsure(each) for each in lineages) and _has_files(catalog):
         # Only what the files' columns are called can settle it.
         catalog = Catalog(observation, step, known, connection, frame, exact=True, bound=bound)
-        lineages = lineage_of(sql, "duckdb", catalog)
+        lineages = lineage_of(text, "duckdb", catalog)
     made = _executed(lineages, known, catalog)
-    plan = Plan(sql, known, connection, made, catalog.sources, shape)
+    plan = Plan(sql, known, connection, made, catalog.sources | values, shape)
     plan.unknown = frozenset(table for table, found in catalog.answers.items() if found is None)
     for each in plan.lineages:
         if each.target is None:
@@ -95,6 +103,23 @@ def plan_of(
                 plan.sources[table] = _pruned(source, sql, connection)
     plan.claims = tuple(dict.fromkeys(_claims(plan)))
     return plan
+
+
+def _values(observation: Observation, given: Any) -> dict[Table, Source]:
+    """What is known of the values that a statement gets: a mean, a date from a column."""
+    if isinstance(given, Mapping):
+        named = [(str(name), value) for name, value in given.items()]
+    elif isinstance(given, (list, tuple)):
+        named = [(str(place), value) for place, value in enumerate(given, 1)]
+    else:
+        return {}
+    found = {}
+    for name, value in named[:_MOST_VALUES]:
+        node = observation.scalars.get(value)
+        if node is not None:
+            cells = {VALUE: ((node, (node.columns or (EVERY,))[0]),)}
+            found[parameter(name)] = Source(Seen((VALUE,), cells), kind="value")
+    return found
 
 
 def _pruned(source: Source, sql: str, connection: Any) -> Source:

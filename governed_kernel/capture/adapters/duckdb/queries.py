@@ -58,6 +58,8 @@ def connection_of(call: Call, *, method: bool) -> Any:
 
 
 _default: list[Any] = []
+_BY_NAME = 1_000
+"""No argument has that place: it is given by its name."""
 
 
 def given(call: Call, name: str, place: int, default: Any = None) -> Any:
@@ -77,7 +79,9 @@ def _before(*, method: bool) -> Any:
         known = connected(connection)
         sql = _text(given(call, "query", int(method)))
         step = Step(observation, Observed(call, None))
-        plan = plan_of(observation, step, known, connection, sql, caller())
+        name = "parameters" if call.target.name.startswith("execute") else "params"
+        values = given(call, name, int(method) + 1 if name == "parameters" else _BY_NAME)
+        plan = plan_of(observation, step, known, connection, sql, caller(), given=values)
         announce_all(observation, call, plan.claims)
         call.note = plan
 

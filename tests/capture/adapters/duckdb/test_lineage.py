@@ -44,6 +44,41 @@ b <- u.csv.id CONDITIONAL
 b <- u.csv.c CONDITIONAL
 """,
     ),
+    "a value that was computed, given by its place": (
+        """
+con = fresh()
+most = pd.read_csv("u.csv")["c"].mean()
+con.execute("SELECT id, a + ? AS more FROM t WHERE b < ? AND a > ?", [most, 99, 0])
+con.fetch_df().to_csv(OUT, index=False)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.b FILTER
+id <- t.csv.a FILTER
+more <- t.csv.a TRANSFORMATION
+more <- u.csv.c AGGREGATION
+more <- t.csv.b FILTER
+more <- t.csv.a FILTER
+""",
+    ),
+    "a value that was computed, given by its name": (
+        """
+most = pd.read_csv("u.csv")["c"].mean()
+fresh().sql("SELECT id FROM t WHERE b < $most", params={"most": most}).write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.b FILTER
+id <- u.csv.c FILTER
+""",
+    ),
+    "values written out are nobody's": (
+        """
+con = fresh()
+con.execute("SELECT id FROM t WHERE b < ?", [4]).fetch_df().to_csv(OUT, index=False)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.b FILTER",
+    ),
     "rows taken away": (
         """
 con = fresh()
