@@ -156,7 +156,7 @@ _adapter(
 )
 _adapter("netcdf4", "netCDF4._netCDF4")
 _adapter("pandas")
-_adapter("peft", "peft.mapping_func", "peft.peft_model")
+_adapter("peft", "peft.mapping_func", "peft.peft_model", "peft.tuners.tuners_utils")
 _adapter("polars")
 _adapter(
     "pyarrow",
@@ -191,9 +191,11 @@ _adapter("loaders", "torch.utils.data.dataloader", "torch.utils.data.dataset")
 _adapter("training", "torch.optim.optimizer")
 _adapter(
     "transformers",
+    "transformers.generation.utils",
     "transformers.modeling_utils",
     "transformers.models.auto.auto_factory",
     "transformers.models.auto.tokenization_auto",
+    "transformers.pipelines.base",
     "transformers.tokenization_utils_base",
     "transformers.trainer",
 )

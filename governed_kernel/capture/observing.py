@@ -190,6 +190,7 @@ def observe(
     before: Callable[[Observation, Call], None] | None = None,
     io: bool = False,
     quick: Quick | None = None,
+    behind: str = "",
 ) -> bool:
     """Let `rule` see each recorded call of ``owner.name``.
 
@@ -202,6 +203,8 @@ def observe(
     quick : callable, optional
         Is asked before `rule`, with no `Observed` made yet; true when nothing is left to do.
         For what people call a hundred thousand times.
+    behind : str, optional
+        A file through which people call it: its frames count as theirs.
 
     Returns
     -------
@@ -215,7 +218,7 @@ def observe(
         label = f"{library}.{name}"
     target = Target(library, name, label, function)
     try:
-        hooks = _hooks(observation, target, rule, before, io)
+        hooks = _hooks(observation, target, rule, before, io, behind)
         if quick is not None and before is None and not io and target.is_plain:
             hooks = _quick_hooks(observation, target, quick, hooks)
         rewrite(function, hooks)
@@ -292,6 +295,7 @@ def _hooks(
     rule: Rule,
     before: Callable[[Observation, Call], None] | None,
     io: bool,
+    behind: str = "",
 ) -> Hooks:
     state, judged, judge = observation.state, observation.user_files, observation.is_user_file
     get_frame = sys._getframe
@@ -311,6 +315,8 @@ def _hooks(
         site = 0, 0
         try:
             frame = get_frame(2)
+            if behind:
+                frame = _before(frame, behind)
             site = id(frame.f_code), frame.f_lasti
         except ValueError:
             # Called by native code, at the bottom of a thread: nobody's line of Python.
@@ -372,6 +378,13 @@ def _hooks(
             observation.access(operation, kind, uri, target.title, decision)
 
     return Hooks(enter, leave, fail, None if io else state)
+
+
+def _before(frame: types.FrameType, behind: str) -> types.FrameType:
+    """The frame that called into a file."""
+    while frame.f_code.co_filename == behind and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: Hooks) -> Hooks:

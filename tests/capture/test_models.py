@@ -95,6 +95,29 @@ from peft import PeftModel
 plain = AutoModelForSequenceClassification.from_pretrained(base)
 again = PeftModel.from_pretrained(plain, "adapter")
 """,
+    """
+tokens = tokenizer(test["text"].tolist(), return_tensors="pt", padding=True)
+with torch.no_grad():
+    answered = again(**tokens)
+guessed = pd.DataFrame({"guess": answered.logits.argmax(dim=1).numpy()})
+guessed.to_csv("guessed.csv", index=False)
+""",
+    """
+merged = again.merge_and_unload()
+merged.save_pretrained("merged")
+from transformers import pipeline
+classify = pipeline("text-classification", model=merged, tokenizer=tokenizer, device="cpu")
+said = classify(patients["text"].tolist()[:3])
+pd.DataFrame(said).to_json("said.json")
+""",
+    """
+optimizer = torch.optim.SGD(merged.parameters(), lr=1e-4)
+merged.requires_grad_(True).train()
+for _ in range(3):
+    merged(**tokens, labels=torch.zeros(len(test), dtype=torch.long)).loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+""",
 ]
 
 
@@ -211,3 +234,56 @@ def test_weights_files_are_read_and_written_whatever_reads_them(recording: Recor
 def test_an_adapter_can_be_followed_onto_its_base_again(recording: Recording) -> None:
     again = step(recording, 10, "peft.PeftModel.from_pretrained")
     assert again.inputs[0].entity == f"file://{recording.folder}/adapter"
+    plain = step(recording, 10, "transformers.AutoModel.from_pretrained")
+    assert again.inputs[1].entity == plain.outputs[0].entity
+
+
+def test_what_a_model_answers_owes_to_it_and_to_what_it_was_asked(recording: Recording) -> None:
+    again, tokens = (
+        step(recording, 10, "peft.PeftModel.from_pretrained"),
+        step(recording, 11, "tokenize"),
+    )
+    answered = step(recording, 11, "predict")
+    assert [each.entity for each in answered.inputs] == [
+        again.outputs[0].entity,
+        tokens.outputs[0].entity,
+    ]
+    assert {edge.evidence for edge in answered.columns} == {"observed"}
+
+
+def test_answers_that_are_written_lead_back_to_the_weights_and_the_texts(
+    recording: Recording,
+) -> None:
+    for path in ("guessed.csv", "said.json"):
+        sources = upstream(recording, f"file://{recording.folder}/{path}")
+        assert f"file://{recording.folder}/adapter" in sources
+        assert f"file://{recording.folder}/patients.csv" in sources
+
+
+def test_an_adapter_merged_into_its_base_is_still_on_record(recording: Recording) -> None:
+    again, merged = (
+        step(recording, 10, "peft.PeftModel.from_pretrained"),
+        step(recording, 12, "peft.merge_and_unload"),
+    )
+    assert [each.entity for each in merged.inputs] == [again.outputs[0].entity]
+    written = f"file://{recording.folder}/merged"
+    assert f"file://{recording.folder}/adapter" in upstream(recording, written)
+
+
+def test_a_loop_of_ones_own_is_one_training_and_no_answers(recording: Recording) -> None:
+    names = [each.operation for each in recording.of(Transformation, 13)]
+    assert (names.count("train"), names.count("predict")) == (1, 0)
+
+
+def upstream(recording: Recording, entity: str) -> set[str]:
+    """Everything that something was made from, by the steps on record."""
+    made: dict[str, set[str]] = {}
+    for each in recording.of(Transformation):
+        for output in each.outputs:
+            made.setdefault(output.entity, set()).update(thing.entity for thing in each.inputs)
+    found, waiting = set[str](), [entity]
+    while waiting:
+        new = made.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found

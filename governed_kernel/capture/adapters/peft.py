@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from governed_kernel.capture.adapters.answers import follow
 from governed_kernel.capture.adapters.torch import model_node, owes, parameter_counts
 from governed_kernel.capture.adapters.transformers import before_save, load_model, saved
 from governed_kernel.capture.observation import Call, Observation
@@ -28,6 +29,24 @@ def adapt(observation: Observation, observed: Observed) -> None:
             step.facts[name] = _plain(value)
     step.facts |= parameter_counts(observed.result)
     step.finish(observed.result, "model", (), patient=True)
+    follow(observation, observed.result)
+
+
+def merge(observation: Observation, observed: Observed) -> None:
+    """``merge_and_unload``: the base model again, changed by the adapter for good."""
+    holders = [
+        node
+        for thing, node in observation.registry.of_kind("model")
+        if getattr(thing, "base_model", None) is observed.subject
+    ]
+    if not holders:
+        return
+    step = Step(observation, observed)
+    for node in holders:
+        owes(step, step.take(node), "TRANSFORMATION")
+    step.facts |= parameter_counts(observed.result)
+    step.finish(observed.result, "model", (), patient=True)
+    follow(observation, observed.result)
 
 
 def _plain(value: Any) -> Any:
@@ -44,6 +63,10 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:
     """Observe peft."""
     if name == "peft.mapping_func":
         observe(observation, "peft", module, "get_peft_model", adapt, label="adapt")
+        return
+    if name == "peft.tuners.tuners_utils":
+        owner, method = module.BaseTuner, "merge_and_unload"
+        observe(observation, "peft", owner, method, merge, label=f"peft.{method}")
         return
     owner = module.PeftModel
     label = "peft.PeftModel"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from governed_kernel.capture.adapters.answers import follow, generated, piped, put_tensors
 from governed_kernel.capture.adapters.torch import dataset_node, model_node, owes, parameter_counts
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -45,6 +46,10 @@ def _loaded(observation: Observation, observed: Observed, kind: str) -> None:
     step.facts["class"] = type(result).__name__
     if kind == "model":
         step.facts |= parameter_counts(result)
+        base = observed["model"]
+        if hasattr(base, "parameters"):  # what is loaded is an adapter, and put on a model
+            owes(step, model_node(step, base), "TRANSFORMATION")
+        follow(observation, result)
     step.finish(result, kind, (), patient=True)
 
 
@@ -74,6 +79,7 @@ def tokenize(observation: Observation, observed: Observed) -> None:
             step.open()
     keys = tuple(str(key) for key in getattr(observed.result, "keys", tuple)())
     step.finish(observed.result, "tokens", keys, fresh=len(step.inputs) == 1)
+    put_tensors(observation, observed.result)
 
 
 def train(observation: Observation, observed: Observed) -> None:
@@ -148,6 +154,14 @@ def arm(observation: Observation, name: str, module: Any | ModuleType) -> None:
             _observe_io(observation, owner, "from_pretrained", _load_tokenizer, _before_load)
             _observe_io(observation, owner, "save_pretrained", saved, before_save)
             observe(observation, "transformers", owner, "__call__", tokenize, label="tokenize")
+        case "utils":
+            owner = module.GenerationMixin
+            label = "transformers.generate"
+            observe(observation, "transformers", owner, "generate", generated, label=label)
+        case "base":
+            owner = module.Pipeline
+            label = "transformers.pipeline"
+            observe(observation, "transformers", owner, "__call__", piped, label=label)
         case "trainer":
             owner = module.Trainer
             observe(observation, "transformers", owner, "train", train, label="train")
