@@ -61,6 +61,10 @@ class Registry:
             self._forget_the_dead()
         return True
 
+    def forget(self, thing: object) -> None:
+        """Know nothing more of `thing`: it may not be looked at again."""
+        self._nodes.pop(id(thing), None)
+
     def _forget_the_dead(self) -> None:
         """A reference without a callback is many times cheaper, so the dead go all at once."""
         dead = [identity for identity, (ref, _) in list(self._nodes.items()) if ref() is None]

@@ -74,17 +74,31 @@ def _dataset(observation: Observation, observed: Observed) -> None:
 _MOST_FILES = 200
 
 
+def _before_pandas(observation: Observation, call: Call) -> None:
+    """Look at the table now: with ``self_destruct=True`` whoever looks afterwards crashes."""
+    if call.outer is None:
+        _, table, *_ = call.arguments
+        node = Step(observation, Observed(call, None)).node(
+            table, "table", tuple(table.column_names)
+        )
+        call.note = node, table.num_rows
+
+
 def _to_pandas(observation: Observation, observed: Observed) -> None:
     """``table.to_pandas()``, whose Python part makes the frame."""
     from governed_kernel.capture.adapters.pandas.subjects import look, size
 
-    output, table = look(observed.result), observed["table"]
-    if output is None or observed.call.outer is not None:
+    output, known = look(observed.result), observed.call.note
+    if output is None or known is None:
         return
+    node, rows = known
+    options = observed["options"]
+    if not isinstance(options, dict) or options.get("self_destruct"):
+        observation.registry.forget(observed["table"])
     observed.operation = "pyarrow.Table.to_pandas"
     step = Step(observation, observed)
-    step.same(step.node(table, "table", tuple(table.column_names)), output[1])
-    step.finish(observed.result, *output, rows_in=table.num_rows, rows_out=size(observed.result))
+    step.same(node, output[1])
+    step.finish(observed.result, *output, rows_in=rows, rows_out=size(observed.result))
 
 
 def _written(observation: Observation, observed: Observed) -> None:
@@ -200,7 +214,9 @@ def _native(observation: Observation, name: str, module: ModuleType) -> None:
 def arm(observation: Observation, name: str, module: ModuleType) -> None:
     """Observe the module of that name."""
     if name == "pyarrow.pandas_compat":
-        observe(observation, "pyarrow", module, "table_to_dataframe", _to_pandas)
+        observe(
+            observation, "pyarrow", module, "table_to_dataframe", _to_pandas, before=_before_pandas
+        )
     elif name in _PYTHON:
         _python(observation, name, module)
     elif name in _NATIVE:
