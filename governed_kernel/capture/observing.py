@@ -262,6 +262,10 @@ def observe_native(
     made = native.observed(function, _hooks(observation, target, rule, before, io))
     if isinstance(found, property):
         made = property(made, found.fset, found.fdel, found.__doc__)
+    elif isinstance(found, staticmethod):
+        made = staticmethod(made)
+    elif isinstance(found, classmethod):
+        made = classmethod(native.as_method(made))
     elif method:
         made = native.as_method(made)
     for owner in owners:

@@ -15,9 +15,10 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:
 
     files.arm(observation, name, module)
     if name == "pyarrow":
-        from governed_kernel.capture.adapters.pyarrow import tables
+        from governed_kernel.capture.adapters.pyarrow import makers, tables
 
         tables.arm(observation)
+        makers.arm(observation)
     elif name == "pyarrow.dataset":
         from governed_kernel.capture.adapters.pyarrow import scans
 

@@ -201,43 +201,6 @@ def _batches(observation: Observation, observed: Observed) -> None:
 _MOST_BATCHES = 1_000
 
 
-def _concatenated(observation: Observation, observed: Observed) -> None:
-    """``concat_tables``: each column from all that have it."""
-    given = observed.call.arguments
-    tables = given[0][0] if given[0] else given[1]["tables"]
-    if not isinstance(tables, (list, tuple)):
-        return  # used up by now; its statement tells
-    work, output = Work(observation, observed), observed.result
-    for table in tables[:_MOST_BATCHES]:
-        node = work.of(table)
-        if node is not None:
-            work.same(node, tuple(output.column_names))
-    work.close(output)
-
-
-def _table(observation: Observation, observed: Observed) -> None:
-    """``pa.table(data)``: of arrays by name, or of another thing as a whole."""
-    positional, keywords = observed.call.arguments
-    data = positional[0] if positional else keywords.get("data")
-    names = [*positional[1:2], keywords.get("names")][0]
-    output = observed.result
-    if isinstance(data, dict):
-        parts = list(data.items())
-    elif isinstance(data, (list, tuple)) and names is not None:
-        parts = list(zip(names, data, strict=False))
-    else:
-        return  # a frame of pandas, which its own rules take over
-    work = Work(observation, observed)
-    for name, value in parts[:_MOST_BATCHES]:
-        node = work.of(value) if not isinstance(value, (list, tuple)) else None
-        if node is not None and str(name) in output.column_names:
-            work.pairs(node, [(str(name), node.columns[-1] if node.columns else "*")])
-        else:
-            work.open((str(name),))
-    if work.inputs or work.is_open:
-        work.close(output)
-
-
 _METHODS: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (_same, _SAME),
     (_cast, ("cast",)),
@@ -264,7 +227,3 @@ def arm(observation: Observation) -> None:
                 see(owner, name, rule)
     see(pa.Table, "join", join)
     see(pa.TableGroupBy, "aggregate", _aggregate, "Table.group_by.aggregate")
-    for name, rule in (("concat_tables", _concatenated), ("table", _table)):
-        observe_native(
-            observation, "pyarrow", (pa.lib, pa), name, rule, label=f"pyarrow.{name}", io=False
-        )
