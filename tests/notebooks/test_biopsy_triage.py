@@ -91,7 +91,8 @@ def test_only_adapter_and_head_moved(trained: tuple[Workspace, Path]) -> None:
     assert surface.added_parameters == 74_498
 
 
-@pytest.mark.slow
+# The demonstration repeats a whole run of this notebook, and holds the bits against each other.
+@pytest.mark.full
 def test_another_process_and_folder_give_the_same_bits_and_another_seed_other_ones(
     trained: tuple[Workspace, Path], home: Path, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks.corpus [--only WORD] [--notes] [--json FILE]``."""
+"""``python -m tests.benchmarks.corpus [--only WORD] [--notes] [--json FILE] [--markdown FILE]``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--only", help="idioms whose name, library or group holds this word")
     parser.add_argument("--notes", action="store_true", help="the 32 reads alone")
     parser.add_argument("--json", type=Path, help="write the verdicts there as well")
+    parser.add_argument("--markdown", type=Path, help="write a page of the documentation there")
     parser.add_argument("--keep", type=Path, help="run in this new folder and keep it")
     options = parser.parse_args()
     idioms = [
@@ -42,6 +43,15 @@ def main() -> None:
         say(f"EXCEPTION {name}: {KNOWN[name]}")
     for what, why in EXCLUDED.items():
         say(f"EXCLUDED  {what}: {why}")
+    if options.markdown:
+        exceptions = [f"- {name}: {KNOWN[name]}" for name in sorted(KNOWN, key=KNOWN.__getitem__)]
+        left_out = [f"- {what}: {why}" for what, why in EXCLUDED.items()]
+        page = [
+            *table.markdown(session, verdicts),
+            *("", "## Seen by the witness alone, and why", "", *exceptions),
+            *("", "## Not tried, and why", "", *left_out),
+        ]
+        options.markdown.write_text("\n".join(page) + "\n")
     if options.json:
         rows = [
             {

@@ -8,8 +8,16 @@ from collections.abc import Iterator, Sequence
 from tests.benchmarks.corpus.judging import Verdict
 from tests.benchmarks.corpus.session import Session
 
-__all__ = ["lines", "summary"]
+__all__ = ["lines", "markdown", "summary"]
 
+_INTRODUCTION = """\
+# Which ways to reach data are seen, and by whom
+
+Made by `python -m tests.benchmarks.corpus --markdown FILE`: each line is an idiom that ran in a
+real kernel, and was held against the session's journal. *Seen by* names the observer's rule, or the
+system call that the witness saw where no observer follows. \\* marks the 32 reads that other
+tools were measured with.
+"""
 _HEAD = ("idiom", "library", "seen by", "evidence", "cell", "sha256", "not as it should be")
 
 
@@ -25,6 +33,25 @@ def lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
             last = group
         cells = [f"{text[:width]:{width}}" for text, width in zip(row, widths, strict=False)]
         yield "  ".join([*cells, row[6]]).rstrip()
+
+
+def markdown(session: Session, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """A page with the counts, then each idiom, group by group."""
+    yield _INTRODUCTION
+    yield "```text"
+    yield from summary(session, verdicts)
+    yield "```"
+    last = ""
+    for verdict in verdicts:
+        if verdict.idiom.group != last:
+            last = verdict.idiom.group
+            yield ""
+            yield f"## {last.capitalize()}"
+            yield ""
+            yield "| idiom | library | seen by | evidence | cell | content |"
+            yield "|---|---|---|---|---|---|"
+        cells = (cell.replace("|", "\\|").replace("*", "\\*") for cell in _row(verdict)[:6])
+        yield f"| {' | '.join(cells)} |"
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
