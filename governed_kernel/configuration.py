@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 
@@ -46,6 +46,9 @@ Role: TypeAlias = Literal[
     "auditor",
 ]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Purpose: TypeAlias = Literal["explore", "train", "evaluate", "validate", "deploy"]
+LAYERS = ("functional", "calibration", "scenario", "change-surface")
+"""Layers of validation."""
 Masking = Literal["redact", "hash", "drop"]
 _STRICTNESS = {
     "public": 0,
@@ -71,7 +74,7 @@ class DataClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     description: str = ""
     """What belongs to the class; shown to people."""
-    purposes: tuple[str, ...] = ("explore", "train", "evaluate", "validate")
+    purposes: tuple[Purpose, ...] = ("explore", "train", "evaluate", "validate")
     """What data of the class may be used for; a dataset's own purposes are among these."""
     strictness: Annotated[int, msgspec.Meta(ge=-1)] = -1
     """Of data made from several classes the strictest counts. -1: as usual for the class (public 0,
@@ -79,13 +82,13 @@ class DataClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classes of one's own."""
     retention_days: Count = 0
     """A version must be gone so many days after it was registered, or earlier; 0 sets no limit."""
-    readers: tuple[str, ...] = ()
+    readers: tuple[Role, ...] = ()
     """Roles that may read data of the class in research; empty: whoever policies permit."""
     masked: dict[str, Masking] = {}
     """Columns (``*`` and ``?`` stand for any letters) that are masked for whoever has none of the
     roles in ``unmasked``, and how: ``redact`` leaves a mark in the place of each value, ``hash`` a
     keyed digest, by which equal values stay equal, ``drop`` leaves the column out."""
-    unmasked: tuple[str, ...] = ()
+    unmasked: tuple[Role, ...] = ()
     """Roles that see masked columns as they are."""
 
     def is_masked_for(self, roles: Collection[str]) -> bool:
@@ -193,7 +196,7 @@ class LineageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention_days: Count = 0
     """After so many days 'governed store erase --expired' removes the texts of a session: sources
     of cells, statements, arguments, messages of errors. 0 keeps them for ever."""
-    readers: tuple[str, ...] = ()
+    readers: tuple[Role, ...] = ()
     """Roles that may read these texts, with 'governed lineage texts', which is put on record; the
     lineage store then holds none. Empty: whoever reads the workspace. Files are guarded by their
     permissions alone."""
@@ -287,7 +290,7 @@ def parse(text: str, path: Path) -> Configuration:
         It is not TOML, or says something that has no meaning; file and line are named.
     """
     settings = convert(text, path, Configuration, "not a valid configuration", _ADVICE)
-    wrong = _wrong_with_store(settings)
+    wrong = _wrong_with_store(settings) or _contradiction(settings)
     if wrong:
         key, why, remedy = wrong
         line = _line_of(text, f"at `$.{key}`")
@@ -310,7 +313,15 @@ def convert(text: str, path: Path, kind: type[T], what: str, next: str) -> T:
         line = int(found.group(1)) if found else 1
         raise _mistake(path, line, what, str(error), next) from error
     except msgspec.ValidationError as error:
-        raise _mistake(path, _line_of(text, str(error)), what, str(error), next) from error
+        said = str(error)
+        raise _mistake(path, _line_of(text, said), what, said + _choices(said), next) from error
+
+
+def _choices(reason: str) -> str:
+    """What a setting may say that says something else."""
+    field = re.search(r"Invalid enum value .*\.(\w+)(?:\[[^\]]*\])?`$", reason)
+    known = _CHOICES.get(field[1]) if field else None
+    return f": there are {', '.join(known)}" if known else ""
 
 
 def _wrong_with_store(settings: Configuration) -> tuple[str, str, str] | None:
@@ -338,6 +349,37 @@ def _wrong_with_store(settings: Configuration) -> tuple[str, str, str] | None:
     return None
 
 
+def _contradiction(settings: Configuration) -> tuple[str, str, str] | None:
+    """Which setting asks for what can't be, given the others, why, and what to do."""
+    for name, known in settings.classes.items():
+        shut_out = sorted(set(known.unmasked) - set(known.readers)) if known.readers else []
+        if shut_out:
+            return (
+                f"classes.{name}.unmasked",
+                f"{', '.join(shut_out)} would see masked columns as they are, and may not read "
+                f"the class at all: its readers are {', '.join(known.readers)}",
+                "add them to readers, or take them out of unmasked",
+            )
+    for name, risk in settings.risk_classes.items():
+        unknown = sorted(set(risk.layers) - set(LAYERS))
+        if unknown:
+            return (
+                f"risk_classes.{name}.layers",
+                f"no layer of validation is called {', '.join(unknown)}, so that no release of "
+                "this class could ever pass",
+                f"choose among {', '.join(LAYERS)}",
+            )
+    for purpose in ("run", "deployment"):
+        rule: ApprovalRule = getattr(settings.approvals, purpose)
+        if not rule.roles and not rule.each:
+            return (
+                f"approvals.{purpose}.roles",
+                f"it takes {rule.required} signatures, and no role may give one",
+                "name the roles that may sign",
+            )
+    return None
+
+
 def read(path: Path) -> Configuration:
     """Read and check ``governed.toml`` at `path`."""
     try:
@@ -350,6 +392,11 @@ def read(path: Path) -> Configuration:
         ) from error
 
 
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "purposes": get_args(Purpose),
+    **dict.fromkeys(("roles", "each", "readers", "unmasked"), get_args(Role)),
+    "masked": get_args(Masking),
+}
 _ADVICE = "mend that line; 'governed init' writes a commented example of every setting"
 
 

@@ -58,6 +58,8 @@ class GovernedError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    on_record = False
+    """Whether the ledger tells of this attempt already."""
 
     def __init__(self, what: str, why: str = "", next: str = "") -> None:
         self.what = what

@@ -49,6 +49,7 @@ dt { color: #57606a; } dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 ul { margin: 0; padding-left: 4mm; } p { margin: 0 0 .8mm; }
 code { font: 7.6pt/1.3 ui-monospace, "DejaVu Sans Mono", "Liberation Mono", monospace;
   overflow-wrap: anywhere; }
+td code { font-size: 6.5pt; } table + p { margin-top: 1.2mm; }
 .box { border: .8pt solid; border-radius: 3pt; padding: 1.4mm 2.4mm; margin: 2mm 0 0; }
 footer { margin-top: 3mm; padding-top: 1.2mm; border-top: .6pt solid #8c959f; color: #57606a;
   font-size: 7.6pt; }
@@ -312,7 +313,7 @@ def _inputs(found: Dossier) -> str:
          _t(", ".join(version.never_learn) or "nothing declared", 60)]
         for role, item, version in found.inputs()
     ]  # fmt: skip
-    return _table(["As", "Version", "State", "SHA-256", "Never to be learnt"], rows, most=8)
+    return _table(["As", "Version", "State", "SHA-256", "Never learnt"], rows, most=8)
 
 
 def _cases(run: RunRecord | None) -> str:

@@ -330,9 +330,10 @@ def transform(
 
 @data.command()
 @click.argument("name", metavar="NAME[@VERSION]")
+@_actor
 @json_option
 @workspace_option
-def mask(workspace: Workspace, name: str, as_json: bool) -> None:
+def mask(workspace: Workspace, name: str, person: str, as_json: bool) -> None:
     """Make the copy of a version that those read for whom its class masks columns.
 
     Registering does so as well; this is for versions registered before governed.toml asked for it.
@@ -341,8 +342,9 @@ def mask(workspace: Workspace, name: str, as_json: bool) -> None:
 
     current = Register.read(workspace)
     current.check_policy()
+    catalog.check_person(current, person)
     version = current.version(name)
-    copy = masked_copies.make(workspace, version, catalog.verify(workspace, version))
+    copy = masked_copies.make(workspace, version, catalog.verify(workspace, version), person)
     rule = workspace.settings.classes.get(version.data_class)
     facts = {
         "version": catalog.label(version),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import getpass
 import sys
@@ -14,7 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from governed_kernel.errors import UsageError
+from governed_kernel.errors import GovernedError, RunFailed, UsageError
 from governed_kernel.workspace import Workspace
 
 __all__ = [
@@ -47,9 +48,32 @@ def workspace_option(function: Callable[..., R]) -> Callable[..., R]:
     def wrapper(context: click.Context, /, *args: Any, **kwargs: Any) -> R:
         named = (context.find_root().obj or {}).get("workspace")
         found = Workspace.open(Path(named)) if named else Workspace.find()
-        return context.invoke(function, found, *args, **kwargs)
+        try:
+            return context.invoke(function, found, *args, **kwargs)
+        except GovernedError as error:
+            if "person" in kwargs and not isinstance(error, RunFailed):
+                _put_on_record(found, context, kwargs["person"], error)
+            raise
 
     return wrapper
+
+
+_QUESTIONS = ("policy explain",)
+"""Commands that name a person and do nothing in their name."""
+
+
+def _put_on_record(
+    workspace: Workspace, context: click.Context, person: str | None, error: GovernedError
+) -> None:
+    """Let the ledger tell of what somebody tried in vain, whatever it was refused for."""
+    from governed_kernel.governance.signing import record_refusal
+
+    action = context.command_path.partition(" ")[2]
+    named = [item.name for item in context.command.params if isinstance(item, click.Argument)]
+    about = context.params.get(named[0] or "") if named else ""
+    if action not in _QUESTIONS:
+        with contextlib.suppress(GovernedError):  # no ledger, no room: the error itself matters
+            record_refusal(workspace, person or "", action, str(about or ""), error)
 
 
 def person_option(function: Callable[P, R]) -> Callable[P, R]:

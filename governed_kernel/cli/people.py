@@ -20,16 +20,15 @@ from governed_kernel.cli.options import (
 from governed_kernel.errors import UsageError
 from governed_kernel.governance import keys
 from governed_kernel.governance import people as actions
-from governed_kernel.governance.names import ROLES
+from governed_kernel.governance.names import ROLES, check_role
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.workspace import Workspace
 
 __all__ = ["people"]
 
-_role = click.option(
-    "--role", required=True, type=click.Choice(ROLES), help="One of the fixed roles."
-)
+_ROLES = f"one of {', '.join(ROLES)}"
+_role = click.option("--role", required=True, metavar="ROLE", help=f"The role, {_ROLES}.")
 _reason = click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
 
 
@@ -80,8 +79,8 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
     "roles",
     multiple=True,
     required=True,
-    type=click.Choice(ROLES),
-    help="A role; can be given several times.",
+    metavar="ROLE",
+    help=f"A role, {_ROLES}; can be given several times.",
 )
 @click.option("--printed-name", metavar="TEXT", help="Name as it stands beside signatures.")
 @click.option(
@@ -116,6 +115,8 @@ def add(
     --passphrase-file is the administrator's. The key is --public-key, or the one NAME has on this
     computer, or a new one, protected by --key-passphrase-file.
     """
+    for role in roles:
+        check_role(role)  # before a key is made
     if public_key is not None:
         try:
             pem = public_key.read_text(encoding="ascii")

@@ -198,7 +198,7 @@ def enter(
         card = write_card(workspace, version.dataset, versions)
         snapshot = snapshot_of(workspace, version)
         with contextlib.suppress(UsageError):  # no table: who may not see its columns reads nothing
-            masked_copies.make(workspace, version, snapshot)
+            masked_copies.make(workspace, version, snapshot, version.person)
         found.append(Registered(version, new, snapshot, card))
     return found
 

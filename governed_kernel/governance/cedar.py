@@ -164,6 +164,7 @@ class Policies:
                     f"its id {policy.id!r} is that of {other.file}, line {other.line}",
                     "give each policy an id of its own: decisions name policies by it",
                 )
+        _check_contradictions(self.policies)
         import cedarpy
 
         text = "\n".join(policy.text for policy in self.policies)
@@ -255,6 +256,21 @@ def _policy(file: str, text: str, start: int, end: int) -> Policy:
         reason=notes.get("reason", ""),
         advice=notes.get("advice", ""),
     )
+
+
+def _check_contradictions(policies: Iterable[Policy]) -> None:
+    """Refuse one that permits exactly what another forbids: it would never permit anything."""
+    known: dict[str, Policy] = {}
+    for policy in policies:
+        code = _EFFECT.sub("", _ANNOTATION.sub("", _blank(policy.text)), count=1)
+        other = known.setdefault(" ".join(code.split()), policy)
+        if other.effect != policy.effect:
+            raise _mistake(
+                policy,
+                f"it says {policy.effect} of exactly what {other.file}, line {other.line} "
+                f"({other.id!r}), says {other.effect} of, and forbid always wins",
+                "remove one of the two, or give one of them a condition of its own",
+            )
 
 
 def _check(policy: Policy) -> None:

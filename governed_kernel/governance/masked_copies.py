@@ -14,8 +14,9 @@ from governed_kernel.errors import UsageError
 from governed_kernel.files import exclusive_lock, sync_folder
 from governed_kernel.governance import tables
 from governed_kernel.governance.masking import copy_of, folder_of, masked_columns
+from governed_kernel.governance.signing import append
 from governed_kernel.governance.tables import literal, name_of
-from governed_kernel.lineage.events import DatasetRegistered
+from governed_kernel.lineage.events import DatasetMasked, DatasetRegistered
 from governed_kernel.workspace import Workspace
 
 __all__ = ["make"]
@@ -23,8 +24,12 @@ __all__ = ["make"]
 _MARK = "[masked]"
 
 
-def make(workspace: Workspace, version: DatasetRegistered, source: Path) -> Path | None:
+def make(
+    workspace: Workspace, version: DatasetRegistered, source: Path, person: str
+) -> Path | None:
     """Make the masked copy of a version, once; None when its class masks nothing.
+
+    That `person` had it made, from which columns, is on record before it is in place.
 
     Raises
     ------
@@ -41,8 +46,18 @@ def make(workspace: Workspace, version: DatasetRegistered, source: Path) -> Path
             return known
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as temporary:
             target = Path(temporary, "copy.parquet")
-            _write(rule, source, target)
-            final = folder / f"{digest_file(target)}.parquet"
+            masked = _write(rule, source, target)
+            sha256 = digest_file(target)
+            made = DatasetMasked(
+                dataset=version.dataset,
+                version=version.version,
+                sha256=sha256,
+                bytes=target.stat().st_size,
+                masked=masked,
+                person=person,
+            )
+            append(workspace, lambda _: ((made,), None))
+            final = folder / f"{sha256}.parquet"
             target.chmod(0o444)
             folder.mkdir(exist_ok=True)
             target.rename(final)
@@ -50,8 +65,14 @@ def make(workspace: Workspace, version: DatasetRegistered, source: Path) -> Path
         return final
 
 
-def _write(rule: DataClass, source: Path, target: Path) -> None:
-    """Each digest is made with a secret that nobody keeps: equal values stay equal, and hidden."""
+def _write(rule: DataClass, source: Path, target: Path) -> dict[str, str]:
+    """Each digest is made with a secret that nobody keeps: equal values stay equal, and hidden.
+
+    Returns
+    -------
+    dict of str to str
+        Which columns are masked, and how.
+    """
     secret = secrets.token_hex(16)
     with tables.engine(*tables.table_files(source), folder=target.parent) as connection:
         columns = tables.scan(connection, source, "data")
@@ -88,3 +109,4 @@ def _write(rule: DataClass, source: Path, target: Path) -> None:
                 why=str(error).splitlines()[0],
                 next="look at the file; its ending must say what it is",
             ) from error
+    return masked

@@ -11,7 +11,13 @@ from typing import TypeVar
 import msgspec
 from securesystemslib.signer import Signer
 
-from governed_kernel.errors import GovernedError, Refused, SignatureRefused, UnknownName
+from governed_kernel.errors import (
+    GovernedError,
+    Refused,
+    SignatureRefused,
+    UnknownName,
+    UsageError,
+)
 from governed_kernel.governance import authorization, envelopes, keys, pins
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
@@ -35,6 +41,8 @@ __all__ = [
 ]
 
 R = TypeVar("R")
+_LONGEST = 256
+"""Letters that are kept of what was typed; the ledger is for ever."""
 Make = Callable[[Register, Person], Predicate]
 """Gives what the person signs; raises `GovernedError` when it must not be said."""
 
@@ -87,7 +95,7 @@ def attest(
             return (_event(entry), *decided, *after()), entry
 
         return append(workspace, decide)
-    except Refused as error:
+    except (Refused, UsageError) as error:
         record_refusal(workspace, person, action, resource, error, purpose)
         raise
 
@@ -193,17 +201,21 @@ def record_refusal(
     error: GovernedError,
     purpose: str = "",
 ) -> None:
-    """Put a refused attempt on record."""
+    """Put a refused attempt on record, once."""
+    if error.on_record:
+        return
+    reason = f"{error.what}: {error.why}" if error.why else error.what
     refused = Decided(
-        person=person,
+        person=person[:_LONGEST],
         action=action,
-        resource=resource,
+        resource=resource[:_LONGEST],
         outcome="denied",
         purpose=purpose,
         policies=list(getattr(error, "policies", ())),
-        reason=f"{error.what}: {error.why}" if error.why else error.what,
+        reason=reason[: 8 * _LONGEST],
     )
     append(workspace, lambda _: ((refused,), None))
+    error.on_record = True
 
 
 def append(

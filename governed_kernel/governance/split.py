@@ -255,7 +255,7 @@ def _part_event(
         files=[file],
         data_class=parent.data_class,
         owner=parent.owner,
-        purposes=purposes,
+        purposes=list[str](purposes),
         legal_basis=parent.legal_basis,
         source=f"governed:{label(parent)}",
         person=person,

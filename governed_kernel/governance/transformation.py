@@ -147,7 +147,7 @@ def _version(
         files=[file],
         data_class=data_class,
         owner=parent.owner,
-        purposes=purposes,
+        purposes=list[str](purposes),
         legal_basis=parent.legal_basis,
         source=f"governed:{label(parent)}",
         person=person,

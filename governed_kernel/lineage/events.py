@@ -26,6 +26,7 @@ __all__ = [
     "Completeness",
     "Criterion",
     "DataTransformed",
+    "DatasetMasked",
     "DatasetRegistered",
     "Decided",
     "Derived",
@@ -443,6 +444,19 @@ class DataTransformed(_Event, frozen=True, kw_only=True, tag="data-transformed")
     person: str
 
 
+class DatasetMasked(_Event, frozen=True, kw_only=True, tag="dataset-masked"):
+    """A copy of a version was made for those who may not see some of its columns as they are."""
+
+    dataset: str
+    version: str
+    sha256: str
+    """Of the copy, a Parquet file."""
+    bytes: int
+    masked: dict[str, str]
+    """Column → ``redact``, ``hash`` or ``drop``."""
+    person: str
+
+
 class LeaksChecked(_Event, frozen=True, kw_only=True, tag="leaks-checked"):
     """Two versions, or the parts of a division, were held against each other."""
 
@@ -570,6 +584,7 @@ LedgerEvent: TypeAlias = (
     | DatasetRegistered
     | SplitRecorded
     | DataTransformed
+    | DatasetMasked
     | LeaksChecked
     | Decided
     | RunRefused

@@ -321,3 +321,4 @@ def _record_refusal(
         reason=f"{error.what}: {error.why}",
     )
     signing.append(workspace, lambda _: ((refused,), None))
+    error.on_record = True

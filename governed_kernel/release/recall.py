@@ -239,7 +239,10 @@ def answer(
 
 
 def _made_from(register: Register, roots: list[DatasetRegistered]) -> Iterator[DatasetRegistered]:
-    """The versions, what was divided or derived from them, and the same content elsewhere."""
+    """The versions, what was divided or made from them, and the same content elsewhere.
+
+    Made from them is what rules made, and what sessions made by their recorded lineage.
+    """
     everything = [version for history in register.datasets.values() for version in history]
     waiting, seen = list(roots), set()
     while waiting:
@@ -258,6 +261,7 @@ def _made_from(register: Register, roots: list[DatasetRegistered]) -> Iterator[D
             other
             for other in everything
             if other.derived_from == label(version)
+            or label(version) in other.made_from
             or label(other) in parts
             or other.sha256 == version.sha256
         ]

@@ -32,6 +32,7 @@ from governed_kernel.release import gate, manifest, runs
 from governed_kernel.release.execution import record_validation
 from governed_kernel.release.learned import check_learned
 from governed_kernel.release.manifest import ReleaseManifest
+from governed_kernel.release.pickles import pickled
 from governed_kernel.release.registry import Registry
 from governed_kernel.release.runs import Plan, Progress, run_folder
 from governed_kernel.release.tickets import kernel_environment, stage_inputs, write_ticket
@@ -266,7 +267,7 @@ def collect(output: Path) -> list[Artifact]:
     Raises
     ------
     RunFailed
-        It left a link or a pipe, which hold nothing, or a name that no record can hold.
+        It left a link or a pipe, which hold nothing, a name that no record can hold, or a pickle.
     """
     artifacts = []
     for path in sorted(output.rglob("*")):
@@ -285,6 +286,13 @@ def collect(output: Path) -> list[Artifact]:
                 next="write files",
             )
         if path.is_file():
+            if why := pickled(path):
+                raise RunFailed(
+                    f"the run left a pickle: {name}",
+                    why=f"{why}, and whoever loads a pickle runs what is in it",
+                    next="save weights with safetensors ('release.save_adapter'), tables as "
+                    "Parquet, parameters as JSON",
+                )
             path.chmod(0o444)
             kind = _KINDS.get(path.suffix, "file")
             size = path.stat().st_size

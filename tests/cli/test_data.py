@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from governed_kernel.workspace import Workspace
 from tests.cli.commands import Command, Done
 from tests.governance.records import BY_PATIENT, BY_ROW, write_code, write_records
+
+BY_ORDER = """
+def split(frame):
+    return {"train": frame[:20], "validation": frame[20:28], "holdout": frame[28:]}
+"""
 
 
 @pytest.fixture
@@ -84,6 +90,34 @@ def test_a_dataset_is_divided_and_a_leak_has_exit_code_1(
     shown = governed("data", "show", "biopsies-holdout", "--json").facts
     assert shown["state"] == "locked"
     assert shown["research"]["validate"].startswith("denied")
+
+
+def test_texts_and_times_of_parts_block_or_warn(
+    governed: Command, source: Path, workspace: Workspace
+) -> None:
+    chosen, words = random.Random(1), [f"word{number}" for number in range(300)]
+    notes = [
+        f"{n},{' '.join(chosen.choice(words) for _ in range(25))},2024-01-{n + 1:02}"
+        for n in range(28)
+    ]
+    alike = notes[3].partition(",")[2].rpartition(",")[0]
+    late = [f"90,{alike} again,2024-02-01", "91,nothing of the kind,2023-12-31"]
+    source.write_text("\n".join(["patient,note,day", *notes, *late]) + "\n")
+    assert register(governed, source).code == 0
+    code = write_code(workspace, BY_ORDER, "by_order.py")
+    split = ("data", "split", "biopsies", "--by", code, "--key", "patient")
+    done = governed(*split, "--text", "note", "--time", "day")
+    assert done.code == 1
+    assert "near duplicates of note" in done.err
+    assert "earlier by day" in done.err
+    settings = workspace.root / "governed.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace("[leaks]", '[leaks]\naction = "warn"'))
+    assert governed("policy", "adopt", *governed.signed("ada")).code == 0
+    warned = governed(*split, "--text", "note", "--time", "day", "--json")
+    assert warned.code == 0, warned.err
+    assert warned.facts["leaks"]["near duplicates of note"] == 1
+    assert warned.facts["leaks"]["earlier by day"] == 1
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.withdrawal import withdraw
 from governed_kernel.lineage.derivations import Derivations
 from governed_kernel.lineage.events import Access, Decided, Derived
+from governed_kernel.release.recall import downstream
 from tests.governance.records import register, write_records
 from tests.kernel.running import RunningKernel, home_of, make_workspace
 from tests.kernel.test_restrictions import BEGIN, WITH
@@ -137,6 +138,7 @@ def test_who_may_not_say_so_cannot_make_it_public(made: Sessions) -> None:
     assert (last.person, last.outcome) == ("sam", "denied")
     found = register(made.workspace, small, "small", person="ada", data_class="public")
     assert found.version.made_from == ["biopsies@1"]
+    assert set(downstream(made.workspace, "biopsies@1").versions) == {"biopsies@1", "small@1"}
     decision = access.decide(made.workspace, "read", str(small))
     assert (decision.dataset, decision.data_class) == ("small", "public")
 

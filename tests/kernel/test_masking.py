@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.governance import keys, people, policy
+from governed_kernel.canonical import digest_file
+from governed_kernel.governance import keys, masking, people, policy
 from governed_kernel.governance.catalog import Registered
 from governed_kernel.governance.pkcs8 import Cost
 from governed_kernel.governance.rules import rules_digest
-from governed_kernel.lineage.events import Access, Derived
+from governed_kernel.lineage.events import Access, DatasetMasked, Derived
+from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 from tests.governance.records import register
 from tests.kernel.running import RunningKernel, home_of, make_workspace
@@ -130,6 +132,14 @@ def test_who_may_see_them_sees_them_and_what_they_make_is_closed_to_others(clini
         ]
     finally:
         kernel.close(now=True)
+
+
+def test_the_copy_is_on_record_with_what_is_masked_in_it(clinic: Clinic) -> None:
+    (made,) = [it for it in Ledger(clinic.workspace).events() if isinstance(it, DatasetMasked)]
+    copy = masking.copy_of(clinic.workspace, clinic.visits.version)
+    assert copy is not None
+    assert (made.dataset, made.person, made.sha256) == ("visits", "ada", digest_file(copy))
+    assert made.masked == {"patient": "hash", "name": "redact", "note": "drop"}
 
 
 def test_a_class_says_how_long_its_data_is_kept(clinic: Clinic) -> None:

@@ -1,0 +1,338 @@
+"""What nobody should type and somebody will: a clear error, nothing lost, and it is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from governed_kernel.governance import envelopes
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage import events
+from governed_kernel.lineage.events import Attested, Decided, LedgerEvent
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release.registry import Registry
+from governed_kernel.workspace import Workspace
+from tests.cli.commands import Command, Done
+from tests.governance.people import DIGEST, OTHER, RELEASE, promote
+from tests.governance.records import BY_PATIENT, write_code, write_records
+from tests.governance.test_register import an_approval, append_by_hand
+from tests.loop.refusal import explains
+
+TOML = "governed.toml"
+
+
+class Desk(NamedTuple):
+    """Where somebody types, in a workspace with its people and one release."""
+
+    governed: Command
+    workspace: Workspace
+    folder: Path
+
+    def ledger(self) -> list[LedgerEvent]:
+        return Ledger(self.workspace).events()
+
+    def type(self, line: str, *signed_by: str) -> Done:
+        """A command; ``{good}`` is a file of records that may be registered."""
+        words = line.format(good=self.folder / "good.csv", folder=self.folder).split()
+        more = [word for person in signed_by for word in self.governed.signed(person)]
+        return self.governed(*words, *more)
+
+
+@pytest.fixture
+def desk(
+    governed: Command, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Desk:
+    monkeypatch.setenv("GOVERNED_WORKSPACE", str(workspace.root))
+    monkeypatch.chdir(workspace.root)
+    write_records(tmp_path / "good.csv")
+    write_code(workspace, BY_PATIENT)
+    promote(workspace)
+    return Desk(governed, workspace, tmp_path)
+
+
+def refused(desk: Desk, line: str, code: int, signed_by: tuple[str, ...], *said: str) -> Decided:
+    """The command fails as it should; the ledger has one record more, which tells of it."""
+    before, files = desk.ledger(), kept(desk.workspace)
+    explains(desk.type(line, *signed_by), code, *said)
+    after = desk.ledger()
+    assert after[: len(before)] == before
+    assert kept(desk.workspace) == files
+    (told,) = after[len(before) :]
+    assert isinstance(told, Decided)
+    assert told.outcome == "denied"
+    assert told.reason
+    return told
+
+
+def kept(workspace: Workspace) -> set[str]:
+    """Everything that is there but the ledger, and content that nothing names yet."""
+    known = {str(path.relative_to(workspace.root)) for path in workspace.root.rglob("*")}
+    passing = (".governed/ledger", ".governed/objects", ".governed/sealing.lock")
+    return {name for name in known if not name.startswith(passing)}
+
+
+REGISTER = "data register biopsies {good} --owner Clinic --legal-basis consent"
+SAM = " --as sam"
+
+
+class Case(NamedTuple):
+    """A line that somebody types, how it must end, and the words of its message."""
+
+    line: str
+    code: int
+    said: str
+    signed_by: tuple[str, ...] = ()
+
+
+UNKNOWN = {
+    "class": Case(f"{REGISTER} --class secret --purpose train{SAM}", 2, "no data class is called"),
+    "purpose": Case(f"{REGISTER} --class health --purpose fun{SAM}", 2, "no purpose is called"),
+    "purpose of the class": Case(
+        f"{REGISTER} --class health --purpose deploy{SAM}", 2, "can't be registered for deploy"
+    ),
+    "person who registers": Case(
+        f"{REGISTER} --class health --purpose train --as ghost", 3, "nobody here is called 'ghost'"
+    ),
+    "person who signs": Case(
+        "reject triage@1 --reason no", 3, "nobody here is called 'mallory'", ("mallory",)
+    ),
+    "person who is given a role": Case(
+        "people grant ghost --role reviewer", 2, "nobody here is called 'ghost'", ("ada",)
+    ),
+    "role that is given": Case(
+        "people grant rita --role king", 2, "no role is called 'king'", ("ada",)
+    ),
+    "role of who is added": Case(
+        "people add zoe --role king", 2, "no role is called 'king'", ("ada",)
+    ),
+    "release": Case("reject nothing@1 --reason no", 2, "there is no release", ("rita",)),
+    "release to approve": Case(
+        "approve nothing@1 --for run --meaning reviewed", 2, "there is no release", ("rita",)
+    ),
+    "environment": Case("deploy triage --env mars", 2, "no environment 'mars'", ("olga",)),
+    "run": Case("release build run-1 --as olga", 2, "there is no run run-1"),
+    "dataset": Case(
+        f"data split nothing --by splits/by_patient.py --key patient{SAM}", 2, "is called 'nothing'"
+    ),
+    "dataset to withdraw": Case("data withdraw no@1 --reason x", 2, "is called 'no'", ("ada",)),
+    "dataset to recall": Case("recall open no@1 --reason x", 2, "is called 'no'", ("ada",)),
+    "notebook": Case("promote nothing.ipynb", 2, "there is no notebook", ("sam",)),
+}
+UNFIT = {
+    "a name that leaves its folder": Case(
+        f"data register ../../etc/x {{good}} --class health --purpose train --owner Clinic "
+        f"--legal-basis consent{SAM}", 2, "can't name a dataset",
+    ),
+    "a file that is not there": Case(
+        f"data register b {{folder}}/gone.csv --class health --purpose train --owner Clinic "
+        f"--legal-basis consent{SAM}", 6, "can't be read",
+    ),
+    "a symbolic link": Case(
+        f"data register b {{folder}}/link.csv --class health --purpose train --owner Clinic "
+        f"--legal-basis consent{SAM}", 2, "is a symbolic link",
+    ),
+    "an empty file": Case(
+        f"data register b {{folder}}/empty.csv --class health --purpose train --owner Clinic "
+        f"--legal-basis consent{SAM}", 2, "is empty",
+    ),
+    "an address with a credential": Case(
+        f"data register b http://me:hunter2@host/x.csv --class health --purpose train "
+        f"--owner Clinic --legal-basis consent{SAM}", 2, "a credential in it",
+    ),
+    "an address of no known kind": Case(
+        f"data register b gopher://a/b --class health --purpose train --owner Clinic "
+        f"--legal-basis consent{SAM}", 6, "can't be brought",
+    ),
+    "a database of no known kind": Case(
+        f"data register b oracle.db --query select --class health --purpose train --owner Clinic "
+        f"--legal-basis consent{SAM}", 2, "no database that is known",
+    ),
+    "somebody without the role": Case(
+        f"{REGISTER} --class health --purpose train --as olga", 3, "may not register data"
+    ),
+    "somebody else's passphrase": Case(
+        "reject triage@1 --reason no --as rita --passphrase-file {folder}/wrong", 3,
+        "the key of rita did not open",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_what_is_not_known_is_refused_and_on_record(desk: Desk, what: str) -> None:
+    line, code, said, signed_by = UNKNOWN[what]
+    told = refused(desk, line, code, signed_by, said)
+    assert told.action == " ".join(line.split()[: len(told.action.split())])
+    if signed_by:
+        assert told.person == signed_by[0]
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_what_does_not_fit_is_refused_and_on_record(desk: Desk, what: str) -> None:
+    (desk.folder / "link.csv").symlink_to(desk.folder / "good.csv")
+    (desk.folder / "empty.csv").touch()
+    (desk.folder / "wrong").write_text("no\n")
+    line, code, said, signed_by = UNFIT[what]
+    told = refused(desk, line, code, signed_by, said)
+    assert "hunter2" not in told.reason + told.resource
+
+
+def test_what_only_asks_leaves_no_record(desk: Desk) -> None:
+    before = desk.ledger()
+    assert desk.type("data show nothing").code == 2
+    assert desk.type("policy explain read nothing --as ghost").code == 2
+    assert desk.ledger() == before
+
+
+# --- rules that mean nothing ---------------------------------------------------------------------
+
+SETTINGS = {
+    "a purpose of a class": (
+        'purposes = ["explore", "fun"]', "Invalid enum value 'fun'", "explore, train, evaluate"
+    ),
+    "a role of readers": ('readers = ["king"]', "'king'", "administrator, data-scientist"),
+    "a role of unmasked": ('unmasked = ["king"]', "'king'", "data-steward"),
+    "a kind of masking": ('masked = { "name" = "smear" }', "'smear'", "redact, hash, drop"),
+    "who sees all may not read": (
+        'readers = ["auditor"]\nunmasked = ["data-steward"]', "may not read", "data-steward"
+    ),
+}  # fmt: skip
+RULES = {
+    "an unknown layer": ('[risk_classes.odd]\nlayers = ["vibes"]\n', "vibes", "calibration"),
+    "a role that must sign": ('[risk_classes.odd.run]\neach = ["king"]\n', "'king'", "reviewer"),
+}
+
+
+def test_settings_that_mean_nothing_name_file_line_and_choice(desk: Desk) -> None:
+    file = desk.workspace.root / TOML
+    good = file.read_text()
+    broken = {
+        **{
+            what: (f"{good}\n[classes.odd]\n{text}\n", *said)
+            for what, (text, *said) in SETTINGS.items()
+        },
+        **{what: (f"{good}\n{text}", *said) for what, (text, *said) in RULES.items()},
+        "nobody may sign": (
+            good.replace('roles = ["reviewer", "domain-expert"]', "roles = []"),
+            "no role may",
+        ),
+        "no TOML": (f"{good}\n[classes", "line"),
+    }
+    for what, (text, *said) in broken.items():
+        file.write_text(text)
+        before = desk.ledger()
+        done = desk.type("policy adopt", "ada")
+        explains(done, 2, "governed.toml, line", *said)
+        assert isinstance(desk.ledger()[-1], Decided), what
+        assert len(desk.ledger()) == len(before) + 1, what
+    file.write_text(good)
+    assert desk.type("policy check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("permit (principal action);", "unexpected token"),
+        ('@id("a") permit (principal, action == Action::"fly", resource);', "fly"),
+        (
+            '@id("yes") permit (principal, action == Action::"run", resource);\n'
+            '@id("no")\nforbid (principal,  action == Action::"run", resource); // never',
+            "forbid always wins",
+        ),
+    ],
+)
+def test_policies_that_do_not_parse_or_contradict_themselves(
+    desk: Desk, text: str, said: str
+) -> None:
+    (desk.workspace.policies / "mine.cedar").write_text(text)
+    told = refused(desk, "policy adopt", 2, ("ada",), "policies/mine.cedar, line", said)
+    assert told.action == "policy adopt"
+    assert desk.type(f"{REGISTER} --class health --purpose train{SAM}").code in {2, 3}
+
+
+# --- data that moves -----------------------------------------------------------------------------
+
+
+def test_a_file_that_is_being_written_is_refused_and_on_record(desk: Desk) -> None:
+    line = f"{REGISTER} --class health --purpose train{SAM}"
+    with (desk.folder / "good.csv").open("ab"):
+        told = refused(desk, line, 2, (), "open for writing")
+    assert told.action == "data register"
+    assert desk.type(line).code == 0
+
+
+def test_a_changed_file_is_another_version_and_the_first_one_stays(desk: Desk) -> None:
+    line = f"{REGISTER} --class health --purpose train --json{SAM}"
+    first = desk.type(line).facts
+    with (desk.folder / "good.csv").open("a") as file:
+        file.write("p99,1,2\n")
+    assert desk.type(line).facts["version"] == "2"
+    assert desk.type("data verify biopsies@1").code == 0
+    assert Register.read(desk.workspace).version("biopsies@1").sha256 == first["sha256"]
+
+
+# --- signatures, clocks --------------------------------------------------------------------------
+
+
+def test_an_approval_is_no_approval_of_another_release(desk: Desk) -> None:
+    promote(desk.workspace, "triage@2", OTHER)
+    given = an_approval("rita", workspace_id=Register.read(desk.workspace).workspace_id)
+    append_by_hand(desk.workspace, given, signer="rita")
+    envelope = Register.read(desk.workspace).entries[-1].envelope
+    assert counting_of(desk, RELEASE, DIGEST) == ["rita"]
+    assert counting_of(desk, "triage@2", OTHER) == []
+    Ledger(desk.workspace).append(Attested(envelope=envelope))
+    again = Register.read(desk.workspace).entries[-1]
+    assert (again.valid, "a copy of an earlier entry" in again.reason) == (False, True)
+    payload = envelopes.peek(envelope)[0]
+    assert payload.subject[0].name == RELEASE  # the signature covers whose it is
+    renamed = {**envelope, "payload": envelope["payload"][:-4] + "AAA="}
+    Ledger(desk.workspace).append(Attested(envelope=renamed))
+    assert not Register.read(desk.workspace).entries[-1].valid
+    assert counting_of(desk, "triage@2", OTHER) == []
+
+
+def counting_of(desk: Desk, release: str, digest: str) -> list[str]:
+    given = Register.read(desk.workspace).approvals_for(release, digest, "run")
+    return [approval.person for approval in given if approval.counts]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[timedelta], None]]:
+    """Turns the clock that events are dated by."""
+    really = events.now
+
+    def turn(by: timedelta) -> None:
+        monkeypatch.setattr(events, "now", lambda: really() + by)
+
+    return turn
+
+
+def test_a_clock_that_goes_back_changes_no_order_and_revives_nothing(
+    desk: Desk, clock: Callable[[timedelta], None]
+) -> None:
+    assert desk.type("people withdraw rita --role reviewer", "ada").code == 0
+    known = Registry.read(desk.workspace).moment
+    clock(timedelta(days=-400))
+    desk.type("people grant dora --role legal", "ada")
+    append_by_hand(desk.workspace, an_approval("rita"), signer="rita")
+    assert counting_of(desk, RELEASE, DIGEST) == []
+    assert Registry.read(desk.workspace).moment >= known
+    assert "reviewer" not in Register.read(desk.workspace).person("rita").roles
+
+
+# --- names that leave their folder ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../../x@1", "triage@../1", "/etc/passwd", "triage@1/../../x"])
+def test_no_name_leaves_its_folder(desk: Desk, name: str) -> None:
+    for line, person in ((f"deploy {name} --env preprod", "olga"), (f"run {name}", None)):
+        before = len(desk.ledger())
+        done = desk.type(f"{line} --as olga") if person is None else desk.type(line, person)
+        assert done.code in {2, 3}, done.err
+        assert "Traceback" not in done.err
+        assert len(desk.ledger()) == before + 1
+    assert not list(desk.workspace.bundles.glob("**/*"))
