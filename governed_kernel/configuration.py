@@ -179,6 +179,9 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A run that takes longer has failed."""
     free_disk_megabytes: Count = 500
     """A run is refused below this much free disk."""
+    identified: bool = False
+    """Whether who runs, validates or re-runs a release proves it with their passphrase; else the
+    name is what was claimed, which suits schedulers and scripts."""
     without_witness: bool = False
     """Allow a release run where the operating system can't witness or confine it."""
 
@@ -263,6 +266,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for rule in settings["approvals"].values():
             if not rule["each"]:
                 del rule["each"]
+        if not self.run.identified:
+            del settings["run"]["identified"]
         if self.leaks == LeakSettings():
             del settings["leaks"]
         for said in settings["classes"].values():

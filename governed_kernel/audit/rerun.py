@@ -65,6 +65,8 @@ def rerun(
     person: str,
     overrides: Sequence[tuple[str, str]] = (),
     watch: Watch = lambda _: None,
+    *,
+    proof: bytes | None = None,
 ) -> Verdict:
     """Execute a run again and compare.
 
@@ -74,6 +76,8 @@ def rerun(
         Parameters changed on purpose, to see what they change.
     watch : callable
         Is given each new state of the repetition.
+    proof : bytes, optional
+        The person's passphrase, where ``governed.toml`` asks for it (``[run] identified``).
 
     Raises
     ------
@@ -103,7 +107,9 @@ def rerun(
         signing.record_refusal(workspace, person, "audit rerun", run_id, error)
         raise
     here = environment.current()
-    state = execution.start_rerun(workspace, run_id, person, source, here.digest(), overrides)
+    state = execution.start_rerun(
+        workspace, run_id, person, source, here.digest(), overrides, proof=proof
+    )
     state = runs.follow_to_end(workspace, state.run_id, watch)
     repeated = Registry.read(workspace).run(state.run_id)
     ended = repeated.ended
@@ -112,7 +118,7 @@ def rerun(
     for run in (original, repeated):
         execution.check_artifacts(workspace, run)
     bound = manifest.load(source, original.started.digest)
-    verdict = _compare(workspace, original, state, ended, bound, source, person, watch)
+    verdict = _compare(workspace, original, state, ended, bound, source, person, watch, proof)
     surroundings = [
         *_environments(source, here),
         *_platforms(original.ended, ended),
@@ -172,6 +178,7 @@ def _compare(
     source: Path,
     person: str,
     watch: Watch,
+    proof: bytes | None,
 ) -> Verdict:
     assert original.ended is not None
     before = runs.run_folder(workspace, original.run_id) / "output"
@@ -189,7 +196,9 @@ def _compare(
     if differences or tensors:
         verdict = "DIFFERENT"
         if _is_close(before, after, weights, bound) and not _is_missing(differences):
-            apart = _validated_apart(workspace, original, state, bound, source, person, watch)
+            apart = _validated_apart(
+                workspace, original, state, bound, source, person, watch, proof
+            )
             differences += apart
             verdict = "DIFFERENT" if apart else "EQUIVALENT"
     return Verdict(
@@ -262,12 +271,15 @@ def _validated_apart(
     source: Path,
     person: str,
     watch: Watch,
+    proof: bytes | None,
 ) -> list[str]:
     """Validate the repetition too; what its evidence says otherwise than the original's."""
     first = original.validated
     if first is None:
         return ["the original was never validated, so no gate can be compared"]
-    started = execution.start_validation(workspace, state.run_id, person, first.suite, source)
+    started = execution.start_validation(
+        workspace, state.run_id, person, first.suite, source, proof=proof
+    )
     runs.follow_to_end(workspace, started.run_id, watch)
     registry = Registry.read(workspace)
     for run_id in (first.validation_run, started.run_id):

@@ -17,6 +17,8 @@ from governed_kernel.cli.options import (
     person_option,
     print_facts,
     print_json,
+    proof_of,
+    proof_option,
     workspace_option,
 )
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
@@ -299,6 +301,7 @@ def report(
     help="Change an approved parameter on purpose, to see what it changes.",
 )
 @person_option
+@proof_option
 @json_option
 @workspace_option
 def rerun(
@@ -306,6 +309,7 @@ def rerun(
     run_id: str,
     overrides: tuple[tuple[str, str], ...],
     person: str,
+    proof: Path | None,
     as_json: bool,
 ) -> None:
     """Execute RUN again from its bundle, in an empty folder, and compare the bits.
@@ -316,7 +320,8 @@ def rerun(
     from governed_kernel.audit.rerun import rerun as repeat
     from governed_kernel.cli.watching import line_printer
 
-    found = repeat(workspace, run_id, person, overrides, line_printer())
+    secret = proof_of(workspace, person, proof)
+    found = repeat(workspace, run_id, person, overrides, line_printer(), proof=secret)
     if as_json:
         print_json(found)
     else:

@@ -26,6 +26,8 @@ __all__ = [
     "person_option",
     "print_facts",
     "print_json",
+    "proof_of",
+    "proof_option",
     "workspace_option",
 ]
 
@@ -126,6 +128,25 @@ def passphrase_option(function: Callable[P, R]) -> Callable[P, R]:
         metavar="FILE",
         help="File whose first line is the acting person's passphrase; else it is asked for.",
     )(function)
+
+
+def proof_option(function: Callable[P, R]) -> Callable[P, R]:
+    """``--passphrase-file FILE`` of who need not sign; reaches the command as ``proof``."""
+    return click.option(
+        "--passphrase-file",
+        "proof",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="File whose first line is the acting person's passphrase, to prove who it is; asked "
+        "for where governed.toml says '[run] identified = true'.",
+    )(function)
+
+
+def proof_of(workspace: Workspace, person: str, file: Path | None) -> bytes | None:
+    """The person's passphrase, where it was given or the workspace asks for it."""
+    if file is None and not workspace.settings.run.identified:
+        return None
+    return passphrase_source(file)(f"Passphrase of {person}")
 
 
 def json_option(function: Callable[P, R]) -> Callable[P, R]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +11,8 @@ from governed_kernel.cli.options import (
     json_option,
     person_option,
     print_facts,
+    proof_of,
+    proof_option,
     workspace_option,
 )
 from governed_kernel.errors import CheckFailed
@@ -35,6 +38,7 @@ _detach = click.option("--detach", is_flag=True, help="Start it and return at on
 )
 @_detach
 @person_option
+@proof_option
 @json_option
 @workspace_option
 def run(
@@ -43,6 +47,7 @@ def run(
     parameters: tuple[tuple[str, str], ...],
     detach: bool,
     person: str,
+    proof: Path | None,
     as_json: bool,
 ) -> None:
     """Execute the approved RELEASE headlessly, in a process of its own.
@@ -51,7 +56,8 @@ def run(
     """
     from governed_kernel.release.execution import start_release
 
-    state = start_release(workspace, release, person, parameters)
+    secret = proof_of(workspace, person, proof)
+    state = start_release(workspace, release, person, parameters, proof=secret)
     _report(workspace, state, detach, as_json)
 
 
@@ -60,10 +66,17 @@ def run(
 @click.option("--suite", default="", metavar="PATH", help="Default: the release's first suite.")
 @_detach
 @person_option
+@proof_option
 @json_option
 @workspace_option
 def validate(
-    workspace: Workspace, run_id: str, suite: str, detach: bool, person: str, as_json: bool
+    workspace: Workspace,
+    run_id: str,
+    suite: str,
+    detach: bool,
+    person: str,
+    proof: Path | None,
+    as_json: bool,
 ) -> None:
     """Run a suite of the release over what RUN made.
 
@@ -73,7 +86,8 @@ def validate(
     from governed_kernel.release.execution import start_validation
     from governed_kernel.release.registry import Registry
 
-    state = start_validation(workspace, run_id, person, suite)
+    secret = proof_of(workspace, person, proof)
+    state = start_validation(workspace, run_id, person, suite, proof=secret)
     if detach:
         _report(workspace, state, detach, as_json)
         return

@@ -40,9 +40,19 @@ VALIDATION_NOTEBOOK = "validation.ipynb"
 
 
 def start_release(
-    workspace: Workspace, release: str, person: str, texts: Sequence[tuple[str, str]] = ()
+    workspace: Workspace,
+    release: str,
+    person: str,
+    texts: Sequence[tuple[str, str]] = (),
+    *,
+    proof: bytes | None = None,
 ) -> RunState:
     """Start a run of an approved release.
+
+    Parameters
+    ----------
+    proof : bytes, optional
+        The person's passphrase, where ``governed.toml`` asks for it (``[run] identified``).
 
     Raises
     ------
@@ -52,7 +62,7 @@ def start_release(
     runs.reap_all(workspace)
     registry = Registry.read(workspace)
     try:
-        registry.register.person(person)
+        gate.check_identity(registry.register, person, proof)
         allowed = gate.allow(workspace, registry, release, texts)
         bound = allowed.manifest
         gate.check_policies(registry.register, bound.release, person, "release", bound.inputs)
@@ -73,7 +83,13 @@ def start_release(
 
 
 def start_validation(
-    workspace: Workspace, run_id: str, person: str, suite: str = "", source: Path | None = None
+    workspace: Workspace,
+    run_id: str,
+    person: str,
+    suite: str = "",
+    source: Path | None = None,
+    *,
+    proof: bytes | None = None,
 ) -> RunState:
     """Start the validation of a run that succeeded, over one suite of its release.
 
@@ -81,6 +97,8 @@ def start_validation(
     ----------
     source : Path, optional
         A faithful copy of the release, such as a bundle's; by default the workspace's.
+    proof : bytes, optional
+        As for `start_release`.
 
     Raises
     ------
@@ -91,7 +109,7 @@ def start_validation(
     registry = Registry.read(workspace)
     run = registry.run(run_id)
     try:
-        registry.register.person(person)
+        gate.check_identity(registry.register, person, proof)
         record = registry.release(run.started.release)
         if run.started.kind == "release":  # what may read the holdout was approved by people
             gate.check_state(record)
@@ -138,6 +156,8 @@ def start_rerun(
     source: Path,
     environment: str,
     overrides: Sequence[tuple[str, str]] = (),
+    *,
+    proof: bytes | None = None,
 ) -> RunState:
     """Start the repetition of a run from `source`, a faithful copy of its release.
 
@@ -148,7 +168,7 @@ def start_rerun(
     registry = Registry.read(workspace)
     run = registry.run(run_id)
     try:
-        registry.register.person(person)
+        gate.check_identity(registry.register, person, proof)
         bound = manifest.load(source, run.started.digest)
         values = parameters.resolve(bound.parameters, run.started.parameters, overrides)
         gate.check_inputs(workspace, registry.register, bound.inputs)

@@ -19,10 +19,12 @@ from governed_kernel.errors import (
     NotApproved,
     Refused,
     ResourceMissing,
+    SignatureRefused,
 )
 from governed_kernel.governance import access, authorization, catalog
 from governed_kernel.governance.counting import Purpose, unmet
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import identify
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release import environment, intake, manifest, parameters
 from governed_kernel.release.environment import EnvironmentLock
@@ -39,6 +41,7 @@ __all__ = [
     "check_card",
     "check_deployable",
     "check_environment",
+    "check_identity",
     "check_inputs",
     "check_policies",
     "check_promotion",
@@ -99,6 +102,26 @@ def allow(
     check_disk(workspace)
     found = check_environment(workspace, bound)
     return Allowed(record, bound, values, found)
+
+
+def check_identity(register: Register, person: str, proof: bytes | None) -> None:
+    """Refuse who is nobody here, or does not prove to be who they say where that is asked for.
+
+    Raises
+    ------
+    SignatureRefused
+        The passphrase is wrong, or there is none.
+    """
+    if proof is not None:
+        identify(register, person, proof)
+        return
+    register.person(person)
+    if register.workspace.settings.run.identified:
+        raise SignatureRefused(
+            f"{person} did not prove to be {person}",
+            why="governed.toml asks those who run releases for it ([run] identified = true)",
+            next="give a passphrase, on the terminal or with --passphrase-file FILE",
+        )
 
 
 def check_state(record: ReleaseRecord) -> None:

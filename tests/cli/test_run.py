@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.errors import IntegrityBroken
+from governed_kernel.errors import IntegrityBroken, SignatureRefused
 from governed_kernel.release import runs, worker
+from governed_kernel.release.execution import start_release
 from tests.cli.commands import Done
 from tests.loop.place import Place, ended
 from tests.loop.refusal import alter, explains, nothing_was_made, processes_of, wait_until
@@ -461,3 +462,25 @@ def test_a_file_that_may_not_grow_fails_the_run(approved: Place) -> None:
     (run,) = approved.release()["runs"]
     assert run["state"] == "failed"
     nothing_was_made(approved)
+
+
+# --- who runs it ---------------------------------------------------------------------------------
+
+
+def test_where_it_is_asked_for_who_runs_proves_who_they_are(approved: Place) -> None:
+    settings = approved.root / "governed.toml"
+    settings.write_text(settings.read_text().replace("[run]\n", "[run]\nidentified = true\n", 1))
+    approved.done_here("policy adopt {ada}")
+    claimed = approved.here("run sour --as otto --passphrase-file nothing")
+    explains(claimed, 2, "the passphrase file nothing can't be read")
+    explains(approved.here("run sour --as otto"), 2, "no passphrase was given")
+    with approved.inside():
+        with pytest.raises(SignatureRefused, match="did not prove"):
+            start_release(approved.workspace, "sour", "otto")
+        with pytest.raises(SignatureRefused, match="did not open"):
+            start_release(approved.workspace, "sour", "otto", proof=b"a guess")
+    # with the right one it is the next gate that asks: the release is bound to the rules of before
+    explains(approved.here("run sour {otto}"), 3, "promoted under another policy")
+    refusals = approved.release()["refusals"]
+    assert [item["person"] for item in refusals] == ["otto"] * 3
+    assert not list(approved.workspace.runs.glob("*"))

@@ -245,5 +245,5 @@ def test_only_some_roles_read_texts_where_the_settings_say_so(place: Place, sess
     explains(place.here("lineage texts nobody {dora}"), 2, "no session 'nobody'")
     told = [(said.person, said.outcome) for said in place.events("Decided")
             if said.action == "lineage texts"]  # fmt: skip
-    assert told == [("dora", "allowed"), ("rui", "denied")]
+    assert told == [("dora", "allowed"), ("rui", "denied"), ("dora", "denied")]
     assert place.here("audit verify").code == 0

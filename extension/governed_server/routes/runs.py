@@ -8,13 +8,10 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import UnknownName
-from governed_kernel.governance.register import Register
-from governed_kernel.governance.signing import identify
 from governed_kernel.release import manifest, runs
 from governed_kernel.release.comparing import compare
 from governed_kernel.release.execution import start_release, start_validation
 from governed_kernel.release.watching import watch
-from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Place, Signed
 from governed_server.routing import Event, Stream, get, post, stream
 from governed_server.service import Service
@@ -93,10 +90,8 @@ def start(service: Service, asked: Begun) -> dict[str, Any]:
 
     def work(progress: Any) -> dict[str, Any]:
         progress("Asking every gate")
-        _prove(workspace, asked)
-        state = start_release(
-            workspace, asked.release, asked.person, list(asked.parameters.items())
-        )
+        given = list(asked.parameters.items())
+        state = start_release(workspace, asked.release, asked.person, given, proof=asked.secret)
         return {"run": state.run_id}
 
     return service.jobs.start("run", work)
@@ -109,8 +104,10 @@ def validate(service: Service, asked: Validation) -> dict[str, Any]:
 
     def work(progress: Any) -> dict[str, Any]:
         progress("Asking every gate")
-        _prove(workspace, asked)
-        return {"run": start_validation(workspace, asked.run, asked.person, asked.suite).run_id}
+        state = start_validation(
+            workspace, asked.run, asked.person, asked.suite, proof=asked.secret
+        )
+        return {"run": state.run_id}
 
     return service.jobs.start("validate", work)
 
@@ -189,8 +186,3 @@ async def follow(service: Service, asked: Run) -> Stream:
         if seen.state.is_over and not seen.log:
             return
         await asyncio.sleep(_POLL_SECONDS)
-
-
-def _prove(workspace: Workspace, asked: Signed) -> None:
-    """Nobody runs in another's name: code in a kernel knows names, and no passphrase."""
-    identify(Register.read(workspace), asked.person, asked.secret)
