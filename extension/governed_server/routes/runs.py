@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import UnknownName
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import identify
 from governed_kernel.release import manifest, runs
 from governed_kernel.release.comparing import compare
 from governed_kernel.release.execution import start_release, start_validation
 from governed_kernel.release.watching import watch
+from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Place, Signed
 from governed_server.routing import Event, Stream, get, post, stream
 from governed_server.service import Service
@@ -186,3 +189,8 @@ async def follow(service: Service, asked: Run) -> Stream:
         if seen.state.is_over and not seen.log:
             return
         await asyncio.sleep(_POLL_SECONDS)
+
+
+def _prove(workspace: Workspace, asked: Signed) -> None:
+    """Nobody stops a run in another's name: code in a kernel knows names, and no passphrase."""
+    identify(Register.read(workspace), asked.person, asked.secret)
