@@ -328,6 +328,8 @@ class Lake(Store):
         connection = self._engine.open(read_only=read_only)
         try:
             yield connection
+        except duckdb.IOException as error:  # its files lie elsewhere than its catalog
+            raise self._out_of_reach(error) from error
         finally:
             connection.close()
 

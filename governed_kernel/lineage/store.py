@@ -162,6 +162,8 @@ class Store:
                 found = connection.execute(sql, parameters)
                 names = [column[0] for column in found.description or []]
                 return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            except duckdb.IOException as error:
+                raise self._out_of_reach(error) from error
             except duckdb.Error as error:
                 raise CheckFailed(
                     "the query failed",
@@ -487,6 +489,13 @@ class Store:
             f"the lineage store {self.path} is in use",
             why=str(error).split(". See also", maxsplit=1)[0],
             next=f"let the other process finish ({self.patience:g} s were not enough), then again",
+        )
+
+    def _out_of_reach(self, error: duckdb.Error) -> ResourceMissing:
+        return ResourceMissing(
+            f"the lineage store {self.location} can't be read any more",
+            why=str(error).strip().splitlines()[0],
+            next="see that its disk, and a lake's bucket, can be reached; nothing recorded is lost",
         )
 
     def _unopened(self, error: duckdb.Error) -> IntegrityBroken | ResourceMissing:

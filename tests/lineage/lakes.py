@@ -29,7 +29,7 @@ class Server:
         self._server = server
         self.connection = f"host={server.socket_folder} port={server.port} user=ada dbname=corpus"
 
-    def settings(self, data: Path) -> str:
+    def settings(self, data: Path | str) -> str:
         """The lines of a governed.toml for a new lake whose files lie in `data`."""
         return (
             f'store = "ducklake:postgres:{self.connection}"\n'
