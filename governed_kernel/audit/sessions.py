@@ -20,7 +20,7 @@ from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import JournalOpened, PayloadDigest, SessionSealed
 from governed_kernel.lineage.forms import compressed, content_size, forms
-from governed_kernel.lineage.heads import Said, head_file, read_head
+from governed_kernel.lineage.heads import Said, head_file, outlived, read_head
 from governed_kernel.lineage.journal import (
     SESSION_DECODER,
     Head,
@@ -173,15 +173,22 @@ class _Session:
         seal = said.seal if said else None
         read = self._read(seal.records if seal else 0)
         torn = content_size(self.journal) - read.head.size
-        exact = said is not None and not said.writing
+        stopped = said is not None and outlived(self.journal)
+        exact = said is not None and not said.writing and not stopped
         texts = self._read_texts(seal.texts if seal else 0, whole=exact)
         if seal is not None:
             self._check_head(seal, read, texts, torn, exact=exact)
-        self._check_named(read, texts)
+        known = seal.records if seal and stopped else None
+        lost = self._check_named(read, texts, known)
         words = f"{read.head.records} records verify, {texts}"
         words += f", {torn} torn bytes at its end" if torn else ""
         if said is None:
             return f"{words}; nothing says where it ends"
+        if stopped:
+            words += f", {lost} texts did not reach the disk" if lost else ""
+            return f"{words}; this machine was started anew since its recorder's last word" + (
+                f", for {seal.records} records" if seal else ""
+            )
         return words if exact else f"{words}; its recorder was writing"
 
     def _check_head(
@@ -272,12 +279,24 @@ class _Session:
                 texts.at = texts.whole.hexdigest()
         return texts
 
-    def _check_named(self, read: _Read, texts: _Texts) -> None:
-        """Where nothing says which texts there were: those that the journal speaks of."""
+    def _check_named(self, read: _Read, texts: _Texts, known: int | None = None) -> int:
+        """Where nothing says which texts there were: those that the journal speaks of.
+
+        Parameters
+        ----------
+        known : int, optional
+            Where the machine stopped: how many records' texts its recorder spoke of. Those of
+            later ones may not have reached the disk; gives how many did not.
+        """
+        lost = 0
         for digest, record in read.named.items():
-            if digest not in texts.digests and digest not in self.erased:
+            if digest in texts.digests or digest in self.erased:
+                continue
+            if known is None or record < known:
                 path = texts_file(self.journal)
                 raise _otherwise(f"{path.name}: the text {digest} of record {record} is gone")
+            lost += 1
+        return lost
 
     def _other_texts(self, seal: SessionSealed, texts: _Texts) -> IntegrityBroken:
         name = texts_file(self.journal).name

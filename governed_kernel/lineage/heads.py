@@ -20,7 +20,7 @@ from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.journal import encode
 
-__all__ = ["HeadWriter", "Said", "head_file", "head_line", "is_live", "read_head"]
+__all__ = ["HeadWriter", "Said", "head_file", "head_line", "is_live", "outlived", "read_head"]
 
 _SIZE = 512
 _MARK = _SIZE - 2
@@ -103,6 +103,27 @@ def is_live(journal: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def outlived(journal: Path) -> bool:
+    """Whether journal and head were last written before this machine was started.
+
+    A head is not forced onto the disk each time: that would cost every cell another write. So when
+    a machine loses its power, a head of before may lie beside records that are on disk.
+    """
+    try:
+        started = _started_at()
+        return all(path.stat().st_mtime < started for path in (journal, head_file(journal)))
+    except (OSError, ValueError):
+        return False
+
+
+def _started_at() -> float:
+    """When this machine was started, in seconds since 1970 (proc(5), ``btime``)."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith("btime "):
+            return float(line.split()[1])
+    raise ValueError("/proc/stat has no btime")
 
 
 def read_head(journal: Path) -> Said | None:

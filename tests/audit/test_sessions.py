@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -116,6 +119,96 @@ def test_a_recorder_killed_while_it_writes_is_no_forger(workspace: Workspace) ->
     with written.path.open("ab") as file:
         file.write(b"0123")
     assert "4 torn bytes at its end" in verified(workspace)["s1"].detail
+
+
+LONG_AGO = 1_500_000_000
+
+
+def long_ago(journal: Path) -> None:
+    """As if nobody had written to these files since this machine was started."""
+    for path in (journal, head_file(journal)):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+def test_a_head_older_than_its_journal_is_a_power_cut_where_the_machine_was_started_since(
+    workspace: Workspace,
+) -> None:
+    written = record(workspace)
+    head = head_file(written.path).read_bytes()
+    source = written.payload("print(3)")
+    written.add(CellStarted(execution=3, cell_id="", source=source))
+    assert written.settle() is None
+    head_file(written.path).write_bytes(head)
+    whole, texts = written.path.read_bytes(), texts_file(written.path).read_bytes()
+    assert verified(workspace)["s1"].outcome == "broken", "the machine has run all the time"
+
+    long_ago(written.path)
+    check = verified(workspace)["s1"]
+    assert check.outcome == "unsealed"
+    assert "8 records verify, 4 texts; this machine was started anew" in check.detail
+    assert check.detail.endswith("its recorder's last word, for 7 records")
+    texts_file(written.path).write_bytes(b"".join(lines(texts_file(written.path))[:3]))
+    assert "1 texts did not reach the disk" in verified(workspace)["s1"].detail
+
+    for content, kept, said in (
+        (b"".join(lines(written.path)[:6]), texts, "its recorder wrote 7 records, the file has 6"),
+        (whole.replace(b'"ok"', b'"no"', 1), texts, "record 2"),
+        (whole, b"".join(lines(texts_file(written.path))[1:]), "2 texts, 3 were written"),
+    ):
+        written.path.write_bytes(content)
+        texts_file(written.path).write_bytes(kept)
+        long_ago(written.path)
+        check = verified(workspace)["s1"]
+        assert (check.outcome, said in check.detail) == ("broken", True), check
+
+
+@pytest.fixture
+def disk(workspace: Workspace, tmp_path: Path) -> Iterator[Path]:
+    """The image of a disk on which journals lie; whoever copies it has what reached the disk."""
+    image = tmp_path / "disk.img"
+    if os.getuid():
+        pytest.skip("only root can mount a disk")
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    mount = ["mount", "-o", "loop", image, workspace.journals]
+    for command in (["mkfs.ext4", "-q", image], mount):
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("this container can't mount a disk")
+    try:
+        yield image
+    finally:
+        subprocess.run(["umount", "-l", workspace.journals], check=True)
+
+
+def test_what_was_synced_outlives_a_power_cut_and_the_rest_is_no_forgery(
+    workspace: Workspace, disk: Path, tmp_path: Path
+) -> None:
+    """A copy of the disk under a running recorder is what a power cut would leave."""
+    written = SessionRecord(workspace, "s1", durable=False)
+    after, synced = [], []
+    for number in range(6):
+        source = written.payload(f"print({number})")
+        written.add(CellStarted(execution=number, cell_id="", source=source))
+        assert written.flush() is None
+        if number % 3 == 0:
+            os.sync()  # as the system does when it finds the time, the head included
+            synced.append(written.head.records)
+        elif number % 3 == 1:
+            assert written.sync() is None
+            synced.append(written.head.records)
+        else:
+            synced.append(synced[-1])
+        after.append(shutil.copyfile(disk, tmp_path / f"after-{number}.img"))
+    there = written.path
+    for image, least in zip(after, synced, strict=True):
+        subprocess.run(["mount", "-o", "loop", image, workspace.journals], check=True)
+        try:
+            long_ago(there)
+            check = verified(workspace)["s1"]
+            assert check.outcome == "unsealed", check
+            assert int(check.detail.split()[0]) >= least, check
+        finally:
+            subprocess.run(["umount", workspace.journals], check=True)
 
 
 @pytest.mark.parametrize("sealed", [True, False])
