@@ -14,6 +14,7 @@ from governed_kernel.capture.emitter import Decision
 from governed_kernel.errors import RecorderLost
 from governed_kernel.lineage.events import Operation
 from governed_kernel.lineage.news import REGISTERED, LedgerNews
+from governed_kernel.recorder.kept import KEPT, Kept
 from governed_kernel.workspace import Workspace
 
 __all__ = ["by_catalog", "by_ticket", "decider"]
@@ -52,11 +53,15 @@ def by_catalog(workspace: Workspace) -> Callable[[Operation, str], Decision]:
     megabytes. So nobody does until something is registered, or a cell reaches for the workspace's
     own state.
     """
-    news = LedgerNews(workspace)
+    news, kept = LedgerNews(workspace), Kept()
     state = f"{workspace.state}{os.sep}"
     asked: list[Callable[[Workspace, Operation, str], Decision]] = []
 
     def decide(operation: Operation, path: str) -> Decision:
+        if kept.folder in path:
+            why = kept.opened(_plain(path), write=operation in ("write", "delete"))
+            if why:  # as the witness would, with a better message
+                return _denied(why, KEPT)
         if not asked:
             new = news.look()
             if new is not None and REGISTERED not in new:
@@ -74,11 +79,12 @@ def by_catalog(workspace: Workspace) -> Callable[[Operation, str], Decision]:
 
 
 def _reaches(state: str, path: str) -> bool:
-    if path.startswith("file://"):
-        path = unquote(path.removeprefix("file://"))
-    elif "://" in path or "\0" in path:
-        return False
-    return os.path.realpath(path).startswith(state)
+    path = _plain(path)
+    return "://" not in path and "\0" not in path and os.path.realpath(path).startswith(state)
+
+
+def _plain(path: str) -> str:
+    return unquote(path.removeprefix("file://")) if path.startswith("file://") else path
 
 
 def by_ticket(path: Path) -> Callable[[Operation, str], Decision]:

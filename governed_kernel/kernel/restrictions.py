@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import msgspec
-from jupyter_core.paths import jupyter_runtime_dir
 
 from governed_kernel.capture.emitter import Decision
 from governed_kernel.errors import GovernedError
@@ -34,18 +33,6 @@ def main(folder: str) -> int:
     return 0
 
 
-def _doors() -> dict[str, Decision]:
-    """Files by which code could act on a Jupyter server of this user as that user."""
-    folder = Path(jupyter_runtime_dir())
-    found = [*folder.glob("jpserver-*"), folder / "jupyter_cookie_secret"]
-    said = Decision(
-        allowed=False,
-        policies=["server-token"],
-        reason="it opens the Jupyter server to whoever reads it",
-    )
-    return {str(path.resolve()): said for path in found}
-
-
 def _told(denials: Denials, known: Known) -> Restricted:
     entries: list[Restriction] = []
     places: dict[int, int] = {}
@@ -66,7 +53,7 @@ def _told(denials: Denials, known: Known) -> Restricted:
 
     return Restricted(
         entries=entries,
-        paths={path: place(said) for path, said in (denials.paths | _doors()).items()},
+        paths={path: place(said) for path, said in denials.paths.items()},
         folders={folder: place(said) for folder, said in denials.folders.items()},
         identities=[(*known, place(said)) for known, said in denials.identities.items()],
         contents={sha256: place(said) for sha256, said in denials.contents.items()},

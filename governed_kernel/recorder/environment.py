@@ -92,7 +92,10 @@ RULES: tuple[Place, ...] = (
     Place("{state}/ledger.together", "how far records that are added together have come"),
     Place("{state}/derived.jsonl", "what sessions made from classified data, for decisions"),
     Place("{state}/ledger.lock", "the ledger's lock", writes=True),
-    Place("{personal}/", "the person's own record of known workspaces; keys are never opened"),
+    Place("{personal}/known_workspaces.json", "the person's own record of known workspaces"),
+    Place("{personal}/known_workspaces.lock", "the lock of that record", writes=True),
+    Place("{personal}/verified-envelopes", "signatures that this person's programs have verified"),
+    Place("{personal}/verified/", "the same, by workspace"),
     Place("{ticket}", "what a release run may do, bound by the run"),
 )
 

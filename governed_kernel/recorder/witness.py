@@ -18,6 +18,7 @@ from governed_kernel.lineage.events import Operation
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.connections import is_datagram
 from governed_kernel.recorder.environment import Environment
+from governed_kernel.recorder.kept import KEPT, Kept, may_be_token
 from governed_kernel.recorder.processes import process_of
 from governed_kernel.recorder.restrictions import Restriction, Restrictions
 from governed_kernel.recorder.seccomp import CALLS, Listener, Notification
@@ -115,6 +116,7 @@ class Witness:
         self._rules = environment
         self._may_connect = may_connect
         self._restrictions = restrictions
+        self._kept = Kept()
         # /proc is followed, never passed by its name alone; among devices may be files
         followed = (b"/proc/", b"/dev/")
         self._passing = tuple(p for p in environment.prefixes if not p.startswith(followed))
@@ -136,7 +138,8 @@ class Witness:
         if self._may_pass(path) and self._stays_inside(notification.thread, path):
             self.environment += 1
             return []
-        return self._opened(notification, _Place(paths.resolve(notification.thread, path)), 0)
+        seen = self._opened(notification, _Place(paths.resolve(notification.thread, path)), 0)
+        return [sighting._replace(denied=None) for sighting in seen]
 
     def examine(self, notification: Notification) -> list[Sighting]:
         """Answer a notification and say what was seen."""
@@ -175,6 +178,7 @@ class Witness:
         """Whether a file of that name is environment where no link leads out of it."""
         return (
             path.startswith(self._passing)
+            and not may_be_token(path)
             and b"/../" not in path
             and not path.endswith(self._data)
             and (path.endswith(self._code) or not path.startswith(self._libraries))
@@ -287,14 +291,20 @@ class Witness:
     def _opened(self, notification: Notification, place: _Place, flags: int) -> list[Sighting]:
         path = place.path
         write = bool(flags & _WRITING)
-        if self._set_aside(path, write=write, makes=bool(flags & os.O_CREAT)):
+        if not may_be_token(path) and self._set_aside(
+            path, write=write, makes=bool(flags & os.O_CREAT)
+        ):
             return []
         status = place.status or _status(path)
         mode = None if status is None else status.st_mode
         denied = None
         replaces = bool(flags & os.O_TRUNC) if mode is not None else bool(flags & os.O_CREAT)
-        if self._restrictions is not None and not flags & os.O_PATH:
-            denied = self._restrictions.of(path, status, replaces=replaces)
+        if not flags & os.O_PATH:
+            why = self._kept.opened(path, write=write)
+            if why:
+                denied = _kept_back(why)
+            elif self._restrictions is not None:
+                denied = self._restrictions.of(path, status, replaces=replaces)
         return [
             Sighting(
                 notification.thread,
@@ -326,10 +336,22 @@ class Witness:
         found = self._paths(notification)
         if number in _EXECS:
             seen = self._executed(notification, found[0])
+        elif (refused := self._refused_change(notification, found)) is not None:
+            self._listener.refuse(notification, errno.EACCES)
+            return [refused]
         else:
             seen = self._changed(notification, found)
         self._listener.proceed(notification)
         return seen
+
+    def _refused_change(self, notification: Notification, found: list[str]) -> Sighting | None:
+        """A change of what no notebook touches; None for any other."""
+        for path in found:
+            why = self._kept.changed(path)
+            if why:
+                name = CALLS[notification.number].name
+                return Sighting(notification.thread, name, "write", path, denied=_kept_back(why))
+        return None
 
     def _paths(self, notification: Notification) -> list[str]:
         _, thread, number, arguments = notification
@@ -407,6 +429,10 @@ class Witness:
             return []
         name = CALLS[number].name
         return [Sighting(thread, name, "connect", address, possible=allowed)]
+
+
+def _kept_back(why: str) -> Restriction:
+    return Restriction(policies=[KEPT], reason=why, dataset="", version="", data_class="")
 
 
 def _status(path: str) -> os.stat_result | None:

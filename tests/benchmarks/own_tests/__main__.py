@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parents[1]
 QUIET = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=short", "-W", "ignore"]
 
 
@@ -28,14 +28,15 @@ def outcomes(package: str, options: list[str], observed: bool) -> tuple[dict[str
         result = Path(folder) / "outcomes.json"
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            # Ours by another name: what is tested may have a package "tests" of its own.
+            "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
             "OWN_TESTS_OUTCOMES": str(result),
             "OWN_TESTS_OBSERVED": "1" if observed else "",
             "PYTHONHASHSEED": "0",
         }
         before = time.perf_counter()
         command = [sys.executable, "-m", "pytest", *QUIET, "-c", os.devnull]
-        command += ["-p", "tests.benchmarks.own_tests.plugin", "--rootdir", folder, "--pyargs"]
+        command += ["-p", "own_tests.plugin", "--rootdir", folder, "--pyargs"]
         done = subprocess.run(
             [*command, package, *options],
             cwd=folder,

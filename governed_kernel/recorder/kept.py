@@ -1,0 +1,64 @@
+"""What no notebook touches, whatever the policies say: by it code could act as who works in it.
+
+With the workspace's service key its runs could be forged, and with what a person's programs have
+verified already, signatures; with a token of the Jupyter server, all that its user may do there.
+No cell has a use for them: approvals and runs are commands of their own, with a passphrase.
+"""
+
+from __future__ import annotations
+
+import os
+
+from governed_kernel.workspace import personal_folder
+
+__all__ = ["KEPT", "Kept", "may_be_token"]
+
+KEPT = "personal-keys"
+"""Stands for this rule where others name a policy."""
+
+_SECRET = ("keys", "services")
+_REMEMBERED = ("verified", "verified-envelopes")
+_PUBLIC = (".pub", ".lock")
+_TOKENS = ("/jpserver-", "/jupyter_cookie_secret")
+_TOKENS_AS_BYTES = tuple(name.encode() for name in _TOKENS)
+"""In the names of files by which a Jupyter server knows its user, wherever they lie."""
+
+
+def may_be_token(path: str | bytes) -> bool:
+    """Whether a path names what opens a Jupyter server."""
+    if isinstance(path, bytes):
+        return any(name in path for name in _TOKENS_AS_BYTES)
+    return any(name in path for name in _TOKENS)
+
+
+class Kept:
+    """Refuses what would read or change them.
+
+    Attributes
+    ----------
+    folder : str
+        The canonical personal folder.
+    """
+
+    def __init__(self) -> None:
+        self.folder = os.path.realpath(personal_folder())
+        self._secret = tuple(f"{self.folder}/{name}/" for name in _SECRET)
+        self._all = tuple(f"{self.folder}/{name}" for name in (*_SECRET, *_REMEMBERED))
+
+    def opened(self, path: str, *, write: bool) -> str:
+        """Why an open of the canonical `path` is refused; empty when it is not."""
+        if may_be_token(path):
+            return "it opens the Jupyter server to whoever reads it"
+        if not path.startswith(self.folder):
+            return ""
+        if path.startswith(self._secret) and not path.endswith(_PUBLIC):
+            return "a private key is read by the person's own commands, outside of notebooks"
+        return self.changed(path) if write else ""
+
+    def changed(self, path: str) -> str:
+        """Why the canonical `path` may not be made, moved, linked or removed; empty if it may."""
+        inside = path.startswith(self._all)
+        around = any(place.startswith(f"{path.rstrip('/')}/") for place in self._all)
+        if inside or around:
+            return "keys and what was verified change by commands, outside of notebooks"
+        return ""
