@@ -8,17 +8,15 @@ import os
 import queue
 import stat
 import threading
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from governed_kernel.lineage.events import Digested
+from governed_kernel.recorder.contents import FileKey, KnownContents
 
 __all__ = ["FileKey", "Hasher", "file_key"]
 
 _PIECE = 1 << 20
 _NICENESS = 15
-
-FileKey: TypeAlias = tuple[int, int, int, int, int]
-"""Device, inode, size, and the nanoseconds of the last change of content and of status."""
 
 
 def file_key(path: str) -> FileKey | None:
@@ -43,7 +41,7 @@ class _Result(NamedTuple):
 
 
 class Hasher:
-    """Hashes files in one background thread and remembers what it has hashed.
+    """Hashes files in one background thread and remembers what it has hashed, or others before.
 
     All methods belong to the recorder's main thread. `descriptor` becomes readable when
     `finished` has something to give.
@@ -54,6 +52,7 @@ class Hasher:
         self._jobs: queue.SimpleQueue[tuple[str, str, FileKey] | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
         self._known: dict[FileKey, str] = {}
+        self._earlier = KnownContents()
         self._waiting: dict[tuple[str, FileKey], list[int]] = {}
         self._repeated: dict[tuple[str, FileKey], list[int]] = {}
         self._thread: threading.Thread | None = None
@@ -69,6 +68,9 @@ class Hasher:
         if key is None:
             return
         job = (uri, key)
+        earlier = self._earlier.get(key)
+        if earlier is not None:
+            self._known[key] = earlier
         if key in self._known:
             self._repeated.setdefault(job, []).append(access_id)
         elif job in self._waiting:
@@ -100,6 +102,8 @@ class Hasher:
             if result.found is None:
                 continue  # it is gone or can't be read any more: there is nothing to say
             self._known[result.found] = result.sha256
+            if result.found == result.wanted:
+                self._earlier.add(result.found, result.sha256)
             events.append(
                 Digested(
                     access_ids=ids,
