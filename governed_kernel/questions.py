@@ -13,6 +13,8 @@ Examples
 ['file:///data/clean.parquet', 'file:///data/model', 'file:///data/patients.csv']
 >>> [row["notebook"] for row in questions.readers("file:///data/patients.csv", workspace=workspace)]
 ['research/triage.ipynb']
+>>> [(row["session_id"], row["state"]) for row in questions.sessions(workspace=workspace)]
+[('s2', 'cut off'), ('s1', 'cut off')]
 >>> questions.diff("s1", "s1", workspace=workspace)["same"]
 True
 >>> questions.sql("select count(*) as cells from cells", workspace=workspace)
@@ -32,7 +34,18 @@ import msgspec
 from governed_kernel import errors
 from governed_kernel.workspace import Workspace
 
-__all__ = ["as_of", "diff", "export_openlineage", "impact", "readers", "sql", "trace"]
+__all__ = [
+    "as_of",
+    "diff",
+    "export_openlineage",
+    "impact",
+    "readers",
+    "retention",
+    "sessions",
+    "sql",
+    "trace",
+    "unregistered",
+]
 
 _Place = str | os.PathLike[str] | None
 
@@ -101,6 +114,32 @@ def readers(
     words = [*(("--column", column) if column else ()), *(("--from", since) if since else ())]
     words += [*(("--to", until) if until else ()), *(("--parts",) if parts else ())]
     return list(_ask(workspace, "lineage", "readers", target, *words))
+
+
+def sessions(*, workspace: _Place = None) -> list[dict[str, Any]]:
+    """The recorded sessions, the newest first: whose, how each ended, and what it lost."""
+    return list(_ask(workspace, "lineage", "sessions"))
+
+
+def unregistered(release: str, *, workspace: _Place = None) -> list[dict[str, Any]]:
+    """What a release read that is in no catalogued version, in its runs and in research."""
+    return list(_ask(workspace, "lineage", "unregistered", release))
+
+
+def retention(
+    *, on: str = "", everything: bool = False, workspace: _Place = None
+) -> list[dict[str, Any]]:
+    """Versions of datasets that had to be gone by now, and how many sessions read them since.
+
+    Parameters
+    ----------
+    on : str
+        Another day than today.
+    everything : bool
+        Also what may still be kept.
+    """
+    words = [*(("--on", on) if on else ()), *(("--all",) if everything else ())]
+    return list(_ask(workspace, "data", "retention", *words))
 
 
 def as_of(date: str, *, environment: str = "", workspace: _Place = None) -> dict[str, Any]:

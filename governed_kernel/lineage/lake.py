@@ -23,6 +23,7 @@ from governed_kernel.lineage.imports import identity_of
 from governed_kernel.lineage.ingestion import IngestReport, JournalReport
 from governed_kernel.lineage.lake_engine import LAKE_NAME, Engine
 from governed_kernel.lineage.ledger_tables import LedgerTables, head_key
+from governed_kernel.lineage.opening import out_of_reach
 from governed_kernel.lineage.reading import admit
 from governed_kernel.lineage.replacing import Removing
 from governed_kernel.lineage.schema import EVENT_TABLES, LEDGER_TABLES
@@ -329,7 +330,7 @@ class Lake(Store):
         try:
             yield connection
         except duckdb.IOException as error:  # its files lie elsewhere than its catalog
-            raise self._out_of_reach(error) from error
+            raise out_of_reach(self.location, error) from error
         finally:
             connection.close()
 

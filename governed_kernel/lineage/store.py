@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +17,10 @@ from typing import Any
 
 import duckdb
 
-from governed_kernel.errors import CheckFailed, GovernedError, IntegrityBroken, ResourceMissing
+from governed_kernel.errors import CheckFailed, IntegrityBroken
 from governed_kernel.files import exclusive_lock
 from governed_kernel.lineage import crossings, schema
 from governed_kernel.lineage.contents import Contents, contents_of
-from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.imports import identity_of, imported
 from governed_kernel.lineage.ingestion import (
     Distrusted,
@@ -32,25 +30,19 @@ from governed_kernel.lineage.ingestion import (
     has_moved,
 )
 from governed_kernel.lineage.journal import Head
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.ledger_tables import LedgerTables, head_key
 from governed_kernel.lineage.loading import Unreadable
 from governed_kernel.lineage.numbering import Numbers
+from governed_kernel.lineage.opening import READ_ONLY, connect, disk, out_of_reach
 from governed_kernel.lineage.schema import quoted
 from governed_kernel.lineage.sealing import finish_interrupted, unfinished
+from governed_kernel.lineage.seals import Seals
 from governed_kernel.lineage.views import VIEWS
 from governed_kernel.lineage.workspaces import number_of, register
 from governed_kernel.workspace import Workspace
 
 __all__ = ["IngestReport", "JournalReport", "Store", "disk"]
 
-_Settings = dict[str, str | bool | int | float | list[str]]
-_READ_ONLY: _Settings = {
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "lock_configuration": "true",
-}
 _SPOOL = "ingest-"
 
 
@@ -135,14 +127,14 @@ class Store:
 
     @contextlib.contextmanager
     def _read(self, *, locked: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        settings = _READ_ONLY if locked else {}
+        settings = READ_ONLY if locked else {}
         if not self.path.exists():
             self.ingest()
-        connection = self._connect(self.path, settings, read_only=True)
+        connection = connect(self.path, settings, read_only=True, patience=self.patience)
         if not schema.is_current(connection, texts=self.texts):
             connection.close()
             self.ingest()
-            connection = self._connect(self.path, settings, read_only=True)
+            connection = connect(self.path, settings, read_only=True, patience=self.patience)
         try:
             yield connection
         finally:
@@ -163,7 +155,7 @@ class Store:
                 names = [column[0] for column in found.description or []]
                 return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
             except duckdb.IOException as error:
-                raise self._out_of_reach(error) from error
+                raise out_of_reach(self.location, error) from error
             except duckdb.Error as error:
                 raise CheckFailed(
                     "the query failed",
@@ -346,7 +338,7 @@ class Store:
         """Go on with journals whose recorder was killed while it sealed them."""
         left = unfinished(self.workspace.journals)
         if left and self.workspace.ledger.exists():
-            finish_interrupted(left, _Seals(self.workspace).all().values())
+            finish_interrupted(left, Seals(self.workspace).all().values())
 
     def _project(self, path: Path, spool: Path) -> list[JournalReport]:
         """Bring all that is new into the store at `path`."""
@@ -359,7 +351,7 @@ class Store:
     ) -> list[JournalReport]:
         """Bring all that is new into a store, in one transaction that succeeds."""
         limits: dict[str, tuple[int, IntegrityBroken]] = {}
-        seals = [(source, _Seals(source or self.workspace)) for source in self._sources]
+        seals = [(source, Seals(source or self.workspace)) for source in self._sources]
         while True:
             try:
                 with transaction() as connection:
@@ -390,7 +382,7 @@ class Store:
         source: Workspace | None,
         spool: Path,
         limits: dict[str, tuple[int, IntegrityBroken]],
-        seals: _Seals,
+        seals: Seals,
     ) -> list[JournalReport]:
         """Bring in what is new of one workspace."""
         workspace = source or self.workspace
@@ -430,7 +422,7 @@ class Store:
         if not self.path.exists():
             return "", True
         try:
-            connection = self._connect(self.path, _READ_ONLY, read_only=True)
+            connection = connect(self.path, READ_ONLY, read_only=True, patience=self.patience)
         except IntegrityBroken as error:
             return error.why, True
         with contextlib.closing(connection):
@@ -460,95 +452,10 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self._connect(path, {}, read_only=False)
+        connection = connect(path, {}, read_only=False, patience=self.patience)
         try:
             connection.execute("BEGIN")
             yield connection
             connection.execute("COMMIT")
         finally:
             connection.close()
-
-    def _connect(
-        self, path: Path, settings: _Settings, *, read_only: bool
-    ) -> duckdb.DuckDBPyConnection:
-        deadline = time.monotonic() + self.patience
-        pause = 0.005
-        while True:
-            try:
-                return duckdb.connect(path, read_only=read_only, config=settings)
-            except duckdb.Error as error:
-                if not _busy(error):
-                    raise self._unopened(error) from error
-                if time.monotonic() > deadline:
-                    raise self._held(error) from error
-            time.sleep(pause)
-            pause = min(pause * 2, 0.1)
-
-    def _held(self, error: duckdb.Error) -> ResourceMissing:
-        return ResourceMissing(
-            f"the lineage store {self.path} is in use",
-            why=str(error).split(". See also", maxsplit=1)[0],
-            next=f"let the other process finish ({self.patience:g} s were not enough), then again",
-        )
-
-    def _out_of_reach(self, error: duckdb.Error) -> ResourceMissing:
-        return ResourceMissing(
-            f"the lineage store {self.location} can't be read any more",
-            why=str(error).strip().splitlines()[0],
-            next="see that its disk, and a lake's bucket, can be reached; nothing recorded is lost",
-        )
-
-    def _unopened(self, error: duckdb.Error) -> IntegrityBroken | ResourceMissing:
-        if "Cannot open file" in str(error) or isinstance(error, duckdb.OutOfMemoryException):
-            return ResourceMissing(
-                f"the lineage store {self.path} can't be opened",
-                why=str(error),
-                next="mend the permissions or free memory, then run the same command again",
-            )
-        return IntegrityBroken(
-            f"the lineage store {self.path} can't be opened",
-            why=str(error),
-            next="delete it: the next reading command projects it again from the journals",
-        )
-
-
-class _Seals:
-    """What the ledger says of finished sessions; read when it is first asked for."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._found: dict[str, SessionSealed] | None = None
-        self.distrusted: set[str] = set()
-
-    def all(self) -> dict[str, SessionSealed]:
-        """Session → its seal; none where the ledger does not verify."""
-        if self._found is None:
-            self._found = {}
-            with contextlib.suppress(GovernedError):  # verification says what is wrong with it
-                for event in Ledger(self._workspace).events():
-                    if isinstance(event, SessionSealed):
-                        self._found[event.session_id] = event
-        return self._found
-
-    def of(self, session: str) -> SessionSealed | None:
-        """The seal of a session whose journal is to be taken by its digest."""
-        return None if session in self.distrusted else self.all().get(session)
-
-
-def _busy(error: duckdb.Error) -> bool:
-    """Whether another connection holds the file, here or in another process."""
-    text = str(error)
-    return "Could not set lock" in text or "different configuration" in text
-
-
-@contextlib.contextmanager
-def disk(location: str) -> Iterator[None]:
-    """Say in our own words that the disk is full or can't be written."""
-    try:
-        yield
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        raise ResourceMissing(
-            f"the lineage store {location} could not be written",
-            why=(isinstance(error, OSError) and error.strerror) or str(error),
-            next="free disk space or mend the permissions; nothing recorded is lost",
-        ) from error

@@ -29,7 +29,7 @@ class Tally:
     def table(self) -> str:
         """One row a kind of process."""
         lines = [f"{'kind':24}{'command':28}{'points':>8}{'killed':>8}{'half-way':>10}"]
-        for key in self.killed:
+        for key in sorted(self.killed):
             kind, name = key
             points = str(self.points.get(key, "times"))
             lines.append(f"{kind:24}{name:28}{points:>8}{self.killed[key]:>8}{self.half[key]:>10}")

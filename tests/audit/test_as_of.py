@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from governed_kernel import questions
 from governed_kernel.audit.as_of import as_of
 from governed_kernel.audit.standing_index import StandingIndex
 from governed_kernel.governance import envelopes
@@ -284,5 +285,7 @@ def test_people_see_a_tree(released: Place) -> None:
 
 
 def test_a_release_that_read_what_nobody_registered_says_so(released: Place) -> None:
+    with released.inside():  # as the command line and as Python
+        assert questions.unregistered("sour", workspace=released.root) == []
+        assert questions.retention(workspace=released.root) == []
     assert released.done_here("lineage unregistered sour --json").facts == []
-    assert released.done_here("data retention --json").facts == []

@@ -170,8 +170,8 @@ def disk(workspace: Workspace, tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only root can mount a disk")
     with image.open("wb") as file:
         file.truncate(16 << 20)
-    mount = ["mount", "-o", "loop", image, workspace.journals]
-    for command in (["mkfs.ext4", "-q", image], mount):
+    mount = ["mount", "-o", "loop", str(image), str(workspace.journals)]
+    for command in (["mkfs.ext4", "-q", str(image)], mount):
         if subprocess.run(command, check=False, capture_output=True).returncode:
             pytest.skip("this container can't mount a disk")
     try:

@@ -1,0 +1,57 @@
+"""What all events are made of: their base, and the words of their fields."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "Event",
+    "Evidence",
+    "JournalOpened",
+    "Operation",
+    "PayloadDigest",
+    "Relation",
+    "ResourceKind",
+    "now",
+]
+
+PayloadDigest: TypeAlias = str
+"""SHA-256 over a random 16-byte salt followed by the UTF-8 text; both lie in the payload file."""
+
+Operation: TypeAlias = Literal["read", "write", "delete", "connect", "execute"]
+ResourceKind: TypeAlias = Literal["file", "sql", "http", "socket", "process", "model", "dataset"]
+Evidence: TypeAlias = Literal["observed", "inferred", "conservative", "unexplained", "ambiguous"]
+Relation: TypeAlias = Literal[
+    "IDENTITY",
+    "TRANSFORMATION",
+    "AGGREGATION",
+    "JOIN",
+    "GROUP_BY",
+    "FILTER",
+    "SORT",
+    "WINDOW",
+    "CONDITIONAL",
+]
+
+
+def now() -> datetime:
+    """The current time in UTC, as events carry it."""
+    return datetime.now(UTC)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Any recorded fact: its type by a tag, the version of its schema, and when it was."""
+
+    schema: int = 1
+    occurred_at: datetime = msgspec.field(default_factory=now)
+
+
+class JournalOpened(Event, frozen=True, kw_only=True, tag="journal-opened"):
+    """First record of every journal and of the ledger: what it is, so that none can be swapped."""
+
+    workspace_id: str
+    journal: str
+    """``ledger`` or the session's id."""
