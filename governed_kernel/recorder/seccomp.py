@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["CALLS", "Call", "Listener", "Notification", "Unsupported", "install", "program"]
+__all__ = ["CALLS", "Call", "Listener", "Notification", "Unsupported", "install", "load", "program"]
 
 
 class Unsupported(OSError):
@@ -188,12 +188,23 @@ def install(*, network: bool) -> int:
     Unsupported
         The system can't, or another listener is there already.
     """
+    return load(program(network=network))
+
+
+def load(instructions: list[Instruction]) -> int:
+    """Put this process and all it will start under a filter; returns the listener's descriptor.
+
+    Raises
+    ------
+    Unsupported
+        The system can't, or another listener is there already.
+    """
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise Unsupported(f"no witness for {sys.platform} on {platform.machine()}")
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise Unsupported(f"no_new_privs: {os.strerror(ctypes.get_errno())}")
-    lines = [_Filter(*line) for line in program(network=network)]
+    lines = [_Filter(*line) for line in instructions]
     code = _Program(len(lines), (_Filter * len(lines))(*lines))
     for flags in (_NEW_LISTENER | _WAIT_KILLABLE_RECV, _NEW_LISTENER):
         descriptor = int(libc.syscall(_SYS_SECCOMP, _SET_MODE_FILTER, flags, ctypes.byref(code)))

@@ -21,6 +21,18 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from governed_kernel.recorder.seccomp import (
+    _ALLOW,
+    _AND,
+    _EQUALS,
+    _LOAD,
+    _NOTIFY,
+    _RETURN,
+    Instruction,
+    Listener,
+    load,
+)
+
 _SECTOR = 512
 WHOLE = " of a sector"
 """Such a write over what is there is never torn: the system copies into one page without a break,
@@ -43,12 +55,10 @@ _BELOW = {258: "mkdirat", 263: "unlinkat", 264: "renameat", 265: "linkat", 268: 
           316: "renameat2"}  # fmt: skip
 _OPENAT = 257
 _MAKES = os.O_CREAT | os.O_TRUNC
-_LOAD, _EQUALS, _RETURN, _AND = 0x20, 0x15, 0x06, 0x54
-_ALLOW, _NOTIFY = 0x7FFF0000, 0x7FC00000
 _AT_CWD = 0xFFFFFF9C
 
 
-def _program() -> list[tuple[int, int, int, int]]:
+def _program() -> list[Instruction]:
     lines = [(_LOAD, 0, 0, 0)]
     for number in (*_BY_DESCRIPTOR, *_BY_PATH, *_BELOW):
         lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _NOTIFY)]
@@ -61,31 +71,6 @@ def _program() -> list[tuple[int, int, int, int]]:
         (_RETURN, 0, 0, _ALLOW),
     ]
     return lines
-
-
-class _Filter(ctypes.Structure):
-    _fields_ = (
-        ("code", ctypes.c_ushort),
-        ("jt", ctypes.c_ubyte),
-        ("jf", ctypes.c_ubyte),
-        ("k", ctypes.c_uint32),
-    )
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.POINTER(_Filter)))
-
-
-def _install() -> int:
-    """Filter this process and all it will start; the listener's descriptor."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(38, 1, 0, 0, 0)  # no new privileges
-    lines = [_Filter(*line) for line in _program()]
-    code = _Program(len(lines), (_Filter * len(lines))(*lines))
-    descriptor = int(libc.syscall(317, 1, 8, ctypes.byref(code)))
-    if descriptor < 0:
-        raise OSError(ctypes.get_errno(), "no seccomp filter")
-    return descriptor
 
 
 def _serve() -> None:
@@ -108,8 +93,6 @@ class _Run:
     """
 
     def __init__(self, request: dict[str, Any], main: Any) -> None:
-        from governed_kernel.recorder.seccomp import Listener
-
         self._request = request
         self._roots = tuple(f"{root}/".encode() for root in request["roots"])
         self._calls: list[str] = []
@@ -144,7 +127,7 @@ class _Run:
             free = os.open(os.devnull, os.O_RDONLY)  # the number that the listener will have
             os.write(told, struct.pack("i", free))
             os.close(free)
-            assert _install() == free
+            assert load(_program()) == free
             os.kill(os.getpid(), signal.SIGSTOP)
             os.close(free)
             if "code" in self._request:
