@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,36 @@ def test_what_was_rolled_back_is_recalled_and_answered_for(twice: Place, tmp_pat
     states = [step["state"] for step in place.release()["history"]]
     assert states == ["candidate", "approved", "executed", "validated", "released"]
     assert not place.here("audit verify --no-store").code
+
+
+ROOT = Path(__file__).parents[2]
+IN_THE_KITCHEN = {
+    "biopsy-triage": "sour",
+    "wdbc": "berries",
+    "record_id 842302": "berry_id b01",
+    "--reason …": "--reason 'one berry of 36'",
+}
+
+
+def test_the_readmes_walk_goes_on_from_deployed_to_rolled_back_and_recalled(
+    twice: Place, tmp_path: Path
+) -> None:
+    """Its section on releases, line by line; what comes before made `stages`, by the same words."""
+    place = twice.copy(tmp_path)
+    section = (ROOT / "README.md").read_text().partition("### 8. Release")[2].partition("### 9.")[0]
+    lines = re.findall(r"(?m)^    governed (.*)$", section)
+    assert [line.split()[0] for line in lines] == [
+        *("approve", "deploy", "rollback", "release", "release", "recall", "recall", "recall")
+    ]
+    for line in lines[2:]:  # approved and deployed it is
+        for there, here in IN_THE_KITCHEN.items():
+            line = line.replace(there, here)
+        if "answer" in line:
+            (finding,) = place.done_here("recall list --json").facts
+            line = re.sub(r"recall-[\w-]+", finding["recall"], line)
+            explains(place.here("deploy sour --env production {otto}"), 3, "was recalled")
+        place.done_here(re.sub(r"--as (\w+)", r"{\1}", line))
+    found = place.release()
+    assert [item["bundle"] for item in found["deployments"]][2] == bundles(place)[0]
+    assert found["state"] == "released"
+    assert found["recalls"][0]["state"] == "continued"
