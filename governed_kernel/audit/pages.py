@@ -17,8 +17,8 @@ from governed_kernel.audit.dossier import Dossier
 from governed_kernel.errors import ResourceMissing
 from governed_kernel.files import write_atomically
 from governed_kernel.lineage.events import CaseResult
-from governed_kernel.release.difference import visible
 from governed_kernel.release.registry import RunRecord
+from governed_kernel.visible import visible
 
 __all__ = ["annex_iv_page", "engineer_page", "manager_page", "pages", "write"]
 

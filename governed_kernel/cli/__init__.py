@@ -12,6 +12,7 @@ import click
 from governed_kernel import __version__
 from governed_kernel.deferred import defer_iri_grammars
 from governed_kernel.errors import GovernedError
+from governed_kernel.visible import visible
 
 __all__ = ["main"]
 
@@ -86,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = governed.main(arguments, prog_name="governed", standalone_mode=False)
     except GovernedError as error:
-        click.echo(f"governed: {error}", err=True)
+        click.echo(f"governed: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

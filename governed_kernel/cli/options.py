@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from governed_kernel.errors import GovernedError, RunFailed, UsageError
+from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 
 __all__ = [
@@ -198,8 +199,6 @@ def print_facts(
 
 def _print_many(facts: Sequence[Mapping[str, Any]]) -> None:
     """Rows as plain columns, which programs read too: a ruled table of thousands takes seconds."""
-    from governed_kernel.release.difference import visible
-
     rows = [[" ".join(visible(_text(value)).split()) for value in row.values()] for row in facts]
     rows.insert(0, [str(name) for name in facts[0]])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -213,7 +212,7 @@ def _print_many(facts: Sequence[Mapping[str, Any]]) -> None:
 def _shown(value: Any) -> str:
     from rich.markup import escape
 
-    return escape(_text(value))
+    return escape(visible(_text(value)))
 
 
 def _text(value: Any) -> str:

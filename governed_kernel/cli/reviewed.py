@@ -8,8 +8,8 @@ from typing import Any
 from rich.text import Text
 
 from governed_kernel.cli.options import console
-from governed_kernel.release.difference import visible
 from governed_kernel.release.registry import ReleaseRecord
+from governed_kernel.visible import visible
 
 __all__ = ["show", "show_release"]
 

@@ -14,8 +14,9 @@ from html import escape
 from typing import Literal, TypeAlias
 
 from governed_kernel.release.notebook import Notebook
+from governed_kernel.visible import visible
 
-__all__ = ["Change", "Comparison", "compare", "render", "unified", "visible"]
+__all__ = ["Change", "Comparison", "compare", "render", "unified"]
 
 Kind: TypeAlias = Literal["added", "removed", "changed", "moved", "unchanged"]
 _STYLE = """
@@ -108,18 +109,6 @@ def unified(comparison: Comparison, context: int = 3) -> list[str]:
         )
         lines += [visible(line) for line in found if not line.startswith(("--- ", "+++ ", "@@ "))]
     return lines
-
-
-def visible(text: str) -> str:
-    """`text` with every character that can't be seen, or acts on a terminal, written out."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable() or character in "\n\t"
-        else character.encode("unicode_escape", "surrogatepass").decode()
-        for character in text
-    )
 
 
 def render(title: str, facts: dict[str, str], comparisons: Sequence[Comparison]) -> str:

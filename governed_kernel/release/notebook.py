@@ -29,6 +29,7 @@ __all__ = [
     "tree_of",
 ]
 
+_LONGEST = 400
 LIMIT_BYTES = 64 << 20
 _PYTHON_MAGICS = {"capture", "debug", "lprun", "memit", "mprun", "prun", "time", "timeit"}
 _OPTIONS = re.compile(r"^(\s*-\w+(\s*\d+)?)+\s")
@@ -77,8 +78,11 @@ def read(path: Path) -> Notebook:
     except (
         *(OSError, ValueError, nbformat.ValidationError),
         *(AttributeError, TypeError),  # JSON that is no notebook at all
+        RecursionError,  # nested too deeply for anybody
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if len(reason) > _LONGEST:  # what is wrong may be how long it is
+            reason = f"{reason[: _LONGEST // 2]} … {reason[-_LONGEST // 2 :]}"
         raise _unusable(path, reason, "open it in JupyterLab and save it again") from error
     if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):
         raise _unusable(path, "its format is older than 4.5, so cells have no ids", "save it again")

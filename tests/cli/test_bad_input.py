@@ -187,6 +187,21 @@ def test_what_only_asks_leaves_no_record(desk: Desk) -> None:
     assert desk.ledger() == before
 
 
+def test_what_was_typed_does_not_act_on_the_terminal_of_who_reads_it_later(desk: Desk) -> None:
+    hostile = "\x1b[2J\x1b[31mtriage@1" + "x" * 5000
+    done = desk.governed("reject", hostile, "--reason", "no", *desk.governed.signed("rita"))
+    assert done.code == 2
+    assert "\x1b" not in done.err
+    told = desk.ledger()[-1]
+    assert isinstance(told, Decided)
+    assert len(told.resource) < 300
+    assert len(told.reason) < 3000
+    shown = desk.governed("lineage", "sql", "select resource from decisions where outcome='denied'")
+    assert shown.code == 0, shown.err
+    assert "\x1b" not in shown.out
+    assert "\\x1b[2J" in shown.out.replace("\n", "")
+
+
 # --- rules that mean nothing ---------------------------------------------------------------------
 
 SETTINGS = {
