@@ -8,7 +8,8 @@ from typing import Any
 import nbformat
 
 from governed_kernel.release import notebook
-from governed_kernel.release.difference import Comparison, compare, render, unified, visible
+from governed_kernel.release.difference import Comparison, compare, render, unified
+from governed_kernel.visible import visible
 from tests.release.test_notebook import HOSTILE, hostile
 
 

@@ -8,10 +8,11 @@ import msgspec
 
 from governed_kernel.errors import UsageError
 from governed_kernel.release import checks, intake
-from governed_kernel.release.difference import Comparison, visible
+from governed_kernel.release.difference import Comparison
 from governed_kernel.release.findings import is_blocked
 from governed_kernel.release.fixes import fix_of
 from governed_kernel.release.promotion import Examination, examine, preview, promote
+from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Place, Signed
 from governed_server.routing import post
