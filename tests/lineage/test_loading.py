@@ -105,7 +105,7 @@ def alone(workspace: Workspace, name: str) -> Store:
     shutil.copy(workspace.root / "governed.toml", other.root)
     for path in workspace.journals.glob(f"{name}.*"):
         shutil.copy(path, other.journals / path.name)
-    store = Store(other)
+    store = Store(other, path=other.store)
     store.ingest()
     return store
 

@@ -261,56 +261,56 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
+def receiver() -> Iterator[Server]:
+    receiver = Server()
+    yield receiver
+    receiver.close()
 
 
 def test_a_server_is_sent_each_event_once(
-    store: Store, server: Server, exported: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    store: Store, receiver: Server, exported: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENLINEAGE_API_KEY", "sesame")
-    done = delivery.to_endpoint(store, server.url, retries=AT_ONCE)
-    assert (done.events, server.received) == (len(exported), exported)
-    assert server.authorizations == {"Bearer sesame"}
-    again = delivery.to_endpoint(store, server.url, retries=AT_ONCE)
+    done = delivery.to_endpoint(store, receiver.url, retries=AT_ONCE)
+    assert (done.events, receiver.received) == (len(exported), exported)
+    assert receiver.authorizations == {"Bearer sesame"}
+    again = delivery.to_endpoint(store, receiver.url, retries=AT_ONCE)
     assert (again.events, again.before) == (0, len(exported))
     kept = "".join(path.read_text() for path in (store.workspace.state / "exports").iterdir())
     assert "sesame" not in kept
 
 
 def test_an_export_goes_on_where_a_server_failed(
-    store: Store, server: Server, exported: list[dict[str, Any]]
+    store: Store, receiver: Server, exported: list[dict[str, Any]]
 ) -> None:
-    server.refuse_after = 5
+    receiver.refuse_after = 5
     with pytest.raises(ResourceMissing, match="did not take event 6"):
-        delivery.to_endpoint(store, server.url, retries=AT_ONCE)
-    server.refuse_after = None
-    assert delivery.to_endpoint(store, server.url, retries=AT_ONCE).before == 5
-    assert server.received == exported
+        delivery.to_endpoint(store, receiver.url, retries=AT_ONCE)
+    receiver.refuse_after = None
+    assert delivery.to_endpoint(store, receiver.url, retries=AT_ONCE).before == 5
+    assert receiver.received == exported
 
 
 def test_a_session_that_goes_on_is_told_further(
-    workspace: Workspace, store: Store, server: Server
+    workspace: Workspace, store: Store, receiver: Server
 ) -> None:
     living = Session(workspace, "s9", start=5)
     living.cell("one")
     store.ingest()
-    delivery.to_endpoint(store, server.url, retries=AT_ONCE)
-    before = len(server.received)
+    delivery.to_endpoint(store, receiver.url, retries=AT_ONCE)
+    before = len(receiver.received)
     living.cell("two")
     living.end()
     store.ingest()
-    assert delivery.to_endpoint(store, server.url, retries=AT_ONCE).events == 4
-    assert [item["eventType"] for item in server.received[before:]] == [
+    assert delivery.to_endpoint(store, receiver.url, retries=AT_ONCE).events == 4
+    assert [item["eventType"] for item in receiver.received[before:]] == [
         *("COMPLETE", "START", "COMPLETE", "COMPLETE")
     ]
 
 
 @pytest.mark.parametrize("at", [1, 2, 9, 21])
 def test_a_killed_export_goes_on_and_doubles_nothing(
-    store: Store, server: Server, exported: list[dict[str, Any]], at: int
+    store: Store, receiver: Server, exported: list[dict[str, Any]], at: int
 ) -> None:
     code = (
         "import sys; from governed_kernel.workspace import Workspace\n"
@@ -319,30 +319,30 @@ def test_a_killed_export_goes_on_and_doubles_nothing(
         "from pathlib import Path\n"
         "sys.stdin.readline()\n"
         f"workspace = Workspace(Path({str(store.workspace.root)!r}))\n"
-        f"delivery.to_endpoint(Store(workspace), {server.url!r})"
+        f"delivery.to_endpoint(Store(workspace), {receiver.url!r})"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
-        server.kill_at = at, process.pid
+        receiver.kill_at = at, process.pid
         process.communicate(b"\n", timeout=60)
     assert process.returncode == -signal.SIGKILL
-    server.kill_at = None
-    done = delivery.to_endpoint(store, server.url, retries=AT_ONCE)
+    receiver.kill_at = None
+    done = delivery.to_endpoint(store, receiver.url, retries=AT_ONCE)
     assert done.before == at - 1  # the last one's acknowledgement was lost, so it comes again
-    assert len(server.received) == len(exported) + 1
-    assert len(server.distinct()) == len(exported)
-    assert server.received[at] == server.received[at - 1]
+    assert len(receiver.received) == len(exported) + 1
+    assert len(receiver.distinct()) == len(exported)
+    assert receiver.received[at] == receiver.received[at - 1]
 
 
-def test_a_torn_line_of_progress_is_dropped(store: Store, server: Server) -> None:
-    server.refuse_after = 3
+def test_a_torn_line_of_progress_is_dropped(store: Store, receiver: Server) -> None:
+    receiver.refuse_after = 3
     with pytest.raises(ResourceMissing):
-        delivery.to_endpoint(store, server.url, retries=AT_ONCE)
+        delivery.to_endpoint(store, receiver.url, retries=AT_ONCE)
     (path,) = (store.workspace.state / "exports").glob("*.jsonl")
     with path.open("ab") as file:
         file.write(b'{"session":"s1","ev')
-    server.refuse_after = None
-    assert delivery.to_endpoint(store, server.url, retries=AT_ONCE).before == 3
-    assert len(server.distinct()) == len(server.received)
+    receiver.refuse_after = None
+    assert delivery.to_endpoint(store, receiver.url, retries=AT_ONCE).before == 3
+    assert len(receiver.distinct()) == len(receiver.received)
 
 
 @pytest.mark.parametrize("url", ["http://", "ftp://host/x", "http://user:pass@host/api"])
@@ -352,10 +352,10 @@ def test_an_address_that_is_none_is_refused(store: Store, url: str) -> None:
     assert "pass" not in str(refused.value)
 
 
-def test_a_server_that_is_not_there_is_named(store: Store, server: Server) -> None:
-    server.close()
+def test_a_server_that_is_not_there_is_named(store: Store, receiver: Server) -> None:
+    receiver.close()
     with pytest.raises(ResourceMissing, match="did not take event 1"):
-        delivery.to_endpoint(store, server.url, retries=AT_ONCE)
+        delivery.to_endpoint(store, receiver.url, retries=AT_ONCE)
 
 
 def test_written_places_are_told(exported: list[dict[str, Any]]) -> None:

@@ -107,6 +107,13 @@ def measure_acknowledging(folder: Path, peer: dict[str, Any]) -> None:
             theirs = ""
         value = statistics.median(sent) * 1e6
         say(f"an event's cost to the cell, {mode}: median", f"{value:.1f} µs", "10 µs", value / 10)
+    floor = acknowledging.bare(folder, KERNELS, CELLS)
+    high = acknowledging.quantile(floor, 0.99)
+    say(
+        f"  the floor: 300 bytes and one fdatasync, {KERNELS} processes at once",
+        f"{statistics.median(floor) * 1e3:.2f} ms",
+        peer=f"99th {high * 1e3:.2f} ms; a cell has two, its texts and its records",
+    )
     alone, ended = acknowledging.measure(workspace, 1, CELLS, durable=True)
     say("  one kernel alone: a cell, median", f"{statistics.median(ended) * 1e3:.2f} ms")
     say("  one kernel alone: an event, median", f"{statistics.median(alone) * 1e6:.1f} µs")

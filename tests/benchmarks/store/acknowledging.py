@@ -7,6 +7,7 @@ texts and head on this disk. Only the kernel's own work and the witness are left
 from __future__ import annotations
 
 import multiprocessing
+import os
 import socket
 import statistics
 import time
@@ -21,7 +22,7 @@ from governed_kernel.recorder import messages
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Measured", "measure"]
+__all__ = ["Measured", "bare", "measure"]
 
 _EVENTS = 20
 """Events of a cell, besides its start and end."""
@@ -119,6 +120,38 @@ def _record(
             case Access():
                 record.add(message)
     assert texts_file(record.path).stat().st_size
+
+
+def bare(folder: Path, processes: int, times: int) -> list[float]:
+    """Seconds of appending 300 bytes and one fdatasync, by some processes at once: the floor."""
+    context = multiprocessing.get_context("fork")
+    ready = context.Barrier(processes)
+    pipes, started = [], []
+    for number in range(processes):
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(
+            target=_sync, args=(folder / f"bare-{number}", times, ready, there)
+        )
+        process.start()
+        pipes.append(here)
+        started.append(process)
+    found = [each for pipe in pipes for each in pipe.recv()]
+    for process in started:
+        process.join()
+    return found
+
+
+def _sync(path: Path, times: int, ready: object, out: Connection) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    found, clock = [], time.perf_counter
+    ready.wait()  # type: ignore[attr-defined]
+    for _ in range(times):
+        start = clock()
+        os.write(descriptor, b"x" * 300)
+        os.fdatasync(descriptor)
+        found.append(clock() - start)
+    os.close(descriptor)
+    out.send(found)
 
 
 def quantile(values: list[float], share: float) -> float:
