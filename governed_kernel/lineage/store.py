@@ -21,6 +21,7 @@ from governed_kernel.errors import CheckFailed, IntegrityBroken
 from governed_kernel.files import exclusive_lock
 from governed_kernel.lineage import crossings, schema
 from governed_kernel.lineage.contents import Contents, contents_of
+from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import identity_of, imported
 from governed_kernel.lineage.ingestion import (
     Distrusted,
@@ -223,8 +224,17 @@ class Store:
         rows = LedgerTables(*ledger) if ledger else None
         with self._alone() as spool:
             self._finish_sealing()
-            self.report = IngestReport(self._make(spool, rows), "asked for")
+            found = [*self._make(spool, rows), *self._gone()]
+            self.report = IngestReport(found, "asked for")
             return self.report
+
+    def _gone(self) -> list[JournalReport]:
+        """Sessions that were sealed, of which a store that is made anew can say nothing."""
+        there = {journal.stem for journal in journal_files(self.workspace.journals)}
+        return [
+            JournalReport(session, problem=f"session {session} was sealed, and its journal is gone")
+            for session in sorted(Seals(self.workspace).all().keys() - there)
+        ]
 
     def _make(self, spool: Path, rows: LedgerTables | None = None) -> list[JournalReport]:
         """Make the store anew under another name, then put it in its place."""

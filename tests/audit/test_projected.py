@@ -92,7 +92,8 @@ def test_a_rebuild_forgets_no_file_that_a_missing_or_broken_journal_speaks_of(
         form = compressed(journal)
         content = form.read_bytes()
         form.unlink()
-        place.done_here("store rebuild")
+        (problem,) = place.done_here("store rebuild --json").facts["problems"]
+        assert problem == f"session {journal.stem} was sealed, and its journal is gone"
         assert derivations.read_all(place.workspace) == derived
         form.write_bytes(content[: len(content) // 2])
         place.here("store rebuild")
