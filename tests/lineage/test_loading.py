@@ -60,17 +60,16 @@ def test_a_rebuild_gives_every_row_of_every_table_again(workspace: Workspace) ->
     assert tables(store) == before
 
 
-def test_small_batches_by_another_thread_give_the_same(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_small_batches_by_another_thread_give_the_same(workspace: Workspace) -> None:
     prepare(workspace)
     train(workspace)
     store = Store(workspace)
     store.ingest()
     before = tables(store)
-    monkeypatch.setattr(loading, "_BATCH", 300)
-    monkeypatch.setattr("governed_kernel.lineage.ingestion._BLOCK", 2)
-    store.rebuild()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "_BATCH", 300)
+        patch.setattr("governed_kernel.lineage.ingestion._BLOCK", 2)
+        store.rebuild()
     after = tables(store)
     # which of two things the same batch names first is the batch's; what is said of them is not
     assert {name: len(rows) for name, rows in after.items()} == {
@@ -78,7 +77,6 @@ def test_small_batches_by_another_thread_give_the_same(
     }
     assert after["access"] == before["access"]
     fingerprint = store.fingerprint()
-    monkeypatch.undo()
     store.rebuild()
     assert store.fingerprint() == fingerprint
 
