@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.markup import escape
+from rich.markup import escape, render
 from rich.tree import Tree
 
 from governed_kernel.cli.options import (
@@ -22,6 +23,7 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
+from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -200,7 +202,22 @@ def as_of(workspace: Workspace, date: str, environment: str, as_json: bool) -> N
     if as_json:
         print_json(found)
         return
-    console().print(_standing(found))
+    tree = _standing(found)
+    lines = list(_lines(tree))
+    if len(lines) > _MANY:  # drawing thousands of branches takes longer than finding them
+        click.echo("\n".join(lines))
+    else:
+        console().print(tree)
+
+
+_MANY = 200
+
+
+def _lines(tree: Tree, depth: int = 0) -> Iterator[str]:
+    """A tree as indented text."""
+    yield "  " * depth + visible(render(str(tree.label)).plain)
+    for branch in tree.children:
+        yield from _lines(branch, depth + 1)
 
 
 def _standing(found: Standing) -> Tree:

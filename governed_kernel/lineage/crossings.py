@@ -73,7 +73,7 @@ SELECT DISTINCT read_no, entity_no, write_no, source_no FROM (
 def behind(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a store of several workspaces has moved on since the last `cross`."""
     found = connection.execute(
-        "SELECT (SELECT any_value(value) FROM base.meta WHERE key = ?)", [_MARK]
+        f"SELECT (SELECT any_value(value) FROM base.meta WHERE key = '{_MARK}')"
     ).fetchone()
     state = _state(connection)
     return bool(state) and (found is None or found[0] != state)

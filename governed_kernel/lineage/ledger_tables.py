@@ -57,12 +57,13 @@ class LedgerTables:
             A folder for the time between.
         """
         for name, types in schema.LEDGER_TABLES.items():
-            connection.execute(f"DELETE FROM base.{name} WHERE workspace_no = ?", [workspace_no])
+            # Without parameters: to bind one DuckDB imports pandas, which takes longer than all.
+            connection.execute(f"DELETE FROM base.{name} WHERE workspace_no = {int(workspace_no)}")
             if self._lines.get(name):
                 _load(connection, name, types, self._lines[name], spool, workspace_no)
         key = head_key(workspace_no)
-        connection.execute("DELETE FROM base.meta WHERE key = ?", [key])
-        connection.execute("INSERT INTO base.meta VALUES (?, ?)", [key, self._head.hash.hex()])
+        connection.execute(f"DELETE FROM base.meta WHERE key = '{key}'")
+        connection.execute(f"INSERT INTO base.meta VALUES ('{key}', '{self._head.hash.hex()}')")
 
 
 def head_key(workspace_no: int) -> str:
@@ -127,10 +128,10 @@ def _load(
         f"nullif({schema.quoted(column)}, '')" if kind == "VARCHAR" else schema.quoted(column)
         for column, kind in types.items()
     )
+    file = str(path).replace("'", "''")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(
         f"INSERT INTO base.{name} SELECT {workspace_no}, {taken} "
-        f"FROM read_json(?, format = 'newline_delimited', "
-        f"maximum_object_size = {room}, columns = {{{listed}}})",
-        [str(path)],
+        f"FROM read_json('{file}', format = 'newline_delimited', "
+        f"maximum_object_size = {room}, columns = {{{listed}}})"
     )

@@ -31,8 +31,9 @@ def register(
     number : int, optional
         The number that it has; else it gets the next one.
     """
+    asked = "NULL" if number is None else int(number)  # a parameter would import pandas
     known = connection.execute(
-        "SELECT workspace_id, host FROM base.workspaces WHERE workspace_no = ?", [number]
+        f"SELECT workspace_id, host FROM base.workspaces WHERE workspace_no = {asked}"
     ).fetchone()
     identity = identity_of(workspace)
     host = (known[1] if known else "") or host_of(workspace)
