@@ -1,3 +1,4 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 
 /** Show a cell and select it; says whether there is one of that id. */
@@ -15,11 +16,15 @@ export function goToCell(panel: NotebookPanel, cellId: string): boolean {
   return true;
 }
 
-/** Put a code cell below the active one, and show it. */
-export function insertCell(panel: NotebookPanel, source: string): void {
+/** Bring a notebook to the front, put a code cell below its active one, and show that. */
+export function insertCell(
+  app: JupyterFrontEnd,
+  panel: NotebookPanel,
+  source: string
+): void {
+  app.shell.activateById(panel.id);
   NotebookActions.insertBelow(panel.content);
   panel.content.activeCell?.model.sharedModel.setSource(source);
-  panel.activate();
   const id = panel.content.activeCell?.model.id;
   if (id) {
     goToCell(panel, id);

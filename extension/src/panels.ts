@@ -238,6 +238,7 @@ export function addPanels(
         if (known) {
           content.dispose();
           app.shell.activateById(id);
+          governed.tell(); // others may have acted since it was opened
           return;
         }
         const widget = new MainAreaWidget({ content });

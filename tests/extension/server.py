@@ -43,9 +43,19 @@ class Server:
         The folder that it shows.
     home : Path
         The personal folder of those who sign.
+    variables : dict of str to str
+        More environment variables.
     """
 
-    def __init__(self, root: Path, home: Path, python: str = sys.executable, port: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        home: Path,
+        python: str = sys.executable,
+        port: int = 0,
+        variables: dict[str, str] | None = None,
+    ) -> None:
+        self.variables = variables or {}
         self.root, self.home, self.python = root, home, python
         self.port = port or _free_port()
         self.log = home / "server.log"
@@ -86,6 +96,7 @@ class Server:
                 cwd=self.root,
                 env={
                     **kept,
+                    **self.variables,
                     "GOVERNED_HOME": str(self.home),
                     "JUPYTER_CONFIG_DIR": str(self.home / "jupyter-config"),
                     "JUPYTER_DATA_DIR": str(self.home / "jupyter-data"),
@@ -159,9 +170,11 @@ def _free_port() -> int:
 
 
 @contextmanager
-def serving(root: Path, home: Path, python: str = sys.executable) -> Iterator[Server]:
-    """A server for as long as the block lasts."""
-    server = Server(root, home, python)
+def serving(
+    root: Path, home: Path, python: str = sys.executable, **variables: str
+) -> Iterator[Server]:
+    """A server for as long as the block lasts, with more environment variables."""
+    server = Server(root, home, python, variables=variables)
     try:
         yield server
     finally:

@@ -164,6 +164,34 @@ def test_a_name_that_is_not_there_says_what_is(server: Server) -> None:
     assert server.get("governed/runs/events", path="garden", run="../x").status == 404
 
 
+HUB = """\
+from jupyter_server.auth.identity import IdentityProvider, User
+
+
+class Hub(IdentityProvider):
+    \"\"\"Says who signed in, as JupyterHub's own provider does.\"\"\"
+
+    def get_user(self, handler):
+        return User("ada")
+
+
+c.ServerApp.identity_provider_class = Hub
+"""
+
+
+def test_on_a_hub_the_person_is_who_signed_in(workspace: Workspace, tmp_path: Path) -> None:
+    settings = tmp_path / "jupyter-config" / "jupyter_server_config.py"
+    settings.parent.mkdir()
+    settings.write_text(HUB)
+    with serving(workspace.root.parent, tmp_path, JUPYTERHUB_SERVICE_PREFIX="/") as server:
+        status = server.get("governed/status", path="garden").facts
+        assert (status["hub"], status["person"]) == (True, "ada")
+        other = server.get("governed/releases", path="garden", person="rui")
+        assert (other.status, other.facts["error"]) == (409, "Refused")
+        assert "you signed in to JupyterHub as ada" in other.facts["why"]
+        assert server.get("governed/releases", path="garden", person="ada").facts == []
+
+
 def test_the_tokens_that_open_a_server_are_not_for_kernels() -> None:
     from governed_kernel.kernel.provisioner import without_tokens
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import nbformat
 import pytest
@@ -14,6 +15,14 @@ from tests.loop.place import Place
 from tests.ui.window import Window
 
 pytestmark = pytest.mark.slow
+PANELS: list[tuple[str, dict[str, str]]] = [
+    ("governed:open-releases", {}),
+    ("governed:open-release", {"release": "sour@1"}),
+    ("governed:open-runs", {}),
+    ("governed:open-validation", {}),
+    ("governed:open-audit", {"name": "berries@1"}),
+    ("governed:open-catalog", {}),
+]
 
 
 def secret_of(person: str) -> str:
@@ -32,7 +41,12 @@ def window(browser: Browser, server: Server, place: Place) -> Iterator[Window]:
     found.close()
 
 
-def test_the_journey_from_a_research_notebook_to_an_approval_for_deployment(
+def released(place: Place) -> Any:
+    """What another process reads of the release in the ledger."""
+    return place.done("release show sour --json").facts
+
+
+def test_the_journey_from_a_research_notebook_to_a_rollback(
     window: Window, place: Place, server: Server
 ) -> None:
     _check_and_mend(window, place)
@@ -41,6 +55,8 @@ def test_the_journey_from_a_research_notebook_to_an_approval_for_deployment(
     run = _run(window, place, server)
     _validate(window, place, run)
     _deploy(window, place)
+    _audit(window, place, run)
+    _roll_back(window, place, run)
 
 
 def _check_and_mend(window: Window, place: Place) -> None:
@@ -55,7 +71,7 @@ def _check_and_mend(window: Window, place: Place) -> None:
     expect(window.panel.get_by_text("the notebook has no cells tagged")).to_be_hidden()
     window.button("Restart and run all").first.click()
     expect(window.button("Restart and run all")).to_have_count(0)
-    (row,) = place.done_here('lineage sql --json "select count(*) as n from sessions"').facts
+    (row,) = place.done('lineage sql --json "select count(*) as n from sessions"').facts
     assert row["n"] >= 2
     page.get_by_role("tab", name="sour.ipynb").first.click()
     mark = page.locator(".gn-Mark-line", has_text="berries-train@1")
@@ -76,7 +92,7 @@ def _promote(window: Window, place: Place) -> None:
     expect(window.panel.locator(".gn-Busy")).to_have_count(0)
     window.sign(window.panel, secret_of("dora"), "Create release candidate")
     expect(window.panel.get_by_text("sour@1 is a candidate")).to_be_visible()
-    facts = place.release()
+    facts = released(place)
     assert (facts["state"], facts["author"], facts["risk_class"]) == ("candidate", "dora", "low")
     window.button("Open sour@1").click()
     expect(window.panel).to_contain_text(facts["digest"])
@@ -87,17 +103,17 @@ def _approve(window: Window, place: Place) -> None:
         window.act_as(person)
         window.button("Review for a run").click()
         form = window.panel.get_by_role("region", name="Signature")
-        expect(form).to_contain_text(place.release()["digest"])
+        expect(form).to_contain_text(released(place)["digest"])
         if person == "rui":
             assert window.scan() == []
             before = place.workspace.ledger.read_bytes()
             window.sign(form, "a guess at it", "Sign and approve")
             expect(form.get_by_role("alert")).to_contain_text("passphrase")
-            assert not place.release()["approvals"], "only the refusal is on record"
+            assert not released(place)["approvals"], "only the refusal is on record"
             assert place.workspace.ledger.read_bytes().startswith(before)
         window.sign(form, secret_of(person), "Sign and approve")
         expect(form).to_have_count(0)
-    approvals = place.release()["approvals"]
+    approvals = released(place)["approvals"]
     assert [(item["person"], item["counts"]) for item in approvals] == [
         ("rui", True),
         ("kim", True),
@@ -111,7 +127,7 @@ def _run(window: Window, place: Place, server: Server) -> str:
     expect(window.panel.get_by_role("log")).to_be_visible()
     server.restart()  # the run goes on without it, and the page finds its way back
     expect(window.panel.get_by_role("heading", level=1)).to_contain_text("succeeded")
-    (run,) = place.release()["runs"]
+    (run,) = released(place)["runs"]
     assert (run["state"], run["parameters"]["steps"]) == ("succeeded", 200)
     expect(window.panel.get_by_role("log")).to_contain_text("'loss'")
     window.button("Show the executed notebook").click()
@@ -125,22 +141,127 @@ def _validate(window: Window, place: Place, run: str) -> None:
     window.sign(form, secret_of("kim"), "Validate this run")
     expect(window.panel.get_by_role("heading", level=1)).to_contain_text("validation-")
     expect(window.panel.get_by_role("heading", level=1)).to_contain_text("succeeded")
-    known = {item["run"]: item for item in place.release()["runs"]}
+    known = {item["run"]: item for item in released(place)["runs"]}
     assert known[run]["validated"] is True
+    window.button("See what the suite said").click()
+    expect(window.panel.get_by_role("heading", level=1)).to_contain_text("passed")
+    expect(window.panel.get_by_role("table", name="Results by layer")).to_contain_text("deep-red")
+    expect(window.panel.get_by_text("Rows: true class")).to_be_visible()
+    assert window.scan() == []
 
 
 def _deploy(window: Window, place: Place) -> None:
-    window.command("governed:open-releases")
-    window.act_as("mara")
+    """Without a mouse, from the list to what is live."""
+    page = window.page
+    page.keyboard.press("Alt+g")
+    page.keyboard.press("r")
+    who = window.panel.get_by_label("You are")
+    window.tab_to(who)
+    page.keyboard.type("Mara")
     expect(window.panel.get_by_text("waiting for my review", exact=True).last).to_be_visible()
     assert window.scan() == []
-    window.button("sour@1").click()
-    window.button("Review for deployment").click()
+    window.tab_to(window.button("sour@1"))
+    page.keyboard.press("Enter")
+    window.tab_to(window.button("Review for deployment"))
+    page.keyboard.press("Enter")
     form = window.panel.get_by_role("region", name="Signature")
-    window.sign(form, secret_of("mara"), "Sign and approve")
+    window.tab_to(form.get_by_label("Passphrase"))
+    page.keyboard.type(secret_of("mara"))
+    page.keyboard.press("Enter")
     expect(form).to_have_count(0)
-    given = [item for item in place.release()["approvals"] if item["for"] == "deployment"]
+    given = [item for item in released(place)["approvals"] if item["for"] == "deployment"]
     assert [(item["person"], item["counts"]) for item in given] == [("mara", True)]
+    window.act_as("otto")
+    form = window.panel.get_by_role("region", name="Deploy", exact=True)
+    form.get_by_label("Environment").select_option("preprod")
+    window.sign(form, secret_of("otto"), "Sign and deploy")
+    live = window.panel.get_by_role("table", name="Deployments")
+    expect(live).to_contain_text("preprod/default")
+    (deployment,) = released(place)["deployments"]
+    assert (deployment["person"], deployment["live_to"]) == ("otto", None)
+    assert window.scan() == []
+
+
+def _audit(window: Window, place: Place, run: str) -> None:
+    window.command("governed:open-audit", name="")
+    window.button("Verify everything").click()
+    expect(window.panel.get_by_text("All that was read is what was recorded")).to_be_visible()
+    assert place.done("audit verify --incremental --json").facts["whole"] is True
+    assert window.scan() == []
+    window.panel.get_by_role("tab", name="Re-run").click()
+    window.act_as("aida")
+    form = window.panel.get_by_role("tabpanel", name="Re-run")
+    window.sign(form, secret_of("aida"), "Re-run and compare")
+    verdict = window.panel.get_by_role("region", name=f"Verdict on {run}")
+    expect(verdict).to_contain_text("IDENTICAL")
+    expect(verdict).to_contain_text("every tensor is the same")
+    known = {item["run"]: item for item in released(place)["runs"]}
+    assert [said.split(": ")[1] for said in known[run]["reruns"]] == ["IDENTICAL"]
+    assert window.scan() == []
+    window.panel.get_by_role("tab", name="Time travel").click()
+    expect(window.panel.get_by_role("table", name="Live")).to_contain_text("preprod/default")
+    window.panel.get_by_label("What ran on").fill("2001-01-01")
+    expect(window.panel.get_by_role("alert")).to_contain_text("did not exist")
+    window.panel.get_by_role("tab", name="Report").click()
+    window.button("Write the report").click()
+    with window.page.expect_download() as saved:
+        window.button("Download annex-iv.html").click()
+    assert "sour@1" in saved.value.path().read_text()
+
+
+def _roll_back(window: Window, place: Place, run: str) -> None:
+    """To what was live before another run was put there, by people who work in a terminal."""
+    second = place.done("run sour --as otto -p steps 250 --json").facts["run"]
+    place.done(f"validate {second} --as otto")
+    place.done_here(f"approve sour --run {second} --for deployment --meaning approved {{mara}}")
+    place.done_here(f"deploy sour --run {second} --env preprod {{otto}}")
+    window.command("governed:open-release", release="sour@1")
+    live = window.panel.get_by_role("table", name="Deployments")
+    expect(live.get_by_role("row")).to_have_count(3)
+    window.act_as("otto")
+    form = window.panel.get_by_role("region", name="Roll back")
+    window.sign(form, secret_of("otto"), "Sign and roll back")
+    expect(live.get_by_role("row")).to_have_count(4)
+    known = {item["bundle"]: item["run"] for item in released(place)["runs"] if item["bundle"]}
+    (now,) = [item for item in released(place)["deployments"] if item["live_to"] is None]
+    assert known[now["bundle"]] == run
+    assert second in known.values()
+    window.command("governed:open-runs")
+    for name in (run, second):
+        window.panel.get_by_label(f"Compare {name}").check()
+    compared = window.panel.get_by_role("table", name="Comparison")
+    expect(compared.get_by_role("row", name="steps")).to_contain_text("250")
+    same = compared.get_by_role("rowheader", name="seed", exact=True)
+    expect(same).to_have_count(0)
+    window.panel.get_by_label("only differences").uncheck()
+    expect(same).to_be_visible()
+
+
+def test_a_file_is_registered_from_the_file_browser_and_loaded_in_the_notebook(
+    window: Window, place: Place
+) -> None:
+    page = window.page
+    (place.root / "market.csv").write_text("stand,price\nnorth,3.20\nsouth,2.90\n")
+    window.command("filebrowser:go-to-path", path="")
+    window.command("filebrowser:refresh")
+    page.locator(".jp-DirListing-item", has_text="market.csv").click(button="right")
+    page.get_by_role("menuitem", name="Register in the Catalog…").click()
+    window.panel.get_by_label("Data class").select_option("public")
+    window.panel.get_by_label("Owner").fill("Market hall")
+    window.panel.get_by_label("Legal basis").fill("read off a board")
+    window.act_as("dora")
+    assert window.scan() == []
+    window.sign(window.panel, secret_of("dora"), "Register market.csv")
+    expect(window.panel.get_by_role("heading", level=1)).to_have_text("market@1")
+    known = {row["dataset"]: row for row in place.done("data list --json").facts}
+    assert (known["market"]["owner"], known["market"]["rows"]) == ("Market hall", 2)
+    assert window.scan() == []
+    window.button("Insert into sour.ipynb").click()
+    cell = page.locator(".jp-NotebookPanel:visible .jp-Notebook .jp-mod-active .cm-content")
+    expect(cell).to_contain_text('data.load("market@1", purpose="explore")')
+    page.keyboard.press("Control+Enter")
+    mark = page.locator(".gn-Mark-line", has_text="market@1")
+    expect(mark).to_be_visible()
 
 
 def test_a_denied_read_explains_itself_in_the_dark_too(
@@ -150,16 +271,17 @@ def test_a_denied_read_explains_itself_in_the_dark_too(
     window.command("apputils:change-theme", theme="JupyterLab Dark")
     window.command("docmanager:open", path=berries.NOTEBOOK)
     page.wait_for_selector(".jp-NotebookPanel:visible .gn-Badge")
-    window.command("notebook:insert-cell-below")
-    page.keyboard.press("Enter")
-    page.keyboard.type('from governed_kernel import data\ndata.load("berries-holdout")')
-    page.keyboard.press("Control+Enter")
+    window.insert('from governed_kernel import data\ndata.load("berries-holdout")')
     denied = page.locator(".gn-Denied").first
     expect(denied).to_contain_text("locked-holdout")
     expect(denied).to_contain_text("use the training or validation part")
     expect(page.locator(".jp-NotebookPanel .gn-Badge")).to_contain_text("1 denied")
-    rows = place.done_here(
+    rows = place.done(
         "lineage sql --json \"select uri from accesses where decision = 'denied'\""
     ).facts
     assert rows
     assert window.scan() == []
+    for command, arguments in PANELS:
+        window.command(command, **arguments)
+        expect(window.panel.locator(".gn-Busy")).to_have_count(0)
+        assert window.scan() == [], command

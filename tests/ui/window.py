@@ -55,6 +55,37 @@ class Window:
             [name, arguments],
         )
 
+    def tab_to(self, target: Locator) -> None:
+        """Reach it by the tabulator key alone, as who has no mouse does."""
+        target.wait_for()
+        for _ in range(120):
+            if target.evaluate("node => node === document.activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"no way by keyboard to {target}")
+
+    def opened(self, command: str, /, **arguments: Any) -> float:
+        """Milliseconds from a panel's command to its first words, measured in the page."""
+        return float(
+            self.page.evaluate(
+                """async ([name, said]) => {
+                    const { commands, shell } = window.jupyterapp;
+                    const began = performance.now();
+                    await commands.execute(name, said);
+                    const shown = () => shell.currentWidget.node.querySelector(
+                        '.gn-Page h1, .gn-Lineage-subject'
+                    );
+                    while (!shown()) {
+                        await new Promise(requestAnimationFrame);
+                    }
+                    const took = performance.now() - began;
+                    shell.currentWidget.dispose();
+                    return took;
+                }""",
+                [command, arguments],
+            )
+        )
+
     def insert(self, source: str) -> None:
         """Write a new cell below the active one of the notebook in front, and run it."""
         self.command("notebook:insert-cell-below")

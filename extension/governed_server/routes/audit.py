@@ -96,7 +96,7 @@ def repeat(service: Service, asked: Repetition) -> dict[str, Any]:
                 told.append(said)
                 progress(said)
 
-        found = rerun(workspace, asked.run, asked.person, watch=watch)
+        found = rerun(workspace, asked.run, asked.person, watch=watch, proof=asked.secret)
         return {**msgspec.to_builtins(found), "run": found.run_id, "rerun": found.rerun_id}
 
     return service.jobs.start("rerun", work)

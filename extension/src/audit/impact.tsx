@@ -66,14 +66,16 @@ function Downstream(props: {
   ];
   return (
     <>
-      <dl className="gn-Counts" role="status">
-        {counts.map(([title, count]) => (
-          <div key={title}>
-            <dt>{title}</dt>
-            <dd>{count}</dd>
-          </div>
-        ))}
-      </dl>
+      <div role="status">
+        <dl className="gn-Counts">
+          {counts.map(([title, count]) => (
+            <div key={title}>
+              <dt>{title}</dt>
+              <dd>{count}</dd>
+            </div>
+          ))}
+        </dl>
+      </div>
       {made.length > 0 && (
         <Stage title={trans.__('Versions made from it')}>
           {made.map(each => (

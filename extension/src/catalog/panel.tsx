@@ -139,7 +139,7 @@ function Names(props: { names: string[] }): React.ReactElement {
 /** What a notebook may use it for now, and the line that does it. */
 function Use(props: { found: IVersion }): React.ReactElement {
   const governed = useGoverned();
-  const { trans, notebooks } = governed;
+  const { trans, notebooks, app } = governed;
   const { found } = props;
   const allowed = Object.entries(found.research)
     .filter(([, answer]) => answer === 'allowed')
@@ -187,7 +187,7 @@ function Use(props: { found: IVersion }): React.ReactElement {
       <Button
         kind={reason ? 'plain' : 'accept'}
         disabledBecause={reason}
-        onClick={() => panel && insertCell(panel, loading(found, purpose))}
+        onClick={() => panel && insertCell(app, panel, loading(found, purpose))}
       >
         {panel
           ? trans.__('Insert into %1', panel.title.label)

@@ -45,34 +45,44 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
       props.shown.links
     ]);
 
-    React.useEffect(() => {
-      let isCurrent = true;
-      void (async () => {
-        const asked = props.shown;
-        const began = performance.now();
-        layout.current ??= new Layout();
-        const [code, places] = await Promise.all([
-          import('./drawing'),
-          layout.current.of(asked, props.isNarrow)
-        ]);
-        if (!isCurrent || !host.current) {
-          return;
+    // One layout at a time: while cells run, graphs come faster than they can be placed.
+    const isPlacing = React.useRef(false);
+    const draw = React.useCallback(async (): Promise<void> => {
+      if (isPlacing.current) {
+        return;
+      }
+      isPlacing.current = true;
+      try {
+        let asked: IShown | null = null;
+        while (asked !== last.current.shown && host.current) {
+          asked = last.current.shown;
+          const began = performance.now();
+          layout.current ??= new Layout();
+          const [code, places] = await Promise.all([
+            import('./drawing'),
+            layout.current.of(asked, last.current.isNarrow)
+          ]);
+          if (!host.current) {
+            return;
+          }
+          drawing.current ??= new code.Drawing(host.current, {
+            onPick: key => last.current.pick(key),
+            onExpand: key => last.current.expand(key)
+          });
+          drawing.current.show(asked, places);
+          drawing.current.highlight(last.current.picked, last.current.lit);
+          drawn.current = [asked, places];
+          host.current.dataset.nodes = String(asked.nodes.length);
+          host.current.dataset.ms = String(
+            Math.round(performance.now() - began)
+          );
+          setDrawn(true);
         }
-        drawing.current ??= new code.Drawing(host.current, {
-          onPick: key => last.current.pick(key),
-          onExpand: key => last.current.expand(key)
-        });
-        drawing.current.show(asked, places);
-        drawing.current.highlight(last.current.picked, last.current.lit);
-        drawn.current = [asked, places];
-        host.current.dataset.nodes = String(asked.nodes.length);
-        host.current.dataset.ms = String(Math.round(performance.now() - began));
-        setDrawn(true);
-      })();
-      return () => {
-        isCurrent = false;
-      };
-    }, [shape]);
+      } finally {
+        isPlacing.current = false;
+      }
+    }, []);
+    React.useEffect(() => void draw(), [shape]);
 
     React.useEffect(
       () => () => {

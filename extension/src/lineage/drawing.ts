@@ -71,7 +71,7 @@ export class Drawing {
           group: 'nodes' as const,
           data: {
             id: node.key,
-            label: `${shortened(node.name, 26)}\n${told(node)}`,
+            label: `${shortened(node.name, 24)}\n${told(node)}`,
             tone: node.denied ? 'denied' : node.kind
           },
           classes: [node.isMatch ? 'match' : ''].join(' '),

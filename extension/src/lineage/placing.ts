@@ -3,13 +3,18 @@ import { graphlib, layout } from '@dagrejs/dagre';
 import type { ILayoutAnswer, ILayoutRequest } from './layout';
 import { HEIGHT, WIDTH } from './size';
 
+/** From so many nodes on, a little order is given up for being there at once. */
+const MANY = 150;
+
 /** Places in order: what comes before stands further left, or above. */
 export function laidOut(request: ILayoutRequest): ILayoutAnswer {
+  const isMany = request.nodes.length >= MANY;
   const graph = new graphlib.Graph();
   graph.setGraph({
     rankdir: request.isNarrow ? 'TB' : 'LR',
     nodesep: 18,
-    ranksep: request.isNarrow ? 40 : 64
+    ranksep: request.isNarrow ? 40 : 64,
+    ranker: isMany ? 'tight-tree' : 'network-simplex'
   });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const key of request.nodes) {
@@ -18,7 +23,7 @@ export function laidOut(request: ILayoutRequest): ILayoutAnswer {
   for (const [source, target] of request.links) {
     graph.setEdge(source, target);
   }
-  layout(graph);
+  layout(graph, { disableOptimalOrderHeuristic: isMany });
   const places: ILayoutAnswer['places'] = {};
   for (const key of request.nodes) {
     const { x, y } = graph.node(key);

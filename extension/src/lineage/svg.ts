@@ -40,7 +40,7 @@ export function toSvg(
       `<g transform="translate(${at.x - WIDTH / 2},${at.y - HEIGHT / 2})">` +
       `<title>${escaped([node.name, node.where, below].filter(Boolean).join('\n'))}</title>` +
       `<rect width="${WIDTH}" height="${HEIGHT}" rx="5" fill="${fill}" stroke="${line}"/>` +
-      `<text x="10" y="19" font-size="12" font-weight="600">${escaped(shortened(node.name, 26))}</text>` +
+      `<text x="10" y="19" font-size="12" font-weight="600">${escaped(shortened(node.name, 24))}</text>` +
       `<text x="10" y="35" font-size="10.5" fill="#5c5c55">${escaped(shortened(below, 32))}</text></g>`
     );
   });

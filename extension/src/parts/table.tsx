@@ -32,7 +32,13 @@ export function Table<Row>(props: {
   const shown = rows.slice(0, most);
   const groups = [...new Set(shown.map(row => props.groupOf?.(row) ?? ''))];
   return (
-    <div className="gn-Table-scroll">
+    // who has no mouse scrolls a wide table with the arrow keys
+    <div
+      className="gn-Table-scroll"
+      role="group"
+      aria-label={props.label}
+      tabIndex={0}
+    >
       <table className="gn-Table" aria-label={props.label}>
         <thead>
           <tr>

@@ -20,7 +20,7 @@ export function evaluationPanel(governed: Governed, validation: string): Panel {
   return titled(governed, <EvaluationView validation={validation} />, {
     id: `governed-evaluation-${validation}`,
     icon: validationIcon,
-    label: validation
+    label: governed.trans.__('Results of %1', validation)
   });
 }
 
