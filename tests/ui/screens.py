@@ -68,9 +68,9 @@ def _take(browser: Browser, place: Place, screens: dict[str, Show], target: Path
 
 
 def _shrink(path: Path) -> None:
-    """A palette of 128 colours is a quarter of the file, and nothing that an eye would miss."""
+    """A palette of 256 colours is a third of the file, and nothing that an eye would miss."""
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 # --- workspaces -------------------------------------------------------------------------------
