@@ -34,6 +34,8 @@ def main() -> int:
     if options.packages_only:
         return 0
     _once(BUILT, SOURCES, "build:prod")
+    # an installation writes through the link of before, and a wheel would hold the file twice
+    (BUILT / "install.json").unlink(missing_ok=True)
     _link()
     return 0
 
