@@ -88,8 +88,10 @@ def test_a_wrong_passphrase_starts_nothing_and_is_written_nowhere(
     server: Server, workspace: Workspace
 ) -> None:
     said = {"path": "garden", "person": "ada", "passphrase": SECRET}
-    state, error = server.job("governed/runs", release="nothing@1", **said)
-    assert (state, error["error"]) == ("failed", "SignatureRefused")
+    for route in ("deployments", "deployments/rollback", "audit/rerun", "runs"):
+        more = {"release": "nothing@1", "run": "run-x", "environment": "preprod"}
+        state, error = server.job(f"governed/{route}", **more, **said)
+        assert (state, error["error"]) == ("failed", "SignatureRefused"), route
     assert error["why"]
     assert error["next"]
     assert SECRET not in server.log.read_text()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import identify
 from governed_kernel.release import deployment
 from governed_server.routes.asked import Signed
 from governed_server.routing import post
@@ -35,6 +37,8 @@ def deploy(service: Service, asked: Going) -> dict[str, Any]:
 
     def work(progress: Any) -> dict[str, Any]:
         progress("Asking every gate, then sealing the bundle")
+        # before anything is sealed, or a refusal put on record, in that person's name
+        identify(Register.read(workspace), asked.person, asked.secret)
         made = deployment.deploy(
             workspace,
             asked.release,
@@ -57,6 +61,7 @@ def roll_back(service: Service, asked: Return) -> dict[str, Any]:
 
     def work(progress: Any) -> dict[str, Any]:
         progress("Looking for what may go live again")
+        identify(Register.read(workspace), asked.person, asked.secret)
         made = deployment.roll_back(
             workspace,
             asked.environment,
