@@ -225,7 +225,9 @@ class Memories:
 
     def of_number(self, value: Any) -> Node | None:
         """The node of a plan's single value; None when it is a constant."""
-        return self._numbers.get((type(value), value)) if self._numbers else None
+        if not self._numbers or isinstance(value, (list, dict)):
+            return None  # lists and structs are no single values, and can't be looked up
+        return self._numbers.get((type(value), value))
 
     def literal_again(self, node: Node) -> None:
         """The series that has just gone into an expression was made of something known."""
