@@ -257,10 +257,7 @@ class Registry:
 
 def _moment(register: Register) -> datetime:
     """Now, or when the ledger ends where it is asked about then; no clock revives what expired."""
-    last = max(
-        [entry.occurred_at for entry in register.entries[-1:]]
-        + [event.occurred_at for event in register.events[-1:]]
-    )
+    last = max(event.occurred_at for event in register.events)
     return last if register.rules_of_then else max(now(), last)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import pytest
 
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage import events
+from governed_kernel.lineage import vocabulary
 from governed_kernel.lineage.events import Attested, Decided, LedgerEvent
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release.registry import Registry
@@ -316,12 +316,16 @@ def counting_of(desk: Desk, release: str, digest: str) -> list[str]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[timedelta], None]]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """Turns the clock that events are dated by."""
-    really = events.now
 
     def turn(by: timedelta) -> None:
-        monkeypatch.setattr(events, "now", lambda: really() + by)
+        class Turned(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+                return datetime.now(tz) + by
+
+        monkeypatch.setattr(vocabulary, "datetime", Turned)
 
     return turn
 

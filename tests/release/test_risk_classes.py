@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,8 +18,8 @@ from governed_kernel.release.manifest import ReleaseManifest, Suite
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 from tests.governance.conftest import made_keys
-from tests.governance.people import RELEASE, make_workspace, passphrase, promote
-from tests.release.test_registry import OTHER, RUN, WAY, Story, told
+from tests.governance.people import OTHER, RELEASE, make_workspace, passphrase, promote
+from tests.release.test_registry import RUN, WAY, Story, told
 
 __all__ = ["made_keys"]
 
@@ -89,7 +90,7 @@ def test_every_layer_and_a_re_run_are_asked_for(candidate: Path) -> None:
     ("verdict", "enough"), [("IDENTICAL", True), ("EQUIVALENT", True), ("DIFFERENT", False)]
 )
 def test_only_a_re_run_that_says_the_same_counts(
-    candidate: Path, verdict: str, enough: bool
+    candidate: Path, verdict: Literal["IDENTICAL", "EQUIVALENT", "DIFFERENT"], enough: bool
 ) -> None:
     story = told(candidate, WAY[:5])
     story.add(
