@@ -334,7 +334,7 @@ def test_a_clock_that_goes_back_changes_no_order_and_revives_nothing(
     desk: Desk, clock: Callable[[timedelta], None]
 ) -> None:
     assert desk.type("people withdraw rita --role reviewer", "ada").code == 0
-    known = Registry.read(desk.workspace).moment
+    known = Ledger(desk.workspace).events()[-1].occurred_at
     clock(timedelta(days=-400))
     desk.type("people grant dora --role legal", "ada")
     append_by_hand(desk.workspace, an_approval("rita"), signer="rita")
