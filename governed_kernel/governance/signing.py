@@ -223,8 +223,21 @@ def append(
     decide: Callable[[list[LedgerEvent]], tuple[tuple[msgspec.Struct, ...], R]],
     ledger: Ledger | None = None,
 ) -> R:
-    """Add to the ledger what `decide` gives, and remember for this person how far it goes now."""
-    head, result = (ledger or Ledger(workspace)).append_checked(decide)
+    """Add to the ledger what `decide` gives, and remember for this person how far it goes now.
+
+    Raises
+    ------
+    IntegrityBroken
+        It does not go on from where this person saw it last: what was added, a refusal even,
+        would let its new end be taken for the one that was seen.
+    """
+    there, seen = ledger or Ledger(workspace), pins.last_seen(workspace.root)
+
+    def checked(events: list[LedgerEvent]) -> tuple[tuple[msgspec.Struct, ...], R]:
+        pins.check_seen(workspace.root, seen, there.records())
+        return decide(events)
+
+    head, result = there.append_checked(checked)
     pins.see(workspace.root, head)
     return result
 

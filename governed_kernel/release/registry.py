@@ -257,7 +257,8 @@ class Registry:
 
 def _moment(register: Register) -> datetime:
     """Now, or when the ledger ends where it is asked about then; no clock revives what expired."""
-    last = max(event.occurred_at for event in register.events)
+    known = (*register.entries, *register.events)  # an index of what stood then has no events
+    last = max(each.occurred_at for each in known)
     return last if register.rules_of_then else max(now(), last)
 
 
