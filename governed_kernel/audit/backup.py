@@ -38,6 +38,7 @@ __all__ = ["BEGINNING", "END", "Beginning", "back_up", "broken"]
 
 BEGINNING = "governed-backup.json"
 END = "governed-backup-files.json"
+_AT_ONCE = 16 << 20
 _SKIPPED = {".git", ".governed", ".ipynb_checkpoints", ".venv", "node_modules", "__pycache__"}
 _NAMED = ("bundles", "catalog", "release")
 Progress = Callable[[str], None]
@@ -144,6 +145,19 @@ class _Backup:
             self._add(name, file, status.st_size, status.st_mode & 0o777)
         return True
 
+    def _working_file(self, path: Path) -> None:
+        """One of people's files, which they may be writing anew: a small one is read at once."""
+        try:
+            status = path.stat()
+            if status.st_size > _AT_ONCE:
+                self._file(path)
+                return
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return
+        name = path.relative_to(self._workspace.root).as_posix()
+        self._put(name, data, status.st_mode & 0o777)
+
     def _add(self, name: str, file: BinaryIO, size: int, mode: int) -> None:
         info = tarfile.TarInfo(name)
         info.size, info.mode = size, mode
@@ -245,7 +259,7 @@ class _Backup:
         for path in self._below(self._workspace.root):
             relative = path.relative_to(self._workspace.root)
             if relative.parts[0] not in _NAMED and relative.as_posix() not in taken:
-                self._file(path)
+                self._working_file(path)
         for path in sorted((self._workspace.state / "exports").glob("*.jsonl")):
             self._put(path.relative_to(self._workspace.root).as_posix(), path.read_bytes())
         for done in (self._workspace.state / "erased.json", self._workspace.derived):
