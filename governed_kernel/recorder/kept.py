@@ -19,6 +19,7 @@ KEPT = "personal-keys"
 _SECRET = ("keys", "services")
 _REMEMBERED = ("verified", "verified-envelopes")
 _PUBLIC = (".pub", ".lock")
+_OPENS = "it opens the Jupyter server to whoever reads it"
 _TOKENS = ("/jpserver-", "/jupyter_cookie_secret")
 _TOKENS_AS_BYTES = tuple(name.encode() for name in _TOKENS)
 """In the names of files by which a Jupyter server knows its user, wherever they lie."""
@@ -48,7 +49,7 @@ class Kept:
     def opened(self, path: str, *, write: bool) -> str:
         """Why an open of the canonical `path` is refused; empty when it is not."""
         if may_be_token(path):
-            return "it opens the Jupyter server to whoever reads it"
+            return _OPENS
         if not path.startswith(self.folder):
             return ""
         if path.startswith(self._secret) and not path.endswith(_PUBLIC):
@@ -57,6 +58,8 @@ class Kept:
 
     def changed(self, path: str) -> str:
         """Why the canonical `path` may not be made, moved, linked or removed; empty if it may."""
+        if may_be_token(path):
+            return _OPENS
         inside = path.startswith(self._all)
         around = any(place.startswith(f"{path.rstrip('/')}/") for place in self._all)
         if inside or around:

@@ -205,7 +205,7 @@ class SessionRecord:
         return None
 
     def sync_if_due(self) -> None:
-        """Reach the disk when the last time is more than a second ago."""
+        """Reach the disk when the last time is long enough ago."""
         if self._to_sync and time.monotonic() - self._synced_at >= _SYNC_SECONDS:
             self.sync()
 

@@ -303,12 +303,10 @@ class Listener:
         found: bytes = self._text.value
         if len(found) < count:
             return found
-        found = self._text.raw[:count] if count > 0 else b""
-        end = -1
-        if found:
-            found += self.memory(thread, address + len(found), _PAGE)
-            end = found.find(b"\0")
-        return found[:end] if end >= 0 else found
+        if count <= 0:
+            return b""
+        found = self._text.raw[:count] + self.memory(thread, address + count, _PAGE)
+        return found.partition(b"\0")[0]
 
     def proceed(self, notification: Notification) -> bool:
         """Let the call go on; false when it was interrupted or its thread died meanwhile."""

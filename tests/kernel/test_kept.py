@@ -24,6 +24,7 @@ READING = {
     "another program": "subprocess.run(['cat', KEY], check=True, capture_output=True)",
     "a link to it": "os.symlink(KEY, 'plain.txt'); told(libc.open(b'plain.txt', 0))",
     "a hard link": "told(libc.link(KEY.encode(), b'hard.txt'))",
+    "another name": "told(libc.rename(KEY.encode(), b'plain.txt'))",
     "its folder by another name": "told(libc.rename(os.path.dirname(KEY).encode(), b'keys'))",
     "the folder around it": "told(libc.rename(HOME.encode(), b'home'))",
 }
@@ -82,7 +83,7 @@ def test_no_token_of_the_server_is_read(kernel: RunningKernel, tmp_path: Path, n
         token = folder / name
         folder.mkdir(parents=True, exist_ok=True)
         token.touch()
-        for way in ("C", "Python's own open", "another program"):
+        for way in ("C", "Python's own open", "another program", "a hard link", "another name"):
             assert kernel.run(f"KEY = {str(token)!r}\n{READING[way]}").status == "error", way
 
 

@@ -32,6 +32,18 @@ def test_what_was_taken_is_no_news_and_what_was_only_looked_at_is(tmp_path: Path
     assert news.look() == b"second\n"
 
 
+def test_a_record_that_is_being_written_is_news_when_it_is_whole(tmp_path: Path) -> None:
+    ledger = ledger_of(tmp_path)
+    ledger.write_bytes(b'first\n"dataset-reg')
+    news = LedgerNews(Workspace(tmp_path))
+    assert news.look() == b"first\n"
+    news.take()
+    assert news.look() is None
+    with ledger.open("ab") as file:
+        file.write(b'istered"\n')
+    assert news.look() == b'"dataset-registered"\n'
+
+
 def test_a_ledger_in_the_place_of_another_is_news_from_its_beginning(tmp_path: Path) -> None:
     ledger = ledger_of(tmp_path)
     ledger.write_bytes(b"first\nsecond\n")
