@@ -24,6 +24,8 @@ __all__ = ["pickled"]
 
 _HEAD = 1 << 16
 _MEMBERS = 10_000
+_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+"""What `torch.load` and `numpy.load` take for an archive, and what begins one of several parts."""
 _NAMES = (".pkl", ".pickle", ".joblib", ".dill")
 _ACTS = frozenset(
     {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "REDUCE", "BUILD", "NEWOBJ", "NEWOBJ_EX"}
@@ -38,7 +40,7 @@ def pickled(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(_HEAD)
         found = _of_head(head)
-        if not found and head[:2] == b"PK":
+        if not found and head.startswith(_ARCHIVES):
             file.seek(0)
             found = _of_archive(file)
     return found
@@ -92,15 +94,25 @@ def _is_stream(data: bytes) -> bool:
 
 
 def _of_archive(file: IO[bytes]) -> str:
-    """The first pickle among the members of a zip archive, as `torch.save` and numpy write."""
+    """The first pickle among the members of a zip archive, as `torch.save` and numpy write.
+
+    What can't be looked into may hold one: other readers of archives take what Python's does not.
+    """
+    name = ""
     try:
         with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist()[:_MEMBERS]:
+            members = archive.infolist()
+            for member in members:
                 if Path(member.filename).suffix.lower() in _NAMES:
                     return f"{member.filename!r} in it is one"
+            if len(members) > _MEMBERS:
+                return f"it may hold one: it has {len(members)} members"
+            for member in members:
+                name = f"{member.filename!r} in "
                 with archive.open(member) as inner:
                     if found := _of_head(inner.read(_HEAD)):
                         return f"{member.filename!r} in it: {found}"
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error):
-        return ""  # nothing that loads archives opens it
+    # zipfile raises so for what is damaged, encrypted or compressed in a way that it does not know
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error) as error:
+        return f"it may hold one: {name}the archive can't be read ({error})"
     return ""

@@ -37,6 +37,13 @@ def _in_archive(path: Path) -> None:
         archive.writestr("deep/inside.bin", gzip.compress(pickle.dumps(Hostile())))
 
 
+def _behind_what_is_damaged(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "nothing to see")
+        archive.writestr("inside.bin", pickle.dumps(Hostile()))
+    path.write_bytes(path.read_bytes().replace(b"nothing", b"Nothing"))
+
+
 def _array(path: Path) -> None:
     with io.BytesIO() as file:
         np.save(file, np.array([Hostile()], dtype=object), allow_pickle=True)
@@ -61,6 +68,8 @@ PICKLES: dict[str, Callable[[Path], object]] = {
     "by joblib, xz": lambda path: joblib.dump(Hostile(), path, compress=("xz", 3)),
     "compressed": lambda path: path.write_bytes(gzip.compress(pickle.dumps(Hostile()))),
     "in an archive": _in_archive,
+    "in an archive that is damaged": _behind_what_is_damaged,
+    "in what is no archive to us": lambda path: path.write_bytes(b"PK\x03\x04 not really"),
     "in numpy's array": _array,
     "in numpy's archive": _arrays,
 }
@@ -86,8 +95,8 @@ def test_what_is_none_is_no_pickle(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "arrays.npz", a=np.ones(9))
     (tmp_path / "table.csv").write_text("c1,c2\n" + "10,20\n" * 50_000)
     (tmp_path / "table.csv.gz").write_bytes(gzip.compress(b"c1,c2\n" + b"10,20\n" * 50_000))
-    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 not really")
     (tmp_path / "broken.gz").write_bytes(b"\x1f\x8b\x08 not really")
+    (tmp_path / "PKG-INFO").write_text("PK is how it begins")
     (tmp_path / "empty").touch()
     (tmp_path / "words.txt").write_text("(a list), or in other words\n.")
     assert len(worker.collect(tmp_path)) == 8
