@@ -177,6 +177,17 @@ class Doings:
             places[uri] = kind
 
 
+class Judged(dict[str, bool]):
+    """Answers that are found once: a file of code → whether the user wrote it."""
+
+    def __init__(self, judge: Callable[[str], bool]) -> None:
+        self._judge = judge
+
+    def __missing__(self, filename: str) -> bool:
+        answer = self[filename] = self._judge(filename)
+        return answer
+
+
 class ThreadState(threading.local):
     """What a thread is in the middle of."""
 
@@ -217,7 +228,7 @@ class Observation:
         """What observers still have to say when a cell ends."""
         self.handles: set[type] = set()
         """Kinds of things that lead to data and hold none, such as connections."""
-        self.user_files: dict[str, bool] = {}
+        self.user_files = Judged(self._judge)
         self.moment = 0
         """The number of the statement that is executed; 0 between statements."""
         self.doings: list[Doings] = []
@@ -243,10 +254,7 @@ class Observation:
 
     def is_user_file(self, filename: str) -> bool:
         """Whether code compiled from `filename` was written by the user."""
-        known = self.user_files.get(filename)
-        if known is None:
-            known = self.user_files[filename] = self._judge(filename)
-        return known
+        return self.user_files[filename]
 
     def _judge(self, filename: str) -> bool:
         # Generated code of libraries; other unnamed code (``%timeit``, ``exec``) is the user's.

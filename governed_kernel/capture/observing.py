@@ -7,6 +7,7 @@ pandas calls itself. Readers and writers (``io``) are recorded whoever calls the
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import types
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 
 from governed_kernel.capture import native
 from governed_kernel.capture.observation import Call, Observation, running
+from governed_kernel.capture.registry import identity
 from governed_kernel.capture.rewriting import (
     Hooks,
     NotRewritable,
@@ -27,7 +29,17 @@ from governed_kernel.errors import GovernedError, RecorderLost
 _SUSPICIOUS = 64
 """After so many calls inside another, see whether that other one is still under way."""
 
-__all__ = ["NativeTarget", "Observed", "Rule", "Target", "observe", "observe_all", "observe_native"]
+__all__ = [
+    "Again",
+    "NativeTarget",
+    "Observed",
+    "Rule",
+    "Target",
+    "each_time",
+    "observe",
+    "observe_all",
+    "observe_native",
+]
 
 
 class Observed:
@@ -81,7 +93,9 @@ class Observed:
 Rule: TypeAlias = Callable[[Observation, Observed], None]
 
 
-Quick: TypeAlias = Callable[[Observation, "Target", tuple[Any, ...], Any], bool]
+Again: TypeAlias = Callable[[tuple[Any, ...], Any], bool]
+"""Takes the arguments and the result; true when nothing is left to do."""
+Quick: TypeAlias = Callable[[Observation, "Target"], Again]
 
 
 class Target:
@@ -201,8 +215,8 @@ def observe(
     io : bool
         Record the call whoever makes it, inside another recorded call as well.
     quick : callable, optional
-        Is asked before `rule`, with no `Observed` made yet; true when nothing is left to do.
-        For what people call a hundred thousand times.
+        Makes what is asked before `rule`, with no `Observed` made yet. For what people call a
+        hundred thousand times.
     behind : str, optional
         A file through which people call it: its frames count as theirs.
 
@@ -225,6 +239,11 @@ def observe(
     except NotRewritable:
         return False
     return True
+
+
+def each_time(asked: Callable[[Observation, Target, tuple[Any, ...], Any], bool]) -> Quick:
+    """A `quick` that keeps nothing from one call to the next."""
+    return lambda observation, target: functools.partial(asked, observation, target)
 
 
 def observe_native(
@@ -301,7 +320,7 @@ def _hooks(
     io: bool,
     behind: str = "",
 ) -> Hooks:
-    state, judged, judge = observation.state, observation.user_files, observation.is_user_file
+    state, judged = observation.state, observation.user_files
     get_frame = sys._getframe
     generator = target.is_generator
 
@@ -321,15 +340,13 @@ def _hooks(
             frame = get_frame(2)
             if behind:
                 frame = _before(frame, behind)
-            site = id(frame.f_code), frame.f_lasti
+            site = identity(frame.f_code), frame.f_lasti
         except ValueError:
             # Called by native code, at the bottom of a thread: nobody's line of Python.
             if not io:
                 return None
-        if not io:
-            filename = frame.f_code.co_filename
-            if not (judged[filename] if filename in judged else judge(filename)):
-                return None
+        if not io and not judged[frame.f_code.co_filename]:
+            return None
         try:
             values = target.normal(values)
         except TypeError:
@@ -394,11 +411,12 @@ def _before(frame: types.FrameType, behind: str) -> types.FrameType:
 def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: Hooks) -> Hooks:
     """`hooks`, but with as little as possible done for a call that `quick` can take.
 
-    Each attribute of a thread's state costs as much as the rest, so there are two on the way in
-    and one on the way out; the call under way is one object for all calls of this function.
+    The call under way is one object for all calls of this function, and the place of a call is
+    looked at where a rule needs it.
     """
-    state, judged, judge = observation.state, observation.user_files, observation.is_user_file
+    state, judged = observation.state, observation.user_files
     get_frame = sys._getframe
+    again = quick(observation, target)
     under_way = Call(target, (), None, (0, 0))
 
     def enter(values: tuple[Any, ...]) -> Any:
@@ -406,28 +424,27 @@ def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: 
             frame = get_frame(2)
         except ValueError:
             return None
-        code = frame.f_code
-        filename = code.co_filename
-        if not (judged[filename] if filename in judged else judge(filename)) or state.busy:
+        if not judged[frame.f_code.co_filename] or state.busy:
             return None
         state.call = under_way
-        return values, (id(code), frame.f_lasti)
+        return values
 
-    def leave(token: Any, value: Any) -> Any:
-        if type(token) is not tuple:
-            return hooks.leave(token, value)
+    def leave(values: Any, value: Any) -> Any:
+        if values is None:
+            return value
         state.call = None
         try:
-            if quick(observation, target, token[0], value):
+            if again(values, value):
                 return value
         except Exception as error:
             observation.lost(target.title, error)
-        return hooks.leave(Call(target, token[0], None, token[1]), value)
+        frame = get_frame(2)
+        return hooks.leave(
+            Call(target, values, None, (identity(frame.f_code), frame.f_lasti)), value
+        )
 
-    def fail(token: Any) -> None:
-        if type(token) is not tuple:
-            hooks.fail(token)
-        else:
+    def fail(values: Any) -> None:
+        if values is not None:
             state.call = None
 
     return Hooks(enter, leave, fail, hooks.state)

@@ -13,7 +13,7 @@ import decimal
 from collections.abc import Callable
 from typing import Any
 
-from governed_kernel.capture.registry import Node, Registry
+from governed_kernel.capture.registry import Node, Registry, identity
 
 __all__ = ["VALUE", "Scalars"]
 
@@ -36,7 +36,7 @@ class Scalars:
     Attributes
     ----------
     ids : set of int
-        Identities of values that may be known: what is not among them need not be asked about.
+        `identity` of of values that may be known: what is not among them need not be asked about.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -56,12 +56,12 @@ class Scalars:
     def _put(self, thing: Any, node: Node) -> None:
         if len(self._now) >= _MOST:
             self._now.clear()
-        self._now[id(thing)] = (thing, node)
-        self.ids.add(id(thing))
+        self._now[identity(thing)] = (thing, node)
+        self.ids.add(identity(thing))
 
     def get(self, thing: Any) -> Node | None:
         """The node of a single value, if it is known."""
-        entry = self._now.get(id(thing))
+        entry = self._now.get(identity(thing))
         if entry is not None:
             return entry[1]
         node = self._registry.get(thing)
@@ -72,7 +72,7 @@ class Scalars:
     def bind(self, namespace: dict[str, Any], name: str) -> bool:
         """Keep the value that `name` now stands for as long as it does; false if it is none."""
         thing = namespace.get(name)
-        entry = self._now.get(id(thing))
+        entry = self._now.get(identity(thing))
         if entry is None:
             return False
         self.put_named(namespace, name, thing, entry[1])
@@ -82,8 +82,8 @@ class Scalars:
         """Let `thing` be `node` while `name` stands for it."""
         if len(self._named) > _MOST_NAMED:
             self._named.clear()
-        self._named.add(id(thing))
-        self.ids.add(id(thing))
+        self._named.add(identity(thing))
+        self.ids.add(identity(thing))
         self._registry.put_named(namespace, name, thing, node)
 
     def forget(self) -> None:

@@ -18,7 +18,7 @@ from governed_kernel.capture.functions import global_names, read_by
 from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.references import Made, Reference
-from governed_kernel.capture.registry import Node
+from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.statements import Flow, flow_of
 from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.uris import forget_paths
@@ -219,13 +219,13 @@ class Variables:
         """A cheap look at a thing, which is another one after most changes in place."""
         thing = self.namespace.get(name, _MISSING)
         if type(thing) in (list, dict, set):
-            return (id(thing), len(thing))
+            return (identity(thing), len(thing))
         if isinstance(thing, _CODE) or self._observation.registry.get(thing) is not None:
-            return id(thing)
+            return identity(thing)
         own = _own(thing) if _may_be_taught(type(thing)) else None
         if own is not None:
-            return (id(thing), [(key, id(value)) for key, value in own.items()])
-        return id(thing)
+            return (identity(thing), [(key, identity(value)) for key, value in own.items()])
+        return identity(thing)
 
     # --- after ------------------------------------------------------------------------------
 

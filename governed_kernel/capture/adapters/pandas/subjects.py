@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from governed_kernel.capture.observation import Call, Observation
-from governed_kernel.capture.registry import Node
+from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import Step
 from governed_kernel.lineage.events import Evidence, Relation
@@ -56,18 +56,17 @@ def text(label: Any) -> str:
 def column_labels(frame: pd.DataFrame) -> tuple[str, ...]:
     """Labels of the columns without the index; remembered for each column index."""
     columns = frame.columns
-    entry = _labels.get(id(columns))
+    entry = _labels.get(known := identity(columns))
     if entry is not None and entry[0]() is columns:
         return entry[1]
     labels = tuple([text(label) for label in columns.tolist()])
-    identity = id(columns)
 
     def forget(reference: weakref.ref[Any]) -> None:
-        held = _labels.get(identity)
+        held = _labels.get(known)
         if held is not None and held[0] is reference:
-            del _labels[identity]
+            del _labels[known]
 
-    _labels[identity] = (weakref.ref(columns, forget), labels)
+    _labels[known] = (weakref.ref(columns, forget), labels)
     return labels
 
 

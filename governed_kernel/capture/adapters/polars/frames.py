@@ -15,7 +15,7 @@ from governed_kernel.capture.adapters.polars.lazy import propagate
 from governed_kernel.capture.adapters.polars.origins import Fields
 from governed_kernel.capture.adapters.polars.subjects import MARKS, Work, look, size, things_in
 from governed_kernel.capture.observation import Observation
-from governed_kernel.capture.observing import Observed, Target, observe
+from governed_kernel.capture.observing import Observed, Target, each_time, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import remember_step, same_as_before
@@ -320,8 +320,8 @@ def arm(observation: Observation) -> None:
             observe(observation, "polars", pl.DataFrame, name, rule)
 
     for name in KEEP:
-        observe(observation, "polars", pl.DataFrame, name, keep, quick=again)
-    observe(observation, "polars", pl.DataFrame, "__getitem__", get_item, quick=again)
+        observe(observation, "polars", pl.DataFrame, name, keep, quick=each_time(again))
+    observe(observation, "polars", pl.DataFrame, "__getitem__", get_item, quick=each_time(again))
     see(("with_row_index",), keep)
     see(("get_columns",), columns_of)
     see(("partition_by",), parts)

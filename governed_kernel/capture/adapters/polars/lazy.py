@@ -29,7 +29,7 @@ from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of, memori
 from governed_kernel.capture.adapters.polars.origins import Table, through
 from governed_kernel.capture.adapters.polars.subjects import LAZY, MARKS, UNKNOWN, Work, look
 from governed_kernel.capture.observation import Call, Observation
-from governed_kernel.capture.observing import Observed, Target, observe
+from governed_kernel.capture.observing import Observed, Target, each_time, observe
 from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
 from governed_kernel.errors import RecorderLost
 
@@ -247,7 +247,7 @@ def arm(observation: Observation) -> None:
                 before_it = prepare_batches if name == "sink_batches" else None
                 observe(observation, "polars", owner, name, sink, label=label, before=before_it)
             elif not name.startswith("_") and name not in _BESIDE:
-                quick = again if name not in MARKS else None
+                quick = each_time(again) if name not in MARKS else None
                 observe(observation, "polars", owner, name, propagate, quick=quick)
         observe(observation, "polars", owner, "__getitem__", propagate)
     observe(observation, "polars", pl.LazyFrame, "describe", describe)

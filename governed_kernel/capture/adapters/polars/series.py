@@ -14,7 +14,8 @@ from governed_kernel.capture.adapters.polars.frames import by_plan, keep, leave
 from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of
 from governed_kernel.capture.adapters.polars.subjects import Work, look, size
 from governed_kernel.capture.observation import Observation
-from governed_kernel.capture.observing import Observed, Target, observe
+from governed_kernel.capture.observing import Observed, Target, each_time, observe
+from governed_kernel.capture.registry import identity
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Relation
@@ -63,7 +64,7 @@ def _key(observation: Observation, target: Target, arguments: tuple[Any, ...], r
     if type(result) is not pl.Series or not _SCALARS.issuperset(map(type, arguments[1:])):
         return None
     known = observation.registry.get(arguments[0])
-    if known is None or not observation.scalars.ids.isdisjoint(map(id, arguments[1:])):
+    if known is None or not observation.scalars.ids.isdisjoint(map(identity, arguments[1:])):
         return None
     return target, known.entity, known.columns
 
@@ -195,7 +196,7 @@ def arm(observation: Observation) -> None:
             observe(observation, "polars", pl.Series, each, rule)
 
     for each in OPERATORS:
-        observe(observation, "polars", pl.Series, each, operators, quick=again)
+        observe(observation, "polars", pl.Series, each, operators, quick=each_time(again))
     see(KEEP, keep)
     see(NAMES, name)
     see(("filter", "sort", "zip_with", "__getitem__"), choose)
