@@ -110,8 +110,18 @@ def _end(seal: SessionSealed) -> Head:
 
 def _other_bytes(form: Path, seal: SessionSealed, found: str) -> IntegrityBroken:
     """The content is whole, and lies there in other bytes: compress it again to see where."""
+    where = f"its SHA-256 is {found}, sealed was {seal.compressed_sha256}"
+    for checksum in (False, True):  # as it is done, and as it was done once
+        made, at = _made_again(form, seal, checksum=checksum)
+        if made == seal.compressed_sha256:  # else by another version of Zstandard
+            where = f"byte {at} of the file is the first that is not as sealed"
+    return _otherwise(form, f"the journal in it is whole, the file is not: {where}")
+
+
+def _made_again(form: Path, seal: SessionSealed, *, checksum: bool) -> tuple[str, int]:
+    """SHA-256 of what compressing the content gives, and the first byte where `form` differs."""
     digest = hashlib.sha256()
-    packing = compressor().compressobj(size=seal.bytes)
+    packing = compressor(checksum=checksum).compressobj(size=seal.bytes)
     place, at = 0, -1
     with open_journal(form) as content, form.open("rb") as file:
         ended = False
@@ -124,11 +134,7 @@ def _other_bytes(form: Path, seal: SessionSealed, found: str) -> IntegrityBroken
             if at < 0 and there != made:
                 at = place + _first_difference(made, there)
             place += len(made)
-    if digest.hexdigest() != seal.compressed_sha256:  # made by another version of Zstandard
-        where = f"its SHA-256 is {found}, sealed was {seal.compressed_sha256}"
-    else:
-        where = f"byte {place if at < 0 else at} of the file is the first that is not as sealed"
-    return _otherwise(form, f"the journal in it is whole, the file is not: {where}")
+    return digest.hexdigest(), place if at < 0 else at
 
 
 def _first_difference(one: bytes, other: bytes) -> int:

@@ -36,6 +36,8 @@ _HEADER = 18
 _WINDOW = 1 << 27
 """Largest window that is accepted: no damaged header may ask for all memory."""
 _PIECE = 1 << 18
+_BUFFER = 1 << 17
+"""Smaller than a piece: what is read in pieces is not copied through it."""
 _AHEAD = 3
 
 
@@ -86,7 +88,7 @@ def open_journal(path: Path) -> BinaryIO:
 
 def open_compressed(path: Path, note: Callable[[bytes], object] | None = None) -> BinaryIO:
     """The content of a compressed form; `note` is given every byte of the form itself."""
-    return cast(BinaryIO, io.BufferedReader(_Content(path.open("rb"), note), _PIECE))
+    return cast(BinaryIO, io.BufferedReader(_Content(path.open("rb"), note), _BUFFER))
 
 
 def content_size(path: Path) -> int:
@@ -171,8 +173,23 @@ def stream(file: BinaryIO) -> Iterator[memoryview]:
     """The rest of `file` in pieces, the next ones read while the last is used.
 
     Each piece is valid until the next is asked for. Reading, decompressing and hashing leave the
-    interpreter free, so that both take place at the same time.
+    interpreter free, so that both take place at the same time; what is no longer than a piece is
+    read before a thread would have started.
     """
+    piece = memoryview(bytearray(_PIECE))
+    while count := _read_into(file, piece):
+        yield piece[:count]
+        if count == _PIECE:
+            yield from _read_ahead(file)
+            return
+
+
+def _read_into(file: BinaryIO, piece: memoryview) -> int:
+    count: int = file.readinto(piece)  # type: ignore[attr-defined]
+    return count
+
+
+def _read_ahead(file: BinaryIO) -> Iterator[memoryview]:
     empty: SimpleQueue[memoryview | None] = SimpleQueue()
     full: SimpleQueue[tuple[memoryview, int] | BaseException] = SimpleQueue()
     for _ in range(_AHEAD):
@@ -181,7 +198,7 @@ def stream(file: BinaryIO) -> Iterator[memoryview]:
     def fill() -> None:
         try:
             while (buffer := empty.get()) is not None:
-                count: int = file.readinto(buffer)  # type: ignore[attr-defined]
+                count = _read_into(file, buffer)
                 full.put((buffer, count))
                 if not count:
                     return

@@ -1,10 +1,11 @@
 """Proof by attack: every kind of file, changed in every way, and each change found and named.
 
-``python -m tests.attack.mutations [--count N] [--seed S]`` makes a workspace by the loop, changes
-one thing in it after the other, asks `verify_workspace` (what ``governed audit verify`` asks) and
-puts everything back: sessions swapped, rows of the store edited, every structural boundary of every
-file, and places drawn at random. It ends with 1 when a change was missed, or reported where it is
-not. Interrupted, it prints what came of it so far.
+``python -m tests.attack.mutations [--count N] [--seed S] [--part K/N]`` makes a workspace by the
+loop, changes one thing in it after the other, asks `verify_workspace` (what ``governed audit
+verify`` asks) and puts everything back: sessions swapped, rows of the store edited, every
+structural boundary of every file, and places drawn at random. It ends with 1 when a change was
+missed, or reported where it is not. Interrupted,
+it prints what came of it so far.
 """
 
 from __future__ import annotations
@@ -279,10 +280,13 @@ def _text(check: Check) -> str:
     return f"{check.kind} {check.subject}: {check.detail}"
 
 
-def run(attack: Attack, count: int, *, every_boundary: bool) -> None:
+def run(
+    attack: Attack, count: int, *, every_boundary: bool, part: tuple[int, int] = (1, 1)
+) -> None:
     """Swap sessions, edit rows, change every file at every boundary, and `count` times anywhere.
 
     Without `every_boundary` half of `count` is drawn from the boundaries, half from anywhere.
+    With `part` K of N only every Nth change at a boundary is made, from the Kth on.
     """
     workspace, draw = attack.workspace, attack.draw
     attack.swap_sessions()
@@ -293,6 +297,7 @@ def run(attack: Attack, count: int, *, every_boundary: bool) -> None:
     attack.untouched()
     files = workspace.files()
     chosen = [(kept, change) for kept in files for change in attack.structural(kept)]
+    chosen = chosen[part[0] - 1 :: part[1]]
     if not every_boundary:
         chosen = draw.sample(chosen, min(count // 2, len(chosen)))
         count -= len(chosen)
@@ -316,8 +321,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--sample", action="store_true", help="of the boundaries only half of --count"
     )
+    parser.add_argument(
+        "--part", default="1/1", metavar="K/N", help="every Nth change at a boundary, from the Kth"
+    )
     parser.add_argument("--keep", type=Path, help="where to keep what was missed")
     chosen = parser.parse_args(arguments)
+    first, _, parts = chosen.part.partition("/")
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
         base = Path(folder)
         stages = Stages(base / "loop", PythonEnvironment.make(base / "environment"))
@@ -326,10 +335,15 @@ def main(arguments: list[str] | None = None) -> int:
             attack = Attack(workspace, random.Random(chosen.seed), chosen.keep)
             ended = False
             with contextlib.suppress(KeyboardInterrupt):
-                run(attack, chosen.count, every_boundary=not chosen.sample)
+                run(
+                    attack,
+                    chosen.count,
+                    every_boundary=not chosen.sample,
+                    part=(int(first), int(parts)),
+                )
                 ended = True
     how = "to the end" if ended else "interrupted"
-    sys.stdout.write(f"seed {chosen.seed}, {how}\n{attack.tally.table()}\n")
+    sys.stdout.write(f"seed {chosen.seed}, part {chosen.part}, {how}\n{attack.tally.table()}\n")
     for missed in attack.tally.missed:
         sys.stdout.write(f"MISSED {missed}\n")
     return 1 if attack.tally.missed else 0

@@ -6,16 +6,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from governed_kernel.audit.sealed import check_sealed
 from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
+from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import CellStarted, SessionSealed
 from governed_kernel.lineage.forms import compressed
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.sealing import compressor
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import home_of, make_workspace
@@ -77,6 +80,27 @@ def test_every_flipped_bit_of_either_form_is_found_and_its_file_named(workspace:
         assert found, said
         first = content.rfind(b"\n", 0, place) + 1
         assert int(found[2] or found[1]) in (first, content.count(b"\n", 0, place)), said
+
+
+def test_journals_sealed_with_a_checksum_of_zstandard_stay_verifiable_to_the_byte(
+    workspace: Workspace,
+) -> None:
+    form = record(workspace)
+    content = unpack(form).read_bytes()
+    form.write_bytes(whole := compressor(checksum=True).compress(content))
+    form.with_suffix("").unlink()
+    seal = msgspec.structs.replace(
+        seal_in(workspace), compressed_sha256=digest_bytes(whole), compressed_bytes=len(whole)
+    )
+    check_sealed(form.with_suffix(""), seal)
+    for place in range(len(whole)):
+        form.write_bytes(with_flip(whole, place))
+        with pytest.raises(IntegrityBroken, match=re.escape(form.name)):
+            check_sealed(form.with_suffix(""), seal)
+    form.write_bytes(whole + b"\x50\x2a\x4d\x18\x01\x00\x00\x00x")
+    with pytest.raises(IntegrityBroken) as found:
+        check_sealed(form.with_suffix(""), seal)
+    assert f"byte {len(whole)} of the file" in found.value.why
 
 
 def with_flip(data: bytes, place: int) -> bytes:
