@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import duckdb
 
 from governed_kernel.lineage.origins import combined, weakest
 from governed_kernel.lineage.session_views import CERTAINTY
+from governed_kernel.lineage.sight import Sight, among
 
-__all__ = ["origins_of"]
+__all__ = ["last_writes", "origins_from", "origins_of"]
 
 
 class _Step(NamedTuple):
@@ -43,9 +45,17 @@ def origins_of(
     connection: duckdb.DuckDBPyConnection, uris: Collection[str]
 ) -> list[dict[str, Any]]:
     """The rows of ``column_origins`` whose output is one of `uris`, in order."""
+    sight = Sight(connection)
+    return origins_from(connection, sight, last_writes(connection, sight, uris))
+
+
+def origins_from(
+    connection: duckdb.DuckDBPyConnection, sight: Sight, writes: set[tuple[int, int]]
+) -> list[dict[str, Any]]:
+    """The rows of ``column_origins`` of what some writes (transformation, resource) left."""
     fresh = {
         _Path(entity, step.column, step)
-        for (_, entity), steps in _steps(connection, _latest(connection, uris)).items()
+        for (_, entity), steps in _steps(connection, writes).items()
         for step in steps
     }
     found: set[_Path] = set()
@@ -53,19 +63,27 @@ def origins_of(
     while fresh:
         found |= fresh
         fresh = _further(connection, fresh, goes_on) - found
-    return _shown(connection, [path for path in found if path.end not in goes_on])
+    return _shown(sight, [path for path in found if path.end not in goes_on])
 
 
-def _latest(connection: duckdb.DuckDBPyConnection, uris: Collection[str]) -> set[tuple[int, int]]:
-    """The last writes (transformation, resource) of each kind."""
+def last_writes(
+    connection: duckdb.DuckDBPyConnection, sight: Sight, uris: Collection[str]
+) -> set[tuple[int, int]]:
+    """What wrote resources as they are now: the last writes (transformation, resource) by kind."""
+    known = sight.resources(set(uris))
+    if not known:
+        return set()
+    condition, values = among("entity_no", known)
     rows = connection.execute(
-        """WITH asked AS (SELECT entity_no, uri FROM base.named_resources
-                          WHERE uri IN (SELECT unnest(?::VARCHAR[])))
-        SELECT transformation_no, entity_no FROM base.writes w JOIN asked USING (entity_no)
-        QUALIFY rank() OVER (PARTITION BY uri, kind ORDER BY occurred_at DESC) = 1""",
-        [list(uris)],
+        "SELECT transformation_no, entity_no, kind, occurred_at FROM base.writes "
+        f"WHERE {condition}",
+        values,
     ).fetchall()
-    return {(number, entity) for number, entity in rows}
+    last: dict[tuple[str, str], datetime] = {}
+    for _, entity, kind, moment in rows:
+        what = known[entity], kind
+        last[what] = max(moment, last.get(what, moment))
+    return {(row[0], row[1]) for row in rows if last[known[row[1]], row[2]] == row[3]}
 
 
 def _steps(
@@ -116,25 +134,19 @@ def _further(
 def _among(
     connection: duckdb.DuckDBPyConnection, select: str, numbers: set[int]
 ) -> Iterable[tuple[Any, ...]]:
-    """Rows by number; the bounds let DuckDB pass over row groups that have none of them."""
+    """Rows by the number that `select` ends with."""
     if not numbers:
         return []
-    asked = [min(numbers), max(numbers), sorted(numbers)]
-    column = select.rpartition(" ")[2]
-    return connection.execute(
-        f"{select} BETWEEN ? AND ? AND {column} IN (SELECT unnest(?::BIGINT[]))", asked
-    ).fetchall()
+    head, _, column = select.rpartition(" ")
+    condition, values = among(column, numbers)
+    return connection.execute(f"{head} {condition}", values).fetchall()
 
 
-def _shown(connection: duckdb.DuckDBPyConnection, paths: list[_Path]) -> list[dict[str, Any]]:
-    numbers = {path.output_no for path in paths} | {path.step.input_no for path in paths}
-    uris = dict(
-        connection.execute(
-            "SELECT entity_no, uri FROM base.named_resources "
-            "WHERE entity_no IN (SELECT unnest(?::BIGINT[]))",
-            [sorted(numbers)],
-        ).fetchall()
+def _shown(sight: Sight, paths: list[_Path]) -> list[dict[str, Any]]:
+    known = sight.named(
+        {number for path in paths for number in (path.output_no, path.step.input_no)}
     )
+    uris = {number: uri for number, (uri, _) in known.items()}
     best: dict[tuple[str, str, str, str, str], str] = {}
     for path in paths:
         step = path.step

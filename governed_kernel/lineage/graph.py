@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from governed_kernel.lineage import walking
-from governed_kernel.lineage.column_paths import origins_of
+from governed_kernel.lineage.column_paths import last_writes, origins_from, origins_of
 from governed_kernel.lineage.graph_nodes import Link, Node, Painter
+from governed_kernel.lineage.sight import Sight, among
 from governed_kernel.lineage.store import Store
 from governed_kernel.lineage.targets import Target, resolve
 from governed_kernel.workspace import Workspace
@@ -179,15 +180,17 @@ def trace(
         Nothing that was recorded has that name.
     """
     with (store or Store(workspace)).read() as connection:
-        found = resolve(connection, workspace, target)
-        painter = Painter(connection, found)
+        sight = Sight(connection)
+        found = resolve(connection, workspace, target, sight)
+        painter = Painter(connection, sight, found)
         painter.begin_upstream()
-        walk = walking.upstream(connection, _last_writes(connection, painter.resources), depth)
+        written = last_writes(connection, sight, painter.resources)
+        walk = walking.upstream(connection, written, depth)
         painter.add(walk)
         painter.end_upstream()
         graph = Graph(found.name, "upstream", painter.nodes, painter.links, cut=walk.cut)
         if columns:
-            graph.columns = origins_of(connection, painter.resources)
+            graph.columns = origins_from(connection, sight, written)
         return graph
 
 
@@ -204,10 +207,12 @@ def impact(
     Parameters and errors are those of `trace`.
     """
     with (store or Store(workspace)).read() as connection:
-        found = resolve(connection, workspace, target)
-        painter = Painter(connection, found)
+        sight = Sight(connection)
+        found = resolve(connection, workspace, target, sight)
+        painter = Painter(connection, sight, found)
         painter.begin_downstream()
-        walk = walking.downstream(connection, _reads(connection, found, painter.resources), depth)
+        started = _reads(connection, sight, found, painter.resources)
+        walk = walking.downstream(connection, started, depth)
         painter.add(walk)
         painter.end_downstream()
         graph = Graph(found.name, "downstream", painter.nodes, painter.links, cut=walk.cut)
@@ -220,29 +225,19 @@ def impact(
         return graph
 
 
-def _last_writes(connection: duckdb.DuckDBPyConnection, uris: list[str]) -> set[tuple[int, int]]:
-    """What wrote some resources as they are now: the last write of each kind."""
-    rows = connection.execute(
-        """WITH asked AS (SELECT entity_no, uri FROM base.named_resources
-                          WHERE uri IN (SELECT unnest(?::VARCHAR[])))
-        SELECT transformation_no, entity_no FROM base.writes w JOIN asked USING (entity_no)
-        QUALIFY rank() OVER (PARTITION BY uri, w.kind ORDER BY occurred_at DESC) = 1""",
-        [uris],
-    ).fetchall()
-    return {(number, entity) for number, entity in rows}
-
-
 def _reads(
-    connection: duckdb.DuckDBPyConnection, target: Target, uris: list[str]
+    connection: duckdb.DuckDBPyConnection, sight: Sight, target: Target, uris: list[str]
 ) -> set[tuple[int, int]]:
     """Who read some resources; of a dataset's only those who read its content."""
-    rows = connection.execute(
-        """SELECT r.transformation_no, r.entity_no FROM base.reads r
-        JOIN base.named_resources e USING (entity_no)
-        WHERE e.uri IN (SELECT unnest(?::VARCHAR[]))""",
-        [uris],
-    ).fetchall()
-    found = {(number, entity) for number, entity in rows}
+    numbers = sight.resources(set(uris))
+    if not numbers:
+        return set()
+    condition, values = among("entity_no", numbers)
+    found = set(
+        connection.execute(
+            f"SELECT transformation_no, entity_no FROM base.reads WHERE {condition}", values
+        ).fetchall()
+    )
     if target.kind != "dataset":
         return found
     names = [f"{dataset}@{version}" for dataset, version in target.datasets]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 from rich.markup import escape
 
-from governed_kernel.lineage.belonging import placed
-from governed_kernel.lineage.numbering import of_session
-from governed_kernel.lineage.targets import Target
+from governed_kernel.lineage.recognising import Hit, contents_of, hits_on
+from governed_kernel.lineage.sight import Sight, among
+from governed_kernel.lineage.targets import Target, around
 from governed_kernel.lineage.walking import Walk
 
 __all__ = ["Link", "Node", "Painter"]
@@ -78,8 +78,9 @@ class Painter:
         URIs that the walk begins at; filled by `begin_upstream` or `begin_downstream`.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, target: Target) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, sight: Sight, target: Target) -> None:
         self.connection = connection
+        self.sight = sight
         self.target = target
         self.nodes: dict[str, Node] = {}
         self.links: list[Link] = []
@@ -127,15 +128,12 @@ class Painter:
     def _steps(self, numbers: set[int]) -> dict[int, Node]:
         if not numbers:
             return {}
+        condition, values = among("transformation_no", numbers)
         rows = self.rows(
-            """SELECT transformation_no, transformation_id, library, operation, session_id,
+            f"""SELECT transformation_no, transformation_id, library, operation, session_id,
                 execution, cell_id, occurred_at
-            FROM base.transformation JOIN base.journals USING (session_no)
-            WHERE transformation_no BETWEEN ? AND ?
-                AND transformation_no IN (SELECT unnest(?::BIGINT[]))""",
-            min(numbers),
-            max(numbers),
-            list(numbers),
+            FROM base.transformation JOIN base.journals USING (session_no) WHERE {condition}""",
+            *values,
         )
         names = ("session_id", "execution", "cell_id", "occurred_at")
         return {
@@ -151,23 +149,17 @@ class Painter:
     def _things(self, numbers: set[int]) -> dict[int, Node]:
         if not numbers:
             return {}
+        condition, values = among("entity_no", [number for number in numbers if number > 0] or [0])
         objects = self.rows(
-            """SELECT entity_no, entity, kind, name, columns FROM base.objects
-            WHERE entity_no BETWEEN ? AND ? AND entity_no IN (SELECT unnest(?::BIGINT[]))""",
-            max(1, min(numbers)),
-            max(numbers),
-            list(numbers),
+            f"SELECT entity_no, entity, kind, name, columns FROM base.objects WHERE {condition}",
+            *values,
         )
         found = {
             row[0]: Node(row[1], "object", row[3] or row[1], {"kind_of": row[2], "columns": row[4]})
             for row in objects
         }
-        outside = self.rows(
-            "SELECT entity_no, uri, kind FROM base.named_resources "
-            "WHERE entity_no IN (SELECT unnest(?::BIGINT[]))",
-            [number for number in numbers if number < 0],
-        )
-        for number, uri, kind in outside:
+        outside = self.sight.named([number for number in numbers if number < 0])
+        for number, (uri, kind) in outside.items():
             found[number] = Node(uri, "resource", uri, {"kind_of": kind})
         return found
 
@@ -195,10 +187,11 @@ class Painter:
     def end_upstream(self) -> None:
         """Say which catalogued content the resources were, and what a run's sessions read."""
         uris = [node.node for node in self.nodes.values() if node.kind == "resource"]
-        self._contents(uris)
+        hits = hits_on(self.connection, self.sight, uris)
+        self._contents(hits)
         if self.target.runs:
             self._read_by_runs()
-        self._sessions_of(uris, "write")
+        self._sessions_of(hits, "write")
 
     def _read_by_runs(self) -> None:
         for run, dataset, version in self.rows(
@@ -210,38 +203,38 @@ class Painter:
         ):
             self.link(self._dataset(dataset, version), f"run:{run}", "read")
 
-    def _contents(self, uris: list[str]) -> None:
-        sessions = {node.facts.get("session_id") for node in self.nodes.values()} - {None}
-        rows = self.rows(
-            """SELECT DISTINCT uri, dataset, version, sha256, bytes FROM accesses
-            WHERE uri IN (SELECT unnest(?::VARCHAR[])) AND operation IN ('read', 'write')
-                AND (session_id IN (SELECT unnest(?::VARCHAR[])) OR operation = 'write')
-            ORDER BY ALL""",
-            uris,
-            sorted(sessions),
-        )
-        for uri, dataset, version, sha256, size in rows:
+    def _contents(self, hits: list[Hit]) -> None:
+        sessions = {node.facts.get("session_id") for node in self.nodes.values()}
+        told = [hit for hit in hits if hit.operation == "write" or hit.session_id in sessions]
+        for uri, dataset, version, sha256, size in contents_of(self.connection, self.sight, told):
             if sha256:
                 self.put(Node(uri, "resource", uri, {"sha256": sha256, "bytes": size}))
             if dataset:
-                self.link(self._dataset(dataset, version), uri, "content")
+                self.link(self._dataset(dataset, version or ""), uri, "content")
 
-    def _sessions_of(self, uris: list[str], operation: str) -> None:
+    def _sessions_of(self, hits: list[Hit], operation: str) -> None:
         """Sessions that accessed a resource by no recorded transformation."""
         known = {link.target if operation == "write" else link.source for link in self.links}
-        if known.issuperset(uris):
+        found = {
+            (hit.uri, hit.session_id)
+            for hit in hits
+            if hit.operation == operation and hit.uri not in known
+        }
+        if not found:
             return
-        for uri, session, notebook in self.rows(
-            f"""SELECT DISTINCT {placed("a.uri")} AS uri, j.session_id, s.notebook
-            FROM base.access a JOIN base.neighbours n
-                ON n.workspace_no = {of_session("a.session_no")}
-            JOIN base.journals j USING (session_no) JOIN base.session_started s USING (session_no)
-            WHERE {placed("a.uri")} IN (SELECT unnest(?::VARCHAR[])) AND a.operation = ?
-            ORDER BY ALL""",
-            [uri for uri in uris if uri not in known],
-            operation,
-        ):
-            node = self.put(Node(f"session:{session}", "session", session, {"notebook": notebook}))
+        notebooks = dict(
+            self.rows(
+                """SELECT j.session_id, s.notebook
+                FROM base.journals j JOIN base.session_started s USING (session_no)
+                WHERE j.session_id IN (SELECT unnest(?::VARCHAR[]))""",
+                sorted({session for _, session in found}),
+            )
+        )
+        for uri, session in sorted(found):
+            if session not in notebooks:
+                continue
+            facts = {"notebook": notebooks[session]}
+            node = self.put(Node(f"session:{session}", "session", session, facts))
             if operation == "write":
                 self.link(node, uri, operation)
             else:
@@ -330,14 +323,7 @@ class Painter:
 
     def _known(self, uri: str) -> list[str]:
         """Resources that transformations read for this file: itself, or the folder around it."""
-        return [
-            row[0]
-            for row in self.rows(
-                "SELECT uri FROM base.named_resources WHERE uri = ? OR starts_with(?, uri || '/')",
-                uri,
-                uri,
-            )
-        ]
+        return sorted(set(self.sight.resources(around(uri)).values()))
 
     def end_downstream(self) -> None:
         """Say which resources are artifacts of runs, and where those are deployed."""
@@ -350,7 +336,7 @@ class Painter:
         ):
             self.link(uri, f"run:{run}", "artifact")
             self._runs([run])
-        self._sessions_of(uris, "read")
+        self._sessions_of(hits_on(self.connection, self.sight, uris), "read")
         releases = [node.name for node in self.nodes.values() if node.kind == "release"]
         for environment, slot, release, bundle, person, live_from, live_to in self.rows(
             """SELECT environment, slot, release, bundle, person, live_from, live_to
@@ -364,8 +350,10 @@ class Painter:
 
     # --- runs -------------------------------------------------------------------------------
 
-    def _runs(self, runs: Iterable[str]) -> None:
+    def _runs(self, runs: Collection[str]) -> None:
         """Nodes of runs and their releases; ones that were refused have no run."""
+        if not runs:
+            return
         for run, release, kind, state, bundle, of in self.rows(
             """SELECT r.run_id, r.release, r.kind, r.state, r.bundle, e.state FROM runs r
             LEFT JOIN releases e USING (release)
@@ -380,6 +368,8 @@ class Painter:
 
     def _artifacts(self, runs: list[str]) -> list[tuple[str, str]]:
         """Run and URI of each artifact; those that transformations know join `resources`."""
+        if not runs:
+            return []
         found = []
         for run, uri, name, sha256, size in self.rows(
             "SELECT run_id, uri, name, sha256, bytes FROM artifacts "
@@ -389,11 +379,7 @@ class Painter:
             facts = {"artifact": name, "sha256": sha256, "bytes": size}
             self.put(Node(uri, "resource", uri, facts))
             found.append((run, uri))
-            for (known,) in self.rows(
-                "SELECT uri FROM base.named_resources WHERE uri = ? OR starts_with(uri, ? || '/') "
-                "OR starts_with(?, uri || '/')",
-                *(uri, uri, uri),
-            ):
+            for known in sorted({*self.sight.within(uri), *self._known(uri)}):
                 self.resources.append(known)
                 self.link(known, uri, "part")
         return found

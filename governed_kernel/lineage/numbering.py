@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["LAST_WORKSPACE", "Numbers", "of_resource", "of_session", "of_thing"]
+__all__ = [
+    "LAST_WORKSPACE",
+    "Numbers",
+    "of_resource",
+    "of_session",
+    "of_thing",
+    "workspace_of_resource",
+]
 
 _SESSION_BITS = 20
 _THING_BITS = 48
@@ -60,3 +67,8 @@ def of_thing(number: str) -> str:
 def of_resource(entity_no: str) -> str:
     """The workspace's number from a resource's, which is negative, as SQL."""
     return f"((-{entity_no}) >> {_THING_BITS})"
+
+
+def workspace_of_resource(entity_no: int) -> int:
+    """The workspace's number from a resource's, which is negative."""
+    return -entity_no >> _THING_BITS

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from governed_kernel.lineage.sight import Sight
 from governed_kernel.lineage.store import Store
 from governed_kernel.lineage.targets import Target, resolve
 from governed_kernel.workspace import Workspace
@@ -100,7 +101,7 @@ def readers(
         Nothing that was recorded has that name.
     """
     with (store or Store(workspace)).read() as connection:
-        found = resolve(connection, workspace, target)
+        found = resolve(connection, workspace, target, Sight(connection))
         if parts:
             _add_parts(connection, found)
         which, named = _which(connection, found)

@@ -6,9 +6,12 @@ from governed_kernel.lineage.belonging import named, placed
 from governed_kernel.lineage.numbering import of_session
 from governed_kernel.lineage.view import View, columns
 
-__all__ = ["CERTAINTY", "DIRECT", "EMPTY_FILE", "SESSION_VIEWS"]
+__all__ = ["CERTAINTY", "DIRECT", "EMPTY_FILE", "SESSION_VIEWS", "SNAPSHOT"]
 
 EMPTY_FILE = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+SNAPSHOT = r"/\.governed/snapshots/([0-9a-f]{64})(/|$)"
+"""Where the content of a version lies: its digest names the folder."""
 
 _ACCESSES = rf"""
 WITH named AS (  -- content that a catalog knows; the empty file is nobody's
@@ -44,7 +47,7 @@ LEFT JOIN base.digested d
 LEFT JOIN base.dataset_versions v ON v.workspace_no = n.workspace_no
     AND v.dataset = a.dataset AND v.version = a.version
 LEFT JOIN snapshot p
-    ON p.sha256 = regexp_extract(a.uri, '/\.governed/snapshots/([0-9a-f]{{64}})(/|$)', 1)
+    ON p.sha256 = regexp_extract(a.uri, '{SNAPSHOT}', 1)
 LEFT JOIN named o
     ON o.workspace_no = n.workspace_no AND o.sha256 = coalesce(a.sha256, d.sha256)
 LEFT JOIN elsewhere e ON e.sha256 = coalesce(a.sha256, d.sha256)

@@ -11,11 +11,11 @@ import duckdb
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import UnknownName
-from governed_kernel.lineage.belonging import placed
 from governed_kernel.lineage.numbering import of_session
+from governed_kernel.lineage.sight import Sight, within
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Target", "file_uri", "resolve"]
+__all__ = ["Target", "around", "file_uri", "resolve"]
 
 
 @dataclass
@@ -48,7 +48,9 @@ def file_uri(path: str | os.PathLike[str]) -> str:
     return "file://" + quote(os.path.realpath(path), safe="/:@!$&'()*+,;=~-._")
 
 
-def resolve(connection: duckdb.DuckDBPyConnection, workspace: Workspace, name: str) -> Target:
+def resolve(
+    connection: duckdb.DuckDBPyConnection, workspace: Workspace, name: str, sight: Sight
+) -> Target:
     """Find out what `name` is.
 
     Raises
@@ -57,12 +59,12 @@ def resolve(connection: duckdb.DuckDBPyConnection, workspace: Workspace, name: s
         Nothing that was recorded has that name.
     """
     if "://" in name:
-        found = _resource(connection, name)
+        found = _resource(connection, sight, name)
     else:
         found = _run(connection, name) or _release(connection, name) or _dataset(connection, name)
         if found is None:
             for folder in (Path.cwd(), workspace.root):
-                found = found or _resource(connection, file_uri(folder / name))
+                found = found or _resource(connection, sight, file_uri(folder / name))
     if found is None:
         raise UnknownName(
             f"no recorded session, release or dataset has anything to do with {name!r}",
@@ -99,49 +101,49 @@ def _dataset(connection: duckdb.DuckDBPyConnection, name: str) -> Target | None:
     return Target(f"dataset:{name}", "dataset", datasets=[(row[0], row[1]) for row in rows])
 
 
-def _resource(connection: duckdb.DuckDBPyConnection, uri: str) -> Target | None:
+def _resource(connection: duckdb.DuckDBPyConnection, sight: Sight, uri: str) -> Target | None:
     """The resource itself; else the files in it, the folder around it, or what equals it."""
     uri = uri.rstrip("/")
-    rows = connection.execute(
-        f"""SELECT uri FROM base.named_resources WHERE uri = ? OR starts_with(uri, ? || '/')
-        UNION SELECT {placed("uri")} AS uri FROM base.access
-            JOIN base.neighbours n ON n.workspace_no = {of_session("session_no")}
-            WHERE {placed("uri")} = ? OR starts_with({placed("uri")}, ? || '/')
-        ORDER BY uri""",
-        [uri] * 4,
-    ).fetchall()
-    exact = any(row[0] == uri for row in rows)
-    resources = [uri] if exact else [row[0] for row in rows]
-    if exact and not _transformed(connection, [uri]):
-        resources += _around(connection, uri)
+    found = sight.within(uri)
+    transformed = uri in found
+    if not transformed:
+        found |= _accessed(connection, sight, uri)
+    resources = [uri] if uri in found else sorted(found)
+    if uri in found and not transformed:
+        resources += _around(sight, uri)
     runs = connection.execute(
         "SELECT DISTINCT run_id FROM artifacts WHERE uri = ? OR starts_with(uri, ? || '/') "
         "OR starts_with(?, uri || '/') ORDER BY run_id",
         [uri] * 3,
     ).fetchall()
-    resources = resources or _around(connection, uri) or _equal(connection, uri)
+    resources = resources or _around(sight, uri) or _equal(connection, uri)
     if not resources and not runs:
         return None
     return Target(uri, "resource", resources=resources, runs=[run for (run,) in runs])
 
 
-def _transformed(connection: duckdb.DuckDBPyConnection, uris: list[str]) -> bool:
-    return bool(
-        connection.execute(
-            "SELECT 1 FROM base.named_resources WHERE uri IN (SELECT unnest(?::VARCHAR[])) LIMIT 1",
-            [uris],
-        ).fetchall()
-    )
-
-
-def _around(connection: duckdb.DuckDBPyConnection, uri: str) -> list[str]:
-    """The nearest folder that a transformation knows as a whole (a saved model)."""
+def _accessed(connection: duckdb.DuckDBPyConnection, sight: Sight, uri: str) -> set[str]:
+    """What sessions accessed that is this resource or lies in it."""
+    condition, values = within(sight.written([uri]))
     rows = connection.execute(
-        "SELECT uri FROM base.named_resources WHERE starts_with(?, uri || '/') "
-        "ORDER BY length(uri) DESC LIMIT 1",
-        [uri],
+        f"SELECT DISTINCT uri, {of_session('session_no')} FROM base.access WHERE {condition}",
+        values,
     ).fetchall()
-    return [row[0] for row in rows]
+    found = {sight.uri(there, workspace_no) for there, workspace_no in rows}
+    return {each for each in found if each == uri or each.startswith(f"{uri}/")}
+
+
+def around(uri: str) -> list[str]:
+    """A URI and the folders that it lies in, from the outermost on."""
+    scheme, _, rest = uri.partition("://")
+    steps = [i for i, letter in enumerate(rest) if letter == "/" and i]
+    return [*(f"{scheme}://{rest[:step]}" for step in steps), uri]
+
+
+def _around(sight: Sight, uri: str) -> list[str]:
+    """The nearest folder that a transformation knows as a whole (a saved model)."""
+    known = set(sight.resources(around(uri)[:-1]).values())
+    return sorted(known, key=len)[-1:]
 
 
 def _equal(connection: duckdb.DuckDBPyConnection, uri: str) -> list[str]:

@@ -14,6 +14,8 @@ from functools import partial
 
 import duckdb
 
+from governed_kernel.lineage.sight import among
+
 __all__ = ["Walk", "downstream", "upstream"]
 
 Pair = tuple[int, int]
@@ -184,13 +186,11 @@ def _seen_writes(
     connection: duckdb.DuckDBPyConnection, reads: set[Pair], crossed: set[Pair]
 ) -> set[Pair]:
     """The writes (transformation, resource) that some reads saw."""
-    numbers = sorted({number for number, _ in reads})
-    if not numbers:
+    if not reads:
         return set()
+    condition, values = among("read_no", {number for number, _ in reads})
     rows = connection.execute(
-        "SELECT read_no, entity_no, write_no, source_no FROM base.links "
-        "WHERE read_no BETWEEN ? AND ? AND read_no IN (SELECT unnest(?::BIGINT[]))",
-        [numbers[0], numbers[-1], numbers],
+        f"SELECT read_no, entity_no, write_no, source_no FROM base.links WHERE {condition}", values
     ).fetchall()
     seen = [row for row in rows if (row[0], row[1]) in reads]
     crossed |= {(source, entity) for _, entity, _, source in seen if source != entity}
@@ -201,13 +201,11 @@ def _later_reads(
     connection: duckdb.DuckDBPyConnection, writes: set[Pair], crossed: set[Pair]
 ) -> set[Pair]:
     """The reads (transformation, resource) that saw some writes."""
-    numbers = sorted({number for number, _ in writes})
-    if not numbers:
+    if not writes:
         return set()
+    condition, values = among("write_no", {number for number, _ in writes})
     rows = connection.execute(
-        "SELECT read_no, entity_no, write_no, source_no FROM base.links "
-        "WHERE write_no IN (SELECT unnest(?::BIGINT[]))",
-        [numbers],
+        f"SELECT read_no, entity_no, write_no, source_no FROM base.links WHERE {condition}", values
     ).fetchall()
     seeing = [row for row in rows if (row[2], row[3]) in writes]
     crossed |= {(source, entity) for _, entity, _, source in seeing if source != entity}

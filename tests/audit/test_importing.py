@@ -18,6 +18,7 @@ from governed_kernel.lineage.sealing import Sealing
 from governed_kernel.release.projection import rebuild, refresh
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import home_of, make_workspace
+from tests.lineage.recognised import both_ways
 from tests.lineage.sessions import CLEAN, RAW, Session, prepare
 
 COPY = "file:///srv/copy.parquet"
@@ -76,6 +77,8 @@ def test_lineage_crosses_into_what_was_imported(places: tuple[Workspace, Workspa
     assert RAW in impact(there, afar).nodes
     homes = store.query("select host, home from workspaces order by host")
     assert [tuple(row.values()) for row in homes] == [("lab", False), ("other", True)]
+    fast, viewed = both_ways(store)
+    assert fast == viewed
     before = store.fingerprint()
     assert rebuild(there).fingerprint() == before
 

@@ -18,6 +18,7 @@ from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.store import Store
 from governed_kernel.lineage.targets import file_uri
 from governed_kernel.workspace import Workspace
+from tests.lineage.recognised import both_ways
 from tests.lineage.sessions import CLEAN, MODEL, RAW, Session, prepare, train
 
 
@@ -198,6 +199,12 @@ def test_release_run_and_artifact_go_back_to_bytes_at_the_source(
     shown = text(graph)
     assert "clean@1" in shown
     assert RAW in shown
+
+
+def test_contents_are_recognised_as_the_view_says(deployed: Store) -> None:
+    fast, viewed = both_ways(deployed)
+    assert fast == viewed
+    assert ("clean", "1") in {row[1:3] for row in viewed}  # type: ignore[index]
 
 
 def test_a_dataset_goes_back_to_the_session_that_wrote_its_content(deployed: Store) -> None:
