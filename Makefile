@@ -14,7 +14,7 @@ help:
 	@echo "make test        install, then linters, types and every test"
 	@echo "make test-full   the same, with the tests that take longer"
 	@echo "make benchmarks  print the paired ratios against plain runs, and who sees what"
-	@echo "make reference   write docs/reference.md anew from the code"
+	@echo "make reference   write docs/reference.md and docs/refused.md anew from the code"
 	@echo "make screens     take the pictures of docs/jupyterlab.md anew, from a real workspace"
 
 install: $(VENV)/.installed
@@ -75,6 +75,7 @@ benchmarks: install
 
 reference: install
 	$(BIN)/python docs/reference.py > docs/reference.md
+	$(BIN)/python -m tests.cli.bad_inputs > docs/refused.md
 
 screens: extension
 	$(BIN)/python -m tests.ui.screens docs/screens

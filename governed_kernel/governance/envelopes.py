@@ -230,8 +230,18 @@ def read(envelope: dict[str, Any], known: bytes | None) -> tuple[Predicate, str]
 
 
 def check(envelope: dict[str, Any], key: SSlibKey, known: bytes | None) -> None:
-    """Refuse (`IntegrityBroken`) what `key` has not signed; `known` as for `read`."""
-    if known is None or known != _digest_of_key(key):
+    """Refuse (`IntegrityBroken`) what `key` has not signed.
+
+    Parameters
+    ----------
+    envelope : dict
+        One that `read` has just taken: its form is not looked at once more.
+    known : bytes, optional
+        As for `read`.
+    """
+    if known is None:
+        _check_signed(envelope, envelope["signatures"][0]["keyid"], key)
+    elif known != _digest_of_key(key):
         verify(envelope, key)
 
 
@@ -258,6 +268,12 @@ def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicat
         The signature is not by `key`, or the envelope is not strictly what `sign` writes.
     """
     statement, predicate, key_id = peek(envelope)
+    _check_signed(envelope, key_id, key)
+    return statement, predicate
+
+
+def _check_signed(envelope: dict[str, Any], key_id: str, key: SSlibKey) -> None:
+    """Refuse another signature than by `key`; remember what has passed."""
     try:
         if key_id != key.keyid:
             raise ValueError(f"it is signed by the key {key_id}, not by {key.keyid}")
@@ -269,7 +285,6 @@ def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicat
             next="what it says counts for nothing; 'governed audit verify' shows where it lies",
         ) from error
     _VERIFIED.add(digest_of(envelope), _digest_of_key(key))
-    return statement, predicate
 
 
 def _check(envelope: dict[str, Any], key: SSlibKey) -> None:

@@ -1,8 +1,7 @@
-"""Files that run code when they are loaded: pickles, by their content and not by their name.
+"""Pickles, by their content and not by their name.
 
-A pickle is a program for the one who opens it, so none is released, harmless or not: weights are
-safetensors, tables are Parquet, estimators are their parameters. Only the beginning of a stream is
-read and nothing is ever loaded. Format: https://docs.python.org/3/library/pickletools.html.
+A pickle is a program for the one who opens it. Only the beginning of a stream is read, as it lies
+there or decompressed. Format: https://docs.python.org/3/library/pickletools.html.
 """
 
 from __future__ import annotations
@@ -14,18 +13,14 @@ import io
 import lzma
 import pickletools
 import re
-import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
-from typing import IO, Any
+from pathlib import PurePosixPath
+from typing import Any
 
-__all__ = ["pickled"]
+__all__ = ["is_tar", "named", "of_head"]
 
 _HEAD = 1 << 16
-_MEMBERS = 10_000
-_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-"""What `torch.load` and `numpy.load` take for an archive, and what begins one of several parts."""
 _NAMES = (".pkl", ".pickle", ".joblib", ".dill")
 _ACTS = frozenset(
     {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "REDUCE", "BUILD", "NEWOBJ", "NEWOBJ_EX"}
@@ -33,20 +28,18 @@ _ACTS = frozenset(
 """Operations that find or call something; without any of them nothing is run."""
 
 
-def pickled(path: Path) -> str:
-    """What of a file is a pickle, in words; empty where nothing is."""
-    if path.suffix.lower() in _NAMES:
-        return f"its name ends in {path.suffix}, which says that it is one"
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-        found = _of_head(head)
-        if not found and head.startswith(_ARCHIVES):
-            file.seek(0)
-            found = _of_archive(file)
-    return found
+def named(name: str) -> str:
+    """What a file's name says, whatever is in it; empty where that is nothing."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return f"its name ends in {suffix}, which says that it is one" if suffix in _NAMES else ""
 
 
-def _of_head(head: bytes) -> str:
+def is_tar(head: bytes) -> bool:
+    """Whether a file begins as a tar archive, compressed or not."""
+    return any(data[257:262] == b"ustar" for _, data in (("", head), *_unpacked(head)))
+
+
+def of_head(head: bytes) -> str:
     """What the beginning of a stream is, as it lies there or decompressed."""
     for packed, data in (("", head), *_unpacked(head)):
         if _is_stream(data):
@@ -91,28 +84,3 @@ def _is_stream(data: bytes) -> bool:
             if operation.name == "STOP":
                 return acts
     return acts and place > _HEAD // 2  # no text is read as operations for so long
-
-
-def _of_archive(file: IO[bytes]) -> str:
-    """The first pickle among the members of a zip archive, as `torch.save` and numpy write.
-
-    What can't be looked into may hold one: other readers of archives take what Python's does not.
-    """
-    name = ""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            for member in members:
-                if Path(member.filename).suffix.lower() in _NAMES:
-                    return f"{member.filename!r} in it is one"
-            if len(members) > _MEMBERS:
-                return f"it may hold one: it has {len(members)} members"
-            for member in members:
-                name = f"{member.filename!r} in "
-                with archive.open(member) as inner:
-                    if found := _of_head(inner.read(_HEAD)):
-                        return f"{member.filename!r} in it: {found}"
-    # zipfile raises so for what is damaged, encrypted or compressed in a way that it does not know
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error) as error:
-        return f"it may hold one: {name}the archive can't be read ({error})"
-    return ""

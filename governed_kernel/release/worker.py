@@ -32,7 +32,7 @@ from governed_kernel.release import gate, manifest, runs
 from governed_kernel.release.execution import record_validation
 from governed_kernel.release.learned import check_learned
 from governed_kernel.release.manifest import ReleaseManifest
-from governed_kernel.release.pickles import pickled
+from governed_kernel.release.programs import runs_code
 from governed_kernel.release.registry import Registry
 from governed_kernel.release.runs import Plan, Progress, run_folder
 from governed_kernel.release.tickets import kernel_environment, stage_inputs, write_ticket
@@ -286,10 +286,10 @@ def collect(output: Path) -> list[Artifact]:
                 next="write files",
             )
         if path.is_file():
-            if why := pickled(path):
+            if why := runs_code(path):
                 raise RunFailed(
-                    f"the run left a pickle: {name}",
-                    why=f"{why}, and whoever loads a pickle runs what is in it",
+                    f"the run left what may run code when it is loaded: {name}",
+                    why=f"it is {why}; whoever loads it runs what is in it",
                     next="save weights with safetensors ('release.save_adapter'), tables as "
                     "Parquet, parameters as JSON",
                 )

@@ -16,6 +16,21 @@ from governed_kernel.lineage.events import Attested, Decided, LedgerEvent
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
+from tests.cli.bad_inputs import (
+    BROKEN,
+    CHANGED,
+    ELSEWHERE,
+    NAMES,
+    POLICIES,
+    REGISTER,
+    RULES,
+    SAM,
+    SETTINGS,
+    UNFIT,
+    UNKNOWN,
+    WRITTEN,
+    page,
+)
 from tests.cli.commands import Command, Done
 from tests.governance.people import DIGEST, OTHER, RELEASE, promote
 from tests.governance.records import BY_PATIENT, write_code, write_records
@@ -75,92 +90,6 @@ def kept(workspace: Workspace) -> set[str]:
     return {name for name in known if not name.startswith(passing)}
 
 
-REGISTER = "data register biopsies {good} --owner Clinic --legal-basis consent"
-SAM = " --as sam"
-
-
-class Case(NamedTuple):
-    """A line that somebody types, how it must end, and the words of its message."""
-
-    line: str
-    code: int
-    said: str
-    signed_by: tuple[str, ...] = ()
-
-
-UNKNOWN = {
-    "class": Case(f"{REGISTER} --class secret --purpose train{SAM}", 2, "no data class is called"),
-    "purpose": Case(f"{REGISTER} --class health --purpose fun{SAM}", 2, "no purpose is called"),
-    "purpose of the class": Case(
-        f"{REGISTER} --class health --purpose deploy{SAM}", 2, "can't be registered for deploy"
-    ),
-    "person who registers": Case(
-        f"{REGISTER} --class health --purpose train --as ghost", 3, "nobody here is called 'ghost'"
-    ),
-    "person who signs": Case(
-        "reject triage@1 --reason no", 3, "nobody here is called 'mallory'", ("mallory",)
-    ),
-    "person who is given a role": Case(
-        "people grant ghost --role reviewer", 2, "nobody here is called 'ghost'", ("ada",)
-    ),
-    "role that is given": Case(
-        "people grant rita --role king", 2, "no role is called 'king'", ("ada",)
-    ),
-    "role of who is added": Case(
-        "people add zoe --role king", 2, "no role is called 'king'", ("ada",)
-    ),
-    "release": Case("reject nothing@1 --reason no", 2, "there is no release", ("rita",)),
-    "release to approve": Case(
-        "approve nothing@1 --for run --meaning reviewed", 2, "there is no release", ("rita",)
-    ),
-    "environment": Case("deploy triage --env mars", 2, "no environment 'mars'", ("olga",)),
-    "run": Case("release build run-1 --as olga", 2, "there is no run run-1"),
-    "dataset": Case(
-        f"data split nothing --by splits/by_patient.py --key patient{SAM}", 2, "is called 'nothing'"
-    ),
-    "dataset to withdraw": Case("data withdraw no@1 --reason x", 2, "is called 'no'", ("ada",)),
-    "dataset to recall": Case("recall open no@1 --reason x", 2, "is called 'no'", ("ada",)),
-    "notebook": Case("promote nothing.ipynb", 2, "there is no notebook", ("sam",)),
-}
-UNFIT = {
-    "a name that leaves its folder": Case(
-        f"data register ../../etc/x {{good}} --class health --purpose train --owner Clinic "
-        f"--legal-basis consent{SAM}", 2, "can't name a dataset",
-    ),
-    "a file that is not there": Case(
-        f"data register b {{folder}}/gone.csv --class health --purpose train --owner Clinic "
-        f"--legal-basis consent{SAM}", 6, "can't be read",
-    ),
-    "a symbolic link": Case(
-        f"data register b {{folder}}/link.csv --class health --purpose train --owner Clinic "
-        f"--legal-basis consent{SAM}", 2, "is a symbolic link",
-    ),
-    "an empty file": Case(
-        f"data register b {{folder}}/empty.csv --class health --purpose train --owner Clinic "
-        f"--legal-basis consent{SAM}", 2, "is empty",
-    ),
-    "an address with a credential": Case(
-        f"data register b http://me:hunter2@host/x.csv --class health --purpose train "
-        f"--owner Clinic --legal-basis consent{SAM}", 2, "a credential in it",
-    ),
-    "an address of no known kind": Case(
-        f"data register b gopher://a/b --class health --purpose train --owner Clinic "
-        f"--legal-basis consent{SAM}", 6, "can't be brought",
-    ),
-    "a database of no known kind": Case(
-        f"data register b oracle.db --query select --class health --purpose train --owner Clinic "
-        f"--legal-basis consent{SAM}", 2, "no database that is known",
-    ),
-    "somebody without the role": Case(
-        f"{REGISTER} --class health --purpose train --as olga", 3, "may not register data"
-    ),
-    "somebody else's passphrase": Case(
-        "reject triage@1 --reason no --as rita --passphrase-file {folder}/wrong", 3,
-        "the key of rita did not open",
-    ),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("what", UNKNOWN)
 def test_what_is_not_known_is_refused_and_on_record(desk: Desk, what: str) -> None:
     line, code, said, signed_by = UNKNOWN[what]
@@ -204,22 +133,6 @@ def test_what_was_typed_does_not_act_on_the_terminal_of_who_reads_it_later(desk:
 
 # --- rules that mean nothing ---------------------------------------------------------------------
 
-SETTINGS = {
-    "a purpose of a class": (
-        'purposes = ["explore", "fun"]', "Invalid enum value 'fun'", "explore, train, evaluate"
-    ),
-    "a role of readers": ('readers = ["king"]', "'king'", "administrator, data-scientist"),
-    "a role of unmasked": ('unmasked = ["king"]', "'king'", "data-steward"),
-    "a kind of masking": ('masked = { "name" = "smear" }', "'smear'", "redact, hash, drop"),
-    "who sees all may not read": (
-        'readers = ["auditor"]\nunmasked = ["data-steward"]', "may not read", "data-steward"
-    ),
-}  # fmt: skip
-RULES = {
-    "an unknown layer": ('[risk_classes.odd]\nlayers = ["vibes"]\n', "vibes", "calibration"),
-    "a role that must sign": ('[risk_classes.odd.run]\neach = ["king"]\n', "'king'", "reviewer"),
-}
-
 
 def test_settings_that_mean_nothing_name_file_line_and_choice(desk: Desk) -> None:
     file = desk.workspace.root / TOML
@@ -232,9 +145,9 @@ def test_settings_that_mean_nothing_name_file_line_and_choice(desk: Desk) -> Non
         **{what: (f"{good}\n{text}", *said) for what, (text, *said) in RULES.items()},
         "nobody may sign": (
             good.replace('roles = ["reviewer", "domain-expert"]', "roles = []"),
-            "no role may",
+            *BROKEN["nobody may sign"][1:],
         ),
-        "no TOML": (f"{good}\n[classes", "line"),
+        "no TOML": (f"{good}\n[classes", *BROKEN["no TOML"][1:]),
     }
     for what, (text, *said) in broken.items():
         file.write_text(text)
@@ -247,21 +160,9 @@ def test_settings_that_mean_nothing_name_file_line_and_choice(desk: Desk) -> Non
     assert desk.type("policy check").code == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("permit (principal action);", "unexpected token"),
-        ('@id("a") permit (principal, action == Action::"fly", resource);', "fly"),
-        (
-            '@id("yes") permit (principal, action == Action::"run", resource);\n'
-            '@id("no")\nforbid (principal,  action == Action::"run", resource); // never',
-            "forbid always wins",
-        ),
-    ],
-)
-def test_policies_that_do_not_parse_or_contradict_themselves(
-    desk: Desk, text: str, said: str
-) -> None:
+@pytest.mark.parametrize("what", POLICIES)
+def test_policies_that_do_not_parse_or_contradict_themselves(desk: Desk, what: str) -> None:
+    text, said = POLICIES[what]
     (desk.workspace.policies / "mine.cedar").write_text(text)
     told = refused(desk, "policy adopt", 2, ("ada",), "policies/mine.cedar, line", said)
     assert told.action == "policy adopt"
@@ -272,15 +173,15 @@ def test_policies_that_do_not_parse_or_contradict_themselves(
 
 
 def test_a_file_that_is_being_written_is_refused_and_on_record(desk: Desk) -> None:
-    line = f"{REGISTER} --class health --purpose train{SAM}"
+    line, code, said, _ = WRITTEN
     with (desk.folder / "good.csv").open("ab"):
-        told = refused(desk, line, 2, (), "open for writing")
+        told = refused(desk, line, code, (), said)
     assert told.action == "data register"
     assert desk.type(line).code == 0
 
 
 def test_a_changed_file_is_another_version_and_the_first_one_stays(desk: Desk) -> None:
-    line = f"{REGISTER} --class health --purpose train --json{SAM}"
+    line = CHANGED.line
     first = desk.type(line).facts
     with (desk.folder / "good.csv").open("a") as file:
         file.write("p99,1,2\n")
@@ -346,7 +247,7 @@ def test_a_clock_that_goes_back_changes_no_order_and_revives_nothing(
 # --- names that leave their folder ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["../../x@1", "triage@../1", "/etc/passwd", "triage@1/../../x"])
+@pytest.mark.parametrize("name", NAMES)
 def test_no_name_leaves_its_folder(desk: Desk, name: str) -> None:
     for line, person in ((f"deploy {name} --env preprod", "olga"), (f"run {name}", None)):
         before = len(desk.ledger())
@@ -355,3 +256,18 @@ def test_no_name_leaves_its_folder(desk: Desk, name: str) -> None:
         assert "Traceback" not in done.err
         assert len(desk.ledger()) == before + 1
     assert not list(desk.workspace.bundles.glob("**/*"))
+
+
+# --- what the documentation says -----------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_documentation_shows_these_tables() -> None:
+    assert (ROOT / "docs" / "refused.md").read_text() == page(), "run 'make reference'"
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_what_the_documentation_says_is_tried_is(what: str) -> None:
+    file, _, name = ELSEWHERE[what].test.partition("::")
+    assert f"\ndef {name}(" in (ROOT / file).read_text()

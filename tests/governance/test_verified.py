@@ -22,13 +22,13 @@ from tests.governance.test_register import an_approval, append_by_hand, approve
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The envelopes whose signatures are really looked at."""
     seen: list[dict[str, Any]] = []
-    really = envelopes.verify
+    really = envelopes._check_signed
 
-    def verify(envelope: dict[str, Any], key: Any) -> Any:
+    def check(envelope: dict[str, Any], key_id: str, key: Any) -> None:
         seen.append(envelope)
-        return really(envelope, key)
+        really(envelope, key_id, key)
 
-    monkeypatch.setattr(envelopes, "verify", verify)
+    monkeypatch.setattr(envelopes, "_check_signed", check)
     monkeypatch.setattr(verified, "_WORTH", 1)
     return seen
 

@@ -1,29 +1,78 @@
-"""``governed rollback``: what was live before is live again, by one signed command."""
+"""The README's tour is one walk; and ``governed rollback``, which it leads to."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.loop import tour
+from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place
 from tests.loop.refusal import explains
-from tests.loop.stages import Stages
 
 pytestmark = pytest.mark.slow
 
 
+@dataclass
+class Walked:
+    """Where the tour ends, a copy from the middle of it, and what each line printed."""
+
+    place: Place
+    twice: Place
+    printed: list[tuple[tour.Line, str]]
+
+    def said(self, verb: str) -> list[str]:
+        return [said for line, said in self.printed if line.verb == verb]
+
+
 @pytest.fixture(scope="module")
-def twice(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    """Every line of the tour, in its order, in one workspace."""
+    base = tmp_path_factory.mktemp("tour")
+    place = tour.kitchen(base / "walk", PythonEnvironment.make(base / "environment"))
+    printed, twice = [], None
+    for line in tour.lines():
+        if line.verb == "rollback":
+            twice = place.copy(base / "twice")
+        printed.append((line, tour.type_line(place, line)))
+    assert twice is not None
+    return Walked(place, twice, printed)
+
+
+@pytest.fixture(scope="module")
+def twice(walked: Walked) -> Place:
     """Two bundles of one release went live, one after the other."""
-    place = stages.validated.copy(tmp_path_factory.mktemp("twice"))
-    place.done_here("deploy sour --env preprod --reason first {otto}")
-    run = place.done("run sour --as otto -p seed 8 --json").facts["run"]
-    place.done(f"validate {run} --as otto")
-    place.done_here(f"approve sour --for deployment --run {run} --meaning approved {{mara}}")
-    place.done_here(f"deploy sour --env preprod --run {run} --reason second {{otto}}")
-    return place
+    return walked.twice
+
+
+def test_the_tour_leads_from_intake_to_recall_on_one_ledger(walked: Walked) -> None:
+    verbs = [line.verb for line, _ in walked.printed]
+    assert [name for name in dict.fromkeys(verbs) if name in _STATIONS] == list(_STATIONS)
+    place = walked.place
+    (release,) = place.done_here("release list --json").facts
+    assert (release["release"], release["state"]) == ("sour@1", "released")
+    first, second = dict.fromkeys(bundles(place))
+    assert bundles(place) == [first, second, first]
+    assert place.release()["recalls"][0]["state"] == "continued"
+    kinds = [type(event).__name__ for event in place.record()]
+    signed = ("PersonAdded", "Promotion", "Approval", "Bundle", "Deployment", "RecallAnswer")
+    assert [kinds.count(kind) for kind in signed] == [6, 1, 4, 2, 3, 1]
+    denied = [event.action for event in place.events("Decided") if event.outcome == "denied"]
+    assert denied == ["deploy"]
+    assert len(place.events("RunRefused")) == 1
+
+
+def test_the_tour_shows_what_is_printed(walked: Walked) -> None:
+    """Names, times, digests and numbers are others here; the words around them are the same."""
+    for line, said in walked.printed:
+        shown = " ".join(line.shown)
+        for words in _WORDS:
+            if words in shown:
+                assert words in " ".join(said.split()), (line.text, said)
+    assert "IDENTICAL" in walked.said("audit rerun")[0]
+    assert all("everything verifies" in said for said in walked.said("audit verify"))
 
 
 def bundles(place: Place) -> list[str]:
@@ -95,34 +144,16 @@ def test_what_was_rolled_back_is_recalled_and_answered_for(twice: Place, tmp_pat
     assert not place.here("audit verify --no-store").code
 
 
-ROOT = Path(__file__).parents[2]
-IN_THE_KITCHEN = {
-    "biopsy-triage": "sour",
-    "wdbc": "berries",
-    "record_id 842302": "berry_id b01",
-    "--reason …": "--reason 'one berry of 36'",
-}
-
-
-def test_the_readmes_walk_goes_on_from_deployed_to_rolled_back_and_recalled(
-    twice: Place, tmp_path: Path
-) -> None:
-    """Its section on releases, line by line; what comes before made `stages`, by the same words."""
-    place = twice.copy(tmp_path)
-    section = (ROOT / "README.md").read_text().partition("### 8. Release")[2].partition("### 9.")[0]
-    lines = re.findall(r"(?m)^    governed (.*)$", section)
-    assert [line.split()[0] for line in lines] == [
-        *("approve", "deploy", "rollback", "release", "release", "recall", "recall", "recall")
-    ]
-    for line in lines[2:]:  # approved and deployed it is
-        for there, here in IN_THE_KITCHEN.items():
-            line = line.replace(there, here)
-        if "answer" in line:
-            (finding,) = place.done_here("recall list --json").facts
-            line = re.sub(r"recall-[\w-]+", finding["recall"], line)
-            explains(place.here("deploy sour --env production {otto}"), 3, "was recalled")
-        place.done_here(re.sub(r"--as (\w+)", r"{\1}", line))
-    found = place.release()
-    assert [item["bundle"] for item in found["deployments"]][2] == bundles(place)[0]
-    assert found["state"] == "released"
-    assert found["recalls"][0]["state"] == "continued"
+_STATIONS = (
+    *("init", "people add", "data register", "data split", "policy explain", "release card"),
+    *("check", "promote", "run", "approve", "validate", "deploy", "rollback", "release show"),
+    *("recall plan", "recall open", "recall answer", "audit verify", "audit rerun"),
+    *("audit report", "audit checkpoint"),
+)
+_WORDS = (
+    "is not approved for a run: 0 of 2 approvals", "nobody else has approved this digest",
+    "signs: reviewed, that it may be run", "(sealed) ran these", "nothing found",
+    "made anew from these files just now", "locked-holdout", "is a locked holdout",
+    "no policy can change that", "data.load", "pandas.read_csv", "observed", "inferred", "full",
+    "was recalled", "IDENTICAL", "everything verifies", "succeeded",
+)  # fmt: skip

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import pickle
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py  # type: ignore[import-untyped]
 import joblib
 import numpy as np
 import pytest
@@ -44,6 +47,26 @@ def _behind_what_is_damaged(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"nothing", b"Nothing"))
 
 
+def _in_tar(path: Path, compression: str = "") -> None:
+    with tarfile.open(path, f"w:{compression}") as archive:  # type: ignore[call-overload]
+        data = pickle.dumps(Hostile())
+        member = tarfile.TarInfo("inside.bin")
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+
+
+def _in_archives(path: Path) -> None:
+    _in_archive(path)
+    inner = path.read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("inner", inner)
+
+
+def _behind_a_line(path: Path) -> None:
+    _in_archive(path)
+    path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
+
+
 def _array(path: Path) -> None:
     with io.BytesIO() as file:
         np.save(file, np.array([Hostile()], dtype=object), allow_pickle=True)
@@ -69,16 +92,67 @@ PICKLES: dict[str, Callable[[Path], object]] = {
     "compressed": lambda path: path.write_bytes(gzip.compress(pickle.dumps(Hostile()))),
     "in an archive": _in_archive,
     "in an archive that is damaged": _behind_what_is_damaged,
+    "in a tar archive": _in_tar,
+    "in a tar archive, gzip": lambda path: _in_tar(path, "gz"),
+    "in an archive in an archive": _in_archives,
+    "in an archive behind a line": _behind_a_line,
     "in what is no archive to us": lambda path: path.write_bytes(b"PK\x03\x04 not really"),
     "in numpy's array": _array,
     "in numpy's archive": _arrays,
 }
 
 
+LAMBDA = {"class_name": "Lambda", "config": {"function": ["4wEAAA==", None, None]}}
+FOREIGN = {"class_name": "function", "module": "os", "config": "system"}
+
+
+def _keras(path: Path, layer: object) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "layers": [layer]}))
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n")
+
+
+def _hdf5(path: Path, text: str) -> None:
+    with h5py.File(path, "w") as file:
+        file["weights"] = np.zeros(500_000)
+        file.attrs["model_config"] = text
+
+
+def _escaped(text: str) -> str:
+    """The same to who reads JSON."""
+    return text.replace("Lambda", "\\u004cambda")
+
+
+def _graph(path: Path, operation: bytes) -> None:
+    """A SavedModel of one node, as protocol buffers write it."""
+    data = b"\x0a\x01w\x12" + bytes([len(operation)]) + operation
+    for field in (b"\x0a", b"\x12", b"\x12"):  # node of graph_def of meta_graphs
+        data = field + bytes([len(data)]) + data
+    path.write_bytes(b"\x08\x01" + data)
+
+
+PROGRAMS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a layer with code": ("m.keras", lambda path: _keras(path, LAMBDA)),
+    "a layer of another library": ("m.bin", lambda path: _keras(path, FOREIGN)),
+    "a layer with code in HDF5": ("m.h5", lambda path: _hdf5(path, json.dumps(LAMBDA))),
+    "one that hides": ("m.txt", lambda path: _hdf5(path, _escaped(json.dumps(LAMBDA)))),
+    "an operation that writes files": ("m.pb", lambda path: _graph(path, b"WriteFile")),
+    "an operation of Python": ("saved_model.pb", lambda path: _graph(path, b"PyFunc")),
+}
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_a_model_that_carries_code_is_refused(tmp_path: Path, kind: str) -> None:
+    name, make = PROGRAMS[kind]
+    make(tmp_path / name)
+    with pytest.raises(RunFailed, match="may run code when it is loaded"):
+        worker.collect(tmp_path)
+
+
 @pytest.mark.parametrize("kind", PICKLES)
 def test_a_pickle_is_refused_under_any_name(tmp_path: Path, kind: str) -> None:
     PICKLES[kind](tmp_path / "model.txt")
-    with pytest.raises(RunFailed, match=r"left a pickle: model\.txt") as refused:
+    with pytest.raises(RunFailed, match=r"may run code when it is loaded: model\.txt") as refused:
         worker.collect(tmp_path)
     assert "safetensors" in refused.value.next
     assert not (tmp_path / "it-ran").exists()
@@ -99,4 +173,10 @@ def test_what_is_none_is_no_pickle(tmp_path: Path) -> None:
     (tmp_path / "PKG-INFO").write_text("PK is how it begins")
     (tmp_path / "empty").touch()
     (tmp_path / "words.txt").write_text("(a list), or in other words\n.")
-    assert len(worker.collect(tmp_path)) == 8
+    _keras(tmp_path / "dense.keras", {"class_name": "Dense", "module": "keras.layers"})
+    _hdf5(tmp_path / "dense.h5", json.dumps({"class_name": "Dense"}))
+    _graph(tmp_path / "adding.pb", b"AddV2")
+    with tarfile.open(tmp_path / "texts.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "words.txt", "words.txt")
+    (tmp_path / "zeros.bin").write_bytes(bytes(4096))
+    assert len(worker.collect(tmp_path)) == 13
