@@ -116,9 +116,21 @@ def readers(
     return list(_ask(workspace, "lineage", "readers", target, *words))
 
 
-def sessions(*, workspace: _Place = None) -> list[dict[str, Any]]:
-    """The recorded sessions, the newest first: whose, how each ended, and what it lost."""
-    return list(_ask(workspace, "lineage", "sessions"))
+def sessions(
+    *, limit: int | None = None, offset: int = 0, search: str = "", workspace: _Place = None
+) -> list[dict[str, Any]]:
+    """The recorded sessions, the newest first: whose, how each ended, and what it lost.
+
+    Parameters
+    ----------
+    limit, offset : int
+        How many to give, after how many others.
+    search : str
+        Only those whose name, notebook, user or machine contains it.
+    """
+    words = ["--offset", str(offset), "--search", search]
+    words += ["--limit", str(limit)] if limit is not None else []
+    return list(_ask(workspace, "lineage", "sessions", *words))
 
 
 def unregistered(release: str, *, workspace: _Place = None) -> list[dict[str, Any]]:

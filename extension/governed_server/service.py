@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from governed_kernel.errors import Refused, UsageError
+from governed_kernel.errors import GovernedError, Refused, UsageError
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import refresh
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
+from governed_server.following import Following
 from governed_server.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class Service:
         self.jobs = Jobs(self._threads)
         self._registries: dict[Path, tuple[tuple[int, int], Registry]] = {}
         self._storing = threading.Lock()
+        self.following = Following()
+        with contextlib.suppress(GovernedError):  # there is none yet
+            self.workspace()
 
     # --- work -------------------------------------------------------------------------------
 
@@ -92,7 +96,9 @@ class Service:
         """The workspace of a notebook or folder that the browser named."""
         full = self.path(name)
         start = full if full.is_dir() else full.parent
-        return Workspace.find(start if start.is_dir() else self.root)
+        found = Workspace.find(start if start.is_dir() else self.root)
+        self.following.add(found.root)
+        return found
 
     def browser_path(self, path: Path) -> str:
         """A file as the browser names it; empty when the server does not show it."""

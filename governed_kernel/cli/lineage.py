@@ -21,7 +21,7 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.errors import MissingExtra, UnknownName
 from governed_kernel.files import write_atomically
-from governed_kernel.lineage import comparison, graph, pictures, shortcomings
+from governed_kernel.lineage import comparison, graph, pictures
 from governed_kernel.lineage import readers as reading
 from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.store import Store
@@ -64,9 +64,14 @@ def sql(workspace: Workspace, query: str, as_json: bool) -> None:
 
 
 @lineage.command("sessions")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only N of them.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Pass over N.")
+@click.option("--search", default="", metavar="TEXT", help="In names, notebooks, users, machines.")
 @json_option
 @workspace_option
-def sessions(workspace: Workspace, as_json: bool) -> None:
+def sessions(
+    workspace: Workspace, limit: int | None, offset: int, search: str, as_json: bool
+) -> None:
     """List the recorded sessions, the newest first: how each ended, and what it lost.
 
     The state is "sealed", "running", "cut off" (its recorder was killed) or "journal gone"; "lost"
@@ -74,7 +79,11 @@ def sessions(workspace: Workspace, as_json: bool) -> None:
     """
     from governed_kernel.lineage import session_states
 
-    print_facts(session_states.sessions(workspace, _up_to_date(workspace)), as_json, "sessions")
+    found = session_states.sessions(
+        workspace, _up_to_date(workspace), limit=limit, offset=offset, search=search
+    )
+    title = "sessions" if limit is None else f"sessions ({len(found.sessions)} of {found.total})"
+    print_facts(found.sessions, as_json, title)
 
 
 @lineage.command("completeness")
@@ -252,19 +261,10 @@ def unregistered(workspace: Workspace, release: str, as_json: bool) -> None:
 
     Code and suites that the release binds by digest are left out.
     """
-    from governed_kernel.release import manifest
-    from governed_kernel.release.registry import Registry
+    from governed_kernel.release.inputs import unregistered_inputs_of
 
-    record = Registry.read(workspace).release(release)
-    folder = manifest.release_folder(workspace, record.name)
-    files = manifest.bound_files(manifest.load(folder, record.digest))
-    rows = shortcomings.unregistered_inputs(
-        _up_to_date(workspace),
-        record.name,
-        [record.promotion.session_id],
-        {file.sha256 for file in files},
-    )
-    print_facts(rows, as_json, f"unregistered inputs of {record.name}")
+    name, rows = unregistered_inputs_of(workspace, release, _up_to_date(workspace))
+    print_facts(rows, as_json, f"unregistered inputs of {name}")
 
 
 @lineage.command("texts")

@@ -1,11 +1,10 @@
 """Proof by attack: every kind of file, changed in every way, and each change found and named.
 
-``python -m tests.attack.mutations [--count N] [--seed S] [--part K/N]`` makes a workspace by the
-loop, changes one thing in it after the other, asks `verify_workspace` (what ``governed audit
-verify`` asks) and puts everything back: sessions swapped, rows of the store edited, every
-structural boundary of every file, and places drawn at random. It ends with 1 when a change was
-missed, or reported where it is not. Interrupted,
-it prints what came of it so far.
+``python -m tests.attack.mutations [--count N] [--seed S] [--part K/N] [--kinds REGEX]`` makes a
+workspace by the loop, changes one thing in it after the other, asks `verify_workspace` (what
+``governed audit verify`` asks) and puts everything back: sessions swapped, rows of the store
+edited, every structural boundary of every file, and places drawn at random. It ends with 1 when a
+change was missed, or reported where it is not. Interrupted, it prints what came of it so far.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import argparse
 import contextlib
 import itertools
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -281,12 +281,18 @@ def _text(check: Check) -> str:
 
 
 def run(
-    attack: Attack, count: int, *, every_boundary: bool, part: tuple[int, int] = (1, 1)
+    attack: Attack,
+    count: int,
+    *,
+    every_boundary: bool,
+    part: tuple[int, int] = (1, 1),
+    kinds: str = "",
 ) -> None:
     """Swap sessions, edit rows, change every file at every boundary, and `count` times anywhere.
 
     Without `every_boundary` half of `count` is drawn from the boundaries, half from anywhere.
-    With `part` K of N only every Nth change at a boundary is made, from the Kth on.
+    With `part` K of N only every Nth change at a boundary is made, from the Kth on; with `kinds`, a
+    regular expression, only files of kinds that it matches are changed.
     """
     workspace, draw = attack.workspace, attack.draw
     attack.swap_sessions()
@@ -295,7 +301,7 @@ def run(
     assert {each.outcome for each in checks} == {"ok"}, checks
     attack.edit_rows(max(count // 20, 2))
     attack.untouched()
-    files = workspace.files()
+    files = [kept for kept in workspace.files() if re.match(kinds, kept.kind)]
     chosen = [(kept, change) for kept in files for change in attack.structural(kept)]
     chosen = chosen[part[0] - 1 :: part[1]]
     if not every_boundary:
@@ -324,6 +330,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--part", default="1/1", metavar="K/N", help="every Nth change at a boundary, from the Kth"
     )
+    parser.add_argument("--kinds", default="", metavar="REGEX", help="only of these kinds of files")
     parser.add_argument("--keep", type=Path, help="where to keep what was missed")
     chosen = parser.parse_args(arguments)
     first, _, parts = chosen.part.partition("/")
@@ -340,10 +347,14 @@ def main(arguments: list[str] | None = None) -> int:
                     chosen.count,
                     every_boundary=not chosen.sample,
                     part=(int(first), int(parts)),
+                    kinds=chosen.kinds,
                 )
                 ended = True
+    said = f", only {chosen.kinds}" if chosen.kinds else ""
     how = "to the end" if ended else "interrupted"
-    sys.stdout.write(f"seed {chosen.seed}, part {chosen.part}, {how}\n{attack.tally.table()}\n")
+    sys.stdout.write(
+        f"seed {chosen.seed}, part {chosen.part}{said}, {how}\n{attack.tally.table()}\n"
+    )
     for missed in attack.tally.missed:
         sys.stdout.write(f"MISSED {missed}\n")
     return 1 if attack.tally.missed else 0

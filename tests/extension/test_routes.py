@@ -11,9 +11,12 @@ from governed_server import routes
 from governed_server.routes.asked import Signed
 from governed_server.routing import ROUTES, Route
 
+from governed_kernel.lineage.events import Access, CellEnded, CellStarted, SessionStarted, now
+from governed_kernel.lineage.store import Store
+from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.workspace import Workspace
 from tests.extension.server import TOKEN, Server, serving
-from tests.kernel.running import home_of, make_workspace
+from tests.kernel.running import home_of, make_workspace, wait_until
 
 pytestmark = pytest.mark.slow
 SECRET = "not the passphrase of ada"
@@ -156,6 +159,60 @@ def test_lists_of_a_workspace_in_which_nothing_was_done_are_empty(server: Server
     assert (before.status, before.facts["error"]) == (404, "UnknownName")
     titles = [item["title"] for item in server.get("governed/templates").facts]
     assert "Look at data" in titles
+
+
+def test_questions_are_answered_by_page_and_what_does_not_fit_is_refused(
+    server: Server, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOVERNED_HOME", str(home_of(workspace)))
+    empty = server.get("governed/sessions", path="garden").facts
+    assert empty == {"total": 0, "sessions": []}
+    for name in ("s1", "s2", "s3"):
+        written = SessionRecord(workspace, name, durable=False)
+        at: dict[str, Any] = {"execution": 1, "cell_id": "c"}
+        said: dict[str, Any] = {"mode": "research", "user_name": "u", "host": "h", "pid": 1}
+        written.add(SessionStarted(session_id=name, notebook=f"{name}.ipynb", **said))
+        written.add(CellStarted(source=written.payload("x"), **at))
+        read: dict[str, Any] = {"operation": "read", "kind": "file", "via": "open"}
+        written.add(Access(access_id=1, uri="file:///d/a.csv", occurred_at=now(), **read, **at))
+        written.add(CellEnded(status="ok", **at))
+        assert written.seal() == ""
+    # Nobody asks, and the store knows: the server has it brought up to date while it is up.
+    wait_until(lambda: len(known(workspace)) == 3)
+    page = server.get("governed/sessions", path="garden", limit=2, offset=1).facts
+    assert page["total"] == 3
+    assert [(row["session_id"], row["state"]) for row in page["sessions"]] == [
+        ("s2", "sealed"),
+        ("s1", "sealed"),
+    ]
+    assert server.get("governed/sessions", path="garden", search="S3.IP").facts["total"] == 1
+    pair = server.get("governed/lineage/diff", path="garden", first="s1", second="s2").facts
+    assert pair["same"] is False
+    asked: dict[str, Any] = {"path": "garden", "target": "file:///d/a.csv", "limit": 1, "offset": 2}
+    found = server.get("governed/lineage/readers", **asked).facts
+    assert (found["total"], [row["notebook"] for row in found["readings"]]) == (3, ["s3.ipynb"])
+    assert server.get("governed/lineage/readers", **asked, until="1999-12-31").facts["total"] == 0
+    assert server.get("governed/catalog/retention", path="garden", everything=True).facts == []
+    for route, wrong, status in (
+        ("sessions", {"limit": 5_000}, 400),
+        ("sessions", {"offset": -1}, 400),
+        ("sessions", {"limit": "two"}, 400),
+        ("lineage/diff", {"first": "s1"}, 400),
+        ("lineage/diff", {"first": "s1", "second": "s9"}, 404),
+        ("lineage/readers", {"target": "nothing"}, 404),
+        ("lineage/readers", {"target": "x", "since": "soon"}, 400),
+        ("release/unregistered", {"release": "nothing@1"}, 404),
+        ("catalog/retention", {"day": "soon"}, 400),
+    ):
+        answer = server.get(f"governed/{route}", path="garden", **wrong)
+        assert answer.status == status, (route, wrong, answer.text)
+        assert set(answer.facts) >= {"error", "what", "why", "next"}
+
+
+def known(workspace: Workspace) -> list[Any]:
+    """The sessions that the store knows as it lies there."""
+    with Store(workspace).read() as connection:
+        return connection.execute("SELECT session_id FROM sessions").fetchall()
 
 
 def test_a_name_that_is_not_there_says_what_is(server: Server) -> None:

@@ -63,7 +63,7 @@ def row_of(workspace: Workspace, kernel: RunningKernel) -> dict[str, Any]:
     store.ingest()
     (row,) = [
         row
-        for row in sessions(workspace, store)
+        for row in sessions(workspace, store).sessions
         if row["session_id"] == kernel.journal.name.partition(".")[0]
     ]
     return row

@@ -47,7 +47,7 @@ def test_where_a_clock_steps_back_order_is_kept_times_are_marked_and_all_verifie
     assert record(governed, "s2", 0, 1, 2).seal() == ""
     store = Store(governed)
     store.ingest()
-    rows = {row["session_id"]: row["clock_back"] for row in sessions(governed, store)}
+    rows = {row["session_id"]: row["clock_back"] for row in sessions(governed, store).sessions}
     assert rows == {"s1": 2, "s2": 0}
     cells = store.query("SELECT execution, started_at FROM cells WHERE session_id = 's1'")
     assert {row["execution"] for row in cells} == {0, 1, 2, 3, 4}
@@ -71,6 +71,6 @@ def test_each_session_says_how_it_ended(governed: Workspace) -> None:
     store = Store(governed)
     store.ingest()
     gone.path.unlink()
-    found = {row["session_id"]: row["state"] for row in sessions(governed, store)}
+    found = {row["session_id"]: row["state"] for row in sessions(governed, store).sessions}
     assert found == {"s1": "sealed", "s2": "running", "s3": "cut off", "s4": "journal gone"}
     assert running.seal() == ""

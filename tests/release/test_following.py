@@ -1,0 +1,94 @@
+"""The process that keeps stores up to date beside a server, and several of them at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.lineage.events import SessionStarted
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.store import Store
+from governed_kernel.recorder.record import SessionRecord
+from governed_kernel.release.projection import rebuild
+from governed_kernel.workspace import Workspace
+from tests.kernel.running import home_of, make_workspace, wait_until
+
+SESSIONS = 6
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    made = make_workspace(tmp_path / "workspace")
+    monkeypatch.setenv("GOVERNED_HOME", str(home_of(made)))
+    return made
+
+
+def follower(workspace: Workspace, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as said:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "governed_kernel.release.following"],
+            stdin=subprocess.PIPE,
+            stderr=said,
+        )
+    assert started.stdin is not None
+    started.stdin.write(b"/nowhere at all\n" + os.fsencode(workspace.root) + b"\n")
+    started.stdin.flush()
+    return started
+
+
+def start(workspace: Workspace, session: str) -> SessionRecord:
+    made = SessionRecord(workspace, session, durable=False)
+    made.add(
+        SessionStarted(
+            session_id=session, mode="research", notebook="n", user_name="u", host="h", pid=1
+        )
+    )
+    assert made.flush() is None
+    return made
+
+
+def stored(workspace: Workspace) -> tuple[list[str], bool]:
+    """Which sessions the store knows as it lies there, and whether it knows all of the ledger."""
+    if not workspace.store.exists():
+        return [], False
+    store = Store(workspace)
+    with store.read() as connection:
+        rows = connection.execute("SELECT session_id FROM sessions ORDER BY ALL").fetchall()
+    head = Ledger(workspace).records()[-1].head.hash.hex()
+    return [name for (name,) in rows], store.ledger_head() == head
+
+
+def test_two_of_them_bring_in_what_goes_on_once_while_others_read_and_one_is_killed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    logs = [tmp_path / "one.log", tmp_path / "two.log"]
+    both = [follower(workspace, log) for log in logs]
+    try:
+        open_records = []
+        for number in range(SESSIONS):
+            made = start(workspace, f"s{number}")
+            if number % 2:
+                assert made.seal() == ""
+            else:
+                open_records.append(made)
+            if number == SESSIONS // 2:
+                both[0].send_signal(signal.SIGKILL)
+            stored(workspace)
+        wait_until(lambda: stored(workspace) == ([f"s{n}" for n in range(SESSIONS)], True))
+        before = Store(workspace).fingerprint()
+        assert rebuild(workspace).fingerprint() == before
+        assert [made.seal() for made in open_records] == [""] * (SESSIONS // 2)
+    finally:
+        for each in both:
+            assert each.stdin is not None
+            each.stdin.close()
+            each.wait(30)
+    assert both[1].returncode == 0, "it ends when its input does"
+    said = logs[1].read_text()
+    assert said.startswith("governed: /nowhere at all is no workspace")
+    assert "not brought up to date" not in said
