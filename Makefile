@@ -6,7 +6,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install extension packages demo lab test test-full check lint lint-python \
-  lint-extension benchmarks reference screens clean
+  lint-extension benchmarks reference screens reports clean
 
 help:
 	@echo "make demo        install, then run the whole loop on real data (kept in demo/)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-full   the same, with the tests that take longer"
 	@echo "make benchmarks  print the paired ratios against plain runs, and who sees what"
 	@echo "make reference   write docs/reference.md and docs/refused.md anew from the code"
+	@echo "make reports     take the pictures of the report's pages anew, of what 'make demo' left"
 	@echo "make screens     take the pictures of docs/jupyterlab.md anew, from a real workspace"
 
 install: $(VENV)/.installed
@@ -79,6 +80,10 @@ reference: install
 
 screens: extension
 	$(BIN)/python -m tests.ui.screens docs/screens
+
+# Of the workspace that 'make demo' leaves.
+reports: install
+	$(BIN)/python -m tests.ui.reports docs/reports demo/workspace demo/people biopsy-triage
 
 clean:
 	chmod -R u+w demo 2>/dev/null || true

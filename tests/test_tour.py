@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from governed_kernel.audit import pages
+from governed_kernel.audit.dossier import Dossier
 from tests.loop import tour
 from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place
@@ -56,6 +58,14 @@ def test_the_tour_leads_from_intake_to_recall_on_one_ledger(walked: Walked) -> N
     first, second = dict.fromkeys(bundles(place))
     assert bundles(place) == [first, second, first]
     assert place.release()["recalls"][0]["state"] == "continued"
+    with place.inside():
+        dossier = Dossier.read(place.workspace, "sour")
+    assert dossier.run is not None
+    assert dossier.run.bundle is not None
+    assert dossier.run.bundle.name == first, "a report tells of what is live, not of the newest"
+    page = pages.manager_page(dossier)
+    assert "consent withdrawn" in page
+    assert "mara: one record of 341" in page
     kinds = [type(event).__name__ for event in place.record()]
     signed = ("PersonAdded", "Promotion", "Approval", "Bundle", "Deployment", "RecallAnswer")
     assert [kinds.count(kind) for kind in signed] == [6, 1, 4, 2, 3, 1]

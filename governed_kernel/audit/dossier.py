@@ -29,7 +29,8 @@ class Dossier:
     Attributes
     ----------
     run : RunRecord or None
-        The one that has the newest bundle, else the newest run of the release.
+        The one whose bundle is live (the last that was put live, where several are), else the one
+        with the newest bundle, else the newest run of the release.
     path : dict
         As ``governed release show`` prints it.
     card : dict of str to str
@@ -63,7 +64,8 @@ class Dossier:
         bound = manifest.load(folder, release.digest)
         gate.check_promotion(release, bound)
         lock = msgspec.json.decode((folder / "environment.json").read_bytes(), type=EnvironmentLock)
-        run = _chosen(release)
+        path = overview(registry, release)
+        run = _chosen(release, [item["bundle"] for item in _live(path)])
         return cls(
             workspace=workspace,
             registry=registry,
@@ -71,7 +73,7 @@ class Dossier:
             bound=bound,
             lock=lock,
             run=run,
-            path=overview(registry, release),
+            path=path,
             card=dict(intake.facts(manifest.card_of(folder, bound))),
             verified=_verified(workspace, registry, run),
         )
@@ -143,10 +145,16 @@ class Dossier:
         return found
 
 
-def _chosen(release: ReleaseRecord) -> RunRecord | None:
+def _live(path: dict[str, Any]) -> list[dict[str, Any]]:
+    """The deployments of the release that have not ended, in the order in which they began."""
+    return [item for item in path["deployments"] if item["live_to"] is None]
+
+
+def _chosen(release: ReleaseRecord, live: list[str]) -> RunRecord | None:
     runs = [run for run in release.runs if run.started.kind == "release"]
-    sealed = [run for run in runs if run.bundle]
-    chosen = sealed or runs
+    sealed = {run.bundle.name: run for run in runs if run.bundle}
+    known = [sealed[name] for name in live if name in sealed]
+    chosen = known or list(sealed.values()) or runs
     return chosen[-1] if chosen else None
 
 

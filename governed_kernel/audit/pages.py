@@ -7,56 +7,32 @@ not fit; ``card.toml`` in the release has the whole of it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from governed_kernel.audit.annex_iv import points
 from governed_kernel.audit.dossier import Dossier
+from governed_kernel.audit.sheet import (
+    SHORT,
+    STYLE,
+    bold,
+    code,
+    facts,
+    scale,
+    section,
+    table,
+    words,
+)
 from governed_kernel.errors import ResourceMissing
 from governed_kernel.files import write_atomically
 from governed_kernel.lineage.events import CaseResult
 from governed_kernel.release.registry import RunRecord
-from governed_kernel.visible import visible
 
 __all__ = ["annex_iv_page", "engineer_page", "manager_page", "pages", "write"]
 
-_STYLE = """
-@page { size: A4; margin: 11mm 12mm; }
-* { box-sizing: border-box; }
-body { font: 8.6pt/1.32 "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif;
-  color: #1b1f24; background: #fff; margin: 0 auto; max-width: 186mm; padding: 4mm 0; }
-@media print { body { padding: 0; max-width: none; } }
-header { display: flex; justify-content: space-between; align-items: flex-end;
-  border-bottom: 1.6pt solid #1f3a5f; padding-bottom: 2mm; margin-bottom: 2.5mm; }
-h1 { font-size: 15pt; line-height: 1.1; margin: 0; color: #1f3a5f; overflow-wrap: anywhere; }
-h1 + p { margin: .8mm 0 0; color: #57606a; }
-h2 { font-size: 9pt; color: #1f3a5f; margin: 2.6mm 0 .8mm; letter-spacing: .02em; }
-.badge { border-radius: 3pt; padding: 1.2mm 2.6mm; font-weight: 600; white-space: nowrap;
-  border: .8pt solid; text-align: center; }
-.good { color: #1a6334; background: #e6f4ea; } .bad { color: #a1231b; background: #fdecea; }
-.wait { color: #7d5200; background: #fff4d6; }
-.columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 6mm; }
-.columns > div { min-width: 0; }
-table { border-collapse: collapse; width: 100%; table-layout: auto; }
-th { text-align: left; font-weight: 600; color: #57606a; border-bottom: .6pt solid #8c959f; }
-td, th { padding: .45mm 1.6mm .45mm 0; vertical-align: top; overflow-wrap: break-word; }
-td { border-bottom: .4pt solid #d8dee4; }
-td.n, th.n { text-align: right; white-space: nowrap; padding-right: 3mm; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .5mm 3mm; margin: 0; }
-dt { color: #57606a; } dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
-ul { margin: 0; padding-left: 4mm; } p { margin: 0 0 .8mm; }
-code { font: 7.6pt/1.3 ui-monospace, "DejaVu Sans Mono", "Liberation Mono", monospace;
-  overflow-wrap: anywhere; }
-td code { font-size: 6.5pt; } table + p { margin-top: 1.2mm; }
-.box { border: .8pt solid; border-radius: 3pt; padding: 1.4mm 2.4mm; margin: 2mm 0 0; }
-footer { margin-top: 3mm; padding-top: 1.2mm; border-top: .6pt solid #8c959f; color: #57606a;
-  font-size: 7.6pt; }
-tr { break-inside: avoid; }
-"""
 _STATES = {"released": "good", "rejected": "bad", "revoked": "bad"}
-_SHORT, _SAID = 64, 200
+_SAID = 200
+_OTHERS = "<p>Tests and signatures on this page are those of the bundle that it is headed by.</p>"
 
 
 def write(found: Dossier, folder: Path) -> list[Path]:
@@ -90,20 +66,21 @@ def manager_page(found: Dossier) -> str:
     body = [
         _concerns(found),
         '<div class="columns"><div>',
-        _section("What it decides", _said(card["use_case.decision"])),
-        _section("Which rules apply", _said(card["use_case.regime"])),
-        _section("What happens when it is wrong", _said(card["use_case.risk_if_wrong"])),
-        _section("What it is for", _said(card["model_card.intended_use"])),
+        section("What it decides", _said(card["use_case.decision"])),
+        section("Which rules apply", _said(card["use_case.regime"])),
+        section("What happens when it is wrong", _said(card["use_case.risk_if_wrong"])),
+        section("What it is for", _said(card["model_card.intended_use"])),
         "</div><div>",
-        _section("What it is not for", _said(card["model_card.out_of_scope_use"])),
-        _section("Where it is known to fail", _said(card["model_card.limitations"])),
-        _section("Who answers for it", _said(card["model_card.contact"])),
+        section("What it is not for", _said(card["model_card.out_of_scope_use"])),
+        section("Where it is known to fail", _said(card["model_card.limitations"])),
+        section("Who answers for it", _said(card["model_card.contact"])),
         "</div></div>",
-        _section("What it was made from", _materials(found)),
-        _section("How it was tested", _tests(found.run)),
-        _section("Risks that people accepted", _risks(found)),
-        _section("Who signed", _signatures(found)),
-        _section("Where it is live", _deployments(found)),
+        section("What it was made from", _materials(found)),
+        section("How it was tested", _tests(found.run)),
+        section("Risks that people accepted", _risks(found)),
+        section("What was taken back", _recalls(found)),
+        section("Who signed", _signatures(found)),
+        section("Where it is live", _deployments(found)),
     ]
     return _page(found, "Report for risk management", body, fits=True)
 
@@ -113,14 +90,14 @@ def engineer_page(found: Dossier) -> str:
     body = [
         _concerns(found),
         '<div class="columns"><div>',
-        _section("What is bound", _bound(found)),
+        section("What is bound", _bound(found)),
         "</div><div>",
-        _section("What ran", _ran(found)),
+        section("What ran", _ran(found)),
         "</div></div>",
-        _section("Inputs", _inputs(found)),
-        _section("Cases", _cases(found.run)),
-        _section("What it left", _artifacts(found.run)),
-        _section("How to check it", _commands(found)),
+        section("Inputs", _inputs(found)),
+        section("Cases", _cases(found.run)),
+        section("What it left", _artifacts(found.run)),
+        section("How to check it", _commands(found)),
     ]
     return _page(found, "Report for engineers", body, fits=True)
 
@@ -128,7 +105,7 @@ def engineer_page(found: Dossier) -> str:
 def annex_iv_page(found: Dossier) -> str:
     """Where the evidence for each point of Annex IV of the EU AI Act lies, and what is lacking."""
     rows = [
-        [_b(item.point), _t(item.asks, 400), _code(item.evidence), _t(item.status)]
+        [bold(item.point), words(item.asks, 400), code(item.evidence), words(item.status)]
         for item in points(found)
     ]
     note = (
@@ -137,8 +114,8 @@ def annex_iv_page(found: Dossier) -> str:
         "something for people to add, and “for people” is outside of what this record can hold."
         "</p>"
     )
-    table = _table(["Point", "What it asks", "Evidence", "Status"], rows)
-    return _page(found, "Index of evidence by EU AI Act, Annex IV", [note, table])
+    rows_shown = table(["Point", "What it asks", "Evidence", "Status"], rows)
+    return _page(found, "Index of evidence by EU AI Act, Annex IV", [note, rows_shown])
 
 
 # --- sections ------------------------------------------------------------------------------------
@@ -147,22 +124,24 @@ def annex_iv_page(found: Dossier) -> str:
 def _page(found: Dossier, title: str, body: Sequence[str], *, fits: bool = False) -> str:
     """The page; one that must fit one sheet is printed smaller the more it has to say."""
     text = "".join(body)
-    size = f"@media print {{ body {{ zoom: {_scale(text):.2f} }} }}" if fits else ""
+    size = f"@media print {{ body {{ zoom: {scale(text):.2f} }} }}" if fits else ""
     name, state = found.release.name, found.release.state
     colour = "bad" if found.concerns() and state == "released" else _STATES.get(state, "wait")
     risk = found.bound.risk_class
     register = found.registry.register
+    told = found.run.bundle.name if found.run and found.run.bundle else "no bundle"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'\">"
-        f"<title>{_t(name)}: {_t(title)}</title><style>{_STYLE}{size}</style></head><body>"
-        f"<header><div><h1>{_t(name)}</h1><p>{_t(title)} · {_t(register.name)}</p></div>"
-        f'<div class="badge {colour}">{_t(state)} · risk {_t(risk, 40)}</div></header>'
+        f"<title>{words(name)}: {words(title)}</title><style>{STYLE}{size}</style></head><body>"
+        f"<header><div><h1>{words(name)}</h1>"
+        f"<p>{words(title)} · {words(register.name)} · {words(told)}</p></div>"
+        f'<div class="badge {colour}">{words(state)} · risk {words(risk, 40)}</div></header>'
         f"{text}"
         f"<footer>Made {found.moment:%Y-%m-%d %H:%M} UTC by “governed audit report” from "
         f"{found.head} verified records of the workspace’s ledger, and from the release, which was "
-        f"hashed anew. Release digest <code>{_t(found.release.digest)}</code></footer>"
+        f"hashed anew. Release digest <code>{words(found.release.digest)}</code></footer>"
         "</body></html>\n"
     )
 
@@ -175,26 +154,30 @@ def _concerns(found: Dossier) -> str:
             "verified, and its data is within its retention."
         )
         return f'<div class="box good">{said}</div>'
-    items = "".join(f"<li>{_t(text, 180)}</li>" for text in concerns[:4])
+    items = "".join(f"<li>{words(text, 180)}</li>" for text in concerns[:4])
     more = f"<li>and {len(concerns) - 4} more</li>" if len(concerns) > 4 else ""
     return f'<div class="box bad"><b>Open</b><ul>{items}{more}</ul></div>'
+
+
+def _said(text: str) -> str:
+    return f"<p>{words(text, _SAID) or '<b>nobody said it</b>'}</p>"
 
 
 def _materials(found: Dossier) -> str:
     rows = [
         [
-            _t(role),
-            _t(item.name, 60),
-            _t(version.data_class, 30),
-            _t(f"{version.rows:,}" if version.rows >= 0 else ""),
-            _t(version.legal_basis or version.licence or "not stated", 60),
-            _t(version.retention_until or "no end set"),
-            _t(version.owner, 40),
+            words(role),
+            words(item.name, 60),
+            words(version.data_class, 30),
+            words(f"{version.rows:,}" if version.rows >= 0 else ""),
+            words(version.legal_basis or version.licence or "not stated", 60),
+            words(version.retention_until or "no end set"),
+            words(version.owner, 40),
         ]
         for role, item, version in found.inputs()
     ]
     heads = ["As", "Version", "Class", "Rows", "Legal basis or licence", "Keep until", "Owner"]
-    return _table(heads, rows, most=6, right=(3,))
+    return table(heads, rows, most=6, right=(3,))
 
 
 def _tests(run: RunRecord | None) -> str:
@@ -207,10 +190,12 @@ def _tests(run: RunRecord | None) -> str:
             cases = [case for case in suite.cases if case.layer == layer]
             failed = [case.case_id for case in cases if case.outcome != "passed"]
             verdict = "all passed" if not failed else f"not passed: {', '.join(failed)}"
-            rows.append([_t(suite.suite, 24), _t(layer, 24), str(len(cases)), _t(verdict, 80)])
+            rows.append(
+                [words(suite.suite, 24), words(layer, 24), str(len(cases)), words(verdict, 80)]
+            )
     verdicts = ", ".join(item.verdict for item in run.comparisons) or "none was made"
-    again = f"<p>Re-run of <code>{_t(run.run_id)}</code> by an auditor: {_t(verdicts)}.</p>"
-    return _table(["Suite", "Layer", "Cases", "Outcome"], rows, most=6, right=(2,)) + again
+    again = f"<p>Re-run of <code>{words(run.run_id)}</code> by an auditor: {words(verdicts)}.</p>"
+    return table(["Suite", "Layer", "Cases", "Outcome"], rows, most=6, right=(2,)) + again
 
 
 def _risks(found: Dossier) -> str:
@@ -218,17 +203,35 @@ def _risks(found: Dossier) -> str:
         return "<p>None: nothing that failed was let pass.</p>"
     rows = [
         [
-            _t(item.said.case_id, 40),
-            _t(item.said.reason, _SHORT),
-            _t(item.said.control, _SHORT),
-            _t(item.said.printed_name, 40),
+            words(item.said.case_id, 40),
+            words(item.said.reason, SHORT),
+            words(item.said.control, SHORT),
+            words(item.said.printed_name, 40),
             f"{item.said.expires_at:%Y-%m-%d}",
             item.state_at(found.moment),
         ]
         for item in found.run.acceptances
     ]
     heads = ["Case", "Reason", "Done instead", "Signed by", "Until", "Now"]
-    return _table(heads, rows, most=4)
+    return table(heads, rows, most=4)
+
+
+def _recalls(found: Dossier) -> str:
+    if not found.path["recalls"]:
+        return "<p>Nothing of what it was made from.</p>"
+    rows = [
+        [
+            words(", ".join(item["versions"]), 60),
+            f"{item['at']:%Y-%m-%d}",
+            words(item["reason"]),
+            words(item["state"]),
+            words(
+                f"{item['answered_by']}: {item['answer']}" if item["answered_by"] else "nobody yet"
+            ),
+        ]
+        for item in reversed(found.path["recalls"])
+    ]
+    return table(["Data", "On", "Why", "Now", "Answered by"], rows, most=3)
 
 
 def _signatures(found: Dossier) -> str:
@@ -246,31 +249,33 @@ def _signatures(found: Dossier) -> str:
         if not item["run"] or (found.run and item["run"] == found.run.run_id)
     ]
     told = [
-        [_t(what), _t(name, 32), _t(role), f"{at:%Y-%m-%d %H:%M} UTC", _t(meaning, 64)]
+        [words(what), words(name, 32), words(role), f"{at:%Y-%m-%d %H:%M} UTC", words(meaning, 64)]
         for what, name, role, at, meaning in rows
     ]
-    return _table(["What", "Printed name", "Role", "Signed", "Meaning"], told, most=7)
+    return table(["What", "Printed name", "Role", "Signed", "Meaning"], told, most=7)
 
 
 def _deployments(found: Dossier) -> str:
     rows = [
         [
-            _t(f"{item['environment']}, slot {item['slot']}", 60),
-            _code(item["bundle"]),
+            words(f"{item['environment']}, slot {item['slot']}", 60),
+            code(item["bundle"]),
             f"{item['live_from']:%Y-%m-%d %H:%M}",
             f"{item['live_to']:%Y-%m-%d %H:%M}" if item["live_to"] else "live now",
-            _t(item["person"], 20),
+            words(item["person"], 20),
         ]
         for item in reversed(found.path["deployments"])
     ]
     if not rows:
         return "<p>Nowhere, and it never was.</p>"
-    return _table(["Where", "Bundle", "From (UTC)", "To", "By"], rows, most=3)
+    rows_shown = table(["Where", "Bundle", "From (UTC)", "To", "By"], rows, most=3)
+    live = {item["bundle"] for item in found.path["deployments"] if item["live_to"] is None}
+    return rows_shown + (_OTHERS if len(live) > 1 else "")
 
 
 def _bound(found: Dossier) -> str:
     bound, lock = found.bound, found.lock
-    return _facts(
+    return facts(
         {
             "research notebook": bound.research_notebook.path,
             "git commit": bound.git_commit or "not known",
@@ -291,7 +296,7 @@ def _ran(found: Dossier) -> str:
     if run is None:
         return "<p>It was never run.</p>"
     ended = run.ended
-    return _facts(
+    return facts(
         {
             "run": run.run_id,
             "state": f"{run.state}, by {run.started.person}",
@@ -309,11 +314,11 @@ def _ran(found: Dossier) -> str:
 
 def _inputs(found: Dossier) -> str:
     rows = [
-        [_t(role), _t(item.name, 60), _t(version.state), _code(version.sha256),
-         _t(", ".join(version.never_learn) or "nothing declared", 60)]
+        [words(role), words(item.name, 60), words(version.state), code(version.sha256),
+         words(", ".join(version.never_learn) or "nothing declared", 60)]
         for role, item, version in found.inputs()
     ]  # fmt: skip
-    return _table(["As", "Version", "State", "SHA-256", "Never learnt"], rows, most=8)
+    return table(["As", "Version", "State", "SHA-256", "Never learnt"], rows, most=8)
 
 
 def _cases(run: RunRecord | None) -> str:
@@ -321,21 +326,21 @@ def _cases(run: RunRecord | None) -> str:
         return "<p>No run of it was validated.</p>"
     every = [(found.suite, case) for found in run.evaluations for case in found.cases]
     every.sort(key=lambda each: each[1].outcome == "passed")  # what failed comes first
-    rows = [[_t(suite, 20), *_case(case)] for suite, case in every]
+    rows = [[words(suite, 20), *_case(case)] for suite, case in every]
     heads = ["Suite", "Layer", "Case", "Value", "Threshold", "Outcome"]
-    return _table(heads, rows, most=14, right=(3, 4))
+    return table(heads, rows, most=14, right=(3, 4))
 
 
 def _case(case: CaseResult) -> list[str]:
     outcome = case.outcome if case.blocking else f"{case.outcome}, not blocking"
     value, threshold = f"{case.value:.4g}", f"{case.threshold:.4g}"
-    return [_t(case.layer, 20), _t(case.case_id, 40), value, threshold, _t(outcome)]
+    return [words(case.layer, 20), words(case.case_id, 40), value, threshold, words(outcome)]
 
 
 def _artifacts(run: RunRecord | None) -> str:
     items = run.ended.artifacts if run and run.ended else []
-    rows = [[_t(item.name, 70), f"{item.bytes:,}", _code(item.sha256)] for item in items]
-    return _table(["File", "Bytes", "SHA-256"], rows, most=7, right=(1,))
+    rows = [[words(item.name, 70), f"{item.bytes:,}", code(item.sha256)] for item in items]
+    return table(["File", "Bytes", "SHA-256"], rows, most=7, right=(1,))
 
 
 def _commands(found: Dossier) -> str:
@@ -346,64 +351,4 @@ def _commands(found: Dossier) -> str:
         f"governed audit rerun {run.run_id} --as PERSON" if run else "",
         f"governed lineage trace {found.release.name}",
     ]
-    return "".join(f"<p><code>{_t(line, 200)}</code></p>" for line in lines if line)
-
-
-def _scale(text: str) -> float:
-    """How small it must be printed: by its rows, headings and words, which take lines."""
-    words = len(re.sub(r"<[^>]*>", "", text))
-    lines = 1.1 * text.count("<tr") + 1.6 * text.count("<h2") + words / 105 + 6
-    return max(0.62, min(1.0, 62 / lines))
-
-
-# --- pieces --------------------------------------------------------------------------------------
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{_t(title)}</h2>{content}</section>"
-
-
-def _said(text: str) -> str:
-    return f"<p>{_t(text, _SAID) or '<b>nobody said it</b>'}</p>"
-
-
-def _facts(facts: dict[str, str]) -> str:
-    cells = "".join(f"<dt>{_t(k)}</dt><dd>{_t(v, 100)}</dd>" for k, v in facts.items())
-    return f"<dl>{cells}</dl>"
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    most: int = 99,
-    right: tuple[int, ...] = (),
-) -> str:
-    """A table of cells that are HTML already; what is beyond `most` rows is counted."""
-    if not rows:
-        return "<p>None.</p>"
-
-    def row(cells: Sequence[str], tag: str) -> str:
-        told = (
-            f"<{tag}{' class=n' if number in right else ''}>{cell}</{tag}>"
-            for number, cell in enumerate(cells)
-        )
-        return f"<tr>{''.join(told)}</tr>"
-
-    body = "".join(row(cells, "td") for cells in rows[:most])
-    more = f"<p>and {len(rows) - most} more</p>" if len(rows) > most else ""
-    return f"<table>{row([_t(head) for head in heads], 'th')}{body}</table>{more}"
-
-
-def _t(text: str, most: int = _SHORT) -> str:
-    """Text of anybody as HTML text, on one line and not longer than `most`."""
-    flat = visible(" ".join(str(text).split()))
-    return escape(flat if len(flat) <= most else f"{flat[: most - 1].rstrip()}…")
-
-
-def _b(text: str) -> str:
-    return f"<b>{_t(text)}</b>"
-
-
-def _code(text: str) -> str:
-    return f"<code>{_t(text, 300)}</code>"
+    return "".join(f"<p><code>{words(line, 200)}</code></p>" for line in lines if line)

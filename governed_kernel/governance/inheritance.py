@@ -13,7 +13,7 @@ from pathlib import Path
 from governed_kernel.errors import Refused
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.derivations import Derivation, Derivations
+from governed_kernel.lineage.derivations import Derivation, Derivations, restore
 from governed_kernel.lineage.events import FileDigest
 
 __all__ = ["DECLASSIFIERS", "check_class", "origins_of"]
@@ -27,6 +27,7 @@ def origins_of(register: Register, path: Path, files: Sequence[FileDigest]) -> l
 
     What is registered already is what it was registered as.
     """
+    restore(register.workspace)
     known = Derivations(register.workspace)
     known.refresh()
     registered = {

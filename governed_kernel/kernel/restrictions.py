@@ -17,6 +17,7 @@ from governed_kernel.errors import GovernedError
 from governed_kernel.governance import masking
 from governed_kernel.governance.access import Denials, Guard
 from governed_kernel.governance.catalog import is_single_file, label
+from governed_kernel.lineage import derivations
 from governed_kernel.recorder.restrictions import Known, Restricted, Restriction
 from governed_kernel.workspace import Workspace
 
@@ -24,7 +25,9 @@ from governed_kernel.workspace import Workspace
 def main(folder: str) -> int:
     """Print it as JSON; returns the exit code."""
     try:
-        guard = Guard(Workspace.open(Path(folder)))
+        workspace = Workspace.open(Path(folder))
+        derivations.restore(workspace)
+        guard = Guard(workspace)
         told = _told(guard.denials(), _known(guard))
     except GovernedError as error:
         print(f"{error.what}: {error.why}", file=sys.stderr)  # noqa: T201

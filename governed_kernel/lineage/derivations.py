@@ -10,6 +10,7 @@ file stays what it is; and by content.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Collection, Iterable
@@ -20,8 +21,12 @@ from urllib.parse import unquote
 
 import msgspec
 
+from governed_kernel.errors import GovernedError
 from governed_kernel.files import exclusive_lock, write_atomically
-from governed_kernel.lineage.events import now
+from governed_kernel.lineage.events import Derived, Digested, now
+from governed_kernel.lineage.forms import journal_files
+from governed_kernel.lineage.journal import SESSION_DECODER
+from governed_kernel.lineage.journal_reader import JournalReader
 from governed_kernel.lineage.numbering import of_session
 from governed_kernel.workspace import Workspace
 
@@ -35,6 +40,7 @@ __all__ = [
     "add",
     "read_all",
     "recorded",
+    "restore",
     "stamp_of",
     "write_anew",
 ]
@@ -155,6 +161,55 @@ def write_anew(
         lines = [msgspec.json.encode(one) + b"\n" for one in sorted(kept, key=lambda it: it.at)]
         if lines or workspace.derived.exists():
             write_atomically(workspace.derived, b"".join(lines))
+
+
+def restore(workspace: Workspace) -> bool:
+    """Write the list from the sessions' journals where there is none; whether it was written.
+
+    Without it what sessions made of classified data would be nobody's. A journal that is broken is
+    read up to there: `write_anew` and an audit look at more, and this must never keep a session
+    from starting.
+    """
+    if workspace.derived.exists():
+        return False
+    with exclusive_lock(workspace.derived.with_suffix(".lock")):
+        if workspace.derived.exists():
+            return False
+        found = [one for path in journal_files(workspace.journals) for one in _of_journal(path)]
+        lines = [msgspec.json.encode(one) + b"\n" for one in sorted(found, key=lambda it: it.at)]
+        write_atomically(workspace.derived, b"".join(lines))  # empty as well: it was looked for
+    return True
+
+
+def _of_journal(path: Path) -> list[Derivation]:
+    """What one session said that it made, with the content where that is known."""
+    made: list[Derived] = []
+    contents: dict[int, Digested] = {}
+    with contextlib.suppress(GovernedError, msgspec.MsgspecError), JournalReader(path) as reader:
+        while True:
+            block = reader.block(limit=10_000)
+            for body in block.bodies:
+                if b'"derived"' in body or b'"digested"' in body:
+                    event = SESSION_DECODER.decode(body)
+                    if isinstance(event, Derived):
+                        made.append(event)
+                    elif isinstance(event, Digested) and not event.changed:
+                        contents |= dict.fromkeys(event.access_ids, event)
+            if block.last:
+                break
+    return [
+        Derivation(
+            path=unquote(one.uri.removeprefix("file://"), errors="surrogateescape"),
+            origins=one.origins,
+            data_class=one.data_class,
+            stamp=(0, 0, content.bytes if content else 0, 0),
+            sha256=content.sha256 if content else "",
+            session_id=path.name.partition(".")[0],
+            at=one.occurred_at,
+        )
+        for one in made
+        for content in [contents.get(one.access_id)]
+    ]
 
 
 class Derivations:

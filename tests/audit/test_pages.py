@@ -36,8 +36,10 @@ def worst(dossier: Dossier) -> Dossier:
     """Everything as long and as hostile as it can be."""
     long = (HOSTILE * 200)[:4000]
     (approval, *_), (live, *_) = dossier.path["approvals"], dossier.path["deployments"]
+    taken = {"versions": [long] * 3, "at": live["live_from"], "reason": long, "state": "open"}
     path = {
         **dossier.path,
+        "recalls": [{**taken, "answered_by": long, "answer": long}] * 30,
         "approvals": [{**approval, "printed_name": long, "reason": long, "run": ""}] * 30,
         "deployments": [{**live, "person": long}] * 30,
     }

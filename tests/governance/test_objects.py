@@ -3,9 +3,11 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -249,3 +251,53 @@ def test_a_file_that_somebody_has_open_for_writing_is_refused(
         store.add_file(path)
     assert not [*workspace.objects.glob(".adding-*")]
     assert store.add_file(path).bytes == 8
+
+
+# --- file systems that share blocks --------------------------------------------------------------
+
+MAKERS = {"xfs": ("mkfs.xfs", "-q"), "btrfs": ("mkfs.btrfs", "-q")}
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture(params=MAKERS)
+def sharing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """An empty file system, in a file, that can share blocks between files."""
+    maker, *options = MAKERS[request.param]
+    if os.geteuid() != 0 or shutil.which(maker) is None:
+        pytest.skip(f"it takes root and {maker}, of Debian's xfsprogs and btrfs-progs")
+    image, place = tmp_path / "image", tmp_path / "mounted"
+    image.touch()
+    os.truncate(image, 400 * MEGABYTE)
+    subprocess.run([maker, *options, image], check=True, stdout=subprocess.DEVNULL)
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-o", "loop", image, place], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no file can be mounted here: {mounted.stderr}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.full
+def test_where_blocks_can_be_shared_nothing_is_written_twice(sharing: Path, tmp_path: Path) -> None:
+    folder = sharing / "scans"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.bin").write_bytes(os.urandom(40 * MEGABYTE))
+    (tmp_path / "elsewhere.bin").write_bytes(os.urandom(MEGABYTE))
+    store = ObjectStore(Workspace(sharing))
+    free = _free(sharing)
+    kept = store.add_folder(folder)
+    snapshot = store.snapshot(kept, manifest_digest(kept))
+    assert free - _free(sharing) < 4 * MEGABYTE
+    (folder / "0.bin").write_bytes(b"other by now")  # what was kept is no part of the file
+    store.verify(kept, snapshot.name)
+    other = store.add_file(tmp_path / "elsewhere.bin")  # from another file system it is copied
+    assert store.path(other.sha256).read_bytes() == (tmp_path / "elsewhere.bin").read_bytes()
+
+
+def _free(place: Path) -> int:
+    os.sync()
+    status = os.statvfs(place)
+    return status.f_bavail * status.f_frsize

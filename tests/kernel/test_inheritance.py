@@ -13,6 +13,8 @@ from governed_kernel.governance import access, keys, people
 from governed_kernel.governance.pkcs8 import Cost
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.withdrawal import withdraw
+from governed_kernel.kernel import restrictions
+from governed_kernel.lineage import derivations
 from governed_kernel.lineage.derivations import Derivations
 from governed_kernel.lineage.events import Access, Decided, Derived
 from governed_kernel.release.recall import downstream
@@ -141,6 +143,28 @@ def test_who_may_not_say_so_cannot_make_it_public(made: Sessions) -> None:
     assert set(downstream(made.workspace, "biopsies@1").versions) == {"biopsies@1", "small@1"}
     decision = access.decide(made.workspace, "read", str(small))
     assert (decision.dataset, decision.data_class) == ("small", "public")
+
+
+def test_a_list_that_was_lost_is_made_anew_before_anything_is_read_or_registered(
+    made: Sessions, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def said() -> set[tuple[str, str, str, str]]:
+        every = derivations.read_all(made.workspace)
+        return {(one.path, str(one.origins), one.data_class, one.sha256) for one in every}
+
+    before = {one for one in said() if one[-1]}
+    assert len(before) >= 5
+    made.workspace.derived.unlink()
+    assert restrictions.main(str(made.root)) == 0  # as every recorder asks before it begins
+    assert before <= said()
+    assert b"small.csv" not in capfdbinary.readouterr().err
+    made.workspace.derived.unlink()
+    (made.root / "again.csv").write_bytes((made.root / "part.parquet").read_bytes())
+    with pytest.raises(Refused, match="sam may not register again as public"):
+        register(
+            made.workspace, made.root / "again.csv", "again", person="sam", data_class="public"
+        )
+    assert before <= said()
 
 
 def test_when_its_source_is_closed_it_is_closed_to_every_reader(made: Sessions) -> None:

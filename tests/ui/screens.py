@@ -61,13 +61,13 @@ def _take(browser: Browser, place: Place, screens: dict[str, Show], target: Path
                 window.page.wait_for_timeout(500)
                 path = target / f"{screen}-{theme}.png"
                 window.page.screenshot(path=path)
-                _shrink(path)
+                shrink(path)
                 sys.stdout.write(f"{path}\n")
             assert window.errors == [], window.errors
             window.close()
 
 
-def _shrink(path: Path) -> None:
+def shrink(path: Path) -> None:
     """A palette of 256 colours is a third of the file, and nothing that an eye would miss."""
     with Image.open(path) as picture:
         picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
