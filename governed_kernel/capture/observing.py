@@ -12,7 +12,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture import native
 from governed_kernel.capture.observation import Call, Observation, running
@@ -30,9 +30,9 @@ _SUSPICIOUS = 64
 """After so many calls inside another, see whether that other one is still under way."""
 
 __all__ = [
-    "Again",
     "NativeTarget",
     "Observed",
+    "Repeats",
     "Rule",
     "Target",
     "each_time",
@@ -93,9 +93,16 @@ class Observed:
 Rule: TypeAlias = Callable[[Observation, Observed], None]
 
 
-Again: TypeAlias = Callable[[tuple[Any, ...], Any], bool]
-"""Takes the arguments and the result; true when nothing is left to do."""
-Quick: TypeAlias = Callable[[Observation, "Target"], Again]
+class Repeats(NamedTuple):
+    """What a function's calls have told, for what people call a hundred thousand times."""
+
+    again: Callable[[tuple[Any, ...], Any], bool]
+    """Whether a call, by its arguments and its result, leaves nothing for the rule to do."""
+    learn: Callable[[tuple[Any, ...], Any], None]
+    """Looks at a call that the rule has been told of."""
+
+
+Quick: TypeAlias = Callable[[Observation, "Target"], Repeats]
 
 
 class Target:
@@ -233,7 +240,7 @@ def observe(
     target = Target(library, name, label, function)
     try:
         hooks = _hooks(observation, target, rule, before, io, behind)
-        if quick is not None and before is None and not io and target.is_plain:
+        if quick is not None and before is None and not io and not target.is_generator:
             hooks = _quick_hooks(observation, target, quick, hooks)
         rewrite(function, hooks)
     except NotRewritable:
@@ -242,8 +249,10 @@ def observe(
 
 
 def each_time(asked: Callable[[Observation, Target, tuple[Any, ...], Any], bool]) -> Quick:
-    """A `quick` that keeps nothing from one call to the next."""
-    return lambda observation, target: functools.partial(asked, observation, target)
+    """A `quick` for a rule that remembers by itself."""
+    return lambda observation, target: Repeats(
+        functools.partial(asked, observation, target), lambda _arguments, _result: None
+    )
 
 
 def observe_native(
@@ -416,7 +425,7 @@ def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: 
     """
     state, judged = observation.state, observation.user_files
     get_frame = sys._getframe
-    again = quick(observation, target)
+    again, learn = quick(observation, target)
     under_way = Call(target, (), None, (0, 0))
 
     def enter(values: tuple[Any, ...]) -> Any:
@@ -438,10 +447,18 @@ def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: 
                 return value
         except Exception as error:
             observation.lost(target.title, error)
+        try:
+            arguments = target.normal(values)
+        except TypeError:
+            return value
         frame = get_frame(2)
-        return hooks.leave(
-            Call(target, values, None, (identity(frame.f_code), frame.f_lasti)), value
-        )
+        site = identity(frame.f_code), frame.f_lasti
+        hooks.leave(Call(target, arguments, None, site), value)
+        try:
+            learn(values, value)
+        except Exception as error:
+            observation.lost(target.title, error)
+        return value
 
     def fail(values: Any) -> None:
         if values is not None:

@@ -44,12 +44,14 @@ class _Memory:
         self.nodes: dict[Any, Node] = {}
         self.turns: dict[Any, int] = {}
         self.shared: dict[Any, str] = {}
+        self.calls: dict[Any, Any] = {}
 
     def renewed(self, moment: int) -> _Memory:
         self.moment = moment
         self.nodes.clear()
         self.turns.clear()
         self.shared.clear()
+        self.calls.clear()
         return self
 
     def again(self, place: Any) -> bool:

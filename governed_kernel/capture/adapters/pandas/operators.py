@@ -17,6 +17,7 @@ from pandas.core.indexes.accessors import (
 )
 from pandas.core.strings.accessor import StringMethods
 
+from governed_kernel.capture.adapters.pandas.repeats import arithmetic, repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Work,
@@ -32,15 +33,12 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     value_column,
 )
 from governed_kernel.capture.observation import Observation
-from governed_kernel.capture.observing import Again, Observed, Target, observe
-from governed_kernel.capture.registry import Entry, Node, identity
+from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_method
-from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm", "word_of"]
-
-_SCALARS = frozenset([int, float, str, bool, np.float64, np.int64])
 
 _WORDS = [
     "add",
@@ -123,68 +121,6 @@ UNARY = [
 
 
 def elementwise(observation: Observation, observed: Observed) -> None:
-    """Value by value, with the arguments that are frames or series themselves."""
-    key = _key(observation, observed.target, observed.call.arguments, observed.result)
-    _elementwise(observation, observed)
-    if key is not None:
-        remember_step(observation, key, observed.result)
-
-
-def _key(observation: Observation, target: Target, arguments: tuple[Any, ...], result: Any) -> Any:
-    """What tells a series with a number from another one; None for anything else."""
-    if len(arguments) != 2 or type(arguments[1]) not in _SCALARS or type(result) is not pd.Series:
-        return None
-    subject = arguments[0]
-    known = observation.registry.get(subject)
-    if known is None or result._name is not subject._name or result.index is not subject.index:
-        return None
-    if identity(arguments[1]) in observation.scalars.ids:
-        number = observation.scalars.get(arguments[1])
-        if number is not None:
-            return target, known.entity, number.entity
-    return target, known.entity
-
-
-def _again(observation: Observation, target: Target) -> Again:
-    """The quick way for what loops repeat: a series and a number."""
-    registry, scalars, state = observation.registry, observation.scalars, observation.state
-    series = pd.Series
-    # The turn before: what was known of the series, in which statement and thread, and the result.
-    # One tuple, because threads may be at it at the same time.
-    latest: tuple[Entry | None, int, Any, Node | None] = (None, 0, None, None)
-
-    def again(arguments: tuple[Any, ...], result: Any) -> bool:
-        nonlocal latest
-        subject, other = arguments
-        if (
-            type(result) is not series
-            or type(other) not in _SCALARS
-            or type(subject) is not series
-            or result._name is not subject._name
-            or result.index is not subject.index
-        ):
-            return False
-        entry = registry.entry(subject)
-        plain = not scalars.ids or identity(other) not in scalars.ids
-        known, moment, memory, node = latest
-        same = entry is known and moment == observation.moment and memory is state.memory
-        if same and plain and node is not None:
-            return registry.put(result, node)
-        key = _key(observation, target, arguments, result)
-        if key is None or not same_as_before(observation, key, result):
-            return False
-        if plain and observation.moment:
-            latest = (entry, observation.moment, state.memory, registry.get(result))
-        return True
-
-    return again if len(target.names) == 2 else _never
-
-
-def _never(_arguments: tuple[Any, ...], _result: Any) -> bool:
-    return False
-
-
-def _elementwise(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     node, output = work.subject(), look(work.output())
     if node is None:
@@ -419,11 +355,13 @@ def arm(observation: Observation) -> None:
         for name in BINARY:
             inplace = name.startswith("__i") and name != "__invert__"
             before = remember if inplace else None
-            observe(observation, "pandas", owner, name, elementwise, before=before, quick=_again)
+            observe(
+                observation, "pandas", owner, name, elementwise, before=before, quick=arithmetic
+            )
         for name in UNARY:
             changes = name in ("fillna", "ffill", "bfill", "replace", "clip", "interpolate")
             before = remember if changes else None
-            observe(observation, "pandas", owner, name, elementwise, before=before)
+            observe(observation, "pandas", owner, name, elementwise, before=before, quick=repeated)
         observe(observation, "pandas", owner, "map", look_up)
         observe(observation, "pandas", owner, "case_when", cases)
         for name in ("where", "mask"):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.repeats import repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     column_labels,
@@ -25,7 +26,6 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
-from governed_kernel.capture.steps import remember_step, same_as_before
 
 __all__ = ["LOCATION", "arm", "names_in", "spoken_of"]
 
@@ -131,18 +131,6 @@ def _one_series(work: Work, node: Any, columns: tuple[str, ...]) -> None:
 
 def get_item(observation: Observation, observed: Observed) -> None:
     """``frame[key]`` and ``series[key]``."""
-    subject, key, result = observed.subject, observed.call.arguments[1], observed.result
-    known = observation.registry.get(subject)
-    if type(key) is str and known is not None and type(result) is pd.Series:
-        quick = (observed.target, known.entity, key)
-        if not same_as_before(observation, quick, result):
-            _get_item(observation, observed)
-            remember_step(observation, quick, result)
-    else:
-        _get_item(observation, observed)
-
-
-def _get_item(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     subject, key = observed.subject, observed.call.arguments[1]
     node, output = work.subject(), look(observed.result)
@@ -306,7 +294,7 @@ def arm(observation: Observation) -> None:
 
     def see(owner: Any, name: str, rule: Any, *, changes: bool = False) -> None:
         before = remember if changes else None
-        observe(observation, "pandas", owner, name, rule, before=before)
+        observe(observation, "pandas", owner, name, rule, before=before, quick=repeated)
 
     for owner in (pd.DataFrame, pd.Series):
         see(owner, "__getitem__", get_item)

@@ -7,7 +7,6 @@ a tuple is joined by dots.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from governed_kernel.capture.observation import Call, Observation
-from governed_kernel.capture.registry import Node, identity
+from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import Step
 from governed_kernel.lineage.events import Evidence, Relation
@@ -41,7 +40,8 @@ PLAIN = ("array", "value")
 """Kinds of things without an index."""
 UNNAMED = "0"
 
-_labels: dict[int, tuple[weakref.ref[Any], tuple[str, ...]]] = {}
+_labels: dict[object, tuple[str, ...]] = {}
+_MOST_LABELS = 500
 
 
 def text(label: Any) -> str:
@@ -56,18 +56,15 @@ def text(label: Any) -> str:
 def column_labels(frame: pd.DataFrame) -> tuple[str, ...]:
     """Labels of the columns without the index; remembered for each column index."""
     columns = frame.columns
-    entry = _labels.get(known := identity(columns))
-    if entry is not None and entry[0]() is columns:
-        return entry[1]
-    labels = tuple([text(label) for label in columns.tolist()])
-
-    def forget(reference: weakref.ref[Any]) -> None:
-        held = _labels.get(known)
-        if held is not None and held[0] is reference:
-            del _labels[known]
-
-    _labels[known] = (weakref.ref(columns, forget), labels)
-    return labels
+    shared = columns._id  # type: ignore[attr-defined]  # of all views of one index: `Index.is_`
+    known = _labels.get(shared)
+    if known is None:
+        known = tuple([text(label) for label in columns.tolist()])
+        if shared is not None:
+            if len(_labels) >= _MOST_LABELS:
+                _labels.clear()
+            _labels[shared] = known
+    return known
 
 
 def levels(index: pd.Index) -> tuple[str, ...]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.repeats import repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     column_labels,
@@ -17,43 +15,18 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
-from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
-from governed_kernel.capture.steps import memory_of
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]
 
 
-def _key(observation: Observation, observed: Observed) -> Any:
-    """What tells one number of a series from another; None for anything else."""
-    subject = observed.subject
-    if type(observed.result) not in _NUMBERS or type(subject) is not pd.Series:
-        return None
-    known = observation.registry.get(subject)
-    return None if known is None else (observed.target, known.entity)
-
-
-_NUMBERS = (float, np.float64, np.int64)
-
-
 def reduce(observation: Observation, observed: Observed) -> None:
     """``frame.mean()``, ``series.describe()`` …: one value for a column, or for a row."""
-    key = _key(observation, observed)
-    known = memory_of(observation).nodes.get(key) if key is not None else None
-    if known is not None:
-        observation.scalars.keep(observed.result, known)
-        return
-    node = _reduce(observation, observed)
-    if key is not None and node is not None:
-        memory_of(observation).nodes[key] = node
-
-
-def _reduce(observation: Observation, observed: Observed) -> Node | None:
     work = Work(observation, observed)
     node, output, subject = work.subject(), look(observed.result), observed.subject
     if node is None:
-        return None
+        return
     work.take(node)
     if output is not None:
         made = (
@@ -72,7 +45,7 @@ def _reduce(observation: Observation, observed: Observed) -> Node | None:
             work.same(node, output[1][: len(output[1]) - len(made)])
     else:
         work.product((VALUE,), node, own_values(node, subject), "AGGREGATION")
-    return work.close()
+    work.close()
 
 
 def correlate(observation: Observation, observed: Observed) -> None:
@@ -107,11 +80,11 @@ def count_values(observation: Observation, observed: Observed) -> None:
 def arm(observation: Observation) -> None:
     """Observe summaries."""
     for owner in (pd.DataFrame, pd.Series):
-        observe(observation, "pandas", owner, "value_counts", count_values)
+        observe(observation, "pandas", owner, "value_counts", count_values, quick=repeated)
         for name in ("corr", "cov"):
-            observe(observation, "pandas", owner, name, correlate)
+            observe(observation, "pandas", owner, name, correlate, quick=repeated)
         for name in _REDUCE:
-            observe(observation, "pandas", owner, name, reduce)
+            observe(observation, "pandas", owner, name, reduce, quick=repeated)
 
 
 _REDUCE = [
