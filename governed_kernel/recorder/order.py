@@ -54,7 +54,8 @@ class Order(NamedTuple):
     def command_line(self) -> list[str]:
         """The recorder's own command, which `parse` understands.
 
-        ``-P`` keeps files of the working directory from standing in for libraries.
+        ``-P`` and ``-E`` keep files of the working directory and of ``PYTHONPATH``, which may be a
+        notebook's, from running in the recorder.
         """
         values = self[: len(_OPTIONS)]
         options = [
@@ -63,7 +64,7 @@ class Order(NamedTuple):
             if value
             for part in (f"--{name}", str(value))
         ]
-        own = [sys.executable, "-P", "-m", "governed_kernel.recorder"]
+        own = [sys.executable, "-E", "-P", "-m", "governed_kernel.recorder"]
         return [*own, *options, "--", *self.command]
 
 

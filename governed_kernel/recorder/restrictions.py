@@ -108,10 +108,12 @@ class Restrictions:
     """
 
     def __init__(self, program: str, workspace: Workspace) -> None:
-        self._command = [sys.executable, "-P", "-m", program, str(workspace.root)]
+        self._command = [sys.executable, "-E", "-P", "-m", program, str(workspace.root)]
         self._ledger = LedgerNews(workspace)
         self._derived = Derivations(workspace)
         self._has_data = False
+        self.is_known = False
+        """Whether anybody has asked yet."""
         self._known = Restricted()
         self._identities: dict[tuple[int, int], int] = {}
         self._sizes: frozenset[int] = frozenset()
@@ -127,13 +129,13 @@ class Restrictions:
             There is no answer, so nothing more can be opened safely.
         """
         new = self._ledger.look()
-        if new is None:
-            return
-        if any(tag in new for tag in _OF_CONSEQUENCE):
-            self._has_data = self._has_data or REGISTERED in new
-            if self._has_data:
-                self._take(self._ask())
-        self._ledger.take()
+        if new is not None:
+            if any(tag in new for tag in _OF_CONSEQUENCE):
+                self._has_data = self._has_data or REGISTERED in new
+                if self._has_data:
+                    self._take(self._ask())
+            self._ledger.take()
+        self.is_known = True
 
     def _ask(self) -> Restricted:
         try:
@@ -210,6 +212,14 @@ class Restrictions:
         self._sizes = frozenset(known.sizes)
         self._registered_sizes = frozenset(known.known.sizes)
 
+    def may_concern(self, status: os.stat_result | None) -> bool:
+        """Whether a file may be restricted by what it is, whatever it is called and wherever."""
+        if status is None or not self._known.entries or not stat.S_ISREG(status.st_mode):
+            return False
+        size = status.st_size
+        alike = size in self._sizes or (bool(self._known.versions) and size in self._derived.sizes)
+        return alike or (status.st_dev, status.st_ino) in self._identities
+
     def of(
         self, path: str, status: os.stat_result | None, *, replaces: bool = False
     ) -> Restriction | None:
@@ -219,7 +229,14 @@ class Restrictions:
         ----------
         replaces : bool
             Whether it is opened to be written anew: what it was made from is not read then.
+
+        Raises
+        ------
+        ResourceMissing
+            As `refresh`, which is asked before the first answer.
         """
+        if not self.is_known:
+            self.refresh()
         known = self._known
         if not known.entries:
             return None

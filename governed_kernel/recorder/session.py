@@ -124,11 +124,22 @@ class Session:
         assert self._witness is not None
         self._begun = early.executed
         for notification, path in early.opened:
-            for sighting in self._witness.late(notification, path):
-                self._saw(sighting)
+            self._saw_late(self._witness.late(notification, path))
         for notification in early.waiting:
+            if self._kernel.reason:
+                return  # it is being killed: nothing of it goes on
             for sighting in self._witness.examine(notification):
                 self._saw(sighting)
+
+    def _saw_late(self, sightings: list[Sighting]) -> None:
+        """What had to go on before anybody could say no.
+
+        A session in which that was denied data ends: what would carry it out comes later.
+        """
+        for sighting in sightings:
+            self._saw(sighting)
+            if sighting.denied is not None:
+                self._kernel.end(f"{sighting.path} was read before it could be refused")
 
     # --- the loop ------------------------------------------------------------------------
 
@@ -188,6 +199,9 @@ class Session:
             return
         for sighting in sightings:
             self._saw(sighting)
+        known = self._restrictions is not None and self._restrictions.is_known
+        if known and self._witness.unjudged:
+            self._saw_late(self._witness.judged())
 
     def _hear(self) -> None:
         """Take every packet that the kernel has sent."""
@@ -248,6 +262,9 @@ class Session:
                 self._restrictions.refresh()
             except GovernedError as error:
                 return Fault(error.what, error.why, error.next)
+        if self._witness is not None:
+            self._witness.forget()  # others change files between two cells
+            self._saw_late(self._witness.judged())
         self._settle()
         self._record.add(event)
         self._processes.started(cell)

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
+from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.events import Operation
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.connections import is_datagram
@@ -124,6 +125,8 @@ class Witness:
         self._code = environment.code_suffixes
         self._libraries = environment.libraries
         self._known: set[bytes] = set()
+        self.unjudged: list[tuple[Notification, str]] = []
+        """Environment that was opened before it was known what is restricted."""
         self._main_threads: set[int] = set()
         self._folders: dict[bytes, bool] = {}
         self._canonical_folders: dict[bytes, str] = {}
@@ -137,9 +140,36 @@ class Witness:
         """What was seen by an open for reading that went on already."""
         if self._may_pass(path) and self._stays_inside(notification.thread, path):
             self.environment += 1
+            self._judge_later(notification, os.fsdecode(path))
             return []
-        seen = self._opened(notification, _Place(paths.resolve(notification.thread, path)), 0)
-        return [sighting._replace(denied=None) for sighting in seen]
+        return self._opened(notification, _Place(paths.resolve(notification.thread, path)), 0)
+
+    def judged(self) -> list[Sighting]:
+        """What was opened too early, by its name as environment, and is none: data that is denied.
+
+        To be asked once it is known what is restricted.
+        """
+        waiting, self.unjudged = self.unjudged, []
+        seen = []
+        for notification, name in waiting:
+            path = os.path.realpath(name)
+            status = _status(path)
+            assert self._restrictions is not None
+            if self._restrictions.may_concern(status):
+                denied = _restricted(self._restrictions, path, status, replaces=False)
+                call = CALLS[notification.number].name
+                seen.append(Sighting(notification.thread, call, "read", path, denied=denied))
+        return [sighting for sighting in seen if sighting.denied is not None]
+
+    def _judge_later(self, notification: Notification, path: str) -> None:
+        if self._restrictions is not None and not self._restrictions.is_known:
+            self.unjudged.append((notification, path))
+
+    def forget(self) -> None:
+        """What a name leads to, and whether it may be read, may be another from now on."""
+        self._known.clear()
+        self._folders.clear()
+        self._canonical_folders.clear()
 
     def examine(self, notification: Notification) -> list[Sighting]:
         """Answer a notification and say what was seen."""
@@ -158,12 +188,12 @@ class Witness:
             return self._other(notification)
         path = listener.text(thread, arguments[place])
         flags = self._open_flags(notification)
-        if not flags & _WRITING and self._may_pass(path):
+        passes = not flags & _WRITING and self._may_pass(path)
+        if passes and (path in self._known or self._stays_inside(thread, path)):
             listener.proceed(notification)
-            if path in self._known or self._stays_inside(thread, path):
-                self.environment += 1
-                return []
-            return self._opened(notification, _Place(paths.resolve(thread, path)), flags)
+            self.environment += 1
+            self._judge_later(notification, os.fsdecode(path))
+            return []
         directory = None if number == _OPEN else arguments[0]
         if path.endswith(b"comm") and flags & _WRITING and self._names_thread(notification, path):
             return []
@@ -228,13 +258,16 @@ class Witness:
         if not inside:
             return False
         try:
-            linked = stat.S_ISLNK(os.lstat(path).st_mode)
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                target, fleeting = paths.trace(thread, os.fsdecode(path))
+                if fleeting or not self._rules.covers(target, write=False):
+                    return False
+                status = os.stat(target)
         except OSError:
             return True  # nothing is there to be read
-        if linked:
-            target, fleeting = paths.trace(thread, os.fsdecode(path))
-            if fleeting or not self._rules.covers(target, write=False):
-                return False
+        if self._restrictions is not None and self._restrictions.may_concern(status):
+            return False
         if len(self._known) >= _KNOWN_LIMIT:
             self._known.clear()
         self._known.add(path)
@@ -291,20 +324,26 @@ class Witness:
     def _opened(self, notification: Notification, place: _Place, flags: int) -> list[Sighting]:
         path = place.path
         write = bool(flags & _WRITING)
-        if not may_be_token(path) and self._set_aside(
-            path, write=write, makes=bool(flags & os.O_CREAT)
-        ):
+        makes = bool(flags & os.O_CREAT)
+        environment = not may_be_token(path) and self._set_aside(path, write=write, makes=makes)
+        if environment and (write or self._restrictions is None or not self._restrictions.is_known):
+            if not write:
+                self._judge_later(notification, path)
             return []
         status = place.status or _status(path)
         mode = None if status is None else status.st_mode
         denied = None
         replaces = bool(flags & os.O_TRUNC) if mode is not None else bool(flags & os.O_CREAT)
         if not flags & os.O_PATH:
-            why = self._kept.opened(path, write=write)
+            why = None if environment else self._kept.opened(path, write=write)
             if why:
                 denied = _kept_back(why)
-            elif self._restrictions is not None:
-                denied = self._restrictions.of(path, status, replaces=replaces)
+            elif self._restrictions is not None and (
+                not environment or self._restrictions.may_concern(status)
+            ):
+                denied = _restricted(self._restrictions, path, status, replaces=replaces)
+        if environment and denied is None:
+            return []
         return [
             Sighting(
                 notification.thread,
@@ -376,10 +415,7 @@ class Witness:
         number, name, thread = notification.number, CALLS[notification.number].name, notification[1]
         target = found[-1]
         if name.startswith(("rename", "symlink", "link")):
-            # what a name leads to may be another from now on
-            self._known.clear()
-            self._folders.clear()
-            self._canonical_folders.clear()
+            self.forget()
         renames = name.startswith("rename")
         if renames and not os.path.lexists(found[0]):
             return []
@@ -429,6 +465,16 @@ class Witness:
             return []
         name = CALLS[number].name
         return [Sighting(thread, name, "connect", address, possible=allowed)]
+
+
+def _restricted(
+    restrictions: Restrictions, path: str, status: os.stat_result | None, *, replaces: bool
+) -> Restriction | None:
+    """As `Restrictions.of`; what can't be found out is a refusal, never a pass."""
+    try:
+        return restrictions.of(path, status, replaces=replaces)
+    except GovernedError as error:
+        return _kept_back(f"{error.what}: {error.why}")
 
 
 def _kept_back(why: str) -> Restriction:

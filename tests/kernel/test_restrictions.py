@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,13 @@ import pytest
 from governed_kernel.governance.split import divide
 from governed_kernel.lineage.events import Access
 from tests.governance.records import BY_ROW, register, write_code, write_records
-from tests.kernel.running import RunningKernel, home_of, make_workspace
+from tests.kernel.running import (
+    RunningKernel,
+    events_of,
+    home_of,
+    journal_files,
+    make_workspace,
+)
 
 WITH = {
     "an unobserved library": "os.close(libc.open(PATH.encode(), 0)) if (fd := libc.open("
@@ -54,12 +62,24 @@ class Secret:
         os.link(snapshot, other / "hard.csv")
         (other / "copy.csv").write_bytes(content)
         (other / "innocent.csv").write_bytes(content[::-1])
+        # Among libraries, under a name that only code has.
+        among = Path(sysconfig.get_path("purelib"))
+        self.planted = [
+            among / f"planted_{kind}_{os.getpid()}.py" for kind in ("link", "hard", "copy")
+        ]
+        linked, hard, copied = self.planted
+        linked.symlink_to(snapshot)
+        os.link(snapshot, hard) if _on_one_disk(snapshot, among) else hard.write_bytes(content)
+        copied.write_bytes(content)
         self.names = {
             "its own name": snapshot,
             "a symbolic link": other / "link.csv",
             "a hard link": other / "hard.csv",
             "a copy": other / "copy.csv",
             "its object": self.workspace.objects / _object_of(snapshot),
+            "a link among libraries": linked,
+            "a hard link among libraries": hard,
+            "a copy among libraries": copied,
         }
         self.innocent = other / "innocent.csv"
         self.kernel = RunningKernel(self.workspace)
@@ -73,6 +93,10 @@ class Secret:
             if access.decision == "denied"
         ]
         return reply.status, reply.error + reply.text, seen
+
+
+def _on_one_disk(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev
 
 
 def _object_of(snapshot: Path) -> str:
@@ -89,6 +113,8 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secret]:
         found = Secret(tmp_path_factory.mktemp("secret"))
         yield found
         found.kernel.close(now=True)
+        for path in found.planted:
+            path.unlink()
 
 
 @pytest.mark.parametrize("way", WITH)
@@ -99,7 +125,13 @@ def test_a_holdout_is_read_by_nobody(secret: Secret, way: str) -> None:
     assert ("denied", "biopsies-holdout", ["locked-holdout"]) in denied
 
 
-@pytest.mark.parametrize("name", ["a symbolic link", "a hard link", "a copy", "its object"])
+OTHER_NAMES = [
+    *("a symbolic link", "a hard link", "a copy", "its object"),
+    *("a link among libraries", "a hard link among libraries", "a copy among libraries"),
+]
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
 def test_nor_under_another_name(secret: Secret, name: str) -> None:
     for way in ("an unobserved library", "another program", "Python's own open"):
         status, said, denied = secret.read(way, secret.names[name])
@@ -121,3 +153,20 @@ def test_what_is_locked_later_is_refused_from_the_next_cell_on(secret: Secret) -
     status, said, denied = secret.read("an unobserved library", source)
     assert status == "error", said
     assert ("denied", "later", ["retention"]) in denied
+
+
+def test_what_runs_while_a_kernel_starts_gets_nothing_out_of_it(
+    secret: Secret, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reads come before anybody can say no: then the kernel ends, and all it has held."""
+    (tmp_path / "sitecustomize.py").write_text(
+        f"held = open({str(secret.names['its own name'])!r}).read()\n"
+        f"open({str(tmp_path / 'carried-out')!r}, 'w').write(held)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    before = set(journal_files(secret.workspace.journals))
+    with contextlib.suppress(RuntimeError):  # it has died before it could be asked anything
+        RunningKernel(secret.workspace).close(now=True)
+    (journal,) = set(journal_files(secret.workspace.journals)) - before
+    assert "denied" in [access.decision for access in events_of(journal, Access)]
+    assert not (tmp_path / "carried-out").exists()
