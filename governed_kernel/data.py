@@ -132,14 +132,14 @@ def _open(name: str, purpose: str, kind: str, via: str) -> Path:
 
 
 def _from_register(name: str, purpose: str) -> _Found:
-    from governed_kernel.governance import access, catalog, masking
+    from governed_kernel.governance import catalog, masking, permission
     from governed_kernel.governance.authorization import session_person
     from governed_kernel.governance.register import Register
 
     workspace = _workspace()
     register = Register.read(workspace)
     version = register.version(name)
-    decision = access.decide_purpose(register, version, purpose)
+    decision = permission.decide_purpose(register, version, purpose)
     if not decision.allowed and emitter.current() is None:
         _record_refusal(workspace, catalog.label(version), purpose, decision)
     if decision.allowed and masking.is_masked_for(register, version, session_person()):

@@ -46,6 +46,27 @@ def _actor(function: Callable[P, R]) -> Callable[P, R]:
     )(function)
 
 
+def _held_against_each_other(function: Callable[P, R]) -> Callable[P, R]:
+    """``--key``, ``--text`` and ``--time``: by what parts, or versions, must be apart."""
+    for option in (
+        click.option(
+            "--time", default="", metavar="COLUMN", help="Later ones must not be earlier."
+        ),
+        click.option(
+            "--text",
+            "texts",
+            multiple=True,
+            metavar="COLUMN",
+            help="Also by its words, and nearly alike (MinHash); repeatable.",
+        ),
+        click.option(
+            "--key", "keys", multiple=True, metavar="COLUMN", help="Names an entity; repeatable."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @click.group()
 def data() -> None:
     """Datasets and base models: versions known by content, with class, owner and purposes."""
@@ -194,20 +215,10 @@ def verify(workspace: Workspace, name: str, as_json: bool) -> None:
 @click.option(
     "--by", "code", required=True, metavar="FILE.py[:FUNCTION]", help="split(frame) → parts."
 )
-@click.option("--key", "keys", multiple=True, metavar="COLUMN", help="Names an entity; repeatable.")
 @click.option(
     "--target", "targets", multiple=True, metavar="COLUMN", help="Is predicted; repeatable."
 )
-@click.option(
-    "--text",
-    "texts",
-    multiple=True,
-    metavar="COLUMN",
-    help="Also by its words, and nearly alike (MinHash); repeatable.",
-)
-@click.option(
-    "--time", "time", default="", metavar="COLUMN", help="Later parts must not be earlier."
-)
+@_held_against_each_other
 @_actor
 @json_option
 @workspace_option
@@ -246,20 +257,10 @@ def split(
 
 @data.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME[@VERSION] NAME[@VERSION]…")
-@click.option("--key", "keys", multiple=True, metavar="COLUMN", help="Names an entity; repeatable.")
 @click.option(
     "--ignore", "ignored", multiple=True, metavar="COLUMN", help="Makes no row differ; repeatable."
 )
-@click.option(
-    "--text",
-    "texts",
-    multiple=True,
-    metavar="COLUMN",
-    help="By its words, and nearly alike (MinHash); repeatable.",
-)
-@click.option(
-    "--time", "time", default="", metavar="COLUMN", help="Later ones must not be earlier."
-)
+@_held_against_each_other
 @click.option("--similarity", type=float, help="From which share texts are nearly alike.")
 @_actor
 @json_option

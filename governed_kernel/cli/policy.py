@@ -14,7 +14,7 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.errors import CheckFailed, UsageError
-from governed_kernel.governance import access, explaining
+from governed_kernel.governance import explaining, permission
 from governed_kernel.governance import policy as actions
 from governed_kernel.governance.cedar import Policies, Policy, schema_text
 from governed_kernel.governance.genesis import write_starter_policies
@@ -167,7 +167,7 @@ def explain(
     floor = []
     if action == "read":
         version = register.version(resource)
-        floor = access.floor(register, version, str(asked.context["purpose"]), mode, run_kind)
+        floor = permission.floor(register, version, str(asked.context["purpose"]), mode, run_kind)
     facts = {
         "allowed": found.verdict.allowed and not floor,
         "because": "; ".join([*(reason for _, reason in floor), found.verdict.why]),

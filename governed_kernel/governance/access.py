@@ -1,8 +1,8 @@
-"""Whether an access is allowed: by path and file identity, before a byte is read; and by purpose.
+"""Whether an open is allowed: by path and file identity, before a byte is read.
 
 `decide` answers for every open of a research session, so it costs microseconds: an index of the
-catalog is kept in memory and made anew when the ledger grows. `decide_purpose` answers for
-``data.load`` and for the inputs of a run.
+catalog is kept in memory and made anew when the ledger grows. What is asked for by name, for a
+purpose, is decided in `permission`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from governed_kernel.capture.emitter import Decision
 from governed_kernel.capture.uris import resolved
 from governed_kernel.governance import authorization, masking
 from governed_kernel.governance.cedar import Verdict
+from governed_kernel.governance.permission import closed_to, decision_of, floor
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.derivations import Derivation, Derivations
 from governed_kernel.lineage.events import DatasetRegistered, Operation
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Denials", "Guard", "decide", "decide_purpose", "floor", "is_locked", "restriction"]
+__all__ = ["Denials", "Guard", "decide"]
 
 K = TypeVar("K")
 _REMEMBERED = 20_000
@@ -40,126 +41,6 @@ _UNREADABLE = Decision(
 _UNKNOWN = Decision(
     allowed=False, reason="the catalog does not know it", policies=["unknown-origin"]
 )
-
-
-def is_locked(register: Register, version: DatasetRegistered) -> bool:
-    """Whether the content is a locked holdout, under whatever name it is registered."""
-    return version.sha256 in register.locked
-
-
-def restriction(register: Register, version: DatasetRegistered) -> tuple[str, str]:
-    """Policy id and reason why only validation runs may read `version`; empty when all may."""
-    name = f"{version.dataset}@{version.version}"
-    if is_locked(register, version):
-        return "locked-holdout", f"{name} is a locked holdout; only validation runs read it"
-    split = register.divided.get(version.sha256)
-    if split is not None:
-        parts = ", ".join(part for which, part in split.parts.items() if which != "holdout")
-        holdout = split.parts.get("holdout", "")
-        return "split-parent", f"{name} contains the locked holdout {holdout}; use {parts}"
-    return "", ""
-
-
-def decide_purpose(
-    register: Register,
-    version: DatasetRegistered,
-    purpose: str,
-    mode: str = "research",
-    run_kind: str = "",
-    *,
-    person: str = "",
-) -> Decision:
-    """Whether `version` may be used for `purpose` (one of `names.PURPOSES`).
-
-    Parameters
-    ----------
-    mode : str
-        ``research`` or ``release``.
-    run_kind : str
-        The run's kind: release, rerun, validation; empty in research.
-    person : str
-        Who asks; by default whoever works in this session.
-
-    Notes
-    -----
-    Whatever policies say, denied are: a locked holdout or its parent outside a validation run, a
-    version that was withdrawn or is not approved yet, and one whose retention has ended (but not
-    for a re-run, which repeats what was done in time). Beyond that the policies decide.
-    """
-    person = person or authorization.session_person()
-    found = floor(register, version, purpose, mode, run_kind)
-    if mode == "research":
-        found += _readers(register, version, person)
-    if found:
-        return _decision(version, found, None)
-    verdict = authorization.may_read(
-        register,
-        version,
-        purpose,
-        person=person,
-        mode=mode,
-        run_kind=run_kind,
-    )
-    return _decision(version, [], verdict)
-
-
-def floor(
-    register: Register, version: DatasetRegistered, purpose: str, mode: str, run_kind: str
-) -> list[tuple[str, str]]:
-    """Id and reason of each thing that refuses this read whatever policies say.
-
-    Parameters
-    ----------
-    purpose : str
-        Empty for whoever opens a path and does not say what for.
-    """
-    found = []
-    policy, reason = restriction(register, version)
-    if policy and (mode, run_kind, purpose) != ("release", "validation", "validate"):
-        found.append((policy, reason))
-    name = f"{version.dataset}@{version.version}"
-    if version.state in ("withdrawn", "registered"):
-        found.append(("state", f"{name} is {version.state}, not approved"))
-    if run_kind != "rerun" and authorization.is_expired(version):
-        found.append(("retention", f"{name} had to be gone by {version.retention_until}"))
-    return found
-
-
-def _readers(register: Register, version: DatasetRegistered, person: str) -> list[tuple[str, str]]:
-    """Id and reason when the class is read by roles that `person` does not have."""
-    known = register.workspace.settings.classes.get(version.data_class)
-    if known is None or not known.readers:
-        return []
-    who = register.people.get(person)
-    if who is not None and set(who.roles) & set(known.readers):
-        return []
-    label = f"{version.dataset}@{version.version}"
-    held = ", ".join(who.roles) if who is not None and who.roles else "none"
-    return [
-        (
-            "class-readers",
-            f"{label} is {version.data_class}, read by {' or '.join(known.readers)}; "
-            f"{person or 'who asks'} has {held}",
-        )
-    ]
-
-
-def _decision(
-    version: DatasetRegistered, floor: list[tuple[str, str]], verdict: Verdict | None
-) -> Decision:
-    reasons = [reason for _, reason in floor]
-    policies = [policy for policy, _ in floor]
-    if verdict is not None:
-        policies += verdict.ids
-        reasons += [] if verdict.allowed else [verdict.why]
-    return Decision(
-        allowed=not floor and verdict is not None and verdict.allowed,
-        reason="; ".join(reasons),
-        policies=policies,
-        dataset=version.dataset,
-        version=version.version,
-        data_class=version.data_class,
-    )
 
 
 class Denials(NamedTuple):
@@ -501,12 +382,12 @@ class _ByPath:
     def decide(self, version: DatasetRegistered) -> Decision:
         """What holds for a version in research."""
         found = floor(self._register, version, "", "research", "")
-        found += _readers(self._register, version, self._person)
+        found += closed_to(self._register, version, self._person)
         if masking.is_masked_for(self._register, version, self._person):
             name = f"{version.dataset}@{version.version}"
             said = f"some columns of {name} are masked for {self._person}; data.load gives them so"
             found.append(("masked-columns", said))
-        return _decision(version, found, None if found else self._verdict(version))
+        return decision_of(version, found, None if found else self._verdict(version))
 
     def _verdict(self, version: DatasetRegistered) -> Verdict:
         thing = authorization.dataset_entity(self._register, version, named=self._named)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from governed_kernel.governance import access, catalog
+from governed_kernel.governance import catalog, permission
 from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
@@ -41,7 +41,9 @@ def facts(workspace: Workspace, register: Register, version: DatasetRegistered) 
     """All that is known of a version, and what a notebook may use it for."""
     found: dict[str, Any] = msgspec.to_builtins(version)
     del found["type"], found["schema"]
-    decisions = {purpose: access.decide_purpose(register, version, purpose) for purpose in PURPOSES}
+    decisions = {
+        purpose: permission.decide_purpose(register, version, purpose) for purpose in PURPOSES
+    }
     return {
         **found,
         "versions": [other.version for other in register.datasets[version.dataset]],

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
-from governed_kernel.governance import access, catalog
+from governed_kernel.governance import catalog, permission
 from governed_kernel.governance.catalog import Registered, label
 from governed_kernel.governance.leak_checks import look
 from governed_kernel.governance.leaks import Asked
@@ -154,7 +154,7 @@ def _failed(code: Path, status: int, errors: str) -> GovernedError:
 
 
 def _refuse_part(register: Register, parent: DatasetRegistered) -> None:
-    if access.is_locked(register, parent) or parent.kind != "data":
+    if permission.is_locked(register, parent) or parent.kind != "data":
         raise Refused(
             f"{label(parent)} can't be divided",
             why="it is a locked holdout or no data",

@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 
 from governed_kernel.errors import CheckFailed, PolicyDenied, Refused, UsageError
-from governed_kernel.governance import access, authorization, catalog, inheritance, transforming
+from governed_kernel.governance import authorization, catalog, inheritance, permission, transforming
 from governed_kernel.governance.catalog import Registered, label
 from governed_kernel.governance.names import check_name
 from governed_kernel.governance.objects import ObjectStore
@@ -86,7 +86,7 @@ def transform(
 
 
 def _check_readable(register: Register, parent: DatasetRegistered, person: str) -> None:
-    decision = access.decide_purpose(register, parent, "explore", person=person)
+    decision = permission.decide_purpose(register, parent, "explore", person=person)
     if not decision.allowed:
         raise PolicyDenied(
             f"{person} may not transform {label(parent)}",

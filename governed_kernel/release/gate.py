@@ -21,7 +21,7 @@ from governed_kernel.errors import (
     ResourceMissing,
     SignatureRefused,
 )
-from governed_kernel.governance import access, authorization, catalog
+from governed_kernel.governance import authorization, catalog, permission
 from governed_kernel.governance.counting import Purpose, unmet
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
@@ -350,7 +350,7 @@ def check_inputs(
     found: dict[str, Path] = {}
     for item in inputs:
         version = catalogued(register, item)
-        _, locked = access.restriction(register, version)
+        _, locked = permission.restriction(register, version)
         if locked and not validation:
             raise Refused(
                 f"{item.name} can't be read by a run of a release",

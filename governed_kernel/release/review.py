@@ -16,7 +16,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved
-from governed_kernel.governance import access
+from governed_kernel.governance import permission
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
@@ -264,7 +264,7 @@ def _session(session: RecordedSession, findings: Sequence[Finding]) -> dict[str,
 def _input(register: Register, item: Input) -> dict[str, Any]:
     """One input, as the catalog knows it."""
     version = gate.catalogued(register, item)
-    policy, restriction = access.restriction(register, version)
+    policy, restriction = permission.restriction(register, version)
     states = {"locked-holdout": "locked", "split-parent": "divided"}
     known = {
         "name": item.name,

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from governed_kernel.governance import access
+from governed_kernel.governance import access, permission
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.split import Split, divide
 from governed_kernel.lineage.ledger import Ledger
@@ -181,7 +181,7 @@ def test_what_is_no_file_is_no_concern_of_the_catalog(workspace: Workspace, path
 
 def purpose(workspace: Workspace, name: str, wanted: str, *mode: str) -> list[str]:
     current = Register.read(workspace)
-    return access.decide_purpose(current, current.version(name), wanted, *mode).policies
+    return permission.decide_purpose(current, current.version(name), wanted, *mode).policies
 
 
 def test_purposes_are_those_of_the_version_and_of_its_class(
@@ -233,7 +233,7 @@ def test_what_had_to_be_gone_is_denied_but_to_a_rerun(workspace: Workspace, sour
 FORKING = """
 import os, sys, threading, time
 from pathlib import Path
-from governed_kernel.governance import access
+from governed_kernel.governance import access, permission
 from governed_kernel.workspace import Workspace
 workspace, file = Workspace.open(Path(sys.argv[1])), sys.argv[2]
 over = False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved, PolicyDenied
-from governed_kernel.governance import access, authorization, people, policy
+from governed_kernel.governance import access, authorization, people, permission, policy
 from governed_kernel.governance.explaining import ask, explain
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -67,9 +67,9 @@ def test_a_role_decides_who_reads_a_class(workspace: Workspace, data: Path) -> N
     adopt(workspace, health=HEALTH_BY_ROLE)
     current = Register.read(workspace)
     version = current.version("biopsies")
-    sam = access.decide_purpose(current, version, "train", person="sam")
+    sam = permission.decide_purpose(current, version, "train", person="sam")
     assert (sam.allowed, sam.policies) == (True, ["read"])
-    rita = access.decide_purpose(current, version, "train", person="rita")
+    rita = permission.decide_purpose(current, version, "train", person="rita")
     assert (rita.allowed, rita.policies) == (False, ["health-by-role"])
     assert rita.reason == "health data is for data scientists"
 
@@ -93,7 +93,7 @@ def test_no_policy_opens_a_holdout_or_what_is_past_its_retention(
         (workspace.policies / f"{name}.cedar").unlink()
     adopt(workspace, open=OPEN_EVERYTHING)
     current = Register.read(workspace)
-    decision = access.decide_purpose(current, current.version("old"), "train")
+    decision = permission.decide_purpose(current, current.version("old"), "train")
     assert (decision.allowed, decision.policies) == (False, ["retention"])
 
 

@@ -1,0 +1,132 @@
+"""Whether a version may be used for a purpose: what ``data.load`` and the inputs of a run ask."""
+
+from __future__ import annotations
+
+from governed_kernel.capture.emitter import Decision
+from governed_kernel.governance import authorization
+from governed_kernel.governance.cedar import Verdict
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import DatasetRegistered
+
+__all__ = ["closed_to", "decide_purpose", "decision_of", "floor", "is_locked", "restriction"]
+
+
+def is_locked(register: Register, version: DatasetRegistered) -> bool:
+    """Whether the content is a locked holdout, under whatever name it is registered."""
+    return version.sha256 in register.locked
+
+
+def restriction(register: Register, version: DatasetRegistered) -> tuple[str, str]:
+    """Policy id and reason why only validation runs may read `version`; empty when all may."""
+    name = f"{version.dataset}@{version.version}"
+    if is_locked(register, version):
+        return "locked-holdout", f"{name} is a locked holdout; only validation runs read it"
+    split = register.divided.get(version.sha256)
+    if split is not None:
+        parts = ", ".join(part for which, part in split.parts.items() if which != "holdout")
+        holdout = split.parts.get("holdout", "")
+        return "split-parent", f"{name} contains the locked holdout {holdout}; use {parts}"
+    return "", ""
+
+
+def decide_purpose(
+    register: Register,
+    version: DatasetRegistered,
+    purpose: str,
+    mode: str = "research",
+    run_kind: str = "",
+    *,
+    person: str = "",
+) -> Decision:
+    """Whether `version` may be used for `purpose` (one of `names.PURPOSES`).
+
+    Parameters
+    ----------
+    mode : str
+        ``research`` or ``release``.
+    run_kind : str
+        The run's kind: release, rerun, validation; empty in research.
+    person : str
+        Who asks; by default whoever works in this session.
+
+    Notes
+    -----
+    Whatever policies say, denied are: a locked holdout or its parent outside a validation run, a
+    version that was withdrawn or is not approved yet, and one whose retention has ended (but not
+    for a re-run, which repeats what was done in time). Beyond that the policies decide.
+    """
+    person = person or authorization.session_person()
+    found = floor(register, version, purpose, mode, run_kind)
+    if mode == "research":
+        found += closed_to(register, version, person)
+    if found:
+        return decision_of(version, found, None)
+    verdict = authorization.may_read(
+        register,
+        version,
+        purpose,
+        person=person,
+        mode=mode,
+        run_kind=run_kind,
+    )
+    return decision_of(version, [], verdict)
+
+
+def floor(
+    register: Register, version: DatasetRegistered, purpose: str, mode: str, run_kind: str
+) -> list[tuple[str, str]]:
+    """Id and reason of each thing that refuses this read whatever policies say.
+
+    Parameters
+    ----------
+    purpose : str
+        Empty for whoever opens a path and does not say what for.
+    """
+    found = []
+    policy, reason = restriction(register, version)
+    if policy and (mode, run_kind, purpose) != ("release", "validation", "validate"):
+        found.append((policy, reason))
+    name = f"{version.dataset}@{version.version}"
+    if version.state in ("withdrawn", "registered"):
+        found.append(("state", f"{name} is {version.state}, not approved"))
+    if run_kind != "rerun" and authorization.is_expired(version):
+        found.append(("retention", f"{name} had to be gone by {version.retention_until}"))
+    return found
+
+
+def closed_to(register: Register, version: DatasetRegistered, person: str) -> list[tuple[str, str]]:
+    """Id and reason when the class is read by roles that `person` does not have."""
+    known = register.workspace.settings.classes.get(version.data_class)
+    if known is None or not known.readers:
+        return []
+    who = register.people.get(person)
+    if who is not None and set(who.roles) & set(known.readers):
+        return []
+    label = f"{version.dataset}@{version.version}"
+    held = ", ".join(who.roles) if who is not None and who.roles else "none"
+    return [
+        (
+            "class-readers",
+            f"{label} is {version.data_class}, read by {' or '.join(known.readers)}; "
+            f"{person or 'who asks'} has {held}",
+        )
+    ]
+
+
+def decision_of(
+    version: DatasetRegistered, floor: list[tuple[str, str]], verdict: Verdict | None
+) -> Decision:
+    """The decision, with every reason and the ids of the policies behind it."""
+    reasons = [reason for _, reason in floor]
+    policies = [policy for policy, _ in floor]
+    if verdict is not None:
+        policies += verdict.ids
+        reasons += [] if verdict.allowed else [verdict.why]
+    return Decision(
+        allowed=not floor and verdict is not None and verdict.allowed,
+        reason="; ".join(reasons),
+        policies=policies,
+        dataset=version.dataset,
+        version=version.version,
+        data_class=version.data_class,
+    )
