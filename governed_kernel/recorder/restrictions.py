@@ -236,6 +236,8 @@ class Restrictions:
             As `refresh`, which is asked before the first answer.
         """
         if not self.is_known:
+            if status is not None and stat.S_ISDIR(status.st_mode):
+                return None  # every kernel lists folders while it starts; they hold nothing
             self.refresh()
         known = self._known
         if not known.entries:
