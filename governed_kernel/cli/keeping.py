@@ -78,7 +78,8 @@ def erase(
 
     A signed entry says which; what was read and made stays on record, and everything still
     verifies. The lineage store is made anew, so that nothing is left in it. Other files that may
-    hold the same words are listed: notebooks with their outputs, logs, data.
+    hold the same words are listed: notebooks with their outputs, logs, data. Who may not erase is
+    refused before anything is searched, in a --dry-run as well where lineage.readers names roles.
     """
     from governed_kernel.governance import erasure
     from governed_kernel.release.projection import refresh
@@ -86,6 +87,10 @@ def erase(
     scope, target = _one_of(session=session, dataset=dataset, subject=subject, expired=expired)
     if target == "-":
         target = sys.stdin.read().strip()
+    secret = b""
+    if not dry_run or workspace.settings.lineage.readers:  # a search tells what people wrote
+        secret = passphrase(f"Passphrase of {_named(person)}")
+        erasure.permit(workspace, scope, person, secret)
     found = erasure.plan(workspace, scope, target, store=refresh(workspace))
     facts: dict[str, object] = {
         "texts": found.count,
@@ -96,7 +101,6 @@ def erase(
     if dry_run:
         print_facts({"erased": False, **facts}, as_json, "would be erased")
         return
-    secret = passphrase(f"Passphrase of {_named(person)}")
     done = erasure.erase(workspace, found, person, secret, reason)
     print_facts({"erased": True, "record": done.record, **facts}, as_json, "erased")
 

@@ -17,11 +17,11 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from governed_kernel.errors import UnknownName, UsageError
+from governed_kernel.errors import Refused, UnknownName, UsageError
 from governed_kernel.files import exclusive_lock, write_atomically
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
-from governed_kernel.governance.signing import attest
+from governed_kernel.governance.signing import attest, identify, record_refusal
 from governed_kernel.governance.traces import occurrences, places_of
 from governed_kernel.lineage import texts
 from governed_kernel.lineage.attestations import Erasure
@@ -38,12 +38,14 @@ __all__ = [
     "erase",
     "finish",
     "held",
+    "permit",
     "plan",
     "unfinished",
     "waits",
 ]
 
 Scope = Literal["session", "dataset", "subject", "expired"]
+_ACTION = "store erase"
 
 
 @dataclass
@@ -80,6 +82,27 @@ class Erased:
     plan: Plan
     record: int
     gone: int
+
+
+# --- who may -----------------------------------------------------------------------------------
+
+
+def permit(workspace: Workspace, scope: Scope, person: str, passphrase: bytes) -> None:
+    """Refuse who may not erase, before anything is searched for them.
+
+    Raises
+    ------
+    SignatureRefused
+        A wrong passphrase, or the person is neither administrator nor data steward. The refusal is
+        on record.
+    """
+    try:
+        register = Register.read(workspace)
+        who = identify(register, person, passphrase)
+        register.check_role(Erasure, who)
+    except Refused as error:
+        record_refusal(workspace, person, _ACTION, scope, error)
+        raise
 
 
 # --- what there is to erase --------------------------------------------------------------------
@@ -260,7 +283,7 @@ def erase(workspace: Workspace, found: Plan, person: str, passphrase: bytes, rea
             texts=found.texts,
         )
 
-    entry = attest(workspace, person, passphrase, make, action="store erase", resource=found.scope)
+    entry = attest(workspace, person, passphrase, make, action=_ACTION, resource=found.scope)
     gone = finish(workspace, Register.read(workspace))
     return Erased(found, entry.number, gone)
 

@@ -150,6 +150,9 @@ class _Clock:
 def test_only_stewards_and_administrators_erase(place: Place, session: str) -> None:
     what = f"store erase --session {session}"
     explains(place.here(f"{what} {WHY} {{rui}}"), 3, "data-steward")
+    # Refused before it is looked for: the answer tells nothing of what people wrote.
+    explains(place.here(f"store erase --subject {NAME[:6]} {WHY} {{rui}}"), 3, "data-steward")
+    explains(place.here(f"store erase --subject x {WHY} {{rui}}"), 3, "data-steward")
     explains(place.here(f"{what} {WHY}"), 2, "nobody signs")
     explains(place.here(f"{what} {{dora}}"), 2, "needs a reason")
     explains(place.here(f"store erase {WHY} {{dora}}"), 2, "not clear")
@@ -243,6 +246,10 @@ def test_only_some_roles_read_texts_where_the_settings_say_so(place: Place, sess
     assert f"patient = '{NAME}'" in [row["text"] for row in rows]
     explains(place.here(f"{texts_of} {{rui}}"), 3, "data-steward")
     explains(place.here("lineage texts nobody {dora}"), 2, "no session 'nobody'")
+    search = f"store erase --subject {NAME[:7]} --dry-run"
+    explains(place.here(search), 2, "nobody signs")
+    explains(place.here(f"{search} {{rui}}"), 3, "data-steward")
+    assert place.done_here(f"{search} {{dora}} --json").facts["texts"]
     told = [(said.person, said.outcome) for said in place.events("Decided")
             if said.action == "lineage texts"]  # fmt: skip
     assert told == [("dora", "allowed"), ("rui", "denied"), ("dora", "denied")]
