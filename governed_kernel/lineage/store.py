@@ -17,10 +17,10 @@ from typing import Any
 
 import duckdb
 
-from governed_kernel.errors import CheckFailed, IntegrityBroken
+from governed_kernel.errors import IntegrityBroken
 from governed_kernel.files import exclusive_lock
 from governed_kernel.lineage import crossings, schema
-from governed_kernel.lineage.contents import Contents, contents_of
+from governed_kernel.lineage.answering import Answering
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import identity_of, imported
 from governed_kernel.lineage.ingestion import (
@@ -31,14 +31,12 @@ from governed_kernel.lineage.ingestion import (
     has_moved,
 )
 from governed_kernel.lineage.journal import Head
-from governed_kernel.lineage.ledger_tables import LedgerTables, head_key
+from governed_kernel.lineage.ledger_tables import LedgerTables
 from governed_kernel.lineage.loading import Unreadable
 from governed_kernel.lineage.numbering import Numbers
-from governed_kernel.lineage.opening import READ_ONLY, connect, disk, out_of_reach
-from governed_kernel.lineage.schema import quoted
+from governed_kernel.lineage.opening import READ_ONLY, connect, disk
 from governed_kernel.lineage.sealing import finish_interrupted, unfinished
 from governed_kernel.lineage.seals import Seals
-from governed_kernel.lineage.views import VIEWS
 from governed_kernel.lineage.workspaces import number_of, register
 from governed_kernel.workspace import Workspace
 
@@ -47,7 +45,7 @@ __all__ = ["IngestReport", "JournalReport", "Store", "disk"]
 _SPOOL = "ingest-"
 
 
-class Store:
+class Store(Answering):
     """The lineage store of one workspace.
 
     Where ``governed.toml`` names a lake, this makes a `lake.Lake`, which does the same.
@@ -109,24 +107,6 @@ class Store:
     # --- reading ----------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that can only read this store: no other file, no setting, no extension.
-
-        Raises
-        ------
-        ResourceMissing
-            Another process holds the file for longer than `patience`.
-        """
-        with self._read(locked=True) as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def copying(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """As `read`, for our own statements that write elsewhere; never for a person's SQL."""
-        with self._read(locked=False) as connection:
-            yield connection
-
-    @contextlib.contextmanager
     def _read(self, *, locked: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         settings = READ_ONLY if locked else {}
         if not self.path.exists():
@@ -141,55 +121,8 @@ class Store:
         finally:
             connection.close()
 
-    def query(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
-        """The rows of one query over the public views, as objects.
-
-        Raises
-        ------
-        CheckFailed
-            DuckDB did not accept the query; its message is the reason.
-        """
-        with self.read() as connection:
-            try:
-                self._admit(sql)
-                found = connection.execute(sql, parameters)
-                names = [column[0] for column in found.description or []]
-                return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-            except duckdb.IOException as error:
-                raise out_of_reach(self.location, error) from error
-            except duckdb.Error as error:
-                raise CheckFailed(
-                    "the query failed",
-                    why=str(error),
-                    next="the views and their columns are in 'select * from duckdb_columns() "
-                    "where schema_name = ''main'''; only reading is possible",
-                ) from error
-
     def _admit(self, sql: str) -> None:
-        """Refuse SQL that the engine itself would not; a file's connection can only read."""
-
-    def fingerprint(self) -> str:
-        """Digest of the contents of all public views, whatever the order of their rows."""
-        with self.read() as connection:
-            parts = []
-            for view in VIEWS:
-                connection.execute(
-                    f"SELECT '{view.name}' || count(*) || ':' || "
-                    "coalesce(sha256(string_agg(row_hash, '' ORDER BY row_hash)), '') "
-                    f"FROM (SELECT sha256(v::VARCHAR) AS row_hash FROM {view.name} v)"
-                )
-                parts += connection.fetchall()
-            connection.execute(
-                "SELECT sha256(?::VARCHAR)", ["\n".join(str(part[0]) for part in parts)]
-            )
-            return str(connection.fetchall()[0][0])
-
-    def contents(self) -> Contents:
-        """What it says of its own workspace, by table: to hold it against another store."""
-        with self.copying() as connection:
-            name = connection.execute("SELECT current_database()").fetchone()
-            assert name is not None
-            return contents_of(connection, quoted(name[0]), self._number(connection) or 0)
+        """Refuse nothing: a file's connection can only read this file."""
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -259,25 +192,6 @@ class Store:
     def exists(self) -> bool:
         """Whether anything was ever brought in."""
         return self.path.exists()
-
-    def ledger_head(self, of: Workspace | None = None) -> str | None:
-        """Hash of the ledger's last record when its tables were replaced; None before.
-
-        Parameters
-        ----------
-        of : Workspace, optional
-            An imported workspace; else the store's own.
-        """
-        if not self.exists():
-            return None
-        with self.read() as connection:
-            try:
-                number = self._number(connection, of)
-                # Without a parameter: to bind one, DuckDB imports pandas, which takes longer.
-                known = dict(connection.execute("SELECT key, value FROM base.meta").fetchall())
-            except duckdb.CatalogException:
-                return None
-        return None if number is None else known.get(head_key(number))
 
     def replace_ledger_tables(
         self,
