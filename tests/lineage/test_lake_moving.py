@@ -81,7 +81,7 @@ def test_a_store_that_was_edited_or_a_move_that_is_cut_short_changes_nothing(
     with duckdb.connect(path) as connection:  # somebody edits a row
         connection.execute("UPDATE base.cell_ended SET status = 'error'")
     with pytest.raises(CheckFailed, match="cell_ended") as refused:
-        move(workspace, target, data, "moved")
+        move(workspace, target, data, "edited")
     assert "audit verify" in refused.value.next
     assert path.exists()
     assert not Workspace(workspace.root).settings.store
@@ -90,10 +90,10 @@ def test_a_store_that_was_edited_or_a_move_that_is_cut_short_changes_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(moving, "write_atomically", _interrupt)
         with pytest.raises(KeyboardInterrupt):
-            move(workspace, target, data, "moved")
+            move(workspace, target, data, "edited")
     assert Store(Workspace(workspace.root)).fingerprint() == fingerprint
 
-    there, _ = move(workspace, target, data, "moved")
+    there, _ = move(workspace, target, data, "edited")
     assert [check.outcome for check in check_store(there.workspace)] == ["ok"]
     assert isinstance(there, Lake)
     with there._writing(exclusive=True) as connection:
