@@ -174,7 +174,11 @@ def register(
         with _progress(path) as progress:
             done = catalog.register(workspace, name, path, description, person, progress)
     title = "was registered" if done.new else "is this content already; nothing was changed"
-    facts = {**listing.row(done.version), "new": done.new, "card": workspace.relative(done.card)}
+    facts = {
+        **_counted(listing.row(done.version), as_json),
+        "new": done.new,
+        "card": workspace.relative(done.card),
+    }
     print_facts(facts, as_json, f"{catalog.label(done.version)} {title}")
 
 
@@ -183,7 +187,8 @@ def register(
 @workspace_option
 def list_data(workspace: Workspace, as_json: bool) -> None:
     """Every version in the catalog."""
-    print_facts(listing.rows(Register.read(workspace)), as_json, "Catalog")
+    rows = listing.rows(Register.read(workspace))
+    print_facts([_counted(row, as_json) for row in rows], as_json, "Catalog")
 
 
 @data.command()
@@ -194,7 +199,7 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
     """One version (NAME@VERSION, or the newest of NAME): facts, and what it may be used for."""
     current = Register.read(workspace)
     version = current.version(name)
-    facts = listing.facts(workspace, current, version)
+    facts = _counted(listing.facts(workspace, current, version), as_json)
     print_facts(facts, as_json, catalog.label(version))
 
 
@@ -354,6 +359,11 @@ def mask(workspace: Workspace, name: str, person: str, as_json: bool) -> None:
         "copy": str(copy) if copy else "none: its class masks nothing",
     }
     print_facts(facts, as_json, catalog.label(version))
+
+
+def _counted(facts: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """For people nothing where rows were not counted; for programs the number that says so."""
+    return facts if as_json or facts["rows"] >= 0 else {**facts, "rows": ""}
 
 
 def _named_value(text: str) -> tuple[str, Any]:

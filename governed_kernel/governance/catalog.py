@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +21,7 @@ from governed_kernel.errors import (
     UnknownName,
     UsageError,
 )
-from governed_kernel.governance import authorization, inheritance
+from governed_kernel.governance import authorization, inheritance, shape
 from governed_kernel.governance.cards import write_card
 from governed_kernel.governance.names import check_name, purpose
 from governed_kernel.governance.objects import ObjectStore, Progress, manifest_digest
@@ -59,7 +58,6 @@ MODEL_FACTS = {
 """What people must say of a base model before a release is made from it: field and its words."""
 STEWARDS = ("data-steward", "data-scientist", "administrator")
 Conclude = Callable[[list[DatasetRegistered], Register], tuple[msgspec.Struct, ...]]
-_LARGEST_COUNTED = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -151,8 +149,8 @@ def register(
             origin=asked.origin,
             intended_use=asked.intended_use,
             derived_from=asked.derived_from,
-            rows=_rows(Path(path)) if asked.kind == "data" else -1,
-            never_learn=_columns(name, Path(path), asked.never_learn),
+            rows=shape.rows_of(Path(path)) if asked.kind == "data" else -1,
+            never_learn=shape.check_columns(name, Path(path), asked.never_learn),
             made_from=made_from,
             training_data=asked.training_data.strip(),
             adaptation=asked.adaptation.strip(),
@@ -379,33 +377,6 @@ def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered
         f"{', '.join(event.never_learn) or 'nothing'}",
         next=f"use {label(known)}; registering again does not change how content is governed",
     )
-
-
-def _columns(name: str, path: Path, wanted: Sequence[str]) -> list[str]:
-    """The columns never to be learned; in a CSV file each must be there, or nobody would notice."""
-    if wanted and path.suffix.lower() == ".csv" and path.is_file():
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            header = next(csv.reader(file), [])
-        missing = [column for column in wanted if column not in header]
-        if missing:
-            raise UsageError(
-                f"{name} has no column {', '.join(missing)}",
-                why=f"its columns are {', '.join(header)}",
-                next="name columns as they stand in the first line",
-            )
-    return list(dict.fromkeys(wanted))
-
-
-def _rows(path: Path) -> int:
-    """Records of a CSV file, without its header; -1 for what is not counted."""
-    if path.suffix.lower() != ".csv" or path.stat().st_size > _LARGEST_COUNTED:
-        return -1
-    with (
-        contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
-        path.open(newline="", encoding="utf-8") as file,
-    ):
-        return max(sum(1 for row in csv.reader(file) if row) - 1, 0)
-    return -1
 
 
 def _not_its_digest(version: DatasetRegistered) -> GovernedError:

@@ -1,0 +1,77 @@
+"""How many rows a registered table has, and which columns; read from the file as it is."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from governed_kernel.errors import GovernedError, UsageError
+from governed_kernel.governance import tables
+
+__all__ = ["check_columns", "rows_of"]
+
+_LARGEST_COUNTED = 256 << 20
+"""Bytes of a file beyond which nobody waits for its rows to be counted; Parquet says how many."""
+
+
+def rows_of(path: Path) -> int:
+    """Rows of a table, in one file or several; -1 where it is none, or too long to be counted."""
+    try:
+        files = tables.table_files(path)
+        counted = [_rows(file) for file in files]
+    except (GovernedError, OSError, ValueError, KeyError, csv.Error, duckdb.Error):
+        return -1  # no table: a folder of images, a text of unknown encoding
+    return -1 if -1 in counted else sum(counted)
+
+
+def _rows(file: Path) -> int:
+    match file.suffix.lower():
+        case ".parquet":
+            with tables.engine(file) as connection:
+                said = "select sum(num_rows)::bigint from parquet_file_metadata(?)"
+                found = connection.execute(said, [str(file)]).fetchone()
+                return int(found[0]) if found else -1
+        case ".arrow" | ".feather" if file.stat().st_size <= _LARGEST_COUNTED:
+            return int(tables.arrow_table([file]).num_rows)
+        case ".csv" if file.stat().st_size <= _LARGEST_COUNTED:
+            with file.open(newline="", encoding="utf-8") as text:
+                return max(sum(1 for row in csv.reader(text) if row) - 1, 0)
+        case ".jsonl" if file.stat().st_size <= _LARGEST_COUNTED:
+            with file.open("rb") as lines:
+                return sum(1 for line in lines if line.strip())
+    return -1
+
+
+def check_columns(name: str, path: Path, wanted: Sequence[str]) -> list[str]:
+    """The columns never to be learned, each once; each must be there, or nobody would notice.
+
+    Raises
+    ------
+    UsageError
+        One is not there, or it is no table.
+    """
+    if not wanted:
+        return []
+    known = _columns(path)
+    missing = [column for column in wanted if column not in known]
+    if missing:
+        raise UsageError(
+            f"{name} has no column {', '.join(missing)}",
+            why=f"its columns are {', '.join(known)}",
+            next="name columns as they stand in the table",
+        )
+    return list(dict.fromkeys(wanted))
+
+
+def _columns(path: Path) -> list[str]:
+    if path.is_file() and path.suffix.lower() == ".csv":
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            return next(csv.reader(file), [])
+    files = tables.table_files(path)
+    if files[0].suffix.lower() in (".arrow", ".feather"):
+        return [str(column) for column in tables.arrow_table(files).column_names]
+    with tables.engine(*files) as connection:
+        return tables.scan(connection, path, "registered")
