@@ -19,7 +19,8 @@ HERE = Path(__file__).resolve().parent
 BUILT = HERE / "governed_server" / "labextension"
 PACKAGES = HERE / "node_modules"
 LOCKED = ("package.json", "yarn.lock", ".yarnrc.yml")
-SOURCES = ("package.json", "yarn.lock", "tsconfig.json", "src", "style", "schema")
+WIDGETS = "../governed_kernel/widgets"
+SOURCES = ("package.json", "yarn.lock", "tsconfig.json", "src", "style", "schema", WIDGETS)
 
 
 def main() -> int:
@@ -63,9 +64,11 @@ def _digest(names: Iterable[str]) -> str:
     found = hashlib.sha256()
     for name in names:
         path = HERE / name
-        for file in [path] if path.is_file() else sorted(path.rglob("*")):
-            if file.is_file():
-                found.update(f"{file.relative_to(HERE)}\0".encode() + file.read_bytes() + b"\0")
+        for file in [path] if path.is_file() else sorted(path.rglob("*.*")):
+            if file.is_file() and file.suffix not in (".py", ".pyc"):
+                found.update(
+                    f"{file.relative_to(path.parent)}\0".encode() + file.read_bytes() + b"\0"
+                )
     return found.hexdigest()
 
 

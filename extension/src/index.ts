@@ -7,6 +7,7 @@ import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -19,6 +20,7 @@ import { addBanner } from './mode/banner';
 import { ModeBadge } from './mode/badge';
 import { sessionPanel } from './mode/session';
 import { StatusBadge } from './mode/statusbar';
+import { addViews } from './outputs/view';
 import { addPanels } from './panels';
 import { PromoteButton } from './promote/button';
 import { addTemplate } from './template';
@@ -33,6 +35,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     IFileBrowserFactory,
     ILauncher,
     ILayoutRestorer,
+    IRenderMimeRegistry,
     ISettingRegistry,
     IStatusBar,
     IToolbarWidgetRegistry,
@@ -45,6 +48,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     files: IFileBrowserFactory | null,
     launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
+    rendermime: IRenderMimeRegistry | null,
     settings: ISettingRegistry | null,
     statusBar: IStatusBar | null,
     toolbars: IToolbarWidgetRegistry | null,
@@ -57,6 +61,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     addTemplate(governed);
     addPanels(governed, palette, restorer);
     addToToolbar(governed, toolbars);
+    addViews(rendermime, trans);
     statusBar?.registerStatusItem('governed-notebooks:session', {
       item: new StatusBadge(governed),
       align: 'right',

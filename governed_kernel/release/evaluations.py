@@ -11,13 +11,11 @@ from governed_kernel.errors import IntegrityBroken, UnknownName
 from governed_kernel.lineage.events import ValidationRecorded
 from governed_kernel.release import runs
 from governed_kernel.release.registry import Registry, RunRecord
-from governed_kernel.validation.evidence import Case, Evidence, read_evidence
+from governed_kernel.validation.evidence import Evidence, failing_first, read_evidence
 from governed_kernel.validation.metrics import expected_calibration_error
 from governed_kernel.workspace import Workspace
 
-__all__ = ["evaluation", "evaluations", "failing_first", "recorded_evidence"]
-
-_ORDER = {"error": 0, "failed": 1, "passed": 2}
+__all__ = ["evaluation", "evaluations", "recorded_evidence"]
 
 
 def evaluations(registry: Registry) -> list[dict[str, Any]]:
@@ -64,11 +62,6 @@ def evaluation(workspace: Workspace, registry: Registry, validation_run: str) ->
         why="no run of that name put evidence on record",
         next="'governed validate RUN' makes one",
     )
-
-
-def failing_first(cases: list[Case]) -> list[Case]:
-    """What could not be measured, then what failed, then the rest."""
-    return sorted(cases, key=lambda case: (_ORDER[case.outcome], case.layer, case.id))
 
 
 def recorded_evidence(workspace: Workspace, recorded: ValidationRecorded) -> list[Evidence]:

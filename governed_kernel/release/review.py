@@ -33,13 +33,14 @@ from governed_kernel.release import (
 )
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import EnvironmentLock
-from governed_kernel.release.evaluations import failing_first, recorded_evidence
+from governed_kernel.release.evaluations import recorded_evidence
 from governed_kernel.release.evidence import check_cells, check_record
 from governed_kernel.release.execution import check_artifacts
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.manifest import Input, ReleaseManifest
 from governed_kernel.release.recorded import RecordedSession, read_session
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+from governed_kernel.validation.evidence import failing_first
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Review", "review"]

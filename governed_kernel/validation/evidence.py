@@ -12,7 +12,9 @@ from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage.events import CaseResult
 from governed_kernel.validation.metrics import CalibrationBin
 
-__all__ = ["Case", "DatasetUsed", "Evidence", "read_evidence"]
+__all__ = ["Case", "DatasetUsed", "Evidence", "failing_first", "read_evidence"]
+
+_ORDER = {"error": 0, "failed": 1, "passed": 2}
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -76,6 +78,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Over the probabilities as little-endian float64, row by row."""
     device: str = ""
     schema: int = 1
+
+
+def failing_first(cases: list[Case]) -> list[Case]:
+    """What could not be measured, then what failed, then the rest."""
+    return sorted(cases, key=lambda case: (_ORDER[case.outcome], case.layer, case.id))
 
 
 def read_evidence(path: str | os.PathLike[str]) -> Evidence:

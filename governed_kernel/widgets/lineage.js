@@ -3,7 +3,7 @@
 
 const STYLE = `
 .gn-w { color: var(--jp-ui-font-color1, #1f1f1c); font: 13px/1.5 system-ui, sans-serif; }
-.gn-w input { margin: 4px 0 8px; padding: 3px 8px; font: inherit; color: inherit;
+.gn-w input { min-width: 260px; margin: 4px 0 8px; padding: 3px 8px; font: inherit; color: inherit;
   background: var(--jp-layout-color1, #fff); border: 1px solid var(--jp-border-color1, #999); }
 .gn-w-sides { display: grid; grid-template-columns: minmax(120px, 1fr) minmax(180px, 2fr); gap: 16px;
   max-height: 420px; overflow: auto; }
@@ -23,11 +23,12 @@ function made(tag, text, parent) {
 }
 
 function render({ model, el }) {
-  const rows = model.get('rows');
+  const { name: subject, rows } = model.get('facts');
   let locked = '';
   const root = made('div', '', el);
   root.className = 'gn-w';
   made('style', STYLE, root);
+  made('div', `Lineage of ${subject}`, root);
   const search = made('input', '', root);
   search.type = 'search';
   search.placeholder = 'Search columns and sources';
@@ -57,6 +58,8 @@ function render({ model, el }) {
       `${row.output_column} ${row.input_column} ${row.input_uri}`.toLowerCase().includes(words);
     left.replaceChildren();
     right.replaceChildren();
+    made('small', 'Columns', left);
+    made('small', 'What they are made of', right);
     const on = row =>
       !locked ||
       locked === `o:${row.output_column}` ||

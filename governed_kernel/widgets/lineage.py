@@ -1,8 +1,7 @@
 """The lineage of a frame or of a written file, as the cell that asks sees it.
 
 What is shown comes from the running session alone. The saved notebook keeps it as a drawing and a
-table, which need neither kernel nor widgets; where ipywidgets and anywidget are installed, the same
-can be searched, and a column's origins highlighted.
+table; where it is live, the same can be searched, and a column's origins highlighted.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from governed_kernel.lineage import thing_origins
 from governed_kernel.lineage.column_picture import of_columns, split_uri
 from governed_kernel.lineage.drawing import draw
 from governed_kernel.lineage.events import Transformation
+from governed_kernel.widgets.view import View
 
 __all__ = ["LineageView", "lineage"]
 
 _MOST_ROWS = 2_000
-_PROGRAM = Path(__file__).with_name("lineage.js")
 
 
-class LineageView:
+class LineageView(View):
     """Columns of one thing with what each is from.
 
     Attributes
@@ -39,10 +38,17 @@ class LineageView:
         Transformations of this session that are too long ago to be known here.
     """
 
+    program = "lineage"
+
     def __init__(self, name: str, rows: list[dict[str, Any]], forgotten: int = 0) -> None:
         self.name = name
         self.rows = rows
         self.forgotten = forgotten
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The columns, as many as a notebook may hold."""
+        return {"name": self.name, "rows": self.rows[:_MOST_ROWS]}
 
     def __repr__(self) -> str:
         columns: dict[str, list[str]] = {}
@@ -73,32 +79,6 @@ class LineageView:
             f"<tbody>{body}</tbody></table></details>"
         )
 
-    def _repr_mimebundle_(self, **_options: Any) -> Any:
-        """The widget with the picture beside it; the picture alone without anywidget."""
-        still = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        widget = self._widget()
-        if widget is None:
-            return still
-        shown = widget._repr_mimebundle_()
-        live, facts = shown if isinstance(shown, tuple) else (shown, {})
-        return {**(live or {}), **still}, facts
-
-    def _widget(self) -> Any:
-        try:
-            import anywidget
-            import traitlets
-        except ImportError:
-            return None
-
-        class LineageWidget(anywidget.AnyWidget):
-            """The live view; its program lies in the package and fetches nothing."""
-
-            _esm = _PROGRAM.read_text(encoding="utf-8")
-            name = traitlets.Unicode().tag(sync=True)
-            rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
-
-        return LineageWidget(name=self.name, rows=self.rows[:_MOST_ROWS])
-
 
 def lineage(thing: Any, *, name: str = "") -> LineageView:
     """Where each column of something in memory, or of a file written in this session, is from.
@@ -108,7 +88,7 @@ def lineage(thing: Any, *, name: str = "") -> LineageView:
     thing : object
         A frame, series, array, model …, or the path of a file.
     name : str
-        What it is called in the view.
+        What it is called in the view; else the name of the variable that holds it.
 
     Raises
     ------
@@ -136,7 +116,16 @@ def lineage(thing: Any, *, name: str = "") -> LineageView:
         }
         for row in thing_origins.of_entity(made, entity)
     ]
-    return LineageView(name or split_uri(entity)[0], rows, MADE.forgotten)
+    return LineageView(name or _variable(thing) or split_uri(entity)[0], rows, MADE.forgotten)
+
+
+def _variable(thing: Any) -> str:
+    """What the notebook calls it; empty where it has no name of its own there."""
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    known = shell.user_ns.items() if shell is not None else ()
+    return next((n for n, value in known if value is thing and not n.startswith("_")), "")
 
 
 def _written(made: Iterable[Transformation], path: str | Path) -> str | None:
