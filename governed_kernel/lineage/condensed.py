@@ -24,6 +24,7 @@ MOST = 2_000
 """Most nodes of one graph; the rest is counted."""
 _FEW_OPERATIONS = 6
 _MANY_ALIKE = 4
+_GROUPED = {"resource": "files", "session": "sessions"}
 _STATEMENT = "python.statement"
 
 
@@ -255,7 +256,7 @@ def _place(found: Condensed, node: Node, sessions: dict[str, str]) -> str:
 
 
 def _group(found: Condensed) -> None:
-    """Let one node stand for files that come from the same and go to the same."""
+    """Let one node stand for files, or sessions, that come from the same and go to the same."""
     before: defaultdict[str, set[str]] = defaultdict(set)
     after: defaultdict[str, set[str]] = defaultdict(set)
     for source, target in found.links:
@@ -263,8 +264,8 @@ def _group(found: Condensed) -> None:
         after[source].add(target)
     alike: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
     for key, node in found.nodes.items():
-        if node["kind"] == "resource" and key not in found.focus:
-            kind = (frozenset(before[key]), frozenset(after[key]), node.get("denied"))
+        if node["kind"] in _GROUPED and key not in found.focus:
+            kind = (node["kind"], frozenset(before[key]), frozenset(after[key]), node.get("denied"))
             alike[(*kind, node.get("data_class"))].append(key)
     stands: dict[str, str] = {}
     for keys in alike.values():
@@ -279,14 +280,16 @@ def _group(found: Condensed) -> None:
 def _stand_for(found: Condensed, keys: Iterable[str]) -> str:
     members = [found.nodes.pop(key) for key in keys]
     first = members[0]
+    kind = first["kind"]
     node = found.put(
         f"group:{first['key']}",
-        "resource",
-        f"{len(members)} files",
-        where=first["where"],
+        kind,
+        f"{len(members)} {_GROUPED[kind]}",
+        where=first.get("where"),
         data_class=first.get("data_class"),
         denied=first.get("denied"),
     )
-    node["uris"] = [uri for member in members for uri in member["uris"]]
-    node["members"] = [member["name"] for member in members]
+    node["uris"] = [uri for member in members for uri in member.get("uris", [])][:MOST]
+    names = (f"{each['name']} {each.get('notebook') or ''}".strip() for each in members)
+    node["members"] = list(names)[:MOST]
     return str(node["key"])

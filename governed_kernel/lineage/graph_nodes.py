@@ -304,6 +304,7 @@ class Painter:
         name = self._dataset(dataset, version)
         if self.target.name == f"dataset:{dataset}":
             self.link(self.target.name, name, "version")
+        seen: set[str] = set()
         for uri, session, notebook, run in self.rows(
             """SELECT DISTINCT a.uri, a.session_id, s.notebook, s.run_id FROM accesses a
             JOIN base.session_started s USING (session_id)
@@ -317,9 +318,11 @@ class Painter:
             if run:
                 self.link(node, f"run:{run}", "run")
                 self._runs([run])
-            self.put(Node(uri, "resource", uri))
-            self.link(name, uri, "content")
-            self.resources += self._known(uri)
+            if uri not in seen:  # thousands of sessions may read the same few files
+                seen.add(uri)
+                self.put(Node(uri, "resource", uri))
+                self.link(name, uri, "content")
+                self.resources += self._known(uri)
 
     def _known(self, uri: str) -> list[str]:
         """Resources that transformations read for this file: itself, or the folder around it."""

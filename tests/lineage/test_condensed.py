@@ -65,6 +65,20 @@ def test_files_that_are_alike_are_one_node(workspace: Workspace) -> None:
     assert len(group["uris"]) == 5
 
 
+def test_the_thousand_sessions_that_only_read_a_file_are_one_node(workspace: Workspace) -> None:
+    for number in range(6):
+        session = Session(workspace, f"s{number}", notebook=f"research/n{number}.ipynb")
+        session.cell("…")
+        session.access("read", RAW)
+        session.end()
+    store = Store(workspace)
+    store.ingest()
+    graph = condensed.of_target(workspace, RAW, store)
+    (readers,) = [node for node in graph.nodes.values() if node["kind"] == "session"]
+    assert readers["name"] == "6 sessions"
+    assert "s3 research/n3.ipynb" in readers["members"]
+
+
 def test_a_frame_that_was_never_saved_has_its_origins(told: Store) -> None:
     session = session_that_wrote(told, CLEAN)
     cells = told.query(
