@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
 from governed_kernel.release import deployment
+from governed_kernel.release.deployment import Deployed
+from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Signed
 from governed_server.routing import post
 from governed_server.service import Service
@@ -33,13 +36,11 @@ class Going(Return, kw_only=True):
 @post("deployments")
 def deploy(service: Service, asked: Going) -> dict[str, Any]:
     """Start to put a release live; its bundle is sealed first where that was not done yet."""
-    workspace = service.workspace(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Asking every gate, then sealing the bundle")
-        # before anything is sealed, or a refusal put on record, in that person's name
-        identify(Register.read(workspace), asked.person, asked.secret)
-        made = deployment.deploy(
+    return _start(
+        service,
+        asked,
+        "Asking every gate, then sealing the bundle",
+        lambda workspace: deployment.deploy(
             workspace,
             asked.release,
             asked.environment,
@@ -48,28 +49,37 @@ def deploy(service: Service, asked: Going) -> dict[str, Any]:
             run_id=asked.run,
             slot=asked.slot,
             reason=asked.reason,
-        )
-        return asdict(made)
-
-    return service.jobs.start("deploy", work)
+        ),
+    )
 
 
 @post("deployments/rollback")
 def roll_back(service: Service, asked: Return) -> dict[str, Any]:
     """Start to put live again what was live there before."""
-    workspace = service.workspace(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Looking for what may go live again")
-        identify(Register.read(workspace), asked.person, asked.secret)
-        made = deployment.roll_back(
+    return _start(
+        service,
+        asked,
+        "Looking for what may go live again",
+        lambda workspace: deployment.roll_back(
             workspace,
             asked.environment,
             asked.person,
             asked.secret,
             slot=asked.slot,
             reason=asked.reason,
-        )
-        return asdict(made)
+        ),
+    )
 
-    return service.jobs.start("rollback", work)
+
+def _start(
+    service: Service, asked: Return, step: str, change: Callable[[Workspace], Deployed]
+) -> dict[str, Any]:
+    workspace = service.workspace(asked.path)
+
+    def work(progress: Any) -> dict[str, Any]:
+        progress(step)
+        # before anything is sealed, or a refusal put on record, in that person's name
+        identify(Register.read(workspace), asked.person, asked.secret)
+        return asdict(change(workspace))
+
+    return service.jobs.start("deploy", work)

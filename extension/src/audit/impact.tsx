@@ -2,13 +2,13 @@ import * as React from 'react';
 
 import { Tag, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
+import { LiveTable } from '../parts/live';
 import { ReleaseLink, RunLink, VersionLink } from '../parts/opening';
 import { Answered, Stage } from '../parts/page';
-import { ChoiceField } from '../parts/signing';
+import { ChoiceField } from '../parts/fields';
 import { Table } from '../parts/table';
 import type { IImpact, IVersionRow } from '../records';
 import { toneOf } from '../releases/states';
-import { moment } from '../words';
 
 /** Everything that was made from a version of a dataset or base model. */
 export function Impact(props: { name: string }): React.ReactElement {
@@ -128,29 +128,7 @@ function Downstream(props: {
       )}
       {deployments.length > 0 && (
         <Stage title={trans.__('Deployments')}>
-          <Table
-            label={trans.__('Deployments')}
-            rows={deployments}
-            keyOf={row => `${row.environment} ${row.slot} ${row.live_from}`}
-            columns={[
-              {
-                title: trans.__('Where'),
-                cell: row => `${row.environment}/${row.slot}`,
-                isHead: true
-              },
-              { title: trans.__('Bundle'), cell: row => row.bundle },
-              { title: trans.__('From'), cell: row => moment(row.live_from) },
-              {
-                title: trans.__('To'),
-                cell: row =>
-                  row.live_to === null ? (
-                    <Tag tone="good">{trans.__('live')}</Tag>
-                  ) : (
-                    moment(row.live_to)
-                  )
-              }
-            ]}
-          />
+          <LiveTable rows={deployments} />
         </Stage>
       )}
     </>

@@ -6,8 +6,10 @@ import { Panel, useGoverned } from '../parts';
 import { Page, titled } from '../parts/page';
 import { Tabs } from '../parts/tabs';
 import { Impact } from './impact';
+import { Readers } from './readers';
 import { Report } from './report';
 import { Reruns } from './reruns';
+import { Sessions } from './sessions';
 import { Standing } from './standing';
 import { Verify } from './verify';
 
@@ -38,6 +40,12 @@ function AuditView(props: { name: string }): React.ReactElement {
             title: trans.__('Impact'),
             body: <Impact name={props.name} />
           },
+          {
+            id: 'sessions',
+            title: trans.__('Sessions'),
+            body: <Sessions />
+          },
+          { id: 'readers', title: trans.__('Readers'), body: <Readers /> },
           { id: 'report', title: trans.__('Report'), body: <Report /> }
         ]}
       />

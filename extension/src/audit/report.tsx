@@ -12,7 +12,7 @@ import {
 import { useAnswer, useWork } from '../parts/asking';
 import { Answered } from '../parts/page';
 import { saved } from '../parts/saving';
-import { ChoiceField } from '../parts/signing';
+import { ChoiceField } from '../parts/fields';
 import type { IReleaseSummary, IReport } from '../records';
 
 /** The report on a release: pages for risk managers, for engineers, and by Annex IV. */

@@ -4,7 +4,8 @@ import { Digest, Empty, Tag, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { RunLink } from '../parts/opening';
 import { Answered } from '../parts/page';
-import { ChoiceField, SignForm, useStatus } from '../parts/signing';
+import { ChoiceField } from '../parts/fields';
+import { SignForm, useStatus } from '../parts/signing';
 import type { IRun, IVerdict } from '../records';
 import { moment } from '../words';
 

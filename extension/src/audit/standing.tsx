@@ -4,7 +4,7 @@ import { Digest, Tag, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { ReleaseLink, RunLink, VersionLink } from '../parts/opening';
 import { Answered, Stage } from '../parts/page';
-import { DateField } from '../parts/signing';
+import { DateField } from '../parts/fields';
 import { Table } from '../parts/table';
 import type { IStanding, IStandingApproval } from '../records';
 import { toneOf } from '../releases/states';

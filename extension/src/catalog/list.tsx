@@ -6,7 +6,7 @@ import { Empty, Panel, Tag, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { VersionLink } from '../parts/opening';
 import { Answered, Page, titled } from '../parts/page';
-import { ChoiceField, TextField } from '../parts/signing';
+import { ChoiceField, TextField } from '../parts/fields';
 import { Table } from '../parts/table';
 import type { IVersionRow } from '../records';
 import { bytes } from '../words';

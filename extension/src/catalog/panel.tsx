@@ -7,7 +7,7 @@ import { Button, Digest, Panel, Tag, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { VersionLink } from '../parts/opening';
 import { Answered, Page, Stage, titled } from '../parts/page';
-import { ChoiceField } from '../parts/signing';
+import { ChoiceField } from '../parts/fields';
 import { Table } from '../parts/table';
 import { insertCell } from '../notebook';
 import type { IVersion } from '../records';

@@ -2,13 +2,8 @@ import * as React from 'react';
 
 import { Busy, Problem, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
-import {
-  ChoiceField,
-  DateField,
-  SignForm,
-  TextField,
-  useStatus
-} from '../parts/signing';
+import { ChoiceField, DateField, TextField } from '../parts/fields';
+import { SignForm, useStatus } from '../parts/signing';
 
 interface IChoices {
   classes: Record<string, { description: string; purposes: string[] }>;

@@ -5,6 +5,7 @@ import { saved } from '../parts/saving';
 import type { Drawing } from './drawing';
 import { IPoint, Layout } from './layout';
 import type { IShown } from './model';
+import { first, towards } from './steering';
 import { toSvg } from './svg';
 
 /** What the buttons beside a graph ask of it. */
@@ -94,6 +95,31 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
       []
     );
 
+    // Who has no mouse walks from thing to thing; where they stand is told and drawn.
+    const [at, setAt] = React.useState('');
+    const here = props.shown.nodes.find(node => node.key === at);
+    const step = (key: string): void => {
+      setAt(key);
+      drawing.current?.standOn(key);
+    };
+    const onKeyDown = (event: React.KeyboardEvent): void => {
+      const places = drawn.current?.[1] ?? new Map<string, IPoint>();
+      if (event.altKey || event.ctrlKey || event.metaKey) {
+        return;
+      }
+      if (event.key.startsWith('Arrow')) {
+        step(towards(places, here ? at : '', event.key));
+      } else if (event.key === 'Enter' && here) {
+        props.pick(at);
+      } else if (event.key === ' ' && here) {
+        props.expand(at);
+      } else {
+        return;
+      }
+      event.preventDefault();
+      event.stopPropagation();
+    };
+
     const lit = [...props.lit].sort().join('\n');
     React.useEffect(() => {
       drawing.current?.highlight(props.picked, props.lit);
@@ -121,9 +147,20 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
         <div
           ref={host}
           className="gn-Lineage-host"
-          role="img"
+          role="application"
+          tabIndex={0}
           aria-label={props.label}
+          onKeyDown={onKeyDown}
+          onFocus={event => {
+            if (!here && event.currentTarget.matches(':focus-visible')) {
+              step(first(drawn.current?.[1] ?? new Map<string, IPoint>()));
+            }
+          }}
+          onBlur={() => drawing.current?.standOn('')}
         />
+        <p className="gn-Lineage-here" role="status">
+          {here && trans.__('At %1, %2', here.name, here.kind)}
+        </p>
       </div>
     );
   }

@@ -34,7 +34,10 @@ export function Detail(props: {
     [trans.__('Size'), node.bytes === undefined ? '' : bytes(node.bytes)],
     [trans.__('SHA-256'), node.sha256 && <Digest value={node.sha256} />],
     [trans.__('Did'), node.operations?.join(', ')],
-    [trans.__('Files'), node.members?.join(', ')]
+    [
+      node.kind === 'session' ? trans.__('Sessions') : trans.__('Files'),
+      several(node.members ?? [])
+    ]
   ];
   return (
     <aside className="gn-Lineage-detail" aria-label={trans.__('Selected')}>
@@ -208,4 +211,12 @@ function byColumn(rows: IColumnOrigin[]): Map<string, IColumnOrigin[]> {
     found.set(key, [...(found.get(key) ?? []), row]);
   }
   return found;
+}
+
+const MOST_MEMBERS = 100;
+
+/** The first of many names; all of them are in the store. */
+function several(names: string[]): string {
+  const more = names.length > MOST_MEMBERS ? ' …' : '';
+  return names.slice(0, MOST_MEMBERS).join(', ') + more;
 }

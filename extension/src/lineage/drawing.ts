@@ -88,6 +88,7 @@ export class Drawing {
     if (before !== shown.nodes.length) {
       this.fit();
     }
+    this.standOn(this._here);
   }
 
   /** See all of it, and text that can be read when it is little. */
@@ -122,6 +123,21 @@ export class Drawing {
         this._view.getElementById(picked).addClass('picked');
       }
     });
+  }
+
+  /** Show where who walks with arrow keys stands, and bring it into view. */
+  standOn(key: string): void {
+    this._here = key;
+    this._view.elements().removeClass('here');
+    const node = this._view.getElementById(key);
+    if (key && node.nonempty()) {
+      node.addClass('here');
+      const { x1, y1, x2, y2 } = node.renderedBoundingBox();
+      const { clientWidth, clientHeight } = this._host;
+      if (x1 < 0 || y1 < 0 || x2 > clientWidth || y2 > clientHeight) {
+        this._view.center(node);
+      }
+    }
   }
 
   /** The picture as a PNG file. */
@@ -196,6 +212,14 @@ export class Drawing {
       },
       { selector: 'node.match', style: { 'border-width': 4 } },
       {
+        selector: 'node.here',
+        style: {
+          'outline-width': 3,
+          'outline-offset': 3,
+          'outline-color': this._colour('--jp-brand-color1')
+        }
+      },
+      {
         selector: 'node.picked',
         style: {
           'border-width': 4,
@@ -216,6 +240,7 @@ export class Drawing {
     return colour;
   }
 
+  private _here = '';
   private _size: ResizeObserver;
   private _theme: MutationObserver;
   private _view: cytoscape.Core;

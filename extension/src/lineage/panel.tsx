@@ -256,7 +256,7 @@ function Explored(props: {
             expand={expand}
             isNarrow={!props.isWide}
             label={trans.__(
-              'Graph of %1 things; “Table” shows the same as text',
+              'Graph of %1 things: arrow keys move, Enter picks, Space expands; “Table” shows the same as text',
               shown.nodes.length
             )}
           />

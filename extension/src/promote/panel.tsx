@@ -8,7 +8,8 @@ import { useWork } from '../parts/asking';
 import { Difference } from '../parts/difference';
 import { Page, titled } from '../parts/page';
 import { Parameters } from '../parts/parameters';
-import { SignForm, TextField, useStatus } from '../parts/signing';
+import { TextField } from '../parts/fields';
+import { SignForm, useStatus } from '../parts/signing';
 import type { IChecklist, IPromoted } from '../records';
 import { Checklist } from './checklist';
 

@@ -1,11 +1,11 @@
 import * as React from 'react';
 
-import { Tag, useGoverned } from '../parts';
+import { useGoverned } from '../parts';
+import { LiveTable } from '../parts/live';
 import { Stage } from '../parts/page';
-import { ChoiceField, SignForm, TextField } from '../parts/signing';
-import { Table } from '../parts/table';
+import { ChoiceField, TextField } from '../parts/fields';
+import { SignForm } from '../parts/signing';
 import type { IRelease, IStatus } from '../records';
-import { moment } from '../words';
 
 /** Where the release is or was live, and the signatures that change that. */
 export function Deployments(props: {
@@ -21,30 +21,7 @@ export function Deployments(props: {
       {found.deployments.length === 0 ? (
         <p>{trans.__('None yet.')}</p>
       ) : (
-        <Table
-          label={trans.__('Deployments')}
-          rows={[...found.deployments].reverse()}
-          keyOf={row => `${row.environment} ${row.slot} ${row.live_from}`}
-          columns={[
-            {
-              title: trans.__('Where'),
-              cell: row => `${row.environment}/${row.slot}`,
-              isHead: true
-            },
-            { title: trans.__('Bundle'), cell: row => row.bundle },
-            { title: trans.__('Person'), cell: row => row.person },
-            { title: trans.__('From'), cell: row => moment(row.live_from) },
-            {
-              title: trans.__('To'),
-              cell: row =>
-                row.live_to === null ? (
-                  <Tag tone="good">{trans.__('live')}</Tag>
-                ) : (
-                  moment(row.live_to)
-                )
-            }
-          ]}
-        />
+        <LiveTable rows={[...found.deployments].reverse()} />
       )}
       {canDeploy && (
         <div className="gn-Columns">

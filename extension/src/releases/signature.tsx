@@ -1,7 +1,8 @@
 import * as React from 'react';
 
 import { useGoverned } from '../parts';
-import { ChoiceField, SignForm, TextField } from '../parts/signing';
+import { ChoiceField, TextField } from '../parts/fields';
+import { SignForm } from '../parts/signing';
 import type { IRelease, IReview, IStatus } from '../records';
 
 /** The electronic signature: printed name, meaning, the exact digest, passphrase. */

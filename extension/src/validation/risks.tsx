@@ -2,13 +2,8 @@ import * as React from 'react';
 
 import { Tag, useGoverned } from '../parts';
 import { Stage } from '../parts/page';
-import {
-  ChoiceField,
-  DateField,
-  SignForm,
-  TextField,
-  useStatus
-} from '../parts/signing';
+import { ChoiceField, DateField, TextField } from '../parts/fields';
+import { SignForm, useStatus } from '../parts/signing';
 import type { IEvaluation } from '../records';
 import { moment } from '../words';
 

@@ -1,0 +1,51 @@
+import type { IPoint } from './layout';
+
+/** Where an arrow key leads. */
+const WAYS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1]
+};
+
+/**
+ * The thing that an arrow key leads to from another, or itself where there is none that way.
+ *
+ * The nearest in the cone of 45° to both sides; whatever is off to the side counts double.
+ */
+export function towards(
+  places: ReadonlyMap<string, IPoint>,
+  from: string,
+  arrow: string
+): string {
+  const way = WAYS[arrow];
+  const start = places.get(from);
+  if (!way) {
+    return from;
+  }
+  if (!start) {
+    return first(places);
+  }
+  let best = from;
+  let least = Infinity;
+  for (const [key, point] of places) {
+    const along = (point.x - start.x) * way[0] + (point.y - start.y) * way[1];
+    const aside = Math.abs(
+      (point.x - start.x) * way[1] + (point.y - start.y) * way[0]
+    );
+    const distance = along + 2 * aside;
+    if (along > 0 && aside <= 2 * along && distance < least) {
+      best = key;
+      least = distance;
+    }
+  }
+  return best;
+}
+
+/** Where a walk begins: at the upper left. */
+export function first(places: ReadonlyMap<string, IPoint>): string {
+  const sorted = [...places].sort(
+    ([, one], [, other]) => one.x + one.y - (other.x + other.y)
+  );
+  return sorted[0]?.[0] ?? '';
+}

@@ -1,0 +1,46 @@
+/** Datasets and base models. */
+
+/** One version in the catalog. */
+export interface IVersionRow {
+  dataset: string;
+  version: string;
+  kind: 'data' | 'model';
+  class: string;
+  state: string;
+  owner: string;
+  purposes: string[];
+  retention_until: string;
+  bytes: number;
+  rows: number;
+  sha256: string;
+}
+
+export interface IVersion {
+  dataset: string;
+  version: string;
+  versions: string[];
+  kind: 'data' | 'model';
+  data_class: string;
+  state: string;
+  owner: string;
+  purposes: string[];
+  legal_basis: string;
+  retention_until: string;
+  licence: string;
+  origin: string;
+  source: string;
+  intended_use: string;
+  training_data: string;
+  adaptation: string;
+  never_learn: string[];
+  derived_from: string;
+  made_from: string[];
+  bytes: number;
+  rows: number;
+  sha256: string;
+  person: string;
+  occurred_at: string;
+  files: { path: string; sha256: string; bytes: number }[];
+  /** Purpose → whether a notebook may use it for that now, or why not. */
+  research: Record<string, string>;
+}
