@@ -13,13 +13,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import nbformat
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.extension.server import serving
 from tests.loop import berries
 from tests.loop.environment import PythonEnvironment
-from tests.loop.place import Place
+from tests.loop.place import Place, papermill
 from tests.loop.stages import Stages
 from tests.ui.conftest import CHROMIUM
 from tests.ui.window import Window
@@ -108,7 +109,22 @@ def _full(stages: Stages) -> Place:
     )
     (place.root / "market.csv").write_text("stand,price\nnorth,3.20\nsouth,2.90\n")
     place.done_here(f"data register market market.csv --retention 2027-06-30 {later}")
+    _second_version(place)
     return place
+
+
+def _second_version(place: Place) -> None:
+    """A candidate whose notebook differs from the release before it."""
+    path = place.root / berries.NOTEBOOK
+    document = nbformat.read(path, as_version=4)
+    for cell in document.cells:
+        cell.source = cell.source.replace("int = 300 ", "int = 400 ")
+    document.cells[-1].source += "\nprint('saved')"
+    why = nbformat.v4.new_markdown_cell("More steps: the first release missed the pale ones.")
+    document.cells.insert(1, why)
+    nbformat.write(document, path)
+    papermill(place, berries.NOTEBOOK)
+    place.done(f"promote {berries.NOTEBOOK} {{dora}}")
 
 
 def _empty(stages: Stages) -> Place:
@@ -179,16 +195,23 @@ def _lineage(window: Window, _: Place) -> None:
     window.panel.locator(".gn-Lineage-host[data-nodes]").wait_for()
 
 
-def _release(window: Window, _: Place) -> None:
-    _panel("governed:open-release", release="sour@1")(window, _)
+def _release(window: Window, _: Place, release: str = "sour@1") -> None:
+    _panel("governed:open-release", release=release)(window, _)
     window.act_as("mara")
 
 
-def _review(window: Window, _: Place) -> None:
-    _release(window, _)
+def _review(window: Window, _: Place, release: str = "sour@1") -> None:
+    _release(window, _, release)
     window.button("Review for a run").click()
     window.panel.get_by_role("region", name="Signature").wait_for()
     window.panel.get_by_role("region", name="Signature").scroll_into_view_if_needed()
+
+
+def _difference(window: Window, _: Place) -> None:
+    _review(window, _, "sour@2")
+    changed = window.panel.locator(".gn-mod-changed")
+    changed.locator(".cm-merge-2pane").first.wait_for()
+    changed.last.scroll_into_view_if_needed()
 
 
 def _deployments(window: Window, _: Place) -> None:
@@ -260,6 +283,7 @@ FULL: dict[str, Show] = {
     "releases": _panel("governed:open-releases"),
     "release": _release,
     "review": _review,
+    "difference": _difference,
     "deployments": _deployments,
     "start-run": _panel("governed:start-run", release="sour@1"),
     "runs": _compared,

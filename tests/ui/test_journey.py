@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import nbformat
@@ -56,7 +57,8 @@ def test_the_journey_from_a_research_notebook_to_a_rollback(
     _validate(window, place, run)
     _deploy(window, place)
     _audit(window, place, run)
-    _roll_back(window, place, run)
+    second = _accept_a_risk(window, place)
+    _roll_back(window, place, run, second)
 
 
 def _check_and_mend(window: Window, place: Place) -> None:
@@ -64,12 +66,13 @@ def _check_and_mend(window: Window, place: Place) -> None:
     badge = page.locator(".jp-NotebookPanel .gn-Badge")
     expect(badge).to_contain_text("Research")
     page.locator(".gn-PromoteButton button[aria-disabled]").wait_for(state="detached")
-    page.get_by_role("button", name="Promote", exact=True).click()
+    page.keyboard.press("Alt+g")
+    page.keyboard.press("p")
     expect(window.panel.get_by_text("the notebook has no cells tagged")).to_be_visible()
     expect(window.button("Create release candidate")).to_have_attribute("aria-disabled", "true")
-    window.button("Tag the cell “parameters”").click()
+    window.press(window.button("Tag the cell “parameters”"))
     expect(window.panel.get_by_text("the notebook has no cells tagged")).to_be_hidden()
-    window.button("Restart and run all").first.click()
+    window.press(window.button("Restart and run all").first)
     expect(window.button("Restart and run all")).to_have_count(0)
     (row,) = place.done('lineage sql --json "select count(*) as n from sessions"').facts
     assert row["n"] >= 2
@@ -86,6 +89,8 @@ def _check_and_mend(window: Window, place: Place) -> None:
 def _promote(window: Window, place: Place) -> None:
     window.page.get_by_role("tab", name="Promote sour.ipynb").click()
     assert window.scan() == []
+    code = window.panel.get_by_role("textbox", name="Text of code saving")
+    expect(code).to_contain_text("adapter_model.safetensors")
     window.act_as("dora")
     window.panel.get_by_label("use_case.risk_class").fill("low")
     window.button("Check with these words").click()
@@ -100,18 +105,24 @@ def _promote(window: Window, place: Place) -> None:
 
 def _approve(window: Window, place: Place) -> None:
     for person in ("rui", "kim"):
-        window.act_as(person)
-        window.button("Review for a run").click()
+        if person == "rui":
+            window.act_as(person)
+            window.button("Review for a run").click()
+        else:
+            window.choose(window.panel.get_by_label("You are").first, "Kim")
+            window.press(window.button("Review for a run"))
         form = window.panel.get_by_role("region", name="Signature")
         expect(form).to_contain_text(released(place)["digest"])
         if person == "rui":
+            code = window.panel.get_by_role("textbox", name="Text of code saving")
+            expect(code).to_contain_text("adapter_model.safetensors")
             assert window.scan() == []
             before = place.workspace.ledger.read_bytes()
             window.sign(form, "a guess at it", "Sign and approve")
             expect(form.get_by_role("alert")).to_contain_text("passphrase")
             assert not released(place)["approvals"], "only the refusal is on record"
             assert place.workspace.ledger.read_bytes().startswith(before)
-        window.sign(form, secret_of(person), "Sign and approve")
+        window.sign_by_keyboard(form, secret_of(person))
         expect(form).to_have_count(0)
     approvals = released(place)["approvals"]
     assert [(item["person"], item["counts"]) for item in approvals] == [
@@ -121,9 +132,9 @@ def _approve(window: Window, place: Place) -> None:
 
 
 def _run(window: Window, place: Place, server: Server) -> str:
-    window.button("Run release…").click()
-    window.panel.get_by_label("steps").fill("200")
-    window.sign(window.panel, secret_of("kim"), "Start the run")
+    window.press(window.button("Run release…"))
+    window.type_into(window.panel.get_by_label("steps"), "200")
+    window.sign_by_keyboard(window.panel, secret_of("kim"))
     expect(window.panel.get_by_role("log")).to_be_visible()
     server.restart()  # the run goes on without it, and the page finds its way back
     expect(window.panel.get_by_role("heading", level=1)).to_contain_text("succeeded")
@@ -138,12 +149,12 @@ def _run(window: Window, place: Place, server: Server) -> str:
 
 def _validate(window: Window, place: Place, run: str) -> None:
     form = window.panel.get_by_role("region", name="Validate")
-    window.sign(form, secret_of("kim"), "Validate this run")
+    window.sign_by_keyboard(form, secret_of("kim"))
     expect(window.panel.get_by_role("heading", level=1)).to_contain_text("validation-")
     expect(window.panel.get_by_role("heading", level=1)).to_contain_text("succeeded")
     known = {item["run"]: item for item in released(place)["runs"]}
     assert known[run]["validated"] is True
-    window.button("See what the suite said").click()
+    window.press(window.button("See what the suite said"))
     expect(window.panel.get_by_role("heading", level=1)).to_contain_text("passed")
     expect(window.panel.get_by_role("table", name="Results by layer")).to_contain_text("deep-red")
     expect(window.panel.get_by_text("Rows: true class")).to_be_visible()
@@ -183,8 +194,9 @@ def _deploy(window: Window, place: Place) -> None:
 
 
 def _audit(window: Window, place: Place, run: str) -> None:
-    window.command("governed:open-audit", name="")
-    window.button("Verify everything").click()
+    window.page.keyboard.press("Alt+g")
+    window.page.keyboard.press("a")
+    window.press(window.button("Verify everything"))
     expect(window.panel.get_by_text("All that was read is what was recorded")).to_be_visible()
     assert place.done("audit verify --incremental --json").facts["whole"] is True
     assert window.scan() == []
@@ -202,6 +214,22 @@ def _audit(window: Window, place: Place, run: str) -> None:
     expect(window.panel.get_by_role("table", name="Live")).to_contain_text("preprod/default")
     window.panel.get_by_label("What ran on").fill("2001-01-01")
     expect(window.panel.get_by_role("alert")).to_contain_text("did not exist")
+    window.panel.get_by_role("tab", name="Impact").click()
+    window.panel.get_by_label("What came of").select_option("berries@1")
+    expect(window.panel.get_by_role("table", name="Releases")).to_contain_text("sour@1")
+    told = place.done("recall plan berries@1 --json").facts
+    assert [item["release"] for item in told["releases"]] == ["sour@1"]
+    window.panel.get_by_role("tab", name="Sessions").click()
+    window.panel.get_by_label("Search").fill("SOUR.IPYNB")
+    sessions = window.panel.get_by_role("table", name="Sessions")
+    expect(sessions).to_contain_text("sealed")
+    window.panel.get_by_role("tab", name="Readers").click()
+    window.type_into(window.panel.get_by_label("Who read"), "berries-holdout@1")
+    window.page.keyboard.press("Enter")
+    readers = window.panel.get_by_role("table", name="Readers")
+    expect(readers).to_contain_text("validate")
+    told = place.done("lineage readers berries-holdout@1 --json").facts
+    expect(readers.get_by_role("row")).to_have_count(len(told) + 1)
     window.panel.get_by_role("tab", name="Report").click()
     window.button("Write the report").click()
     with window.page.expect_download() as saved:
@@ -209,10 +237,33 @@ def _audit(window: Window, place: Place, run: str) -> None:
     assert "sour@1" in saved.value.path().read_text()
 
 
-def _roll_back(window: Window, place: Place, run: str) -> None:
+def _accept_a_risk(window: Window, place: Place) -> str:
+    """A run that fails one case goes on when who may do so signs for it, until a day."""
+    weak = place.done("run sour --as otto -p steps 100 -p learning_rate 0.01 --json").facts["run"]
+    assert place.governed(f"validate {weak} --as otto").code == 1
+    window.page.keyboard.press("Alt+g")
+    window.page.keyboard.press("v")
+    window.press(window.panel.locator("tr", has_text=weak).get_by_role("button").first)
+    form = window.panel.get_by_role("region", name="Accept a risk")
+    window.act_as("mara")
+    expect(form).to_contain_text("deep-red")
+    day = datetime.now(UTC) + timedelta(days=30)
+    form.get_by_label("Until").fill(f"{day:%Y-%m-%d}")
+    form.get_by_label("Why").fill("the cake is for us")
+    form.get_by_label("What is done instead").fill("a cook tastes every berry")
+    assert window.scan() == []
+    window.sign(form, secret_of("mara"), "Sign and accept")
+    expect(form).to_have_count(0)
+    (said,) = place.events("RiskAcceptance")
+    assert (said.case_id, said.person) == ("deep-red", "mara")
+    assert timedelta(days=29) < said.expires_at - datetime.now(UTC) < timedelta(days=32)
+    known = {item["run"]: item for item in released(place)["runs"]}
+    assert known[weak]["validated"] is True
+    return str(weak)
+
+
+def _roll_back(window: Window, place: Place, run: str, second: str) -> None:
     """To what was live before another run was put there, by people who work in a terminal."""
-    second = place.done("run sour --as otto -p steps 250 --json").facts["run"]
-    place.done(f"validate {second} --as otto")
     place.done_here(f"approve sour --run {second} --for deployment --meaning approved {{mara}}")
     place.done_here(f"deploy sour --run {second} --env preprod {{otto}}")
     window.command("governed:open-release", release="sour@1")
@@ -230,7 +281,7 @@ def _roll_back(window: Window, place: Place, run: str) -> None:
     for name in (run, second):
         window.panel.get_by_label(f"Compare {name}").check()
     compared = window.panel.get_by_role("table", name="Comparison")
-    expect(compared.get_by_role("row", name="steps")).to_contain_text("250")
+    expect(compared.get_by_role("row", name="steps")).to_contain_text("100")
     same = compared.get_by_role("rowheader", name="seed", exact=True)
     expect(same).to_have_count(0)
     window.panel.get_by_label("only differences").uncheck()
@@ -264,6 +315,43 @@ def test_a_file_is_registered_from_the_file_browser_and_loaded_in_the_notebook(
     expect(mark).to_be_visible()
 
 
+def test_views_stay_in_a_notebook_whose_kernel_has_ended(window: Window, place: Place) -> None:
+    page = window.page
+    found = min(place.root.glob(".governed/runs/validation-*/output/evidence/*.json"))
+    window.insert(f"from governed_kernel import widgets\nwidgets.evaluation({str(found)!r})")
+    expect(page.locator(".gn-Output").get_by_text("Suite berries over")).to_be_visible()
+    window.insert("widgets.lineage(data.load('market'), name='market')")
+    expect(page.locator(".gn-Output").get_by_text("Lineage of market")).to_be_visible()
+    window.command("docmanager:save")
+    window.command("kernelmenu:shutdown")
+    page.reload()
+    again = page.locator(".gn-Output", has_text="Suite berries over")
+    again.get_by_label("only what did not pass").check()
+    expect(again.get_by_role("status")).to_have_text("0 of 5 cases")
+    expect(page.locator(".gn-Output", has_text="Lineage of market")).to_contain_text("stand")
+    expect(page.get_by_text("Error displaying widget")).to_have_count(0)
+    document = nbformat.read(place.root / berries.NOTEBOOK, as_version=4)
+    outputs = [output for cell in document.cells for output in cell.get("outputs", [])]
+    kept = [output.data for output in outputs if "data" in output]
+    assert sum("<table>" in data.get("text/html", "") for data in kept) >= 2, "for other readers"
+
+
+def test_a_notebook_begins_from_a_template_in_the_launcher(window: Window, place: Place) -> None:
+    page = window.page
+    window.command("filebrowser:go-to-path", path="research")
+    window.command("launcher:create")
+    page.locator(".jp-LauncherCard:visible", has_text="New from template").click()
+    page.locator(".jp-Dialog select").select_option(index=0)
+    page.get_by_role("button", name="Ok").click()
+    made = page.locator(".jp-NotebookPanel:visible")
+    expect(made.locator(".gn-Badge")).to_contain_text("Research")
+    page.get_by_text("(Research) | Idle").wait_for()
+    window.insert("1 + 1")
+    expect(made.get_by_text("[1]:").first).to_be_visible()
+    query = "select count(*) as n from sessions where notebook like '%Untitled%'"
+    assert place.done(f'lineage sql --json "{query}"').facts == [{"n": 1}]
+
+
 def test_a_denied_read_explains_itself_in_the_dark_too(
     window: Window, place: Place, server: Server
 ) -> None:
@@ -275,7 +363,7 @@ def test_a_denied_read_explains_itself_in_the_dark_too(
     denied = page.locator(".gn-Denied").first
     expect(denied).to_contain_text("locked-holdout")
     expect(denied).to_contain_text("use the training or validation part")
-    expect(page.locator(".jp-NotebookPanel .gn-Badge")).to_contain_text("1 denied")
+    expect(page.locator(".jp-NotebookPanel:visible .gn-Badge")).to_contain_text("1 denied")
     rows = place.done(
         "lineage sql --json \"select uri from accesses where decision = 'denied'\""
     ).facts

@@ -17,7 +17,7 @@ from tests.ui.window import Window
 pytestmark = pytest.mark.slow
 OPEN_MS, MANY_MS = 300, 1_000
 GRAPH, MANY = "research/graph.ipynb", "research/many.ipynb"
-FILES = 260
+CELLS, FILES = 130, 3
 PANELS: dict[str, dict[str, str]] = {
     "governed:open-releases": {},
     "governed:open-runs": {},
@@ -32,10 +32,10 @@ PANELS: dict[str, dict[str, str]] = {
 @pytest.fixture(scope="module")
 def window(browser: Browser, server: Server, place: Place) -> Iterator[Window]:
     cells = [nbformat.v4.new_code_cell("from pathlib import Path")]
-    for number in range(FILES):
-        before = f"Path('outputs/{number - 1}.txt').read_text()" if number else "''"
-        source = f"x = Path('outputs/{number}.txt').write_text({before} + 'x')"
-        cells.append(nbformat.v4.new_code_cell(source))
+    for number in range(CELLS):
+        before = f"Path(f'outputs/{number - 1}-{{at}}.txt').read_text()" if number else "''"
+        write = f"    x = Path(f'outputs/{number}-{{at}}.txt').write_text({before} + 'x')"
+        cells.append(nbformat.v4.new_code_cell(f"for at in range({FILES}):\n{write}"))
     kernel = {"name": "governed-research", "display_name": "Governed Python (Research)"}
     document = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(document, place.root / MANY)
@@ -77,6 +77,15 @@ def test_the_graph_leads_to_the_cell_that_read_a_dataset(window: Window, place: 
     assert row["n"] > 0
     expect(headed(side, "adapter_model.safetensors").first).to_be_visible()
     side.get_by_role("button", name="Graph", exact=True).click()
+    host = side.locator(".gn-Lineage-host[data-nodes]")
+    window.tab_to(host)
+    where = side.locator(".gn-Lineage-here")
+    expect(where).to_contain_text("At ")
+    before = where.inner_text()
+    page.keyboard.press("ArrowDown")
+    expect(where).not_to_have_text(before)
+    page.keyboard.press("Enter")
+    expect(side.locator(".gn-Lineage-detail")).to_be_visible()
 
 
 def test_columns_lead_to_their_origins(window: Window) -> None:

@@ -56,13 +56,36 @@ class Window:
         )
 
     def tab_to(self, target: Locator) -> None:
-        """Reach it by the tabulator key alone, as who has no mouse does."""
+        """Reach it by the tabulator key alone, as who has no mouse does, and see where one is."""
         target.wait_for()
-        for _ in range(120):
+        for _ in range(160):
             if target.evaluate("node => node === document.activeElement"):
+                style = "(({ outlineStyle, boxShadow }) => [outlineStyle, boxShadow])"
+                seen = target.evaluate(f"node => {style}(getComputedStyle(node))")
+                assert set(seen) != {"none"}, f"nothing shows that {target} has the focus"
                 return
             self.page.keyboard.press("Tab")
         raise AssertionError(f"no way by keyboard to {target}")
+
+    def press(self, target: Locator) -> None:
+        """Reach a button by keyboard, and press it."""
+        self.tab_to(target)
+        self.page.keyboard.press("Enter")
+
+    def type_into(self, target: Locator, text: str) -> None:
+        """Reach a field by keyboard, and write into it instead of what it holds."""
+        self.tab_to(target)
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.type(text)
+
+    def choose(self, target: Locator, beginning: str) -> None:
+        """Reach a choice by keyboard, and choose what begins like this."""
+        self.tab_to(target)
+        self.page.keyboard.type(beginning)
+
+    def sign_by_keyboard(self, form: Locator, secret: str) -> None:
+        self.type_into(form.get_by_label("Passphrase"), secret)
+        self.page.keyboard.press("Enter")
 
     def opened(self, command: str, /, **arguments: Any) -> float:
         """Milliseconds from a panel's command to its first words, measured in the page."""
