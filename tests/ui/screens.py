@@ -1,11 +1,12 @@
 """Pictures of every screen, from a real workspace, for the documentation: ``make screens``.
 
-Called as ``python -m tests.ui.screens FOLDER [BASE [SCREEN…]]``; BASE keeps the workspaces between
-two calls, SCREENs are the only ones that are taken.
+Called as ``python -m tests.ui.screens FOLDER [BASE [SCREEN…]] [--width PIXELS]``; BASE keeps the
+workspaces between two calls, SCREENs are the only ones that are taken.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -30,7 +31,7 @@ LAB = Path(__file__).parents[2] / "extension" / "governed_server" / "labextensio
 Show = Callable[[Window, Place], None]
 
 
-def main(target: Path, base: Path, wanted: list[str]) -> int:
+def main(target: Path, base: Path, wanted: list[str], width: int) -> int:
     """Take them all; returns the exit code."""
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if program is None:
@@ -44,15 +45,17 @@ def main(target: Path, base: Path, wanted: list[str]) -> int:
         for name, screens in {"full": FULL, "empty": EMPTY}.items():
             chosen = {key: show for key, show in screens.items() if not wanted or key in wanted}
             if chosen:
-                _take(browser, _place(base, name), chosen, target)
+                _take(browser, _place(base, name), chosen, target, width)
         browser.close()
     return 0
 
 
-def _take(browser: Browser, place: Place, screens: dict[str, Show], target: Path) -> None:
+def _take(
+    browser: Browser, place: Place, screens: dict[str, Show], target: Path, width: int
+) -> None:
     with serving(place.root, place.home, str(place.environment.python)) as server:
         for theme, name in THEMES.items():
-            window = Window(browser, server, berries.NOTEBOOK)
+            window = Window(browser, server, berries.NOTEBOOK, width)
             window.command("apputils:change-theme", theme=name)
             window.page.get_by_text("(Research) | Idle").wait_for()
             for screen, show in screens.items():
@@ -264,6 +267,37 @@ def _audit(tab: str, button: str = "") -> Show:
     return show
 
 
+def _verifying(window: Window, place: Place) -> None:
+    """While something goes on: the picture is taken before it ends."""
+    _panel("governed:open-audit", name="")(window, place)
+    window.button("Verify everything").click()
+    window.panel.locator(".gn-Busy").wait_for()
+
+
+def _readers(window: Window, place: Place) -> None:
+    _audit("Readers")(window, place)
+    window.panel.get_by_label("Who read").fill("berries-train@1")
+    window.button("Show readers").click()
+    window.panel.get_by_role("table", name="Readers").wait_for()
+
+
+def _views(window: Window, place: Place) -> None:
+    window.page.evaluate(_CLEAR)
+    evidence = min(place.root.glob(".governed/runs/validation-*/output/evidence/*.json"))
+    read = "from governed_kernel import data, widgets\ntrain = data.load('berries-train')"
+    sources = [f"{read}\nwidgets.lineage(train)", f"widgets.evaluation({str(evidence)!r})"]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"name": "governed-research", "display_name": "Governed Python (Research)"}
+    document = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(document, place.root / "research" / "views.ipynb")
+    window.command("docmanager:open", path="research/views.ipynb")
+    shown = window.page.locator(".jp-NotebookPanel:visible")
+    shown.locator(".gn-Badge").wait_for()
+    window.page.get_by_text("(Research) | Idle").wait_for()
+    window.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    shown.locator(".gn-e").wait_for()
+
+
 def _promote(window: Window, place: Place) -> None:
     _panel("governed:promote", path=berries.NOTEBOOK)(window, place)
 
@@ -277,6 +311,7 @@ def _launcher(window: Window, _: Place) -> None:
 FULL: dict[str, Show] = {
     "notebook": _notebook,
     "denied": _denied,
+    "views": _views,
     "lineage-beside": _lineage_beside,
     "lineage": _lineage,
     "promote": _promote,
@@ -293,9 +328,12 @@ FULL: dict[str, Show] = {
     "evaluation": _evaluation(True),
     "evaluation-failed": _evaluation(False),
     "verify": _audit("Verify", "Verify everything"),
+    "verify-busy": _verifying,
     "rerun": _audit("Re-run"),
     "time-travel": _audit("Time travel"),
     "impact": _panel("governed:open-audit", name="berries@1"),
+    "sessions": _audit("Sessions"),
+    "readers": _readers,
     "report": _audit("Report", "Write the report"),
     "catalog": _panel("governed:open-catalog"),
     "version": _panel("governed:open-version", name="berries-train@1"),
@@ -309,6 +347,11 @@ EMPTY: dict[str, Show] = {
 }
 
 if __name__ == "__main__":
-    target, *more = sys.argv[1:]
-    base = Path(more[0] if more else tempfile.mkdtemp(prefix="governed-screens-"))
-    sys.exit(main(Path(target), base, more[1:]))
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("target", type=Path)
+    asked.add_argument("base", type=Path, nargs="?")
+    asked.add_argument("screens", nargs="*")
+    asked.add_argument("--width", type=int, default=1280)
+    given = asked.parse_intermixed_args()
+    base = given.base or Path(tempfile.mkdtemp(prefix="governed-screens-"))
+    sys.exit(main(given.target, base, given.screens, given.width))
