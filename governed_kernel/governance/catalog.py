@@ -57,6 +57,7 @@ MODEL_FACTS = {
 }
 """What people must say of a base model before a release is made from it: field and its words."""
 STEWARDS = ("data-steward", "data-scientist", "administrator")
+_BOUND = "retention-bound"
 Conclude = Callable[[list[DatasetRegistered], Register], tuple[msgspec.Struct, ...]]
 
 
@@ -269,6 +270,12 @@ def _retention(known: DataClass, name: str, description: Description) -> str:
     if description.retention_until:
         _check_date(description.retention_until)
     if not known.retention_days:
+        if description.data_class == _BOUND and not description.retention_until:
+            raise UsageError(
+                f"it is not said when {name} must be gone",
+                why=f"that is what the class {_BOUND} is for, and it sets no number of days",
+                next="give a day with --retention",
+            )
         return description.retention_until
     latest = (datetime.now(UTC).date() + timedelta(days=known.retention_days)).isoformat()
     if description.retention_until > latest:
@@ -366,17 +373,28 @@ def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered
     asked, admitted = set(event.purposes), set(known.purposes)
     fits = asked == admitted if same_name else asked <= admitted
     fits = fits and set(event.never_learn) == set(known.never_learn)
+    fits = fits and _ends_as_said(known, event)
     if fits and (known.state, known.data_class) == (event.state, event.data_class):
         return
+    ends = [one.retention_until or "no day" for one in (known, event)]
     raise Refused(
         f"this content can't be registered as {event.dataset} like that",
         why=f"it is {label(known)} already: class {known.data_class}, state {known.state}, "
         f"purposes {', '.join(known.purposes)}, never to be learned "
-        f"{', '.join(known.never_learn) or 'nothing'}; asked for: class {event.data_class}, "
+        f"{', '.join(known.never_learn) or 'nothing'}, kept until {ends[0]}; "
+        f"asked for: class {event.data_class}, "
         f"state {event.state}, purposes {', '.join(event.purposes)}, never to be learned "
-        f"{', '.join(event.never_learn) or 'nothing'}",
+        f"{', '.join(event.never_learn) or 'nothing'}, kept until {ends[1]}",
         next=f"use {label(known)}; registering again does not change how content is governed",
     )
+
+
+def _ends_as_said(known: DatasetRegistered, event: DatasetRegistered) -> bool:
+    """Whether nobody is led to believe in another end of the retention than the one that holds."""
+    asked, held = event.retention_until, known.retention_until
+    if known.dataset == event.dataset:  # what is registered stays: an earlier end would be lost
+        return not asked or (held != "" and asked >= held)
+    return not held or (asked != "" and asked <= held)  # another name is no way to keep it longer
 
 
 def _not_its_digest(version: DatasetRegistered) -> GovernedError:

@@ -52,6 +52,17 @@ def test_the_same_content_again_is_the_same_version(workspace: Workspace, source
     assert workspace.ledger.read_bytes() == before
 
 
+def test_registering_again_neither_loses_an_earlier_end_nor_leads_past_one(
+    workspace: Workspace, source: Path
+) -> None:
+    register(workspace, source, retention_until="2098-01-01")
+    for name, until in {"biopsies": "2097-01-01", "other": "", "others": "2099-01-01"}.items():
+        with pytest.raises(Refused, match="kept until 2098-01-01"):
+            register(workspace, source, name, retention_until=until)
+    assert not register(workspace, source, retention_until="").new
+    assert register(workspace, source, "sooner", retention_until="2090-01-01").new
+
+
 def test_other_content_is_the_next_version(workspace: Workspace, source: Path) -> None:
     register(workspace, source)
     write_records(source, rows(63))
@@ -115,6 +126,7 @@ def test_eight_registrations_at_once_make_eight_versions(
         ({"legal_basis": ""}, "legal basis of biopsies is missing"),
         ({"legal_basis": "\x1b[2J"}, "legal basis"),
         ({"retention_until": "next year"}, "is no date"),
+        ({"data_class": "retention-bound"}, "not said when biopsies must be gone"),
         ({"name": "../biopsies"}, "can't name a dataset"),
         ({"name": "Biopsies"}, "can't name a dataset"),
     ],
