@@ -194,8 +194,8 @@ ELSEWHERE = {
 _PAGE = """\
 # What is refused, and how it ends
 
-Each refusal says what, why and what to do next, leaves everything as it was, and is on record with the person, the command and the reason
-(`governed lineage sql "select * from decisions where outcome = 'denied'"`). What only asks leaves no record. The tables are written from those
+Each refusal says what, why and what to do next, leaves everything as it was, and is on record: the person, the command and the reason in the ledger
+(`governed lineage sql "select * from decisions where outcome = 'denied'"` lists them). What only asks leaves no record. The tables are written from those
 that the tests execute (`make reference`). Exit codes: 1 a check says no, 2 wrong use, 3 refused by policy or a missing approval, 4 integrity
 broken, 5 the run failed, 6 a resource is missing.
 
