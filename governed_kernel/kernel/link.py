@@ -79,6 +79,7 @@ class RecorderLink:
         self._asking = threading.Lock()
         self._busy = False
         self._waiting: deque[_Parcel] = deque()
+        self._texts: list[bytes] = []
 
     @classmethod
     def from_environment(cls, decider: Callable[[], Decide]) -> RecorderLink:
@@ -121,7 +122,7 @@ class RecorderLink:
     def payload(self, text: str) -> PayloadDigest:
         """Hand erasable text to the recorder; returns what events carry instead."""
         digest, line = payload_of(text)
-        self._send(messages.Payload(line))
+        self._texts.append(line)  # it goes with the message that names it
         return digest
 
     def decide(self, operation: Operation, path: str) -> Decision:
@@ -216,6 +217,7 @@ class RecorderLink:
             # It let go of its files, as one does between fork and exec: the number may be another
             # file's now. The kernel is still recorded, and of this child the witness tells.
             self._waiting.clear()
+            self._texts.clear()
             return
         while self._waiting:
             self._deliver(self._waiting[0])
@@ -226,7 +228,12 @@ class RecorderLink:
         if parcel.number:
             return
         if parcel.packets is None:
-            parcel.packets = messages.packets(self._sender, self._number + 1, parcel.body)
+            parcel.texts = tuple(self._texts)
+            body = messages.encode_said(parcel.texts, parcel.body)
+            parcel.packets = messages.packets(self._sender, self._number + 1, body)
+        for text in parcel.texts:
+            if self._texts and self._texts[0] is text:
+                del self._texts[0]
         try:
             while parcel.packets:
                 self._connection.send(parcel.packets[0])
@@ -287,12 +294,13 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 class _Parcel:
     """A message on its way: its packets that are not sent yet, and its number when all are."""
 
-    __slots__ = ("body", "number", "packets")
+    __slots__ = ("body", "number", "packets", "texts")
 
     def __init__(self, body: bytes) -> None:
         self.body = body
         self.number = 0
         self.packets: list[bytes] | None = None
+        self.texts: tuple[bytes, ...] = ()
 
 
 def _undisturbed(work: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ packets. A packet is never torn, so forked children may write to the same socket
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -27,12 +28,13 @@ __all__ = [
     "Fault",
     "LinkTampered",
     "Message",
-    "Payload",
+    "Said",
     "Status",
     "StatusRequested",
     "decode_answer",
-    "decode_message",
+    "decode_said",
     "encode",
+    "encode_said",
     "packets",
 ]
 
@@ -46,19 +48,21 @@ class LinkTampered(ValueError):
     """A packet that no honest kernel sends."""
 
 
-class Payload(msgspec.Struct, frozen=True, tag_field="type", tag="payload"):
-    """One line for the payload file, as `lineage.journal.payload_of` makes it."""
-
-    line: bytes
-
-
 class StatusRequested(msgspec.Struct, frozen=True, tag_field="type", tag="status-requested"):
     """The kernel asks how the recorder is."""
 
 
 Message: TypeAlias = (
-    CellStarted | CellEnded | Access | Transformation | ObserverLost | Payload | StatusRequested
+    CellStarted | CellEnded | Access | Transformation | ObserverLost | StatusRequested
 )
+
+
+class Said(msgspec.Struct, frozen=True, array_like=True):
+    """A message, and the texts that it names: together, because each packet wakes the recorder."""
+
+    texts: list[bytes]
+    """Lines for the payload file, as `lineage.journal.payload_of` makes them."""
+    message: Message
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -94,8 +98,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 encode = msgspec.msgpack.Encoder().encode
-decode_message = msgspec.msgpack.Decoder(Message).decode
+decode_said = msgspec.msgpack.Decoder(Said).decode
 decode_answer = msgspec.msgpack.Decoder(Answer).decode
+
+
+def encode_said(texts: Sequence[bytes], message: bytes) -> bytes:
+    """`Said` of an encoded message."""
+    return encode((texts, msgspec.Raw(message)))
 
 
 def packets(sender: int, number: int, body: bytes) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -12,25 +13,22 @@ from collections.abc import Callable
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.lineage.derivations import add
 from governed_kernel.lineage.events import (
     Access,
     CellEnded,
     CellStarted,
     Completeness,
-    Digested,
     ObserverLost,
     SessionEnded,
     Transformation,
     Witnessed,
 )
 from governed_kernel.recorder import messages, paths
+from governed_kernel.recorder.accesses import Accesses
 from governed_kernel.recorder.confinement import Confinement
 from governed_kernel.recorder.connections import listens
 from governed_kernel.recorder.early import EarlyWitness
-from governed_kernel.recorder.hashing import Hasher
 from governed_kernel.recorder.messages import Answer, Fault, Status
-from governed_kernel.recorder.origins import Origins
 from governed_kernel.recorder.processes import BEFORE, Cell, Processes, is_orphaned
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
@@ -92,14 +90,7 @@ class Session:
         self._reconciler = Reconciler(lacks)
         self._processes = Processes(kernel.pid)
         self._assembler = messages.Assembler()
-        self._hasher = Hasher()
-        self._written: list[tuple[Access, int, str]] = []
-        self._origins = None
-        if restrictions is not None:
-            self._origins = Origins(restrictions, record.session, self._local_path)
-        self._local: dict[str, str | None] = {}
-        self._folders: dict[str, str] = {}
-        self._accesses = 0
+        self._accesses = Accesses(record, restrictions, self._lose)
         self._fault: Fault | None = None
         self._ended = False
         self._begun = False
@@ -109,7 +100,7 @@ class Session:
         if witness is not None:
             self._watch(kernel.listener, self._look)
         self._watch(link.fileno(), self._hear)
-        self._watch(self._hasher.descriptor, self._take_digests)
+        self._watch(self._accesses.descriptor, self._accesses.take_digests)
         self._process = os.pidfd_open(kernel.pid)
         self._watch(self._process, self._kernel_ended)
         link.setblocking(False)
@@ -219,7 +210,10 @@ class Session:
                 complete = self._assembler.add(packet)
                 if complete is not None:
                     number, body = complete
-                    self._take(number, messages.decode_message(body))
+                    said = messages.decode_said(body)
+                    for line in said.texts:
+                        self._record.text(line)
+                    self._take(number, said.message)
             except (ValueError, msgspec.MsgspecError) as error:
                 self._meddled(f"{error} on the link to the recorder")
 
@@ -227,8 +221,6 @@ class Session:
 
     def _take(self, number: int, message: messages.Message) -> None:
         match message:
-            case messages.Payload(line):
-                self._record.text(line)
             case CellStarted():
                 self._answer(number, self._cell_started(message))
             case CellEnded():
@@ -236,10 +228,10 @@ class Session:
             case messages.StatusRequested():
                 self._answer(number, self._record.flush(), self.status())
             case Access():
-                self._reconciler.observed(message, self._accept(message))
+                self._reconciler.observed(message, self._accesses.accept(message))
             case _:
-                if self._origins is not None and isinstance(message, Transformation):
-                    self._origins.transformed(message)
+                if isinstance(message, Transformation):
+                    self._accesses.transformed(message)
                 self._record.add(message)
 
     def _answer(self, number: int, fault: Fault | None, status: Status | None = None) -> None:
@@ -263,7 +255,7 @@ class Session:
             except GovernedError as error:
                 return Fault(error.what, error.why, error.next)
         if self._witness is not None:
-            self._witness.forget()  # others change files between two cells
+            self._witness.names.forget()  # others change files between two cells
             self._saw_late(self._witness.judged())
         self._settle()
         self._record.add(event)
@@ -285,62 +277,8 @@ class Session:
     def _settle(self) -> None:
         """Record what nobody explained, and what files hold now."""
         for access in self._reconciler.settle(self._processes.running):
-            self._accept(access)
-        if self._origins is not None:
-            self._origins.unfollowed()
-        for access, access_id, path in self._written:
-            derived = self._origins.written(access, access_id, path) if self._origins else None
-            if derived is not None:
-                self._record.add(derived)
-            self._hasher.submit(access_id, path, access.uri)
-        self._written.clear()
-        self._forget_names()
-        if self._origins is not None:
-            self._origins.settled()
-        self._take_contents(self._hasher.repeated())
-
-    def _accept(self, access: Access) -> str | None:
-        """Number an access, write it down, have its content hashed; returns its local path."""
-        self._accesses += 1
-        path = self._local_path(access.uri)
-        if self._origins is not None and access.operation == "read":
-            access = self._origins.read(access, self._accesses, path)
-        self._record.add(msgspec.structs.replace(access, access_id=self._accesses))
-        if path is None or access.sha256 or access.operation not in ("read", "write"):
-            return path
-        if access.operation == "write":
-            self._written.append((access, self._accesses, path))
-        else:
-            self._hasher.submit(self._accesses, path, access.uri)
-        return path
-
-    def _local_path(self, uri: str) -> str | None:
-        path = self._local.get(uri, "")
-        if path == "":
-            path = self._local[uri] = paths.local_path(uri, self._folders)
-        return path
-
-    def _forget_names(self) -> None:
-        """From now on the names of files and folders may lead elsewhere."""
-        self._local.clear()
-        self._folders.clear()
-
-    def _take_digests(self) -> None:
-        self._take_contents(self._hasher.finished())
-
-    def _take_contents(self, events: list[Digested]) -> None:
-        """Write down what files hold, and note for other sessions what this one made."""
-        for event in events:
-            self._record.add(event)
-            if self._origins is not None:
-                self._origins.digested(event)
-        made = self._origins.take_new() if self._origins is not None else []
-        if made:
-            self._record.flush()  # nothing is noted that is not on record
-            try:
-                add(self._record.workspace, made)
-            except (GovernedError, OSError) as error:
-                self._lose("origins", type(error).__name__, str(error))
+            self._accesses.accept(access)
+        self._accesses.settle()
 
     def status(self) -> Status:
         """How this session is, for ``%governed status``."""
@@ -371,10 +309,7 @@ class Session:
             return
         if sighting.operation == "connect" and listens(self._kernel.pid, sighting.path):
             return
-        if sighting.call.startswith(("rename", "link", "symlink")):
-            self._forget_names()
-        if self._origins is not None:
-            self._origins.saw(sighting)
+        self._accesses.saw(sighting)
         starts = sighting.operation == "execute"
         cell, certain, process = self._processes.credit(
             sighting.thread, sighting.process, starts=starts
@@ -400,7 +335,7 @@ class Session:
 
     def _refused(self, sighting: Sighting, why: Restriction, cell: Cell, certain: bool) -> None:
         """Put an open on record that the witness refused."""
-        self._accept(
+        self._accesses.accept(
             Access(
                 execution=cell.execution,
                 cell_id=cell.cell_id,
@@ -451,7 +386,8 @@ class Session:
 
     def finish(self, status: int) -> str:
         """Write the last records and seal; returns what went wrong, or nothing."""
-        deadline = time.monotonic() + _SECONDS_FOR_HASHING
+        patience = math.inf if self._confinement else _SECONDS_FOR_HASHING
+        deadline = time.monotonic() + patience
         ended = end_survivors(lambda: self._drain(0))
         self._drain(0)
         for cell in self._processes.running:
@@ -459,10 +395,7 @@ class Session:
             died = CellEnded(execution=cell.execution, cell_id=cell.cell_id, status="died")
             self._record.add(died)
         self._settle()
-        while self._hasher.busy and (self._confinement or time.monotonic() < deadline):
-            select.select([self._hasher.descriptor], [], [], 1)
-            self._take_digests()
-        self._take_contents(self._hasher.repeated())
+        self._accesses.finish(deadline)
         self._record.add(self._completeness())
         code = os.waitstatus_to_exitcode(status)
         self._record.add(SessionEnded(exit_status=code, reason=self._why(code, ended)))

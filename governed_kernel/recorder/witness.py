@@ -20,6 +20,7 @@ from governed_kernel.recorder import paths
 from governed_kernel.recorder.connections import is_datagram
 from governed_kernel.recorder.environment import Environment
 from governed_kernel.recorder.kept import KEPT, Kept, may_be_token
+from governed_kernel.recorder.names import Names, Place
 from governed_kernel.recorder.processes import process_of
 from governed_kernel.recorder.restrictions import Restriction, Restrictions
 from governed_kernel.recorder.seccomp import CALLS, Listener, Notification
@@ -36,7 +37,6 @@ _TRUNCATE = 76
 _EXCHANGE = 2  # RENAME_EXCHANGE
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _NAME_OF_THREAD = re.compile(r"/proc/(?:\d+/task/)?(\d+)/comm")
-_KNOWN_LIMIT = 100_000
 
 
 class Sighting(NamedTuple):
@@ -82,13 +82,6 @@ class Sighting(NamedTuple):
     process: int = 0
 
 
-class _Place(NamedTuple):
-    """Where a path leads; and what was found there, if somebody looked already."""
-
-    path: str
-    status: os.stat_result | None = None
-
-
 class Witness:
     """Turns notifications into sightings, and counts what is environment.
 
@@ -118,18 +111,10 @@ class Witness:
         self._may_connect = may_connect
         self._restrictions = restrictions
         self._kept = Kept()
-        # /proc is followed, never passed by its name alone; among devices may be files
-        followed = (b"/proc/", b"/dev/")
-        self._passing = tuple(p for p in environment.prefixes if not p.startswith(followed))
-        self._data = environment.data_suffixes
-        self._code = environment.code_suffixes
-        self._libraries = environment.libraries
-        self._known: set[bytes] = set()
+        self.names = Names(environment, restrictions)
         self.unjudged: list[tuple[Notification, str]] = []
         """Environment that was opened before it was known what is restricted."""
         self._main_threads: set[int] = set()
-        self._folders: dict[bytes, bool] = {}
-        self._canonical_folders: dict[bytes, str] = {}
 
     def step(self) -> list[Sighting]:
         """Take one notification, answer it, and say what was seen."""
@@ -138,11 +123,11 @@ class Witness:
 
     def late(self, notification: Notification, path: bytes) -> list[Sighting]:
         """What was seen by an open for reading that went on already."""
-        if self._may_pass(path) and self._stays_inside(notification.thread, path):
+        if self.names.may_pass(notification.thread, path):
             self.environment += 1
             self._judge_later(notification, os.fsdecode(path))
             return []
-        return self._opened(notification, _Place(paths.resolve(notification.thread, path)), 0)
+        return self._opened(notification, Place(paths.resolve(notification.thread, path)), 0)
 
     def judged(self) -> list[Sighting]:
         """What was opened too early, by its name as environment, and is none: data that is denied.
@@ -165,12 +150,6 @@ class Witness:
         if self._restrictions is not None and not self._restrictions.is_known:
             self.unjudged.append((notification, path))
 
-    def forget(self) -> None:
-        """What a name leads to, and whether it may be read, may be another from now on."""
-        self._known.clear()
-        self._folders.clear()
-        self._canonical_folders.clear()
-
     def examine(self, notification: Notification) -> list[Sighting]:
         """Answer a notification and say what was seen."""
         try:
@@ -188,8 +167,7 @@ class Witness:
             return self._other(notification)
         path = listener.text(thread, arguments[place])
         flags = self._open_flags(notification)
-        passes = not flags & _WRITING and self._may_pass(path)
-        if passes and (path in self._known or self._stays_inside(thread, path)):
+        if not flags & _WRITING and self.names.may_pass(thread, path):
             listener.proceed(notification)
             self.environment += 1
             self._judge_later(notification, os.fsdecode(path))
@@ -197,22 +175,12 @@ class Witness:
         directory = None if number == _OPEN else arguments[0]
         if path.endswith(b"comm") and flags & _WRITING and self._names_thread(notification, path):
             return []
-        seen = self._opened(notification, self._canonical(thread, path, directory), flags)
+        seen = self._opened(notification, self.names.place(thread, path, directory), flags)
         if seen and seen[0].denied is not None:
             listener.refuse(notification, errno.EACCES)
         else:
             listener.proceed(notification)
         return seen
-
-    def _may_pass(self, path: bytes) -> bool:
-        """Whether a file of that name is environment where no link leads out of it."""
-        return (
-            path.startswith(self._passing)
-            and not may_be_token(path)
-            and b"/../" not in path
-            and not path.endswith(self._data)
-            and (path.endswith(self._code) or not path.startswith(self._libraries))
-        )
 
     def _names_thread(self, notification: Notification, path: bytes) -> bool:
         """Let a confined process name its own threads; returns whether that was it.
@@ -247,68 +215,6 @@ class Witness:
             return int.from_bytes(self._listener.memory(thread, arguments[2], 8), "little")
         return arguments[_OPENS[number] + 1]
 
-    def _stays_inside(self, thread: int, path: bytes) -> bool:
-        """Whether no symbolic link leads from `path` out of the environment."""
-        folder, _, _ = path.rpartition(b"/")
-        inside = self._folders.get(folder)
-        if inside is None:
-            canonical, fleeting = paths.trace(thread, os.fsdecode(folder))
-            inside = not fleeting and self._rules.covers(canonical + "/", write=False)
-            self._folders[folder] = inside
-        if not inside:
-            return False
-        try:
-            status = os.lstat(path)
-            if stat.S_ISLNK(status.st_mode):
-                target, fleeting = paths.trace(thread, os.fsdecode(path))
-                if fleeting or not self._rules.covers(target, write=False):
-                    return False
-                status = os.stat(target)
-        except OSError:
-            return True  # nothing is there to be read
-        if self._restrictions is not None and self._restrictions.may_concern(status):
-            return False
-        if len(self._known) >= _KNOWN_LIMIT:
-            self._known.clear()
-        self._known.add(path)
-        return True
-
-    def _canonical(self, thread: int, path: bytes, directory: int | None) -> _Place:
-        """As `paths.resolve`; folders are remembered until a name may lead elsewhere."""
-        folder, _, name = path.rpartition(b"/")
-        if folder.startswith(b"/proc") or name in (b"", b".", b".."):
-            return _Place(paths.resolve(thread, path, directory))
-        if folder.startswith(b"/"):
-            known = self._canonical_folder(thread, folder)
-        elif path.startswith(b"/"):
-            known = ""
-        else:
-            base = paths.base(thread, directory)
-            if base.startswith("/proc"):
-                return _Place(paths.resolve(thread, path, directory))
-            # what the system gives as a folder of a process has no links in it
-            known = base.rstrip("/")
-            if folder:
-                known = self._canonical_folder(thread, os.fsencode(f"{known}/") + folder)
-        found = f"{known}/{os.fsdecode(name)}"
-        try:
-            status = os.lstat(found)
-        except (OSError, ValueError):
-            return _Place(found)
-        if stat.S_ISLNK(status.st_mode):
-            return _Place(paths.real(thread, found))
-        return _Place(found, status)
-
-    def _canonical_folder(self, thread: int, folder: bytes) -> str:
-        """The canonical path of an absolute one, with nothing at its end."""
-        known = self._canonical_folders.get(folder)
-        if known is None:
-            known, fleeting = paths.trace(thread, os.fsdecode(folder))
-            known = known.rstrip("/")
-            if not fleeting:
-                self._canonical_folders[folder] = known
-        return known
-
     def _set_aside(self, path: str, *, write: bool, makes: bool = False) -> bool:
         """Whether using the canonical `path` is environment; counts it then."""
         if not self._rules.covers(path, write=write):
@@ -321,7 +227,7 @@ class Witness:
         self.environment += 1
         return True
 
-    def _opened(self, notification: Notification, place: _Place, flags: int) -> list[Sighting]:
+    def _opened(self, notification: Notification, place: Place, flags: int) -> list[Sighting]:
         path = place.path
         write = bool(flags & _WRITING)
         makes = bool(flags & os.O_CREAT)
@@ -415,7 +321,7 @@ class Witness:
         number, name, thread = notification.number, CALLS[notification.number].name, notification[1]
         target = found[-1]
         if name.startswith(("rename", "symlink", "link")):
-            self.forget()
+            self.names.forget()
         renames = name.startswith("rename")
         if renames and not os.path.lexists(found[0]):
             return []

@@ -6,15 +6,16 @@ from governed_kernel.recorder.messages import (
     PACKET_BYTES,
     Assembler,
     LinkTampered,
-    Payload,
-    decode_message,
+    Said,
+    StatusRequested,
+    decode_said,
     encode,
     packets,
 )
 
 
 def test_a_long_message_is_cut_and_put_together() -> None:
-    message = Payload(b"x" * (3 * PACKET_BYTES + 1))
+    message = Said([b"x" * (3 * PACKET_BYTES + 1)], StatusRequested())
     parts = packets(7, 1, encode(message))
     assert len(parts) == 4
     assembler = Assembler()
@@ -22,7 +23,7 @@ def test_a_long_message_is_cut_and_put_together() -> None:
     complete = assembler.add(parts[-1])
     assert complete is not None
     assert complete[0] == 1
-    assert decode_message(complete[1]) == message
+    assert decode_said(complete[1]) == message
 
 
 def test_senders_may_interleave() -> None:

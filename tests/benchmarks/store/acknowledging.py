@@ -105,10 +105,11 @@ def _record(
         whole = assembler.add(data)
         if whole is None:
             continue
-        number, message = whole[0], messages.decode_message(whole[1])
+        number, said = whole[0], messages.decode_said(whole[1])
+        message = said.message
+        for line in said.texts:
+            record.text(line)
         match message:
-            case messages.Payload():
-                record.text(message.line)
             case CellStarted():
                 record.add(message)
                 assert record.flush() is None

@@ -1,0 +1,135 @@
+"""What names lead to: canonical paths, and which names may pass as code without a closer look.
+
+Folders and names are remembered until something may have changed what they lead to.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+from governed_kernel.recorder import paths
+from governed_kernel.recorder.environment import Environment
+from governed_kernel.recorder.kept import may_be_token
+from governed_kernel.recorder.restrictions import Restrictions
+
+__all__ = ["Names", "Place"]
+
+_KNOWN_LIMIT = 100_000
+
+
+class Place(NamedTuple):
+    """Where a path leads; and what was found there, if somebody looked already."""
+
+    path: str
+    status: os.stat_result | None = None
+
+
+class Names:
+    """The names that one session's processes use.
+
+    Parameters
+    ----------
+    environment : Environment
+        What is set aside.
+    restrictions : Restrictions, optional
+        What may not be opened.
+    """
+
+    def __init__(self, environment: Environment, restrictions: Restrictions | None) -> None:
+        self._rules = environment
+        self._restrictions = restrictions
+        # /proc is followed, never passed by its name alone; among devices may be files
+        followed = (b"/proc/", b"/dev/")
+        self._passing = tuple(p for p in environment.prefixes if not p.startswith(followed))
+        self._data = environment.data_suffixes
+        self._code = environment.code_suffixes
+        self._libraries = environment.libraries
+        self._known: set[bytes] = set()
+        self._folders: dict[bytes, bool] = {}
+        self._canonical_folders: dict[bytes, str] = {}
+
+    def forget(self) -> None:
+        """What a name leads to, and whether it may be read, may be another from now on."""
+        self._known.clear()
+        self._folders.clear()
+        self._canonical_folders.clear()
+
+    def may_pass(self, thread: int, path: bytes) -> bool:
+        """Whether a file that is opened for reading is environment, and nothing that is denied."""
+        if path in self._known:
+            return True
+        return self._is_spelled_as_code(path) and self._stays_inside(thread, path)
+
+    def _is_spelled_as_code(self, path: bytes) -> bool:
+        """Whether a file of that name is environment where no link leads out of it."""
+        return (
+            path.startswith(self._passing)
+            and not may_be_token(path)
+            and b"/../" not in path
+            and not path.endswith(self._data)
+            and (path.endswith(self._code) or not path.startswith(self._libraries))
+        )
+
+    def _stays_inside(self, thread: int, path: bytes) -> bool:
+        """Whether no symbolic link leads from `path` out of the environment."""
+        folder, _, _ = path.rpartition(b"/")
+        inside = self._folders.get(folder)
+        if inside is None:
+            canonical, fleeting = paths.trace(thread, os.fsdecode(folder))
+            inside = not fleeting and self._rules.covers(canonical + "/", write=False)
+            self._folders[folder] = inside
+        if not inside:
+            return False
+        try:
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                target, fleeting = paths.trace(thread, os.fsdecode(path))
+                if fleeting or not self._rules.covers(target, write=False):
+                    return False
+                status = os.stat(target)
+        except OSError:
+            return True  # nothing is there to be read
+        if self._restrictions is not None and self._restrictions.may_concern(status):
+            return False
+        if len(self._known) >= _KNOWN_LIMIT:
+            self._known.clear()
+        self._known.add(path)
+        return True
+
+    def place(self, thread: int, path: bytes, directory: int | None) -> Place:
+        """As `paths.resolve`; folders are remembered until a name may lead elsewhere."""
+        folder, _, name = path.rpartition(b"/")
+        if folder.startswith(b"/proc") or name in (b"", b".", b".."):
+            return Place(paths.resolve(thread, path, directory))
+        if folder.startswith(b"/"):
+            known = self._canonical_folder(thread, folder)
+        elif path.startswith(b"/"):
+            known = ""
+        else:
+            base = paths.base(thread, directory)
+            if base.startswith("/proc"):
+                return Place(paths.resolve(thread, path, directory))
+            # what the system gives as a folder of a process has no links in it
+            known = base.rstrip("/")
+            if folder:
+                known = self._canonical_folder(thread, os.fsencode(f"{known}/") + folder)
+        found = f"{known}/{os.fsdecode(name)}"
+        try:
+            status = os.lstat(found)
+        except (OSError, ValueError):
+            return Place(found)
+        if stat.S_ISLNK(status.st_mode):
+            return Place(paths.real(thread, found))
+        return Place(found, status)
+
+    def _canonical_folder(self, thread: int, folder: bytes) -> str:
+        """The canonical path of an absolute one, with nothing at its end."""
+        known = self._canonical_folders.get(folder)
+        if known is None:
+            known, fleeting = paths.trace(thread, os.fsdecode(folder))
+            known = known.rstrip("/")
+            if not fleeting:
+                self._canonical_folders[folder] = known
+        return known
