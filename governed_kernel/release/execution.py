@@ -19,7 +19,15 @@ from governed_kernel.errors import (
 )
 from governed_kernel.governance import signing
 from governed_kernel.lineage.events import FileDigest, RunRefused, ValidationRecorded
-from governed_kernel.release import environment, gate, manifest, notebook, parameters, runs
+from governed_kernel.release import (
+    admission,
+    environment,
+    gate,
+    manifest,
+    notebook,
+    parameters,
+    runs,
+)
 from governed_kernel.release.manifest import Input, ReleaseManifest, Suite
 from governed_kernel.release.registry import Registry, RunRecord
 from governed_kernel.release.runs import Kind, Plan, RunState, Subject
@@ -65,7 +73,7 @@ def start_release(
         gate.check_identity(registry.register, person, proof)
         allowed = gate.allow(workspace, registry, release, texts)
         bound = allowed.manifest
-        gate.check_policies(registry.register, bound.release, person, "release", bound.inputs)
+        admission.check_policies(registry.register, bound.release, person, "release", bound.inputs)
         plan = _plan(
             workspace,
             bound,
@@ -121,12 +129,12 @@ def start_validation(
         adapter = _checked_adapter(workspace, run)
         named = {item.name: item for item in [*bound.base_models(), *chosen.inputs]}
         inputs = sorted(named.values())
-        gate.check_inputs(workspace, registry.register, inputs, validation=True)
+        admission.check_inputs(workspace, registry.register, inputs, validation=True)
         gate.check_disk(workspace)
         # An audit may repeat a run in another environment; it compares them, and says so.
         is_audit = run.started.kind == "rerun"
         found = environment.current() if is_audit else gate.check_environment(workspace, bound)
-        gate.check_policies(registry.register, bound.release, person, "validation", inputs)
+        admission.check_policies(registry.register, bound.release, person, "validation", inputs)
         plan = _plan(
             workspace,
             bound,
@@ -171,9 +179,9 @@ def start_rerun(
         gate.check_identity(registry.register, person, proof)
         bound = manifest.load(source, run.started.digest)
         values = parameters.resolve(bound.parameters, run.started.parameters, overrides)
-        gate.check_inputs(workspace, registry.register, bound.inputs)
+        admission.check_inputs(workspace, registry.register, bound.inputs)
         gate.check_disk(workspace)
-        gate.check_policies(registry.register, bound.release, person, "rerun", bound.inputs)
+        admission.check_policies(registry.register, bound.release, person, "rerun", bound.inputs)
         plan = _plan(
             workspace,
             bound,

@@ -8,8 +8,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,12 +19,10 @@ from governed_kernel.errors import (
     ResourceMissing,
     SignatureRefused,
 )
-from governed_kernel.governance import authorization, catalog, permission
 from governed_kernel.governance.counting import Purpose, unmet
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
-from governed_kernel.lineage.events import DatasetRegistered
-from governed_kernel.release import environment, intake, manifest, parameters
+from governed_kernel.release import admission, environment, intake, manifest, parameters
 from governed_kernel.release.environment import EnvironmentLock
 from governed_kernel.release.intake import Card
 from governed_kernel.release.manifest import Input, ReleaseManifest
@@ -36,14 +32,11 @@ from governed_kernel.workspace import Workspace
 __all__ = [
     "Allowed",
     "allow",
-    "catalogued",
     "check_approvals",
     "check_card",
     "check_deployable",
     "check_environment",
     "check_identity",
-    "check_inputs",
-    "check_policies",
     "check_promotion",
     "check_recalls",
     "check_requirements",
@@ -97,8 +90,8 @@ def allow(
     check_card(workspace, registry.register, bound)
     check_recalls(record)
     values = parameters.resolve(bound.parameters, given or {}, texts)
-    check_inputs(workspace, registry.register, bound.inputs)
-    check_inputs(workspace, registry.register, _validation_inputs(bound), validation=True)
+    admission.check_inputs(workspace, registry.register, bound.inputs)
+    admission.check_inputs(workspace, registry.register, _validation_inputs(bound), validation=True)
     check_disk(workspace)
     found = check_environment(workspace, bound)
     return Allowed(record, bound, values, found)
@@ -329,99 +322,6 @@ def check_requirements(register: Register, bound: ReleaseManifest, run: RunRecor
             f"{run.run_id} lacks evidence that {bound.release} needs",
             why=f"its risk class is {bound.risk_class}; missing are {'; '.join(missing)}",
             next="add what is missing; an approval signs the evidence as it is then",
-        )
-
-
-def check_inputs(
-    workspace: Workspace, register: Register, inputs: Sequence[Input], *, validation: bool = False
-) -> dict[str, Path]:
-    """Hash every input's snapshot, and refuse what was withdrawn or is past its retention.
-
-    Parameters
-    ----------
-    validation : bool
-        The inputs are those of a validation run, which alone reads a holdout.
-
-    Returns
-    -------
-    dict of str to Path
-        ``NAME@VERSION`` → its snapshot, a file or a folder.
-    """
-    found: dict[str, Path] = {}
-    for item in inputs:
-        version = catalogued(register, item)
-        _, locked = permission.restriction(register, version)
-        if locked and not validation:
-            raise Refused(
-                f"{item.name} can't be read by a run of a release",
-                why=locked,
-                next="promote a new version of the release that does without it",
-            )
-        _check_lifetime(version)
-        found[item.name] = catalog.verify(workspace, version)
-    return found
-
-
-def check_policies(
-    register: Register, release: str, person: str, kind: str, inputs: Sequence[Input]
-) -> None:
-    """Refuse a run that policies don't let `person` start, or that reads what they don't permit.
-
-    Raises
-    ------
-    PolicyDenied
-        With the ids of the policies that decided.
-    """
-    authorization.check_run(register, release, person, kind)
-    for item in inputs:
-        verdict = authorization.may_read_somehow(
-            register, catalogued(register, item), person=person, mode="release", run_kind=kind
-        )
-        if not verdict.allowed:
-            raise authorization.denied(
-                f"policy does not let a {kind} run that {person} starts read {item.name}",
-                verdict,
-                f"read {item.name} --as {person} --mode release --run-kind {kind}",
-            )
-
-
-def catalogued(register: Register, item: Input) -> DatasetRegistered:
-    """The version that an input names; refused where the catalog says otherwise of it.
-
-    A manifest is its author's word, so what it says of an input is held against the catalog.
-    """
-    version = register.version(item.name)
-    if version.sha256 != item.sha256:
-        raise IntegrityBroken(
-            f"{item.name} is not the content that was approved",
-            why=f"the catalog says {version.sha256}, approved was {item.sha256}",
-            next="promote a new version of the release",
-        )
-    for name in ("kind", "data_class", "purposes"):
-        stated, known = getattr(item, name), getattr(version, name)
-        if stated != known:
-            raise IntegrityBroken(
-                f"the release states another {name} of {item.name} than the catalog",
-                why=f"it states {stated}, the catalog {known}",
-                next="promote a new version with 'governed promote', which asks the catalog",
-            )
-    return version
-
-
-def _check_lifetime(version: DatasetRegistered) -> None:
-    name = f"{version.dataset}@{version.version}"
-    if version.state == "withdrawn":
-        raise Refused(
-            f"{name} was withdrawn",
-            why="its owner no longer allows its use",
-            next="promote a new version of the release without it",
-        )
-    today = datetime.now(UTC).date().isoformat()
-    if version.retention_until and version.retention_until[:10] < today:
-        raise Refused(
-            f"{name} is past its retention",
-            why=f"it was to be kept until {version.retention_until}",
-            next="register a version with a legal basis for longer retention, or do without it",
         )
 
 

@@ -22,6 +22,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import (
+    admission,
     changes,
     checks,
     difference,
@@ -264,7 +265,7 @@ def _session(session: RecordedSession, findings: Sequence[Finding]) -> dict[str,
 
 def _input(register: Register, item: Input) -> dict[str, Any]:
     """One input, as the catalog knows it."""
-    version = gate.catalogued(register, item)
+    version = admission.catalogued(register, item)
     policy, restriction = permission.restriction(register, version)
     states = {"locked-holdout": "locked", "split-parent": "divided"}
     known = {

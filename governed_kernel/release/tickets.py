@@ -32,7 +32,7 @@ def write_ticket(workspace: Workspace, plan: Plan, snapshots: Mapping[str, Path]
     Parameters
     ----------
     snapshots : mapping
-        Where each input lies, as `gate.check_inputs` verified it.
+        Where each input lies, as `admission.check_inputs` verified it.
     """
     folder = run_folder(workspace, plan.run_id)
     for name in ("output", "tmp", "kernel"):

@@ -28,7 +28,7 @@ from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissi
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted
 from governed_kernel.lineage.sessions import session_of_run
-from governed_kernel.release import gate, manifest, runs
+from governed_kernel.release import admission, gate, manifest, runs
 from governed_kernel.release.execution import record_validation
 from governed_kernel.release.learned import check_learned
 from governed_kernel.release.manifest import ReleaseManifest
@@ -117,7 +117,7 @@ def check_again(workspace: Workspace, plan: Plan) -> dict[str, Path]:
         gate.check_state(record)
         gate.check_approvals(registry.register, record, bound)
     validation = plan.subject is not None
-    return gate.check_inputs(workspace, registry.register, plan.inputs, validation=validation)
+    return admission.check_inputs(workspace, registry.register, plan.inputs, validation=validation)
 
 
 def _check_plan(plan: Plan, started: RunStarted, bound: ReleaseManifest) -> None:

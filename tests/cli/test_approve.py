@@ -232,7 +232,8 @@ def test_nobody_signs_for_a_release_whose_session_was_altered(candidate: Place) 
     (sealed,) = candidate.events("SessionSealed")
     (form,) = forms(candidate.workspace.journals / f"{sealed.session_id}.jsonl")
     alter(form)
-    refused(candidate, f"{FOR_RUN} {{rui}}", 4, form.name)
+    # what a flipped bit hits, a record or the compression around it, is chance
+    refused(candidate, f"{FOR_RUN} {{rui}}", 4, f"{sealed.session_id}.jsonl")
 
 
 def test_nobody_signs_for_a_run_whose_output_or_evidence_was_altered(

@@ -12,7 +12,7 @@ import pytest
 from governed_kernel.errors import GovernedError, IntegrityBroken, Refused
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import FileDigest
-from governed_kernel.release import gate, manifest
+from governed_kernel.release import admission, manifest
 from governed_kernel.release.evidence import as_input
 from governed_kernel.release.manifest import Input, ReleaseManifest
 from tests.loop.place import Place
@@ -27,7 +27,7 @@ def place(stages: Stages) -> Iterator[Place]:
 
 def check(place: Place, item: Input, *, validation: bool = False) -> None:
     register = Register.read(place.workspace)
-    gate.check_inputs(place.workspace, register, [item], validation=validation)
+    admission.check_inputs(place.workspace, register, [item], validation=validation)
 
 
 def known(place: Place, name: str, **changes: Any) -> Input:
