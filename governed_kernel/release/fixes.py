@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +18,10 @@ import msgspec
 from governed_kernel.errors import UsageError
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.notebook import Cell, Notebook, code_cells
-from governed_kernel.release.parameters import read_schema
+from governed_kernel.release.parameters import Bounds, bounded, read_schema
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Fix", "fix_of"]
+__all__ = ["Fix", "bounds_fix", "fix_of"]
 
 _RUN_AGAIN = {
     *("cell-never-run", "cell-failed", "cells-out-of-order", "changed-since-run"),
@@ -158,3 +158,24 @@ def _without_secret(cell: Cell, line: int) -> Fix | None:
     if not re.search(r"(?m)^import os$", after):
         after = f"import os\n\n{after}"
     return Fix(kind="source", cell_id=cell.cell_id, before=cell.source, after=after)
+
+
+def bounds_fix(document: Notebook, said: Mapping[str, Bounds]) -> Fix:
+    """The change that writes bounds of parameters into the notebook.
+
+    Raises
+    ------
+    UsageError
+        There is not one ``parameters`` cell, or it can't say that.
+    """
+    tagged = [cell for cell in code_cells(document) if "parameters" in cell.tags]
+    if len(tagged) != 1:
+        raise UsageError(
+            f"{len(tagged)} cells are tagged 'parameters'",
+            why="bounds are written into the one that is",
+            next="tag one cell, then check again",
+        )
+    (cell,) = tagged
+    return Fix(
+        kind="source", cell_id=cell.cell_id, before=cell.source, after=bounded(cell.source, said)
+    )

@@ -27,7 +27,7 @@ import msgspec
 
 from governed_kernel.errors import ParameterRefused, UsageError
 
-__all__ = ["Parameter", "Value", "read_schema", "resolve"]
+__all__ = ["Bounds", "Parameter", "Value", "bounded", "read_schema", "resolve"]
 
 Value = int | float | bool | str
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -110,6 +110,72 @@ class Parameter(msgspec.Struct, frozen=True):
             next=f"{self.name} was approved as {self.type}, {self.bounds}; "
             "another range needs a new version with new approvals",
         )
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What a person says a parameter may be; numbers as they typed them."""
+
+    minimum: str = ""
+    maximum: str = ""
+    choices: list[str] = []
+    description: str = ""
+
+    @property
+    def comment(self) -> str:
+        """How a ``parameters`` cell says it."""
+        said = ""
+        if self.choices:
+            said = "one of " + ", ".join(self.choices)
+        elif self.minimum.strip() or self.maximum.strip():
+            said = f"{self.minimum.strip()}..{self.maximum.strip()}"
+        # a comment ends with its line: nothing that was typed may become code
+        return " ".join(": ".join(filter(None, (said, self.description))).split())
+
+
+def bounded(source: str, said: Mapping[str, Bounds]) -> str:
+    """A ``parameters`` cell with other bounds: the comments of these parameters, written anew.
+
+    Raises
+    ------
+    UsageError
+        The cell is no schema, has no such parameter, or would not say what was asked for.
+    """
+    known = {parameter.name: parameter for parameter in read_schema(source)}
+    lines = source.split("\n")
+    ends = {
+        token.start[0]: token.start[1]
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    for statement in ast.parse(source).body:
+        assert isinstance(statement, ast.Assign | ast.AnnAssign)  # a schema has no others
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+        assert isinstance(target, ast.Name)
+        if target.id in said:
+            last = statement.end_lineno or statement.lineno
+            code = lines[last - 1][: ends.get(last)].rstrip()
+            comment = said[target.id].comment
+            lines[last - 1] = f"{code}  # {comment}" if comment else code
+    written = "\n".join(lines)
+    found = {parameter.name: parameter for parameter in read_schema(written)}
+    for name, bounds in said.items():
+        if name not in known:
+            raise UsageError(
+                f"the cell has no parameter {name}",
+                why="it assigns to no such name",
+                next="check the notebook again",
+            )
+        wants_range = bool(bounds.minimum.strip() or bounds.maximum.strip())
+        if wants_range != (found[name].minimum is not None) or (
+            [choice.strip() for choice in bounds.choices] != found[name].choices
+        ):
+            raise UsageError(
+                f"{bounds.comment!r} does not bound {name}",
+                why=f"{name} is {found[name].type}: numbers take a smallest and a largest value, "
+                "texts take choices without commas and colons",
+                next="say both ends of the range, or name every choice",
+            )
+    return written
 
 
 def read_schema(source: str) -> list[Parameter]:

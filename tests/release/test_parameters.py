@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from governed_kernel.errors import ParameterRefused, UsageError
-from governed_kernel.release.parameters import Parameter, read_schema, resolve
+from governed_kernel.release.parameters import Bounds, Parameter, bounded, read_schema, resolve
 
 CELL = """
 epochs: int = 3             # 1..5: passes over the records
@@ -98,3 +98,40 @@ def test_a_stored_value_of_another_type_is_refused(schema: list[Parameter]) -> N
 def test_a_cell_of_anything_but_literals_is_no_parameters_cell(cell: str) -> None:
     with pytest.raises(UsageError, match="line 1"):
         read_schema(cell)
+
+
+def test_bounds_that_a_person_typed_become_the_comments_of_the_cell() -> None:
+    source = "epochs: int = 3\nrate = 5e-4  # old\nmode: str = (\n    'a#b'\n)\nbalanced = True"
+    written = bounded(
+        source,
+        {
+            "epochs": Bounds("1", " 5 ", description="passes\nover all"),
+            "rate": Bounds("1e-5", "1e-2"),
+            "mode": Bounds(choices=["a#b", "c"], description="how"),
+        },
+    )
+    assert written == (
+        "epochs: int = 3  # 1..5: passes over all\nrate = 5e-4  # 1e-5..1e-2\n"
+        "mode: str = (\n    'a#b'\n)  # one of a#b, c: how\nbalanced = True"
+    )
+    assert [item.bounds for item in read_schema(written)] == [
+        *("1..5", "1e-05..0.01", "one of a#b, c", "true or false")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        ("epochs", Bounds("1", "")),
+        ("epochs", Bounds("4", "9")),
+        ("epochs", Bounds("1", "5\nimport os")),
+        ("epochs", Bounds("1", "5\nmore = 1")),
+        ("epochs", Bounds(choices=["3"])),
+        ("mode", Bounds("1", "2")),
+        ("mode", Bounds(choices=["a", "b: c"])),
+        ("nothing", Bounds("1", "2")),
+    ],
+)
+def test_bounds_that_the_cell_could_not_say_are_refused(name: str, bounds: Bounds) -> None:
+    with pytest.raises(UsageError):
+        bounded("epochs: int = 3\nmode = 'a'", {name: bounds})

@@ -267,11 +267,12 @@ def _audit(tab: str, button: str = "") -> Show:
     return show
 
 
-def _verifying(window: Window, place: Place) -> None:
-    """While something goes on: the picture is taken before it ends."""
-    _panel("governed:open-audit", name="")(window, place)
-    window.button("Verify everything").click()
-    window.panel.locator(".gn-Busy").wait_for()
+def _running(window: Window, place: Place) -> None:
+    """While a run goes on: the picture is taken before it ends."""
+    _panel("governed:start-run", release="sour@1")(window, place)
+    window.act_as("otto")
+    window.sign(window.panel, "the passphrase of otto", "Start the run")
+    expect(window.panel.get_by_role("heading", level=1)).to_contain_text("running")
 
 
 def _readers(window: Window, place: Place) -> None:
@@ -322,13 +323,13 @@ FULL: dict[str, Show] = {
     "deployments": _deployments,
     "start-run": _panel("governed:start-run", release="sour@1"),
     "runs": _compared,
+    "run-busy": _running,
     "run": _run("succeeded"),
     "run-failed": _run("failed"),
     "validation": _panel("governed:open-validation"),
     "evaluation": _evaluation(True),
     "evaluation-failed": _evaluation(False),
     "verify": _audit("Verify", "Verify everything"),
-    "verify-busy": _verifying,
     "rerun": _audit("Re-run"),
     "time-travel": _audit("Time travel"),
     "impact": _panel("governed:open-audit", name="berries@1"),

@@ -72,6 +72,12 @@ def _check_and_mend(window: Window, place: Place) -> None:
     expect(window.button("Create release candidate")).to_have_attribute("aria-disabled", "true")
     window.press(window.button("Tag the cell “parameters”"))
     expect(window.panel.get_by_text("the notebook has no cells tagged")).to_be_hidden()
+    window.press(window.button("Change bounds…"))
+    window.type_into(window.panel.get_by_label("Largest steps"), "450")
+    window.page.keyboard.press("Enter")
+    parameters = window.panel.get_by_role("table", name="Parameters")
+    expect(parameters).to_contain_text("100..450")
+    assert "# 100..450: passes over" in (place.root / berries.NOTEBOOK).read_text()
     window.press(window.button("Restart and run all").first)
     expect(window.button("Restart and run all")).to_have_count(0)
     (row,) = place.done('lineage sql --json "select count(*) as n from sessions"').facts

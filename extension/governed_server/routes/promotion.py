@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import UsageError
-from governed_kernel.release import checks, intake
+from governed_kernel.release import checks, intake, notebook
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.findings import is_blocked
-from governed_kernel.release.fixes import fix_of
+from governed_kernel.release.fixes import Fix, bounds_fix, fix_of
+from governed_kernel.release.parameters import Bounds
 from governed_kernel.release.promotion import Examination, examine, preview, promote
 from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
@@ -18,7 +19,7 @@ from governed_server.routes.asked import Place, Signed
 from governed_server.routing import post
 from governed_server.service import Service
 
-__all__ = ["Candidate", "Examined", "check", "create", "told_comparisons"]
+__all__ = ["Bounded", "Candidate", "Examined", "bound", "check", "create", "told_comparisons"]
 
 
 class Examined(Place, kw_only=True):
@@ -26,6 +27,12 @@ class Examined(Place, kw_only=True):
 
     name: str = ""
     fields: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Bounded(Place, kw_only=True):
+    """A notebook, and what its parameters may be, by name."""
+
+    bounds: dict[str, Bounds]
 
 
 class Candidate(Signed, kw_only=True):
@@ -47,6 +54,13 @@ def check(service: Service, asked: Examined) -> dict[str, Any]:
         return _told(workspace, examine(workspace, path, name=asked.name, fields=fields))
 
     return service.jobs.start("check", work)
+
+
+@post("checks/bounds")
+def bound(service: Service, asked: Bounded) -> Fix:
+    """The change that writes bounds into the notebook; the page applies it to what is open."""
+    service.workspace(asked.path)
+    return bounds_fix(notebook.read(service.path(asked.path)), asked.bounds)
 
 
 @post("candidates")

@@ -120,7 +120,8 @@ function Rows(props: { rows: IReading[] }): React.ReactElement {
         { title: trans.__('User'), cell: row => row.user_name, isHead: true },
         {
           title: trans.__('Where'),
-          cell: row => `${row.notebook} · In [${row.execution}]`,
+          cell: row =>
+            [row.notebook, `In [${row.execution}]`].filter(Boolean).join(' · '),
           hint: row => row.session_id
         },
         {

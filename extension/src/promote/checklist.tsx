@@ -4,7 +4,7 @@ import * as React from 'react';
 import { goToCell } from '../notebook';
 import { Button, Tag, useGoverned } from '../parts';
 import type { IChecklist, IFinding } from '../records';
-import { applyFix, fixLabel } from './fixes';
+import { applyFix, fixLabel, opened } from './fixes';
 import { Registration } from '../catalog/registration';
 import type { Trans } from '../words';
 import { stagesOf } from './stages';
@@ -50,20 +50,10 @@ function FindingItem(props: {
   check: Check;
 }): React.ReactElement {
   const governed = useGoverned();
-  const { trans, app } = governed;
+  const { trans } = governed;
   const { finding, path } = props;
   const [isRegistering, setRegistering] = React.useState(false);
-  const open = async (): Promise<NotebookPanel> => {
-    const known = governed.notebooks.find(panel => panel.context.path === path);
-    const panel =
-      known ??
-      ((await app.commands.execute('docmanager:open', {
-        path
-      })) as NotebookPanel);
-    await panel.context.ready;
-    await panel.sessionContext.ready;
-    return panel;
-  };
+  const open = (): Promise<NotebookPanel> => opened(governed, path);
   const { fix } = finding;
   return (
     <div className={`gn-Finding gn-tone-${TONES[finding.severity]}`}>

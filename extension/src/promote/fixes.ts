@@ -1,6 +1,7 @@
 import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 
 import { GovernedError } from '../api';
+import type { Governed } from '../governed';
 import type { IFix } from '../records';
 import type { Trans } from '../words';
 
@@ -18,6 +19,22 @@ export function fixLabel(fix: IFix, trans: Trans): string {
     case 'register':
       return trans.__('Register %1…', fix.path);
   }
+}
+
+/** The notebook at a path, opened where it is not open yet, with its kernel. */
+export async function opened(
+  governed: Governed,
+  path: string
+): Promise<NotebookPanel> {
+  const known = governed.notebooks.find(panel => panel.context.path === path);
+  const panel =
+    known ??
+    ((await governed.app.commands.execute('docmanager:open', {
+      path
+    })) as NotebookPanel);
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  return panel;
 }
 
 /** Apply a fix to the open notebook, and save it. */

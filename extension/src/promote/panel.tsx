@@ -7,11 +7,12 @@ import { Busy, Button, Panel, Problem, useGoverned } from '../parts';
 import { useWork } from '../parts/asking';
 import { Difference } from '../parts/difference';
 import { Page, titled } from '../parts/page';
-import { Parameters } from '../parts/parameters';
 import { TextField } from '../parts/fields';
 import { SignForm, useStatus } from '../parts/signing';
 import type { IChecklist, IPromoted } from '../records';
+import { BoundsStage } from './bounds';
 import { Checklist } from './checklist';
+import { applyFix, opened } from './fixes';
 
 /** The checklist between one notebook and a release, and the signature at its end. */
 export function promotePanel(governed: Governed, path: string): Panel {
@@ -24,7 +25,8 @@ export function promotePanel(governed: Governed, path: string): Panel {
 }
 
 function PromoteView(props: { path: string }): React.ReactElement {
-  const { trans, client } = useGoverned();
+  const governed = useGoverned();
+  const { trans, client } = governed;
   const [found, setFound] = React.useState<IChecklist | null>(null);
   const [made, setMade] = React.useState<IPromoted | null>(null);
   const [said, setSaid] = React.useState<ISaid>({ name: '', fields: {} });
@@ -75,6 +77,16 @@ function PromoteView(props: { path: string }): React.ReactElement {
             onChange={setSaid}
             isBusy={work.isBusy}
             check={() => check()}
+          />
+          <BoundsStage
+            path={props.path}
+            parameters={found.parameters}
+            isBusy={work.isBusy}
+            apply={fix =>
+              check(async () =>
+                applyFix(await opened(governed, props.path), fix, trans)
+              )
+            }
           />
           <Candidate
             path={props.path}
@@ -157,15 +169,6 @@ function Candidate(props: {
   ).length;
   return (
     <>
-      <section className="gn-Stage">
-        <h2>{trans.__('Parameters')}</h2>
-        <p>
-          {trans.__(
-            'An approval covers these names, types and bounds, and no others.'
-          )}
-        </p>
-        <Parameters parameters={found.parameters} />
-      </section>
       {found.preview && (
         <section className="gn-Stage">
           <h2>{trans.__('What becomes of the notebook')}</h2>
