@@ -184,13 +184,19 @@ class ObjectStore:
             self.verify_snapshot(files, sha256)
 
     def verify_snapshot(self, files: Sequence[FileDigest], sha256: str) -> Path:
-        """Hash the files of a snapshot again; nothing may be missing or added."""
+        """Hash the files of a snapshot again; nothing may be missing or added.
+
+        The snapshot of one file is named by its content, and may hold that under other names: it
+        was registered under each of them.
+        """
         folder = self.snapshots / sha256
         for file in files:
             _check_content(folder / file.path, file)
         there = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
         added = {path.relative_to(folder).as_posix() for path in there}
         added -= {file.path for file in files}
+        if [file.sha256 for file in files] == [sha256]:
+            added = {name for name in added if not _is(folder / name, sha256)}
         if added:
             raise IntegrityBroken(
                 f"{min(added)} was added to a snapshot",
@@ -402,6 +408,11 @@ def _refuse_changed(path: Path, before: os.stat_result, after: os.stat_result, s
         why=f"{before.st_size} bytes at the start, {size} read, {there.st_size} there now",
         next="wait until nothing writes to it, then run the same command again",
     )
+
+
+def _is(path: Path, sha256: str) -> bool:
+    """Whether there is a regular file of that content."""
+    return stat.S_ISREG(path.lstat().st_mode) and digest_file(path) == sha256
 
 
 def _check_content(path: Path, file: FileDigest) -> None:

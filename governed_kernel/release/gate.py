@@ -180,7 +180,7 @@ def check_signatures(
         raise NotApproved(
             f"{subject if run else f'{record.name} is not approved for a run'}: "
             f"{len(counting)} of {rule.required} approvals",
-            why="; ".join(refused) or "nobody else has approved this digest",
+            why="; ".join(dict.fromkeys(refused)) or "nobody else has approved this digest",
             next=f"{missing}: 'governed approve {record.name} --for {purpose}"
             f"{f' --run {run_id}' if run else ''} --as PERSON'",
         )

@@ -186,6 +186,16 @@ def test_one_content_under_two_names_has_both_in_its_snapshot(
     store.snapshot([first], first.sha256)
     snapshot = store.snapshot([second], second.sha256)
     assert {path.name for path in snapshot.iterdir()} == {"a.csv", "b.csv"}
+    for one in (first, second):
+        store.verify([one], one.sha256)
+    snapshot.chmod(0o755)
+    (snapshot / "c.csv").write_bytes(file.read_bytes() + b"3,4\n")
+    with pytest.raises(IntegrityBroken, match=r"c\.csv was added"):
+        store.verify([first], first.sha256)
+    (snapshot / "c.csv").unlink()
+    (snapshot / "c.csv").symlink_to(file)
+    with pytest.raises(IntegrityBroken, match=r"c\.csv was added"):
+        store.verify([first], first.sha256)
 
 
 def test_the_digest_of_a_folder_does_not_depend_on_the_order_of_its_files() -> None:
