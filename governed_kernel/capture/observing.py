@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture import native
-from governed_kernel.capture.observation import Call, Observation, running
+from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.registry import identity
 from governed_kernel.capture.rewriting import (
     Hooks,
     NotRewritable,
-    argument_names,
     outermost_function,
     rewrite,
 )
+from governed_kernel.capture.targets import NativeTarget, Observed, Target
 from governed_kernel.errors import GovernedError, RecorderLost
 
 _SUSPICIOUS = 64
@@ -42,54 +42,6 @@ __all__ = [
 ]
 
 
-class Observed:
-    """A finished call, as a rule sees it.
-
-    Attributes
-    ----------
-    operation : str
-        What was called: ``DataFrame.merge``, ``pandas.read_csv`` …
-    library : str
-        Name of the library.
-    result : Any
-        What the call returned.
-    """
-
-    __slots__ = ("_bound", "_operation", "call", "library", "result", "target")
-
-    def __init__(self, call: Call, result: Any) -> None:
-        self.call = call
-        self.target: Target = call.target
-        self._operation = self.target.label
-        self.library = self.target.library
-        self.result = result
-        self._bound: dict[str, Any] | None = None
-
-    @property
-    def operation(self) -> str:
-        """What was called; a method is named after the class of its subject."""
-        return self._operation or f"{type(self.subject).__name__}.{self.target.name}"
-
-    @operation.setter
-    def operation(self, name: str) -> None:
-        self._operation = name
-
-    @property
-    def subject(self) -> Any:
-        """The first argument: ``self`` of a method."""
-        return self.target.subject(self.call.arguments)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Arguments by name, with their defaults."""
-        if self._bound is None:
-            self._bound = self.target.bind(self.call.arguments)
-        return self._bound
-
-    def __getitem__(self, name: str) -> Any:
-        return self.arguments.get(name)
-
-
 Rule: TypeAlias = Callable[[Observation, Observed], None]
 
 
@@ -103,101 +55,6 @@ class Repeats(NamedTuple):
 
 
 Quick: TypeAlias = Callable[[Observation, "Target"], Repeats]
-
-
-class Target:
-    """One observed function."""
-
-    __slots__ = ("_signature", "function", "label", "library", "name", "names")
-
-    def __init__(self, library: str, name: str, label: str, function: types.FunctionType) -> None:
-        self.library = library
-        self.name = name
-        self.label = label
-        """What the call is named; empty for a method, named after the class of its subject."""
-        self.function = function
-        names = argument_names(function)
-        self._signature: inspect.Signature | None = None
-        code = function.__code__
-        if code.co_argcount == code.co_kwonlyargcount == 0 and len(names) == 2:
-            # A decorator's ``wrapper(*args, **kwargs)``: its users see another signature.
-            self._signature = inspect.signature(function)
-            names = tuple(self._signature.parameters)
-        self.names = names
-
-    def normal(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The values in the order of `names`.
-
-        Raises
-        ------
-        TypeError
-            The arguments don't fit; the call is going to say so itself.
-        """
-        if self._signature is None:
-            return values
-        bound = self._signature.bind(*values[0], **values[1])
-        bound.apply_defaults()
-        return tuple(bound.arguments.values())
-
-    def runs_in(self, frame: Any) -> bool:
-        """Whether a call of it is on the stack that ends in `frame`."""
-        return running(self.function.__code__, frame)
-
-    @property
-    def is_generator(self) -> bool:
-        """Whether a call only makes a generator, which runs later."""
-        return bool(self.function.__code__.co_flags & inspect.CO_GENERATOR)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the values come in the order of `names` as they are."""
-        return self._signature is None and not self.is_generator
-
-    @property
-    def title(self) -> str:
-        """A name for messages."""
-        return self.label or f"{self.library}.{self.name}"
-
-    def subject(self, values: tuple[Any, ...]) -> Any:
-        """The first argument."""
-        return values[0]
-
-    def bind(self, values: tuple[Any, ...]) -> dict[str, Any]:
-        """Arguments by the names of the signature that users see."""
-        return dict(zip(self.names, values, strict=True))
-
-
-class NativeTarget(Target):
-    """An observed native function: its arguments come as a tuple and a dictionary."""
-
-    __slots__ = ("_native",)
-
-    def __init__(self, library: str, name: str, label: str, function: Any) -> None:
-        self.library = library
-        self.name = name
-        self.label = label
-        self.names = ("args", "kwargs")
-        self._signature = None
-        self._native = function
-
-    def subject(self, values: tuple[Any, ...]) -> Any:
-        """The first positional argument."""
-        return values[0][0]
-
-    def given(self, values: tuple[Any, ...]) -> dict[str, Any]:
-        """Arguments by name, with their defaults, of a function that tells its signature."""
-        bound = inspect.signature(self._native).bind(*values[0], **values[1])
-        bound.apply_defaults()
-        return bound.arguments
-
-    def runs_in(self, frame: Any) -> bool:  # noqa: ARG002
-        """It has no frame; but it tells by itself when it is over, whatever happens."""
-        return True
-
-    @property
-    def is_generator(self) -> bool:
-        """Native functions run when they are called."""
-        return False
 
 
 def observe(
