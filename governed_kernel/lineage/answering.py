@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from governed_kernel.errors import CheckFailed
+from governed_kernel.errors import CheckFailed, UsageError
 from governed_kernel.lineage.contents import Contents, contents_of
 from governed_kernel.lineage.ledger_tables import head_key
 from governed_kernel.lineage.opening import out_of_reach
@@ -18,6 +18,9 @@ from governed_kernel.lineage.views import VIEWS
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Answering"]
+
+_NO_TEXT = "Unable to cast Python instance of type <class 'str'>"
+"""What DuckDB says of a lone surrogate."""
 
 
 class Answering(ABC):
@@ -52,9 +55,20 @@ class Answering(ABC):
         ------
         ResourceMissing
             Another process holds the file for longer than `patience`.
+        UsageError
+            What it was asked with is no text: a terminal passes on whatever bytes were typed.
         """
-        with self._read(locked=True) as connection:
-            yield connection
+        try:
+            with self._read(locked=True) as connection:
+                yield connection
+        except (UnicodeEncodeError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and _NO_TEXT not in str(error):
+                raise
+            raise UsageError(
+                "that is no text",
+                why="it holds bytes that are not UTF-8, and nothing on record does",
+                next="write a path as a URI, with %XX for such bytes",
+            ) from error
 
     @contextlib.contextmanager
     def copying(self) -> Iterator[duckdb.DuckDBPyConnection]:

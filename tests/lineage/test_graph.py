@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from governed_kernel.capture import uris
-from governed_kernel.errors import UnknownName
+from governed_kernel.errors import UnknownName, UsageError
 from governed_kernel.lineage.graph import Graph, impact, trace
 from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.store import Store
@@ -85,6 +85,18 @@ def test_a_name_that_nobody_recorded_is_an_error_that_says_where_to_look(told: S
     for name in ("file:///nowhere", "no/such/file", "nothing@3"):
         with pytest.raises(UnknownName, match="governed lineage sessions"):
             trace(told.workspace, name)
+
+
+def test_bytes_that_are_no_text_are_said_to_be_so(told: Store) -> None:
+    asked = (
+        lambda: trace(told.workspace, "file:///x\udcff"),
+        lambda: trace(told.workspace, "x\udcff"),
+        lambda: told.query("select 1 where ? = ''", ["\udcff"]),
+        lambda: told.query("select '\udcff'"),
+    )
+    for ask in asked:
+        with pytest.raises(UsageError, match="no text"):
+            ask()
 
 
 def test_one_file_of_a_saved_folder_is_traced_as_the_folder(workspace: Workspace) -> None:
