@@ -12,14 +12,9 @@ import pytest
 
 from governed_kernel.governance.split import divide
 from governed_kernel.lineage.events import Access
+from governed_kernel.lineage.forms import journal_files
 from tests.governance.records import BY_ROW, register, write_code, write_records
-from tests.kernel.running import (
-    RunningKernel,
-    events_of,
-    home_of,
-    journal_files,
-    make_workspace,
-)
+from tests.kernel.running import RunningKernel, events_of, home_of, make_workspace
 
 WITH = {
     "an unobserved library": "os.close(libc.open(PATH.encode(), 0)) if (fd := libc.open("
