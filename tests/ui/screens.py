@@ -151,7 +151,8 @@ _CLEAR = """() => {
     shell.collapseLeft();
     shell.collapseRight();
     for (const widget of [...shell.widgets('main')]) {
-        if (widget.id.startsWith('governed') || widget.id.startsWith('launcher')) {
+        const { id, title } = widget;
+        if (/^(governed|launcher)/.test(id) || title.label === 'views.ipynb') {
             widget.dispose();
         }
     }
@@ -323,7 +324,6 @@ FULL: dict[str, Show] = {
     "deployments": _deployments,
     "start-run": _panel("governed:start-run", release="sour@1"),
     "runs": _compared,
-    "run-busy": _running,
     "run": _run("succeeded"),
     "run-failed": _run("failed"),
     "validation": _panel("governed:open-validation"),
@@ -340,6 +340,7 @@ FULL: dict[str, Show] = {
     "version": _panel("governed:open-version", name="berries-train@1"),
     "register": _panel("governed:register-file", path="berries.csv"),
     "launcher": _launcher,
+    "run-busy": _running,
 }
 EMPTY: dict[str, Show] = {
     "releases-empty": _panel("governed:open-releases"),

@@ -74,3 +74,24 @@ export function DateField(props: {
     </label>
   );
 }
+
+/** One labelled passphrase; it lives in its form alone. */
+export function SecretField(props: {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+}): React.ReactElement {
+  const id = React.useId();
+  return (
+    <label className="gn-Field" htmlFor={id}>
+      <span>{props.label}</span>
+      <input
+        id={id}
+        type="password"
+        autoComplete="off"
+        value={props.value}
+        onChange={event => props.onChange(event.target.value)}
+      />
+    </label>
+  );
+}

@@ -5,7 +5,9 @@ import * as React from 'react';
 
 import type { Governed } from '../governed';
 import type { IAnswer } from './asking';
+import { Beginning } from './beginning';
 import { Busy, Panel, Problem, useGoverned } from './index';
+import { useStatus } from './signing';
 
 /** A panel with its title. */
 export function titled(
@@ -22,19 +24,21 @@ export function titled(
   return panel;
 }
 
-/** A page: its heading, what stands beside it, and the rest below. */
+/** A page: its heading, what stands beside it, and the rest below; or how to begin. */
 export function Page(props: {
   title: React.ReactNode;
   header?: React.ReactNode;
   children: React.ReactNode;
 }): React.ReactElement {
+  const status = useStatus();
+  const isNowhere = status !== null && !status.workspace?.governed;
   return (
     <article className="gn-Page">
       <header className="gn-Page-header">
         <h1>{props.title}</h1>
-        {props.header}
+        {!isNowhere && props.header}
       </header>
-      {props.children}
+      {isNowhere ? <Beginning status={status} /> : props.children}
     </article>
   );
 }

@@ -3,6 +3,7 @@ import * as React from 'react';
 import type { IPerson, IStatus } from '../records';
 import { Busy, Button, Problem, useChanges, useGoverned } from './index';
 import { useAnswer, useWork } from './asking';
+import { SecretField } from './fields';
 
 /** Who signs, with what they know. */
 export interface ISigned {
@@ -68,7 +69,6 @@ export function SignForm(props: {
   const { trans } = governed;
   const [passphrase, setPassphrase] = React.useState('');
   const work = useWork();
-  const id = React.useId();
   const person = governed.person;
   const reason =
     props.disabledBecause ||
@@ -94,16 +94,11 @@ export function SignForm(props: {
     >
       {props.children}
       <PersonField status={props.status} />
-      <label className="gn-Field" htmlFor={id}>
-        <span>{trans.__('Passphrase')}</span>
-        <input
-          id={id}
-          type="password"
-          autoComplete="off"
-          value={passphrase}
-          onChange={event => setPassphrase(event.target.value)}
-        />
-      </label>
+      <SecretField
+        label={trans.__('Passphrase')}
+        value={passphrase}
+        onChange={setPassphrase}
+      />
       {work.problem && <Problem problem={work.problem} />}
       {work.isBusy && <Busy>{work.step || trans.__('One moment…')}</Busy>}
       <div className="gn-Form-end">

@@ -1,0 +1,122 @@
+import * as React from 'react';
+
+import type { IStatus, IWorkspace } from '../records';
+import { useWork } from './asking';
+import { SecretField, TextField } from './fields';
+import { Busy, Button, Problem, useGoverned } from './index';
+
+/** Where there is no workspace yet: the offer to make one, with its first administrator. */
+export function Beginning(props: { status: IStatus }): React.ReactElement {
+  const governed = useGoverned();
+  const { trans, client } = governed;
+  const place = governed.place.split('/').slice(0, -1).join('/');
+  const [folder, setFolder] = React.useState(place || governed.folder);
+  const [name, setName] = React.useState('');
+  const [person, setPerson] = React.useState(
+    props.status.hub ? props.status.person : ''
+  );
+  const [printed, setPrinted] = React.useState('');
+  const [secret, setSecret] = React.useState('');
+  const [again, setAgain] = React.useState('');
+  const [made, setMade] = React.useState('');
+  const work = useWork();
+  const reason =
+    (!person.trim() && trans.__('Give yourself a short name')) ||
+    (!printed.trim() && trans.__('Say your name as it is printed')) ||
+    (!secret && trans.__('Choose a passphrase')) ||
+    (secret !== again && trans.__('The two passphrases differ')) ||
+    (work.isBusy && trans.__('It is being made')) ||
+    '';
+  const make = (): void => {
+    if (reason) {
+      return;
+    }
+    const passphrase = secret;
+    setSecret('');
+    setAgain('');
+    work.start(async () => {
+      const found = await client.post<IWorkspace>('workspaces', {
+        path: folder,
+        name,
+        person: person.trim(),
+        printed_name: printed,
+        passphrase
+      });
+      setMade(found.name);
+      governed.person = person.trim();
+      governed.tell();
+    });
+  };
+  if (made) {
+    return (
+      <p role="status" className="gn-Done">
+        {trans.__('%1 is made. Open a notebook in it.', made)}
+      </p>
+    );
+  }
+  return (
+    <section className="gn-Stage">
+      <h2>{trans.__('There is no governed workspace here yet')}</h2>
+      <p>
+        {trans.__(
+          'A workspace is a folder whose notebooks are recorded. You become its first administrator; your key is made on this machine, and nobody can open it without your passphrase.'
+        )}
+      </p>
+      <form
+        className="gn-Form"
+        aria-label={trans.__('New workspace')}
+        onSubmit={event => {
+          event.preventDefault();
+          make();
+        }}
+      >
+        <TextField
+          label={trans.__('Folder')}
+          hint={trans.__('As the file browser names it; empty is its top')}
+          value={folder}
+          onChange={setFolder}
+        />
+        <TextField
+          label={trans.__('Name of the workspace')}
+          hint={trans.__('Without one it is called as its folder')}
+          value={name}
+          onChange={setName}
+        />
+        <TextField
+          label={trans.__('Your short name')}
+          hint={trans.__('Commands know you by it, for example “ada”')}
+          value={person}
+          onChange={setPerson}
+        />
+        <TextField
+          label={trans.__('Your printed name')}
+          hint={trans.__('It stands beside everything that you sign')}
+          value={printed}
+          onChange={setPrinted}
+        />
+        <SecretField
+          label={trans.__('Passphrase')}
+          value={secret}
+          onChange={setSecret}
+        />
+        <SecretField
+          label={trans.__('Passphrase once more')}
+          value={again}
+          onChange={setAgain}
+        />
+        {work.problem && <Problem problem={work.problem} />}
+        {work.isBusy && <Busy>{trans.__('One moment…')}</Busy>}
+        <div className="gn-Form-end">
+          <Button
+            kind="accept"
+            type="submit"
+            disabledBecause={reason}
+            onClick={make}
+          >
+            {trans.__('Make the workspace')}
+          </Button>
+        </div>
+      </form>
+    </section>
+  );
+}
