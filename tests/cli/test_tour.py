@@ -10,9 +10,9 @@ import pytest
 from governed_kernel.audit import pages
 from governed_kernel.audit.dossier import Dossier
 from tests.loop import tour
-from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place
 from tests.loop.refusal import explains
+from tests.loop.stages import Stages
 
 pytestmark = pytest.mark.slow
 
@@ -30,10 +30,10 @@ class Walked:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+def walked(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Walked:
     """Every line of the tour, in its order, in one workspace."""
     base = tmp_path_factory.mktemp("tour")
-    place = tour.kitchen(base / "walk", PythonEnvironment.make(base / "environment"))
+    place = tour.kitchen(base / "walk", stages.environment)
     printed, twice = [], None
     for line in tour.lines():
         if line.verb == "rollback":
