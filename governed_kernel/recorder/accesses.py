@@ -88,7 +88,11 @@ class Accesses:
         if self._origins is not None:
             self._origins.unfollowed()
         for access, access_id, path in self._written:
-            derived = self._origins.written(access, access_id, path) if self._origins else None
+            try:
+                derived = self._origins.written(access, access_id, path) if self._origins else None
+            except (GovernedError, OSError) as error:
+                self._lose("origins", type(error).__name__, str(error))
+                derived = None
             if derived is not None:
                 self._record.add(derived)
             self._hasher.submit(access_id, path, access.uri)

@@ -12,12 +12,18 @@ import sys
 import threading
 from collections.abc import Callable
 
-from governed_kernel.recorder.seccomp import Listener, Notification
+from governed_kernel.recorder.seccomp import Listener, Notification, Unreadable
 
 __all__ = ["EarlyWitness"]
 
 _OPENAT, _EXECVE = 257, 59
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_OWN = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_LIBRARIES = tuple(
+    os.fsencode(f"{place.rstrip('/')}/")
+    for place in {sys.prefix, sys.base_prefix, _OWN, "/usr", "/lib", "/lib64", "/etc"}
+)
+"""What an interpreter reads while it starts; whatever else is asked for can wait for an answer."""
 _SWITCH_SECONDS = 20e-6
 
 
@@ -27,7 +33,7 @@ class EarlyWitness:
     Attributes
     ----------
     opened : list of (Notification, bytes)
-        Opens for reading by absolute path that went on, with the path.
+        Opens of libraries for reading that went on, with the path.
     waiting : list of Notification
         Calls that are not answered yet.
     listener : Listener
@@ -84,8 +90,11 @@ class EarlyWitness:
             return
         _, thread, number, arguments = notification
         if number == _OPENAT and not arguments[2] & _WRITING:
-            path = listener.text(thread, arguments[1])
-            if path.startswith(b"/"):
+            try:
+                path = listener.text(thread, arguments[1])
+            except Unreadable:
+                path = b""
+            if path.startswith(_LIBRARIES) and b"/../" not in path:
                 listener.proceed(notification)
                 self.opened.append((notification, path))
                 return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from governed_kernel.workspace import personal_folder
+from governed_kernel.workspace import Workspace, personal_folder
 
 __all__ = ["KEPT", "Kept", "may_be_token"]
 
@@ -20,6 +20,7 @@ _SECRET = ("keys", "services")
 _REMEMBERED = ("verified", "verified-envelopes")
 _PUBLIC = (".pub", ".lock")
 _OPENS = "it opens the Jupyter server to whoever reads it"
+_OF_SESSIONS = "what sessions made from classified data is noted by their recorders alone"
 _TOKENS = ("/jpserver-", "/jupyter_cookie_secret")
 _TOKENS_AS_BYTES = tuple(name.encode() for name in _TOKENS)
 """In the names of files by which a Jupyter server knows its user, wherever they lie."""
@@ -35,14 +36,21 @@ def may_be_token(path: str | bytes) -> bool:
 class Kept:
     """Refuses what would read or change them.
 
+    Parameters
+    ----------
+    workspace : Workspace, optional
+        Whose list of derived files is kept as well.
+
     Attributes
     ----------
     folder : str
         The canonical personal folder.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, workspace: Workspace | None = None) -> None:
         self.folder = os.path.realpath(personal_folder())
+        self._derived = os.path.realpath(workspace.derived) if workspace is not None else ""
+        self._lock = self._derived and os.path.splitext(self._derived)[0] + ".lock"
         self._secret = tuple(f"{self.folder}/{name}/" for name in _SECRET)
         self._all = tuple(f"{self.folder}/{name}" for name in (*_SECRET, *_REMEMBERED))
 
@@ -50,6 +58,8 @@ class Kept:
         """Why an open of the canonical `path` is refused; empty when it is not."""
         if may_be_token(path):
             return _OPENS
+        if self._derived and (path == self._lock or (write and path == self._derived)):
+            return _OF_SESSIONS
         if not path.startswith(self.folder):
             return ""
         if path.startswith(self._secret) and not path.endswith(_PUBLIC):
@@ -60,6 +70,10 @@ class Kept:
         """Why the canonical `path` may not be made, moved, linked or removed; empty if it may."""
         if may_be_token(path):
             return _OPENS
+        if self._derived and f"{self._derived}/".startswith(f"{path}/"):
+            return _OF_SESSIONS
+        if path == self._lock and self._lock:
+            return _OF_SESSIONS
         inside = path.startswith(self._all)
         around = any(place.startswith(f"{path.rstrip('/')}/") for place in self._all)
         if inside or around:

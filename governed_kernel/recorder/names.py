@@ -101,8 +101,8 @@ class Names:
     def place(self, thread: int, path: bytes, directory: int | None) -> Place:
         """As `paths.resolve`; folders are remembered until a name may lead elsewhere."""
         folder, _, name = path.rpartition(b"/")
-        if folder.startswith(b"/proc") or name in (b"", b".", b".."):
-            return Place(paths.resolve(thread, path, directory))
+        if folder.startswith((b"/proc", b"/dev")) or name in (b"", b".", b".."):
+            return self._followed(thread, path, directory)
         if folder.startswith(b"/"):
             known = self._canonical_folder(thread, folder)
         elif path.startswith(b"/"):
@@ -110,7 +110,7 @@ class Names:
         else:
             base = paths.base(thread, directory)
             if base.startswith("/proc"):
-                return Place(paths.resolve(thread, path, directory))
+                return self._followed(thread, path, directory)
             # what the system gives as a folder of a process has no links in it
             known = base.rstrip("/")
             if folder:
@@ -121,8 +121,20 @@ class Names:
         except (OSError, ValueError):
             return Place(found)
         if stat.S_ISLNK(status.st_mode):
-            return Place(paths.real(thread, found))
+            return self._followed(thread, os.fsencode(found), None)
         return Place(found, status)
+
+    @staticmethod
+    def _followed(thread: int, path: bytes, directory: int | None) -> Place:
+        """Where a path leads through links; and what is there, where that has lost its name."""
+        nameless: list[str] = []
+        found = paths.resolve(thread, path, directory, nameless=nameless)
+        if not nameless:
+            return Place(found)
+        try:
+            return Place(found, os.stat(nameless[-1]))
+        except OSError:
+            return Place(found)
 
     def _canonical_folder(self, thread: int, folder: bytes) -> str:
         """The canonical path of an absolute one, with nothing at its end."""

@@ -21,6 +21,7 @@ __all__ = [
 
 _SAFE = "/:@!$&'()*+,;=~-._"
 _LOCAL = ("file", "sqlite", "duckdb")
+_REMOVED = " (deleted)"
 _MOST_LINKS = 40  # as the system
 _AT_WORKING_DIRECTORY = 0xFFFFFF9C  # AT_FDCWD (-100) as an unsigned 32-bit argument
 
@@ -53,7 +54,14 @@ def local_path(uri: str, folders: dict[str, str] | None = None) -> str | None:
         return found
 
 
-def resolve(process: int, path: bytes, directory: int | None = None, *, follow: bool = True) -> str:
+def resolve(
+    process: int,
+    path: bytes,
+    directory: int | None = None,
+    *,
+    follow: bool = True,
+    nameless: list[str] | None = None,
+) -> str:
     """Canonical absolute path of what a process calls `path`.
 
     Parameters
@@ -67,12 +75,14 @@ def resolve(process: int, path: bytes, directory: int | None = None, *, follow: 
         that have none.
     follow : bool
         Whether a symbolic link at the very end is followed; calls that remove or rename don't.
+    nameless : list of str, optional
+        As for `trace`.
     """
     text = os.fsdecode(path)
     if not text.startswith("/"):
         text = os.path.join(base(process, directory), text) if text else base(process, directory)
     if follow:
-        return real(process, text)
+        return trace(process, text, nameless)[0]
     folder, name = os.path.split(text.rstrip("/"))
     return os.path.join(real(process, folder), name)
 
@@ -82,10 +92,11 @@ def real(process: int, path: str) -> str:
     return trace(process, path)[0]
 
 
-def trace(process: int, path: str) -> tuple[str, bool]:
+def trace(process: int, path: str, nameless: list[str] | None = None) -> tuple[str, bool]:
     """As `real`, and whether it led through ``/proc``, where it may lead elsewhere next time.
 
     ``/proc/self``, and so ``/dev/fd``, are those of the process, whatever link leads there.
+    `nameless` takes what in ``/proc`` led to something that has no name any more.
     """
     waiting = path.split("/")[::-1]
     found = ""
@@ -108,6 +119,8 @@ def trace(process: int, path: str) -> tuple[str, bool]:
         except (OSError, ValueError):  # no link, or nothing there
             found = step
             continue
+        if nameless is not None and target.endswith(_REMOVED) and step.startswith("/proc/"):
+            nameless.append(step)
         links += 1
         if links > _MOST_LINKS:
             return "/".join([step, *reversed(waiting)]), fleeting

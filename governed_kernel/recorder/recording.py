@@ -15,6 +15,7 @@ from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.recorder import environment, installed
 from governed_kernel.recorder.confinement import Confinement
 from governed_kernel.recorder.early import EarlyWitness
+from governed_kernel.recorder.kept import Kept
 from governed_kernel.recorder.order import Order
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.recorder.restrictions import Restrictions
@@ -131,4 +132,4 @@ def _witness(
         (order.connection_file,) if order.connection_file else (),
     )
     may_connect = confinement.may_connect if confinement else None
-    return Witness(early.listener, rules, may_connect, restrictions)
+    return Witness(early.listener, rules, may_connect, restrictions, Kept(workspace))

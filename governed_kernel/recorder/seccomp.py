@@ -69,6 +69,11 @@ _SENDTO, _SOCKET = 44, 41
 _FORBIDDEN: dict[int, int] = {
     425: errno.ENOSYS,  # io_uring_setup: its opens pass every filter
     304: errno.EPERM,  # open_by_handle_at: opens without a path
+    300: errno.EPERM,  # fanotify_init: hands out what the recorder itself opens
+    # every path would mean something else than it does to the recorder:
+    **dict.fromkeys((161, 155, 308), errno.EPERM),  # chroot, pivot_root, setns
+    **dict.fromkeys((165, 166, 428, 429), errno.EPERM),  # mount, umount2, open_tree, move_mount
+    **dict.fromkeys((430, 431, 432, 433, 442, 467), errno.EPERM),  # fsopen and what goes with it
 }
 _DONE = 0
 _CHANGES_OF_ATTRIBUTES: dict[int, int] = {
@@ -91,9 +96,8 @@ _MEMORY_OF_THE_MACHINE: dict[int, int] = dict.fromkeys(
     ),
     errno.ENOSYS,  # what is left there outlives the run, and has no path that could be seen
 )
-_CHANGES_OF_ROOT = {161: errno.EPERM}  # chroot: every path would mean something else
 _AF_UNIX, _STREAM, _SEQPACKET = 1, 1, 5
-_IN_RELEASES = {**_CHANGES_OF_ATTRIBUTES, **_MEMORY_OF_THE_MACHINE, **_CHANGES_OF_ROOT}
+_IN_RELEASES = {**_CHANGES_OF_ATTRIBUTES, **_MEMORY_OF_THE_MACHINE}
 _SOCKETPAIR, _TYPE_MASK = 53, 0xF
 
 # classic BPF
@@ -242,6 +246,10 @@ _CONTINUE = 1
 _PAGE = 4096
 
 
+class Unreadable(Exception):
+    """What a call is about lies in memory that only the system can read."""
+
+
 class Listener:
     """Receives notifications, reads their strings, answers them.
 
@@ -293,18 +301,32 @@ class Listener:
         return self._read_memory(thread, self._here_address, 1, self._there_address, 1, 0)
 
     def memory(self, thread: int, address: int, length: int) -> bytes:
-        """Up to `length` bytes at `address` of `thread`; empty when they can't be read."""
+        """Up to `length` bytes at `address` of `thread`.
+
+        Raises
+        ------
+        Unreadable
+            The system may read there, and nobody else may.
+        """
         count = self._read(thread, address, min(length, _PAGE))
-        return self._text.raw[:count] if count > 0 else b""
+        if count <= 0 < length:
+            raise Unreadable
+        return self._text.raw[: max(count, 0)]
 
     def text(self, thread: int, address: int) -> bytes:
-        """The zero-terminated string at `address`; reads no page that it need not."""
+        """The zero-terminated string at `address`; reads no page that it need not.
+
+        Raises
+        ------
+        Unreadable
+            As for `memory`.
+        """
         count = self._read(thread, address, _PAGE - (address & (_PAGE - 1)))
         found: bytes = self._text.value
         if len(found) < count:
             return found
         if count <= 0:
-            return b""
+            raise Unreadable
         found = self._text.raw[:count] + self.memory(thread, address + count, _PAGE)
         return found.partition(b"\0")[0]
 

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import stat
+import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from governed_kernel.recorder.kept import KEPT, Kept, may_be_token
 from governed_kernel.recorder.names import Names, Place
 from governed_kernel.recorder.processes import process_of
 from governed_kernel.recorder.restrictions import Restriction, Restrictions
-from governed_kernel.recorder.seccomp import CALLS, Listener, Notification
+from governed_kernel.recorder.seccomp import CALLS, Listener, Notification, Unreadable
 
 __all__ = ["Sighting", "Witness"]
 
@@ -35,6 +36,7 @@ _SYMLINKS = {88, 266}
 _REMOVALS = {84, 87, 263}
 _TRUNCATE = 76
 _EXCHANGE = 2  # RENAME_EXCHANGE
+_RESOLVE_IN_ROOT = 0x10
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _NAME_OF_THREAD = re.compile(r"/proc/(?:\d+/task/)?(\d+)/comm")
 
@@ -95,6 +97,8 @@ class Witness:
         Given an address, whether a connection goes through; all go through when not given.
     restrictions : Restrictions, optional
         What may not be opened.
+    kept : Kept, optional
+        What no notebook touches.
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class Witness:
         environment: Environment,
         may_connect: Callable[[str], bool] | None = None,
         restrictions: Restrictions | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.environment = 0
         """Opens that were set aside so far."""
@@ -110,9 +115,9 @@ class Witness:
         self._rules = environment
         self._may_connect = may_connect
         self._restrictions = restrictions
-        self._kept = Kept()
+        self._kept = kept or Kept()
         self.names = Names(environment, restrictions)
-        self.unjudged: list[tuple[Notification, str]] = []
+        self.unjudged: list[tuple[Notification, str, os.stat_result]] = []
         """Environment that was opened before it was known what is restricted."""
         self._main_threads: set[int] = set()
 
@@ -127,7 +132,7 @@ class Witness:
             self.environment += 1
             self._judge_later(notification, os.fsdecode(path))
             return []
-        return self._opened(notification, Place(paths.resolve(notification.thread, path)), 0)
+        return self._opened(notification, self.names.place(notification.thread, path, None), 0)
 
     def judged(self) -> list[Sighting]:
         """What was opened too early, by its name as environment, and is none: data that is denied.
@@ -136,11 +141,10 @@ class Witness:
         """
         waiting, self.unjudged = self.unjudged, []
         seen = []
-        for notification, name in waiting:
-            path = os.path.realpath(name)
-            status = _status(path)
+        for notification, name, status in waiting:
             assert self._restrictions is not None
             if self._restrictions.may_concern(status):
+                path = os.path.realpath(name)
                 denied = _restricted(self._restrictions, path, status, replaces=False)
                 call = CALLS[notification.number].name
                 seen.append(Sighting(notification.thread, call, "read", path, denied=denied))
@@ -148,15 +152,20 @@ class Witness:
 
     def _judge_later(self, notification: Notification, path: str) -> None:
         if self._restrictions is not None and not self._restrictions.is_known:
-            self.unjudged.append((notification, path))
+            status = _status(path)  # of now: by then the name may be gone
+            if status is not None and stat.S_ISREG(status.st_mode):
+                self.unjudged.append((notification, path, status))
 
     def examine(self, notification: Notification) -> list[Sighting]:
         """Answer a notification and say what was seen."""
         try:
             return self._examine(notification)
+        except Unreadable:
+            self._listener.refuse(notification, errno.EFAULT)
+            return []
         except BaseException:
-            # whatever is wrong here, a thread must not wait for ever
-            self._listener.proceed(notification)
+            # whatever is wrong here, a thread must not wait for ever, nor go on unseen
+            self._listener.refuse(notification, errno.EIO)
             raise
 
     def _examine(self, notification: Notification) -> list[Sighting]:
@@ -167,6 +176,9 @@ class Witness:
             return self._other(notification)
         path = listener.text(thread, arguments[place])
         flags = self._open_flags(notification)
+        if flags is None:
+            listener.refuse(notification, errno.ENOSYS)
+            return []
         if not flags & _WRITING and self.names.may_pass(thread, path):
             listener.proceed(notification)
             self.environment += 1
@@ -209,10 +221,13 @@ class Witness:
         self.environment += 1
         return True
 
-    def _open_flags(self, notification: Notification) -> int:
+    def _open_flags(self, notification: Notification) -> int | None:
+        """Flags of an open; None for one that takes a folder for the root of all."""
         _, thread, number, arguments = notification
-        if number == _OPENAT2:  # struct open_how begins with 64 bits of flags
-            return int.from_bytes(self._listener.memory(thread, arguments[2], 8), "little")
+        if number == _OPENAT2:  # struct open_how: flags, mode, resolve, of 64 bits each
+            how = self._listener.memory(thread, arguments[2], 24)
+            flags, _, resolve = struct.unpack("<QQQ", how.ljust(24, b"\0"))
+            return None if resolve & _RESOLVE_IN_ROOT else int(flags)
         return arguments[_OPENS[number] + 1]
 
     def _set_aside(self, path: str, *, write: bool, makes: bool = False) -> bool:

@@ -150,18 +150,79 @@ def test_what_is_locked_later_is_refused_from_the_next_cell_on(secret: Secret) -
     assert ("denied", "later", ["retention"]) in denied
 
 
+TRICKS = {
+    "a path that only the system can read": """
+import mmap
+fd = libc.syscall(447, 0)
+if fd < 0:
+    fail(ctypes.get_errno())
+os.ftruncate(fd, 4096)
+hidden = mmap.mmap(fd, 4096, mmap.MAP_SHARED)
+hidden[: len(PATH) + 1] = PATH.encode() + b"\\0"
+address = ctypes.addressof(ctypes.c_char.from_buffer(hidden))
+libc.open(ctypes.c_void_p(address), 0) >= 0 or fail(ctypes.get_errno())
+""",
+    "a folder taken for the root": """
+how = (ctypes.c_uint64 * 3)(0, 0, 0x10)
+folder = os.open(os.path.dirname(PATH), os.O_PATH)
+name = ("/" + os.path.basename(PATH)).encode()
+libc.syscall(437, folder, name, how, 24) >= 0 or fail(ctypes.get_errno())
+""",
+    "a file that has lost its name": """
+libc.link(PATH.encode(), b"nameless")
+held = libc.open(b"nameless", os.O_PATH)
+libc.unlink(b"nameless")
+libc.open(f"/proc/self/fd/{held}".encode(), 0) >= 0 or fail(ctypes.get_errno())
+""",
+    "another root": "libc.chroot(os.path.dirname(PATH).encode()) == 0 or fail(ctypes.get_errno())",
+    "a mount": "libc.mount(PATH.encode(), b'/etc/hostname', None, 4096, None) == 0"
+    " or fail(ctypes.get_errno())",
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_trick_that_hides_the_name_is_refused(secret: Secret, trick: str) -> None:
+    path = str(secret.names["its own name"])
+    reply = secret.kernel.run(f"PATH = {path!r}\n{TRICKS[trick]}")
+    assert reply.error_name == "PermissionError", reply.error + reply.text
+
+
+def test_what_was_noted_of_derived_files_changes_by_no_cell(secret: Secret) -> None:
+    """Without the list, what a session made of denied data would be anybody's."""
+    listed = str(secret.workspace.derived)
+    for way in (
+        f"libc.rename({listed!r}.encode(), b'elsewhere')",
+        f"libc.unlink({listed!r}.encode())",
+        f"libc.truncate({listed!r}.encode(), 0)",
+        f"libc.open({listed.replace('.jsonl', '.lock')!r}.encode(), 0)",
+    ):
+        reply = secret.kernel.run(f"{way} >= 0 or fail(ctypes.get_errno())")
+        assert reply.error_name == "PermissionError", way
+
+
+STARTING = {
+    "its own name": "held = open(PATH).read()",
+    "its own name, from its folder": "os.chdir(os.path.dirname(PATH))\n"
+    "held = open('/proc/self/cwd/' + os.path.basename(PATH)).read()\nos.chdir('/')",
+    "a hard link among libraries": "held = open(PATH).read()\nos.unlink(PATH)",
+}
+
+
+@pytest.mark.parametrize("name", STARTING)
 def test_what_runs_while_a_kernel_starts_gets_nothing_out_of_it(
-    secret: Secret, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    secret: Secret, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first reads come before anybody can say no: then the kernel ends, and all it has held."""
-    (tmp_path / "sitecustomize.py").write_text(
-        f"held = open({str(secret.names['its own name'])!r}).read()\n"
-        f"open({str(tmp_path / 'carried-out')!r}, 'w').write(held)\n"
-    )
+    """What is read among libraries is judged once it is known what is denied: the kernel ends."""
+    path = secret.names[name.partition(",")[0]]
+    reading = STARTING[name].replace("PATH", repr(str(path)))
+    (tmp_path / "sitecustomize.py").write_text(f"import os\n{reading}\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     before = set(journal_files(secret.workspace.journals))
+    said = ""
     with contextlib.suppress(RuntimeError):  # it has died before it could be asked anything
-        RunningKernel(secret.workspace).close(now=True)
+        kernel = RunningKernel(secret.workspace)
+        said = kernel.run("import sitecustomize; print(len(sitecustomize.held))").text
+        kernel.close(now=True)
     (journal,) = set(journal_files(secret.workspace.journals)) - before
     assert "denied" in [access.decision for access in events_of(journal, Access)]
-    assert not (tmp_path / "carried-out").exists()
+    assert not said

@@ -112,7 +112,7 @@ class _Repeated:
                 parts += (kind, thing) if number is None else (number.entity,)
             elif kind is list and len(thing) <= _FEW and set(map(type, thing)) == {str}:
                 parts.append(tuple(thing))
-            elif thing or kind not in (tuple, dict):
+            elif kind not in (tuple, dict) or thing:  # nothing else is asked whether it is true
                 return None
         return tuple(parts)
 
