@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,14 +56,12 @@ class Secret:
         os.link(snapshot, other / "hard.csv")
         (other / "copy.csv").write_bytes(content)
         (other / "innocent.csv").write_bytes(content[::-1])
-        # Among libraries, under a name that only code has.
-        among = Path(sysconfig.get_path("purelib"))
-        self.planted = [
-            among / f"planted_{kind}_{os.getpid()}.py" for kind in ("link", "hard", "copy")
-        ]
-        linked, hard, copied = self.planted
+        # In a folder that is environment, under a name that only code has.
+        among = root / "ipython"
+        among.mkdir()
+        linked, hard, copied = (among / f"{kind}.py" for kind in ("link", "hard", "copy"))
         linked.symlink_to(snapshot)
-        os.link(snapshot, hard) if _on_one_disk(snapshot, among) else hard.write_bytes(content)
+        os.link(snapshot, hard)
         copied.write_bytes(content)
         self.names = {
             "its own name": snapshot,
@@ -72,11 +69,12 @@ class Secret:
             "a hard link": other / "hard.csv",
             "a copy": other / "copy.csv",
             "its object": self.workspace.objects / _object_of(snapshot),
-            "a link among libraries": linked,
-            "a hard link among libraries": hard,
-            "a copy among libraries": copied,
+            "a link among the environment": linked,
+            "a hard link among the environment": hard,
+            "a copy among the environment": copied,
         }
         self.innocent = other / "innocent.csv"
+        os.environ["IPYTHONDIR"] = str(among)
         self.kernel = RunningKernel(self.workspace)
         assert self.kernel.run(BEGIN).status == "ok"
 
@@ -90,10 +88,6 @@ class Secret:
         return reply.status, reply.error + reply.text, seen
 
 
-def _on_one_disk(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.stat().st_dev
-
-
 def _object_of(snapshot: Path) -> str:
     from governed_kernel.canonical import digest_file
 
@@ -105,11 +99,10 @@ def _object_of(snapshot: Path) -> str:
 def secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secret]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GOVERNED_HOME", "")
+        patch.setenv("IPYTHONDIR", "")
         found = Secret(tmp_path_factory.mktemp("secret"))
         yield found
         found.kernel.close(now=True)
-        for path in found.planted:
-            path.unlink()
 
 
 @pytest.mark.parametrize("way", WITH)
@@ -122,7 +115,11 @@ def test_a_holdout_is_read_by_nobody(secret: Secret, way: str) -> None:
 
 OTHER_NAMES = [
     *("a symbolic link", "a hard link", "a copy", "its object"),
-    *("a link among libraries", "a hard link among libraries", "a copy among libraries"),
+    *(
+        "a link among the environment",
+        "a hard link among the environment",
+        "a copy among the environment",
+    ),
 ]
 
 
@@ -204,7 +201,7 @@ STARTING = {
     "its own name": "held = open(PATH).read()",
     "its own name, from its folder": "os.chdir(os.path.dirname(PATH))\n"
     "held = open('/proc/self/cwd/' + os.path.basename(PATH)).read()\nos.chdir('/')",
-    "a hard link among libraries": "held = open(PATH).read()\nos.unlink(PATH)",
+    "a hard link among the environment": "held = open(PATH).read()\nos.unlink(PATH)",
 }
 
 
@@ -212,7 +209,7 @@ STARTING = {
 def test_what_runs_while_a_kernel_starts_gets_nothing_out_of_it(
     secret: Secret, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is read among libraries is judged once it is known what is denied: the kernel ends."""
+    """What is read as environment is judged once it is known what is denied: the kernel ends."""
     path = secret.names[name.partition(",")[0]]
     reading = STARTING[name].replace("PATH", repr(str(path)))
     (tmp_path / "sitecustomize.py").write_text(f"import os\n{reading}\n")
