@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dis
 import functools
 import types
@@ -72,8 +73,15 @@ def columns_read(function: Any, columns: tuple[str, ...]) -> tuple[str, ...] | N
     tuple of str or None
         None where the code does more than take columns by constant names and compute with them.
     """
+    if type(function).__name__ == "Expression" and type(function).__module__.startswith("pandas."):
+        return _columns_spoken_of(repr(function))
     code = getattr(function, "__code__", None)
-    if code is None or code.co_argcount != 1 or code.co_freevars or code.co_cellvars:
+    if (
+        not isinstance(code, types.CodeType)
+        or code.co_argcount != 1
+        or code.co_freevars
+        or code.co_cellvars
+    ):
         return None
     frame, found, holding = code.co_varnames[0], dict[str, None](), False
     key: Any = None
@@ -98,6 +106,17 @@ def columns_read(function: Any, columns: tuple[str, ...]) -> tuple[str, ...] | N
         elif name.startswith(_READING):
             return None
     return None if holding else tuple(found)
+
+
+def _columns_spoken_of(text: str) -> tuple[str, ...] | None:
+    """Columns in what pandas writes of an expression: ``(col('a') + 1).abs()``."""
+    try:
+        calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    except SyntaxError:  # it holds something that is written otherwise, such as a function
+        return None
+    named = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.args]
+    found = [name.value for name in named if isinstance(name, ast.Constant)]
+    return tuple(dict.fromkeys(map(str, found))) if len(found) == len(named) else None
 
 
 _READING = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_FAST", "STORE_", "IMPORT_", "FOR_")

@@ -51,7 +51,13 @@ def _observe() -> Counting:
     def counts_tests_as_the_users(self: Observation, filename: str) -> bool:
         return "/tests/" in filename or judge(self, filename)
 
+    class InOneStatement(Observation):
+        """As if all were one statement: what is remembered in one is tried as well."""
+
+        moment = property(lambda _self: 1, lambda _self, _value: None)  # type: ignore[assignment]
+
     Observation._judge = counts_tests_as_the_users  # type: ignore[method-assign]
+    capture.Observation = InOneStatement  # type: ignore[misc]
     counting = Counting()
     capture.install(counting, session="own-tests")
     return counting
