@@ -36,7 +36,7 @@ class Scalars:
     Attributes
     ----------
     ids : set of int
-        `identity` of of values that may be known: what is not among them need not be asked about.
+        `identity` of values that may be known: what is not among them need not be asked about.
     """
 
     def __init__(self, registry: Registry) -> None:

@@ -61,6 +61,7 @@ def initialise(
         _refuse_second(root)
         _write_files(root, name or root.name)
         workspace = Workspace.open(root)
+        workspace.derived.touch()  # nothing is lost yet: nobody has to look for it
         policy = rules_digest(workspace)
         rules = rule_files(workspace)
         signer, public_key = _administrator_key(administrator, passphrase)

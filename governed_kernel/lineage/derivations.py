@@ -82,11 +82,16 @@ def add(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
     ResourceMissing, OSError
         It can't be written.
     """
-    lines = b"".join(msgspec.json.encode(item) + b"\n" for item in derivations)
-    if not lines:
+    new, path = list(derivations), workspace.derived
+    if not new:
         return
-    path = workspace.derived
-    with exclusive_lock(path.with_suffix(".lock")), path.open("ab+") as file:
+    with exclusive_lock(path.with_suffix(".lock")), contextlib.ExitStack() as opened:
+        if not path.exists():  # what is lost is found first: it must not begin anew with these
+            found = _write_from_journals(workspace)
+            known = {(one.session_id, one.path, one.sha256) for one in found}
+            new = [one for one in new if (one.session_id, one.path, one.sha256) not in known]
+        lines = b"".join(msgspec.json.encode(item) + b"\n" for item in new)
+        file = opened.enter_context(path.open("ab+"))
         end = file.seek(0, os.SEEK_END)
         if end:
             file.seek(end - 1)
@@ -175,10 +180,16 @@ def restore(workspace: Workspace) -> bool:
     with exclusive_lock(workspace.derived.with_suffix(".lock")):
         if workspace.derived.exists():
             return False
-        found = [one for path in journal_files(workspace.journals) for one in _of_journal(path)]
-        lines = [msgspec.json.encode(one) + b"\n" for one in sorted(found, key=lambda it: it.at)]
-        write_atomically(workspace.derived, b"".join(lines))  # empty as well: it was looked for
+        _write_from_journals(workspace)
     return True
+
+
+def _write_from_journals(workspace: Workspace) -> list[Derivation]:
+    """Write the list anew, empty as well, which says that it was looked for; returns it."""
+    found = [one for path in journal_files(workspace.journals) for one in _of_journal(path)]
+    found.sort(key=lambda it: it.at)
+    write_atomically(workspace.derived, b"".join(msgspec.json.encode(one) + b"\n" for one in found))
+    return found
 
 
 def _of_journal(path: Path) -> list[Derivation]:

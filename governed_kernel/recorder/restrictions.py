@@ -217,6 +217,8 @@ class Restrictions:
         if status is None or not self._known.entries or not stat.S_ISREG(status.st_mode):
             return False
         size = status.st_size
+        if self._known.versions:
+            self._derived.refresh()
         alike = size in self._sizes or (bool(self._known.versions) and size in self._derived.sizes)
         return alike or (status.st_dev, status.st_ino) in self._identities
 

@@ -33,6 +33,7 @@ from governed_kernel.recorder.processes import BEFORE, Cell, Processes, is_orpha
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.recorder.restrictions import Restriction, Restrictions
+from governed_kernel.recorder.seccomp import Notification
 from governed_kernel.recorder.start import StartedKernel
 from governed_kernel.recorder.survivors import end_survivors
 from governed_kernel.recorder.witness import Sighting, Witness
@@ -115,12 +116,14 @@ class Session:
         assert self._witness is not None
         self._begun = early.executed
         for notification, path in early.opened:
-            self._saw_late(self._witness.late(notification, path))
+            try:
+                self._saw_late(self._witness.late(notification, path))
+            except (OSError, ValueError) as error:
+                self._lose("witness", type(error).__name__, str(error))
         for notification in early.waiting:
             if self._kernel.reason:
                 return  # it is being killed: nothing of it goes on
-            for sighting in self._witness.examine(notification):
-                self._saw(sighting)
+            self._look(notification)
 
     def _saw_late(self, sightings: list[Sighting]) -> None:
         """What had to go on before anybody could say no.
@@ -180,19 +183,20 @@ class Session:
     def _kernel_ended(self) -> None:
         self._ended = True
 
-    def _look(self) -> None:
-        """Take one notification from the witness."""
-        assert self._witness is not None
+    def _look(self, notification: Notification | None = None) -> None:
+        """Let the witness look at a notification, by default at the next."""
+        witness = self._witness
+        assert witness is not None
         try:
-            sightings = self._witness.step()
+            sightings = witness.examine(notification) if notification else witness.step()
         except (OSError, ValueError) as error:
             self._lose("witness", type(error).__name__, str(error))
             return
         for sighting in sightings:
             self._saw(sighting)
         known = self._restrictions is not None and self._restrictions.is_known
-        if known and self._witness.unjudged:
-            self._saw_late(self._witness.judged())
+        if known and witness.unjudged:
+            self._saw_late(witness.judged())
 
     def _hear(self) -> None:
         """Take every packet that the kernel has sent."""

@@ -150,11 +150,14 @@ class Witness:
                 seen.append(Sighting(notification.thread, call, "read", path, denied=denied))
         return [sighting for sighting in seen if sighting.denied is not None]
 
-    def _judge_later(self, notification: Notification, path: str) -> None:
-        if self._restrictions is not None and not self._restrictions.is_known:
-            status = _status(path)  # of now: by then the name may be gone
-            if status is not None and stat.S_ISREG(status.st_mode):
-                self.unjudged.append((notification, path, status))
+    def _judge_later(self, notification: Notification, path: str) -> bool:
+        """Whether it is not known yet what is restricted; what was opened is then kept in mind."""
+        if self._restrictions is None or self._restrictions.is_known:
+            return False
+        status = _status(path)  # of now: by then the name may be gone
+        if status is not None and stat.S_ISREG(status.st_mode):
+            self.unjudged.append((notification, path, status))
+        return True
 
     def examine(self, notification: Notification) -> list[Sighting]:
         """Answer a notification and say what was seen."""
@@ -247,9 +250,10 @@ class Witness:
         write = bool(flags & _WRITING)
         makes = bool(flags & os.O_CREAT)
         environment = not may_be_token(path) and self._set_aside(path, write=write, makes=makes)
-        if environment and (write or self._restrictions is None or not self._restrictions.is_known):
-            if not write:
-                self._judge_later(notification, path)
+        only_writes = flags & os.O_ACCMODE == os.O_WRONLY
+        if environment and (only_writes or self._restrictions is None):
+            return []
+        if environment and self._judge_later(notification, path):
             return []
         status = place.status or _status(path)
         mode = None if status is None else status.st_mode
@@ -306,7 +310,8 @@ class Witness:
 
     def _refused_change(self, notification: Notification, found: list[str]) -> Sighting | None:
         """A change of what no notebook touches; None for any other."""
-        for path in found:
+        # what a symbolic link says is no change of what it leads to
+        for path in found[-1:] if notification.number in _SYMLINKS else found:
             why = self._kept.changed(path)
             if why:
                 name = CALLS[notification.number].name

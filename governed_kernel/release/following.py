@@ -59,7 +59,7 @@ class Followed:
         What fails is said once on standard error.
         """
         mark = self._look()
-        if mark == self._mark:
+        if mark == self._mark or not self.workspace.ledger.exists():
             return 0.0
         start, said = time.monotonic(), ""
         try:

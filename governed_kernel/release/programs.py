@@ -28,6 +28,7 @@ _CONFIG = 64 << 20
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 """What `torch.load` and `numpy.load` take for an archive, and what begins one of several parts."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_USER_BLOCKS = tuple(512 << power for power in range(7))
 _LAMBDA = re.compile(rb'"Lambda"|__lambda__|\\u00[0-7]')
 """In the description of a Keras model; escaped letters, which nobody needs there, may hide one."""
 _MODULE = re.compile(rb'"module"\s*:\s*"([^"]*)"')
@@ -45,7 +46,7 @@ def runs_code(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(_HEAD)
         found = _of_head(head)
-        if not found and head.startswith(_HDF5):
+        if not found and _is_hdf5(file):
             found = _of_description(file)
         if not found and path.suffix.lower() == ".pb":
             found = _of_graph(file)
@@ -91,17 +92,31 @@ def _of_zip(file: IO[bytes], *, certain: bool) -> str:
 def _of_tar(file: IO[bytes]) -> str:
     """What the members of a tar archive hold, compressed or not."""
     file.seek(0)
+    begun = False
     try:
         with tarfile.open(fileobj=file, mode="r:*") as archive:
             for number, member in enumerate(archive):
                 if number > _MEMBERS:
                     return f"what can't be looked into: it has more than {_MEMBERS} members"
+                begun = True
                 inner = archive.extractfile(member) if member.isreg() else None
                 if inner is not None and (found := _of_member(member.name, inner)):
                     return found
-    except (tarfile.ReadError, OSError, EOFError, zlib.error, lzma.LZMAError):
-        return ""  # no archive, or none that another reader would take for one
+            if begun and not _is_padding(archive):
+                return "what can't be looked into: something stands behind the archive's end"
+    except (tarfile.ReadError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        return f"what can't be looked into: the archive can't be read ({error})" if begun else ""
     return ""
+
+
+def _is_padding(archive: tarfile.TarFile) -> bool:
+    """Whether only zeros follow where Python's reader stopped; others skip what it stops at."""
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    while block := archive.fileobj.read(_BLOCK):
+        if block.strip(b"\0"):
+            return False
+    return True
 
 
 def _of_member(name: str, inner: IO[bytes]) -> str:
@@ -112,9 +127,29 @@ def _of_member(name: str, inner: IO[bytes]) -> str:
         return f"a pickle: {name!r} in it: {found}"
     if head.startswith(_ZIP) or pickles.is_tar(head):
         return f"what can't be looked into: {name!r} in it is an archive again"
+    if any(head.startswith(_HDF5, place) for place in (0, *_USER_BLOCKS)):
+        return _of_description(inner)
+    if Path(name).suffix.lower() == ".pb":
+        return _of_graph(inner)
     if Path(name).name == "config.json":
-        return _of_config(head + inner.read(_CONFIG))
+        config = head + inner.read(_CONFIG)
+        if inner.read(1):
+            return f"what can't be looked into: {name!r} in it is longer than any description"
+        return _of_config(config)
     return ""
+
+
+def _is_hdf5(file: IO[bytes]) -> bool:
+    """Whether a file is HDF5, a block of the user's before it or not (HDF5 specification, II.A)."""
+    place = 0
+    while True:
+        file.seek(place)
+        signature = file.read(len(_HDF5))
+        if len(signature) < len(_HDF5):
+            return False
+        if signature == _HDF5:
+            return True
+        place = place * 2 or 512
 
 
 def _of_config(config: bytes) -> str:

@@ -165,6 +165,10 @@ def test_a_list_that_was_lost_is_made_anew_before_anything_is_read_or_registered
             made.workspace, made.root / "again.csv", "again", person="sam", data_class="public"
         )
     assert before <= said()
+    one = derivations.read_all(made.workspace)[0]
+    made.workspace.derived.unlink()
+    derivations.add(made.workspace, [one])  # as a recorder that was there when it was lost
+    assert before <= said()
 
 
 def test_when_its_source_is_closed_it_is_closed_to_every_reader(made: Sessions) -> None:

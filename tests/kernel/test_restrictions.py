@@ -19,6 +19,8 @@ WITH = {
     "an unobserved library": "os.close(libc.open(PATH.encode(), 0)) if (fd := libc.open("
     "PATH.encode(), 0)) >= 0 else fail(ctypes.get_errno())",
     "Python's own open": "open(PATH).read()",
+    "for both": "os.close(fd) if (fd := libc.open(PATH.encode(), os.O_RDWR)) >= 0 else "
+    "fail(ctypes.get_errno())",
     "mmap": "import mmap; mmap.mmap(os.open(PATH, os.O_RDONLY), 0, prot=mmap.PROT_READ)",
     "pandas": "import pandas as pd; pd.read_csv(PATH)",
     "pyarrow": "import pyarrow as pa; pa.memory_map(PATH).read()",
@@ -125,7 +127,7 @@ OTHER_NAMES = [
 
 @pytest.mark.parametrize("name", OTHER_NAMES)
 def test_nor_under_another_name(secret: Secret, name: str) -> None:
-    for way in ("an unobserved library", "another program", "Python's own open"):
+    for way in ("an unobserved library", "another program", "Python's own open", "for both"):
         status, said, denied = secret.read(way, secret.names[name])
         assert status == "error", (way, said)
         assert ("denied", "biopsies-holdout", ["locked-holdout"]) in denied

@@ -131,12 +131,52 @@ def _graph(path: Path, operation: bytes) -> None:
     path.write_bytes(b"\x08\x01" + data)
 
 
+def _padded(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * (65 << 20) + json.dumps(LAMBDA).encode())
+
+
+def _behind_a_damaged_header(path: Path) -> None:
+    with tarfile.open(path, "w") as archive:
+        for name in ("first.txt", "second.txt", "inside.bin"):
+            data = pickle.dumps(Hostile()) if name == "inside.bin" else b"nothing to see"
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    packed = bytearray(path.read_bytes())
+    packed[1024 + 148] ^= 1  # the checksum of the second header
+    path.write_bytes(packed)
+
+
+def _member(path: Path, name: str, make: Callable[[Path], object]) -> None:
+    make(path)
+    content = path.read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, content)
+
+
+def _after_a_block(path: Path) -> None:
+    with h5py.File(path, "w", userblock_size=1024) as file:
+        file.attrs["model_config"] = json.dumps(LAMBDA)
+
+
 PROGRAMS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a layer with code": ("m.keras", lambda path: _keras(path, LAMBDA)),
     "a layer of another library": ("m.bin", lambda path: _keras(path, FOREIGN)),
     "a layer with code in HDF5": ("m.h5", lambda path: _hdf5(path, json.dumps(LAMBDA))),
     "one that hides": ("m.txt", lambda path: _hdf5(path, _escaped(json.dumps(LAMBDA)))),
     "an operation that writes files": ("m.pb", lambda path: _graph(path, b"WriteFile")),
+    "one behind a long blank": ("m.keras", _padded),
+    "one in HDF5 in an archive": (
+        "m.zip",
+        lambda path: _member(path, "m.h5", lambda here: _hdf5(here, json.dumps(LAMBDA))),
+    ),
+    "one in HDF5 behind a block": ("m.h5", _after_a_block),
+    "a pickle behind a damaged header": ("m.tar", _behind_a_damaged_header),
+    "an operation in an archive": (
+        "m.zip",
+        lambda path: _member(path, "saved_model.pb", lambda here: _graph(here, b"PyFunc")),
+    ),
     "an operation of Python": ("saved_model.pb", lambda path: _graph(path, b"PyFunc")),
 }
 

@@ -39,6 +39,7 @@ def deploy(service: Service, asked: Going) -> dict[str, Any]:
     return _start(
         service,
         asked,
+        "deploy",
         "Asking every gate, then sealing the bundle",
         lambda workspace: deployment.deploy(
             workspace,
@@ -59,6 +60,7 @@ def roll_back(service: Service, asked: Return) -> dict[str, Any]:
     return _start(
         service,
         asked,
+        "rollback",
         "Looking for what may go live again",
         lambda workspace: deployment.roll_back(
             workspace,
@@ -72,7 +74,7 @@ def roll_back(service: Service, asked: Return) -> dict[str, Any]:
 
 
 def _start(
-    service: Service, asked: Return, step: str, change: Callable[[Workspace], Deployed]
+    service: Service, asked: Return, kind: str, step: str, change: Callable[[Workspace], Deployed]
 ) -> dict[str, Any]:
     workspace = service.workspace(asked.path)
 
@@ -82,4 +84,4 @@ def _start(
         identify(Register.read(workspace), asked.person, asked.secret)
         return asdict(change(workspace))
 
-    return service.jobs.start("deploy", work)
+    return service.jobs.start(kind, work)
