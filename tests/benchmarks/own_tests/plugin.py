@@ -46,18 +46,18 @@ def _observe() -> Counting:
     from governed_kernel import capture
     from governed_kernel.capture.observation import Observation
 
-    judge = Observation._judge
+    judge, begin = Observation._judge, Observation.__init__
 
     def counts_tests_as_the_users(self: Observation, filename: str) -> bool:
         return "/tests/" in filename or judge(self, filename)
 
-    class InOneStatement(Observation):
+    def begin_in_one_statement(self: Observation, *arguments: Any) -> None:
         """As if all were one statement: what is remembered in one is tried as well."""
-
-        moment = property(lambda _self: 1, lambda _self, _value: None)  # type: ignore[assignment]
+        begin(self, *arguments)
+        self.moment = 1
 
     Observation._judge = counts_tests_as_the_users  # type: ignore[method-assign]
-    capture.Observation = InOneStatement  # type: ignore[misc]
+    Observation.__init__ = begin_in_one_statement  # type: ignore[assignment, method-assign]
     counting = Counting()
     capture.install(counting, session="own-tests")
     return counting
