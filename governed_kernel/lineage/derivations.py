@@ -85,19 +85,19 @@ def add(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
     new, path = list(derivations), workspace.derived
     if not new:
         return
-    with exclusive_lock(path.with_suffix(".lock")), contextlib.ExitStack() as opened:
+    with exclusive_lock(path.with_suffix(".lock")):
         if not path.exists():  # what is lost is found first: it must not begin anew with these
             found = _write_from_journals(workspace)
             known = {(one.session_id, one.path, one.sha256) for one in found}
             new = [one for one in new if (one.session_id, one.path, one.sha256) not in known]
         lines = b"".join(msgspec.json.encode(item) + b"\n" for item in new)
-        file = opened.enter_context(path.open("ab+"))
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            file.seek(end - 1)
-            if file.read(1) != b"\n":  # a power cut: what it left is no line
-                lines = b"\n" + lines
-        file.write(lines)
+        with path.open("ab+") as file:
+            end = file.seek(0, os.SEEK_END)
+            if end:
+                file.seek(end - 1)
+                if file.read(1) != b"\n":  # a power cut: what it left is no line
+                    lines = b"\n" + lines
+            file.write(lines)
 
 
 def recorded(connection: duckdb.DuckDBPyConnection) -> list[Derivation]:

@@ -70,9 +70,8 @@ class Kept:
         """Why the canonical `path` may not be made, moved, linked or removed; empty if it may."""
         if may_be_token(path):
             return _OPENS
-        if self._derived and f"{self._derived}/".startswith(f"{path}/"):
-            return _OF_SESSIONS
-        if path == self._lock and self._lock:
+        places = (self._derived, self._lock) if self._derived else ()
+        if any(f"{place}/".startswith(f"{path.rstrip('/')}/") for place in places):
             return _OF_SESSIONS
         inside = path.startswith(self._all)
         around = any(place.startswith(f"{path.rstrip('/')}/") for place in self._all)

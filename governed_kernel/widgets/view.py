@@ -8,6 +8,7 @@ anywidget while the kernel does, and what is only read shows the still.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,19 +19,19 @@ VIEW_TYPE = "application/vnd.governed-notebooks.view+json"
 _FOLDER = Path(__file__).parent
 
 
-class View:
+class View(ABC):
     """One view: ``facts`` to be shown live, HTML and text to be kept."""
 
     program: ClassVar[str]
     """Its file in this folder, without the ending; the extension knows it by this name."""
 
     @property
+    @abstractmethod
     def facts(self) -> dict[str, Any]:
         """What its program shows, as JSON values."""
-        raise NotImplementedError
 
-    def _repr_html_(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _repr_html_(self) -> str: ...
 
     def _repr_mimebundle_(self, **_options: Any) -> Any:
         """The live forms with the still beside them; no widget where anywidget is missing."""
