@@ -17,6 +17,7 @@ from governed_kernel.errors import GovernedError, Refused, UsageError
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import refresh
 from governed_kernel.release.registry import Registry
+from governed_kernel.release.runs import reap_all
 from governed_kernel.workspace import Workspace
 from governed_server.following import Following
 from governed_server.jobs import Jobs
@@ -119,6 +120,12 @@ class Service:
             known = (mark, Registry.read(workspace))
             self._registries[workspace.root] = known
         return known[1]
+
+    def current(self, name: str) -> Registry:
+        """What is on record of a place, with the end of runs whose worker died without a word."""
+        workspace = self.workspace(name)
+        reap_all(workspace)
+        return self.registry(workspace)
 
     @contextlib.contextmanager
     def store(self, workspace: Workspace) -> Iterator[Store]:

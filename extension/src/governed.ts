@@ -70,15 +70,32 @@ export class Governed {
 
   /** Tell every panel that something was done which lists may show. */
   tell(): void {
+    this._asked.clear(); // what was asked before it is not about now
     this._changed.emit();
   }
 
-  /** The workspace of a place, and who acts in it. */
-  async status(path = this.place): Promise<IStatus> {
-    const status = await this.client.get<IStatus>('status', {
-      path,
-      person: this.person
-    });
+  /** The workspace of a place, and who acts in it; parts of a page that ask at once ask once. */
+  status(path = this.place): Promise<IStatus> {
+    const { person } = this;
+    const key = JSON.stringify([path, person]);
+    let asked = this._asked.get(key);
+    if (!asked) {
+      asked = this._askStatus(path, person).finally(() =>
+        this._asked.delete(key)
+      );
+      this._asked.set(key, asked);
+    }
+    return asked;
+  }
+
+  /** What `status` said last of a place: a page begins with it, and asks again. */
+  knownStatus(path = this.place): IStatus | null {
+    return this._known.get(path) ?? null;
+  }
+
+  private async _askStatus(path: string, person: string): Promise<IStatus> {
+    const status = await this.client.get<IStatus>('status', { path, person });
+    this._known.set(path, status);
     if (status.hub) {
       this.person = status.person;
     }
@@ -89,5 +106,7 @@ export class Governed {
     this._changed.emit();
   }
 
+  private _asked = new Map<string, Promise<IStatus>>();
+  private _known = new Map<string, IStatus>();
   private _changed = new Signal<this, void>(this);
 }

@@ -21,7 +21,7 @@ import { ModeBadge } from './mode/badge';
 import { sessionPanel } from './mode/session';
 import { StatusBadge } from './mode/statusbar';
 import { addViews } from './outputs/view';
-import { addPanels } from './panels';
+import { addPanels, fetchPanels } from './panels';
 import { PromoteButton } from './promote/button';
 import { addTemplate } from './template';
 
@@ -73,6 +73,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
       governed
     );
     void addFromSettings(governed, settings, launcher);
+    void app.restored.then(() => {
+      void governed.status().catch(() => undefined); // and the server reads what it needs
+      return fetchPanels();
+    });
   }
 };
 

@@ -24,6 +24,26 @@ import {
 } from './icons';
 import type { Panel } from './parts';
 
+/** A page that is never idle fetches them all the same. */
+const MOST_BUSY_MS = 2000;
+
+/** The panels' code, each in a file of its own that is fetched once. */
+const CODE = {
+  lineage: () => import('./lineage/panel'),
+  promote: () => import('./promote/panel'),
+  releases: () => import('./releases/list'),
+  release: () => import('./releases/panel'),
+  runs: () => import('./runs/list'),
+  start: () => import('./runs/start'),
+  run: () => import('./runs/panel'),
+  validation: () => import('./validation/list'),
+  evaluation: () => import('./validation/panel'),
+  audit: () => import('./audit/panel'),
+  catalog: () => import('./catalog/list'),
+  version: () => import('./catalog/panel'),
+  register: () => import('./catalog/register')
+};
+
 /** A panel of the main area: the command that opens it, and how it is made. */
 interface IPanelKind {
   command: string;
@@ -32,7 +52,7 @@ interface IPanelKind {
   icon: LabIcon;
   /** Which arguments tell two panels of a kind apart; they survive a reload. */
   args: string[];
-  /** Its code is loaded when it is first opened. */
+  /** Its code is fetched while the page has nothing else to do, or when it is first opened. */
   make: (args: Record<string, string>) => Promise<Panel>;
   /** Whether it is about one thing that a list names, so that the palette has no use for it. */
   isOneOf?: boolean;
@@ -53,7 +73,7 @@ function kinds(governed: Governed): IPanelKind[] {
       ),
       args: ['target'],
       make: async args =>
-        (await import('./lineage/panel')).lineagePanel(governed, args.target),
+        (await CODE.lineage()).lineagePanel(governed, args.target),
       fromPalette: () => ({ target: '' })
     },
     {
@@ -63,7 +83,7 @@ function kinds(governed: Governed): IPanelKind[] {
       caption: trans.__('See what stands between this notebook and a release'),
       args: ['path'],
       make: async args =>
-        (await import('./promote/panel')).promotePanel(governed, args.path),
+        (await CODE.promote()).promotePanel(governed, args.path),
       fromPalette: () => (governed.place ? { path: governed.place } : null)
     },
     {
@@ -74,8 +94,7 @@ function kinds(governed: Governed): IPanelKind[] {
         'Every release of this workspace, and what waits for you'
       ),
       args: [],
-      make: async () =>
-        (await import('./releases/list')).releasesPanel(governed),
+      make: async () => (await CODE.releases()).releasesPanel(governed),
       fromPalette: () => ({})
     },
     {
@@ -85,7 +104,7 @@ function kinds(governed: Governed): IPanelKind[] {
       caption: trans.__('One release as a reviewer reads it'),
       args: ['release'],
       make: async args =>
-        (await import('./releases/panel')).releasePanel(governed, args.release),
+        (await CODE.release()).releasePanel(governed, args.release),
       isOneOf: true,
       fromPalette: () => null
     },
@@ -97,7 +116,7 @@ function kinds(governed: Governed): IPanelKind[] {
         'Every run of this workspace, and two of them side by side'
       ),
       args: [],
-      make: async () => (await import('./runs/list')).runsPanel(governed),
+      make: async () => (await CODE.runs()).runsPanel(governed),
       fromPalette: () => ({})
     },
     {
@@ -107,7 +126,7 @@ function kinds(governed: Governed): IPanelKind[] {
       caption: trans.__('Start a run of an approved release'),
       args: ['release'],
       make: async args =>
-        (await import('./runs/start')).startRunPanel(governed, args.release),
+        (await CODE.start()).startRunPanel(governed, args.release),
       isOneOf: true,
       fromPalette: () => null
     },
@@ -117,8 +136,7 @@ function kinds(governed: Governed): IPanelKind[] {
       label: trans.__('Open Run'),
       caption: trans.__('One run: live while it goes on, and what it left'),
       args: ['run'],
-      make: async args =>
-        (await import('./runs/panel')).runPanel(governed, args.run),
+      make: async args => (await CODE.run()).runPanel(governed, args.run),
       isOneOf: true,
       fromPalette: () => null
     },
@@ -137,8 +155,7 @@ function evidenceKinds(governed: Governed): IPanelKind[] {
       label: trans.__('Open Validation'),
       caption: trans.__('What suites said of runs, and accepted risks'),
       args: [],
-      make: async () =>
-        (await import('./validation/list')).validationPanel(governed),
+      make: async () => (await CODE.validation()).validationPanel(governed),
       fromPalette: () => ({})
     },
     {
@@ -148,10 +165,7 @@ function evidenceKinds(governed: Governed): IPanelKind[] {
       caption: trans.__('One validation: what failed comes first'),
       args: ['validation'],
       make: async args =>
-        (await import('./validation/panel')).evaluationPanel(
-          governed,
-          args.validation
-        ),
+        (await CODE.evaluation()).evaluationPanel(governed, args.validation),
       isOneOf: true,
       fromPalette: () => null
     },
@@ -163,8 +177,7 @@ function evidenceKinds(governed: Governed): IPanelKind[] {
         'Verify, repeat a run, ask how things stood, and what came of data'
       ),
       args: ['name'],
-      make: async args =>
-        (await import('./audit/panel')).auditPanel(governed, args.name),
+      make: async args => (await CODE.audit()).auditPanel(governed, args.name),
       fromPalette: () => ({ name: '' })
     }
   ];
@@ -180,7 +193,7 @@ function catalogKinds(governed: Governed): IPanelKind[] {
       label: trans.__('Open Catalog'),
       caption: trans.__('Datasets and base models by version'),
       args: [],
-      make: async () => (await import('./catalog/list')).catalogPanel(governed),
+      make: async () => (await CODE.catalog()).catalogPanel(governed),
       fromPalette: () => ({})
     },
     {
@@ -190,7 +203,7 @@ function catalogKinds(governed: Governed): IPanelKind[] {
       caption: trans.__('One version of a dataset or base model'),
       args: ['name'],
       make: async args =>
-        (await import('./catalog/panel')).versionPanel(governed, args.name),
+        (await CODE.version()).versionPanel(governed, args.name),
       isOneOf: true,
       fromPalette: () => null
     },
@@ -201,7 +214,7 @@ function catalogKinds(governed: Governed): IPanelKind[] {
       caption: trans.__('Register the file chosen in the file browser'),
       args: ['path'],
       make: async args =>
-        (await import('./catalog/register')).registerPanel(governed, args.path),
+        (await CODE.register()).registerPanel(governed, args.path),
       fromPalette: () =>
         governed.chosenFile ? { path: governed.chosenFile } : null
     }
@@ -268,6 +281,23 @@ export function addPanels(
   for (const command of others) {
     palette?.addItem({ command, category: trans.__('Governed Notebooks') });
   }
+}
+
+/** Fetch the code of every panel, one after the other, each when the page has nothing else to do. */
+export async function fetchPanels(): Promise<void> {
+  for (const fetchCode of Object.values(CODE)) {
+    await idle();
+    // without it the panel says what is wrong when it is opened
+    await fetchCode().catch(() => undefined);
+  }
+}
+
+function idle(): Promise<unknown> {
+  return new Promise(resolve =>
+    'requestIdleCallback' in window
+      ? window.requestIdleCallback(resolve, { timeout: MOST_BUSY_MS })
+      : setTimeout(resolve, MOST_BUSY_MS)
+  );
 }
 
 function argsOf(

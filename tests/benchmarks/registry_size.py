@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -42,8 +42,9 @@ from governed_kernel.lineage.attestations import (
 )
 from governed_kernel.lineage.events import Attested, DatasetRegistered, FileDigest
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release import lists
 from governed_kernel.release.manifest import Input, ReleaseManifest
-from governed_kernel.release.registry import RunRecord
+from governed_kernel.release.registry import Registry, RunRecord
 from governed_kernel.workspace import Workspace
 from tests.governance.people import EVERYBODY, make_workspace, passphrase
 
@@ -249,7 +250,34 @@ def main(releases: int, versions: int) -> int:
             f"reject triage-{number}@1 --reason no --as rita --passphrase-file {home / 'rita.txt'}"
             for number in count(20)
         )
-        return sum(_row(workspace, *command, changes) for command in commands(home))
+        slow = sum(_row(workspace, *command, changes) for command in commands(home))
+        _lists(workspace)
+        return slow
+
+
+def _lists(workspace: Workspace) -> None:
+    """What a page of each list costs a server: the first, one that is searched, the last."""
+    started = time.perf_counter()
+    registry = Registry.read(workspace)
+    sys.stdout.write(f"\nledger replayed in {time.perf_counter() - started:.2f} s\n\n")
+    sys.stdout.write(
+        "| list | first, ms | again | searched | last page |\n|---|---:|---:|---:|---:|\n"
+    )
+    asked: dict[str, Callable[..., lists.Page]] = {
+        "releases": lambda **said: lists.listed_releases(registry, "rita", **said),
+        "runs": lambda **said: lists.listed_runs(registry, **said),
+        "validations": lambda **said: lists.listed_evaluations(registry, **said),
+        "catalog": lambda **said: lists.listed_versions(registry.register, **said),
+    }
+    for name, page in asked.items():
+        taken: list[float] = []
+        said: dict[str, Any] = {}
+        for question in ("", "", "search", "offset"):
+            started = time.perf_counter()
+            found = page(limit=100, **({question: said[question]} if question else {}))
+            taken.append(1000 * (time.perf_counter() - started))
+            said = {"search": "7", "offset": found.all - 1}
+        sys.stdout.write(f"| {name} | {' | '.join(f'{ms:.0f}' for ms in taken)} |\n")
 
 
 def _row(workspace: Workspace, words: str, code: int, changes: Iterator[str]) -> bool:

@@ -144,12 +144,14 @@ def test_without_a_workspace_it_offers_to_make_one(server: Server, workspace: Wo
     after = server.get("governed/status", path="empty").facts
     assert after["workspace"]["name"] == "Orchard"
     assert after["workspace"]["people"][0]["printed_name"] == "Ada Lovelace"
-    assert server.get("governed/releases", path="garden").facts == []
+    assert server.get("governed/releases", path="garden").facts["rows"] == []
 
 
 def test_lists_of_a_workspace_in_which_nothing_was_done_are_empty(server: Server) -> None:
-    for route in ("evaluations", "audit/verdicts", "runs", "catalog"):
-        assert server.get(f"governed/{route}", path="garden").facts == [], route
+    for route in ("evaluations", "runs", "catalog"):
+        page = server.get(f"governed/{route}", path="garden").facts
+        assert page == {"total": 0, "all": 0, "counts": {}, "rows": []}, route
+    assert server.get("governed/audit/verdicts", path="garden").facts == []
     state, found = server.job("governed/audit/verify", path="garden")
     assert (state, found["whole"]) == ("done", True)
     assert found["counts"]["ledger"] == {"ok": 1}
@@ -197,6 +199,8 @@ def test_questions_are_answered_by_page_and_what_does_not_fit_is_refused(
         ("sessions", {"limit": 5_000}, 400),
         ("sessions", {"offset": -1}, 400),
         ("sessions", {"limit": "two"}, 400),
+        ("releases", {"limit": 5_000}, 400),
+        ("runs", {"offset": -1}, 400),
         ("lineage/diff", {"first": "s1"}, 400),
         ("lineage/diff", {"first": "s1", "second": "s9"}, 404),
         ("lineage/readers", {"target": "nothing"}, 404),
@@ -248,7 +252,8 @@ def test_on_a_hub_the_person_is_who_signed_in(workspace: Workspace, tmp_path: Pa
         other = server.get("governed/releases", path="garden", person="rui")
         assert (other.status, other.facts["error"]) == (409, "Refused")
         assert "you signed in to JupyterHub as ada" in other.facts["why"]
-        assert server.get("governed/releases", path="garden", person="ada").facts == []
+        page = server.get("governed/releases", path="garden", person="ada").facts
+        assert (page["all"], page["counts"]) == (0, {"mine": 0})
 
 
 def test_the_tokens_that_open_a_server_are_not_for_kernels() -> None:

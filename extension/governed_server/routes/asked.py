@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-__all__ = ["Place", "Signed"]
+__all__ = ["MOST_ROWS", "Count", "Listed", "Offset", "Place", "Signed"]
+
+MOST_ROWS = 1_000
+Count = Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
+Offset = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Place(msgspec.Struct, kw_only=True):
@@ -17,6 +23,22 @@ class Place(msgspec.Struct, kw_only=True):
     """
 
     path: str = ""
+
+
+class Listed(Place, kw_only=True):
+    """A page of a list.
+
+    Attributes
+    ----------
+    limit, offset : int
+        How many rows to give, after how many others.
+    search : str
+        Only rows that contain it.
+    """
+
+    limit: Count = 100
+    offset: Offset = 0
+    search: str = ""
 
 
 class Signed(Place, kw_only=True):

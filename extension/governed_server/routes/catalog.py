@@ -8,11 +8,18 @@ from governed_kernel.governance import catalog, listing
 from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
-from governed_server.routes.asked import Place, Signed
+from governed_kernel.release import lists
+from governed_server.routes.asked import Listed, Place, Signed
 from governed_server.routing import get, post
 from governed_server.service import Service
 
 __all__ = ["Registration", "Version", "choices", "listed", "one", "register"]
+
+
+class Asked(Listed, kw_only=True):
+    """A page of the catalog, of all classes or of one."""
+
+    data_class: str = ""
 
 
 class Registration(Signed, kw_only=True):
@@ -38,9 +45,15 @@ class Version(Place, kw_only=True):
 
 
 @get("catalog")
-def listed(service: Service, asked: Place) -> list[dict[str, Any]]:
-    """Every version of every dataset and base model."""
-    return listing.rows(service.registry(service.workspace(asked.path)).register)
+def listed(service: Service, asked: Asked) -> lists.Page:
+    """Some of the versions of datasets and base models."""
+    return lists.listed_versions(
+        service.registry(service.workspace(asked.path)).register,
+        search=asked.search,
+        data_class=asked.data_class,
+        limit=asked.limit,
+        offset=asked.offset,
+    )
 
 
 @get("catalog/version")

@@ -5,37 +5,17 @@ The command line and `governed_kernel.questions` ask the same functions.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-import msgspec
+from typing import Any
 
 from governed_kernel.lineage import comparison, readers, session_states, shortcomings
 from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.events import now
 from governed_kernel.release.inputs import unregistered_inputs_of
-from governed_server.routes.asked import Place
+from governed_server.routes.asked import MOST_ROWS, Count, Listed, Offset, Place
 from governed_server.routing import get
 from governed_server.service import Service
 
-__all__ = ["Listed", "Overdue", "Pair", "Read", "Unregistered"]
-
-_MOST = 1_000
-_Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
-_Place = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class Listed(Place, kw_only=True):
-    """A page of the sessions, the newest first.
-
-    Attributes
-    ----------
-    search : str
-        Only those whose name, notebook, user or machine contains it.
-    """
-
-    limit: _Count = 100
-    offset: _Place = 0
-    search: str = ""
+__all__ = ["Overdue", "Pair", "Read", "Unregistered"]
 
 
 class Pair(Place, kw_only=True):
@@ -63,8 +43,8 @@ class Read(Place, kw_only=True):
     since: str = ""
     until: str = ""
     parts: bool = False
-    limit: _Count = _MOST
-    offset: _Place = 0
+    limit: Count = MOST_ROWS
+    offset: Offset = 0
 
 
 class Unregistered(Place, kw_only=True):

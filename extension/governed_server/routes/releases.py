@@ -8,11 +8,11 @@ from governed_kernel.canonical import digest_file
 from governed_kernel.errors import NotApproved
 from governed_kernel.governance import approvals
 from governed_kernel.governance.counting import Purpose
-from governed_kernel.release import manifest, runs
+from governed_kernel.release import lists, manifest
 from governed_kernel.release.overview import overview, summary
 from governed_kernel.release.review import review
 from governed_kernel.workspace import Workspace
-from governed_server.routes.asked import Place, Signed
+from governed_server.routes.asked import Listed, Place, Signed
 from governed_server.routes.promotion import told_comparisons
 from governed_server.routing import get, post
 from governed_server.service import Service
@@ -20,10 +20,17 @@ from governed_server.service import Service
 __all__ = ["Asked", "Ending", "Release", "Reviewed", "approve", "end", "listed", "one", "reviewed"]
 
 
-class Asked(Place, kw_only=True):
-    """Who looks at the list."""
+class Asked(Listed, kw_only=True):
+    """A page of the list, and who looks at it.
+
+    Attributes
+    ----------
+    state : str
+        Only releases of that state, or `lists.WAITING`.
+    """
 
     person: str = ""
+    state: str = ""
 
 
 class Release(Place, kw_only=True):
@@ -61,20 +68,22 @@ class Ending(Signed, kw_only=True):
 
 
 @get("releases")
-def listed(service: Service, asked: Asked) -> list[dict[str, Any]]:
-    """Every release with its state, and whether it waits for the person who asks."""
-    workspace = service.workspace(asked.path)
-    runs.reap_all(workspace)
-    registry = service.registry(workspace)
-    return [summary(registry, record, asked.person) for record in registry.releases.values()]
+def listed(service: Service, asked: Asked) -> lists.Page:
+    """Some of the releases with their state, and whether they wait for the person who asks."""
+    return lists.listed_releases(
+        service.current(asked.path),
+        asked.person,
+        search=asked.search,
+        state=asked.state,
+        limit=asked.limit,
+        offset=asked.offset,
+    )
 
 
 @get("release")
 def one(service: Service, asked: Release) -> dict[str, Any]:
     """The whole path of a release."""
-    workspace = service.workspace(asked.path)
-    runs.reap_all(workspace)
-    registry = service.registry(workspace)
+    registry = service.current(asked.path)
     return overview(registry, registry.release(asked.release))
 
 

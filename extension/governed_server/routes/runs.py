@@ -10,18 +10,25 @@ import msgspec
 from governed_kernel.errors import UnknownName
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
-from governed_kernel.release import manifest, runs
+from governed_kernel.release import lists, manifest, runs
 from governed_kernel.release.comparing import compare
 from governed_kernel.release.execution import start_release, start_validation
 from governed_kernel.release.watching import watch
 from governed_kernel.workspace import Workspace
-from governed_server.routes.asked import Place, Signed
+from governed_server.routes.asked import Listed, Place, Signed
 from governed_server.routing import Event, Stream, get, post, stream
 from governed_server.service import Service
 
 __all__ = ["Begun", "Run", "Validation", "cancel", "follow", "listed", "start", "validate"]
 
 _POLL_SECONDS = 0.5
+
+
+class Asked(Listed, kw_only=True):
+    """A page of the runs, of all states and kinds or of one."""
+
+    state: str = ""
+    kind: str = ""
 
 
 class Begun(Signed, kw_only=True):
@@ -64,26 +71,16 @@ class Pair(Place, kw_only=True):
 
 
 @get("runs")
-def listed(service: Service, asked: Place) -> list[dict[str, Any]]:
-    """Every run, the newest first."""
-    workspace = service.workspace(asked.path)
-    runs.reap_all(workspace)
-    found = service.registry(workspace).runs.values()
-    return [
-        {
-            "run": run.run_id,
-            "release": run.started.release,
-            "kind": run.started.kind,
-            "state": run.state,
-            "person": run.started.person,
-            "started_at": run.started.occurred_at,
-            "seconds": run.ended.seconds if run.ended else None,
-            "parameters": run.started.parameters,
-            "error": run.ended.reason if run.ended else "",
-            "validated": run.validated.passed if run.validated else None,
-        }
-        for run in reversed(found)
-    ]
+def listed(service: Service, asked: Asked) -> lists.Page:
+    """Some of the runs, the newest first."""
+    return lists.listed_runs(
+        service.current(asked.path),
+        search=asked.search,
+        state=asked.state,
+        kind=asked.kind,
+        limit=asked.limit,
+        offset=asked.offset,
+    )
 
 
 @post("runs")

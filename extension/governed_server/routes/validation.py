@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from governed_kernel.release import acceptance
-from governed_kernel.release.evaluations import evaluation, evaluations
-from governed_server.routes.asked import Place, Signed
+from governed_kernel.release import acceptance, lists
+from governed_kernel.release.evaluations import evaluation
+from governed_server.routes.asked import Listed, Place, Signed
 from governed_server.routing import get, post
 from governed_server.service import Service
 
@@ -31,9 +31,14 @@ class Risk(Signed, kw_only=True):
 
 
 @get("evaluations")
-def listed(service: Service, asked: Place) -> list[dict[str, Any]]:
-    """Every validation, the newest first."""
-    return evaluations(service.registry(service.workspace(asked.path)))
+def listed(service: Service, asked: Listed) -> lists.Page:
+    """Some of the validations, the newest first."""
+    return lists.listed_evaluations(
+        service.registry(service.workspace(asked.path)),
+        search=asked.search,
+        limit=asked.limit,
+        offset=asked.offset,
+    )
 
 
 @get("evaluation")

@@ -1,44 +1,44 @@
 import * as React from 'react';
 
-import { Tag, useChanges, useGoverned } from '../parts';
+import { useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { LiveTable } from '../parts/live';
 import { ReleaseLink, RunLink, VersionLink } from '../parts/opening';
 import { Answered, Stage } from '../parts/page';
-import { ChoiceField } from '../parts/fields';
+import { PagedChoice, usePaged } from '../parts/paged';
+import { nameOf } from '../catalog/versions';
 import { Table } from '../parts/table';
-import type { IImpact, IVersionRow } from '../records';
-import { toneOf } from '../releases/states';
+import type { IImpact, IPage, IVersionRow } from '../records';
+import { StateTag } from '../parts/state';
+import { label } from '../labels';
 
 /** Everything that was made from a version of a dataset or base model. */
 export function Impact(props: { name: string }): React.ReactElement {
   const { trans, client, place } = useGoverned();
   const changes = useChanges();
   const [name, setName] = React.useState(props.name);
-  const versions = useAnswer(
-    () => client.get<IVersionRow[]>('catalog', { path: place }),
-    [place, changes]
-  );
+  const versions = usePaged<IPage<IVersionRow>>('catalog');
   const answer = useAnswer(
     async () =>
       name ? client.get<IImpact>('audit/impact', { path: place, name }) : null,
     [place, name, changes]
   );
-  const known = (versions.value ?? []).map(
-    row => `${row.dataset}@${row.version}`
-  );
   return (
     <>
       <div className="gn-Form">
-        <ChoiceField
-          label={trans.__('What came of')}
-          value={name}
-          choices={[
-            ['', trans.__('— choose —')],
-            ...known.map((each): [string, string] => [each, each])
-          ]}
-          onChange={setName}
-        />
+        <Answered answer={versions.answer}>
+          {page => (
+            <PagedChoice
+              label={trans.__('What came of')}
+              paged={versions}
+              page={page}
+              value={name}
+              none={trans.__('— choose —')}
+              choice={row => [nameOf(row), nameOf(row)]}
+              onChange={setName}
+            />
+          )}
+        </Answered>
       </div>
       <Answered answer={answer}>
         {found => found && <Downstream name={name} found={found} />}
@@ -98,7 +98,7 @@ function Downstream(props: {
               },
               {
                 title: trans.__('State'),
-                cell: row => <Tag tone={toneOf(row.state)}>{row.state}</Tag>
+                cell: row => <StateTag state={row.state} />
               },
               { title: trans.__('Author'), cell: row => row.author },
               { title: trans.__('Reads'), cell: row => row.read.join(', ') }
@@ -117,10 +117,10 @@ function Downstream(props: {
                 title: trans.__('Run'),
                 cell: row => <RunLink run={row.run} />
               },
-              { title: trans.__('Kind'), cell: row => row.kind },
+              { title: trans.__('Kind'), cell: row => label(row.kind, trans) },
               {
                 title: trans.__('State'),
-                cell: row => <Tag tone={toneOf(row.state)}>{row.state}</Tag>
+                cell: row => <StateTag state={row.state} />
               }
             ]}
           />

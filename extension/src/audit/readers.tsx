@@ -9,6 +9,7 @@ import { Pager } from '../parts/pager';
 import { Table } from '../parts/table';
 import type { IReading, IReadings } from '../records';
 import { moment } from '../words';
+import { labels } from '../labels';
 
 const LIMIT = 100;
 
@@ -139,7 +140,10 @@ function Rows(props: { rows: IReading[] }): React.ReactElement {
           cell: row =>
             row.decision && (
               <Tag tone={row.decision === 'denied' ? 'bad' : 'good'}>
-                {[row.decision, row.purpose].filter(Boolean).join(', ')}
+                {labels(
+                  [row.decision, row.purpose ?? ''].filter(Boolean),
+                  trans
+                )}
               </Tag>
             )
         },

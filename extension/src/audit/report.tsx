@@ -1,51 +1,42 @@
 import * as React from 'react';
 
-import {
-  Busy,
-  Button,
-  Empty,
-  Problem,
-  Tag,
-  useChanges,
-  useGoverned
-} from '../parts';
-import { useAnswer, useWork } from '../parts/asking';
+import { Busy, Button, Empty, Problem, Tag, useGoverned } from '../parts';
+import { useWork } from '../parts/asking';
 import { Answered } from '../parts/page';
 import { saved } from '../parts/saving';
-import { ChoiceField } from '../parts/fields';
-import type { IReleaseSummary, IReport } from '../records';
+import { PagedChoice, usePaged } from '../parts/paged';
+import type { IPage, IReleaseSummary, IReport } from '../records';
+import { label } from '../labels';
 
 /** The report on a release: pages for risk managers, for engineers, and by Annex IV. */
 export function Report(): React.ReactElement {
   const { trans, client, place } = useGoverned();
-  const changes = useChanges();
   const [chosen, setChosen] = React.useState('');
   const [made, setMade] = React.useState<IReport | null>(null);
   const work = useWork();
-  const releases = useAnswer(
-    () => client.get<IReleaseSummary[]>('releases', { path: place }),
-    [place, changes]
-  );
+  const releases = usePaged<IPage<IReleaseSummary>>('releases');
   return (
-    <Answered answer={releases}>
-      {known => {
-        if (!known.length) {
+    <Answered answer={releases.answer}>
+      {page => {
+        if (!page.all) {
           return (
             <Empty title={trans.__('No release to report on')}>
               <p>{trans.__('Open a research notebook and press “Promote”.')}</p>
             </Empty>
           );
         }
-        const release = chosen || known[known.length - 1].release;
+        const release = chosen || (page.rows[0]?.release ?? '');
         return (
           <div className="gn-Form">
-            <ChoiceField
+            <PagedChoice
               label={trans.__('Release')}
+              paged={releases}
+              page={page}
               value={release}
-              choices={known.map((row): [string, string] => [
+              choice={row => [
                 row.release,
-                `${row.release} (${row.state})`
-              ])}
+                `${row.release} (${label(row.state, trans)})`
+              ]}
               onChange={name => {
                 setChosen(name);
                 setMade(null);

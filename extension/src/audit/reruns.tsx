@@ -4,10 +4,11 @@ import { Digest, Empty, Tag, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { RunLink } from '../parts/opening';
 import { Answered } from '../parts/page';
-import { ChoiceField } from '../parts/fields';
+import { PagedChoice, usePaged } from '../parts/paged';
 import { SignForm, useStatus } from '../parts/signing';
-import type { IRun, IVerdict } from '../records';
+import type { IPage, IRun, IVerdict } from '../records';
 import { moment } from '../words';
+import { label } from '../labels';
 
 /** A run executed again from its sealed release, and every verdict that is on record. */
 export function Reruns(): React.ReactElement {
@@ -16,18 +17,15 @@ export function Reruns(): React.ReactElement {
   const changes = useChanges();
   const status = useStatus();
   const [chosen, setChosen] = React.useState('');
-  const runs = useAnswer(
-    () => client.get<IRun[]>('runs', { path: place }),
-    [place, changes]
-  );
+  const runs = usePaged<IPage<IRun>>('runs', {
+    kind: 'release',
+    state: 'succeeded'
+  });
   const verdicts = useAnswer(
     () => client.get<IVerdict[]>('audit/verdicts', { path: place }),
     [place, changes]
   );
-  const known = (runs.value ?? []).filter(
-    run => run.kind === 'release' && run.state === 'succeeded'
-  );
-  const run = chosen || known[0]?.run || '';
+  const run = chosen || runs.answer.value?.rows[0]?.run || '';
   return (
     <>
       <p>
@@ -35,9 +33,9 @@ export function Reruns(): React.ReactElement {
           'The run is executed again from its sealed release in an empty folder, and every artifact and tensor is held against the first.'
         )}
       </p>
-      <Answered answer={runs}>
-        {() =>
-          known.length ? (
+      <Answered answer={runs.answer}>
+        {page =>
+          page.total || runs.search ? (
             <SignForm
               status={status}
               button={trans.__('Re-run and compare')}
@@ -47,13 +45,12 @@ export function Reruns(): React.ReactElement {
                 governed.tell();
               }}
             >
-              <ChoiceField
+              <PagedChoice
                 label={trans.__('Run')}
+                paged={runs}
+                page={page}
                 value={run}
-                choices={known.map((item): [string, string] => [
-                  item.run,
-                  `${item.run} (${item.release})`
-                ])}
+                choice={item => [item.run, `${item.run} (${item.release})`]}
                 onChange={setChosen}
               />
             </SignForm>
@@ -89,7 +86,7 @@ function Verdict(props: { verdict: IVerdict }): React.ReactElement {
     >
       <h2>
         <Tag tone={tone[verdict.verdict] as 'good' | 'attention' | 'bad'}>
-          {verdict.verdict}
+          {label(verdict.verdict, trans)}
         </Tag>{' '}
         <RunLink run={verdict.run} />
       </h2>

@@ -1,58 +1,27 @@
 import * as React from 'react';
 
-import { Tag, useChanges, useGoverned } from '../parts';
-import { useAnswer } from '../parts/asking';
-import { TextField } from '../parts/fields';
-import { Answered } from '../parts/page';
-import { Pager } from '../parts/pager';
+import { Tag, useGoverned } from '../parts';
+import { Paged, SearchField, usePaged } from '../parts/paged';
 import { Table } from '../parts/table';
 import type { ISessionPage, ISessionRow } from '../records';
 import { moment } from '../words';
-
-const LIMIT = 100;
+import { label } from '../labels';
 
 /** Every recorded session by page, the newest first: whose, how it ended, what it lost. */
 export function Sessions(): React.ReactElement {
-  const { trans, client, place } = useGoverned();
-  const changes = useChanges();
-  const [search, setSearch] = React.useState('');
-  const [offset, setOffset] = React.useState(0);
-  const answer = useAnswer(
-    () =>
-      client.get<ISessionPage>('sessions', {
-        path: place,
-        search,
-        offset: String(offset),
-        limit: String(LIMIT)
-      }),
-    [place, search, offset, changes]
-  );
+  const { trans } = useGoverned();
+  const paged = usePaged<ISessionPage>('sessions');
   return (
     <>
       <div className="gn-Form">
-        <TextField
-          label={trans.__('Search')}
+        <SearchField
+          paged={paged}
           hint={trans.__('Session, notebook, user or machine')}
-          value={search}
-          onChange={text => {
-            setSearch(text);
-            setOffset(0);
-          }}
         />
       </div>
-      <Answered answer={answer} busy={trans.__('Reading what is on record…')}>
-        {page => (
-          <>
-            <Rows rows={page.sessions} />
-            <Pager
-              offset={offset}
-              limit={LIMIT}
-              total={page.total}
-              onMove={setOffset}
-            />
-          </>
-        )}
-      </Answered>
+      <Paged paged={paged} busy={trans.__('Reading what is on record…')}>
+        {page => <Rows rows={page.sessions} />}
+      </Paged>
     </>
   );
 }
@@ -82,7 +51,9 @@ function Rows(props: { rows: ISessionRow[] }): React.ReactElement {
         },
         {
           title: trans.__('State'),
-          cell: row => <Tag tone={TONES[row.state]}>{row.state}</Tag>
+          cell: row => (
+            <Tag tone={TONES[row.state]}>{label(row.state, trans)}</Tag>
+          )
         },
         { title: trans.__('Notebook'), cell: row => row.notebook },
         {

@@ -7,8 +7,8 @@ import { Answered, Stage } from '../parts/page';
 import { DateField } from '../parts/fields';
 import { Table } from '../parts/table';
 import type { IStanding, IStandingApproval } from '../records';
-import { toneOf } from '../releases/states';
 import { moment } from '../words';
+import { StateTag } from '../parts/state';
 
 /** What was live, approved and running on a day, by the verified ledger as it stood then. */
 export function Standing(): React.ReactElement {
@@ -150,7 +150,7 @@ function Approved(props: { rows: IStanding['approved'] }): React.ReactElement {
         },
         {
           title: trans.__('State then'),
-          cell: row => <Tag tone={toneOf(row.state)}>{row.state}</Tag>
+          cell: row => <StateTag state={row.state} />
         },
         { title: trans.__('Author'), cell: row => row.author },
         {

@@ -4,6 +4,7 @@ import { Busy, Button, Problem, Tag, useGoverned } from '../parts';
 import { useWork } from '../parts/asking';
 import { Table } from '../parts/table';
 import type { IVerification } from '../records';
+import { label } from '../labels';
 
 /** Everything recomputed from bytes up; each part is named while it is looked at. */
 export function Verify(): React.ReactElement {
@@ -92,7 +93,11 @@ function Outcome(props: { found: IVerification }): React.ReactElement {
         rows={Object.entries(counts)}
         keyOf={([kind]) => kind}
         columns={[
-          { title: trans.__('What'), cell: ([kind]) => kind, isHead: true },
+          {
+            title: trans.__('What'),
+            cell: ([kind]) => label(kind, trans),
+            isHead: true
+          },
           {
             title: trans.__('Outcome'),
             cell: ([, outcomes]) =>
@@ -100,7 +105,7 @@ function Outcome(props: { found: IVerification }): React.ReactElement {
                 <React.Fragment key={outcome}>
                   <Tag
                     tone={toneOf(outcome)}
-                  >{`${number} ${outcome}`}</Tag>{' '}
+                  >{`${number} ${label(outcome, trans)}`}</Tag>{' '}
                 </React.Fragment>
               ))
           }
@@ -115,12 +120,14 @@ function Outcome(props: { found: IVerification }): React.ReactElement {
             {
               title: trans.__('Finding'),
               cell: check => (
-                <Tag tone={toneOf(check.outcome)}>{check.outcome}</Tag>
+                <Tag tone={toneOf(check.outcome)}>
+                  {label(check.outcome, trans)}
+                </Tag>
               )
             },
             {
               title: trans.__('Of'),
-              cell: check => `${check.kind} ${check.subject}`
+              cell: check => `${label(check.kind, trans)} ${check.subject}`
             },
             { title: trans.__('Detail'), cell: check => check.detail }
           ]}

@@ -2,15 +2,16 @@ import * as React from 'react';
 
 import type { Governed } from '../governed';
 import { catalogIcon } from '../icons';
-import { Empty, Panel, Tag, useChanges, useGoverned } from '../parts';
-import { useAnswer } from '../parts/asking';
+import { Empty, Panel, Tag, useGoverned } from '../parts';
 import { VersionLink } from '../parts/opening';
-import { Answered, Page, titled } from '../parts/page';
-import { ChoiceField, TextField } from '../parts/fields';
+import { Page, titled } from '../parts/page';
+import { ChoiceField } from '../parts/fields';
 import { Table } from '../parts/table';
-import type { IVersionRow } from '../records';
+import { Paged, SearchField, usePaged } from '../parts/paged';
+import type { IPage, IVersionRow } from '../records';
 import { bytes } from '../words';
-import { found, isPast, nameOf } from './versions';
+import { isPast, nameOf } from './versions';
+import { label, labels } from '../labels';
 
 /** Every dataset and base model, by version. */
 export function catalogPanel(governed: Governed): Panel {
@@ -22,23 +23,18 @@ export function catalogPanel(governed: Governed): Panel {
 }
 
 function CatalogView(): React.ReactElement {
-  const { trans, client, place } = useGoverned();
-  const changes = useChanges();
-  const [text, setText] = React.useState('');
+  const { trans } = useGoverned();
   const [dataClass, setClass] = React.useState('');
-  const answer = useAnswer(
-    () => client.get<IVersionRow[]>('catalog', { path: place }),
-    [place, changes]
-  );
-  const classes = [
-    ...new Set((answer.value ?? []).map(row => row.class))
-  ].sort();
+  const paged = usePaged<IPage<IVersionRow>>('catalog', {
+    data_class: dataClass
+  });
+  const classes = Object.keys(paged.answer.value?.counts ?? {}).sort();
   return (
     <Page
       title={trans.__('Catalog')}
       header={
         <>
-          <TextField label={trans.__('Find')} value={text} onChange={setText} />
+          <SearchField paged={paged} />
           <ChoiceField
             label={trans.__('Class')}
             value={dataClass}
@@ -51,10 +47,10 @@ function CatalogView(): React.ReactElement {
         </>
       }
     >
-      <Answered answer={answer}>
-        {known =>
-          known.length ? (
-            <List rows={found(known, text, dataClass)} />
+      <Paged paged={paged}>
+        {page =>
+          page.all ? (
+            <List rows={page.rows} />
           ) : (
             <Empty title={trans.__('Nothing is registered yet')}>
               <p>
@@ -65,7 +61,7 @@ function CatalogView(): React.ReactElement {
             </Empty>
           )
         }
-      </Answered>
+      </Paged>
     </Page>
   );
 }
@@ -95,7 +91,7 @@ function List(props: { rows: IVersionRow[] }): React.ReactElement {
           cell: row => <Tag tone="brand">{row.class}</Tag>
         },
         { title: trans.__('State'), cell: row => <State row={row} /> },
-        { title: trans.__('For'), cell: row => row.purposes.join(', ') },
+        { title: trans.__('For'), cell: row => labels(row.purposes, trans) },
         { title: trans.__('Owner'), cell: row => row.owner },
         {
           title: trans.__('Keep until'),
@@ -117,10 +113,11 @@ function List(props: { rows: IVersionRow[] }): React.ReactElement {
 }
 
 function State(props: { row: IVersionRow }): React.ReactElement {
+  const { trans } = useGoverned();
   const { state } = props.row;
   const tone =
     state === 'approved' ? 'good' : state === 'withdrawn' ? 'bad' : 'attention';
-  return <Tag tone={tone}>{state}</Tag>;
+  return <Tag tone={tone}>{label(state, trans)}</Tag>;
 }
 
 /** The day by which it must be gone, marked when that day is over. */

@@ -14,6 +14,7 @@ import type { IVersion } from '../records';
 import { bytes, moment } from '../words';
 import { Retention } from './list';
 import { loading, nameOf } from './versions';
+import { label } from '../labels';
 
 /** One version of a dataset or base model: what it is, and what it may be used for. */
 export function versionPanel(governed: Governed, name: string): Panel {
@@ -79,7 +80,7 @@ function Facts(props: { found: IVersion }): React.ReactElement {
     [
       trans.__('State'),
       <Tag key="state" tone={found.state === 'approved' ? 'good' : 'attention'}>
-        {found.state}
+        {label(found.state, trans)}
       </Tag>
     ],
     [trans.__('Owner'), found.owner],
@@ -158,8 +159,10 @@ function Use(props: { found: IVersion }): React.ReactElement {
       <ul className="gn-List">
         {Object.entries(found.research).map(([name, answer]) => (
           <li key={name}>
-            <Tag tone={answer === 'allowed' ? 'good' : 'bad'}>{name}</Tag>{' '}
-            {answer}
+            <Tag tone={answer === 'allowed' ? 'good' : 'bad'}>
+              {label(name, trans)}
+            </Tag>{' '}
+            {label(answer, trans)}
           </li>
         ))}
       </ul>
@@ -177,7 +180,10 @@ function Use(props: { found: IVersion }): React.ReactElement {
               <ChoiceField
                 label={trans.__('Purpose')}
                 value={purpose}
-                choices={allowed.map((name): [string, string] => [name, name])}
+                choices={allowed.map((name): [string, string] => [
+                  name,
+                  label(name, trans)
+                ])}
                 onChange={setChosen}
               />
             </div>

@@ -4,6 +4,7 @@ import { Busy, Problem, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { ChoiceField, DateField, TextField } from '../parts/fields';
 import { SignForm, useStatus } from '../parts/signing';
+import { label } from '../labels';
 
 interface IChoices {
   classes: Record<string, { description: string; purposes: string[] }>;
@@ -123,7 +124,7 @@ export function Registration(props: {
                 )
               }
             />{' '}
-            {purpose}
+            {label(purpose, trans)}
           </label>
         ))}
       </fieldset>

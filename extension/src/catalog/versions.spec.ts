@@ -1,5 +1,5 @@
 import type { IVersionRow } from '../records';
-import { found, inWorkspace, isPast, loading } from './versions';
+import { inWorkspace, isPast, loading } from './versions';
 
 const row = (dataset: string, dataClass: string): IVersionRow => ({
   dataset,
@@ -16,16 +16,6 @@ const row = (dataset: string, dataClass: string): IVersionRow => ({
 });
 
 describe('the catalog', () => {
-  it('is searched by name, owner and purpose, and by class', () => {
-    const rows = [row('berries', 'public'), row('guests', 'personal')];
-    expect(found(rows, 'BERR', '').map(item => item.dataset)).toEqual([
-      'berries'
-    ]);
-    expect(found(rows, 'kitchen', 'personal')).toHaveLength(1);
-    expect(found(rows, 'train', '')).toHaveLength(2);
-    expect(found(rows, 'deploy', '')).toEqual([]);
-  });
-
   it('knows when a retention is over', () => {
     const now = new Date('2026-11-21T10:00:00Z');
     expect(isPast('2026-11-20', now)).toBe(true);

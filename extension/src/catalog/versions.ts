@@ -1,24 +1,6 @@
-import type { IVersionRow } from '../records';
-
 /** `NAME@VERSION`. */
 export function nameOf(row: { dataset: string; version: string }): string {
   return `${row.dataset}@${row.version}`;
-}
-
-/** The rows that a text and a class leave. */
-export function found(
-  rows: IVersionRow[],
-  text: string,
-  dataClass: string
-): IVersionRow[] {
-  const sought = text.trim().toLowerCase();
-  return rows.filter(
-    row =>
-      (!dataClass || row.class === dataClass) &&
-      [nameOf(row), row.owner, row.state, ...row.purposes].some(said =>
-        said.toLowerCase().includes(sought)
-      )
-  );
 }
 
 /** Whether a retention ended before a moment; it lasts to the end of its day. */

@@ -9,6 +9,7 @@ import type {
   IPolicyReason
 } from '../records';
 import { bytes } from '../words';
+import { label } from '../labels';
 
 /** Everything that one execution of a cell did. */
 export function CellDetail(props: {
@@ -59,7 +60,7 @@ export function CellDetail(props: {
           <tbody>
             {accesses.map((access, at) => (
               <tr key={at}>
-                <td>{access.operation}</td>
+                <td>{label(access.operation, trans)}</td>
                 <td title={access.uri}>{access.name}</td>
                 <td>
                   {access.data_class && (
@@ -81,7 +82,7 @@ export function CellDetail(props: {
                           : 'plain'
                       }
                     >
-                      {access.evidence}
+                      {label(access.evidence, trans)}
                     </Tag>
                   )}
                 </td>
@@ -127,7 +128,11 @@ function Denied(props: {
   return (
     <div className="gn-Denied" role="note">
       <strong>
-        {trans.__('Denied: %1 of %2', access.operation, access.name)}
+        {trans.__(
+          'Denied: %1 of %2',
+          label(access.operation, trans),
+          access.name
+        )}
       </strong>
       {access.policies.map(name => (
         <dl key={name}>

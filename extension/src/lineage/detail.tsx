@@ -6,6 +6,7 @@ import { useAnswer } from '../parts/asking';
 import { bytes } from '../words';
 import type { GraphModel } from './model';
 import type { IColumnOrigin, INode } from './records';
+import { label } from '../labels';
 
 const MOST_COLUMNS = 200;
 
@@ -179,9 +180,9 @@ function Columns(props: {
                   <li key={at}>
                     <Tag
                       tone={row.evidence === 'observed' ? 'good' : 'attention'}
-                      title={row.evidence}
+                      title={label(row.evidence, trans)}
                     >
-                      {row.relation}
+                      {label(row.relation, trans)}
                     </Tag>{' '}
                     <code>
                       {row.input_column === '*'

@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import { Button, useGoverned } from '../parts';
 import type { GraphModel, IFilter } from './model';
+import { label } from '../labels';
 
 /** Search, filters, and what else can be done with a graph. */
 export function Filters(props: {
@@ -79,7 +80,7 @@ export function Filters(props: {
                 change({ ...filter, kinds });
               }}
             >
-              {kind}
+              {label(kind, trans)}
             </button>
           );
         })}

@@ -20,6 +20,7 @@ import { Filters } from './filters';
 import { EVERYTHING, GraphModel, IFilter } from './model';
 import type { IGraph } from './records';
 import { LineageTable } from './table';
+import { label } from '../labels';
 
 /** The lineage of one thing, or of the notebook in focus, as a tab of the main area. */
 export function lineagePanel(governed: Governed, target: string): Panel {
@@ -153,7 +154,7 @@ function Subject(props: {
       <datalist id={`${id}-known`}>
         {known.value?.map(item => (
           <option key={item.name} value={item.name}>
-            {item.kind}
+            {label(item.kind, trans)}
           </option>
         ))}
       </datalist>

@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import { Button, Tag, useGoverned } from '../parts';
 import type { GraphModel, IShown } from './model';
+import { label } from '../labels';
 
 /** The graph as text: each thing with what comes before and after it. */
 export function LineageTable(props: {
@@ -58,7 +59,7 @@ export function LineageTable(props: {
                 </Button>
               </th>
               <td>
-                {node.kind}{' '}
+                {label(node.kind, trans)}{' '}
                 {node.denied && <Tag tone="bad">{trans.__('denied')}</Tag>}
               </td>
               <td>

@@ -15,7 +15,7 @@ import {
 } from '../parts';
 import { useAnswer } from '../parts/asking';
 import type { IReleaseSummary } from '../records';
-import { toneOf } from '../releases/states';
+import { StateTag } from '../parts/state';
 
 interface INotebookOf {
   release: IReleaseSummary | null;
@@ -73,8 +73,7 @@ function BannerLine(props: { path: string }): React.ReactElement | null {
   }
   return (
     <div role="note" className="gn-Banner-line">
-      <b>{release.release}</b>{' '}
-      <Tag tone={toneOf(release.state)}>{release.state}</Tag>
+      <b>{release.release}</b> <StateTag state={release.state} />
       <span>
         {trans.__('%1 of %2 approvals', release.approvals, release.required)}
       </span>

@@ -10,12 +10,13 @@ export interface IAnswer<T> {
   again: () => void;
 }
 
-/** Ask the server when a panel opens and whenever one of `when` changes. */
+/** Ask the server when a panel opens and whenever one of `when` changes; begin with what is known. */
 export function useAnswer<T>(
   ask: () => Promise<T>,
-  when: readonly unknown[]
+  when: readonly unknown[],
+  known: T | null = null
 ): IAnswer<T> {
-  const [value, setValue] = React.useState<T | null>(null);
+  const [value, setValue] = React.useState<T | null>(known);
   const [problem, setProblem] = React.useState<IErrorDescription | null>(null);
   const [isBusy, setBusy] = React.useState(true);
   const [times, setTimes] = React.useState(0);

@@ -4,6 +4,7 @@ import * as React from 'react';
 import { described, type IErrorDescription } from '../api';
 import type { IChange, IComparison } from '../records';
 import { Problem, useGoverned } from './index';
+import { label } from '../labels';
 
 /** Two notebooks, and the files beside them, held against each other: cell by cell. */
 export function Difference(props: {
@@ -62,8 +63,9 @@ function Change(props: {
   change: IChange;
   isOpen?: boolean;
 }): React.ReactElement {
+  const { trans } = useGoverned();
   const { change } = props;
-  const title = `${change.name}: ${change.kind}${change.note ? ` (${change.note})` : ''}`;
+  const title = `${change.name}: ${label(change.kind, trans)}${change.note ? ` (${change.note})` : ''}`;
   const [isOpen, setOpen] = React.useState(
     change.kind !== 'unchanged' || props.isOpen === true
   );

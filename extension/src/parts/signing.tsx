@@ -4,6 +4,7 @@ import type { IPerson, IStatus } from '../records';
 import { Busy, Button, Problem, useChanges, useGoverned } from './index';
 import { useAnswer, useWork } from './asking';
 import { SecretField } from './fields';
+import { labels } from '../labels';
 
 /** Who signs, with what they know. */
 export interface ISigned {
@@ -16,7 +17,11 @@ export function useStatus(path?: string): IStatus | null {
   const governed = useGoverned();
   const changes = useChanges();
   const place = path ?? governed.place;
-  return useAnswer(() => governed.status(place), [place, changes]).value;
+  return useAnswer(
+    () => governed.status(place),
+    [place, changes],
+    governed.knownStatus(place)
+  ).value;
 }
 
 /** Choose who acts; a name alone does nothing. On a hub it is who signed in. */
@@ -43,7 +48,7 @@ export function PersonField(props: {
         <option value="">{trans.__('— choose —')}</option>
         {people.map(person => (
           <option key={person.name} value={person.name}>
-            {`${person.printed_name} (${person.roles.join(', ') || trans.__('no role')})`}
+            {`${person.printed_name} (${labels(person.roles, trans) || trans.__('no role')})`}
           </option>
         ))}
       </select>

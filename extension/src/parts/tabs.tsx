@@ -7,7 +7,7 @@ export interface ITab {
   body: React.ReactElement;
 }
 
-/** Parts of a page, one at a time; arrow keys move among the tabs. */
+/** Parts of a page, each asked for when it is first chosen; arrow keys move among the tabs. */
 export function Tabs(props: {
   label: string;
   tabs: ITab[];
@@ -16,6 +16,8 @@ export function Tabs(props: {
   const { tabs } = props;
   const own = React.useId();
   const [chosen, setChosen] = React.useState(props.first ?? tabs[0].id);
+  const seen = React.useRef(new Set<string>());
+  seen.current.add(chosen);
   const list = React.useRef<HTMLDivElement>(null);
   const move = (event: React.KeyboardEvent): void => {
     const at = tabs.findIndex(tab => tab.id === chosen);
@@ -65,7 +67,7 @@ export function Tabs(props: {
           aria-labelledby={`${own}${tab.id}-tab`}
           hidden={tab.id !== chosen}
         >
-          {tab.body}
+          {seen.current.has(tab.id) && tab.body}
         </div>
       ))}
     </>

@@ -6,8 +6,8 @@ import { Button, Tag, useGoverned } from '../parts';
 import type { IChecklist, IFinding } from '../records';
 import { applyFix, fixLabel, opened } from './fixes';
 import { Registration } from '../catalog/registration';
-import type { Trans } from '../words';
 import { stagesOf } from './stages';
+import { label } from '../labels';
 
 type Check = (first?: () => Promise<void>) => void;
 
@@ -58,7 +58,9 @@ function FindingItem(props: {
   return (
     <div className={`gn-Finding gn-tone-${TONES[finding.severity]}`}>
       <p>
-        <Tag tone={TONES[finding.severity]}>{severityWord(finding, trans)}</Tag>{' '}
+        <Tag tone={TONES[finding.severity]}>
+          {label(finding.severity, trans)}
+        </Tag>{' '}
         <b>{finding.what}</b>
       </p>
       <p>{finding.why}</p>
@@ -104,17 +106,6 @@ function FindingItem(props: {
       )}
     </div>
   );
-}
-
-function severityWord(finding: IFinding, trans: Trans): string {
-  switch (finding.severity) {
-    case 'blocking':
-      return trans.__('blocking');
-    case 'warning':
-      return trans.__('warning');
-    default:
-      return trans.__('note');
-  }
 }
 
 /** The lines that a fix would change. */

@@ -28,3 +28,14 @@ export interface IStatus {
   hub: boolean;
   workspace: IWorkspace | null;
 }
+
+/** A page of a list. */
+export interface IPage<Row> {
+  /** How many fit the question, on this page and others. */
+  total: number;
+  /** How many there are, whatever was asked for. */
+  all: number;
+  /** How many of all there are of each state. */
+  counts: Record<string, number>;
+  rows: Row[];
+}

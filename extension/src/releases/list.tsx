@@ -2,16 +2,17 @@ import * as React from 'react';
 
 import type { Governed } from '../governed';
 import { releasesIcon } from '../icons';
-import { Empty, Panel, Tag, useChanges, useGoverned } from '../parts';
-import { useAnswer } from '../parts/asking';
+import { Empty, Panel, Tag, useGoverned } from '../parts';
 import { ReleaseLink } from '../parts/opening';
-import { Answered, Page, titled } from '../parts/page';
+import { Page, titled } from '../parts/page';
 import { ChoiceField } from '../parts/fields';
 import { PersonField, useStatus } from '../parts/signing';
 import { Table } from '../parts/table';
-import type { IReleaseSummary } from '../records';
+import { Paged, SearchField, usePaged } from '../parts/paged';
+import { label } from '../labels';
+import type { IPage, IReleaseSummary } from '../records';
 import { moment } from '../words';
-import { toneOf } from './states';
+import { StateTag } from '../parts/state';
 
 /** Every release of the workspace; what waits for the person comes first. */
 export function releasesPanel(governed: Governed): Panel {
@@ -22,71 +23,72 @@ export function releasesPanel(governed: Governed): Panel {
   });
 }
 
+const WAITING = 'mine';
+
 function ReleasesView(): React.ReactElement {
-  const governed = useGoverned();
-  const { trans, client, place, person } = governed;
-  const changes = useChanges();
+  const { trans, person } = useGoverned();
   const status = useStatus();
-  const [filter, setFilter] = React.useState('all');
-  const answer = useAnswer(
-    () => client.get<IReleaseSummary[]>('releases', { path: place, person }),
-    [place, person, changes]
-  );
-  const states = [
-    ...new Set((answer.value ?? []).map(row => row.state))
-  ].sort();
+  const [filter, setFilter] = React.useState('');
+  const paged = usePaged<IPage<IReleaseSummary>>('releases', {
+    person,
+    state: filter
+  });
+  const counts = paged.answer.value?.counts ?? {};
+  const states = Object.keys(counts).filter(state => state !== WAITING);
+  const counted = (word: string, count: number | undefined): string =>
+    count === undefined ? word : trans.__('%1 (%2)', word, count);
   return (
     <Page
       title={trans.__('Releases')}
       header={
         <>
           <PersonField status={status} />
+          <SearchField paged={paged} />
           <ChoiceField
             label={trans.__('Show')}
             value={filter}
             choices={[
-              ['all', trans.__('all')],
-              ['mine', trans.__('waiting for my review')],
-              ...states.map((state): [string, string] => [state, state])
+              ['', counted(trans.__('all'), paged.answer.value?.all)],
+              [
+                WAITING,
+                counted(trans.__('waiting for my review'), counts[WAITING])
+              ],
+              ...states
+                .sort()
+                .map((state): [string, string] => [
+                  state,
+                  counted(label(state, trans), counts[state])
+                ])
             ]}
             onChange={setFilter}
           />
         </>
       }
     >
-      <Answered answer={answer}>
-        {found =>
-          found.length ? (
-            <List rows={found.filter(row => isShown(row, filter))} />
+      <Paged paged={paged}>
+        {page =>
+          page.all ? (
+            <List rows={page.rows} />
           ) : (
             <Empty title={trans.__('No release yet')}>
               <p>{trans.__('Open a research notebook and press “Promote”.')}</p>
             </Empty>
           )
         }
-      </Answered>
+      </Paged>
     </Page>
-  );
-}
-
-function isShown(row: IReleaseSummary, filter: string): boolean {
-  return (
-    filter === 'all' ||
-    (filter === 'mine' ? !!row.waits_for_me : row.state === filter)
   );
 }
 
 function List(props: { rows: IReleaseSummary[] }): React.ReactElement {
   const { trans } = useGoverned();
   if (!props.rows.length) {
-    return <p>{trans.__('None.')}</p>;
+    return <p role="status">{trans.__('None is like this.')}</p>;
   }
   return (
     <Table
       label={trans.__('Releases')}
-      rows={[...props.rows].sort(
-        (a, b) => Number(!!b.waits_for_me) - Number(!!a.waits_for_me)
-      )}
+      rows={props.rows}
       keyOf={row => row.release}
       columns={[
         {
@@ -97,7 +99,7 @@ function List(props: { rows: IReleaseSummary[] }): React.ReactElement {
           title: trans.__('State'),
           cell: row => (
             <>
-              <Tag tone={toneOf(row.state)}>{row.state}</Tag>{' '}
+              <StateTag state={row.state} />{' '}
               {row.waits_for_me && (
                 <Tag tone="attention">{trans.__('waiting for my review')}</Tag>
               )}

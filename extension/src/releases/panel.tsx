@@ -23,6 +23,8 @@ import { Deployments } from './deployments';
 import { Reviewed } from './reviewed';
 import { Ending, Signature } from './signature';
 import { toneOf } from './states';
+import { StateTag } from '../parts/state';
+import { label } from '../labels';
 
 /** One release, as a reviewer reads it. */
 export function releasePanel(governed: Governed, release: string): Panel {
@@ -48,7 +50,7 @@ function ReleaseView(props: { release: string }): React.ReactElement {
       title={
         found ? (
           <>
-            {found.release} <Tag tone={toneOf(found.state)}>{found.state}</Tag>
+            {found.release} <StateTag state={found.state} />
           </>
         ) : (
           props.release
@@ -171,7 +173,8 @@ function ApprovalItem(props: { approval: IApproval }): React.ReactElement {
         item.for === 'run' ? trans.__('a run') : trans.__('deployment'),
         moment(item.signed_at)
       )}{' '}
-      {item.role && <Tag>{item.role}</Tag>} <Digest value={item.digest} />
+      {item.role && <Tag>{label(item.role, trans)}</Tag>}{' '}
+      <Digest value={item.digest} />
       {item.comment && <blockquote>{item.comment}</blockquote>}
       {!item.counts && <p>{item.reason}</p>}
     </li>
@@ -206,7 +209,7 @@ function Reviewing(props: {
   };
   React.useEffect(() => setReview(null), [person, found.digest]);
   const who = !person ? trans.__('Say who you are first') : '';
-  const over = isOver ? trans.__('It was %1', found.state) : '';
+  const over = isOver ? trans.__('It was %1', label(found.state, trans)) : '';
   return (
     <Stage title={trans.__('Review')}>
       <div className="gn-Actions">
@@ -263,9 +266,8 @@ function Runs(props: { found: IRelease }): React.ReactElement {
       <ul className="gn-List">
         {[...runs].reverse().map(run => (
           <li key={run.run}>
-            <RunLink run={run.run} />{' '}
-            <Tag tone={toneOf(run.state)}>{run.state}</Tag>{' '}
-            <Tag>{run.kind}</Tag>{' '}
+            <RunLink run={run.run} /> <StateTag state={run.state} />{' '}
+            <Tag>{label(run.kind, trans)}</Tag>{' '}
             {run.validated !== null && (
               <Tag tone={run.validated ? 'good' : 'bad'}>
                 {run.validated
@@ -290,14 +292,14 @@ function Conversation(props: { found: IRelease }): React.ReactElement {
     ...history.map(step => ({
       at: step.at,
       tone: toneOf(step.state),
-      word: step.state,
+      word: label(step.state, trans),
       text: `${step.person}: ${step.reason}`
     })),
     ...refusals.map(item => ({
       at: item.at,
       tone: 'bad' as const,
       word: trans.__('refused'),
-      text: `${item.person}, ${item.kind}: ${item.why}`
+      text: `${item.person}, ${label(item.kind, trans)}: ${item.why}`
     }))
   ].sort((a, b) => a.at.localeCompare(b.at));
   return (

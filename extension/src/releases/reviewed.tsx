@@ -8,6 +8,7 @@ import { Table } from '../parts/table';
 import type { IReview, IReviewedInput } from '../records';
 import { Artifacts } from '../runs/artifacts';
 import { Cases } from '../validation/panel';
+import { label, labels } from '../labels';
 
 /** Everything behind a signature, as it was verified a moment ago. */
 export function Reviewed(props: { review: IReview }): React.ReactElement {
@@ -33,7 +34,7 @@ export function Reviewed(props: { review: IReview }): React.ReactElement {
       {facts.findings.map((finding, at) => (
         <p key={at}>
           <Tag tone={finding.severity === 'note' ? 'plain' : 'attention'}>
-            {finding.severity}
+            {label(finding.severity, trans)}
           </Tag>{' '}
           {finding.what}
         </p>
@@ -80,12 +81,12 @@ function Inputs(props: { inputs: IReviewedInput[] }): React.ReactElement {
           title: trans.__('State'),
           cell: item => (
             <Tag tone={item.state === 'approved' ? 'good' : 'attention'}>
-              {item.state}
+              {label(item.state, trans)}
             </Tag>
           ),
           hint: item => item.restriction
         },
-        { title: trans.__('For'), cell: item => item.purposes.join(', ') },
+        { title: trans.__('For'), cell: item => labels(item.purposes, trans) },
         {
           title: trans.__('Rows'),
           cell: item => (item.rows >= 0 ? item.rows : ''),
@@ -136,8 +137,9 @@ function Environment(props: { review: IReview }): React.ReactElement {
         )}
         <dt>{trans.__('Modules')}</dt>
         <dd>
-          {code.map(file => `${file.path} (${file.change})`).join(', ') ||
-            trans.__('none')}
+          {code
+            .map(file => `${file.path} (${label(file.change, trans)})`)
+            .join(', ') || trans.__('none')}
         </dd>
         <dt>{trans.__('Tolerance')}</dt>
         <dd>

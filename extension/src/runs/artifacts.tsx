@@ -3,6 +3,7 @@ import * as React from 'react';
 import { Digest, useGoverned } from '../parts';
 import { Table } from '../parts/table';
 import { bytes } from '../words';
+import { label } from '../labels';
 
 /** What a run left. */
 export function Artifacts(props: {
@@ -16,7 +17,7 @@ export function Artifacts(props: {
       keyOf={item => item.name}
       columns={[
         { title: trans.__('File'), cell: item => item.name, isHead: true },
-        { title: trans.__('Kind'), cell: item => item.kind },
+        { title: trans.__('Kind'), cell: item => label(item.kind, trans) },
         {
           title: trans.__('Size'),
           cell: item => bytes(item.bytes),

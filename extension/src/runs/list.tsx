@@ -2,15 +2,16 @@ import * as React from 'react';
 
 import type { Governed } from '../governed';
 import { runsIcon } from '../icons';
-import { Button, Empty, Panel, Tag, useChanges, useGoverned } from '../parts';
-import { useAnswer } from '../parts/asking';
+import { Button, Empty, Panel, useGoverned } from '../parts';
 import { ReleaseLink, RunLink } from '../parts/opening';
-import { Answered, Page, titled } from '../parts/page';
+import { Page, titled } from '../parts/page';
 import { Table } from '../parts/table';
-import type { IRun } from '../records';
-import { toneOf } from '../releases/states';
+import { Paged, SearchField, usePaged } from '../parts/paged';
+import type { IPage, IRun } from '../records';
 import { duration, moment } from '../words';
 import { Compared } from './compared';
+import { StateTag } from '../parts/state';
+import { label } from '../labels';
 
 /** Every run of the workspace, the newest first; two of them side by side. */
 export function runsPanel(governed: Governed): Panel {
@@ -22,36 +23,42 @@ export function runsPanel(governed: Governed): Panel {
 }
 
 function RunsView(): React.ReactElement {
-  const governed = useGoverned();
-  const { trans, client, place } = governed;
-  const changes = useChanges();
-  const [chosen, setChosen] = React.useState<string[]>([]);
-  const answer = useAnswer(
-    () => client.get<IRun[]>('runs', { path: place }),
-    [place, changes]
+  const { trans } = useGoverned();
+  const [chosen, setChosen] = React.useState<IRun[]>([]);
+  const paged = usePaged<IPage<IRun>>('runs');
+  const pick = (run: IRun, isOn: boolean): void => {
+    const others = chosen.filter(other => other.run !== run.run);
+    setChosen(isOn ? [...others, run].slice(-2) : others);
+  };
+  const [older, newer] = [...chosen].sort((a, b) =>
+    a.started_at.localeCompare(b.started_at)
   );
-  const pick = (run: string, isOn: boolean): void =>
-    setChosen(
-      isOn ? [...chosen, run].slice(-2) : chosen.filter(other => other !== run)
-    );
-  const pair = (answer.value ?? []).filter(run => chosen.includes(run.run));
   return (
     <Page
       title={trans.__('Runs')}
-      header={<Button onClick={answer.again}>{trans.__('Refresh')}</Button>}
+      header={
+        <>
+          <SearchField paged={paged} />
+          <Button onClick={paged.answer.again}>{trans.__('Refresh')}</Button>
+        </>
+      }
     >
-      <Answered answer={answer}>
-        {found =>
-          found.length ? (
+      <Paged paged={paged}>
+        {page =>
+          page.all ? (
             <>
-              {pair.length === 2 ? (
-                <Compared first={pair[1].run} second={pair[0].run} />
+              {newer ? (
+                <Compared first={older.run} second={newer.run} />
               ) : (
-                found.length > 1 && (
+                page.all > 1 && (
                   <p>{trans.__('Choose two runs to compare them.')}</p>
                 )
               )}
-              <List rows={found} chosen={chosen} pick={pick} />
+              <List
+                rows={page.rows}
+                chosen={chosen.map(run => run.run)}
+                pick={pick}
+              />
             </>
           ) : (
             <Empty title={trans.__('No run yet')}>
@@ -61,7 +68,7 @@ function RunsView(): React.ReactElement {
             </Empty>
           )
         }
-      </Answered>
+      </Paged>
     </Page>
   );
 }
@@ -69,10 +76,13 @@ function RunsView(): React.ReactElement {
 function List(props: {
   rows: IRun[];
   chosen: string[];
-  pick: (run: string, isOn: boolean) => void;
+  pick: (run: IRun, isOn: boolean) => void;
 }): React.ReactElement {
   const { trans } = useGoverned();
   const { rows, chosen, pick } = props;
+  if (!rows.length) {
+    return <p role="status">{trans.__('None is like this.')}</p>;
+  }
   return (
     <Table
       label={trans.__('Runs')}
@@ -86,7 +96,7 @@ function List(props: {
               type="checkbox"
               aria-label={trans.__('Compare %1', run.run)}
               checked={chosen.includes(run.run)}
-              onChange={event => pick(run.run, event.target.checked)}
+              onChange={event => pick(run, event.target.checked)}
             />
           )
         },
@@ -95,10 +105,10 @@ function List(props: {
           title: trans.__('Release'),
           cell: run => <ReleaseLink release={run.release} />
         },
-        { title: trans.__('Kind'), cell: run => run.kind },
+        { title: trans.__('Kind'), cell: run => label(run.kind, trans) },
         {
           title: trans.__('State'),
-          cell: run => <Tag tone={toneOf(run.state)}>{run.state}</Tag>,
+          cell: run => <StateTag state={run.state} />,
           hint: run => run.error
         },
         { title: trans.__('Started'), cell: run => moment(run.started_at) },

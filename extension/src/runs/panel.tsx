@@ -4,15 +4,15 @@ import { described, IErrorDescription } from '../api';
 import { Commands } from '../commands';
 import type { Governed } from '../governed';
 import { runsIcon } from '../icons';
-import { Busy, Button, Panel, Problem, Tag, useGoverned } from '../parts';
+import { Busy, Button, Panel, Problem, useGoverned } from '../parts';
 import { useWork } from '../parts/asking';
 import { Opens, ReleaseLink } from '../parts/opening';
 import { Page, Stage, titled } from '../parts/page';
 import { SignForm, useStatus } from '../parts/signing';
 import type { ISeen } from '../records';
-import { toneOf } from '../releases/states';
 import { bytes, duration, moment } from '../words';
 import { Artifacts } from './artifacts';
+import { StateTag } from '../parts/state';
 
 /** One run: live while it goes on, and what it left. */
 export function runPanel(governed: Governed, run: string): Panel {
@@ -95,8 +95,7 @@ function RunView(props: { run: string }): React.ReactElement {
     <Page
       title={
         <>
-          {props.run}{' '}
-          {state && <Tag tone={toneOf(state.state)}>{state.state}</Tag>}
+          {props.run} {state && <StateTag state={state.state} />}
         </>
       }
       header={state && <ReleaseLink release={state.release} />}

@@ -3,12 +3,12 @@ import * as React from 'react';
 import { Commands } from '../commands';
 import type { Governed } from '../governed';
 import { validationIcon } from '../icons';
-import { Empty, Panel, Tag, useChanges, useGoverned } from '../parts';
-import { useAnswer } from '../parts/asking';
+import { Empty, Panel, Tag, useGoverned } from '../parts';
 import { Opens, ReleaseLink, RunLink } from '../parts/opening';
-import { Answered, Page, titled } from '../parts/page';
+import { Page, titled } from '../parts/page';
 import { Table } from '../parts/table';
-import type { IEvaluationSummary } from '../records';
+import { Paged, SearchField, usePaged } from '../parts/paged';
+import type { IEvaluationSummary, IPage } from '../records';
 import { moment } from '../words';
 
 /** Every validation of the workspace, the newest first. */
@@ -21,18 +21,14 @@ export function validationPanel(governed: Governed): Panel {
 }
 
 function ValidationView(): React.ReactElement {
-  const { trans, client, place } = useGoverned();
-  const changes = useChanges();
-  const answer = useAnswer(
-    () => client.get<IEvaluationSummary[]>('evaluations', { path: place }),
-    [place, changes]
-  );
+  const { trans } = useGoverned();
+  const paged = usePaged<IPage<IEvaluationSummary>>('evaluations');
   return (
-    <Page title={trans.__('Validation')}>
-      <Answered answer={answer}>
-        {found =>
-          found.length ? (
-            <List rows={found} />
+    <Page title={trans.__('Validation')} header={<SearchField paged={paged} />}>
+      <Paged paged={paged}>
+        {page =>
+          page.all ? (
+            <List rows={page.rows} />
           ) : (
             <Empty title={trans.__('No run was validated yet')}>
               <p>
@@ -43,13 +39,16 @@ function ValidationView(): React.ReactElement {
             </Empty>
           )
         }
-      </Answered>
+      </Paged>
     </Page>
   );
 }
 
 function List(props: { rows: IEvaluationSummary[] }): React.ReactElement {
   const { trans } = useGoverned();
+  if (!props.rows.length) {
+    return <p role="status">{trans.__('None is like this.')}</p>;
+  }
   return (
     <Table
       label={trans.__('Validation')}

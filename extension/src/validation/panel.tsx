@@ -14,6 +14,7 @@ import { Confusion } from './confusion';
 import { layersOf, type ILayer } from './layers';
 import { Outcome } from './list';
 import { Risks } from './risks';
+import { label } from '../labels';
 
 /** One validation: what failed comes first. */
 export function evaluationPanel(governed: Governed, validation: string): Panel {
@@ -151,7 +152,7 @@ export function Cases(props: {
           title: trans.__('Outcome'),
           cell: item => (
             <Tag tone={item.outcome === 'passed' ? 'good' : 'bad'}>
-              {item.outcome}
+              {label(item.outcome, trans)}
             </Tag>
           )
         },
@@ -162,7 +163,8 @@ export function Cases(props: {
         },
         {
           title: trans.__('Asked for'),
-          cell: item => `${item.comparison} ${figure(item.threshold)}`,
+          cell: item =>
+            `${label(item.comparison, trans)} ${figure(item.threshold)}`,
           isNumber: true
         }
       ]}

@@ -6,6 +6,7 @@ import { ChoiceField, DateField, TextField } from '../parts/fields';
 import { SignForm, useStatus } from '../parts/signing';
 import type { IEvaluation } from '../records';
 import { moment } from '../words';
+import { label } from '../labels';
 
 /** Risks that people accepted in this validation, and the form to accept another. */
 export function Risks(props: { found: IEvaluation }): React.ReactElement {
@@ -30,7 +31,7 @@ export function Risks(props: { found: IEvaluation }): React.ReactElement {
         {found.risks.map((item, at) => (
           <li key={at}>
             <Tag tone={item.state === 'valid' ? 'attention' : 'plain'}>
-              {item.state}
+              {label(item.state, trans)}
             </Tag>{' '}
             <b>{item.case}</b>{' '}
             {trans.__('by %1 until %2', item.person, moment(item.until))}

@@ -1,0 +1,209 @@
+"""Releases, runs, validations and versions by page: searched and counted where they lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from governed_kernel.governance import listing
+from governed_kernel.governance.register import Register
+from governed_kernel.release.evaluations import evaluations
+from governed_kernel.release.history import ReleaseRecord, RunRecord
+from governed_kernel.release.overview import summary, waits_for
+from governed_kernel.release.registry import Registry
+
+__all__ = [
+    "WAITING",
+    "Page",
+    "listed_evaluations",
+    "listed_releases",
+    "listed_runs",
+    "listed_versions",
+]
+
+T = TypeVar("T")
+WAITING = "mine"
+"""Instead of a state: what waits for the person who asks."""
+_waiting: WeakKeyDictionary[Registry, dict[str, frozenset[str]]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of what there is.
+
+    Attributes
+    ----------
+    total : int
+        How many fit the question, on this page and others.
+    all : int
+        How many there are, whatever was asked for.
+    counts : dict of str to int
+        How many of all there are of each state.
+    rows : list of dict
+        This page.
+    """
+
+    total: int
+    all: int
+    counts: dict[str, int]
+    rows: list[dict[str, Any]]
+
+
+def listed_releases(
+    registry: Registry,
+    person: str = "",
+    *,
+    search: str = "",
+    state: str = "",
+    limit: int | None = None,
+    offset: int = 0,
+) -> Page:
+    """Releases: what waits for the person first, then what changed last.
+
+    Parameters
+    ----------
+    person : str
+        Who looks at the list.
+    search : str
+        Only those whose name, author, notebook or risk class contains it, in letters of either
+        case.
+    state : str
+        Only those of that state, or `WAITING`.
+    """
+    waiting = _waiting_for(registry, person)
+    found = sorted(
+        registry.releases.values(),
+        key=lambda record: (record.name in waiting, record.history[-1].at),
+        reverse=True,
+    )
+
+    def fits(record: ReleaseRecord) -> bool:
+        return record.name in waiting if state == WAITING else state in ("", record.state)
+
+    def words(record: ReleaseRecord) -> Sequence[str]:
+        said = record.promotion
+        return record.name, record.author, said.notebook, said.risk_class
+
+    counts: dict[str, int] = {**Counter(record.state for record in found), WAITING: len(waiting)}
+    kept = _found((record for record in found if fits(record)), words, search)
+    page = [summary(registry, record, person) for record in _page(kept, limit, offset)]
+    return Page(len(kept), len(found), counts, page)
+
+
+def listed_runs(
+    registry: Registry,
+    *,
+    search: str = "",
+    state: str = "",
+    kind: str = "",
+    limit: int | None = None,
+    offset: int = 0,
+) -> Page:
+    """Runs, the newest first.
+
+    Parameters
+    ----------
+    search : str
+        Only those whose name, release, kind or person contains it, in letters of either case.
+    state, kind : str
+        Only those of that state and kind.
+    """
+    found = list(reversed(registry.runs.values()))
+
+    def words(run: RunRecord) -> Sequence[str]:
+        return run.run_id, run.started.release, run.started.kind, run.started.person
+
+    fitting = (run for run in found if state in ("", run.state) and kind in ("", run.started.kind))
+    kept = _found(fitting, words, search)
+    counts = dict(Counter(run.state for run in found))
+    return Page(len(kept), len(found), counts, [_run(run) for run in _page(kept, limit, offset)])
+
+
+def listed_evaluations(
+    registry: Registry, *, search: str = "", limit: int | None = None, offset: int = 0
+) -> Page:
+    """Validations, the newest first.
+
+    Parameters
+    ----------
+    search : str
+        Only those whose suite, run, release or person contains it, in letters of either case.
+    """
+    found = evaluations(registry)
+
+    def words(row: dict[str, Any]) -> Sequence[str]:
+        return [row[name] for name in ("suite", "run", "validation", "release", "person")]
+
+    kept = _found(found, words, search)
+    counts = dict(Counter("passed" if row["passed"] else "failed" for row in found))
+    return Page(len(kept), len(found), counts, _page(kept, limit, offset))
+
+
+def listed_versions(
+    register: Register,
+    *,
+    search: str = "",
+    data_class: str = "",
+    limit: int | None = None,
+    offset: int = 0,
+) -> Page:
+    """Versions of datasets and base models; the counts are those of classes.
+
+    Parameters
+    ----------
+    search : str
+        Only those whose name, owner, state or purposes contain it, in letters of either case.
+    data_class : str
+        Only those of that class.
+    """
+    found = listing.rows(register)
+
+    def words(row: dict[str, Any]) -> Sequence[str]:
+        name = f"{row['dataset']}@{row['version']}"
+        return [name, row["owner"], row["state"], *row["purposes"]]
+
+    kept = _found((row for row in found if data_class in ("", row["class"])), words, search)
+    counts = dict(Counter(row["class"] for row in found))
+    return Page(len(kept), len(found), counts, _page(kept, limit, offset))
+
+
+def _found(rows: Iterable[T], words: Callable[[T], Sequence[str]], search: str) -> list[T]:
+    wanted = search.casefold().split()
+    if not wanted:
+        return list(rows)
+    # every word that was typed, wherever it stands
+    return [row for row in rows if all(word in "\n".join(words(row)).casefold() for word in wanted)]
+
+
+def _page(rows: list[T], limit: int | None, offset: int) -> list[T]:
+    return rows[offset : None if limit is None else offset + limit]
+
+
+def _waiting_for(registry: Registry, person: str) -> frozenset[str]:
+    """Names of the releases that wait for a person; asked once, since every approval is counted."""
+    known = _waiting.setdefault(registry, {})
+    if person not in known:
+        known[person] = frozenset(
+            record.name
+            for record in registry.releases.values()
+            if person and waits_for(registry, record, person)
+        )
+    return known[person]
+
+
+def _run(run: RunRecord) -> dict[str, Any]:
+    return {
+        "run": run.run_id,
+        "release": run.started.release,
+        "kind": run.started.kind,
+        "state": run.state,
+        "person": run.started.person,
+        "started_at": run.started.occurred_at,
+        "seconds": run.ended.seconds if run.ended else None,
+        "parameters": run.started.parameters,
+        "error": run.ended.reason if run.ended else "",
+        "validated": run.validated.passed if run.validated else None,
+    }
