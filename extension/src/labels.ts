@@ -57,7 +57,7 @@ function states(trans: Trans): Record<string, string> {
   };
 }
 
-/** Of checks, cases, verifications, re-runs, changes, decisions. */
+/** Of checks, layers of a suite, cases, verifications, re-runs, changes, decisions. */
 function outcomes(trans: Trans): Record<string, string> {
   return {
     blocking: trans.__('blocking'),
@@ -80,6 +80,10 @@ function outcomes(trans: Trans): Record<string, string> {
     unchanged: trans.__('unchanged'),
     allowed: trans.__('allowed'),
     denied: trans.__('denied'),
+    functional: trans.__('functional'),
+    calibration: trans.__('calibration'),
+    scenario: trans.__('scenario'),
+    'change-surface': trans.__('change surface'),
     'at least': trans.__('at least'),
     'at most': trans.__('at most')
   };

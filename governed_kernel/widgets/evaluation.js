@@ -24,6 +24,12 @@ const STYLE = `
 const SVG = 'http://www.w3.org/2000/svg';
 const SIDE = 180;
 
+// Where no front end translates, texts are as they stand here.
+const PLAIN = {
+  __: (text, ...values) => text.replace(/%(\d)/g, (_, at) => String(values[at - 1])),
+  label: word => word
+};
+
 function made(tag, text, parent, name = '') {
   const node = document.createElement(tag);
   node.textContent = text;
@@ -55,29 +61,36 @@ function headed(table, names) {
   return made('tbody', '', table);
 }
 
-function cases(facts, root) {
+function cases(facts, root, trans) {
   const tools = made('div', '', root, 'gn-e-tools');
   const search = made('input', '', tools);
   search.type = 'search';
-  search.placeholder = 'Search cases';
+  search.placeholder = trans.__('Search cases');
   search.setAttribute('aria-label', search.placeholder);
   const layer = made('select', '', tools);
-  layer.setAttribute('aria-label', 'Layer');
-  made('option', 'every layer', layer).value = '';
+  layer.setAttribute('aria-label', trans.__('Layer'));
+  made('option', trans.__('every layer'), layer).value = '';
   for (const name of new Set(facts.cases.map(item => item.layer))) {
-    made('option', name, layer).value = name;
+    made('option', trans.label(name), layer).value = name;
   }
   const label = made('label', '', tools);
   const only = made('input', '', label);
   only.type = 'checkbox';
-  label.append(' only what did not pass');
+  label.append(` ${trans.__('only what did not pass')}`);
   const count = made('small', '', tools);
   count.setAttribute('role', 'status');
   const scroll = made('div', '', root, 'gn-e-scroll');
   scroll.tabIndex = 0;
   const table = made('table', '', scroll);
-  table.setAttribute('aria-label', 'Cases');
-  const body = headed(table, ['Outcome', 'Layer', 'Case', 'Value', 'Asked for', '']);
+  table.setAttribute('aria-label', trans.__('Cases'));
+  const body = headed(table, [
+    trans.__('Outcome'),
+    trans.__('Layer'),
+    trans.__('Case'),
+    trans.__('Value'),
+    trans.__('Asked for'),
+    ''
+  ]);
   const show = () => {
     const words = search.value.toLowerCase();
     const shown = facts.cases.filter(
@@ -91,15 +104,15 @@ function cases(facts, root) {
       const said = item.outcome === 'passed' ? [item.note] : [item.why, item.note];
       const [outcome] = row(body, [
         ['', ''],
-        [item.layer, ''],
+        [trans.label(item.layer), ''],
         [item.id, ''],
         [item.outcome === 'error' ? '' : figure(item.value), 'number'],
-        [`${item.comparison} ${figure(item.threshold)}${item.blocking ? '' : ' (advisory)'}`, ''],
+        [asked(item, trans), ''],
         [said.filter(Boolean).join(' · '), '']
       ]);
-      made('span', item.outcome, outcome, `gn-e-tag gn-e-${item.outcome}`);
+      made('span', trans.label(item.outcome), outcome, `gn-e-tag gn-e-${item.outcome}`);
     }
-    count.textContent = `${shown.length} of ${facts.cases.length} cases`;
+    count.textContent = trans.__('%1 of %2 cases', shown.length, facts.cases.length);
   };
   search.addEventListener('input', show);
   layer.addEventListener('change', show);
@@ -108,11 +121,19 @@ function cases(facts, root) {
   show();
 }
 
-function confusion(facts, parent) {
+function asked(item, trans) {
+  const said = `${trans.label(item.comparison)} ${figure(item.threshold)}`;
+  return item.blocking ? said : trans.__('%1 (advisory)', said);
+}
+
+function confusion(facts, parent, trans) {
   const side = made('div', '', parent);
-  made('h4', 'Confusion: share of each true class', side);
+  made('h4', trans.__('Confusion: share of each true class'), side);
   const table = made('table', '', side);
-  const body = headed(table, ['true class', ...facts.classes.map(name => `taken for ${name}`)]);
+  const body = headed(table, [
+    trans.__('true class'),
+    ...facts.classes.map(name => trans.__('taken for %1', name))
+  ]);
   facts.confusion.forEach((counts, at) => {
     const total = counts.reduce((sum, each) => sum + each, 0);
     const cells = row(body, [
@@ -122,22 +143,26 @@ function confusion(facts, parent) {
     counts.forEach((each, predicted) => {
       const share = total ? (100 * each) / total : 0;
       cells[predicted + 1].style.setProperty('--share', `${share}%`);
-      cells[predicted + 1].title = `${figure(share)} % of ${facts.classes[at]}`;
+      cells[predicted + 1].title = trans.__('%1 % of %2', figure(share), facts.classes[at]);
     });
   });
 }
 
-function calibration(facts, parent) {
+function calibration(facts, parent, trans) {
   const side = made('div', '', parent);
   const error = facts.calibration_error;
-  made('h4', `Calibration${error === null ? '' : `: expected error ${figure(error)}`}`, side);
+  const title =
+    error === null
+      ? trans.__('Calibration')
+      : trans.__('Calibration: expected error %1', figure(error));
+  made('h4', title, side);
   const picture = drawn(
     'svg',
     { role: 'img', width: SIDE + 20, height: SIDE + 20, stroke: 'currentColor', fill: 'none' },
     side
   );
   picture.setAttribute('viewBox', `-10 -10 ${SIDE + 20} ${SIDE + 20}`);
-  picture.setAttribute('aria-label', 'Share that is right by confidence');
+  picture.setAttribute('aria-label', trans.__('Share that is right by confidence'));
   drawn('path', { d: `M0 0V${SIDE}H${SIDE}` }, picture);
   drawn('path', { d: `M0 ${SIDE}L${SIDE} 0`, 'stroke-dasharray': '4 4' }, picture);
   const most = Math.max(...facts.calibration.map(bin => bin.records), 1);
@@ -153,33 +178,53 @@ function calibration(facts, parent) {
       },
       picture
     );
-    const said = `${bin.records} records: ${figure(bin.confidence)} sure, ${figure(bin.accuracy)} right`;
+    const said = trans.__(
+      '%1 records: %2 sure, %3 right',
+      bin.records,
+      figure(bin.confidence),
+      figure(bin.accuracy)
+    );
     drawn('title', {}, point).textContent = said;
   }
 }
 
-function render({ model, el }) {
+function headline(facts, trans) {
+  const passed = facts.cases.filter(item => item.outcome === 'passed').length;
+  const said = trans.__(
+    'Suite %1 over %2 records of %3: %4 of %5 cases passed',
+    facts.suite,
+    facts.records,
+    facts.dataset,
+    passed,
+    facts.cases.length
+  );
+  return facts.kind === 'validation'
+    ? said
+    : trans.__('%1; a preview, which counts for no release', said);
+}
+
+function render({ model, el, trans = PLAIN }) {
   const facts = model.get('facts');
   const root = made('div', '', el, 'gn-e');
   made('style', STYLE, root);
   const head = made('div', '', root, 'gn-e-head');
   made(
     'span',
-    facts.passed ? 'passed' : 'did not pass',
+    facts.passed ? trans.__('passed') : trans.__('did not pass'),
     head,
     `gn-e-tag ${facts.passed ? 'gn-e-passed' : 'gn-e-failed'}`
   );
-  head.append(` ${facts.headline}`);
+  head.append(` ${headline(facts, trans)}`);
   for (const reason of facts.reasons) {
     made('div', reason, root);
   }
-  cases(facts, root);
+  cases(facts, root, trans);
   const sides = made('div', '', root, 'gn-e-sides');
   if (facts.confusion.length) {
-    confusion(facts, sides);
+    confusion(facts, sides, trans);
   }
   if (facts.calibration.length) {
-    calibration(facts, sides);
+    calibration(facts, sides, trans);
   }
 }
 

@@ -41,7 +41,10 @@ class EvaluationView(View):
         """The evidence without the probability of each record."""
         found = self.evidence
         return {
-            "headline": self._headline(),
+            "suite": found.suite,
+            "dataset": found.dataset.name,
+            "records": found.dataset.records,
+            "kind": found.kind,
             "passed": found.passed,
             "reasons": found.reasons,
             "classes": found.classes,

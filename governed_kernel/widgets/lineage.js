@@ -15,6 +15,12 @@ const STYLE = `
 .gn-w small { color: var(--jp-ui-font-color2, #5c5c55); }
 `;
 
+// Where no front end translates, texts are as they stand here.
+const PLAIN = {
+  __: (text, ...values) => text.replace(/%(\d)/g, (_, at) => String(values[at - 1])),
+  label: word => word
+};
+
 function made(tag, text, parent) {
   const node = document.createElement(tag);
   node.textContent = text;
@@ -22,16 +28,16 @@ function made(tag, text, parent) {
   return node;
 }
 
-function render({ model, el }) {
+function render({ model, el, trans = PLAIN }) {
   const { name: subject, rows } = model.get('facts');
   let locked = '';
   const root = made('div', '', el);
   root.className = 'gn-w';
   made('style', STYLE, root);
-  made('div', `Lineage of ${subject}`, root);
+  made('div', trans.__('Lineage of %1', subject), root);
   const search = made('input', '', root);
   search.type = 'search';
-  search.placeholder = 'Search columns and sources';
+  search.placeholder = trans.__('Search columns and sources');
   search.setAttribute('aria-label', search.placeholder);
   const sides = made('div', '', root);
   sides.className = 'gn-w-sides';
@@ -41,7 +47,7 @@ function render({ model, el }) {
 
   const button = (parent, name, note, isOn, isOff, key) => {
     const node = made('button', '', parent);
-    made('code', name === '*' ? '(all of it)' : name, node);
+    made('code', name === '*' ? trans.__('(all of it)') : name, node);
     made('small', ` ${note}`, node);
     node.type = 'button';
     node.setAttribute('aria-pressed', String(isOn));
@@ -58,8 +64,8 @@ function render({ model, el }) {
       `${row.output_column} ${row.input_column} ${row.input_uri}`.toLowerCase().includes(words);
     left.replaceChildren();
     right.replaceChildren();
-    made('small', 'Columns', left);
-    made('small', 'What they are made of', right);
+    made('small', trans.__('Columns'), left);
+    made('small', trans.__('What they are made of'), right);
     const on = row =>
       !locked ||
       locked === `o:${row.output_column}` ||
@@ -80,7 +86,7 @@ function render({ model, el }) {
           other => other.input_uri === row.input_uri && other.input_column === row.input_column
         );
         const lit = own.filter(on);
-        const how = [...new Set((lit.length ? lit : own).map(other => other.relation))].join(', ');
+        const how = [...new Set((lit.length ? lit : own).map(other => trans.label(other.relation)))].join(', ');
         const file = row.input_uri.split('/').pop();
         button(right, row.input_column, `${file} · ${how}`, locked === key, !lit.length, key);
       }

@@ -1,9 +1,10 @@
 """What every view shares: a still that any reader shows, and a program for where it can be live.
 
 The output holds the facts under a type of our own, which our JupyterLab extension draws live
-whenever the notebook is open, with or without a kernel; the JupyterLab part of ipywidgets keeps no
-state in a saved notebook, and would show an error instead. Elsewhere the same program runs as an
-anywidget while the kernel does, and what is only read shows the still.
+whenever the notebook is open, with or without a kernel. It holds no widget of ipywidgets, which
+JupyterLab prefers to everything else in an output, of which it keeps no state in a saved notebook,
+and which would be an error for whoever opens it without our extension; that reader sees the still.
+`View.live` is the same program as an anywidget, for other front ends, while the kernel runs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
+
+from governed_kernel.errors import MissingExtra
 
 __all__ = ["VIEW_TYPE", "View"]
 
@@ -33,23 +36,23 @@ class View(ABC):
     @abstractmethod
     def _repr_html_(self) -> str: ...
 
-    def _repr_mimebundle_(self, **_options: Any) -> Any:
-        """The live forms with the still beside them; no widget where anywidget is missing."""
-        still = {
+    def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The facts for a live view, with the still beside them."""
+        return {
             VIEW_TYPE: {"view": self.program, "facts": self.facts},
             "text/plain": repr(self),
             "text/html": self._repr_html_(),
-        }
-        widget = self._widget()
-        if widget is None:
-            return still
-        shown = widget._repr_mimebundle_()
-        live, metadata = shown if isinstance(shown, tuple) else (shown, {})
-        return {**(live or {}), **still}, metadata
+        }, {}
 
-    def _widget(self) -> Any:
-        made = _widget_of(self.program)
-        return None if made is None else made(facts=self.facts)
+    def live(self) -> Any:
+        """The view as an anywidget, for a front end that does not know our own type.
+
+        Raises
+        ------
+        MissingExtra
+            anywidget is not installed.
+        """
+        return _widget_of(self.program)(facts=self.facts)
 
 
 @cache
@@ -58,8 +61,8 @@ def _widget_of(program: str) -> Any:
     try:
         import anywidget
         import traitlets
-    except ImportError:
-        return None
+    except ImportError as error:
+        raise MissingExtra("anywidget", "widgets") from error
 
     class LiveView(anywidget.AnyWidget):
         _esm = (_FOLDER / f"{program}.js").read_text(encoding="utf-8")

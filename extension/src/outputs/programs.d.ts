@@ -4,6 +4,10 @@ declare module '*/governed_kernel/widgets/lineage.js' {
     render: (options: {
       model: { get: (name: string) => unknown };
       el: HTMLElement;
+      trans?: {
+        __: (text: string, ...values: unknown[]) => string;
+        label: (word: string) => string;
+      };
     }) => void;
   };
   export default program;

@@ -4,6 +4,7 @@ import { Widget } from '@lumino/widgets';
 
 import evaluation from '../../../governed_kernel/widgets/evaluation.js';
 import lineage from '../../../governed_kernel/widgets/lineage.js';
+import { label } from '../labels';
 
 /** What `governed_kernel.widgets` puts into an output, beside a still. */
 const VIEW_TYPE = 'application/vnd.governed-notebooks.view+json';
@@ -27,7 +28,14 @@ class View extends Widget implements IRenderMime.IRenderer {
     const { view, facts } = model.data[VIEW_TYPE] as unknown as IView;
     this.node.replaceChildren();
     try {
-      PROGRAMS[view].render({ model: { get: () => facts }, el: this.node });
+      PROGRAMS[view].render({
+        model: { get: () => facts },
+        el: this.node,
+        trans: {
+          __: this._trans.__.bind(this._trans),
+          label: word => label(word, this._trans)
+        }
+      });
     } catch {
       // a newer package's, or not made by it at all: anybody can write into a notebook
       this.node.textContent = this._trans.__(
@@ -38,7 +46,7 @@ class View extends Widget implements IRenderMime.IRenderer {
   }
 }
 
-/** Before the widgets' own type, which can only show an error once its kernel has ended. */
+/** Before the still, which every other reader of the notebook shows. */
 export function addViews(
   rendermime: IRenderMimeRegistry | null,
   trans: TranslationBundle
