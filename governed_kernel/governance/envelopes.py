@@ -12,12 +12,16 @@ import base64
 import binascii
 import contextlib
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Signer, SSlibKey
 
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_json
@@ -53,10 +57,13 @@ __all__ = [
     "PAYLOAD_TYPE",
     "Statement",
     "Subject",
+    "add_verified",
     "check",
     "keep_verified",
     "peek",
+    "public_keys",
     "read",
+    "remembered",
     "sign",
     "sign_statement",
     "subjects_of",
@@ -131,13 +138,16 @@ def subjects_of(predicate: Predicate) -> list[Subject]:
 
 def sign(predicate: Predicate, signer: Signer) -> dict[str, Any]:
     """`predicate` as a statement in an envelope, signed by `signer`."""
-    tag = type(predicate).__struct_config__.tag
-    statement = Statement(
+    return sign_statement(_statement_of(predicate), signer)
+
+
+def _statement_of(predicate: Predicate) -> Statement:
+    """What is signed to say this."""
+    return Statement(
         subject=subjects_of(predicate),
-        predicate_type=f"{PREDICATE_ROOT}{tag}",
+        predicate_type=f"{PREDICATE_ROOT}{type(predicate).__struct_config__.tag}",
         predicate=msgspec.to_builtins(predicate),
     )
-    return sign_statement(statement, signer)
 
 
 def sign_statement(statement: Statement, signer: Signer) -> dict[str, Any]:
@@ -160,7 +170,7 @@ def verify_statement(envelope: dict[str, Any], key: SSlibKey) -> Statement:
         payload, _ = _payload_of(envelope)
         _check(envelope, key)
         return msgspec.json.decode(payload, type=Statement)
-    except (ValueError, KeyError, VerificationError, msgspec.MsgspecError) as error:
+    except (ValueError, KeyError, msgspec.MsgspecError) as error:
         raise IntegrityBroken(
             "a signed statement does not verify",
             why=str(error),
@@ -225,6 +235,13 @@ def read(envelope: dict[str, Any], known: bytes | None) -> tuple[Predicate, str]
     if known is not None:
         said = _BODY.decode(base64.b64decode(envelope["payload"])).predicate
         return said, envelope["signatures"][0]["keyid"]
+    with contextlib.suppress(ValueError, TypeError, KeyError, msgspec.MsgspecError):
+        payload, key_id = _payload_of(envelope)
+        predicate = _BODY.decode(payload).predicate
+        # Byte for byte what `sign` writes to say this: canonical, nothing unknown, of that type
+        # and subject. What was written in another way (by an older version) is taken apart.
+        if canonical_json(_statement_of(predicate)) == payload:
+            return predicate, key_id
     _, predicate, key_id = peek(envelope)
     return predicate, key_id
 
@@ -240,9 +257,33 @@ def check(envelope: dict[str, Any], key: SSlibKey, known: bytes | None) -> None:
         As for `read`.
     """
     if known is None:
-        _check_signed(envelope, envelope["signatures"][0]["keyid"], key)
+        _check_signed(envelope, key)
     elif known != _digest_of_key(key):
         verify(envelope, key)
+
+
+def public_keys(envelopes: Iterable[dict[str, Any]]) -> set[str]:
+    """Every public key, as PEM, that any envelope says is somebody's, signed or not."""
+    found: set[str] = set()
+    for envelope in envelopes:
+        with contextlib.suppress(ValueError, TypeError, KeyError, msgspec.MsgspecError):
+            payload = base64.b64decode(envelope["payload"])
+            if b'_key":"-----BEGIN ' in payload:
+                said = _BODY.decode(payload).predicate
+                named = (getattr(said, name, "") for name in ("public_key", "service_key"))
+                found.update(filter(None, named))
+    return found
+
+
+def remembered(envelope: dict[str, Any]) -> bytes:
+    """What is remembered of an envelope that has verified, for `add_verified`."""
+    digest = digest_of(envelope)
+    return digest + (_VERIFIED.key_of(digest) or b"")
+
+
+def add_verified(said: bytes) -> None:
+    """Take what a copy of this process verified, one `remembered` after the other."""
+    _VERIFIED.add_all(said)
 
 
 def keep_verified() -> None:
@@ -267,18 +308,16 @@ def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicat
     IntegrityBroken
         The signature is not by `key`, or the envelope is not strictly what `sign` writes.
     """
-    statement, predicate, key_id = peek(envelope)
-    _check_signed(envelope, key_id, key)
+    statement, predicate, _ = peek(envelope)
+    _check_signed(envelope, key)
     return statement, predicate
 
 
-def _check_signed(envelope: dict[str, Any], key_id: str, key: SSlibKey) -> None:
+def _check_signed(envelope: dict[str, Any], key: SSlibKey) -> None:
     """Refuse another signature than by `key`; remember what has passed."""
     try:
-        if key_id != key.keyid:
-            raise ValueError(f"it is signed by the key {key_id}, not by {key.keyid}")
         _check(envelope, key)
-    except (ValueError, KeyError, VerificationError) as error:
+    except (ValueError, KeyError) as error:
         raise IntegrityBroken(
             "a signature does not verify",
             why=str(error),
@@ -288,9 +327,31 @@ def _check_signed(envelope: dict[str, Any], key_id: str, key: SSlibKey) -> None:
 
 
 def _check(envelope: dict[str, Any], key: SSlibKey) -> None:
-    # from_dict changes the dictionaries it is given
-    copy = {**envelope, "signatures": [dict(envelope["signatures"][0])]}
-    Envelope.from_dict(copy).verify([key], 1)
+    """Refuse what `key` has not signed: as ``Envelope.verify``, with its key read but once."""
+    (signature,) = envelope["signatures"]
+    if signature["keyid"] != key.keyid:
+        raise ValueError(f"it is signed by the key {signature['keyid']}, not by {key.keyid}")
+    signed = Envelope(base64.b64decode(envelope["payload"]), envelope["payloadType"], {}).pae()
+    try:
+        _opened(key.keytype, key.scheme, key.keyval["public"]).verify(
+            base64.b64decode(signature["sig"]), signed, _ECDSA
+        )
+    except InvalidSignature as error:
+        raise ValueError(f"the signature is not by the key {key.keyid}") from error
+
+
+_ECDSA = ec.ECDSA(hashes.SHA256())
+
+
+@lru_cache(maxsize=64)
+def _opened(kind: str, scheme: str, public: str) -> ec.EllipticCurvePublicKey:
+    """The key in this form; P-256 is the one kind that there is here (`parse_public_key`)."""
+    key = load_pem_public_key(public.encode())
+    if (kind, scheme) != ("ecdsa", "ecdsa-sha2-nistp256"):
+        raise ValueError(f"a key of the kind {kind}, {scheme} is none of ours")
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise ValueError("the key is not on the curve P-256")
+    return key
 
 
 def _payload_of(envelope: dict[str, Any]) -> tuple[bytes, str]:

@@ -16,6 +16,7 @@ import msgspec
 from governed_kernel.configuration import ApprovalRule, Configuration, ReleaseRules, RiskClass
 from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
 from governed_kernel.governance import envelopes, pins
+from governed_kernel.governance.ahead import Ahead
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.rules import rules_digest
@@ -99,9 +100,19 @@ class Register:
 
     def _go_on(self, events: Sequence[LedgerEvent]) -> None:
         """Take in what follows on the events so far."""
-        for number, event in enumerate(events, len(self.events)):
+        numbered = list(enumerate(events, len(self.events)))
+        signed = [
+            (number, event.envelope) for number, event in numbered if isinstance(event, Attested)
+        ]
+        with Ahead(signed) as ahead:
+            self._take_in(numbered, ahead)
+        self.events += events
+
+    def _take_in(self, numbered: Sequence[tuple[int, LedgerEvent]], ahead: Ahead) -> None:
+        for number, event in numbered:
             match event:
                 case Attested():
+                    ahead.wait_before(number)
                     self._take(self._replay.apply(number, event))
                 case DatasetRegistered():
                     self.datasets.setdefault(event.dataset, []).append(event)
@@ -113,7 +124,6 @@ class Register:
                     self.transformations[f"{event.dataset}@{event.version}"] = event
                 case _:
                     pass
-        self.events += events
 
     def _fork(self, workspace: Workspace) -> Register:
         """The same register, to go on with; this one stays as it is."""
@@ -138,8 +148,13 @@ class Register:
         self._rules_now: str | None = None
 
     @classmethod
-    def read(cls, workspace: Workspace) -> Register:
+    def read(cls, workspace: Workspace, ledger: Ledger | None = None) -> Register:
         """Read and verify the whole ledger of `workspace`.
+
+        Parameters
+        ----------
+        ledger : Ledger, optional
+            One that has read it before, and reads what is new.
 
         Raises
         ------
@@ -149,7 +164,7 @@ class Register:
             There is no ledger.
         """
         seen = pins.last_seen(workspace.root)
-        records = Ledger(workspace).records()
+        records = (ledger or Ledger(workspace)).records()
         register = cls.replay(workspace, [record.event for record in records])
         envelopes.keep_verified()
         pins.check_seen(workspace.root, seen, records)

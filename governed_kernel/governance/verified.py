@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ class Verified:
         """Remember an envelope that verified."""
         self._known[envelope] = self._new[envelope] = key
 
+    def add_all(self, body: bytes) -> None:
+        """Remember envelopes that a copy of this process verified, each followed by its key."""
+        for envelope, key in _pairs(body):
+            self.add(envelope, key)
+
     def keep(self) -> None:
         """Write down what is new, where that is worth it; nothing rests on whether it can be."""
         if len(self._new) < _WORTH:
@@ -80,8 +86,12 @@ class Verified:
             body = data[len(_MARK) + _SIZE :]
             head = _MARK + hashlib.sha256(body).digest()
             if data.startswith(head) and len(body) % (2 * _SIZE) == 0:
-                for at in range(0, len(body), 2 * _SIZE):
-                    self._known[body[at : at + _SIZE]] = body[at + _SIZE : at + 2 * _SIZE]
+                self._known.update(_pairs(body))
+
+
+def _pairs(body: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for at in range(0, len(body), 2 * _SIZE):
+        yield body[at : at + _SIZE], body[at + _SIZE : at + 2 * _SIZE]
 
 
 def _file() -> Path:

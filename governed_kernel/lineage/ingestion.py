@@ -248,10 +248,11 @@ class Ingestion:
         return [report for report in reports if report != JournalReport(report.session_id)]
 
     def _read_known(self) -> dict[str, _Journal]:
+        first, last = self.numbers.sessions
         rows = self.connection.execute(
             "SELECT session_no, session_id, records, size, head, stored, form, payload_size, "
-            "payload_mark FROM base.journals WHERE session_no BETWEEN ? AND ?",
-            self.numbers.sessions,
+            "payload_mark FROM base.journals "
+            f"WHERE session_no BETWEEN {int(first)} AND {int(last)}"
         ).fetchall()
         return {
             row[1]: _Journal(row[0], row[1], Head(row[2], row[3], bytes.fromhex(row[4])), *row[5:])

@@ -25,6 +25,9 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "JSON": (dict, list, str, int, float, bool),
 }
 
+_PLAIN = {kind: (*fits, type(None)) for kind, fits in _PYTHON_TYPES.items() if list not in fits}
+"""What fits at once; the others are looked into."""
+
 
 class LedgerTables:
     """All that the ledger says, as rows.
@@ -82,20 +85,24 @@ def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
     types = schema.LEDGER_TABLES.get(name)
     if types is None:
         raise TypeError(f"the lineage store has no table {name!r}")
+    plain = {(column, kind) for column in types for kind in _PLAIN.get(types[column], ())}
     for row in rows:
         for column, value in row.items():
-            expected = _PYTHON_TYPES.get(types.get(column, ""))
-            if expected is None:
-                raise TypeError(f"{name} has no column {column!r}")
-            fits = isinstance(value, expected) and not (
-                isinstance(value, bool) and bool not in expected
-            )
-            if expected == (list, tuple) and fits:
-                fits = all(isinstance(item, str) for item in value)
-            if value is not None and not fits:
-                raise TypeError(f"{name}.{column} is {types[column]}, not {value!r}")
+            if (column, type(value)) not in plain:
+                _check_value(name, types, column, value)
     texts = [name for name, kind in types.items() if kind == "JSON"]
     return [msgspec.json.encode({**row, **_as_json(row, texts)}) for row in rows]
+
+
+def _check_value(name: str, types: dict[str, str], column: str, value: Any) -> None:
+    expected = _PYTHON_TYPES.get(types.get(column, ""))
+    if expected is None:
+        raise TypeError(f"{name} has no column {column!r}")
+    fits = isinstance(value, expected) and not (isinstance(value, bool) and bool not in expected)
+    if expected == (list, tuple) and fits:
+        fits = all(isinstance(item, str) for item in value)
+    if value is not None and not fits:
+        raise TypeError(f"{name}.{column} is {types[column]}, not {value!r}")
 
 
 def _as_json(row: dict[str, Any], columns: list[str]) -> dict[str, msgspec.Raw]:

@@ -29,6 +29,7 @@ __all__ = [
     "EventTable",
     "create",
     "is_current",
+    "literal",
     "mark",
     "mark_of",
     "quoted",
@@ -90,8 +91,12 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def literal(text: str) -> str:
+    """A text within a statement.
+
+    To bind it as a parameter DuckDB would import pandas, which takes longer than most statements.
+    """
+    return "'" + text.replace("'", "''").replace("\0", "' || chr(0) || '") + "'"
 
 
 def _type_of(described: inspect.Type) -> str:
@@ -136,7 +141,7 @@ def _default_of(field: inspect.Field) -> str:
     if field.default is msgspec.NODEFAULT:
         return ""
     value = field.default
-    return _literal(value) if isinstance(value, str) else str(value).lower()
+    return literal(value) if isinstance(value, str) else str(value).lower()
 
 
 EVENT_TABLES = _event_tables(
@@ -222,11 +227,11 @@ def statements(*, lake: bool = False) -> list[str]:
     made += [f"CREATE VIEW base.{name} AS {query}" for name, query in INTERNAL_VIEWS.items()]
     for view in VIEWS:
         made.append(f"CREATE VIEW {view.name} AS {view.query}")
-        made.append(f"COMMENT ON VIEW {view.name} IS {_literal(view.comment)}")
+        made.append(f"COMMENT ON VIEW {view.name} IS {literal(view.comment)}")
         if lake:
             continue
         made += [
-            f"COMMENT ON COLUMN {view.name}.{quoted(column.name)} IS {_literal(column.comment)}"
+            f"COMMENT ON COLUMN {view.name}.{quoted(column.name)} IS {literal(column.comment)}"
             for column in view.columns
         ]
     return made
@@ -242,9 +247,8 @@ def create(
     connection: duckdb.DuckDBPyConnection, *, texts: bool = True, lake: bool = False
 ) -> None:
     """Make the schema in an empty database; `texts` says whether it will hold those."""
-    for statement in statements(lake=lake):
-        connection.execute(statement)
-    connection.execute("INSERT INTO base.meta VALUES ('schema', ?)", [_mark_with(texts)])
+    connection.execute(";\n".join(statements(lake=lake)))
+    connection.execute(f"INSERT INTO base.meta VALUES ('schema', {literal(_mark_with(texts))})")
 
 
 def _create_event_table(tag: str, table: EventTable) -> str:

@@ -8,6 +8,7 @@ from governed_kernel.errors import ResourceMissing
 from governed_kernel.lineage.imports import host_of, identity_of, name_of
 from governed_kernel.lineage.numbering import LAST_WORKSPACE, Numbers
 from governed_kernel.lineage.replacing import Removing
+from governed_kernel.lineage.schema import literal
 from governed_kernel.workspace import Workspace
 
 __all__ = ["number_of", "register"]
@@ -40,11 +41,9 @@ def register(
     if number is None or known != (identity, host):
         Removing.check(connection)
         number = _next(connection) if number is None else number
-        connection.execute("DELETE FROM base.workspaces WHERE workspace_no = ?", [number])
-        connection.execute(
-            "INSERT INTO base.workspaces VALUES (?, ?, ?, ?)",
-            [number, identity, name_of(workspace), host],
-        )
+        connection.execute(f"DELETE FROM base.workspaces WHERE workspace_no = {int(number)}")
+        told = ", ".join(map(literal, (identity, name_of(workspace), host)))
+        connection.execute(f"INSERT INTO base.workspaces VALUES ({int(number)}, {told})")
     return Numbers(number)
 
 

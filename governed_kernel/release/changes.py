@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
-import nbformat
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.events import FileDigest
@@ -102,5 +101,7 @@ def _text(data: bytes | None) -> str | None:
 
 
 def _notebook(data: bytes) -> Notebook:
+    import nbformat
+
     made: Notebook = nbformat.reads(data.decode(), as_version=4)
     return made

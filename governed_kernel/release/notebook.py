@@ -9,14 +9,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
-import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import UnknownName, UsageError
+
+# nbformat and IPython come where a notebook is really read: together they take a tenth of a second,
+# and most commands know notebooks by their digests only.
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 __all__ = [
     "Cell",
@@ -33,7 +36,7 @@ _LONGEST = 400
 LIMIT_BYTES = 64 << 20
 _PYTHON_MAGICS = {"capture", "debug", "lprun", "memit", "mprun", "prun", "time", "timeit"}
 _OPTIONS = re.compile(r"^(\s*-\w+(\s*\d+)?)+\s")
-Notebook = nbformat.NotebookNode
+Notebook: TypeAlias = "NotebookNode"
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def read(path: Path) -> Notebook:
     UsageError
         It is no valid notebook of format 4.5 or later, or too large.
     """
+    import nbformat
+
     try:
         if path.stat().st_size > LIMIT_BYTES:
             raise _unusable(path, f"it is larger than {LIMIT_BYTES >> 20} MiB", "clear outputs")
@@ -140,6 +145,8 @@ def _run_by_magic(node: ast.AST) -> list[str]:
 
 
 def _transformed(source: str) -> str:
+    from IPython.core.inputtransformer2 import TransformerManager
+
     return str(TransformerManager().transform_cell(source))
 
 
@@ -186,6 +193,8 @@ def _kept(cell: Notebook, tags: list[str]) -> dict[str, Any]:
 
 
 def _made(metadata: Mapping[str, Any], cells: list[dict[str, Any]]) -> Notebook:
+    import nbformat
+
     document = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
     made: Notebook = nbformat.reads(json.dumps(document), as_version=4)
     nbformat.validate(made)
@@ -194,6 +203,8 @@ def _made(metadata: Mapping[str, Any], cells: list[dict[str, Any]]) -> Notebook:
 
 def encode(notebook: Notebook) -> bytes:
     """The notebook's file content, the same for the same notebook."""
+    import nbformat
+
     text: str = nbformat.writes(notebook)
     return (text + "\n").encode()
 

@@ -45,24 +45,25 @@ def refresh(workspace: Workspace) -> Store:
         register = Register.replay(workspace, ledger.events())
         erasure.finish(workspace, register)
         mend_cards(workspace, register.datasets)
-    bring_up(store)
+    store.ingest()
+    _bring_ledgers(store, ledger)
     return store
 
 
 def bring_up(store: Store) -> None:
     """Bring a store up to date with journals and ledger, and with those that were imported."""
     store.ingest()
-    _bring_ledgers(store)
+    _bring_ledgers(store, Ledger(store.workspace))
 
 
-def _bring_ledgers(store: Store) -> None:
+def _bring_ledgers(store: Store, own: Ledger) -> None:
     """Take in every ledger that has gone on."""
     for of in (None, *imported(store.workspace)):
-        workspace = of or store.workspace
-        if workspace.ledger.exists():
-            head = Ledger(workspace).records()[-1].head
+        ledger = own if of is None else Ledger(of)
+        if ledger.path.exists():
+            head = ledger.records()[-1].head
             if store.ledger_head(of) != head.hash.hex():
-                store.replace_ledger_tables(head, tables(workspace), of)
+                store.replace_ledger_tables(head, tables(ledger.workspace, ledger), of)
 
 
 def _has_moved(store: Store, ledger: Ledger) -> bool:
@@ -87,11 +88,11 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
     if workspace.ledger.exists():
         progress("the ledger")
         erasure.finish(workspace, Register.replay(workspace, ledger.events()))
-        found = ledger.records()[-1].head, tables(workspace)
+        found = ledger.records()[-1].head, tables(workspace, ledger)
     progress("the journals")
     store = Store(workspace, progress=_each(1_000_000, progress))
     store.rebuild(found)
-    _bring_ledgers(store)  # those of imported workspaces as well
+    _bring_ledgers(store, ledger)  # those of imported workspaces as well
     doubtful = {report.session_id for report in store.report.problems}
     whole = {journal.stem for journal in journal_files(workspace.journals)} - doubtful
     with store.read() as connection:
@@ -112,9 +113,9 @@ def _each(many: int, progress: Callable[[str], None]) -> Callable[[int], None]:
     return tell
 
 
-def tables(workspace: Workspace) -> dict[str, list[Row]]:
+def tables(workspace: Workspace, ledger: Ledger | None = None) -> dict[str, list[Row]]:
     """Every ledger-derived table, as rows with the columns of its public view."""
-    registry = Registry.read(workspace)
+    registry = Registry.read(workspace, ledger)
     runs = list(registry.runs.values())
     return {
         **_catalog(registry),

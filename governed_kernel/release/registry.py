@@ -30,6 +30,7 @@ from governed_kernel.lineage.events import (
     ValidationRecorded,
     now,
 )
+from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release.history import (
     Acceptance,
     DeploymentRecord,
@@ -90,9 +91,9 @@ class Registry:
             self._apply_approvals(release)
 
     @classmethod
-    def read(cls, workspace: Workspace) -> Registry:
-        """Replay and verify the ledger of `workspace`."""
-        return cls(Register.read(workspace))
+    def read(cls, workspace: Workspace, ledger: Ledger | None = None) -> Registry:
+        """Replay and verify the ledger of `workspace`, for `ledger` see `Register.read`."""
+        return cls(Register.read(workspace, ledger))
 
     def release(self, name: str) -> ReleaseRecord:
         """The release of that name; a bare name means its newest version."""

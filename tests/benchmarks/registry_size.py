@@ -3,8 +3,10 @@
 Run it: ``python tests/benchmarks/registry_size.py [RELEASES VERSIONS]``. Every entry of the ledger
 is really signed, by the people and the service that the rules ask for; only what lies outside of
 the ledger (notebooks, weights) is left out. Each command is a process of its own, timed in seconds
-of processor: the first time, then the median of three, then the first time after the ledger has
-gone on, when what was made from it is made anew. The limit of the second figure is one second.
+that pass and, in brackets, seconds of processor, children included: the first time that a person
+reads this workspace, when every signature is verified and every projection made; then the median of
+three; then the first time after the ledger has gone on, when what was made from it is made anew.
+The limit of what passes is one second, on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import os
 import resource
 import shlex
-import statistics
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,15 +23,19 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from securesystemslib.dsse import Envelope
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-
 from governed_kernel.canonical import digest_bytes
-from governed_kernel.governance import envelopes, keys
+from governed_kernel.governance import envelopes, keys, pkcs8
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
-from governed_kernel.governance.pkcs8 import Cost
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import events
 from governed_kernel.lineage.attestations import (
@@ -209,18 +215,34 @@ def commands(home: Path) -> Iterator[tuple[str, int]]:
     )
 
 
-def timed(workspace: Workspace, words: str, code: int) -> float:
-    """Seconds of processor that one command takes in a process of its own, children included.
+class Cost(NamedTuple):
+    """What one command took: seconds that passed, and seconds of processor."""
 
-    On an idle machine that is how long it takes; on a busy one it is what it answers for.
-    """
+    passed: float
+    used: float
+
+    def __str__(self) -> str:
+        mark = "" if self.passed < LIMIT else " **"
+        return f"{self.passed:.2f} ({self.used:.2f}){mark}"
+
+
+def timed(workspace: Workspace, words: str, code: int) -> Cost:
+    """What one command takes in a process of its own."""
     line = [sys.executable, "-m", "governed_kernel", "--workspace", str(workspace.root)]
-    started = _used()
+    used, started = _used(), time.perf_counter()
     done = subprocess.run([*line, *shlex.split(words)], capture_output=True, text=True, check=False)
-    seconds = _used() - started
+    cost = Cost(time.perf_counter() - started, _used() - used)
     if done.returncode != code:
         raise SystemExit(f"{words}: {done.returncode}\n{done.stderr[-2000:]}")
-    return seconds
+    return cost
+
+
+def _forget(workspace: Workspace, home: Path) -> None:
+    """Let the next command be the first that this person gives here."""
+    shutil.rmtree(home / "verified", ignore_errors=True)
+    (home / "verified-envelopes").unlink(missing_ok=True)
+    for path in workspace.store.parent.glob(f"{workspace.store.name}*"):
+        path.unlink()
 
 
 def _used() -> float:
@@ -228,13 +250,39 @@ def _used() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
+def verification_alone(workspace: Workspace) -> float:
+    """Seconds that the bare arithmetic of all signatures takes on one processor."""
+    register = Register.read(workspace)
+    keys_known = {
+        key.key.keyid: load_pem_public_key(key.key.keyval["public"].encode())
+        for person in register.people.values()
+        for key in person.keys
+    }
+    service = keys.parse_public_key(register.service_key)
+    keys_known[service.keyid] = load_pem_public_key(service.keyval["public"].encode())
+    asked = []
+    for entry in register.entries:
+        envelope = Envelope.from_dict(msgspec.json.decode(msgspec.json.encode(entry.envelope)))
+        (made,) = envelope.signatures.values()
+        asked.append((made.keyid, bytes.fromhex(made.signature), envelope.pae()))
+    algorithm = ECDSA(SHA256())
+    started = time.process_time()
+    for key_id, signature, signed in asked:
+        key = keys_known[key_id]
+        assert isinstance(key, EllipticCurvePublicKey)
+        key.verify(signature, signed, algorithm)
+    return time.process_time() - started
+
+
 def main(releases: int, versions: int) -> int:
-    """Print the table; returns how many commands were slower than the limit."""
+    """Print the table; returns how many figures are over the limit."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         os.environ["GOVERNED_HOME"] = str(home)
-        keys.COST = Cost(n=2**8, r=8, p=1)  # what a passphrase costs is not what is asked here
+        keys.COST = pkcs8.Cost(
+            n=2**8, r=8, p=1
+        )  # what a passphrase costs is not what is asked here
         for person in EVERYBODY:
             keys.generate(person, passphrase(person))
         workspace = make_workspace(Path(folder) / "workspace")
@@ -243,16 +291,17 @@ def main(releases: int, versions: int) -> int:
         sys.stdout.write(
             f"{releases:,} releases, {versions:,} versions, {records:,} records, "
             f"{workspace.ledger.stat().st_size / 1e6:.0f} MB of ledger, written in "
-            f"{time.perf_counter() - started:.0f} s\n\n"
-            "| command | first | then | after a change |\n|---|---:|---:|---:|\n"
+            f"{time.perf_counter() - started:.0f} s\n"
         )
+        alone = verification_alone(workspace)
+        sys.stdout.write(f"{_HEADING.format(len(Register.read(workspace).entries), alone)}")
         changes = (
             f"reject triage-{number}@1 --reason no --as rita --passphrase-file {home / 'rita.txt'}"
             for number in count(20)
         )
-        slow = sum(_row(workspace, *command, changes) for command in commands(home))
+        rows = [_row(workspace, home, *command, changes) for command in commands(home)]
         _lists(workspace)
-        return slow
+        return sum(rows)
 
 
 def _lists(workspace: Workspace) -> None:
@@ -280,20 +329,30 @@ def _lists(workspace: Workspace) -> None:
         sys.stdout.write(f"| {name} | {' | '.join(f'{ms:.0f}' for ms in taken)} |\n")
 
 
-def _row(workspace: Workspace, words: str, code: int, changes: Iterator[str]) -> bool:
+_HEADING = """the arithmetic of its {:,} signatures alone: {:.2f} s of one processor
+
+| command | first | then | after a change |
+|---|---:|---:|---:|
+"""
+
+
+def _row(workspace: Workspace, home: Path, words: str, code: int, changes: Iterator[str]) -> int:
+    """Print what a command takes; returns how many of its figures are over the limit."""
     once = words.startswith("reject")
-    first = timed(workspace, words, code)
-    then = first if once else statistics.median(timed(workspace, words, code) for _ in range(3))
-    timed(workspace, next(changes), 0)
-    after = first if once else timed(workspace, words, code)
-    mark = "" if then < LIMIT else " **"
+    _forget(workspace, home)
+    costs = [timed(workspace, words, code)]
+    if not once:
+        costs.append(sorted(timed(workspace, words, code) for _ in range(3))[1])
+        timed(workspace, next(changes), 0)
+        costs.append(timed(workspace, words, code))
     said = words.partition(" --passphrase")[0]
-    sys.stdout.write(f"| {said} | {first:.2f} | {then:.2f}{mark} | {after:.2f} |\n")
+    cells = [str(cost) for cost in costs] + [""] * (3 - len(costs))
+    sys.stdout.write(f"| {said} | {' | '.join(cells)} |\n")
     sys.stdout.flush()
-    return then >= LIMIT
+    return sum(cost.passed >= LIMIT for cost in costs)
 
 
 if __name__ == "__main__":
     sizes = [int(word) for word in sys.argv[1:]] or [1000, 10_000]
     slow = main(*sizes)
-    sys.stdout.write(f"\n{slow} commands took longer than {LIMIT:g} s\n")
+    sys.stdout.write(f"\n{slow} figures are {LIMIT:g} s or more\n")

@@ -24,9 +24,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     seen: list[dict[str, Any]] = []
     really = envelopes._check_signed
 
-    def check(envelope: dict[str, Any], key_id: str, key: Any) -> None:
+    def check(envelope: dict[str, Any], key: Any) -> None:
         seen.append(envelope)
-        really(envelope, key_id, key)
+        really(envelope, key)
 
     monkeypatch.setattr(envelopes, "_check_signed", check)
     monkeypatch.setattr(verified, "_WORTH", 1)

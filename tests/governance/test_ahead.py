@@ -1,0 +1,126 @@
+"""Copies of a process verify what it will replay, and nothing counts that it would not count."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from governed_kernel.governance import ahead, envelopes, keys, people, verified
+from governed_kernel.governance import register as register_module
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import Attested
+from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.workspace import Workspace
+from tests.governance.people import passphrase, promote
+from tests.governance.test_register import an_approval, append_by_hand, approve
+
+Replayed = Callable[[], tuple[Register, int]]
+
+
+@pytest.fixture
+def replayed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Replayed:
+    """Replay as a command that this person gives here for the first time.
+
+    Tells also how many signatures the process itself looked at.
+    """
+    looked: list[dict[str, Any]] = []
+    really, process = envelopes._check_signed, os.getpid()
+
+    def check(envelope: dict[str, Any], key: Any) -> None:
+        if os.getpid() == process:
+            looked.append(envelope)
+        really(envelope, key)
+
+    def replay() -> tuple[Register, int]:
+        monkeypatch.setattr(envelopes, "_VERIFIED", verified.Verified())
+        monkeypatch.setattr(register_module, "_REPLAYED", {})
+        looked.clear()
+        return Register.read(workspace), len(looked)
+
+    monkeypatch.setattr(envelopes, "_check_signed", check)
+    monkeypatch.setattr(ahead, "WORTH", 4)
+    monkeypatch.setattr(ahead, "_allowed", True)
+    monkeypatch.setattr(ahead, "_tell", print)
+    monkeypatch.setattr(ahead, "_processors", lambda: 3)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)  # pytest may have threads of its own
+    return replay
+
+
+def plain(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, replayed: Replayed) -> Register:
+    """What comes of the ledger where everything is verified by the process itself."""
+    with monkeypatch.context() as patched:
+        patched.setattr(ahead, "_allowed", False)
+        return replayed()[0]
+
+
+def test_half_of_the_signatures_are_verified_elsewhere_and_the_register_is_the_same(
+    workspace: Workspace, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(workspace)
+    approve(workspace, "rita")
+    told: list[int] = []
+    monkeypatch.setattr(ahead, "LONG", 4)
+    ahead.allow(told.append)
+    register, looked = replayed()
+    assert 0 < looked < len(register.entries)
+    assert told
+    assert register.entries == plain(workspace, monkeypatch, replayed).entries
+    assert all(entry.valid for entry in register.entries)
+
+
+def test_what_must_not_count_does_not_count_because_a_copy_looked_at_it(
+    workspace: Workspace, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(workspace)
+    approve(workspace, "rita")
+    good = Register.read(workspace).entries[-1].envelope
+    append_by_hand(workspace, an_approval("rita"), signer="mallory")
+    forged = {**good["signatures"][0], "sig": good["signatures"][0]["sig"][::-1]}
+    Ledger(workspace).append(Attested(envelope={**good, "signatures": [forged]}))
+    Ledger(workspace).append(Attested(envelope={"payload": 7}))
+    Ledger(workspace).append(Attested(envelope=good))
+    register, _ = replayed()
+    assert [entry.valid for entry in register.entries[-5:]] == [True, False, False, False, False]
+    assert register.entries == plain(workspace, monkeypatch, replayed).entries
+
+
+def test_a_signature_by_a_key_that_was_revoked_before_it_verifies_and_does_not_count(
+    workspace: Workspace, replayed: Replayed
+) -> None:
+    promote(workspace)
+    key = keys.unlock("rita", passphrase("rita"))
+    people.revoke_key(workspace, "ada", passphrase("ada"), name="rita", reason="lost")
+    said = msgspec.structs.replace(
+        an_approval("rita"), workspace_id=Register.read(workspace).workspace_id
+    )
+    Ledger(workspace).append(Attested(envelope=envelopes.sign(said, key)))
+    register, _ = replayed()
+    assert "revoked" in register.entries[-1].reason
+
+
+def test_a_copy_that_is_killed_leaves_its_work_to_the_replay(
+    workspace: Workspace, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(workspace)
+
+    def killed(found: object, piece: object) -> list[bytes]:
+        os.kill(os.getpid(), 9)
+        raise AssertionError
+
+    monkeypatch.setattr(ahead, "_verified", killed)
+    register, looked = replayed()
+    assert looked == len(register.entries)
+    assert all(entry.valid for entry in register.entries)
+
+
+def test_nothing_is_copied_that_has_other_threads_or_was_not_allowed(
+    workspace: Workspace, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
+    register, looked = replayed()
+    assert looked == len(register.entries)
