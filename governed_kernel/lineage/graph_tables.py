@@ -9,12 +9,14 @@ from __future__ import annotations
 import duckdb
 
 from governed_kernel.lineage import origins
-from governed_kernel.lineage.numbering import Numbers
+from governed_kernel.lineage.numbering import Numbers, of_thing
 from governed_kernel.lineage.replacing import replace_rows
 from governed_kernel.lineage.schema import EVENT_TABLES, quoted
 
-__all__ = ["begin", "finish", "insert", "note_digests"]
+__all__ = ["DEEPEST", "begin", "finish", "insert", "note_digests"]
 
+DEEPEST = 100
+"""Steps of a name that the tree of names follows: a hostile one may have thousands."""
 _OUTSIDE = "NOT starts_with({0}entity, 'memory://')"
 
 
@@ -22,6 +24,18 @@ _OWN = "transformation_no BETWEEN getvariable('own_first') AND getvariable('own_
 _OWN_OBJECT = "entity_no BETWEEN getvariable('own_first') AND getvariable('own_last')"
 _OWN_RESOURCE = "r.entity_no BETWEEN -getvariable('own_last') AND -1 - getvariable('own_first')"
 """Rows of the workspace whose journals come in (`numbering`)."""
+
+
+_FOLDERS = f"""
+INSERT INTO base.folders
+WITH split AS (SELECT string_split(uri, '/') AS steps FROM new_resource), tree AS (
+    SELECT DISTINCT {of_thing("getvariable('own_first')")}::INTEGER AS workspace_no,
+        array_to_string(steps[:n - 1], '/') AS folder, array_to_string(steps[:n], '/') AS name
+    FROM (SELECT steps, unnest(range(2, least(len(steps), {DEEPEST}) + 1)) AS n FROM split)
+)
+FROM tree ANTI JOIN base.folders USING (workspace_no, folder, name) ORDER BY ALL
+"""
+"""What lies in what."""
 
 
 def begin(connection: duckdb.DuckDBPyConnection, numbers: Numbers) -> None:
@@ -122,13 +136,15 @@ def _insert_entities(connection: duckdb.DuckDBPyConnection) -> None:
         WHERE session_no > 0 ORDER BY entity_no"""
     )
     connection.execute(
-        f"""INSERT INTO base.resources
+        f"""CREATE OR REPLACE TEMP TABLE new_resource AS
         SELECT (SELECT coalesce(min(entity_no), -getvariable('own_first'))
                 FROM base.resources r WHERE {_OWN_RESOURCE})
-            - row_number() OVER (ORDER BY first_seen) AS entity_no, entity, kind
+            - row_number() OVER (ORDER BY first_seen) AS entity_no, entity AS uri, kind
         FROM first_mention ANTI JOIN base.resources r ON r.uri = entity AND {_OWN_RESOURCE}
         WHERE session_no = 0 ORDER BY entity_no DESC"""
     )
+    connection.execute("INSERT INTO base.resources FROM new_resource ORDER BY entity_no DESC")
+    connection.execute(_FOLDERS)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE numbered AS
         SELECT f.session_no, f.entity, o.entity_no FROM first_mention f

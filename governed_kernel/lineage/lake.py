@@ -295,7 +295,7 @@ class Lake(Store):
         connection.execute(
             "DELETE FROM base.resources WHERE entity_no BETWEEN ? AND ?", [-last, -1 - first]
         )
-        for name in LEDGER_TABLES:
+        for name in ("folders", *LEDGER_TABLES):
             connection.execute(
                 f"DELETE FROM base.{name} WHERE workspace_no = ?", [numbers.workspace_no]
             )

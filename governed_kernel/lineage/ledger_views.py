@@ -212,6 +212,7 @@ LEDGER_VIEWS: tuple[View, ...] = (
         policies/l: Ids of the policies that decided.
         session_id: The session that asked; NULL outside one.
         cell_id: The cell that asked; NULL outside one.
+        reason: Why, in the words that were shown.
         """,
     ),
     _view(

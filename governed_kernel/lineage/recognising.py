@@ -75,7 +75,7 @@ def hits_on(
     written = sight.written(uris)
     if not written:
         return []
-    # Where they are first, from one column: DuckDB would read the others of all rows with it.
+    # Where they are first, by the index, or from one column: not from the others of all rows.
     rows = connection.execute(
         f"SELECT session_no, record FROM base.access WHERE uri IN ({marks(written)})", written
     ).fetchall()

@@ -2,9 +2,10 @@
 
 Tables lie in the schema ``base`` and may change with `SCHEMA_VERSION`; whoever asks questions uses
 the public views (`views`), which are a contract. The tables of session events follow from the
-structs of `events`, so the vocabulary is written down once. There are no keys, indexes or
-sequences: numbers are given in order of arrival, so that DuckDB's zone maps find a few edges among
-millions, and the same schema fits DuckLake (`lake`), where whoever ingests only ever adds rows.
+structs of `events`, so the vocabulary is written down once. There are no keys or sequences: numbers
+are given in order of arrival, so that DuckDB's zone maps find a few edges among millions, and the
+same schema fits DuckLake (`lake`), where whoever ingests only ever adds rows. Names have no order
+that would help: a file finds them by indexes; a lake can have none, and reads them all.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ __all__ = [
     "statements",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of what a table or view means."""
 
 
@@ -169,6 +170,8 @@ GRAPH_TABLES = {
     "objects": "entity_no BIGINT, session_no INTEGER, entity VARCHAR, kind VARCHAR, "
     "name VARCHAR, columns VARCHAR[]",
     "resources": "entity_no BIGINT, uri VARCHAR, kind VARCHAR",
+    # The tree of the resources' names: what lies in a folder is found step by step.
+    "folders": "workspace_no INTEGER, folder VARCHAR, name VARCHAR",
     "uses": "transformation_no BIGINT, entity_no BIGINT",
     "makes": "transformation_no BIGINT, entity_no BIGINT",
     "reads": "transformation_no BIGINT, entity_no BIGINT, kind VARCHAR, session_no INTEGER, "
@@ -198,6 +201,9 @@ LEDGER_TABLES["dataset_parents"] = dict.fromkeys(
 )
 
 
+_INDEXES = ("resources (uri)", "folders (folder)", "access (uri)")
+"""Names that questions begin with: found by equality, whatever else the store knows."""
+
 _JOURNALS_OF_A_LAKE = f"""
 CREATE TABLE base.journal_states (state_no BIGINT, {GRAPH_TABLES["journals"]});
 CREATE VIEW base.journals AS SELECT * EXCLUDE (state_no) FROM base.journal_states
@@ -212,7 +218,7 @@ def statements(*, lake: bool = False) -> list[str]:
     ----------
     lake : bool
         For DuckLake, where who removes rows gets in the way of all who add some: so where a journal
-        stands is added, never changed. Columns of views can't have comments there.
+        stands is added, never changed. There are no indexes, nor comments on views' columns.
     """
     made = ["CREATE SCHEMA base", "CREATE TABLE base.meta (key VARCHAR, value VARCHAR)"]
     made += [_create_event_table(tag, table) for tag, table in EVENT_TABLES.items()]
@@ -224,6 +230,9 @@ def statements(*, lake: bool = False) -> list[str]:
     for name, types in LEDGER_TABLES.items():
         listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
         made.append(f"CREATE TABLE base.{name} (workspace_no INTEGER, {listed})")
+    if not lake:
+        for place in _INDEXES:
+            made.append(f"CREATE INDEX {place.partition(' ')[0]}_by_name ON base.{place}")
     made += [f"CREATE VIEW base.{name} AS {query}" for name, query in INTERNAL_VIEWS.items()]
     for view in VIEWS:
         made.append(f"CREATE VIEW {view.name} AS {view.query}")

@@ -14,10 +14,13 @@ from typing import Any, NamedTuple
 import duckdb
 
 from governed_kernel.lineage.belonging import LOCAL
-from governed_kernel.lineage.numbering import workspace_of_resource
+from governed_kernel.lineage.graph_tables import DEEPEST
+from governed_kernel.lineage.numbering import of_session, workspace_of_resource
 
 __all__ = ["Sight", "among", "marks", "within"]
 
+_MANY = 1000
+"""Names, from which on all are read: DuckDB leaves its indexes at about as many."""
 _MACHINES = ("", "localhost", "127.0.0.1", "[::1]")
 _ELSEWHERE = re.compile(r"([a-z][a-z0-9+.-]*)://([^/:]+)(:[0-9]+)?/")
 
@@ -68,9 +71,37 @@ class Sight:
 
     def within(self, uri: str) -> set[str]:
         """The URIs of a resource and of all resources in it, where it is a folder."""
-        condition, values = within(self.written([uri]))
-        found = set(self._seen(condition, values).values())
-        return {each for each in found if each == uri or each.startswith(f"{uri}/")}
+        written = self.written([uri])
+        names = self._below(written)
+        if names is None:
+            found = self._seen(*within(written))
+        else:
+            found = self._seen(f"uri IN ({marks(names)})", list(names))
+        return {each for each in found.values() if each == uri or each.startswith(f"{uri}/")}
+
+    def _below(self, written: list[str]) -> set[str] | None:
+        """Names as they were written down, and all in them; None where to read all is quicker."""
+        names: set[str] = set()
+        fresh = set(written)
+        while fresh:
+            names |= fresh
+            if len(names) > _MANY or any(name.count("/") >= DEEPEST - 1 for name in fresh):
+                return None
+            rows = self._connection.execute(
+                f"SELECT name FROM base.folders WHERE folder IN ({marks(fresh)})", list(fresh)
+            ).fetchall()
+            fresh = {name for (name,) in rows} - names
+        return names
+
+    def is_accessed(self, uri: str) -> bool:
+        """Whether a session accessed exactly this."""
+        written = self.written([uri])
+        rows = self._connection.execute(
+            f"SELECT DISTINCT uri, {of_session('session_no')} FROM base.access "
+            f"WHERE uri IN ({marks(written)})",
+            written,
+        ).fetchall()
+        return any(self.uri(there, workspace_no) == uri for there, workspace_no in rows)
 
     def named(self, numbers: Collection[int]) -> dict[int, tuple[str, str]]:
         """URI and kind of some resources by their numbers."""

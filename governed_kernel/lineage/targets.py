@@ -104,13 +104,12 @@ def _dataset(connection: duckdb.DuckDBPyConnection, name: str) -> Target | None:
 def _resource(connection: duckdb.DuckDBPyConnection, sight: Sight, uri: str) -> Target | None:
     """The resource itself; else the files in it, the folder around it, or what equals it."""
     uri = uri.rstrip("/")
-    found = sight.within(uri)
-    transformed = uri in found
-    if not transformed:
-        found |= _accessed(connection, sight, uri)
-    resources = [uri] if uri in found else sorted(found)
-    if uri in found and not transformed:
-        resources += _around(sight, uri)
+    if sight.resources([uri]):
+        resources = [uri]
+    elif sight.is_accessed(uri):
+        resources = [uri, *_around(sight, uri)]
+    else:
+        resources = sorted(sight.within(uri) | _accessed_in(connection, sight, uri))
     runs = connection.execute(
         "SELECT DISTINCT run_id FROM artifacts WHERE uri = ? OR starts_with(uri, ? || '/') "
         "OR starts_with(?, uri || '/') ORDER BY run_id",
@@ -122,15 +121,15 @@ def _resource(connection: duckdb.DuckDBPyConnection, sight: Sight, uri: str) -> 
     return Target(uri, "resource", resources=resources, runs=[run for (run,) in runs])
 
 
-def _accessed(connection: duckdb.DuckDBPyConnection, sight: Sight, uri: str) -> set[str]:
-    """What sessions accessed that is this resource or lies in it."""
+def _accessed_in(connection: duckdb.DuckDBPyConnection, sight: Sight, uri: str) -> set[str]:
+    """What sessions accessed that lies in a resource."""
     condition, values = within(sight.written([uri]))
     rows = connection.execute(
         f"SELECT DISTINCT uri, {of_session('session_no')} FROM base.access WHERE {condition}",
         values,
     ).fetchall()
     found = {sight.uri(there, workspace_no) for there, workspace_no in rows}
-    return {each for each in found if each == uri or each.startswith(f"{uri}/")}
+    return {each for each in found if each.startswith(f"{uri}/")}
 
 
 def around(uri: str) -> list[str]:

@@ -382,6 +382,7 @@ def _decisions(registry: Registry) -> list[Row]:
             "policies": event.policies,
             "session_id": event.session_id,
             "cell_id": event.cell_id,
+            "reason": event.reason,
         }
         for event in registry.register.events
         if isinstance(event, Decided)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from governed_kernel.governance import envelopes
@@ -125,8 +126,11 @@ def test_what_was_typed_does_not_act_on_the_terminal_of_who_reads_it_later(desk:
     assert isinstance(told, Decided)
     assert len(told.resource) < 300
     assert len(told.reason) < 3000
-    shown = desk.governed("lineage", "sql", "select resource from decisions where outcome='denied'")
+    asked = "select resource, reason from decisions where outcome='denied' order by occurred_at"
+    shown = desk.governed("lineage", "sql", asked)
     assert shown.code == 0, shown.err
+    said = msgspec.json.decode(desk.governed("lineage", "sql", asked, "--json").out)
+    assert said[-1]["reason"] == told.reason
     assert "\x1b" not in shown.out
     assert "\\x1b[2J" in shown.out.replace("\n", "")
 

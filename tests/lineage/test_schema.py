@@ -28,7 +28,7 @@ CONTRACT = """
 - `artifacts(run_id, name, uri, sha256, bytes, kind)` · `validations(run_id, suite, layer, case_id, outcome, value, threshold, blocking)`
 - `risk_acceptances(release, case_id, person, reason, control, expires_at, state)` · `deployments(environment, slot, release, bundle, person, share, live_from, live_to, reason)`
 - `recalls(recall, release, versions, records, reason, opened_at, opened_by, state, answered_by, answered_at, answer)`
-- `incidents(incident_id, release, opened_at, closed_at, severity, case_id)` · `decisions(occurred_at, person, action, resource, purpose, outcome, policies, session_id, cell_id)` · `checkpoints(taken_at, size, root, signed_by)`
+- `incidents(incident_id, release, opened_at, closed_at, severity, case_id)` · `decisions(occurred_at, person, action, resource, purpose, outcome, policies, session_id, cell_id, reason)` · `checkpoints(taken_at, size, root, signed_by)`
 """  # noqa: E501 (as the design has it, and what came after it)
 
 

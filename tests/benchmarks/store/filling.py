@@ -98,6 +98,8 @@ def grow(store: Store, edges: int) -> None:
             f"'TRANSFORMATION', 'observed' FROM {many}, range(20) q(c) WHERE i > 0 ORDER BY i, c",
             "resources": f"SELECT f - i - 1, 'file:///others/' || i || '.parquet', 'file' "
             f"FROM {some} ORDER BY i",
+            "folders": f"SELECT 0, 'file:///others', 'file:///others/' || i || '.parquet' "
+            f"FROM {some} ORDER BY i",
             "writes": f"SELECT t + {every} * i + 1, f - i - 1, 'frame', {_OTHERS}, i, {at}, [] "
             f"FROM {some} ORDER BY i",
             "reads": f"SELECT t + {every} * i + 2, f - i - 1, 'frame', {_OTHERS}, i, {at}, [] "
