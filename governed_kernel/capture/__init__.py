@@ -97,6 +97,7 @@ def statement(node: ast.stmt, namespace: dict[str, Any]) -> Iterator[None]:
     if variables is None or variables.namespace is not namespace:
         variables = Variables(observation, namespace)
     with observation.guarded("variables"):
+        observation.emitter.deliver()  # who watches sees what ended before a long statement
         variables.enter(node)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What observers may ask of the session they run in: four calls and no more.
+"""What observers may ask of the session they run in: five calls and no more.
 
 `governed_kernel.kernel` implements it over the recorder's socket; tests with a list.
 """
@@ -67,7 +67,11 @@ class Emitter(Protocol):
         """Hand an event to the recorder as it is; nothing is filled in.
 
         It blocks rather than lose an event, and raises `RecorderLost` when there is no recorder.
+        A step between things in memory may be held until the next event, or until `deliver`.
         """
+
+    def deliver(self) -> None:
+        """Hand over what is held."""
 
     def cell(self) -> Cell:
         """The cell of the calling thread, else the one the main thread runs."""

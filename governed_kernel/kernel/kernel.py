@@ -15,7 +15,7 @@ from governed_kernel.capture.emitter import Cell
 from governed_kernel.errors import GovernedError
 from governed_kernel.kernel.link import RecorderLink
 from governed_kernel.kernel.magics import GovernedMagics
-from governed_kernel.kernel.shell import follow_statements
+from governed_kernel.kernel.shell import follow_statements, wait_for_record
 from governed_kernel.lineage.events import CellEnded, ObserverLost
 
 __all__ = ["GovernedKernel"]
@@ -26,8 +26,8 @@ _INTERRUPTS = ("KeyboardInterrupt", "CancelledError")
 class GovernedKernel(IPythonKernel):
     """An IPython kernel whose cells run only while a recorder takes down what they do.
 
-    A cell begins when its start is on record, and its reply goes out when its end is. Without a
-    recorder nothing runs.
+    A cell's code runs when its start is on record, and its reply goes out when its end is. Without
+    a recorder nothing runs.
     """
 
     implementation = "governed_kernel"
@@ -42,6 +42,7 @@ class GovernedKernel(IPythonKernel):
         self._outside_history = 0
         if self.shell is not None:
             self.shell.register_magics(GovernedMagics(self.shell, self.link))
+            wait_for_record(self.shell, self.link)
         emitter.set_current(self.link)
         self.link.follow_threads()
         self._install_observers()
@@ -90,6 +91,8 @@ class GovernedKernel(IPythonKernel):
         reply: dict[str, Any] = {}
         try:
             with self._ended_by(reply):
+                if not code.strip():
+                    self.link.confirm()  # there may be expressions to evaluate all the same
                 reply.update(
                     await super().do_execute(  # type: ignore[no-untyped-call]
                         code,

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,13 @@ import msgspec
 from governed_kernel.capture.emitter import THREAD_CELL, Cell, Decision, ObservedEvent
 from governed_kernel.errors import GovernedError, RecorderLost, ResourceMissing
 from governed_kernel.kernel.remembered import MADE
-from governed_kernel.lineage.events import CellEnded, CellStarted, Operation, PayloadDigest
+from governed_kernel.lineage.events import (
+    CellEnded,
+    CellStarted,
+    Operation,
+    PayloadDigest,
+    Transformation,
+)
 from governed_kernel.lineage.journal import payload_of
 from governed_kernel.recorder import messages
 from governed_kernel.recorder.messages import Answer, Status
@@ -26,6 +33,8 @@ __all__ = ["RECORDER_VARIABLE", "Decide", "RecorderLink"]
 
 RECORDER_VARIABLE = "GOVERNED_RECORDER_FD"
 _ANSWER_BYTES = 65_536
+_MOST_HELD = 64
+_SECONDS_HELD = 0.25
 _BEFORE = Cell(0, "")
 
 Decide = Callable[[Operation, str], Decision]
@@ -35,7 +44,10 @@ class RecorderLink:
     """Sends events to the recorder, in order, from any thread and from forked children.
 
     Sending blocks when the recorder is behind, so nothing is lost; an interrupt waits until a
-    message is whole. `begin` and `end` return when the recorder has written what came before.
+    message is whole. `confirm` and `end` return when the recorder has written what came before.
+
+    Waking the recorder costs the cell more than most steps do. So while a cell runs, steps whose
+    results are in memory wait for what may not: an access, the next statement, a fork, the end.
 
     Parameters
     ----------
@@ -65,7 +77,11 @@ class RecorderLink:
         self._socket = _identity(connection.fileno())
         self._in_child = child
         self._forget_parent()
-        os.register_at_fork(after_in_child=self._begin_in_child)
+        os.register_at_fork(before=self._before_fork, after_in_child=self._begin_in_child)
+
+    def _before_fork(self) -> None:
+        with contextlib.suppress(GovernedError):  # the next cell says that the recorder is lost
+            self.deliver()
 
     def _begin_in_child(self) -> None:
         self._in_child = True
@@ -80,6 +96,12 @@ class RecorderLink:
         self._busy = False
         self._waiting: deque[_Parcel] = deque()
         self._texts: list[bytes] = []
+        self._held: list[bytes] = []
+        self._held_since = 0.0
+        self._cells: dict[Cell, int | GovernedError | None] = {}
+        """The cells that run: the number of the announcement until it is answered, why a cell was
+        refused, None once its start is on record."""
+        self._answers: dict[int, Answer] = {}
 
     @classmethod
     def from_environment(cls, decider: Callable[[], Decide]) -> RecorderLink:
@@ -107,9 +129,25 @@ class RecorderLink:
     # --- the observers' side: `capture.emitter.Emitter` ------------------------------------
 
     def emit(self, event: ObservedEvent) -> None:
-        """Send an observer's event; blocks rather than lose it."""
-        self._send(event)
+        """Send an observer's event, or hold it for a moment; blocks rather than lose it."""
+        if self._cells and isinstance(event, Transformation) and _stays_in_memory(event):
+            self._hold(event)
+        else:
+            self._send(event)
         MADE.add(event)
+
+    def _hold(self, event: Transformation) -> None:
+        if not self._held:
+            self._held_since = time.monotonic()
+        self._held.append(messages.encode(event))
+        late = time.monotonic() - self._held_since > _SECONDS_HELD
+        if late or len(self._held) >= _MOST_HELD:
+            self.deliver()
+
+    def deliver(self) -> None:
+        """Send what is held."""
+        if self._held:
+            self._send(None)
 
     def cell(self) -> Cell:
         """The cell of this thread or task, else the one that started it, else the latest."""
@@ -142,7 +180,26 @@ class RecorderLink:
     # --- the kernel's side -----------------------------------------------------------------
 
     def begin(self, cell: Cell, source: str, *, silent: bool) -> contextvars.Token[Cell]:
-        """Announce a cell; returns when that is on record. Give the token to `end`.
+        """Announce a cell, which may run once `confirm` returns. Give the token to `end`.
+
+        Raises
+        ------
+        RecorderLost
+            There is no recorder any more, or this session is recorded no longer.
+        """
+        started = CellStarted(
+            execution=cell.execution,
+            cell_id=cell.cell_id,
+            source=self.payload(source),
+            silent=silent,
+        )
+        with self._asking:
+            self._cells[cell] = self._send(started)
+        self._latest = cell
+        return self._local.set(cell)
+
+    def confirm(self) -> None:
+        """Return when the start of the calling thread's cell is on record.
 
         Raises
         ------
@@ -151,22 +208,28 @@ class RecorderLink:
         ResourceMissing
             The recorder can't write.
         """
-        self._ask(
-            CellStarted(
-                execution=cell.execution,
-                cell_id=cell.cell_id,
-                source=self.payload(source),
-                silent=silent,
-            )
-        )
-        self._latest = cell
-        return self._local.set(cell)
+        cell = self.cell()
+        state = self._cells.get(cell)
+        if isinstance(state, GovernedError):
+            raise state
+        if state is None:
+            return
+        with self._asking:
+            _undisturbed(lambda: self._receive(state))
+        try:
+            self._taken(state)
+        except GovernedError as error:
+            self._cells[cell] = error
+            raise
+        self._cells[cell] = None
 
     def end(self, event: CellEnded, token: contextvars.Token[Cell]) -> None:
         """Announce a cell's end; returns when everything about it is on record."""
         try:
+            self.confirm()  # code that could not be compiled was not run
             self._ask(event)
         finally:
+            self._cells.pop(self.cell(), None)
             self._local.reset(token)
 
     def status(self) -> Status:
@@ -191,13 +254,13 @@ class RecorderLink:
 
     # --- the wire --------------------------------------------------------------------------
 
-    def _send(self, message: messages.Message) -> int:
-        """Send a whole message; returns its number, or 0 when it waits behind another.
+    def _send(self, message: messages.Message | None) -> int:
+        """Send what is held, and a message; returns its number, or 0 if it waits behind another.
 
         Whatever is raised meanwhile (an interrupt, a user's alarm) is raised afterwards. The
         steps are such that each may be done twice: the recorder drops a packet that it has.
         """
-        parcel = _Parcel(messages.encode(message))
+        parcel = _Parcel([] if message is None else [messages.encode(message)])
         with self._sending:
             if self._busy:  # a signal's handler or a finaliser, in the middle of another message
                 self._waiting.append(parcel)
@@ -218,6 +281,7 @@ class RecorderLink:
             # file's now. The kernel is still recorded, and of this child the witness tells.
             self._waiting.clear()
             self._texts.clear()
+            self._held.clear()
             return
         while self._waiting:
             self._deliver(self._waiting[0])
@@ -228,12 +292,13 @@ class RecorderLink:
         if parcel.number:
             return
         if parcel.packets is None:
-            parcel.texts = tuple(self._texts)
-            body = messages.encode_said(parcel.texts, parcel.body)
+            parcel.texts, parcel.held = tuple(self._texts), tuple(self._held)
+            body = messages.encode_said(parcel.texts, [*parcel.held, *parcel.own])
             parcel.packets = messages.packets(self._sender, self._number + 1, body)
-        for text in parcel.texts:
-            if self._texts and self._texts[0] is text:
-                del self._texts[0]
+        for taken, kept in ((parcel.texts, self._texts), (parcel.held, self._held)):
+            for each in taken:
+                if kept and kept[0] is each:
+                    del kept[0]
         try:
             while parcel.packets:
                 self._connection.send(parcel.packets[0])
@@ -245,30 +310,34 @@ class RecorderLink:
 
     def _ask(self, message: messages.Message) -> Answer:
         """Send a request and wait for its answer."""
-        found: list[Answer] = []
         with self._asking:
             number = self._send(message)
-            _undisturbed(lambda: self._receive(number, found))
-        fault = found[0].fault
+            _undisturbed(lambda: self._receive(number))
+        return self._taken(number)
+
+    def _taken(self, number: int) -> Answer:
+        """The answer that was received; raises what it says went wrong."""
+        answer = self._answers.pop(number)
+        fault = answer.fault
         if fault is None:
-            return found[0]
+            return answer
         if fault.final:
             raise self._lose(fault.why, fault.what)
         raise ResourceMissing(fault.what, fault.why, fault.next)
 
-    def _receive(self, number: int, found: list[Answer]) -> None:
-        """Wait for the answer of that number; older ones were given up.
+    def _receive(self, number: int) -> None:
+        """Take answers until that one; older ones that nobody waits for were given up.
 
         An answer is looked at before it is taken out, so that being disturbed loses none.
         """
-        while not found:
+        while number not in self._answers:
             try:
                 data = self._connection.recv(_ANSWER_BYTES, socket.MSG_PEEK)
                 answer = messages.decode_answer(data)
             except (OSError, msgspec.MsgspecError) as error:
                 raise self._lose(str(error)) from error
-            if answer.number >= number:
-                found.append(answer)
+            if answer.number in (number, *list(self._cells.values())):
+                self._answers[answer.number] = answer
             with contextlib.suppress(BlockingIOError):
                 self._connection.recv(_ANSWER_BYTES, socket.MSG_DONTWAIT)
 
@@ -291,16 +360,23 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _stays_in_memory(event: Transformation) -> bool:
+    """Whether what a step took and made is known by the name of a thing in memory."""
+    things = (*event.inputs, *event.outputs)
+    return all(thing.entity.startswith("memory:") for thing in things)
+
+
 class _Parcel:
     """A message on its way: its packets that are not sent yet, and its number when all are."""
 
-    __slots__ = ("body", "number", "packets", "texts")
+    __slots__ = ("held", "number", "own", "packets", "texts")
 
-    def __init__(self, body: bytes) -> None:
-        self.body = body
+    def __init__(self, own: list[bytes]) -> None:
+        self.own = own
         self.number = 0
         self.packets: list[bytes] | None = None
         self.texts: tuple[bytes, ...] = ()
+        self.held: tuple[bytes, ...] = ()
 
 
 def _undisturbed(work: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""The notebook's variables followed between statements, in ipykernel's own shell.
+"""What happens between a cell's announcement and its statements, in ipykernel's own shell.
 
 IPython executes a cell statement by statement. Two methods of the one shell object are followed,
 rather than those of a class of our own: code that asks what shell it runs in finds ipykernel's.
@@ -10,8 +10,30 @@ import ast
 from typing import Any
 
 from governed_kernel import capture
+from governed_kernel.errors import GovernedError
+from governed_kernel.kernel.link import RecorderLink
 
-__all__ = ["follow_statements"]
+__all__ = ["follow_statements", "wait_for_record"]
+
+
+def wait_for_record(shell: Any, link: RecorderLink) -> None:
+    """Have `shell` run a cell's code only when the cell's start is on record.
+
+    The recorder writes it down while the code is read and compiled. A refusal is raised again by
+    `RecorderLink.end`.
+    """
+    run_ast_nodes = shell.run_ast_nodes
+
+    async def run_recorded(*args: Any, result: Any = None, **options: Any) -> Any:
+        try:
+            link.confirm()
+        except GovernedError as error:
+            if result is not None:
+                result.error_in_exec = error
+            return True
+        return await run_ast_nodes(*args, result=result, **options)
+
+    shell.run_ast_nodes = run_recorded
 
 
 def follow_statements(shell: Any) -> None:

@@ -1,8 +1,9 @@
 """What a kernel and its recorder say to each other, and how it is cut into packets.
 
-The kernel sends numbered messages over a ``SOCK_SEQPACKET`` pair; a long one travels as several
-packets. A packet is never torn, so forked children may write to the same socket. Requests
-(`CellStarted`, `CellEnded`, `StatusRequested`) are answered by an `Answer` of the same number.
+The kernel sends what it says (`Said`) with a number, over a ``SOCK_SEQPACKET`` pair; what is long
+travels as several packets. A packet is never torn, so forked children may write to the same socket.
+Requests (`CellStarted`, `CellEnded`, `StatusRequested`) are answered by an `Answer` of the same
+number.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ Message: TypeAlias = (
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
-    """A message, and the texts that it names: together, because each packet wakes the recorder."""
+    """What is said at once, because each packet wakes the recorder; a request comes last."""
 
     texts: list[bytes]
     """Lines for the payload file, as `lineage.journal.payload_of` makes them."""
-    message: Message
+    messages: list[Message]
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -102,9 +103,9 @@ decode_said = msgspec.msgpack.Decoder(Said).decode
 decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
-def encode_said(texts: Sequence[bytes], message: bytes) -> bytes:
-    """`Said` of an encoded message."""
-    return encode((texts, msgspec.Raw(message)))
+def encode_said(texts: Sequence[bytes], messages: Sequence[bytes]) -> bytes:
+    """`Said` of encoded messages."""
+    return encode((texts, [msgspec.Raw(message) for message in messages]))
 
 
 def packets(sender: int, number: int, body: bytes) -> list[bytes]:

@@ -188,7 +188,11 @@ class Session:
         witness = self._witness
         assert witness is not None
         try:
-            sightings = witness.examine(notification) if notification else witness.step()
+            notification = notification or witness.receive()
+            if notification is None:
+                return
+            self._hear()  # the cell that it works for may have been announced a moment ago
+            sightings = witness.examine(notification)
         except (OSError, ValueError) as error:
             self._lose("witness", type(error).__name__, str(error))
             return
@@ -217,7 +221,8 @@ class Session:
                     said = messages.decode_said(body)
                     for line in said.texts:
                         self._record.text(line)
-                    self._take(number, said.message)
+                    for message in said.messages:
+                        self._take(number, message)
             except (ValueError, msgspec.MsgspecError) as error:
                 self._meddled(f"{error} on the link to the recorder")
 

@@ -121,10 +121,9 @@ class Witness:
         """Environment that was opened before it was known what is restricted."""
         self._main_threads: set[int] = set()
 
-    def step(self) -> list[Sighting]:
-        """Take one notification, answer it, and say what was seen."""
-        notification = self._listener.receive()
-        return [] if notification is None else self.examine(notification)
+    def receive(self) -> Notification | None:
+        """The next call that waits for `examine`; None when its thread is gone again."""
+        return self._listener.receive()
 
     def late(self, notification: Notification, path: bytes) -> list[Sighting]:
         """What was seen by an open for reading that went on already."""

@@ -15,7 +15,7 @@ from governed_kernel.recorder.messages import (
 
 
 def test_a_long_message_is_cut_and_put_together() -> None:
-    message = Said([b"x" * (3 * PACKET_BYTES + 1)], StatusRequested())
+    message = Said([b"x" * (3 * PACKET_BYTES + 1)], [StatusRequested()])
     parts = packets(7, 1, encode(message))
     assert len(parts) == 4
     assembler = Assembler()

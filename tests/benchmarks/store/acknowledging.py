@@ -75,6 +75,7 @@ def _run_cells(link: RecorderLink, cells: int) -> Measured:
     for execution in range(1, cells + 1):
         cell = Cell(execution, f"cell-{execution}")
         token = link.begin(cell, "frame = pd.read_parquet('data.parquet')", silent=False)
+        link.confirm()
         for number in range(_EVENTS):
             event = Access(
                 execution=execution,
@@ -106,20 +107,17 @@ def _record(
         if whole is None:
             continue
         number, said = whole[0], messages.decode_said(whole[1])
-        message = said.message
         for line in said.texts:
             record.text(line)
-        match message:
+        for message in said.messages:
+            record.add(message)
+        match said.messages[-1]:
             case CellStarted():
-                record.add(message)
                 assert record.flush() is None
                 end.send(messages.encode(messages.Answer(number)))
             case CellEnded():
-                record.add(message)
                 assert record.settle() is None
                 end.send(messages.encode(messages.Answer(number)))
-            case Access():
-                record.add(message)
     assert texts_file(record.path).stat().st_size
 
 
