@@ -23,7 +23,8 @@ from governed_kernel.capture.emitter import Decision
 from governed_kernel.capture.uris import file_uri
 from governed_kernel.errors import IntegrityBroken, PolicyDenied, UnknownName, UsageError
 from governed_kernel.governance import frames, names, tickets
-from governed_kernel.governance.objects import files_below, manifest_digest
+from governed_kernel.governance.objects import manifest_digest
+from governed_kernel.governance.originals import files_below
 from governed_kernel.lineage.events import Access, DatasetRegistered, FileDigest, ResourceKind
 from governed_kernel.workspace import Workspace
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
-import signal
 import stat
 import tempfile
 import threading
@@ -17,16 +15,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from governed_kernel.canonical import digest_file, digest_json
-from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing, UsageError
+from governed_kernel.errors import IntegrityBroken, ResourceMissing
 from governed_kernel.files import exclusive_lock, sync_folder
+from governed_kernel.governance.originals import (
+    copy_sharing,
+    files_below,
+    opened,
+    refuse_being_written,
+    refuse_changed,
+    share_blocks,
+    unreadable,
+)
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.workspace import Workspace
 
-__all__ = ["ObjectStore", "Progress", "files_below", "manifest_digest"]
+__all__ = ["ObjectStore", "Progress", "manifest_digest"]
 
 _BLOCK = 1 << 20
 _MOST_AT_ONCE = 8
-_FICLONE = 0x40049409  # linux/fs.h
 Progress = Callable[[int], None]
 """Called with the number of bytes just read."""
 
@@ -34,26 +40,6 @@ Progress = Callable[[int], None]
 def manifest_digest(files: Sequence[FileDigest]) -> str:
     """SHA-256 that stands for a folder: of the canonical list of path, digest and size, sorted."""
     return digest_json(sorted(files, key=lambda file: file.path))
-
-
-def files_below(folder: Path) -> list[Path]:
-    """Every regular file below `folder`, sorted by path; hidden folders of tools are included.
-
-    Raises
-    ------
-    UsageError
-        There is a symbolic link or something that is no regular file.
-    """
-    found: list[Path] = []
-    for where, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = Path(where) / name
-            mode = path.lstat().st_mode
-            if stat.S_ISREG(mode):
-                found.append(path)
-            elif not stat.S_ISDIR(mode):
-                raise _not_regular(path, mode)
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
 class ObjectStore:
@@ -88,14 +74,12 @@ class ObjectStore:
         ResourceMissing
             It can't be read, or the disk is full; nothing half-made is left.
         """
-        with _opened(path) as descriptor:
+        with opened(path) as descriptor:
             before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                raise _not_regular(path, before.st_mode)
-            _refuse_being_written(path, descriptor)
+            refuse_being_written(path, descriptor)
             temporary, sha256, size = self._copy(descriptor, path, before.st_size, progress)
             try:
-                _refuse_changed(path, before, os.fstat(descriptor), size)
+                refuse_changed(path, before, os.fstat(descriptor), size)
                 self._place(temporary, sha256)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -226,13 +210,13 @@ class ObjectStore:
         """
         digest, size = hashlib.sha256(), 0
         with self._temporary(keep=True) as (temporary, target):
-            shared = _share_blocks(source, target)
+            shared = share_blocks(source, target)
             read_from = target if shared else source
             while size <= expected:
                 try:
                     block = os.read(read_from, _BLOCK)
                 except OSError as error:
-                    raise _unreadable(path, error) from error
+                    raise unreadable(path, error) from error
                 if not block:
                     break
                 digest.update(block)
@@ -285,7 +269,7 @@ class ObjectStore:
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV):
                 raise
-            _copy_sharing(source, target)
+            copy_sharing(source, target)
             target.chmod(0o444)
 
 
@@ -307,44 +291,6 @@ def _locked(progress: Progress | None) -> Progress | None:
     return tell
 
 
-def _share_blocks(source: int, target: int) -> bool:
-    """Make an empty file a copy that shares its blocks (a reflink: Btrfs, XFS, ZFS); if it can."""
-    try:
-        fcntl.ioctl(target, _FICLONE, source)
-    except OSError:
-        return False
-    return True
-
-
-def _copy_sharing(source: Path, target: Path) -> None:
-    """Copy a file; its blocks are shared where the file system can."""
-    with source.open("rb") as read, target.open("xb") as written:
-        if not _share_blocks(read.fileno(), written.fileno()):
-            shutil.copyfileobj(read, written, _BLOCK)
-
-
-def _refuse_being_written(path: Path, descriptor: int) -> None:
-    """Refuse a file that somebody has open for writing: what is read now may be half of it.
-
-    The system grants a lease for reading only while nobody writes. Where it grants none for other
-    reasons (a network's file system, another owner) the look before and after must do.
-    """
-    try:
-        # whoever opens it for writing meanwhile would send a signal: one that nobody minds
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EWOULDBLOCK):
-            return
-        raise UsageError(
-            f"{path} is being written",
-            why="a process has it open for writing",
-            next="wait until nothing writes to it, then run the same command again",
-        ) from error
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-
-
 def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
@@ -354,20 +300,6 @@ def _write(descriptor: int, data: bytes) -> None:
 def _finish(descriptor: int) -> None:
     os.fchmod(descriptor, 0o444)
     os.fsync(descriptor)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise _not_regular(path, stat.S_IFLNK) from error
-        raise _unreadable(path, error) from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -381,33 +313,6 @@ def _disk(folder: Path) -> Iterator[None]:
             why=error.strerror or str(error),
             next="free disk space or mend the permissions, then run the same command again",
         ) from error
-
-
-def _refuse_changed(path: Path, before: os.stat_result, after: os.stat_result, size: int) -> None:
-    same = (before.st_size, before.st_mtime_ns, before.st_ino) == (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_ino,
-    )
-    try:
-        there = path.lstat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if (
-        same
-        and size == after.st_size
-        and (there.st_dev, there.st_ino)
-        == (
-            after.st_dev,
-            after.st_ino,
-        )
-    ):
-        return
-    raise UsageError(
-        f"{path} changed while it was copied",
-        why=f"{before.st_size} bytes at the start, {size} read, {there.st_size} there now",
-        next="wait until nothing writes to it, then run the same command again",
-    )
 
 
 def _is(path: Path, sha256: str) -> bool:
@@ -452,20 +357,3 @@ def _remove(folder: Path) -> None:
     for where, _, _ in os.walk(folder):
         Path(where).chmod(0o755)
     shutil.rmtree(folder)
-
-
-def _not_regular(path: Path, mode: int) -> GovernedError:
-    kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-    return UsageError(
-        f"{path} is {kind}",
-        why="only regular files are kept: what a link leads to can change",
-        next="name the file itself, or copy the folder with its links followed ('cp -rL')",
-    )
-
-
-def _unreadable(path: Path, error: OSError) -> GovernedError:
-    return ResourceMissing(
-        f"{path} can't be read",
-        why=error.strerror or str(error),
-        next="check the path and the permissions",
-    )
