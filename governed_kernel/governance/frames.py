@@ -17,7 +17,7 @@ __all__ = ["read_arrow", "read_datasets", "read_pandas", "read_polars"]
 def read_datasets(path: Path) -> Any:
     """The folder that Hugging Face's ``save_to_disk`` wrote, or the table, as their Dataset."""
     datasets = _library("datasets")
-    if path.is_dir() and ((path / "state.json").is_file() or tables.hf_parts(path)):
+    if path.is_dir() and tables.is_hf(path):
         return datasets.load_from_disk(str(path))
     return datasets.Dataset(read_arrow(path))
 
@@ -26,9 +26,9 @@ def read_pandas(path: Path) -> Any:
     """The file, or the folder of tables, as a pandas DataFrame."""
     pandas = _library("pandas")
     if path.is_dir():
-        if (path / "state.json").is_file():
+        if not tables.hf_parts(path) and tables.is_hf(path):
             return read_datasets(path).to_pandas()
-        found = [read_pandas(file) for file in _files(path)]
+        found = [read_pandas(file) for file in tables.table_files(path)]
         return found[0] if len(found) == 1 else pandas.concat(found, ignore_index=True)
     return _reader(
         path,
@@ -48,9 +48,9 @@ def read_arrow(path: Path) -> Any:
     """The file, or the folder of tables, as a pyarrow Table."""
     pyarrow = _library("pyarrow")
     if path.is_dir():
-        if (path / "state.json").is_file():
+        if not tables.hf_parts(path) and tables.is_hf(path):
             return tables.arrow_table(tables.table_files(path))
-        return pyarrow.concat_tables(read_arrow(file) for file in _files(path))
+        return pyarrow.concat_tables(read_arrow(file) for file in tables.table_files(path))
 
     def by(module: str, function: str) -> Callable[[Path], Any]:
         return lambda file: getattr(importlib.import_module(f"pyarrow.{module}"), function)(file)
@@ -71,9 +71,9 @@ def read_polars(path: Path) -> Any:
     """The file, or the folder of tables, as a polars DataFrame."""
     polars = _library("polars")
     if path.is_dir():
-        if (path / "state.json").is_file():
+        if not tables.hf_parts(path) and tables.is_hf(path):
             return polars.from_arrow(read_arrow(path))
-        return polars.concat([read_polars(file) for file in _files(path)])
+        return polars.concat([read_polars(file) for file in tables.table_files(path)])
     return _reader(
         path,
         {
@@ -86,18 +86,6 @@ def read_polars(path: Path) -> Any:
             ".jsonl": polars.read_ndjson,
         },
     )(path)
-
-
-def _files(path: Path) -> list[Path]:
-    """The tables of a folder, when they can be read as one."""
-    parts = tables.hf_parts(path)
-    if parts:
-        raise UsageError(
-            f"{path.name} has several parts: {', '.join(parts)}",
-            why="each is a table of its own",
-            next="load it with as_='datasets', or register one part",
-        )
-    return tables.table_files(path)
 
 
 def _library(name: str) -> ModuleType:

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 
 from governed_kernel.capture.uris import is_url, redacted, url_uri
-from governed_kernel.errors import MissingExtra, ResourceMissing, UsageError
+from governed_kernel.errors import GovernedError, MissingExtra, ResourceMissing, UsageError
 
 __all__ = ["fetch", "is_remote", "run_query", "source_of", "typed"]
 
@@ -66,7 +66,7 @@ def fetch(source: str, folder: Path) -> Path:
     ResourceMissing
         It is not there, or can't be reached.
     UsageError
-        The address holds a credential, or nobody knows its scheme.
+        The address holds a credential, nobody knows its scheme, or nothing is in it.
     """
     source_of(source)
     fsspec = _library("fsspec", "demo")
@@ -92,12 +92,21 @@ def fetch(source: str, folder: Path) -> Path:
             why=str(error),
             next="install what fsspec needs for it (s3fs, gcsfs, adlfs …)",
         ) from error
-    except (OSError, ValueError) as error:
+    except GovernedError:
+        raise
+    except Exception as error:  # each driver has errors of its own, of whatever kind
         raise ResourceMissing(
             f"{source} can't be brought",
             why=redacted(str(error)) or type(error).__name__,
-            next="check the address and the network, then run the same command again",
+            next="check the address, the network and the credentials in the environment, then run "
+            "the same command again",
         ) from error
+    if not any(path.is_file() and path.stat().st_size for path in (target, *target.rglob("*"))):
+        raise UsageError(
+            f"{source} is empty",
+            why="no byte came from there",
+            next="check that it was written completely",
+        )
     return target
 
 
@@ -161,7 +170,11 @@ def _check_statement(statement: str, scheme: str) -> None:
         raise UsageError(
             "the query can't be read", why=str(error).splitlines()[0], next="mend it"
         ) from error
-    if len(found) != 1 or not isinstance(found[0], exp.Query):
+    changes = (exp.DML, exp.DDL, exp.Into)  # also within WITH
+    asked = found[0] if len(found) == 1 else None
+    if not isinstance(asked, exp.Query) or any(
+        not isinstance(part, exp.Query) for part in asked.find_all(*changes)
+    ):
         raise UsageError(
             "only a single query is asked",
             why="registering data changes none",
@@ -213,7 +226,9 @@ def _ask_postgresql(source: str, statement: str, parameters: dict[str, Any]) -> 
     driver = _library("adbc_driver_postgresql.dbapi", "corpus")
     try:
         with driver.connect(source) as connection, connection.cursor() as cursor:
-            cursor.execute("SET default_transaction_read_only = on")
+            # Of this very transaction, which is never committed either: what holds by default would
+            # only hold for the next one.
+            cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute(statement, list(parameters.values()) or None)
             yield from cursor.fetch_record_batch()
     except driver.OperationalError as error:

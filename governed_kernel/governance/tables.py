@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 
 from governed_kernel.errors import MissingExtra, UsageError
 
@@ -23,6 +23,7 @@ __all__ = [
     "arrow_table",
     "engine",
     "hf_parts",
+    "is_hf",
     "literal",
     "name_of",
     "scan",
@@ -63,12 +64,18 @@ def table_files(path: Path) -> list[Path]:
     Raises
     ------
     UsageError
-        There is none, or they are of several kinds.
+        There is none, they are of several kinds, or of several parts.
     """
     if path.is_file():
         found = [path]
-    elif (path / _HF_INFORMATION).is_file():
-        found = _hf_files(path)
+    elif parts := hf_parts(path):
+        raise UsageError(
+            f"{path.name} has several parts: {', '.join(parts)}",
+            why="each is a table of its own",
+            next="register one part, or load it with as_='datasets'",
+        )
+    elif state := _hf_state(path):
+        found = _hf_files(path, state)
     else:
         found = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
     kinds = {file.suffix.lower() for file in found}
@@ -84,16 +91,70 @@ def table_files(path: Path) -> list[Path]:
 
 def hf_parts(path: Path) -> list[str]:
     """The parts of a folder that Hugging Face's ``DatasetDict.save_to_disk`` wrote; else none."""
-    listed = path / "dataset_dict.json"
-    if not listed.is_file():
+    try:
+        said = msgspec.json.decode((path / "dataset_dict.json").read_bytes(), type=_Parts)
+    except (OSError, msgspec.MsgspecError):
         return []
-    return [str(part) for part in json.loads(listed.read_text(encoding="utf-8"))["splits"]]
+    return said.splits
 
 
-def _hf_files(path: Path) -> list[Path]:
-    """The Arrow files of a folder that ``Dataset.save_to_disk`` wrote, in their order."""
-    state = json.loads((path / _HF_INFORMATION).read_text(encoding="utf-8"))
-    return [path / str(file["filename"]) for file in state["_data_files"]]
+def is_hf(path: Path) -> bool:
+    """Whether Hugging Face's ``save_to_disk`` wrote this folder, a Dataset or a DatasetDict.
+
+    Raises
+    ------
+    UsageError
+        It names files or parts that do not lie in it.
+    """
+    state = _hf_state(path)
+    if state is not None:
+        _hf_files(path, state)
+        return True
+    parts = hf_parts(path)
+    there = {folder.name: folder for folder in path.iterdir()} if parts else {}
+    for part in parts:
+        if part not in there or not is_hf(there[part]):
+            raise UsageError(
+                f"{path.name} can't be read",
+                why=f"its part {part!r} is no folder of it that 'save_to_disk' wrote",
+                next="save the dataset again by 'save_to_disk', and register that folder",
+            )
+    return bool(parts)
+
+
+class _Parts(msgspec.Struct):
+    splits: list[str]
+
+
+class _File(msgspec.Struct):
+    filename: str
+
+
+class _State(msgspec.Struct):
+    """What ``Dataset.save_to_disk`` says of the files beside it."""
+
+    files: list[_File] = msgspec.field(name="_data_files")
+
+
+def _hf_state(path: Path) -> _State | None:
+    """Of a folder that ``Dataset.save_to_disk`` wrote; None for another with such a file."""
+    try:
+        return msgspec.json.decode((path / _HF_INFORMATION).read_bytes(), type=_State)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _hf_files(path: Path, state: _State) -> list[Path]:
+    """Its Arrow files in their order: each one of this folder, whatever is written there."""
+    there = {file.name: file for file in path.iterdir() if file.is_file()}
+    missing = [file.filename for file in state.files if file.filename not in there]
+    if missing:
+        raise UsageError(
+            f"{path.name} can't be read as a table",
+            why=f"{_HF_INFORMATION} names {missing[0]!r}, which is no file of this folder",
+            next="save the dataset again by 'save_to_disk', and register that folder",
+        )
+    return [there[file.filename] for file in state.files]
 
 
 def scan(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> list[str]:

@@ -83,6 +83,9 @@ def test_the_tour_shows_what_is_printed(walked: Walked) -> None:
                 assert words in " ".join(said.split()), (line.text, said)
     assert "IDENTICAL" in walked.said("audit rerun")[0]
     assert all("everything verifies" in said for said in walked.said("audit verify"))
+    counted = next(line.shown for line, _ in walked.printed if line.verb == "audit verify")
+    printed = walked.said("audit verify")[0].splitlines()
+    assert [line for line in printed if line.endswith(" ok")] == counted[:-1]
 
 
 def bundles(place: Place) -> list[str]:

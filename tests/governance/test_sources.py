@@ -167,6 +167,16 @@ def test_folders_of_hugging_face_datasets_are_read(tmp_path: Path) -> None:
     assert read_datasets(tmp_path / "parts")["train"].num_rows == 10
     with pytest.raises(UsageError, match="several parts: train"):
         read_pandas(tmp_path / "parts")
+    state = (tmp_path / "one" / "state.json").read_text()
+    for name in ("../parts/train/data-00000-of-00001.arrow", str(tmp_path / "parts"), "gone.arrow"):
+        (tmp_path / "one" / "state.json").write_text(
+            state.replace("data-00000-of-00001.arrow", name)
+        )
+        with pytest.raises(UsageError, match="no file of this folder"):
+            read_pandas(tmp_path / "one")
+    (tmp_path / "one" / "state.json").write_text('{"step": 7}')
+    with pytest.raises(UsageError, match=r"\.arrow, \.json"):
+        read_pandas(tmp_path / "one")
 
 
 def test_a_query_is_asked_of_postgresql_by_what_the_environment_says(
@@ -184,9 +194,15 @@ def test_a_query_is_asked_of_postgresql_by_what_the_environment_says(
         statement = "select n, n * 2 as twice from generate_series(1, $1::int) as n"
         assert sources.run_query(address, statement, {"most": 12_000}, target) == 12_000
         assert read_pandas(target)["twice"].max() == 24_000
-        for wrong in ("create table t (n int)", "select 1; drop table t"):
+        for wrong in (
+            "create table t (n int)", "select 1; drop table t", "select * into t from people",
+            "with gone as (delete from people returning id) select * from gone",
+        ):  # fmt: skip
             with pytest.raises(UsageError, match="only a single query"):
                 sources.run_query(address, wrong, {}, target)
+        hidden = "select set_config('transaction_read_only', 'off', false)"
+        with pytest.raises(UsageError, match="read-write mode must be set before any query"):
+            sources.run_query(address, hidden, {}, target)
         monkeypatch.setenv("PGPASSWORD", "not it")
         with pytest.raises(GovernedError) as refused:
             sources.run_query(address, "select 1", {}, target)
