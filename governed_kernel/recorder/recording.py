@@ -53,6 +53,7 @@ def record(
     restrictions = None
     if order.restrictions:
         restrictions = Restrictions(order.restrictions, workspace)
+        restrictions.prepare()
     witness = _witness(order, workspace, confinement, early, restrictions)
     session = Session(journal, kernel, link, witness, lacks, confinement, restrictions)
     if early is not None:

@@ -7,12 +7,13 @@ is refused by them with a better message before it comes to this.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -96,6 +97,13 @@ class Restricted(msgspec.Struct, frozen=True):
     known: Known = Known()
 
 
+class _Asked(NamedTuple):
+    """The program under way, and what the ledger said when it was started."""
+
+    news: bytes
+    process: subprocess.Popen[bytes]
+
+
 class Restrictions:
     """Keeps `Restricted` up to date with a workspace's ledger.
 
@@ -112,6 +120,7 @@ class Restrictions:
         self._ledger = LedgerNews(workspace)
         self._derived = Derivations(workspace)
         self._has_data = False
+        self._asked: _Asked | None = None
         self.is_known = False
         """Whether anybody has asked yet."""
         self._known = Restricted()
@@ -119,6 +128,13 @@ class Restrictions:
         self._sizes: frozenset[int] = frozenset()
         self._registered_sizes: frozenset[int] = frozenset()
         self._hashed: dict[tuple[int, int, int, int], str] = {}
+
+    def prepare(self) -> None:
+        """Ask while the kernel starts; the first `refresh` takes the answer."""
+        news = self._ledger.look()
+        if news is not None and REGISTERED in news:
+            with contextlib.suppress(OSError):
+                self._asked = _Asked(news, self._start())
 
     def refresh(self) -> None:
         """Ask again when the ledger says something new of data, people or policies.
@@ -128,26 +144,46 @@ class Restrictions:
         ResourceMissing
             There is no answer, so nothing more can be opened safely.
         """
-        new = self._ledger.look()
-        if new is not None:
-            if any(tag in new for tag in _OF_CONSEQUENCE):
-                self._has_data = self._has_data or REGISTERED in new
+        news = self._ledger.look()
+        if news is not None:
+            if any(tag in news for tag in _OF_CONSEQUENCE):
+                self._has_data = self._has_data or REGISTERED in news
                 if self._has_data:
-                    self._take(self._ask())
+                    self._take(self._answer(news))
             self._ledger.take()
         self.is_known = True
 
-    def _ask(self) -> Restricted:
+    def close(self) -> None:
+        """End what was asked and is not waited for."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.process.kill()
+            with asked.process:  # its pipes are closed, and it is waited for
+                pass
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def _answer(self, news: bytes) -> Restricted:
+        """What the program says of the ledger with these news."""
+        if self._asked is not None and self._asked.news != news:
+            self.close()  # it may have read the ledger before it changed
+        said = b""
         try:
-            done = subprocess.run(self._command, capture_output=True, timeout=_SECONDS, check=True)
-            return msgspec.json.decode(done.stdout, type=Restricted)
+            process = self._asked.process if self._asked is not None else self._start()
+            self._asked = _Asked(news, process)
+            told, said = process.communicate(timeout=_SECONDS)
+            if process.returncode:
+                raise subprocess.CalledProcessError(process.returncode, self._command)
+            return msgspec.json.decode(told, type=Restricted)
         except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as error:
-            said = getattr(error, "stderr", b"") or b""
             raise ResourceMissing(
                 "what notebooks may not read could not be found out",
                 why=said.decode(errors="replace").strip().splitlines()[-1] if said else str(error),
                 next="'governed audit verify' says what is wrong with the ledger",
             ) from error
+        finally:
+            self.close()
 
     @property
     def has_classified(self) -> bool:

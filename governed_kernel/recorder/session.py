@@ -397,6 +397,8 @@ class Session:
         """Write the last records and seal; returns what went wrong, or nothing."""
         patience = math.inf if self._confinement else _SECONDS_FOR_HASHING
         deadline = time.monotonic() + patience
+        if self._restrictions is not None:
+            self._restrictions.close()
         ended = end_survivors(lambda: self._drain(0))
         self._drain(0)
         for cell in self._processes.running:
