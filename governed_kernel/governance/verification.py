@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -50,7 +50,7 @@ from governed_kernel.lineage.attestations import (
 )
 from governed_kernel.lineage.events import Attested, FileDigest
 
-__all__ = ["NEEDED_ROLES", "Entry", "Replay"]
+__all__ = ["LONGEST_ACCEPTANCE", "NEEDED_ROLES", "Entry", "Replay"]
 
 _JUDGES = ("reviewer", "domain-expert", "model-risk", "security", "legal", "administrator")
 NEEDED_ROLES: dict[type, tuple[str, ...]] = {
@@ -72,6 +72,8 @@ NEEDED_ROLES: dict[type, tuple[str, ...]] = {
     Collection: ("administrator", "data-steward"),
 }
 """Who may say what: one of these roles. Approvals are counted by the rules in governed.toml."""
+LONGEST_ACCEPTANCE = timedelta(days=366)
+"""A risk that is to be taken for longer is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ class Replay:
             known = envelopes.verified_by(event.envelope)
             predicate, key_id = envelopes.read(event.envelope, known)
             self._verify(number, event.envelope, predicate, key_id, known)
+            if isinstance(predicate, RiskAcceptance):
+                _check_acceptance(event.occurred_at, predicate)
             first = isinstance(predicate, WorkspaceCreated)
             self._take_effect(number, digest_json(event.envelope) if first else "", predicate)
             reason = ""
@@ -309,6 +313,14 @@ class Replay:
         self.name = created.name
         self.service_keys.append((number, created.service_key))
         self.genesis = digest
+
+
+def _check_acceptance(occurred_at: datetime, said: RiskAcceptance) -> None:
+    """Refuse a risk that is taken for ever or for no reason, whatever program it is signed with."""
+    if said.expires_at - occurred_at > LONGEST_ACCEPTANCE:
+        raise _invalid(f"a risk is accepted for {LONGEST_ACCEPTANCE.days} days at most")
+    if not said.reason.strip() or not said.control.strip():
+        raise _invalid("a risk is not accepted without a reason and a control")
 
 
 @lru_cache(maxsize=8)

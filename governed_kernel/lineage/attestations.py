@@ -8,7 +8,7 @@ Each is the ``predicate`` of an in-toto Statement v1 whose ``predicateType`` is
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -40,6 +40,9 @@ __all__ = [
     "WorkspaceCreated",
 ]
 
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone; one without can't be compared, and is understood by nobody."""
+
 PREDICATE_ROOT = "urn:governed-notebooks:attestation:1:"
 
 
@@ -49,7 +52,7 @@ class _Predicate(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     printed_name: str
     workspace_id: str = ""
     """The workspace it is said in, so that it counts in no other; always filled by signing."""
-    signed_at: datetime = msgspec.field(default_factory=now)
+    signed_at: Moment = msgspec.field(default_factory=now)
     meaning: str = "authored"
     """The meaning of the signature (21 CFR 11.50): authored, reviewed, approved …"""
 
@@ -178,7 +181,7 @@ class RiskAcceptance(_Predicate, frozen=True, kw_only=True, tag="risk-acceptance
     reason: str
     control: str
     """What is done instead, to keep the harm away."""
-    expires_at: datetime
+    expires_at: Moment
 
 
 class Bundle(_Predicate, frozen=True, kw_only=True, tag="bundle"):

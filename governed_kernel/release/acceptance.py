@@ -8,6 +8,7 @@ from governed_kernel.errors import NotApproved, UsageError
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
+from governed_kernel.governance.verification import LONGEST_ACCEPTANCE
 from governed_kernel.lineage.attestations import RiskAcceptance
 from governed_kernel.lineage.events import CaseResult, ValidationRecorded, now
 from governed_kernel.release import gate
@@ -16,8 +17,7 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["LONGEST_DAYS", "accept", "accepted_case", "newest_validated"]
 
-LONGEST_DAYS = 366
-"""A risk that is to be taken for longer is looked at again."""
+LONGEST_DAYS = LONGEST_ACCEPTANCE.days
 
 
 def newest_validated(release: ReleaseRecord) -> RunRecord:
@@ -150,7 +150,7 @@ def _end_of(until: str) -> datetime:
         ) from error
     expires = datetime.combine(day, time.max, tzinfo=UTC).replace(microsecond=0)
     left = expires - now()
-    if left <= timedelta(0) or left > timedelta(days=LONGEST_DAYS):
+    if left <= timedelta(0) or left > LONGEST_ACCEPTANCE:
         raise UsageError(
             f"a risk can't be accepted until {until}",
             why=f"it must end, in the future and within {LONGEST_DAYS} days",

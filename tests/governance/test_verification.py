@@ -1,0 +1,57 @@
+"""What is signed by the right person with another program than ours, and must not count."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.attestations import RiskAcceptance
+from governed_kernel.lineage.events import now
+from governed_kernel.workspace import Workspace
+from tests.governance.people import DIGEST, RELEASE, counting, promote
+from tests.governance.test_register import an_approval, append_by_hand
+
+
+def an_acceptance(**changes: Any) -> RiskAcceptance:
+    facts: dict[str, Any] = {
+        "person": "rita", "printed_name": "Rita", "meaning": "accepted", "release": RELEASE,
+        "digest": DIGEST, "run_id": "run-1", "validation_run": "validation-1", "suite": "triage",
+        "case_id": "calibration", "value": 0.2, "threshold": 0.1, "reason": "rare",
+        "control": "a second reader", "expires_at": now() + timedelta(days=30),
+    }  # fmt: skip
+    return RiskAcceptance(**{**facts, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"expires_at": now() + timedelta(days=36_500)}, "for 366 days at most"),
+        ({"expires_at": now().replace(tzinfo=None)}, "timezone"),
+        ({"signed_at": now().replace(tzinfo=None)}, "timezone"),
+        ({"reason": " "}, "without a reason and a control"),
+        ({"control": ""}, "without a reason and a control"),
+        ({}, ""),
+    ],
+)
+def test_a_risk_is_taken_by_a_day_for_a_reason_whatever_program_signs(
+    workspace: Workspace, changes: dict[str, Any], reason: str
+) -> None:
+    promote(workspace)
+    append_by_hand(workspace, an_acceptance(**changes), signer="rita")
+    entry = Register.read(workspace).entries[-1]
+    assert entry.valid is not bool(reason)
+    assert reason in entry.reason
+
+
+def test_an_approval_without_a_time_zone_counts_for_nothing_and_stops_nobody(
+    workspace: Workspace,
+) -> None:
+    promote(workspace)
+    said = an_approval("rita", signed_at=now().replace(tzinfo=None))
+    append_by_hand(workspace, said, signer="rita")
+    assert counting(workspace) == []
+    append_by_hand(workspace, an_approval("rita"), signer="rita")
+    assert counting(workspace) == ["rita"]
