@@ -12,7 +12,13 @@ from typing import BinaryIO
 
 from governed_kernel.errors import ResourceMissing
 
-__all__ = ["exclusive_lock", "sync_folder", "write_atomically", "written_atomically"]
+__all__ = [
+    "exclusive_lock",
+    "readers_lock",
+    "sync_folder",
+    "write_atomically",
+    "written_atomically",
+]
 
 
 def sync_folder(folder: Path) -> None:
@@ -114,6 +120,34 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def readers_lock(path: Path) -> Iterator[None]:
+    """Keep those away who hold `exclusive_lock` on `path`, also where it may only be read.
+
+    Where it is not there nobody has ever written, and there is nobody to keep away.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _unreadable(path: Path, error: OSError) -> ResourceMissing:
+    return ResourceMissing(
+        f"{path} could not be read",
+        why=error.strerror or str(error),
+        next="mend the permissions, then run the same command again",
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> ResourceMissing:

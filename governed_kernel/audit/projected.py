@@ -16,7 +16,6 @@ from pathlib import Path
 
 from governed_kernel.audit.report import Check
 from governed_kernel.errors import GovernedError, ResourceMissing
-from governed_kernel.files import exclusive_lock
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.contents import contents, first_difference
 from governed_kernel.lineage.derivations import Derivation
@@ -75,11 +74,7 @@ def _check_lake(workspace: Workspace) -> Iterator[Check]:
 
 def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
     copy, fresh = _store(workspace, folder / "copy"), _store(workspace, folder / "fresh")
-    with exclusive_lock(workspace.store.with_suffix(".lock")):  # nobody writes to it meanwhile
-        for suffix in ("", ".wal"):
-            source = workspace.store.with_name(workspace.store.name + suffix)
-            if source.exists():
-                shutil.copyfile(source, copy.path.with_name(copy.path.name + suffix))
+    Store(workspace).copy_to(copy.path.parent)
     for _ in range(_TRIES):  # a session that goes on may write between one store and the other
         rebuilt = _bring_up(workspace, copy)
         _bring_up(workspace, fresh)
@@ -148,11 +143,15 @@ def _bring_up(workspace: Workspace, store: Store) -> str:
 
 @contextlib.contextmanager
 def _folder(workspace: Workspace) -> Iterator[Path]:
-    """A folder beside the store, so that there is room; what a killed verification left goes."""
+    """A folder beside the store, so that there is room; what a killed verification left goes.
+
+    Whoever may only read there, as an auditor may, gets one among the machine's temporary files.
+    """
     for left in workspace.state.glob(f"{_FOLDER}*"):
         if not Path(f"/proc/{left.name.removeprefix(_FOLDER).partition('-')[0]}").exists():
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=workspace.state))
+    place = workspace.state if os.access(workspace.state, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=place))
     try:
         yield folder
     finally:

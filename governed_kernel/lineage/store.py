@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.files import exclusive_lock
+from governed_kernel.files import exclusive_lock, readers_lock
 from governed_kernel.lineage import crossings, schema
 from governed_kernel.lineage.answering import Answering
 from governed_kernel.lineage.forms import journal_files
@@ -179,6 +179,13 @@ class Store(Answering):
         self._wal.unlink(missing_ok=True)  # it belongs to the file that goes
         made.replace(self.path)
         return found
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy its file into a folder, as it is between two ingestions; to read it is enough."""
+        with readers_lock(self.path.with_suffix(".lock")):
+            for source in (self.path, self._wal):
+                if source.exists():
+                    shutil.copyfile(source, folder / source.name)
 
     def forget(self) -> None:
         """Delete the store with all that lies in its free pages; the next reader makes it anew."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +23,7 @@ from governed_kernel.lineage.events import DataTransformed, Decided
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.ledger import Ledger
-from governed_kernel.lineage.store import Store
+from governed_kernel.lineage.store import Store, disk
 from governed_kernel.release.registry import (
     Acceptance,
     RecallFinding,
@@ -38,9 +43,12 @@ def refresh(workspace: Workspace) -> Store:
 
     An erasure that was signed and not carried out, because of a crash or a session that ran, comes
     first: the store must not take in what is to be forgotten. So do cards that a crash left behind.
+    Whoever may only read the workspace gets a copy of the store, gone with it.
     """
     store, ledger = Store(workspace), Ledger(workspace)
     governed = workspace.ledger.exists()
+    if not workspace.keeps_lake and not os.access(workspace.state, os.W_OK):
+        return _copy(store, waits=governed and erasure.waits(workspace))
     if governed and (_has_moved(store, ledger) or erasure.waits(workspace)):
         register = Register.replay(workspace, ledger.events())
         erasure.finish(workspace, register)
@@ -48,6 +56,21 @@ def refresh(workspace: Workspace) -> Store:
     store.ingest()
     _bring_ledgers(store, ledger)
     return store
+
+
+def _copy(store: Store, *, waits: bool) -> Store:
+    """A copy of a store, brought up to date, for who may not write where it lies.
+
+    While an erasure may wait for somebody to carry it out, no texts come in.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="governed-store-"))
+    copy = Store(store.workspace, path=folder / store.path.name)
+    weakref.finalize(copy, shutil.rmtree, folder, ignore_errors=True)
+    copy.texts = store.texts and not waits
+    with disk(copy.location):
+        store.copy_to(folder)
+    bring_up(copy)
+    return copy
 
 
 def bring_up(store: Store) -> None:

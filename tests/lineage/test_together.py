@@ -215,3 +215,11 @@ def test_who_may_not_write_is_told_what_to_mend(team: Team) -> None:
     assert refused.returncode == 6, refused.stderr
     assert "Permission denied" in refused.stderr
     assert "mend the permissions" in refused.stderr
+    for words in (
+        ("lineage", "sessions"),
+        ("lineage", "sql", "from decisions"),
+        ("audit", "verify"),
+    ):
+        done = team.governed(two, *words)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert not list(team.folder.glob(".governed/*.duckdb"))
