@@ -216,10 +216,11 @@ class Roster:
         self._keep_one_administrator(person)
         return key
 
-    def revoke(self, entry: KeyRevoked, position: int) -> None:
-        """End a key."""
+    def revoke(self, entry: KeyRevoked, position: int, occurred_at: datetime) -> None:
+        """End a key: when the ledger recorded it, whatever later time its signer's clock said."""
         key = self.check_revoke(entry)
-        key.revoked, key.revoked_at, key.reason = position, entry.signed_at, entry.reason
+        at = min(entry.signed_at, occurred_at)
+        key.revoked, key.revoked_at, key.reason = position, at, entry.reason
 
     def owner_of(self, key_id: str) -> Person | None:
         """Whose key that is or was."""

@@ -48,7 +48,7 @@ from governed_kernel.lineage.attestations import (
     Withdrawal,
     WorkspaceCreated,
 )
-from governed_kernel.lineage.events import Attested, FileDigest
+from governed_kernel.lineage.events import Attested, FileDigest, now
 
 __all__ = ["LONGEST_ACCEPTANCE", "NEEDED_ROLES", "Entry", "Replay"]
 
@@ -135,7 +135,8 @@ class Replay:
             if isinstance(predicate, RiskAcceptance):
                 _check_acceptance(event.occurred_at, predicate)
             first = isinstance(predicate, WorkspaceCreated)
-            self._take_effect(number, digest_json(event.envelope) if first else "", predicate)
+            digest = digest_json(event.envelope) if first else ""
+            self._take_effect(number, event.occurred_at, digest, predicate)
             reason = ""
         except GovernedError as error:
             reason = f"{error.what}: {error.why}" if error.why else error.what
@@ -159,7 +160,7 @@ class Replay:
     def restore(self, entry: Entry, genesis: str) -> None:
         """Take an entry as it was judged before; `genesis` is the digest of the first."""
         if entry.valid and entry.predicate is not None:
-            self._take_effect(entry.number, genesis, entry.predicate)
+            self._take_effect(entry.number, entry.occurred_at, genesis, entry.predicate)
         self._keep(entry)
 
     def _keep(self, entry: Entry) -> None:
@@ -242,7 +243,9 @@ class Replay:
             f"{person.name} --role {needed[0]}'",
         )
 
-    def _take_effect(self, number: int, digest: str, predicate: Predicate) -> None:
+    def _take_effect(
+        self, number: int, occurred_at: datetime, digest: str, predicate: Predicate
+    ) -> None:
         match predicate:
             case WorkspaceCreated():
                 self._begin(number, digest, predicate)
@@ -253,7 +256,7 @@ class Replay:
             case RoleWithdrawn():
                 self.roster.withdraw(predicate, number)
             case KeyRevoked():
-                self.roster.revoke(predicate, number)
+                self.roster.revoke(predicate, number, occurred_at)
             case ServiceKeyReplaced():
                 self._check_service_key(predicate.public_key)
                 self.service_keys.append((number, predicate.public_key))
@@ -316,8 +319,11 @@ class Replay:
 
 
 def _check_acceptance(occurred_at: datetime, said: RiskAcceptance) -> None:
-    """Refuse a risk that is taken for ever or for no reason, whatever program it is signed with."""
-    if said.expires_at - occurred_at > LONGEST_ACCEPTANCE:
+    """Refuse a risk that is taken for ever or for no reason, whatever program it is signed with.
+
+    A time to come is nobody's word for when it was taken.
+    """
+    if said.expires_at - min(occurred_at, now()) > LONGEST_ACCEPTANCE:
         raise _invalid(f"a risk is accepted for {LONGEST_ACCEPTANCE.days} days at most")
     if not said.reason.strip() or not said.control.strip():
         raise _invalid("a risk is not accepted without a reason and a control")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +48,17 @@ def approve(workspace: Workspace, person: str, release: str = RELEASE) -> None:
     )
 
 
-def append_by_hand(workspace: Workspace, predicate: Predicate, signer: str) -> None:
+def append_by_hand(
+    workspace: Workspace, predicate: Predicate, signer: str, occurred_at: datetime | None = None
+) -> None:
     """What somebody does who writes the ledger without asking our code."""
     bound = predicate
     if not predicate.workspace_id:
         workspace_id = Register.read(workspace).workspace_id
         bound = msgspec.structs.replace(predicate, workspace_id=workspace_id)
     unlocked = keys.unlock(signer, passphrase(signer))
-    Ledger(workspace).append(Attested(envelope=envelopes.sign(bound, unlocked)))
+    envelope = envelopes.sign(bound, unlocked)
+    Ledger(workspace).append(Attested(envelope=envelope, occurred_at=occurred_at or now()))
 
 
 def an_approval(person: str, **changes: Any) -> Approval:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.attestations import RiskAcceptance
+from governed_kernel.lineage.attestations import KeyRevoked, RiskAcceptance
 from governed_kernel.lineage.events import now
 from governed_kernel.workspace import Workspace
 from tests.governance.people import DIGEST, RELEASE, counting, promote
@@ -44,6 +44,33 @@ def test_a_risk_is_taken_by_a_day_for_a_reason_whatever_program_signs(
     entry = Register.read(workspace).entries[-1]
     assert entry.valid is not bool(reason)
     assert reason in entry.reason
+
+
+def test_a_ledger_that_says_it_is_of_a_time_to_come_makes_no_acceptance_longer(
+    workspace: Workspace,
+) -> None:
+    promote(workspace)
+    far = now() + timedelta(days=36_500)
+    said = an_acceptance(signed_at=far, expires_at=far + timedelta(days=300))
+    append_by_hand(workspace, said, signer="rita", occurred_at=far)
+    assert "for 366 days at most" in Register.read(workspace).entries[-1].reason
+
+
+def test_a_key_ends_when_the_ledger_says_so_though_the_clock_of_who_revoked_it_was_ahead(
+    workspace: Workspace,
+) -> None:
+    ahead = now() + timedelta(days=400)
+    rita = Register.read(workspace).person("rita").valid_key
+    assert rita is not None
+    said = KeyRevoked(
+        person="ada", printed_name="Ada Lovelace", subject_person="rita", key_id=rita.key_id,
+        reason="lost", signed_at=ahead,
+    )  # fmt: skip
+    append_by_hand(workspace, said, signer="ada")
+    key = Register.read(workspace).person("rita").key(rita.key_id)
+    assert key is not None
+    assert key.revoked_at is not None
+    assert key.revoked_at <= now()
 
 
 def test_an_approval_without_a_time_zone_counts_for_nothing_and_stops_nobody(
