@@ -2,6 +2,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { EventReader, IServerEvent } from './events';
+import type { Trans } from './words';
 
 /** What the server says of an error, in the three parts that every message of the product has. */
 export interface IErrorDescription {
@@ -22,7 +23,10 @@ type Query = Record<string, string | number | boolean | undefined>;
 
 /** The routes of the server extension; each panel has its own typed functions over this. */
 export class Client {
-  constructor(readonly settings: ServerConnection.ISettings) {}
+  constructor(
+    readonly settings: ServerConnection.ISettings,
+    private _trans: Trans
+  ) {}
 
   /** Ask a question. */
   async get<T>(route: string, query: Query = {}): Promise<T> {
@@ -59,7 +63,9 @@ export class Client {
       signal
     );
     if (result === null) {
-      throw unreachable('the server ended before it was done');
+      throw this._unreachable(
+        this._trans.__('The server ended before it was done')
+      );
     }
     return (result as { value: T }).value;
   }
@@ -116,7 +122,7 @@ export class Client {
       if ((error as Error).name === 'AbortError' || init.signal?.aborted) {
         throw error;
       }
-      throw unreachable(String((error as Error).message || error));
+      throw this._unreachable(String((error as Error).message || error));
     }
   }
 
@@ -139,23 +145,25 @@ export class Client {
     }
     throw new GovernedError({
       error: 'HTTP',
-      what: `The server answered ${answer.status}`,
+      what: this._trans.__('The server answered %1', answer.status),
       why: said?.message ?? answer.statusText,
       next:
         answer.status === 403
-          ? 'Sign in to Jupyter again, then reload this page'
-          : 'Look at the log of the Jupyter server'
+          ? this._trans.__('Sign in to Jupyter again, then reload this page')
+          : this._trans.__('Look at the log of the Jupyter server')
     });
   }
-}
 
-function unreachable(why: string): GovernedError {
-  return new GovernedError({
-    error: 'Unreachable',
-    what: 'The server can’t be reached',
-    why,
-    next: 'Check that the Jupyter server runs; runs that were started go on without it'
-  });
+  private _unreachable(why: string): GovernedError {
+    return new GovernedError({
+      error: 'Unreachable',
+      what: this._trans.__('The server can’t be reached'),
+      why,
+      next: this._trans.__(
+        'Check that the Jupyter server runs; runs that were started go on without it'
+      )
+    });
+  }
 }
 
 /** Whatever was thrown, as something that can be shown. */

@@ -18,7 +18,7 @@ export class Governed {
     readonly trans: TranslationBundle,
     private _files: IFileBrowserFactory | null = null
   ) {
-    this.client = new Client(app.serviceManager.serverSettings);
+    this.client = new Client(app.serviceManager.serverSettings, trans);
     this.sessions = new SessionModels(this.client, notebooks);
     notebooks.currentChanged.connect(this._moved, this);
   }

@@ -18,7 +18,7 @@ RELEASE = "sour@1"
 RUN_SECONDS = 30
 """How long a run may take: short, so that a cell that never ends is found out."""
 
-SETTINGS = f"""\
+SETTINGS = """\
 [workspace]
 name = "Berries"
 
@@ -36,7 +36,7 @@ roles = ["model-risk"]
 
 [run]
 threads = 1
-timeout_minutes = {RUN_SECONDS / 60}
+timeout_minutes = %(minutes)s
 free_disk_megabytes = 1
 """
 
@@ -290,12 +290,12 @@ def document(base_weights: str = "") -> nbformat.NotebookNode:
     return made
 
 
-def write(root: Path) -> None:
+def write(root: Path, run_seconds: int = RUN_SECONDS) -> None:
     """Everything but what ``governed init`` makes."""
     from governed_kernel.training import weights_digest
 
     files = {
-        "governed.toml": SETTINGS,
+        "governed.toml": SETTINGS % {"minutes": run_seconds / 60},
         "berries.csv": records(),
         "splits/by_taste.py": SPLIT,
         "suites/berries/suite.toml": SUITE,

@@ -28,12 +28,13 @@ class Stages:
 
     base: Path
     environment: PythonEnvironment
+    run_seconds: int = berries.RUN_SECONDS
 
     @functools.cached_property
     def researched(self) -> Place:
         """Catalogued data and base model, and a notebook that was run on the research kernel."""
         place = Place(self.base / "work" / "berries", self.base / "work" / "home", self.environment)
-        berries.write(place.root)
+        berries.write(place.root, self.run_seconds)
         (place.home / "passphrases").mkdir(parents=True)
         for person in ("ada", "mallory", *PEOPLE):
             secret = place.home / "passphrases" / person

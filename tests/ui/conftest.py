@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from governed_kernel.release.runs import state_of
 from tests.extension.server import Server, serving
 from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place
 from tests.loop.stages import Stages
+from tests.ui import language
 
 BUILT = Path(__file__).parents[2] / "extension" / "governed_server" / "labextension"
+RUN_SECONDS = 600
+"""No run ends by itself while a browser is closed and opened again, however busy the machine is."""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -47,11 +52,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Place]:
     assert browser  # nothing is made where nothing can be shown
     base = tmp_path_factory.mktemp("ui")
     environment = PythonEnvironment.make(base / "environment", with_lab=True)
-    return Stages(base, environment).researched
+    language.install(environment)
+    made = Stages(base, environment, RUN_SECONDS).researched
+    yield made
+    for folder in made.workspace.runs.glob("[!.]*"):  # of a test that failed on its way
+        state = state_of(made.workspace, folder.name)
+        if not state.is_over:
+            os.kill(state.pid, signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Response, expect
 
 from tests.extension.server import Server
 from tests.loop import berries
 from tests.loop.place import Place
+from tests.ui import language
 from tests.ui.window import Window
 
 pytestmark = pytest.mark.slow
@@ -23,6 +25,9 @@ PANELS: list[tuple[str, dict[str, str]]] = [
     ("governed:open-validation", {}),
     ("governed:open-audit", {"name": "berries@1"}),
     ("governed:open-catalog", {}),
+    ("governed:open-version", {"name": "berries@1"}),
+    ("governed:start-run", {"release": "sour@1"}),
+    ("governed:open-lineage", {"target": "sour@1"}),
 ]
 
 
@@ -130,6 +135,7 @@ def _approve(window: Window, place: Place) -> None:
             assert place.workspace.ledger.read_bytes().startswith(before)
         window.sign_by_keyboard(form, secret_of(person))
         expect(form).to_have_count(0)
+        expect(window.button("Review for a run")).to_be_focused()  # where it was before
     approvals = released(place)["approvals"]
     assert [(item["person"], item["counts"]) for item in approvals] == [
         ("rui", True),
@@ -139,15 +145,31 @@ def _approve(window: Window, place: Place) -> None:
 
 def _run(window: Window, place: Place, server: Server) -> str:
     window.press(window.button("Run release…"))
+    window.choose(window.panel.get_by_label("behaviour"), "hang")
+    window.sign_by_keyboard(window.panel, secret_of("kim"))
+    expect(window.title).to_contain_text("running")
+    endless = released(place)["runs"][0]["run"]
+    with window.closed():
+        server.restart()  # a run goes on without browser and server
+    window.command("governed:open-run", run=endless)
+    expect(window.title).to_contain_text("running")
+    expect(window.panel.get_by_text(re.compile(r"cell \d of \d"))).to_be_visible()
+    window.press(window.panel.locator("summary", has_text="Stop the run"))
+    window.act_by_keyboard(window.panel, "Kim")
+    window.sign_by_keyboard(window.panel, secret_of("kim"))
+    expect(window.title).to_contain_text("interrupted")
+    expect(window.button("Validate this run")).to_have_count(0)
+    (row,) = released(place)["runs"]
+    assert (row["run"], row["state"]) == (endless, "interrupted")
+    window.press(window.panel.get_by_role("button", name="sour@1"))
+    window.press(window.button("Run release…"))
     window.type_into(window.panel.get_by_label("steps"), "200")
     window.sign_by_keyboard(window.panel, secret_of("kim"))
-    expect(window.panel.get_by_role("log")).to_be_visible()
-    server.restart()  # the run goes on without it, and the page finds its way back
-    expect(window.panel.get_by_role("heading", level=1)).to_contain_text("succeeded")
-    (run,) = released(place)["runs"]
+    expect(window.title).to_contain_text("succeeded")
+    _, run = released(place)["runs"]
     assert (run["state"], run["parameters"]["steps"]) == ("succeeded", 200)
     expect(window.panel.get_by_role("log")).to_contain_text("'loss'")
-    window.button("Show the executed notebook").click()
+    window.press(window.button("Show the executed notebook"))
     frame = window.panel.frame_locator("iframe")
     expect(frame.get_by_text("Which berries are sour?")).to_be_visible()
     return str(run["run"])
@@ -156,12 +178,12 @@ def _run(window: Window, place: Place, server: Server) -> str:
 def _validate(window: Window, place: Place, run: str) -> None:
     form = window.panel.get_by_role("region", name="Validate")
     window.sign_by_keyboard(form, secret_of("kim"))
-    expect(window.panel.get_by_role("heading", level=1)).to_contain_text("validation-")
-    expect(window.panel.get_by_role("heading", level=1)).to_contain_text("succeeded")
+    expect(window.title).to_contain_text("validation-")
+    expect(window.title).to_contain_text("succeeded")
     known = {item["run"]: item for item in released(place)["runs"]}
     assert known[run]["validated"] is True
     window.press(window.button("See what the suite said"))
-    expect(window.panel.get_by_role("heading", level=1)).to_contain_text("passed")
+    expect(window.title).to_contain_text("passed")
     expect(window.panel.get_by_role("table", name="Results by layer")).to_contain_text("deep-red")
     expect(window.panel.get_by_text("Rows: true class")).to_be_visible()
     assert window.scan() == []
@@ -188,10 +210,10 @@ def _deploy(window: Window, place: Place) -> None:
     expect(form).to_have_count(0)
     given = [item for item in released(place)["approvals"] if item["for"] == "deployment"]
     assert [(item["person"], item["counts"]) for item in given] == [("mara", True)]
-    window.act_as("otto")
     form = window.panel.get_by_role("region", name="Deploy", exact=True)
-    form.get_by_label("Environment").select_option("preprod")
-    window.sign(form, secret_of("otto"), "Sign and deploy")
+    window.act_by_keyboard(form, "Otto")
+    window.choose(form.get_by_label("Environment"), "preprod")
+    window.sign_by_keyboard(form, secret_of("otto"))
     live = window.panel.get_by_role("table", name="Deployments")
     expect(live).to_contain_text("preprod/default")
     (deployment,) = released(place)["deployments"]
@@ -206,10 +228,12 @@ def _audit(window: Window, place: Place, run: str) -> None:
     expect(window.panel.get_by_text("All that was read is what was recorded")).to_be_visible()
     assert place.done("audit verify --incremental --json").facts["whole"] is True
     assert window.scan() == []
-    window.panel.get_by_role("tab", name="Re-run").click()
-    window.act_as("aida")
+    window.tab_to(window.panel.get_by_role("tab", name="Verify"))
+    window.page.keyboard.press("ArrowRight")
     form = window.panel.get_by_role("tabpanel", name="Re-run")
-    window.sign(form, secret_of("aida"), "Re-run and compare")
+    window.choose(form.get_by_label("Run"), run)
+    window.act_by_keyboard(form, "Aida")
+    window.sign_by_keyboard(form, secret_of("aida"))
     verdict = window.panel.get_by_role("region", name=f"Verdict on {run}")
     expect(verdict).to_contain_text("IDENTICAL")
     expect(verdict).to_contain_text("every tensor is the same")
@@ -251,15 +275,17 @@ def _accept_a_risk(window: Window, place: Place) -> str:
     window.page.keyboard.press("v")
     window.press(window.panel.locator("tr", has_text=weak).get_by_role("button").first)
     form = window.panel.get_by_role("region", name="Accept a risk")
-    window.act_as("mara")
     expect(form).to_contain_text("deep-red")
     day = datetime.now(UTC) + timedelta(days=30)
-    form.get_by_label("Until").fill(f"{day:%Y-%m-%d}")
-    form.get_by_label("Why").fill("the cake is for us")
-    form.get_by_label("What is done instead").fill("a cook tastes every berry")
+    window.tab_to(form.get_by_label("Until"))
+    window.page.keyboard.type(f"{day:%m%d%Y}")  # as the browser's own field takes it
+    window.type_into(form.get_by_label("Why"), "the cake is for us")
+    window.type_into(form.get_by_label("What is done instead"), "a cook tastes every berry")
+    window.act_by_keyboard(form, "Mara")
     assert window.scan() == []
-    window.sign(form, secret_of("mara"), "Sign and accept")
+    window.sign_by_keyboard(form, secret_of("mara"))
     expect(form).to_have_count(0)
+    expect(window.title).to_be_focused()
     (said,) = place.events("RiskAcceptance")
     assert (said.case_id, said.person) == ("deep-red", "mara")
     assert timedelta(days=29) < said.expires_at - datetime.now(UTC) < timedelta(days=32)
@@ -275,9 +301,9 @@ def _roll_back(window: Window, place: Place, run: str, second: str) -> None:
     window.command("governed:open-release", release="sour@1")
     live = window.panel.get_by_role("table", name="Deployments")
     expect(live.get_by_role("row")).to_have_count(3)
-    window.act_as("otto")
     form = window.panel.get_by_role("region", name="Roll back")
-    window.sign(form, secret_of("otto"), "Sign and roll back")
+    window.act_by_keyboard(form, "Otto")
+    window.sign_by_keyboard(form, secret_of("otto"))
     expect(live.get_by_role("row")).to_have_count(4)
     known = {item["bundle"]: item["run"] for item in released(place)["runs"] if item["bundle"]}
     (now,) = [item for item in released(place)["deployments"] if item["live_to"] is None]
@@ -285,12 +311,14 @@ def _roll_back(window: Window, place: Place, run: str, second: str) -> None:
     assert second in known.values()
     window.command("governed:open-runs")
     for name in (run, second):
-        window.panel.get_by_label(f"Compare {name}").check()
+        window.tab_to(window.panel.get_by_label(f"Compare {name}"))
+        window.page.keyboard.press("Space")
     compared = window.panel.get_by_role("table", name="Comparison")
     expect(compared.get_by_role("row", name="steps")).to_contain_text("100")
     same = compared.get_by_role("rowheader", name="seed", exact=True)
     expect(same).to_have_count(0)
-    window.panel.get_by_label("only differences").uncheck()
+    window.tab_to(window.panel.get_by_label("only differences"))
+    window.page.keyboard.press("Space")
     expect(same).to_be_visible()
 
 
@@ -301,19 +329,20 @@ def test_a_file_is_registered_from_the_file_browser_and_loaded_in_the_notebook(
     (place.root / "market.csv").write_text("stand,price\nnorth,3.20\nsouth,2.90\n")
     window.command("filebrowser:go-to-path", path="")
     window.command("filebrowser:refresh")
-    page.locator(".jp-DirListing-item", has_text="market.csv").click(button="right")
-    page.get_by_role("menuitem", name="Register in the Catalog…").click()
-    window.panel.get_by_label("Data class").select_option("public")
-    window.panel.get_by_label("Owner").fill("Market hall")
-    window.panel.get_by_label("Legal basis").fill("read off a board")
-    window.act_as("dora")
+    page.locator(".jp-DirListing-item", has_text="market.csv").click()
+    page.keyboard.press("Shift+F10")
+    page.get_by_role("menuitem", name="Register in the Catalog…").press("Enter")
+    window.choose(window.panel.get_by_label("Data class"), "public")
+    window.type_into(window.panel.get_by_label("Owner"), "Market hall")
+    window.type_into(window.panel.get_by_label("Legal basis"), "read off a board")
+    window.act_by_keyboard(window.panel, "Dora")
     assert window.scan() == []
-    window.sign(window.panel, secret_of("dora"), "Register market.csv")
-    expect(window.panel.get_by_role("heading", level=1)).to_have_text("market@1")
+    window.sign_by_keyboard(window.panel, secret_of("dora"))
+    expect(window.title).to_have_text("market@1")
     known = {row["dataset"]: row for row in place.done("data list --json").facts}
     assert (known["market"]["owner"], known["market"]["rows"]) == ("Market hall", 2)
     assert window.scan() == []
-    window.button("Insert into sour.ipynb").click()
+    window.press(window.button("Insert into sour.ipynb"))
     cell = page.locator(".jp-NotebookPanel:visible .jp-Notebook .jp-mod-active .cm-content")
     expect(cell).to_contain_text('data.load("market@1", purpose="explore")')
     page.keyboard.press("Control+Enter")
@@ -330,7 +359,7 @@ def test_views_stay_in_a_notebook_whose_kernel_has_ended(window: Window, place: 
     expect(page.locator(".gn-Output").get_by_text("Lineage of market")).to_be_visible()
     window.command("docmanager:save")
     window.command("kernelmenu:shutdown")
-    page.reload()
+    window.reload()
     again = page.locator(".gn-Output", has_text="Suite berries over")
     again.get_by_label("only what did not pass").check()
     expect(again.get_by_role("status")).to_have_text("0 of 5 cases")
@@ -358,7 +387,7 @@ def test_a_notebook_begins_from_a_template_in_the_launcher(window: Window, place
     assert place.done(f'lineage sql --json "{query}"').facts == [{"n": 1}]
 
 
-def test_a_denied_read_explains_itself_in_the_dark_too(
+def test_a_denied_read_explains_itself_in_the_dark_and_in_another_language(
     window: Window, place: Place, server: Server
 ) -> None:
     page = window.page
@@ -375,7 +404,20 @@ def test_a_denied_read_explains_itself_in_the_dark_too(
     ).facts
     assert rows
     assert window.scan() == []
+    answers: list[Response] = []
+
+    def hear(said: Response) -> None:
+        if "/governed/" in said.url and "/events" not in said.url:
+            answers.append(said)
+
+    language.speak(server)
+    page.on("response", hear)
+    window.reload()  # another language begins with the page
+    shown: set[str] = set()
     for command, arguments in PANELS:
         window.command(command, **arguments)
         expect(window.panel.locator(".gn-Busy")).to_have_count(0)
         assert window.scan() == [], command
+        shown.update(page.evaluate(language.SHOWN))
+    assert len(shown) > 100
+    assert language.untranslated(shown, answers) == []

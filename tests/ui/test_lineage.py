@@ -26,7 +26,7 @@ PANELS: dict[str, dict[str, str]] = {
     "governed:open-audit": {"name": ""},
     "governed:open-lineage": {"target": "berries-train@1"},
 }
-"""The first time a panel's code is loaded as well; the better of two openings is printed."""
+"""Printed of each: the first opening and two later ones, to its first words (to all of it)."""
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,8 @@ def test_panels_open_and_five_hundred_things_are_drawn_at_once(
         drawn.append(float(host.get_attribute("data-ms") or "inf"))
     with capsys.disabled():
         print(f"\n500 things drawn in {min(drawn):.0f} ms (limit {MANY_MS} on an idle machine)")  # noqa: T201
+        print(f"Limit for a panel: {OPEN_MS} ms")  # noqa: T201
         for name, arguments in PANELS.items():
-            took = min(window.opened(name, **arguments) for _ in range(2))
-            print(f"{name} opens in {took:.0f} ms (limit {OPEN_MS})")  # noqa: T201
+            took = [window.opened(name, **arguments) for _ in range(3)]
+            first, *later = (f"{began:.0f} ({whole:.0f})" for began, whole in took)
+            print(f"{name} opens first in {first} ms, later {', '.join(later)}")  # noqa: T201

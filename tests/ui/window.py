@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.extension.server import TOKEN, Server
 
@@ -20,23 +22,46 @@ class Window:
 
     def __init__(self, browser: Browser, server: Server, notebook: str, width: int = 1280) -> None:
         self.server = server
-        self.page: Page = browser.new_page(viewport={"width": width, "height": 860})
+        self.errors: list[str] = []
+        self._browser, self._width = browser, width
+        self._workspace = f"{server.address}/lab/workspaces/w{time.monotonic_ns()}"
+        self._open(f"{self._workspace}/tree/{notebook}")
+
+    def _open(self, address: str) -> None:
+        viewport: ViewportSize = {"width": self._width, "height": 860}
+        self.page: Page = self._browser.new_page(viewport=viewport)
         self.page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
-        self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(f"{error} {error.stack}"))
         # JupyterLab's own word when its server is away for a moment
         lost = self.page.locator("dialog.jp-Dialog", has_text="Server Connection Error")
         self.page.add_locator_handler(lost, lambda _: self.page.keyboard.press("Escape"))
-        name = f"w{time.monotonic_ns()}"
-        address = f"{server.address}/lab/workspaces/{name}/tree/{notebook}"
-        self.page.goto(f"{address}?token={quote_plus(TOKEN)}")
+        self._go(f"{address}?token={quote_plus(TOKEN)}")
+
+    def _go(self, address: str) -> None:
+        self.page.goto(address)
         self.page.wait_for_selector(".jp-NotebookPanel .gn-Badge")
+        self.page.evaluate("() => window.jupyterapp.restored.then(() => undefined)")
+
+    def reload(self) -> None:
+        """Load the page anew; what was open comes back, and nothing is opened after that."""
+        self._go(self._workspace)
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """The browser is closed with everything that it remembers, and opened again at the end."""
+        self.page.close()
+        yield
+        self._open(self._workspace)
 
     @property
     def panel(self) -> Locator:
         """The panel of ours that is in front."""
         return self.page.locator("#jp-main-dock-panel .gn-Panel:visible")
+
+    @property
+    def title(self) -> Locator:
+        return self.panel.get_by_role("heading", level=1)
 
     def button(self, name: str) -> Locator:
         return self.panel.get_by_role("button", name=name, exact=True)
@@ -83,31 +108,40 @@ class Window:
         self.tab_to(target)
         self.page.keyboard.type(beginning)
 
+    def act_by_keyboard(self, form: Locator, person: str) -> None:
+        """Say who acts by typing the beginning of the printed name."""
+        self.choose(form.get_by_label("You are").first, person)
+
+    def focused(self) -> str:
+        """The words of what has the focus."""
+        return str(self.page.evaluate("() => document.activeElement.textContent"))
+
     def sign_by_keyboard(self, form: Locator, secret: str) -> None:
         self.type_into(form.get_by_label("Passphrase"), secret)
         self.page.keyboard.press("Enter")
 
-    def opened(self, command: str, /, **arguments: Any) -> float:
-        """Milliseconds from a panel's command to its first words, measured in the page."""
-        return float(
-            self.page.evaluate(
-                """async ([name, said]) => {
-                    const { commands, shell } = window.jupyterapp;
-                    const began = performance.now();
-                    await commands.execute(name, said);
-                    const shown = () => shell.currentWidget.node.querySelector(
-                        '.gn-Page h1, .gn-Lineage-subject'
-                    );
-                    while (!shown()) {
+    def opened(self, command: str, /, **arguments: Any) -> tuple[float, float]:
+        """Milliseconds from a panel's command to its first words, and to all that it asked for."""
+        first, whole = self.page.evaluate(
+            """async ([name, said]) => {
+                const { commands, shell } = window.jupyterapp;
+                const began = performance.now();
+                await commands.execute(name, said);
+                const find = what => shell.currentWidget.node.querySelector(what);
+                const until = async isSo => {
+                    while (!isSo()) {
                         await new Promise(requestAnimationFrame);
                     }
-                    const took = performance.now() - began;
-                    shell.currentWidget.dispose();
-                    return took;
-                }""",
-                [command, arguments],
-            )
+                    return performance.now() - began;
+                };
+                const first = await until(() => find('.gn-Page h1, .gn-Lineage-subject'));
+                const whole = await until(() => !find('.gn-Busy'));
+                shell.currentWidget.dispose();
+                return [first, whole];
+            }""",
+            [command, arguments],
         )
+        return float(first), float(whole)
 
     def insert(self, source: str) -> None:
         """Write a new cell below the active one of the notebook in front, and run it."""

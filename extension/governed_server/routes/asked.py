@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-__all__ = ["MOST_ROWS", "Count", "Listed", "Offset", "Place", "Signed"]
+__all__ = ["MOST_ROWS", "Count", "Listed", "Offset", "Place", "Release", "Signed"]
 
 MOST_ROWS = 1_000
 Count = Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
@@ -23,6 +23,12 @@ class Place(msgspec.Struct, kw_only=True):
     """
 
     path: str = ""
+
+
+class Release(Place, kw_only=True):
+    """One release by its name."""
+
+    release: str
 
 
 class Listed(Place, kw_only=True):

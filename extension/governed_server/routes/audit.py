@@ -15,11 +15,11 @@ from governed_kernel.governance.signing import identify
 from governed_kernel.lineage.dates import moment
 from governed_kernel.release.recall import downstream
 from governed_kernel.release.runs import RunState
-from governed_server.routes.asked import Place, Signed
+from governed_server.routes.asked import Place, Release, Signed
 from governed_server.routing import get, post
 from governed_server.service import Service
 
-__all__ = ["Moment", "Origin", "Released", "Repetition", "Verification"]
+__all__ = ["Moment", "Origin", "Repetition", "Verification"]
 
 
 class Verification(Place, kw_only=True):
@@ -45,12 +45,6 @@ class Origin(Place, kw_only=True):
     """``NAME@VERSION`` of a dataset or base model."""
 
     name: str
-
-
-class Released(Place, kw_only=True):
-    """A release by its name."""
-
-    release: str
 
 
 @post("audit/verify")
@@ -116,7 +110,7 @@ def impact(service: Service, asked: Origin) -> dict[str, Any]:
 
 
 @post("audit/report")
-def report(service: Service, asked: Released) -> dict[str, Any]:
+def report(service: Service, asked: Release) -> dict[str, Any]:
     """Start to write the report on a release; the result holds its pages."""
     from governed_kernel.audit.dossier import Dossier
     from governed_kernel.audit.pages import pages

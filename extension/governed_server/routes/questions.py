@@ -11,11 +11,11 @@ from governed_kernel.lineage import comparison, readers, session_states, shortco
 from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.events import now
 from governed_kernel.release.inputs import unregistered_inputs_of
-from governed_server.routes.asked import MOST_ROWS, Count, Listed, Offset, Place
+from governed_server.routes.asked import MOST_ROWS, Count, Listed, Offset, Place, Release
 from governed_server.routing import get
 from governed_server.service import Service
 
-__all__ = ["Overdue", "Pair", "Read", "Unregistered"]
+__all__ = ["Overdue", "Pair", "Read"]
 
 
 class Pair(Place, kw_only=True):
@@ -45,12 +45,6 @@ class Read(Place, kw_only=True):
     parts: bool = False
     limit: Count = MOST_ROWS
     offset: Offset = 0
-
-
-class Unregistered(Place, kw_only=True):
-    """A release by its name."""
-
-    release: str
 
 
 class Overdue(Place, kw_only=True):
@@ -92,7 +86,7 @@ def read(service: Service, asked: Read) -> dict[str, Any]:
 
 
 @get("release/unregistered")
-def unregistered(service: Service, asked: Unregistered) -> list[dict[str, Any]]:
+def unregistered(service: Service, asked: Release) -> list[dict[str, Any]]:
     """What a release read that is in no catalogued version, in its runs and in research."""
     workspace = service.workspace(asked.path)
     with service.store(workspace) as store:

@@ -12,12 +12,12 @@ from governed_kernel.release import lists, manifest
 from governed_kernel.release.overview import overview, summary
 from governed_kernel.release.review import review
 from governed_kernel.workspace import Workspace
-from governed_server.routes.asked import Listed, Place, Signed
+from governed_server.routes.asked import Listed, Place, Release, Signed
 from governed_server.routes.promotion import told_comparisons
 from governed_server.routing import get, post
 from governed_server.service import Service
 
-__all__ = ["Asked", "Ending", "Release", "Reviewed", "approve", "end", "listed", "one", "reviewed"]
+__all__ = ["Asked", "Ending", "Reviewed", "approve", "end", "listed", "one", "reviewed"]
 
 
 class Asked(Listed, kw_only=True):
@@ -31,12 +31,6 @@ class Asked(Listed, kw_only=True):
 
     person: str = ""
     state: str = ""
-
-
-class Release(Place, kw_only=True):
-    """One release by its name."""
-
-    release: str
 
 
 class Reviewed(Release, kw_only=True):

@@ -15,7 +15,7 @@ from governed_kernel.release.comparing import compare
 from governed_kernel.release.execution import start_release, start_validation
 from governed_kernel.release.watching import watch
 from governed_kernel.workspace import Workspace
-from governed_server.routes.asked import Listed, Place, Signed
+from governed_server.routes.asked import Listed, Place, Release, Signed
 from governed_server.routing import Event, Stream, get, post, stream
 from governed_server.service import Service
 
@@ -49,12 +49,6 @@ class Stop(Signed, kw_only=True):
     """A run to be stopped."""
 
     run: str
-
-
-class Release(Place, kw_only=True):
-    """One release by its name."""
-
-    release: str
 
 
 class Run(Place, kw_only=True):

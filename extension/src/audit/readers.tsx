@@ -108,11 +108,9 @@ export function Readers(): React.ReactElement {
 
 function Rows(props: { rows: IReading[] }): React.ReactElement {
   const { trans } = useGoverned();
-  if (!props.rows.length) {
-    return <p>{trans.__('Nobody, by what is on record.')}</p>;
-  }
   return (
     <Table
+      none={trans.__('Nobody, by what is on record.')}
       label={trans.__('Readers')}
       rows={props.rows}
       keyOf={row => `${row.session_id} ${row.execution} ${row.uri}`}

@@ -35,11 +35,9 @@ const TONES: Record<string, 'good' | 'attention' | 'bad' | 'plain'> = {
 
 function Rows(props: { rows: ISessionRow[] }): React.ReactElement {
   const { trans } = useGoverned();
-  if (!props.rows.length) {
-    return <p>{trans.__('None.')}</p>;
-  }
   return (
     <Table
+      none={trans.__('None.')}
       label={trans.__('Sessions')}
       rows={props.rows}
       keyOf={row => row.session_id}

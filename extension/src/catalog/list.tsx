@@ -68,11 +68,9 @@ function CatalogView(): React.ReactElement {
 
 function List(props: { rows: IVersionRow[] }): React.ReactElement {
   const { trans } = useGoverned();
-  if (!props.rows.length) {
-    return <p role="status">{trans.__('Nothing is called so.')}</p>;
-  }
   return (
     <Table
+      none={trans.__('Nothing is called so.')}
       label={trans.__('Catalog')}
       rows={props.rows}
       keyOf={nameOf}

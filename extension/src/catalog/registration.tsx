@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import { Busy, Problem, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
-import { ChoiceField, DateField, TextField } from '../parts/fields';
+import { ChoiceField, DateField, TextField, useForm } from '../parts/fields';
 import { SignForm, useStatus } from '../parts/signing';
 import { label } from '../labels';
 
@@ -25,14 +25,14 @@ export function Registration(props: {
     [props.path]
   );
   const stem = (props.file.split('/').pop() ?? '').replace(/\.[^.]*$/, '');
-  const [name, setName] = React.useState(
-    stem.toLowerCase().replace(/[^a-z0-9]+/g, '-')
-  );
-  const [dataClass, setClass] = React.useState('');
-  const [owner, setOwner] = React.useState('');
-  const [basis, setBasis] = React.useState('');
-  const [until, setUntil] = React.useState('');
-  const [kind, setKind] = React.useState('data');
+  const { said, set, field } = useForm({
+    name: stem.toLowerCase().replace(/[^a-z0-9]+/g, '-'),
+    data_class: '',
+    owner: '',
+    legal_basis: '',
+    retention_until: '',
+    kind: 'data'
+  });
   const [purposes, setPurposes] = React.useState<string[]>([]);
   if (choices.problem) {
     return <Problem problem={choices.problem} retry={choices.again} />;
@@ -42,11 +42,11 @@ export function Registration(props: {
   }
   const classes = choices.value.classes;
   const reason =
-    (!name && trans.__('Give it a name')) ||
-    (!dataClass && trans.__('Choose its class')) ||
-    (!owner && trans.__('Say who answers for it')) ||
+    (!said.name && trans.__('Give it a name')) ||
+    (!said.data_class && trans.__('Choose its class')) ||
+    (!said.owner && trans.__('Say who answers for it')) ||
     (!purposes.length && trans.__('Say what it may be used for')) ||
-    (!basis && trans.__('Say why it may be used')) ||
+    (!said.legal_basis && trans.__('Say why it may be used')) ||
     '';
   return (
     <SignForm
@@ -60,13 +60,8 @@ export function Registration(props: {
             ...signed,
             path: props.path,
             file: props.file,
-            name,
-            data_class: dataClass,
-            owner,
-            purposes,
-            legal_basis: basis,
-            retention_until: until,
-            kind
+            ...said,
+            purposes
           },
           onStep
         );
@@ -74,23 +69,18 @@ export function Registration(props: {
         props.onDone(done.version);
       }}
     >
-      <TextField
-        label={trans.__('Name in the catalog')}
-        value={name}
-        onChange={setName}
-      />
+      <TextField label={trans.__('Name in the catalog')} {...field('name')} />
       <ChoiceField
         label={trans.__('Kind')}
-        value={kind}
+        {...field('kind')}
         choices={[
           ['data', trans.__('data')],
           ['model', trans.__('base model')]
         ]}
-        onChange={setKind}
       />
       <ChoiceField
         label={trans.__('Data class')}
-        value={dataClass}
+        value={said.data_class}
         choices={[
           ['', trans.__('— choose —')],
           ...Object.entries(classes).map(([key, item]): [string, string] => [
@@ -99,15 +89,14 @@ export function Registration(props: {
           ])
         ]}
         onChange={value => {
-          setClass(value);
+          set({ data_class: value });
           setPurposes(classes[value]?.purposes ?? []);
         }}
       />
       <TextField
         label={trans.__('Owner')}
         hint={trans.__('Who answers for it')}
-        value={owner}
-        onChange={setOwner}
+        {...field('owner')}
       />
       <fieldset className="gn-Field">
         <legend>{trans.__('May be used to')}</legend>
@@ -131,14 +120,12 @@ export function Registration(props: {
       <TextField
         label={trans.__('Legal basis')}
         hint={trans.__('Why it may be used')}
-        value={basis}
-        onChange={setBasis}
+        {...field('legal_basis')}
       />
       <DateField
         label={trans.__('Keep until')}
         hint={trans.__('Without a day it may be kept for ever')}
-        value={until}
-        onChange={setUntil}
+        {...field('retention_until')}
       />
     </SignForm>
   );

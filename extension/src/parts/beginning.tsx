@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import type { IStatus, IWorkspace } from '../records';
 import { useWork } from './asking';
-import { SecretField, TextField } from './fields';
+import { SecretField, TextField, useForm } from './fields';
 import { Busy, Button, Problem, useGoverned } from './index';
 
 /** Where there is no workspace yet: the offer to make one, with its first administrator. */
@@ -10,40 +10,38 @@ export function Beginning(props: { status: IStatus }): React.ReactElement {
   const governed = useGoverned();
   const { trans, client } = governed;
   const place = governed.place.split('/').slice(0, -1).join('/');
-  const [folder, setFolder] = React.useState(place || governed.folder);
-  const [name, setName] = React.useState('');
-  const [person, setPerson] = React.useState(
-    props.status.hub ? props.status.person : ''
-  );
-  const [printed, setPrinted] = React.useState('');
-  const [secret, setSecret] = React.useState('');
-  const [again, setAgain] = React.useState('');
+  const { said, set, field } = useForm({
+    folder: place || governed.folder,
+    name: '',
+    person: props.status.hub ? props.status.person : '',
+    printed: '',
+    secret: '',
+    again: ''
+  });
   const [made, setMade] = React.useState('');
   const work = useWork();
   const reason =
-    (!person.trim() && trans.__('Give yourself a short name')) ||
-    (!printed.trim() && trans.__('Say your name as it is printed')) ||
-    (!secret && trans.__('Choose a passphrase')) ||
-    (secret !== again && trans.__('The two passphrases differ')) ||
+    (!said.person.trim() && trans.__('Give yourself a short name')) ||
+    (!said.printed.trim() && trans.__('Say your name as it is printed')) ||
+    (!said.secret && trans.__('Choose a passphrase')) ||
+    (said.secret !== said.again && trans.__('The two passphrases differ')) ||
     (work.isBusy && trans.__('It is being made')) ||
     '';
   const make = (): void => {
     if (reason) {
       return;
     }
-    const passphrase = secret;
-    setSecret('');
-    setAgain('');
+    set({ secret: '', again: '' });
     work.start(async () => {
       const found = await client.post<IWorkspace>('workspaces', {
-        path: folder,
-        name,
-        person: person.trim(),
-        printed_name: printed,
-        passphrase
+        path: said.folder,
+        name: said.name,
+        person: said.person.trim(),
+        printed_name: said.printed,
+        passphrase: said.secret
       });
       setMade(found.name);
-      governed.person = person.trim();
+      governed.person = said.person.trim();
       governed.tell();
     });
   };
@@ -73,36 +71,27 @@ export function Beginning(props: { status: IStatus }): React.ReactElement {
         <TextField
           label={trans.__('Folder')}
           hint={trans.__('As the file browser names it; empty is its top')}
-          value={folder}
-          onChange={setFolder}
+          {...field('folder')}
         />
         <TextField
           label={trans.__('Name of the workspace')}
           hint={trans.__('Without one it is called as its folder')}
-          value={name}
-          onChange={setName}
+          {...field('name')}
         />
         <TextField
           label={trans.__('Your short name')}
           hint={trans.__('Commands know you by it, for example “ada”')}
-          value={person}
-          onChange={setPerson}
+          {...field('person')}
         />
         <TextField
           label={trans.__('Your printed name')}
           hint={trans.__('It stands beside everything that you sign')}
-          value={printed}
-          onChange={setPrinted}
+          {...field('printed')}
         />
-        <SecretField
-          label={trans.__('Passphrase')}
-          value={secret}
-          onChange={setSecret}
-        />
+        <SecretField label={trans.__('Passphrase')} {...field('secret')} />
         <SecretField
           label={trans.__('Passphrase once more')}
-          value={again}
-          onChange={setAgain}
+          {...field('again')}
         />
         {work.problem && <Problem problem={work.problem} />}
         {work.isBusy && <Busy>{trans.__('One moment…')}</Busy>}

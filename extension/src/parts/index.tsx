@@ -1,6 +1,6 @@
 /** Small parts that every panel is made of. */
 
-import { ReactWidget } from '@jupyterlab/apputils';
+import { Clipboard, ReactWidget } from '@jupyterlab/apputils';
 import * as React from 'react';
 
 import { described, type IErrorDescription } from '../api';
@@ -172,14 +172,32 @@ export function Empty(props: {
   );
 }
 
-/** A digest, short, whole on hover and when it is copied. */
+const TOLD_MS = 1500;
+
+/** A digest, short or whole; pressing it copies the whole of it. */
 export function Digest(props: {
   value: string;
   whole?: boolean;
 }): React.ReactElement {
+  const { trans } = useGoverned();
+  const { value } = props;
+  const [isCopied, setCopied] = React.useState(false);
+  React.useEffect(() => {
+    const timer = window.setTimeout(() => setCopied(false), TOLD_MS);
+    return () => window.clearTimeout(timer);
+  }, [isCopied]);
   return (
-    <code className="gn-Digest" title={props.value}>
-      {props.whole ? props.value : `${props.value.slice(0, 12)}…`}
-    </code>
+    <button
+      type="button"
+      className="gn-Digest"
+      title={trans.__('%1 (press to copy)', value)}
+      onClick={() => {
+        Clipboard.copyToSystem(value);
+        setCopied(true);
+      }}
+    >
+      {props.whole ? value : `${value.slice(0, 12)}…`}
+      {isCopied && <span role="status"> {trans.__('copied')}</span>}
+    </button>
   );
 }

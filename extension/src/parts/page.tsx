@@ -35,7 +35,7 @@ export function Page(props: {
   return (
     <article className="gn-Page">
       <header className="gn-Page-header">
-        <h1>{props.title}</h1>
+        <h1 tabIndex={-1}>{props.title}</h1>
         {!isNowhere && props.header}
       </header>
       {isNowhere ? <Beginning status={status} /> : props.children}

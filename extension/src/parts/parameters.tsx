@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { IParameter } from '../records';
+import { ChoiceField, InputField } from './fields';
 import { useGoverned } from './index';
 import { Table } from './table';
 
@@ -9,11 +10,9 @@ export function Parameters(props: {
   parameters: IParameter[];
 }): React.ReactElement {
   const { trans } = useGoverned();
-  if (!props.parameters.length) {
-    return <p>{trans.__('None.')}</p>;
-  }
   return (
     <Table
+      none={trans.__('None.')}
       label={trans.__('Parameters')}
       rows={props.parameters}
       keyOf={item => item.name}
@@ -64,39 +63,27 @@ function ParameterField(props: {
   onChange: (value: string) => void;
 }): React.ReactElement {
   const { parameter, value, onChange } = props;
-  const id = React.useId();
   const choices =
     parameter.type === 'bool' ? ['true', 'false'] : parameter.choices;
   const isNumber = parameter.type === 'int' || parameter.type === 'float';
-  return (
-    <label className="gn-Field" htmlFor={id}>
-      <span>
-        <code>{parameter.name}</code>
-      </span>
-      {choices.length ? (
-        <select
-          id={id}
-          value={value}
-          onChange={event => onChange(event.target.value)}
-        >
-          {choices.map(choice => (
-            <option key={choice}>{choice}</option>
-          ))}
-        </select>
-      ) : (
-        <input
-          id={id}
-          type={isNumber ? 'number' : 'text'}
-          min={parameter.minimum ?? undefined}
-          max={parameter.maximum ?? undefined}
-          step={parameter.type === 'int' ? 1 : 'any'}
-          value={value}
-          onChange={event => onChange(event.target.value)}
-        />
-      )}
-      <small>
-        {[parameter.bounds, parameter.description].filter(Boolean).join(' · ')}
-      </small>
-    </label>
+  const common = {
+    label: <code>{parameter.name}</code>,
+    hint: [parameter.bounds, parameter.description].filter(Boolean).join(' · '),
+    value,
+    onChange
+  };
+  return choices.length ? (
+    <ChoiceField
+      {...common}
+      choices={choices.map((choice): [string, string] => [choice, choice])}
+    />
+  ) : (
+    <InputField
+      {...common}
+      type={isNumber ? 'number' : 'text'}
+      min={parameter.minimum ?? undefined}
+      max={parameter.maximum ?? undefined}
+      step={parameter.type === 'int' ? 1 : 'any'}
+    />
   );
 }

@@ -3,7 +3,7 @@ import * as React from 'react';
 import type { IPerson, IStatus } from '../records';
 import { Busy, Button, Problem, useChanges, useGoverned } from './index';
 import { useAnswer, useWork } from './asking';
-import { SecretField } from './fields';
+import { ChoiceField, SecretField } from './fields';
 import { labels } from '../labels';
 
 /** Who signs, with what they know. */
@@ -31,28 +31,24 @@ export function PersonField(props: {
 }): React.ReactElement {
   const governed = useGoverned();
   const { trans } = governed;
-  const id = React.useId();
   const people: IPerson[] = props.status?.workspace?.people ?? [];
   const known = people.some(person => person.name === governed.person);
   return (
-    <label className="gn-Field" htmlFor={id}>
-      <span>{props.label ?? trans.__('You are')}</span>
-      <select
-        id={id}
-        value={known ? governed.person : ''}
-        disabled={props.status?.hub}
-        onChange={event => {
-          governed.person = event.target.value;
-        }}
-      >
-        <option value="">{trans.__('— choose —')}</option>
-        {people.map(person => (
-          <option key={person.name} value={person.name}>
-            {`${person.printed_name} (${labels(person.roles, trans) || trans.__('no role')})`}
-          </option>
-        ))}
-      </select>
-    </label>
+    <ChoiceField
+      label={props.label ?? trans.__('You are')}
+      value={known ? governed.person : ''}
+      isFixed={props.status?.hub}
+      choices={[
+        ['', trans.__('— choose —')],
+        ...people.map((person): [string, string] => [
+          person.name,
+          `${person.printed_name} (${labels(person.roles, trans) || trans.__('no role')})`
+        ])
+      ]}
+      onChange={name => {
+        governed.person = name;
+      }}
+    />
   );
 }
 

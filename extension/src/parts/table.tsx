@@ -25,11 +25,16 @@ export function Table<Row>(props: {
   /** What stands above the rows that follow each other and have it in common. */
   groupOf?: (row: Row) => string;
   groupTitle?: (group: string) => React.ReactNode;
+  /** What is said where there is no row. */
+  none?: string;
 }): React.ReactElement {
   const { trans } = useGoverned();
   const [most, setMost] = React.useState(MOST_ROWS);
   const { columns, rows } = props;
   const shown = rows.slice(0, most);
+  if (!rows.length && props.none) {
+    return <p role="status">{props.none}</p>;
+  }
   const groups = [...new Set(shown.map(row => props.groupOf?.(row) ?? ''))];
   return (
     // who has no mouse scrolls a wide table with the arrow keys

@@ -5,6 +5,7 @@ import { useWork } from '../parts/asking';
 import { TextField } from '../parts/fields';
 import { Parameters } from '../parts/parameters';
 import type { IFix, IParameter } from '../records';
+import { Returning } from '../parts/returning';
 
 /** What a person says a parameter may be; the kernel's package turns it into a comment. */
 interface IBounds {
@@ -42,14 +43,16 @@ export function BoundsStage(props: {
         </div>
       )}
       {isOpen && (
-        <BoundsForm
-          key={JSON.stringify(parameters)}
-          {...props}
-          apply={fix => {
-            setOpen(false);
-            props.apply(fix);
-          }}
-        />
+        <Returning>
+          <BoundsForm
+            key={JSON.stringify(parameters)}
+            {...props}
+            apply={fix => {
+              setOpen(false);
+              props.apply(fix);
+            }}
+          />
+        </Returning>
       )}
     </section>
   );

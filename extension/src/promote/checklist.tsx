@@ -8,6 +8,7 @@ import { applyFix, fixLabel, opened } from './fixes';
 import { Registration } from '../catalog/registration';
 import { stagesOf } from './stages';
 import { label } from '../labels';
+import { Returning } from '../parts/returning';
 
 type Check = (first?: () => Promise<void>) => void;
 
@@ -95,14 +96,16 @@ function FindingItem(props: {
         <Replacement before={fix.before} after={fix.after} />
       )}
       {fix && isRegistering && (
-        <Registration
-          path={path}
-          file={fix.path}
-          onDone={() => {
-            setRegistering(false);
-            props.check();
-          }}
-        />
+        <Returning>
+          <Registration
+            path={path}
+            file={fix.path}
+            onDone={() => {
+              setRegistering(false);
+              props.check();
+            }}
+          />
+        </Returning>
       )}
     </div>
   );

@@ -3,7 +3,7 @@ import * as React from 'react';
 import { useGoverned } from '../parts';
 import { LiveTable } from '../parts/live';
 import { Stage } from '../parts/page';
-import { ChoiceField, TextField } from '../parts/fields';
+import { ChoiceField, TextField, useForm } from '../parts/fields';
 import { SignForm } from '../parts/signing';
 import type { IRelease, IStatus } from '../records';
 
@@ -43,10 +43,8 @@ function Going(props: {
   const { found, status } = props;
   const known = status?.workspace?.environments ?? [];
   const runs = found.runs.filter(run => run.validated).reverse();
-  const [chosen, setChosen] = React.useState('');
-  const [run, setRun] = React.useState('');
-  const [reason, setReason] = React.useState('');
-  const environment = chosen || known[0] || '';
+  const { said, field } = useForm({ environment: '', run: '', reason: '' });
+  const environment = said.environment || known[0] || '';
   return (
     <section className="gn-Signature" aria-label={trans.__('Deploy')}>
       <h3>{trans.__('Deploy')}</h3>
@@ -61,9 +59,8 @@ function Going(props: {
             ...signed,
             path: place,
             release: found.release,
-            environment,
-            run,
-            reason
+            ...said,
+            environment
           };
           await client.job('deployments', body, onStep);
           governed.tell();
@@ -71,24 +68,19 @@ function Going(props: {
       >
         <ChoiceField
           label={trans.__('Environment')}
+          {...field('environment')}
           value={environment}
           choices={known.map((name): [string, string] => [name, name])}
-          onChange={setChosen}
         />
         <ChoiceField
           label={trans.__('Run')}
-          value={run}
+          {...field('run')}
           choices={[
             ['', trans.__('the newest validated')],
             ...runs.map((item): [string, string] => [item.run, item.run])
           ]}
-          onChange={setRun}
         />
-        <TextField
-          label={trans.__('Why')}
-          value={reason}
-          onChange={setReason}
-        />
+        <TextField label={trans.__('Why')} {...field('reason')} />
       </SignForm>
     </section>
   );

@@ -82,11 +82,9 @@ function ReleasesView(): React.ReactElement {
 
 function List(props: { rows: IReleaseSummary[] }): React.ReactElement {
   const { trans } = useGoverned();
-  if (!props.rows.length) {
-    return <p role="status">{trans.__('None is like this.')}</p>;
-  }
   return (
     <Table
+      none={trans.__('None is like this.')}
       label={trans.__('Releases')}
       rows={props.rows}
       keyOf={row => row.release}

@@ -23,6 +23,7 @@ import { Deployments } from './deployments';
 import { Reviewed } from './reviewed';
 import { Ending, Signature } from './signature';
 import { toneOf } from './states';
+import { Returning } from '../parts/returning';
 import { StateTag } from '../parts/state';
 import { label } from '../labels';
 
@@ -230,7 +231,7 @@ function Reviewing(props: {
       {work.isBusy && <Busy>{work.step || trans.__('One moment…')}</Busy>}
       {work.problem && <Problem problem={work.problem} />}
       {review && (
-        <>
+        <Returning>
           <Reviewed review={review} />
           <div className="gn-Columns">
             <Signature
@@ -251,7 +252,7 @@ function Reviewing(props: {
               }}
             />
           </div>
-        </>
+        </Returning>
       )}
     </Stage>
   );

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { useGoverned } from '../parts';
-import { ChoiceField, TextField } from '../parts/fields';
+import { ChoiceField, TextField, useForm } from '../parts/fields';
 import { SignForm } from '../parts/signing';
 import type { IRelease, IReview, IStatus } from '../records';
 
@@ -14,8 +14,7 @@ export function Signature(props: {
 }): React.ReactElement {
   const { trans, client, person, place } = useGoverned();
   const { review, purpose, status } = props;
-  const [meaning, setMeaning] = React.useState('reviewed');
-  const [comment, setComment] = React.useState('');
+  const { said, field } = useForm({ meaning: 'reviewed', comment: '' });
   const known = status?.workspace?.people.find(each => each.name === person);
   const what =
     purpose === 'run'
@@ -47,8 +46,7 @@ export function Signature(props: {
               digest: review.digest,
               run: review.run,
               purpose,
-              meaning,
-              comment
+              ...said
             },
             onStep
           );
@@ -57,20 +55,18 @@ export function Signature(props: {
       >
         <ChoiceField
           label={trans.__('Meaning of the signature')}
-          value={meaning}
+          {...field('meaning')}
           choices={[
             ['reviewed', trans.__('reviewed')],
             ['approved', trans.__('approved')],
             ['responsible', trans.__('responsible')],
             ['authored', trans.__('authored')]
           ]}
-          onChange={setMeaning}
         />
         <TextField
           label={trans.__('Comment')}
           hint={trans.__('Kept with the signature')}
-          value={comment}
-          onChange={setComment}
+          {...field('comment')}
           isLong
         />
       </SignForm>

@@ -80,11 +80,9 @@ function List(props: {
 }): React.ReactElement {
   const { trans } = useGoverned();
   const { rows, chosen, pick } = props;
-  if (!rows.length) {
-    return <p role="status">{trans.__('None is like this.')}</p>;
-  }
   return (
     <Table
+      none={trans.__('None is like this.')}
       label={trans.__('Runs')}
       rows={rows}
       keyOf={run => run.run}

@@ -46,11 +46,9 @@ function ValidationView(): React.ReactElement {
 
 function List(props: { rows: IEvaluationSummary[] }): React.ReactElement {
   const { trans } = useGoverned();
-  if (!props.rows.length) {
-    return <p role="status">{trans.__('None is like this.')}</p>;
-  }
   return (
     <Table
+      none={trans.__('None is like this.')}
       label={trans.__('Validation')}
       rows={props.rows}
       keyOf={row => row.validation}

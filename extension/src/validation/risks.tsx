@@ -2,7 +2,8 @@ import * as React from 'react';
 
 import { Tag, useGoverned } from '../parts';
 import { Stage } from '../parts/page';
-import { ChoiceField, DateField, TextField } from '../parts/fields';
+import { ChoiceField, DateField, TextField, useForm } from '../parts/fields';
+import { Returning } from '../parts/returning';
 import { SignForm, useStatus } from '../parts/signing';
 import type { IEvaluation } from '../records';
 import { moment } from '../words';
@@ -41,7 +42,9 @@ export function Risks(props: { found: IEvaluation }): React.ReactElement {
         ))}
       </ul>
       {found.counts && open.length > 0 && (
-        <Acceptance found={found} open={open} />
+        <Returning>
+          <Acceptance key={open.join()} found={found} open={open} />
+        </Returning>
       )}
     </Stage>
   );
@@ -54,15 +57,16 @@ function Acceptance(props: {
   const governed = useGoverned();
   const { trans, client, place } = governed;
   const status = useStatus();
-  const [chosen, setChosen] = React.useState('');
-  const [until, setUntil] = React.useState('');
-  const [reason, setReason] = React.useState('');
-  const [control, setControl] = React.useState('');
-  const failing = chosen || props.open[0];
+  const { said, field } = useForm({
+    case: props.open[0],
+    until: '',
+    reason: '',
+    control: ''
+  });
   const missing =
-    (!until && trans.__('Say until when')) ||
-    (!reason.trim() && trans.__('Say why')) ||
-    (!control.trim() && trans.__('Say what is done instead')) ||
+    (!said.until && trans.__('Say until when')) ||
+    (!said.reason.trim() && trans.__('Say why')) ||
+    (!said.control.trim() && trans.__('Say what is done instead')) ||
     '';
   return (
     <section className="gn-Signature" aria-label={trans.__('Accept a risk')}>
@@ -83,35 +87,21 @@ function Acceptance(props: {
             path: place,
             release: props.found.release,
             run: props.found.run,
-            case: failing,
-            until,
-            reason,
-            control
+            ...said
           });
           governed.tell();
         }}
       >
         <ChoiceField
           label={trans.__('Case')}
-          value={failing}
+          {...field('case')}
           choices={props.open.map((name): [string, string] => [name, name])}
-          onChange={setChosen}
         />
-        <DateField
-          label={trans.__('Until')}
-          value={until}
-          onChange={setUntil}
-        />
-        <TextField
-          label={trans.__('Why')}
-          value={reason}
-          onChange={setReason}
-          isLong
-        />
+        <DateField label={trans.__('Until')} {...field('until')} />
+        <TextField label={trans.__('Why')} {...field('reason')} isLong />
         <TextField
           label={trans.__('What is done instead')}
-          value={control}
-          onChange={setControl}
+          {...field('control')}
           isLong
         />
       </SignForm>
