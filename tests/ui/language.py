@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jupyterlab_server.translation_utils import PSEUDO_LANGUAGE
@@ -17,7 +18,7 @@ from playwright.sync_api import Response
 from tests.extension.server import Server
 from tests.loop.environment import PythonEnvironment
 
-__all__ = ["SHOWN", "install", "messages", "speak", "untranslated"]
+__all__ = ["SHOWN", "install", "messages", "spoken", "untranslated"]
 
 BEGIN, END = "\u27e6", "\u27e7"
 DOMAIN = "governed_notebooks"
@@ -88,12 +89,17 @@ def install(environment: PythonEnvironment) -> None:
     (notes / "RECORD").write_text(f"{name}/__init__.py,,\n")
 
 
-def speak(server: Server, language: str = PSEUDO_LANGUAGE) -> None:
-    """Choose the language of the next page, as JupyterLab's settings do."""
+@contextmanager
+def spoken(server: Server) -> Iterator[None]:
+    """Pages that begin in this block speak the pseudo-language, as JupyterLab's settings say."""
     folder = server.home / "jupyter-config" / "lab" / "user-settings" / "@jupyterlab"
     file = folder / "translation-extension" / "plugin.jupyterlab-settings"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"locale": language}))
+    file.write_text(json.dumps({"locale": PSEUDO_LANGUAGE}))
+    try:
+        yield
+    finally:
+        file.unlink()
 
 
 def untranslated(shown: Iterable[str], answers: Iterable[Response]) -> list[str]:

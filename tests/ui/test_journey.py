@@ -410,9 +410,9 @@ def test_a_denied_read_explains_itself_in_the_dark_and_in_another_language(
         if "/governed/" in said.url and "/events" not in said.url:
             answers.append(said)
 
-    language.speak(server)
     page.on("response", hear)
-    window.reload()  # another language begins with the page
+    with language.spoken(server):
+        window.reload()  # another language begins with the page
     shown: set[str] = set()
     for command, arguments in PANELS:
         window.command(command, **arguments)
