@@ -225,7 +225,7 @@ def _deployments(window: Window, _: Place) -> None:
 
 def _runs(kind: str, state: str) -> Callable[[Place], str]:
     def name(place: Place) -> str:
-        found = place.release()["runs"]
+        found = place.release("sour@1")["runs"]
         return next(
             str(run["run"]) for run in found if (run["kind"], run["state"]) == (kind, state)
         )
@@ -243,7 +243,7 @@ def _run(state: str) -> Show:
 
 def _compared(window: Window, place: Place) -> None:
     _panel("governed:open-runs")(window, place)
-    found = [run for run in place.release()["runs"] if run["state"] == "succeeded"]
+    found = [run for run in place.release("sour@1")["runs"] if run["state"] == "succeeded"]
     for run in [item for item in found if item["kind"] == "release"]:
         window.panel.get_by_label(f"Compare {run['run']}").check()
     window.panel.get_by_role("table", name="Comparison").wait_for()
