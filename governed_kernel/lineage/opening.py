@@ -58,11 +58,13 @@ def _held(path: Path, error: duckdb.Error, patience: float) -> ResourceMissing:
 
 
 def _unopened(path: Path, error: duckdb.Error) -> IntegrityBroken | ResourceMissing:
-    if "Cannot open file" in str(error) or isinstance(error, duckdb.OutOfMemoryException):
+    unreached = any(said in str(error) for said in ("Cannot open file", "Could not write file"))
+    if unreached or isinstance(error, duckdb.OutOfMemoryException):
         return ResourceMissing(
             f"the lineage store {path} can't be opened",
             why=str(error),
-            next="mend the permissions or free memory, then run the same command again",
+            next="mend the permissions, or free disk space or memory, then run the same command "
+            "again; nothing recorded is lost",
         )
     return IntegrityBroken(
         f"the lineage store {path} can't be opened",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -155,3 +156,18 @@ def test_processes_that_ingest_at_once_bring_everything_in_once(workspace: Works
 def test_reading_needs_no_more_than_what_was_told(told: Store) -> None:
     uris = {row["output_uri"] for row in told.query("from column_origins")}
     assert uris == {CLEAN, MODEL}
+
+
+@only_a_file
+def test_a_disk_that_takes_no_more_is_said_to_be_full_not_the_store_broken(
+    workspace: Workspace,
+) -> None:
+    prepare(workspace)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(ResourceMissing, match="nothing recorded is lost"):
+            Store(workspace).ingest()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert Store(workspace).ingest().problems == []
