@@ -21,6 +21,7 @@ from governed_kernel.audit.sheet import (
     scale,
     section,
     table,
+    whole,
     words,
 )
 from governed_kernel.errors import ResourceMissing
@@ -105,7 +106,7 @@ def engineer_page(found: Dossier) -> str:
 def annex_iv_page(found: Dossier) -> str:
     """Where the evidence for each point of Annex IV of the EU AI Act lies, and what is lacking."""
     rows = [
-        [bold(item.point), words(item.asks, 400), code(item.evidence), words(item.status)]
+        [bold(item.point), words(item.asks, 400), code(item.evidence), whole(item.status)]
         for item in points(found)
     ]
     note = (

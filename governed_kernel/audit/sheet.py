@@ -8,7 +8,10 @@ from html import escape
 
 from governed_kernel.visible import visible
 
-__all__ = ["SHORT", "STYLE", "bold", "code", "facts", "scale", "section", "table", "words"]
+__all__ = [
+    *("SHORT", "STYLE"),
+    *("bold", "code", "facts", "scale", "section", "table", "whole", "words"),
+]
 
 STYLE = """
 @page { size: A4; margin: 11mm 12mm; }
@@ -42,7 +45,7 @@ table + p { margin-top: 1.2mm; }
 .box { border: .8pt solid; border-radius: 3pt; padding: 1.4mm 2.4mm; margin: 2mm 0 0; }
 footer { margin-top: 3mm; padding-top: 1.2mm; border-top: .6pt solid #8c959f; color: #57606a;
   font-size: 7.6pt; }
-tr { break-inside: avoid; }
+tr { break-inside: avoid; } .whole { white-space: nowrap; }
 """
 SHORT = 64
 """So many characters of what somebody wrote stand in a cell."""
@@ -96,6 +99,11 @@ def words(text: str, most: int = SHORT) -> str:
 def bold(text: str) -> str:
     """As `words`, to be found at once."""
     return f"<b>{words(text)}</b>"
+
+
+def whole(text: str) -> str:
+    """As `words`, for a few of them that stay on one line."""
+    return f"<div class=whole>{words(text)}</div>"
 
 
 def code(text: str) -> str:

@@ -7,12 +7,12 @@ Each is the ``predicate`` of an in-toto Statement v1 whose ``predicateType`` is
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from governed_kernel.lineage.events import FileDigest, PayloadDigest, RunEvent, now
+from governed_kernel.lineage.vocabulary import Moment
 
 __all__ = [
     "PREDICATE_ROOT",
@@ -39,9 +39,6 @@ __all__ = [
     "Withdrawal",
     "WorkspaceCreated",
 ]
-
-Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A time with its zone; one without can't be compared, and is understood by nobody."""
 
 PREDICATE_ROOT = "urn:governed-notebooks:attestation:1:"
 

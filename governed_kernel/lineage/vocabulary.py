@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -11,6 +11,7 @@ __all__ = [
     "Event",
     "Evidence",
     "JournalOpened",
+    "Moment",
     "Operation",
     "PayloadDigest",
     "Relation",
@@ -37,6 +38,10 @@ Relation: TypeAlias = Literal[
 ]
 
 
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone; one without can't be compared, and is understood by nobody."""
+
+
 def now() -> datetime:
     """The current time in UTC, as events carry it."""
     return datetime.now(UTC)
@@ -46,7 +51,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Any recorded fact: its type by a tag, the version of its schema, and when it was."""
 
     schema: int = 1
-    occurred_at: datetime = msgspec.field(default_factory=now)
+    occurred_at: Moment = msgspec.field(default_factory=now)
 
 
 class JournalOpened(Event, frozen=True, kw_only=True, tag="journal-opened"):

@@ -109,6 +109,7 @@ def test_the_facts_are_there(stages: Stages, tmp_path: Path) -> None:
         *"3456789",
     }
     assert (listed["1(a)"], listed["2(g)"], listed["8"]) == ("said", "recorded", "for people")
+    assert "<div class=whole>for people</div>" in index, "it is set on one line"
 
 
 def test_every_file_that_the_index_names_is_in_the_bundle(dossier: Dossier, stages: Stages) -> None:

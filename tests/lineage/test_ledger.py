@@ -14,7 +14,7 @@ import pytest
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, UnknownName
 from governed_kernel.lineage.events import Decided, JournalOpened, LedgerEvent
-from governed_kernel.lineage.journal import JournalWriter
+from governed_kernel.lineage.journal import JournalWriter, chain, encode
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
@@ -177,6 +177,19 @@ def test_a_flipped_byte_refuses_every_append_also_of_who_read_it_before(ledger: 
         with pytest.raises(IntegrityBroken, match=r"record 0 \(byte 0\)"):
             reader.append(decided("third"))
     assert ledger.path.read_bytes() == data
+
+
+def test_a_record_whose_time_has_no_zone_is_named_and_not_taken(ledger: Ledger) -> None:
+    """Its hash is right, so that nothing but its meaning is left to refuse it for."""
+    head = ledger.records()[-1].head
+    body = encode(decided("second")).replace(b'Z"', b'"')
+    with ledger.path.open("ab") as file:
+        file.write(chain(head.hash, body).hex().encode() + b" " + body + b"\n")
+    for reader in (ledger, Ledger(ledger.workspace)):
+        with pytest.raises(IntegrityBroken, match=rf"record 2 \(byte {head.size}\)") as refused:
+            reader.records()
+        assert "timezone" in refused.value.why
+        assert "occurred_at" in refused.value.why
 
 
 def test_a_shrunk_ledger_is_found_by_who_read_it_before(ledger: Ledger) -> None:
