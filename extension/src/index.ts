@@ -24,6 +24,7 @@ import { addViews } from './outputs/view';
 import { addPanels, fetchPanels } from './panels';
 import { PromoteButton } from './promote/button';
 import { addTemplate } from './template';
+import { writeIn } from './words';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'governed-notebooks:plugin',
@@ -55,6 +56,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('governed_notebooks');
+    writeIn(translator?.languageCode ?? '', navigator.languages);
     const governed = new Governed(app, notebooks, trans, files);
     addSession(governed);
     addLineage(governed);

@@ -6,7 +6,9 @@ import {
   duration,
   health,
   kindOf,
-  Trans
+  moment,
+  Trans,
+  writeIn
 } from './words';
 
 const filled = (text: string, ...values: unknown[]): string =>
@@ -104,5 +106,30 @@ describe('numbers', () => {
     expect(bytes(64 << 20)).toBe('64 MiB');
     expect(duration(75)).toBe('1:15');
     expect(duration(3661)).toBe('1:01:01');
+  });
+});
+
+describe('a moment', () => {
+  const at = '2026-11-21T12:00:00Z';
+
+  afterEach(() => writeIn('', []));
+
+  it('is written as JupyterLab speaks, not as the browser would', () => {
+    writeIn('de-DE', ['en-US']);
+    expect(moment(at)).toContain('21.11.2026');
+    writeIn('en', ['de-DE', 'de']);
+    expect(moment(at)).toContain('Nov 21, 2026');
+  });
+
+  it('is written as in the country of who reads the language', () => {
+    writeIn('en', ['de-DE', 'en-GB']);
+    expect(moment(at)).toContain('21 Nov 2026');
+  });
+
+  it('is written somehow in a language that no browser knows', () => {
+    for (const code of ['', 'ach-UG', 'not_a_language at all']) {
+      writeIn(code, ['en-GB']);
+      expect(moment(at)).toContain('2026');
+    }
   });
 });

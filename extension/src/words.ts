@@ -137,12 +137,36 @@ export function duration(seconds: number): string {
     : `${minutes}:${rest}`;
 }
 
+let language: string | undefined;
+
+/**
+ * Write dates as people who read JupyterLab in this language do. Where a browser asks for a
+ * country's form of the same language, that is meant: British days come before months.
+ */
+export function writeIn(code: string, browser: readonly string[]): void {
+  const [spoken] = code.split(/[-_]/);
+  const wanted = [
+    ...browser.filter(tag => code === spoken && tag.startsWith(`${code}-`)),
+    code.replace(/_/g, '-')
+  ];
+  language = wanted.find(isLanguage);
+}
+
+/** Whether a browser takes it for the name of a language; others are an error where one writes. */
+function isLanguage(tag: string): boolean {
+  try {
+    return Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0;
+  } catch {
+    return false;
+  }
+}
+
 /** A moment as it is written in a table: day and minute, in the reader's own time. */
 export function moment(text: string): string {
   const at = new Date(/[zZ]|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
   return Number.isNaN(at.valueOf())
     ? text
-    : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+    : at.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** A measured number with four digits that count; nothing where there is none. */
