@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -24,7 +24,7 @@ from governed_kernel.training import compare_weights, weights_digest
 from governed_kernel.validation.evidence import Evidence, read_evidence
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Verdict", "rerun", "source_of", "verdicts"]
+__all__ = ["Verdict", "rerun", "source_of"]
 
 Watch = Callable[[RunState], None]
 Outcome = Literal["IDENTICAL", "EQUIVALENT", "DIFFERENT"]
@@ -138,26 +138,6 @@ def rerun(
         ),
     )
     return verdict
-
-
-def verdicts(registry: Registry) -> list[dict[str, Any]]:
-    """Every comparison on record, the newest first."""
-    found = [
-        {
-            "run": item.run_id,
-            "rerun": item.rerun_id,
-            "release": run.started.release,
-            "verdict": item.verdict,
-            "weights_sha256": item.weights_sha256,
-            "differences": item.differences,
-            "surroundings": item.surroundings,
-            "person": item.person,
-            "at": item.occurred_at,
-        }
-        for run in registry.runs.values()
-        for item in run.comparisons
-    ]
-    return sorted(found, key=lambda row: row["at"], reverse=True)
 
 
 def source_of(workspace: Workspace, registry: Registry, run: RunRecord) -> Path:

@@ -1,4 +1,4 @@
-"""Releases, runs, validations and versions by page: searched and counted where they lie."""
+"""Releases, runs, re-runs, validations and versions by page: counted where they lie."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from governed_kernel.governance import listing
 from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import RerunCompared
 from governed_kernel.release.evaluations import evaluations
 from governed_kernel.release.history import ReleaseRecord, RunRecord
 from governed_kernel.release.overview import summary, waits_for
@@ -21,6 +22,7 @@ __all__ = [
     "listed_evaluations",
     "listed_releases",
     "listed_runs",
+    "listed_verdicts",
     "listed_versions",
 ]
 
@@ -142,6 +144,33 @@ def listed_evaluations(
     return Page(len(kept), len(found), counts, _page(kept, limit, offset))
 
 
+def listed_verdicts(
+    registry: Registry, *, search: str = "", limit: int | None = None, offset: int = 0
+) -> Page:
+    """Re-runs that were held against their originals, the newest first; counts of verdicts.
+
+    Parameters
+    ----------
+    search : str
+        Only those whose run, re-run, release, verdict or person contains it, in letters of either
+        case.
+    """
+    found = sorted(
+        ((run, item) for run in registry.runs.values() for item in run.comparisons),
+        key=lambda pair: pair[1].occurred_at,
+        reverse=True,
+    )
+
+    def words(pair: tuple[RunRecord, RerunCompared]) -> Sequence[str]:
+        run, item = pair
+        return item.run_id, item.rerun_id, run.started.release, item.verdict, item.person
+
+    kept = _found(found, words, search)
+    counts: dict[str, int] = {**Counter(item.verdict for _, item in found)}
+    page = [_verdict(*pair) for pair in _page(kept, limit, offset)]
+    return Page(len(kept), len(found), counts, page)
+
+
 def listed_versions(
     register: Register,
     *,
@@ -206,4 +235,18 @@ def _run(run: RunRecord) -> dict[str, Any]:
         "parameters": run.started.parameters,
         "error": run.ended.reason if run.ended else "",
         "validated": run.validated.passed if run.validated else None,
+    }
+
+
+def _verdict(run: RunRecord, item: RerunCompared) -> dict[str, Any]:
+    return {
+        "run": item.run_id,
+        "rerun": item.rerun_id,
+        "release": run.started.release,
+        "verdict": item.verdict,
+        "weights_sha256": item.weights_sha256,
+        "differences": item.differences,
+        "surroundings": item.surroundings,
+        "person": item.person,
+        "at": item.occurred_at,
     }

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.audit.rerun import verdicts
 from governed_kernel.release import runs
 from governed_kernel.release.comparing import compare
+from governed_kernel.release.lists import listed_verdicts
 from governed_kernel.release.registry import Registry
 from governed_kernel.training import weights_digest
 from tests.loop.place import Place, ended
@@ -90,7 +90,7 @@ def test_weights_within_the_approved_tolerance_are_equivalent(
     assert kinds[-2:] == ["rerun", "validation"]
     with released.inside():
         registry = Registry.read(released.workspace)
-    newest, *_ = verdicts(registry)
+    newest, *_ = listed_verdicts(registry, search="equivalent aida").rows
     assert (newest["rerun"], newest["verdict"]) == (found["rerun_id"], "EQUIVALENT")
     assert newest["differences"] == found["differences"]
     assert newest["surroundings"] == found["surroundings"]

@@ -162,7 +162,11 @@ def _release(writer: _Writer, number: int, versions: int) -> None:
         passed=True, cases=cases, evidence=[FileDigest("evidence/triage.json", digest, 7)],
         person="olga", required=["case-0"], occurred_at=writer.moment,
     )  # fmt: skip
-    for event in (started, ended, validated):
+    compared = events.RerunCompared(
+        run_id=run_id, rerun_id=f"rerun-{number:06}", verdict="IDENTICAL", weights_sha256=digest,
+        differences=[], person="sam", occurred_at=writer.moment,
+    )  # fmt: skip
+    for event in (started, ended, validated, compared):
         writer.record(event)
     evidence, files = RunRecord(started, ended, [validated]).evidence()
     writer.sign(

@@ -14,6 +14,7 @@ from governed_kernel.release.lists import (
     listed_evaluations,
     listed_releases,
     listed_runs,
+    listed_verdicts,
     listed_versions,
 )
 from governed_kernel.release.registry import Registry
@@ -63,6 +64,7 @@ def test_pages_hold_every_row_once(registry: Registry) -> None:
     lists: dict[str, Callable[..., Page]] = {
         "release": lambda **said: listed_releases(registry, "dora", **said),
         "run": lambda **said: listed_runs(registry, **said),
+        "rerun": lambda **said: listed_verdicts(registry, **said),
         "validation": lambda **said: listed_evaluations(registry, **said),
         "sha256": lambda **said: listed_versions(registry.register, **said),
     }
@@ -82,6 +84,8 @@ def test_a_search_is_for_every_word_in_letters_of_either_case(registry: Registry
     assert listed_runs(registry, search="run-000003", state="succeeded", kind="release").total == 1
     assert listed_runs(registry, state="failed").total == 0
     assert listed_runs(registry, kind="rerun").counts == {"succeeded": RELEASES}
+    assert listed_verdicts(registry, search="run-000003 sam identical").total == 1
+    assert listed_verdicts(registry, search="different").counts == {"IDENTICAL": RELEASES}
     assert listed_evaluations(registry, search="triage-1@2").total == 1
     assert listed_versions(registry.register, search="clinic dataset-1@").total == 10
     assert listed_versions(registry.register, data_class="public").rows == []

@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 
 from governed_kernel.audit.as_of import as_of
-from governed_kernel.audit.rerun import rerun, verdicts
+from governed_kernel.audit.rerun import rerun
 from governed_kernel.audit.verification import verify_workspace
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
 from governed_kernel.lineage.dates import moment
+from governed_kernel.release import lists
 from governed_kernel.release.recall import downstream
 from governed_kernel.release.runs import RunState
-from governed_server.routes.asked import Place, Release, Signed
+from governed_server.routes.asked import Listed, Place, Release, Signed
 from governed_server.routing import get, post
 from governed_server.service import Service
 
@@ -68,9 +69,14 @@ def verify(service: Service, asked: Verification) -> dict[str, Any]:
 
 
 @get("audit/verdicts")
-def compared(service: Service, asked: Place) -> list[dict[str, Any]]:
-    """Every re-run that was held against its original, the newest first."""
-    return verdicts(service.registry(service.workspace(asked.path)))
+def compared(service: Service, asked: Listed) -> lists.Page:
+    """Some of the re-runs that were held against their originals, the newest first."""
+    return lists.listed_verdicts(
+        service.registry(service.workspace(asked.path)),
+        search=asked.search,
+        limit=asked.limit,
+        offset=asked.offset,
+    )
 
 
 @post("audit/rerun")

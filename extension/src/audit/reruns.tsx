@@ -1,30 +1,28 @@
 import * as React from 'react';
 
-import { Digest, Empty, Tag, useChanges, useGoverned } from '../parts';
-import { useAnswer } from '../parts/asking';
+import { Digest, Empty, Tag, useGoverned } from '../parts';
 import { RunLink } from '../parts/opening';
 import { Answered } from '../parts/page';
-import { PagedChoice, usePaged } from '../parts/paged';
+import { Paged, PagedChoice, SearchField, usePaged } from '../parts/paged';
 import { SignForm, useStatus } from '../parts/signing';
 import type { IPage, IRun, IVerdict } from '../records';
 import { moment } from '../words';
 import { label } from '../labels';
 
+/** Each verdict is a text of its own, so few make a page. */
+const PER_PAGE = 10;
+
 /** A run executed again from its sealed release, and every verdict that is on record. */
 export function Reruns(): React.ReactElement {
   const governed = useGoverned();
   const { trans, client, place } = governed;
-  const changes = useChanges();
   const status = useStatus();
   const [chosen, setChosen] = React.useState('');
   const runs = usePaged<IPage<IRun>>('runs', {
     kind: 'release',
     state: 'succeeded'
   });
-  const verdicts = useAnswer(
-    () => client.get<IVerdict[]>('audit/verdicts', { path: place }),
-    [place, changes]
-  );
+  const verdicts = usePaged<IPage<IVerdict>>('audit/verdicts', {}, PER_PAGE);
   const run = chosen || runs.answer.value?.rows[0]?.run || '';
   return (
     <>
@@ -61,15 +59,22 @@ export function Reruns(): React.ReactElement {
           )
         }
       </Answered>
-      <Answered answer={verdicts}>
-        {found => (
+      <Paged paged={verdicts}>
+        {page => (
           <>
-            {found.map(verdict => (
+            {(verdicts.search || page.all > PER_PAGE) && (
+              <SearchField
+                paged={verdicts}
+                hint={trans.__('Run, release, verdict or person')}
+              />
+            )}
+            {verdicts.search && page.total === 0 && <p>{trans.__('None.')}</p>}
+            {page.rows.map(verdict => (
               <Verdict key={verdict.rerun} verdict={verdict} />
             ))}
           </>
         )}
-      </Answered>
+      </Paged>
     </>
   );
 }

@@ -19,12 +19,14 @@ export interface IPaged<T> {
   setSearch: (search: string) => void;
   offset: number;
   setOffset: (offset: number) => void;
+  limit: number;
 }
 
 /** Ask for a page of a list; another question begins at its first page. */
 export function usePaged<T>(
   route: string,
-  query: Record<string, string> = {}
+  query: Record<string, string> = {},
+  limit = LIMIT
 ): IPaged<T> {
   const { client, place } = useGoverned();
   const changes = useChanges();
@@ -40,7 +42,7 @@ export function usePaged<T>(
         path: place,
         search: asked,
         offset,
-        limit: LIMIT
+        limit
       }),
     [question, offset, changes]
   );
@@ -49,6 +51,7 @@ export function usePaged<T>(
     search,
     setSearch,
     offset,
+    limit,
     setOffset: to => setAt({ question, offset: to })
   };
 }
@@ -85,7 +88,7 @@ export function Paged<T extends { total: number }>(props: {
   busy?: string;
   children: (page: T) => React.ReactNode;
 }): React.ReactElement {
-  const { answer, offset, setOffset } = props.paged;
+  const { answer, offset, limit, setOffset } = props.paged;
   return (
     <Answered answer={answer} busy={props.busy}>
       {page => (
@@ -93,7 +96,7 @@ export function Paged<T extends { total: number }>(props: {
           {props.children(page)}
           <Pager
             offset={offset}
-            limit={LIMIT}
+            limit={limit}
             total={page.total}
             onMove={setOffset}
           />
