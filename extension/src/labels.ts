@@ -51,9 +51,13 @@ function states(trans: Trans): Record<string, string> {
     'journal gone': trans.__('journal gone'),
     registered: trans.__('registered'),
     locked: trans.__('locked'),
+    divided: trans.__('divided'),
     withdrawn: trans.__('withdrawn'),
     valid: trans.__('valid'),
-    expired: trans.__('expired')
+    expired: trans.__('expired'),
+    open: trans.__('open'),
+    continued: trans.__('continued'),
+    stopped: trans.__('stopped')
   };
 }
 
@@ -106,13 +110,28 @@ function kinds(trans: Trans): Record<string, string> {
     weights: trans.__('weights'),
     notebook: trans.__('notebook'),
     metrics: trans.__('metrics'),
+    table: trans.__('table'),
+    figure: trans.__('figure'),
+    facts: trans.__('facts'),
     evidence: trans.__('evidence'),
     file: trans.__('file'),
     ledger: trans.__('ledger'),
     journal: trans.__('journal'),
     object: trans.__('object'),
     bundle: trans.__('bundle'),
-    store: trans.__('store')
+    store: trans.__('store'),
+    torn: trans.__('torn end of the ledger'),
+    signature: trans.__('signature'),
+    checkpoint: trans.__('checkpoint'),
+    since: trans.__('earlier checkpoint'),
+    policy: trans.__('policy'),
+    erasure: trans.__('erasure'),
+    card: trans.__('card'),
+    'derived files': trans.__('derived files'),
+    sql: trans.__('query'),
+    http: trans.__('address'),
+    socket: trans.__('socket'),
+    process: trans.__('program')
   };
 }
 

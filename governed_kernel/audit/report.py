@@ -10,9 +10,29 @@ import msgspec
 
 from governed_kernel.errors import GovernedError
 
-__all__ = ["Check", "Outcome", "Report", "checked"]
+__all__ = ["Check", "Kind", "Outcome", "Report", "checked"]
 
 Outcome = Literal["ok", "broken", "unsealed", "doubt", "unread"]
+Kind = Literal[
+    "ledger",
+    "torn",
+    "signature",
+    "checkpoint",
+    "since",
+    "policy",
+    "journal",
+    "erasure",
+    "dataset",
+    "card",
+    "object",
+    "release",
+    "run",
+    "bundle",
+    "deployment",
+    "store",
+    "derived files",
+]
+"""What is verified."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -27,7 +47,7 @@ class Check(msgspec.Struct, frozen=True):
         ``unread``: it verified before and its file is as it was then; it was not looked at now.
     """
 
-    kind: str
+    kind: Kind
     subject: str
     outcome: Outcome
     detail: str = ""
@@ -63,7 +83,7 @@ class Report:
         return found
 
 
-def checked(kind: str, subject: str, action: Callable[[], object], said: str = "") -> Check:
+def checked(kind: Kind, subject: str, action: Callable[[], object], said: str = "") -> Check:
     """`action` as a check: broken when it raises, with its reason."""
     try:
         action()

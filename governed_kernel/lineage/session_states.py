@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from governed_kernel.lineage.forms import forms
 from governed_kernel.lineage.heads import is_live
@@ -12,7 +12,9 @@ from governed_kernel.lineage.seals import Seals
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Page", "sessions"]
+__all__ = ["Page", "State", "sessions"]
+
+State: TypeAlias = Literal["sealed", "running", "cut off", "journal gone"]
 
 _NAMED = """
 SELECT s.*, j.session_no FROM sessions s JOIN base.journals j USING (session_id)
@@ -111,7 +113,7 @@ def _unheard(workspace: Workspace, store: Store) -> list[str]:
     return [name for name in heads if name not in {row["session_id"] for row in known}]
 
 
-def _state(workspace: Workspace, session: str, sealed: Collection[str]) -> str:
+def _state(workspace: Workspace, session: str, sealed: Collection[str]) -> State:
     journal = workspace.journals / f"{session}.jsonl"
     if not forms(journal):
         return "journal gone"

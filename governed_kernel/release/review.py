@@ -44,7 +44,10 @@ from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.validation.evidence import failing_first
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Review", "review"]
+__all__ = ["RESTRICTED", "Review", "review"]
+
+RESTRICTED = {"locked-holdout": "locked", "split-parent": "divided"}
+"""States of versions that a policy restricts, by the policy."""
 
 _MAIN = (
     *("governed-notebooks", "torch", "transformers", "peft", "safetensors", "scikit-learn"),
@@ -267,13 +270,12 @@ def _input(register: Register, item: Input) -> dict[str, Any]:
     """One input, as the catalog knows it."""
     version = admission.catalogued(register, item)
     policy, restriction = permission.restriction(register, version)
-    states = {"locked-holdout": "locked", "split-parent": "divided"}
     known = {
         "name": item.name,
         "kind": version.kind,
         "sha256": version.sha256,
         "data_class": version.data_class,
-        "state": states.get(policy, version.state),
+        "state": RESTRICTED.get(policy, version.state),
         "restriction": restriction,
         "purposes": version.purposes,
         "rows": version.rows,

@@ -38,13 +38,13 @@ from governed_kernel.release.runs import Plan, Progress, run_folder
 from governed_kernel.release.tickets import kernel_environment, stage_inputs, write_ticket
 from governed_kernel.workspace import Workspace
 
-__all__ = ["check_again", "collect", "execute", "main"]
+__all__ = ["KINDS", "check_again", "collect", "execute", "main"]
 
 _TAKE_FINGERPRINT = (
     "import os; os.nice(19)\n"  # the notebook comes first
     "from governed_kernel.training import fingerprints; fingerprints.main()"
 )
-_KINDS = {
+KINDS = {
     ".safetensors": "weights",
     ".ipynb": "notebook",
     ".csv": "table",
@@ -53,6 +53,7 @@ _KINDS = {
     ".svg": "figure",
     ".json": "facts",
 }
+"""What an artifact is, by the suffix of its name; any other is a ``file``."""
 
 
 def main(arguments: list[str]) -> int:
@@ -294,7 +295,7 @@ def collect(output: Path) -> list[Artifact]:
                     "Parquet, parameters as JSON",
                 )
             path.chmod(0o444)
-            kind = _KINDS.get(path.suffix, "file")
+            kind = KINDS.get(path.suffix, "file")
             size = path.stat().st_size
             artifacts.append(Artifact(name, path.as_uri(), digest_file(path), size, kind))
     return artifacts

@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import { label } from '../labels';
 import { Busy, useGoverned } from '../parts';
 import { saved } from '../parts/saving';
 import type { Drawing } from './drawing';
@@ -28,6 +29,7 @@ interface ICanvasProps {
 export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
   function Canvas(props, ref): React.ReactElement {
     const { trans } = useGoverned();
+    const word = (said: string): string => label(said, trans);
     const host = React.useRef<HTMLDivElement>(null);
     const drawing = React.useRef<Drawing | null>(null);
     const layout = React.useRef<Layout | null>(null);
@@ -66,7 +68,7 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
           if (!host.current) {
             return;
           }
-          drawing.current ??= new code.Drawing(host.current, {
+          drawing.current ??= new code.Drawing(host.current, word, {
             onPick: key => last.current.pick(key),
             onExpand: key => last.current.expand(key)
           });
@@ -126,7 +128,7 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
     }, [props.picked, lit]);
 
     React.useImperativeHandle(ref, () => ({
-      fit: () => drawing.current?.fit(),
+      fit: () => drawing.current?.fit(true),
       save: (kind, name) => {
         if (!drawing.current || !drawn.current) {
           return;
@@ -135,7 +137,7 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
         const file =
           kind === 'png'
             ? drawing.current.png()
-            : new Blob([toSvg(shown, places)], { type: 'image/svg+xml' });
+            : new Blob([toSvg(shown, places, word)], { type: 'image/svg+xml' });
         const stem = name.replace(/[^\p{L}\p{N}@._-]+/gu, '-') || 'lineage';
         saved(file, `lineage-${stem}.${kind}`);
       }
@@ -159,7 +161,7 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
           onBlur={() => drawing.current?.standOn('')}
         />
         <p className="gn-Lineage-here" role="status">
-          {here && trans.__('At %1, %2', here.name, here.kind)}
+          {here && trans.__('At %1, %2', here.name, word(here.kind))}
         </p>
       </div>
     );

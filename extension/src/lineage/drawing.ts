@@ -3,7 +3,7 @@ import cytoscape from 'cytoscape';
 import type { IPoint } from './layout';
 import type { IShown } from './model';
 import { HEIGHT, WIDTH } from './size';
-import { shortened } from './svg';
+import { below, shortened } from './svg';
 
 const TONES: Record<string, string> = {
   dataset: '--jp-brand-color1',
@@ -29,6 +29,7 @@ export interface IGestures {
 export class Drawing {
   constructor(
     private _host: HTMLElement,
+    private _word: (word: string) => string,
     gestures: IGestures
   ) {
     this._view = cytoscape({
@@ -71,7 +72,7 @@ export class Drawing {
           group: 'nodes' as const,
           data: {
             id: node.key,
-            label: `${shortened(node.name, 24)}\n${told(node)}`,
+            label: `${shortened(node.name, 24)}\n${told(node, this._word)}`,
             tone: node.denied ? 'denied' : node.kind
           },
           classes: [node.isMatch ? 'match' : ''].join(' '),
@@ -91,13 +92,14 @@ export class Drawing {
     this.standOn(this._here);
   }
 
-  /** See all of it, and text that can be read when it is little. */
-  fit(): void {
+  /** See all of it; unless somebody asks for that, text that can be read when it is little. */
+  fit(isAll = false): void {
     this._view.fit(undefined, 16);
     if (this._view.zoom() > 1.1) {
       this._view.zoom(1.1);
       this._view.center();
     } else if (
+      !isAll &&
       this._view.zoom() < LEGIBLE &&
       this._view.nodes().length <= FEW
     ) {
@@ -246,8 +248,10 @@ export class Drawing {
   private _view: cytoscape.Core;
 }
 
-function told(node: IShown['nodes'][number]): string {
-  const said = [node.kind, node.data_class, node.state].filter(Boolean);
+function told(
+  node: IShown['nodes'][number],
+  word: (word: string) => string
+): string {
   const more = node.hidden ? `  +${node.hidden}` : '';
-  return shortened(said.join(', '), 28) + more;
+  return shortened(below(node, word), 28) + more;
 }

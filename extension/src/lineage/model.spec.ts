@@ -151,8 +151,10 @@ describe('a laid out graph', () => {
         ...shown,
         nodes: shown.nodes.map(found => ({ ...found, name: evil }))
       },
-      new Map(Object.entries(places))
+      new Map(Object.entries(places)),
+      word => `[${word}]`
     );
+    expect(svg).toContain('[dataset]');
     expect(svg).not.toContain('<script');
     expect(svg).not.toContain('\u202e');
     expect(svg).toContain('\\u202e&amp;&quot;');

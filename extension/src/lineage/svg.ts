@@ -16,7 +16,8 @@ const COLOURS: Record<string, [string, string]> = {
 /** What is shown, as an SVG file without scripts, links or foreign fonts, on white. */
 export function toSvg(
   shown: IShown,
-  places: ReadonlyMap<string, IPoint>
+  places: ReadonlyMap<string, IPoint>,
+  word: (word: string) => string
 ): string {
   const points = shown.nodes.map(node => places.get(node.key)!);
   const width = Math.max(0, ...points.map(at => at.x)) + WIDTH / 2 + MARGIN;
@@ -27,21 +28,19 @@ export function toSvg(
     const bend = (end - x) / 2;
     return (
       `<path d="M${x},${from.y} C${x + bend},${from.y} ${end - bend},${to.y} ${end},${to.y}" ` +
-      `fill="none" stroke="#8a8a82" marker-end="url(#head)"><title>${escaped(how)}</title></path>`
+      `fill="none" stroke="#8a8a82" marker-end="url(#head)"><title>${escaped(word(how))}</title></path>`
     );
   });
   const boxes = shown.nodes.map(node => {
     const at = places.get(node.key)!;
     const [fill, line] = COLOURS[node.kind] ?? COLOURS.resource;
-    const below = [node.kind, node.data_class, node.state]
-      .filter(Boolean)
-      .join(', ');
+    const said = below(node, word);
     return (
       `<g transform="translate(${at.x - WIDTH / 2},${at.y - HEIGHT / 2})">` +
-      `<title>${escaped([node.name, node.where, below].filter(Boolean).join('\n'))}</title>` +
+      `<title>${escaped([node.name, node.where, said].filter(Boolean).join('\n'))}</title>` +
       `<rect width="${WIDTH}" height="${HEIGHT}" rx="5" fill="${fill}" stroke="${line}"/>` +
       `<text x="10" y="19" font-size="12" font-weight="600">${escaped(shortened(node.name, 24))}</text>` +
-      `<text x="10" y="35" font-size="10.5" fill="#5c5c55">${escaped(shortened(below, 32))}</text></g>`
+      `<text x="10" y="35" font-size="10.5" fill="#5c5c55">${escaped(shortened(said, 32))}</text></g>`
     );
   });
   return (
@@ -52,6 +51,16 @@ export function toSvg(
     'markerHeight="7" orient="auto"><path d="M0,0.5 L7.5,4 L0,7.5 z" fill="#8a8a82"/></marker></defs>' +
     `${links.join('')}${boxes.join('')}</svg>\n`
   );
+}
+
+/** What stands below the name of a thing: its kind, class and state. */
+export function below(
+  node: IShown['nodes'][number],
+  word: (word: string) => string
+): string {
+  return [word(node.kind), node.data_class, node.state && word(node.state)]
+    .filter(Boolean)
+    .join(', ');
 }
 
 /** The beginning and the end of what is too long. */

@@ -1,0 +1,64 @@
+"""The record's fixed words and those that the extension knows how to say are the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from governed_kernel import configuration
+from governed_kernel.audit import report, rerun
+from governed_kernel.governance import catalog
+from governed_kernel.lineage import ledger_events, session_states, vocabulary
+from governed_kernel.release import difference, history, review, runs, worker
+from governed_kernel.release.findings import Finding
+from governed_kernel.validation.evidence import Case
+
+LABELS = Path(__file__).parents[2] / "extension" / "src" / "labels.ts"
+TYPES = {
+    "roles": configuration.Role,
+    "purposes": configuration.Purpose,
+    "states of releases": history.State,
+    "states of versions": catalog.State,
+    "states of sessions": session_states.State,
+    "kinds of versions": catalog.Kind,
+    "kinds of runs": runs.Kind,
+    "kinds of resources": vocabulary.ResourceKind,
+    "kinds of changes": difference.Kind,
+    "what is verified": report.Kind,
+    "outcomes of a verification": report.Outcome,
+    "verdicts": rerun.Outcome,
+    "operations": vocabulary.Operation,
+    "evidence": vocabulary.Evidence,
+    "relations": vocabulary.Relation,
+}
+FIELDS: dict[str, tuple[Any, str]] = {
+    "states of runs": (runs.RunState, "state"),
+    "severities": (Finding, "severity"),
+    "outcomes of cases": (Case, "outcome"),
+    "comparisons": (Case, "comparison"),
+    "decisions": (ledger_events.Decided, "outcome"),
+    "kinds of refused runs": (ledger_events.RunRefused, "kind"),
+}
+RESULTS: dict[str, Any] = {
+    "states of accepted risks": history.Acceptance.state_at,
+    "states of recalls": history.RecallFinding.state.fget,  # type: ignore[attr-defined]
+}
+VOCABULARIES = {
+    **{name: get_args(said) for name, said in TYPES.items()},
+    **{name: get_args(get_type_hints(of)[field]) for name, (of, field) in FIELDS.items()},
+    **{name: get_args(get_type_hints(of)["return"]) for name, of in RESULTS.items()},
+    "layers": configuration.LAYERS,
+    "states of restricted versions": tuple(review.RESTRICTED.values()),
+    "kinds of artifacts": (*worker.KINDS.values(), "file"),
+}
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_every_word_of_the_record_is_one_that_the_extension_translates(name: str) -> None:
+    known = dict(re.findall(r"^    '?([\w -]+?)'?: trans\.__\('(.+)'\)", LABELS.read_text(), re.M))
+    words = VOCABULARIES[name]
+    assert words
+    assert [word for word in words if not known.get(word)] == []
