@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
-from rich.markup import escape
 from rich.tree import Tree
 
 from governed_kernel.lineage import walking
@@ -16,14 +15,10 @@ from governed_kernel.lineage.graph_nodes import Link, Node, Painter
 from governed_kernel.lineage.sight import Sight, among
 from governed_kernel.lineage.store import Store
 from governed_kernel.lineage.targets import Target, resolve
+from governed_kernel.lineage.trees import tree_of
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Graph", "Link", "Node", "impact", "trace"]
-
-_SHOWN = 12
-"""Most origins of one column that the text lists."""
-_LEVELS = 40
-"""Deepest level that a terminal can show."""
 
 
 @dataclass
@@ -44,6 +39,11 @@ class Graph:
         Rows of ``column_origins``, when they were asked for.
     cut : bool
         Whether the depth left something out.
+    saw : dict of (str, str) to set of str
+        A step that read and a resource → the steps whose writes it saw; the step is empty for the
+        resources that were asked for.
+    read : dict of (str, str) to set of str
+        A session and a resource → digests of what it read there.
     """
 
     target: str
@@ -52,6 +52,8 @@ class Graph:
     links: list[Link] = field(default_factory=list)
     columns: list[dict[str, Any]] | None = None
     cut: bool = False
+    saw: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    read: dict[tuple[str, str], set[str]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The graph as one JSON object."""
@@ -59,14 +61,27 @@ class Graph:
             "target": self.target,
             "direction": self.direction,
             "nodes": [node.as_json() for node in self.nodes.values()],
-            "links": [
-                {"from": link.source, "to": link.target, "how": link.how} for link in self.links
-            ],
+            "links": [self._link(link) for link in self.links],
             "cut": self.cut,
         }
         if self.columns is not None:
             document["columns"] = self.columns
         return document
+
+    def _link(self, link: Link) -> dict[str, Any]:
+        document: dict[str, Any] = {"from": link.source, "to": link.target, "how": link.how}
+        if link.how == "input":
+            if saw := self.saw.get((link.target, link.source)):
+                document["saw"] = sorted(saw)
+            if digests := self.digests(link.target, link.source):
+                document["sha256"] = sorted(digests)
+        return document
+
+    def digests(self, step: str, resource: str) -> set[str]:
+        """Digests of what a step's session read at a resource, as far as they are known."""
+        node = self.nodes.get(step)
+        session = str(node.facts.get("session_id")) if node is not None else ""
+        return self.read.get((session, resource), set())
 
     def next_to(self) -> dict[str, list[str]]:
         """Node → the nodes one step further away from the target."""
@@ -80,76 +95,7 @@ class Graph:
 
     def tree(self) -> Tree:
         """The graph as a tree of text. Things in memory are left out between the steps."""
-        further = self.next_to()
-        root = Tree(self._label(self.target))
-        shown: set[str] = set()
-        pending = [(self.target, root, 0)]
-        too_deep = False
-        while pending:
-            name, branch, level = pending.pop(0)
-            if name in shown:
-                continue
-            shown.add(name)
-            for child in self._visible(name, further):
-                if child in shown:
-                    branch.add(f"{self._label(child)} [dim](shown above)[/dim]")
-                elif level == _LEVELS:
-                    branch.add("[dim]… and further; --json has all[/dim]")
-                    too_deep = True
-                    break
-                else:
-                    pending.append((child, branch.add(self._label(child)), level + 1))
-        if too_deep:
-            self._add_ends(root, further, shown)
-        if self.cut:
-            root.add("[dim]… more beyond the depth that was asked for[/dim]")
-        self._add_columns(root)
-        return root
-
-    def _add_ends(self, root: Tree, further: dict[str, list[str]], shown: set[str]) -> None:
-        """Where a tree is too deep to be drawn, at least where it ends."""
-        branch = root.add("and at the end of it")
-        for name, node in self.nodes.items():
-            if name not in further and name not in shown and node.kind != "object":
-                branch.add(node.label())
-
-    def _visible(self, name: str, further: dict[str, list[str]]) -> list[str]:
-        """The next nodes that are not things in memory."""
-        found: dict[str, None] = {}
-        pending, passed = list(further.get(name, [])), set()
-        while pending:
-            child = pending.pop(0)
-            if child in passed:
-                continue
-            passed.add(child)
-            node = self.nodes.get(child)
-            if node is not None and node.kind == "object":
-                pending += further.get(child, [])
-            else:
-                found[child] = None
-        return list(found)
-
-    def _label(self, name: str) -> str:
-        node = self.nodes.get(name)
-        return escape(name) if node is None else node.label()
-
-    def _add_columns(self, root: Tree) -> None:
-        if self.columns is None:
-            return
-        branch = root.add("columns" if self.columns else "[dim]no column is known[/dim]")
-        groups: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-        for row in self.columns:
-            groups[row["output_uri"], row["output_column"]].append(row)
-        for (uri, column), rows in groups.items():
-            of = branch.add(f"[bold]{escape(column)}[/bold] [dim]{escape(uri)}[/dim]")
-            for row in rows[:_SHOWN]:
-                mark = "" if row["evidence"] == "observed" else f" [yellow]{row['evidence']}[/]"
-                of.add(
-                    f"{row['relation']} {escape(row['input_column'])} "
-                    f"[dim]{escape(row['input_uri'])}[/dim]{mark}"
-                )
-            if len(rows) > _SHOWN:
-                of.add(f"[dim]… and {len(rows) - _SHOWN} more; --json has all[/dim]")
+        return tree_of(self)
 
 
 def trace(
@@ -188,7 +134,15 @@ def trace(
         walk = walking.upstream(connection, written, depth)
         painter.add(walk)
         painter.end_upstream()
-        graph = Graph(found.name, "upstream", painter.nodes, painter.links, cut=walk.cut)
+        graph = Graph(
+            found.name,
+            "upstream",
+            painter.nodes,
+            painter.links,
+            cut=walk.cut,
+            saw=painter.saw,
+            read=painter.read,
+        )
         if columns:
             graph.columns = origins_from(connection, sight, written)
         return graph
@@ -215,7 +169,15 @@ def impact(
         walk = walking.downstream(connection, started, depth)
         painter.add(walk)
         painter.end_downstream()
-        graph = Graph(found.name, "downstream", painter.nodes, painter.links, cut=walk.cut)
+        graph = Graph(
+            found.name,
+            "downstream",
+            painter.nodes,
+            painter.links,
+            cut=walk.cut,
+            saw=painter.saw,
+            read=painter.read,
+        )
         if columns:
             made = [node.node for node in painter.nodes.values() if node.kind == "resource"]
             found_in = set(painter.resources)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,8 +43,8 @@ class Node:
         """The node as a JSON object."""
         return {"node": self.node, "kind": self.kind, "name": self.name, **self.facts}
 
-    def label(self) -> str:
-        """The node as one line of rich text."""
+    def label(self, digests: Collection[str] | None = None) -> str:
+        """The node as one line of rich text, with digests it had at another time than now."""
         facts = self.facts
         if self.kind == "transformation":
             text = f"[cyan]{escape(self.name)}[/cyan]"
@@ -52,8 +53,12 @@ class Node:
         text = f"{self.kind} " if self.kind not in ("resource", "object") else ""
         text += f"[bold]{escape(self.name)}[/bold]"
         told = [str(facts[key])[:60] for key in _TOLD if facts.get(key)]
-        if facts.get("sha256"):
-            told.append(f"sha256 {facts['sha256'][:12]}…")
+        if digests is None:
+            digests = [facts["sha256"]] if facts.get("sha256") else []
+        elif not digests:
+            told.append("as it was then")
+        if digests:
+            told.append(f"sha256 {', '.join(f'{each[:12]}…' for each in sorted(digests))}")
         return f"{text} [dim]{escape(', '.join(told))}[/dim]" if told else text
 
 
@@ -76,6 +81,11 @@ class Painter:
     ----------
     resources : list of str
         URIs that the walk begins at; filled by `begin_upstream` or `begin_downstream`.
+    saw : dict of (str, str) to set of str
+        A step that read and the resource → the steps whose writes it saw. Where nothing read, as
+        for what the walk began at, the step's name is empty.
+    read : dict of (str, str) to set of str
+        A session and a resource → digests of what it read there.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, sight: Sight, target: Target) -> None:
@@ -85,6 +95,8 @@ class Painter:
         self.nodes: dict[str, Node] = {}
         self.links: list[Link] = []
         self.resources = list(target.resources)
+        self.saw: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.read: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._linked: set[Link] = set()
         kind = target.kind
         name = target.name.partition(":")[2] if kind != "resource" else target.name
@@ -124,6 +136,12 @@ class Painter:
         for source, entity in sorted(walk.crossed):
             if source in things and entity in things:
                 self.link(self.put(things[source]), self.put(things[entity]), "seen as")
+        began = {(0, entity, number, entity) for number, entity in walk.began}
+        for reader, entity, writer, source in walk.saw | began:
+            if writer in steps:
+                reading = steps[reader].node if reader in steps else ""
+                for thing in {entity, source} & things.keys():
+                    self.saw[reading, things[thing].node].add(steps[writer].node)
 
     def _steps(self, numbers: set[int]) -> dict[int, Node]:
         if not numbers:
@@ -206,9 +224,13 @@ class Painter:
     def _contents(self, hits: list[Hit]) -> None:
         sessions = {node.facts.get("session_id") for node in self.nodes.values()}
         told = [hit for hit in hits if hit.operation == "write" or hit.session_id in sessions]
-        for uri, dataset, version, sha256, size in contents_of(self.connection, self.sight, told):
-            if sha256:
-                self.put(Node(uri, "resource", uri, {"sha256": sha256, "bytes": size}))
+        for hit in sorted(told, key=lambda hit: hit.last):  # what is told last is what it is now
+            if hit.sha256:
+                facts = {"sha256": hit.sha256, "bytes": hit.bytes}
+                self.put(Node(hit.uri, "resource", hit.uri, facts))
+                if hit.operation == "read":
+                    self.read[hit.session_id, hit.uri].add(hit.sha256)
+        for uri, dataset, version, *_ in contents_of(self.connection, self.sight, told):
             if dataset:
                 self.link(self._dataset(dataset, version or ""), uri, "content")
 

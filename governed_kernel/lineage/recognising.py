@@ -6,6 +6,7 @@ Its time does not depend on how much the catalogs know, as that of the view does
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import duckdb
@@ -43,17 +44,20 @@ class Hit(NamedTuple):
     bytes: int | None
     snapshot: str
     """Digest of the snapshot that the resource lies in."""
+    last: datetime
+    """When it last did so and found, or left, that content."""
 
 
 _ACCESSES = """
-SELECT DISTINCT a.uri, a.operation, j.session_id, {workspace_no}, a.dataset, a.version,
+SELECT a.uri, a.operation, j.session_id, {workspace_no}, a.dataset, a.version,
     coalesce(a.sha256, d.sha256), coalesce(nullif(a.bytes, -1), d.bytes),
-    regexp_extract(a.uri, '{snapshot}', 1)
+    regexp_extract(a.uri, '{snapshot}', 1), max(a.occurred_at)
 FROM base.access a JOIN base.journals j USING (session_no)
 LEFT JOIN base.digested d
     ON d.session_no = a.session_no AND d.access_id = a.access_id AND NOT d.changed
 WHERE a.session_no BETWEEN ? AND ? AND a.operation IN ('read', 'write')
     AND (a.session_no, a.record) IN (SELECT unnest(?::BIGINT[]), unnest(?::BIGINT[]))
+GROUP BY ALL
 """
 
 _FILES = """

@@ -31,6 +31,10 @@ class Walk:
         Transformation and entity: what it took, what it made.
     crossed : set of (int, int)
         A resource of one workspace, and what another workspace read it as.
+    began : set of (int, int)
+        The writes that it began at.
+    saw : set of (int, int, int, int)
+        A read (transformation, resource), and the write (transformation, resource) that it saw.
     cut : bool
         Whether the depth ended the walk before the graph did.
     """
@@ -38,6 +42,8 @@ class Walk:
     took: set[Pair] = field(default_factory=set)
     made: set[Pair] = field(default_factory=set)
     crossed: set[Pair] = field(default_factory=set)
+    began: set[Pair] = field(default_factory=set)
+    saw: set[tuple[int, int, int, int]] = field(default_factory=set)
     cut: bool = False
 
     @property
@@ -107,13 +113,13 @@ def upstream(
     connection: duckdb.DuckDBPyConnection, writes: set[Pair], depth: int | None = None
 ) -> Walk:
     """Everything that what was written in `writes` (transformation, resource) goes back to."""
-    walk = Walk(made=set(writes))
+    walk = Walk(made=set(writes), began=set(writes))
     walk.cut = _follow(
         connection,
         ("uses", "reads", "makes"),
         walk.took,
         walk.made,
-        partial(_seen_writes, crossed=walk.crossed),
+        partial(_seen_writes, walk=walk),
         depth,
     )
     return walk
@@ -129,7 +135,7 @@ def downstream(
         ("makes", "writes", "uses"),
         walk.made,
         walk.took,
-        partial(_later_reads, crossed=walk.crossed),
+        partial(_later_reads, walk=walk),
         depth,
     )
     return walk
@@ -182,9 +188,7 @@ def _follow(
     return False
 
 
-def _seen_writes(
-    connection: duckdb.DuckDBPyConnection, reads: set[Pair], crossed: set[Pair]
-) -> set[Pair]:
+def _seen_writes(connection: duckdb.DuckDBPyConnection, reads: set[Pair], walk: Walk) -> set[Pair]:
     """The writes (transformation, resource) that some reads saw."""
     if not reads:
         return set()
@@ -192,14 +196,13 @@ def _seen_writes(
     rows = connection.execute(
         f"SELECT read_no, entity_no, write_no, source_no FROM base.links WHERE {condition}", values
     ).fetchall()
-    seen = [row for row in rows if (row[0], row[1]) in reads]
-    crossed |= {(source, entity) for _, entity, _, source in seen if source != entity}
+    seen = {row for row in rows if (row[0], row[1]) in reads}
+    walk.saw |= seen
+    walk.crossed |= {(source, entity) for _, entity, _, source in seen if source != entity}
     return {(write, source) for _, _, write, source in seen}
 
 
-def _later_reads(
-    connection: duckdb.DuckDBPyConnection, writes: set[Pair], crossed: set[Pair]
-) -> set[Pair]:
+def _later_reads(connection: duckdb.DuckDBPyConnection, writes: set[Pair], walk: Walk) -> set[Pair]:
     """The reads (transformation, resource) that saw some writes."""
     if not writes:
         return set()
@@ -207,6 +210,7 @@ def _later_reads(
     rows = connection.execute(
         f"SELECT read_no, entity_no, write_no, source_no FROM base.links WHERE {condition}", values
     ).fetchall()
-    seeing = [row for row in rows if (row[2], row[3]) in writes]
-    crossed |= {(source, entity) for _, entity, _, source in seeing if source != entity}
+    seeing = {row for row in rows if (row[2], row[3]) in writes}
+    walk.saw |= seeing
+    walk.crossed |= {(source, entity) for _, entity, _, source in seeing if source != entity}
     return {(read, entity) for read, entity, _, _ in seeing}

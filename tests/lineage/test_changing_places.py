@@ -47,6 +47,26 @@ def test_a_file_that_is_read_and_written_back_is_traced_once_round(workspace: Wo
         assert "stroke-dasharray" in of_graph(graph)  # an arrow against the others
 
 
+def test_a_tree_tells_what_a_read_saw_and_nothing_that_was_written_later(
+    workspace: Workspace,
+) -> None:
+    rewritten(workspace, "s1", 0, "a" * 64, "b" * 64)
+    rewritten(workspace, "s2", 1, "b" * 64, "c" * 64)
+    store = Store(workspace)
+    store.ingest()
+    graph = trace(workspace, "file:///data/t.csv", store=store)
+    told = [line.strip(" │├└─") for line in text(graph).splitlines()]
+    files = [line for line in told if line.startswith("file:")]
+    digests = [line.rpartition("sha256 ")[2] for line in files]
+    assert digests == [f"{letter * 12}…" for letter in "cba"]
+    steps = [line.split()[-3] for line in told if " cell " in line]
+    assert steps == ["s2"] * 3 + ["s1"] * 3
+    forward = text(impact(workspace, "file:///data/t.csv", store=store))
+    # What the second session wrote was read by nobody; what the first one wrote, by the second.
+    assert forward.count("s1 cell 1") == 3
+    assert forward.splitlines()[-1].strip(" │├└─").startswith("file:")
+
+
 def test_a_notebook_that_is_deleted_stays_in_every_answer(workspace: Workspace) -> None:
     notebook = workspace.root / "research" / "gone.ipynb"
     notebook.parent.mkdir()
