@@ -20,6 +20,7 @@ export class Governed {
   ) {
     this.client = new Client(app.serviceManager.serverSettings, trans);
     this.sessions = new SessionModels(this.client, notebooks);
+    window.sessionStorage.setItem(PERSON, this.person);
     notebooks.currentChanged.connect(this._moved, this);
   }
 
@@ -52,12 +53,22 @@ export class Governed {
     return panel ? this.sessions.of(panel) : null;
   }
 
-  /** Who acts, as they last said; whatever acts asks for that person's passphrase. */
+  /**
+   * Who acts in this tab, as they last said; a new tab begins with who acted last in any. Whatever
+   * acts asks for that person's passphrase.
+   */
   get person(): string {
-    return window.localStorage.getItem(PERSON) ?? '';
+    // before this tab knows anybody, whoever another tab knows
+    return (
+      window.sessionStorage.getItem(PERSON) ??
+      window.localStorage.getItem(PERSON) ??
+      ''
+    );
   }
   set person(name: string) {
-    if (name !== this.person) {
+    const isOther = name !== this.person;
+    window.sessionStorage.setItem(PERSON, name);
+    if (isOther) {
       window.localStorage.setItem(PERSON, name);
       this._changed.emit();
     }

@@ -129,8 +129,10 @@ def _approve(window: Window, place: Place) -> None:
             expect(code).to_contain_text("adapter_model.safetensors")
             assert window.scan() == []
             before = place.workspace.ledger.read_bytes()
+            # who acts in another tab does not act in this one
+            window.page.evaluate("() => localStorage.setItem('governed-notebooks:person', 'kim')")
             window.sign(form, "a guess at it", "Sign and approve")
-            expect(form.get_by_role("alert")).to_contain_text("passphrase")
+            expect(form.get_by_role("alert")).to_contain_text("the key of rui did not open")
             assert not released(place)["approvals"], "only the refusal is on record"
             assert place.workspace.ledger.read_bytes().startswith(before)
         window.sign_by_keyboard(form, secret_of(person))
@@ -154,6 +156,7 @@ def _run(window: Window, place: Place, server: Server) -> str:
     window.command("governed:open-run", run=endless)
     expect(window.title).to_contain_text("running")
     expect(window.panel.get_by_text(re.compile(r"cell \d of \d"))).to_be_visible()
+    expect(window.panel.get_by_role("log")).to_contain_text(f"{endless} of sour@1")
     window.press(window.panel.locator("summary", has_text="Stop the run"))
     window.act_by_keyboard(window.panel, "Kim")
     window.sign_by_keyboard(window.panel, secret_of("kim"))
