@@ -94,7 +94,12 @@ class _Handler(APIHandler):
         try:
             if route.method == "POST":
                 if len(self.request.body) > LARGEST_BODY:
-                    raise web.HTTPError(413)
+                    raise UsageError(
+                        "what was written is too long to be sent",
+                        why=f"it has {len(self.request.body):,} bytes, and at most "
+                        f"{LARGEST_BODY:,} are taken",
+                        next="say it shorter, and name a file or page that says the rest",
+                    )
                 asked = msgspec.json.decode(self.request.body or b"{}", type=route.asked)
             else:
                 said = {

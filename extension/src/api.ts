@@ -19,6 +19,9 @@ export class GovernedError extends Error {
   }
 }
 
+/** Servers, and what stands before them, close the line on longer addresses without a word. */
+const LONGEST_QUESTION = 8000;
+
 type Query = Record<string, string | number | boolean | undefined>;
 
 /** The routes of the server extension; each panel has its own typed functions over this. */
@@ -30,7 +33,16 @@ export class Client {
 
   /** Ask a question. */
   async get<T>(route: string, query: Query = {}): Promise<T> {
-    return this._json<T>(await this._request(this._url(route, query), {}));
+    const url = this._url(route, query);
+    if (url.length > LONGEST_QUESTION) {
+      throw new GovernedError({
+        error: 'UsageError',
+        what: this._trans.__('What was asked is too long to be sent'),
+        why: this._trans.__('It has %1 letters', url.length),
+        next: this._trans.__('Ask with fewer words')
+      });
+    }
+    return this._json<T>(await this._request(url, {}));
   }
 
   /** Do something. */

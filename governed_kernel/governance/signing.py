@@ -30,6 +30,7 @@ from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
 __all__ = [
+    "LONGEST_TEXT",
     "Make",
     "append",
     "attest",
@@ -43,6 +44,8 @@ __all__ = [
 R = TypeVar("R")
 _LONGEST = 256
 """Letters that are kept of what was typed; the ledger is for ever."""
+LONGEST_TEXT = 20_000
+"""Letters of one text that a person signs: it is read back wherever the signature is shown."""
 Make = Callable[[Register, Person], Predicate]
 """Gives what the person signs; raises `GovernedError` when it must not be said."""
 
@@ -73,11 +76,14 @@ def attest(
     ------
     SignatureRefused
         Wrong passphrase, no or a revoked key, or a role is missing. The refusal is on record.
+    UsageError
+        A text is longer than `LONGEST_TEXT`.
     """
     try:
         register = Register.read(workspace)
         who = _signer(register, person)
         wanted = make(register, who)
+        _check_texts(wanted)
         register.check_role(wanted, who)
         policies = authorization.check_action(register, who, wanted)
         signer = keys.unlock(person, passphrase)
@@ -263,6 +269,16 @@ def _sign(register: Register, predicate: Predicate, signer: Signer) -> Entry:
             "the signature would not count", why=entry.reason, next="nothing was recorded"
         )
     return entry
+
+
+def _check_texts(predicate: Predicate) -> None:
+    for field, text in msgspec.structs.asdict(predicate).items():
+        if isinstance(text, str) and len(text) > LONGEST_TEXT:
+            raise UsageError(
+                f"the {field} is too long to be signed",
+                why=f"it has {len(text):,} letters, and at most {LONGEST_TEXT:,} are taken",
+                next="say it shorter, and name a document that says the rest",
+            )
 
 
 def _service(register: Register) -> Signer:

@@ -212,6 +212,13 @@ def test_questions_are_answered_by_page_and_what_does_not_fit_is_refused(
         assert set(answer.facts) >= {"error", "what", "why", "next"}
 
 
+def test_a_text_that_is_too_long_is_refused_in_words(server: Server) -> None:
+    said: dict[str, Any] = {"path": "garden", "person": "ada", "passphrase": "a passphrase"}
+    answer = server.post("governed/release/end", **said, reason="x" * (1 << 20))
+    assert (answer.status, answer.facts["error"]) == (400, "UsageError")
+    assert "at most 1,048,576" in answer.facts["why"]
+
+
 def known(workspace: Workspace) -> list[Any]:
     """The sessions that the store knows as it lies there."""
     with Store(workspace).read() as connection:

@@ -95,7 +95,9 @@ def test_what_is_not_what_was_promoted_is_not_approved(workspace: Workspace) -> 
 
 
 @pytest.mark.parametrize(
-    "changes", [{"meaning": "glanced at"}, {"run_id": "run-1"}], ids=["meaning", "run"]
+    "changes",
+    [{"meaning": "glanced at"}, {"run_id": "run-1"}, {"comment": "x" * 20_001}],
+    ids=["meaning", "run", "a comment that is a book"],
 )
 def test_an_approval_without_sense_is_wrong_use(
     workspace: Workspace, changes: dict[str, Any]
