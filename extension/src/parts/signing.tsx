@@ -72,10 +72,10 @@ export function SignForm(props: {
   const work = useWork();
   const person = governed.person;
   const reason =
+    (work.isBusy && trans.__('It is being signed')) ||
     props.disabledBecause ||
     (!person && trans.__('Say who you are')) ||
     (!passphrase && trans.__('Type your passphrase')) ||
-    (work.isBusy && trans.__('It is being signed')) ||
     '';
   const start = (): void => {
     if (reason) {
@@ -83,7 +83,14 @@ export function SignForm(props: {
     }
     const secret = passphrase;
     setPassphrase('');
-    work.start(onStep => props.sign({ person, passphrase: secret }, onStep));
+    work.start(async onStep => {
+      try {
+        await props.sign({ person, passphrase: secret }, onStep);
+      } catch (error) {
+        governed.tell(); // a refusal is on record, and what it is for may have changed meanwhile
+        throw error;
+      }
+    });
   };
   return (
     <form

@@ -83,8 +83,17 @@ async function restartAndRunAll(
   trans: Trans
 ): Promise<void> {
   const { sessionContext, content } = panel;
-  await sessionContext.session?.kernel?.restart();
+  await sessionContext.restartKernel(); // starts one where none is left
+  const kernel = sessionContext.session?.kernel?.id;
   const done = await NotebookActions.runAll(content, sessionContext);
+  if (!done && (!kernel || sessionContext.session?.kernel?.id !== kernel)) {
+    throw new GovernedError({
+      error: 'KernelEnded',
+      what: trans.__('The kernel ended before all cells had run'),
+      why: trans.__('somebody shut it down, or the system did'),
+      next: trans.__('restart and run all; it starts another kernel')
+    });
+  }
   if (!done) {
     throw new GovernedError({
       error: 'CellFailed',
