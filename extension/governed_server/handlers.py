@@ -15,6 +15,7 @@ from tornado.iostream import StreamClosedError
 from governed_kernel import errors
 from governed_kernel.errors import GovernedError, UsageError
 from governed_server import routes
+from governed_server.routes.asked import Remembered
 from governed_server.routing import ROUTES, Route
 from governed_server.service import Service
 
@@ -112,7 +113,9 @@ class _Handler(APIHandler):
                 why=_without_values(error),
                 next="reload the page; if it stays, the browser has an older version",
             ) from error
-        if hasattr(asked, "person"):
+        if isinstance(asked, Remembered):
+            asked.person = self.service.signed_in(self.current_user) or asked.person
+        elif hasattr(asked, "person"):
             asked.person = self.service.person_of(self.current_user, asked.person)
         return asked
 

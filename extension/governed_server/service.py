@@ -13,6 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jupyter_server.auth.identity import (
+    IdentityProvider,
+    LegacyIdentityProvider,
+    PasswordIdentityProvider,
+    User,
+)
+
 from governed_kernel.errors import GovernedError, Refused, UsageError
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import refresh
@@ -23,13 +30,18 @@ from governed_server.following import Following
 from governed_server.jobs import Jobs
 
 if TYPE_CHECKING:
-    from jupyter_server.auth.identity import User
     from jupyter_server.serverapp import ServerApp
 
 __all__ = ["Running", "Service"]
 
 T = TypeVar("T")
 _THREADS = 6
+_NAMELESS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
+_SAYING_WHO = (
+    *("get_user", "get_user_token", "get_user_cookie", "user_from_cookie"),
+    *("process_login_form", "generate_anonymous_user"),
+)
+"""The methods of an identity provider that make the user of a request."""
 
 
 @dataclass(frozen=True)
@@ -149,30 +161,39 @@ class Service:
     # --- people -----------------------------------------------------------------------------
 
     def person_of(self, user: User | None, named: str) -> str:
-        """The acting person: on a hub who signed in, else who the browser says it is.
+        """The acting person: who signed in where the server knows people, else who is named.
 
         A name alone does nothing: whatever acts asks for that person's passphrase.
 
         Raises
         ------
         Refused
-            The hub knows who it is, and it is somebody else.
+            The server knows who it is, and it is somebody else.
         """
-        hub = self.hub_person(user)
-        if hub and named and named != hub:
+        known = self.signed_in(user)
+        if known and named and named != known:
             raise Refused(
                 f"you can't act as {named}",
-                why=f"you signed in to JupyterHub as {hub}",
-                next=f"act as {hub}, or sign in as {named}",
+                why=f"you signed in to {'JupyterHub' if _on_hub() else 'this server'} as {known}",
+                next=f"act as {known}, or sign in as {named}",
             )
-        return hub or named
+        return known or named
 
-    @staticmethod
-    def on_hub() -> bool:
-        """Whether JupyterHub says who people are."""
-        return "JUPYTERHUB_SERVICE_PREFIX" in os.environ
+    def knows_people(self) -> bool:
+        """Whether JupyterHub, or an identity provider of the server's own, says who people are.
 
-    @classmethod
-    def hub_person(cls, user: User | None) -> str:
-        """Who signed in to JupyterHub; empty on a server of one's own."""
-        return str(user.username) if cls.on_hub() and user is not None else ""
+        Jupyter's own providers ask for a token or a password that all share, and make names up.
+        """
+        provider = type(self.server.identity_provider)
+        return _on_hub() or any(
+            getattr(provider, name) not in {getattr(own, name) for own in _NAMELESS}
+            for name in _SAYING_WHO
+        )
+
+    def signed_in(self, user: User | None) -> str:
+        """Who signed in; empty where the server knows nobody by name."""
+        return str(user.username) if user is not None and self.knows_people() else ""
+
+
+def _on_hub() -> bool:
+    return "JUPYTERHUB_SERVICE_PREFIX" in os.environ

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -57,5 +58,7 @@ def _say_where(workspace: Path, people: Path, run_id: str) -> None:
     ):
         out.print(f"  {workspace / place}  {what}", markup=False, soft_wrap=True)
     out.print("Next:")
-    command = f"GOVERNED_HOME={people} governed --workspace {workspace} lab"
+    # 'make demo' runs it from an environment that the reader's shell need not know
+    program = "governed" if shutil.which("governed") else f"{sys.executable} -m governed_kernel"
+    command = f"GOVERNED_HOME={people} {program} --workspace {workspace} lab"
     out.print(f"  {command}", markup=False, soft_wrap=True)

@@ -196,13 +196,7 @@ def may_read_somehow(
     wanted = ("validate",) if run_kind == "validation" else ()
     for purpose in (*wanted, "explore", "train", "evaluate"):
         verdict = may_read(
-            register,
-            version,
-            purpose,
-            person=person,
-            mode=mode,
-            run_kind=run_kind,
-            named=named,
+            register, version, purpose, person=person, mode=mode, run_kind=run_kind, named=named
         )
         if verdict.allowed:
             break

@@ -306,11 +306,17 @@ def _pem_of(public: ec.EllipticCurvePublicKey) -> str:
 def _read(person: str, file: Path) -> bytes:
     try:
         return file.read_bytes()
+    except FileNotFoundError as error:
+        raise SignatureRefused(
+            f"{person} has no key on this machine",
+            why=f"there is no {file}",
+            next=f"make one with 'governed people key {person}', and have an administrator add it",
+        ) from error
     except OSError as error:
         raise SignatureRefused(
             f"the key of {person} can't be read",
             why=f"{file}: {error.strerror}",
-            next=f"make one with 'governed people key {person}', and have an administrator add it",
+            next="mend the permissions of the file, then try again",
         ) from error
 
 

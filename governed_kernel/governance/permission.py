@@ -62,12 +62,7 @@ def decide_purpose(
     if found:
         return decision_of(version, found, None)
     verdict = authorization.may_read(
-        register,
-        version,
-        purpose,
-        person=person,
-        mode=mode,
-        run_kind=run_kind,
+        register, version, purpose, person=person, mode=mode, run_kind=run_kind
     )
     return decision_of(version, [], verdict)
 

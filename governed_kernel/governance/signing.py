@@ -308,6 +308,6 @@ def _check_key(who: Person, signer: keys.PersonSigner) -> None:
         raise SignatureRefused(
             f"the key of {who.name} was revoked",
             why=f"on {key.revoked_at:%Y-%m-%d %H:%M} UTC: {key.reason or 'no reason given'}",
-            next="make a new one with 'governed people key NAME --replace', and have an "
+            next=f"make a new one with 'governed people key {who.name} --replace', and have an "
             "administrator add it",
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from governed_kernel.audit import pages
@@ -88,6 +90,25 @@ def test_the_tour_shows_what_is_printed(walked: Walked) -> None:
     assert [line for line in printed if line.endswith(" ok")] == counted[:-1]
 
 
+def test_the_tour_shows_every_fact_that_a_signer_is_shown(walked: Walked) -> None:
+    for verb, shape in (("approve", _FACT), ("policy explain", _ROW)):
+        line, said = next((line, said) for line, said in walked.printed if line.verb == verb)
+        shown, printed = shape.findall("\n".join(line.shown)), shape.findall(said)
+        assert len(shown) > 4
+        assert shown == printed, line.text
+
+
+def test_the_numbers_that_the_tour_shows_are_those_of_the_example() -> None:
+    """What a fresh copy has before anything is run: how many cells there are."""
+    notebook = tour.README.parent / "notebooks" / "research" / "biopsy_triage.ipynb"
+    text = tour.README.read_text()
+    cells = nbformat.read(notebook, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert f"ran these {len(code)} cells" in text
+    assert f"cells: {len(cells)} unchanged" in text
+    assert f"cell 5/{len(cells) + 1}  Parameters" in text, "one cell holds what the run was given"
+
+
 def bundles(place: Place) -> list[str]:
     return [str(item["bundle"]) for item in place.release()["deployments"]]
 
@@ -157,6 +178,8 @@ def test_what_was_rolled_back_is_recalled_and_answered_for(twice: Place, tmp_pat
     assert not place.here("audit verify --no-store").code
 
 
+_FACT = re.compile(r"^  ([a-z]+) ", re.MULTILINE)
+_ROW = re.compile(r"^│ (\w+) ", re.MULTILINE)
 _STATIONS = (
     *("init", "people add", "data register", "data split", "policy explain", "release card"),
     *("check", "promote", "run", "approve", "validate", "deploy", "rollback", "release show"),
@@ -167,6 +190,6 @@ _WORDS = (
     "is not approved for a run: 0 of 2 approvals", "nobody else has approved this digest",
     "signs: reviewed, that it may be run", "(sealed) ran these", "nothing found",
     "made anew from these files just now", "locked-holdout", "is a locked holdout",
-    "no policy can change that", "data.load", "pandas.read_csv", "observed", "inferred", "full",
+    "no policy can change that", "data.load", "pandas.read_csv", "inferred", "full",
     "was recalled", "IDENTICAL", "everything verifies", "succeeded",
 )  # fmt: skip

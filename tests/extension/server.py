@@ -153,11 +153,13 @@ class Server:
         finally:
             connection.close()
 
-    def job(self, route: str, **body: Any) -> tuple[str, Any]:
+    def job(
+        self, route: str, headers: dict[str, str] | None = None, **body: Any
+    ) -> tuple[str, Any]:
         """Start a job and follow it; returns ``done`` or ``failed``, and what it said."""
-        started = self.post(route, **body)
+        started = self.post(route, headers, **body)
         assert started.status == 200, started.text
-        told = self.get("governed/jobs/events", job=started.facts["job"])
+        told = self.get("governed/jobs/events", headers, job=started.facts["job"])
         events = re.findall(r"event: (\w+)\ndata: (.*)\n", told.text)
         name, data = events[-1]
         return name, json.loads(data)

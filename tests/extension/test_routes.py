@@ -90,9 +90,9 @@ def test_whatever_acts_for_a_person_takes_their_passphrase(server: Server) -> No
 def test_a_wrong_passphrase_starts_nothing_and_is_written_nowhere(
     server: Server, workspace: Workspace
 ) -> None:
-    said = {"path": "garden", "person": "ada", "passphrase": SECRET}
+    said: dict[str, Any] = {"path": "garden", "person": "ada", "passphrase": SECRET}
     for route in ("deployments", "runs"):  # a third one in a row would lock the key
-        more = {"release": "nothing@1", "environment": "preprod"}
+        more: dict[str, Any] = {"release": "nothing@1", "environment": "preprod"}
         state, error = server.job(f"governed/{route}", **more, **said)
         assert (state, error["error"]) == ("failed", "SignatureRefused"), route
     assert error["why"]
@@ -233,33 +233,53 @@ def test_a_name_that_is_not_there_says_what_is(server: Server) -> None:
     assert server.get("governed/runs/events", path="garden", run="../x").status == 404
 
 
-HUB = """\
+PROXIED = """\
 from jupyter_server.auth.identity import IdentityProvider, User
 
 
-class Hub(IdentityProvider):
-    \"\"\"Says who signed in, as JupyterHub's own provider does.\"\"\"
+class Proxied(IdentityProvider):
+    \"\"\"Who signed in is said by a proxy before the server; with the token alone it is ada.\"\"\"
 
-    def get_user(self, handler):
-        return User("ada")
+    async def get_user(self, handler):
+        name = handler.request.headers.get("X-Signed-In", "ada")
+        return await self.get_user_token(handler) and User(name)
+
+    def is_token_authenticated(self, handler):
+        return True  # there is no other way in
 
 
-c.ServerApp.identity_provider_class = Hub
+c.ServerApp.identity_provider_class = Proxied
 """
 
 
-def test_on_a_hub_the_person_is_who_signed_in(workspace: Workspace, tmp_path: Path) -> None:
+def test_where_the_server_knows_people_the_person_is_who_signed_in(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     settings = tmp_path / "jupyter-config" / "jupyter_server_config.py"
     settings.parent.mkdir()
-    settings.write_text(HUB)
-    with serving(workspace.root.parent, tmp_path, JUPYTERHUB_SERVICE_PREFIX="/") as server:
-        status = server.get("governed/status", path="garden").facts
-        assert (status["hub"], status["person"]) == (True, "ada")
+    settings.write_text(PROXIED)
+    with serving(workspace.root.parent, tmp_path) as server:
+        for remembered in ("", "rui"):
+            status = server.get("governed/status", path="garden", person=remembered).facts
+            assert (status["hub"], status["person"]) == (True, "ada")
         other = server.get("governed/releases", path="garden", person="rui")
         assert (other.status, other.facts["error"]) == (409, "Refused")
-        assert "you signed in to JupyterHub as ada" in other.facts["why"]
+        assert "you signed in to this server as ada" in other.facts["why"]
         page = server.get("governed/releases", path="garden", person="ada").facts
         assert (page["all"], page["counts"]) == (0, {"mine": 0})
+        said = {"path": "garden", "release": "x@1", "environment": "e", "passphrase": SECRET}
+        proxy = {"Authorization": f"token {TOKEN}", "X-Signed-In": "rui"}
+        for headers, what in (
+            (proxy, "nobody here is called 'rui'"),
+            (None, "ada has no key on this machine"),  # it lies in another home
+        ):
+            state, error = server.job("governed/deployments", headers, person="", **said)
+            assert (state, error["error"], error["what"]) == ("failed", "SignatureRefused", what)
+
+
+def test_on_a_server_of_one_s_own_the_browser_says_who_it_is(server: Server) -> None:
+    status = server.get("governed/status", path="garden", person="rui").facts
+    assert (status["hub"], status["person"]) == (False, "rui")
 
 
 def test_the_tokens_that_open_a_server_are_not_for_kernels() -> None:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import msgspec
 
-__all__ = ["MOST_ROWS", "Count", "Listed", "Offset", "Place", "Release", "Signed"]
+__all__ = [
+    *("MOST_ROWS", "Count", "Listed", "Offset", "Place", "Release", "Remembered", "Signed"),
+]
 
 MOST_ROWS = 1_000
 Count = Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
@@ -23,6 +25,15 @@ class Place(msgspec.Struct, kw_only=True):
     """
 
     path: str = ""
+
+
+class Remembered(Place, kw_only=True):
+    """Who the browser remembers that it acts for; who signed in, where the server knows that.
+
+    What it remembers may be of somebody who sat there before, and is no reason to say no.
+    """
+
+    person: str = ""
 
 
 class Release(Place, kw_only=True):

@@ -11,17 +11,11 @@ from governed_kernel.errors import UnknownName
 from governed_kernel.governance import genesis, keys
 from governed_kernel.governance.templates import notebook_templates
 from governed_kernel.workspace import Workspace
-from governed_server.routes.asked import Place, Signed
+from governed_server.routes.asked import Place, Remembered, Signed
 from governed_server.routing import get, post
 from governed_server.service import Service
 
-__all__ = ["Asking", "Creation", "create", "status", "templates"]
-
-
-class Asking(Place, kw_only=True):
-    """Which workspace, and who asks."""
-
-    person: str = ""
+__all__ = ["Creation", "create", "status", "templates"]
 
 
 class Creation(Signed, kw_only=True):
@@ -32,12 +26,12 @@ class Creation(Signed, kw_only=True):
 
 
 @get("status")
-def status(service: Service, asked: Asking) -> dict[str, Any]:
+def status(service: Service, asked: Remembered) -> dict[str, Any]:
     """The workspace of a place with its people and settings, or the offer to make one."""
     told: dict[str, Any] = {
         "version": __version__,
         "person": asked.person,
-        "hub": service.on_hub(),
+        "hub": service.knows_people(),
         "workspace": None,
     }
     try:
