@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from governed_kernel.capture.emitter import Cell
 from governed_kernel.errors import GovernedError
 from governed_kernel.kernel.link import RecorderLink
 from governed_kernel.kernel.magics import GovernedMagics
-from governed_kernel.kernel.shell import follow_statements, wait_for_record
+from governed_kernel.kernel.shell import follow_statements, hooks_of, wait_for_record
 from governed_kernel.lineage.events import CellEnded, ObserverLost
 
 __all__ = ["GovernedKernel"]
@@ -43,6 +44,7 @@ class GovernedKernel(IPythonKernel):
         if self.shell is not None:
             self.shell.register_magics(GovernedMagics(self.shell, self.link))
             wait_for_record(self.shell, self.link)
+        self._hooks = hooks_of(self.shell)
         emitter.set_current(self.link)
         self.link.follow_threads()
         self._install_observers()
@@ -91,19 +93,18 @@ class GovernedKernel(IPythonKernel):
         reply: dict[str, Any] = {}
         try:
             with self._ended_by(reply):
-                if not code.strip():
-                    self.link.confirm()  # there may be expressions to evaluate all the same
-                reply.update(
-                    await super().do_execute(  # type: ignore[no-untyped-call]
-                        code,
-                        silent,
-                        store_history,
-                        user_expressions,
-                        allow_stdin,
-                        cell_meta=cell_meta,
-                        cell_id=cell_id,
+                if self._may_begin(code):
+                    reply.update(
+                        await super().do_execute(  # type: ignore[no-untyped-call]
+                            code,
+                            silent,
+                            store_history,
+                            user_expressions,
+                            allow_stdin,
+                            cell_meta=cell_meta,
+                            cell_id=cell_id,
+                        )
                     )
-                )
         finally:
             try:
                 settle()
@@ -112,6 +113,24 @@ class GovernedKernel(IPythonKernel):
                 reply.clear()
                 reply.update(self._refuse(error))
         return reply
+
+    def _may_begin(self, code: str) -> bool:
+        """Whether a cell may be compiled already; if it may not even that, its `end` says why.
+
+        Its own code waits for the record (`wait_for_record`). Code of earlier cells that IPython
+        calls before, and expressions to evaluate where a cell is blank, have to wait here.
+        """
+        if code.strip() and self._has_own_hooks_only():
+            return True
+        try:
+            self.link.confirm()
+        except GovernedError:
+            return False
+        return True
+
+    def _has_own_hooks_only(self) -> bool:
+        now = hooks_of(self.shell)
+        return len(now) == len(self._hooks) and all(map(operator.is_, now, self._hooks))
 
     def _name(self, meta: dict[str, Any] | None, cell_id: str | None, *, counts: bool) -> Cell:
         """The execution's number in this session, unique: the prompt's where there is one."""

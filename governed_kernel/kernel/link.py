@@ -210,18 +210,20 @@ class RecorderLink:
         """
         cell = self.cell()
         state = self._cells.get(cell)
+        if isinstance(state, int):
+            number = state
+            with self._asking:
+                _undisturbed(lambda: self._settle(cell, number))
+            state = self._cells.get(cell)
         if isinstance(state, GovernedError):
             raise state
-        if state is None:
-            return
-        with self._asking:
-            _undisturbed(lambda: self._receive(state))
-        try:
-            self._taken(state)
-        except GovernedError as error:
-            self._cells[cell] = error
-            raise
-        self._cells[cell] = None
+
+    def _settle(self, cell: Cell, number: int) -> None:
+        """Note what the recorder answered to a cell's announcement."""
+        if self._cells.get(cell) == number:  # else a disturbance came just after it was noted
+            self._receive(number)
+            self._cells[cell] = self._error_of(self._answers[number])
+        self._answers.pop(number, None)
 
     def end(self, event: CellEnded, token: contextvars.Token[Cell]) -> None:
         """Announce a cell's end; returns when everything about it is on record."""
@@ -313,17 +315,20 @@ class RecorderLink:
         with self._asking:
             number = self._send(message)
             _undisturbed(lambda: self._receive(number))
-        return self._taken(number)
-
-    def _taken(self, number: int) -> Answer:
-        """The answer that was received; raises what it says went wrong."""
         answer = self._answers.pop(number)
+        error = self._error_of(answer)
+        if error is not None:
+            raise error
+        return answer
+
+    def _error_of(self, answer: Answer) -> GovernedError | None:
+        """What the recorder says went wrong."""
         fault = answer.fault
         if fault is None:
-            return answer
+            return None
         if fault.final:
-            raise self._lose(fault.why, fault.what)
-        raise ResourceMissing(fault.what, fault.why, fault.next)
+            return self._lose(fault.why, fault.what)
+        return ResourceMissing(fault.what, fault.why, fault.next)
 
     def _receive(self, number: int) -> None:
         """Take answers until that one; older ones that nobody waits for were given up.

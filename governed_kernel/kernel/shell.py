@@ -13,7 +13,9 @@ from governed_kernel import capture
 from governed_kernel.errors import GovernedError
 from governed_kernel.kernel.link import RecorderLink
 
-__all__ = ["follow_statements", "wait_for_record"]
+__all__ = ["follow_statements", "hooks_of", "wait_for_record"]
+
+_EVENTS = ("pre_execute", "pre_run_cell", "post_execute", "post_run_cell")
 
 
 def wait_for_record(shell: Any, link: RecorderLink) -> None:
@@ -34,6 +36,21 @@ def wait_for_record(shell: Any, link: RecorderLink) -> None:
         return await run_ast_nodes(*args, result=result, **options)
 
     shell.run_ast_nodes = run_recorded
+
+
+def hooks_of(shell: Any) -> tuple[Any, ...]:
+    """What `shell` calls around a cell besides the cell's own code."""
+    if shell is None:
+        return ()
+    transformers = shell.input_transformer_manager
+    return (
+        *(hook for event in _EVENTS for hook in shell.events.callbacks[event]),
+        *transformers.cleanup_transforms,
+        *transformers.line_transforms,
+        *transformers.token_transformers,
+        *shell.input_transformers_post,
+        *shell.ast_transformers,
+    )
 
 
 def follow_statements(shell: Any) -> None:

@@ -95,6 +95,43 @@ def test_on_a_full_disk_a_research_cell_fails_and_the_session_is_marked(small: W
     assert row_of(small, kernel)["state"] == "sealed"
 
 
+HOOKS = """
+import ast
+ran, shell = [], get_ipython()
+class Transformer(ast.NodeTransformer):
+    def visit_Module(self, node):
+        ran.append('syntax tree')
+        return node
+def all_at_once():
+    shell.events.register('pre_run_cell', lambda info: ran.append('before'))
+    shell.events.register('post_run_cell', lambda result: ran.append('after'))
+    shell.input_transformers_cleanup.append(lambda lines: (ran.append('text'), lines)[1])
+    shell.ast_transformers.append(Transformer())
+def told():
+    found = ran[:]
+    ran.clear()
+    return found
+"""
+
+
+def test_nothing_at_all_runs_of_a_cell_that_is_refused(small: Workspace) -> None:
+    kernel = RunningKernel(small)
+    try:
+        assert kernel.run(HOOKS).status == "ok"
+        assert kernel.run("all_at_once()").status == "ok"
+        told = kernel.run("told()").text
+        assert all(repr(name) in told for name in ("text", "before", "syntax tree", "after"))
+        filler = fill(small)
+        expressions = {"evaluated": "ran.append('expression')"}
+        for code in (LONG + "ran.append('code')", LONG + "x = (", LONG, " " * len(LONG)):
+            reply = kernel.run(code, user_expressions=expressions)
+            assert reply.error_name == "ResourceMissing"
+        filler.unlink()
+        assert kernel.run("told()").text == told
+    finally:
+        kernel.close()
+
+
 def test_on_a_full_disk_a_release_cell_fails(small: Workspace) -> None:
     run = PreparedRun(small)
     run.start()
