@@ -75,12 +75,18 @@ class Ahead:
             return
         start = int(len(found) * _SHARE * 2 / (copies + 1))
         size = -(-(len(found) - start) // copies)
-        for first in range(start, len(found), size):
-            self._begin(found, found[first : first + size])
+        with contextlib.suppress(OSError):  # no more processes or files: it can do without
+            for first in range(start, len(found), size):
+                self._begin(found, found[first : first + size])
 
     def _begin(self, found: Found, piece: Found) -> None:
         reading, writing = os.pipe()
-        process = os.fork()
+        try:
+            process = os.fork()
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            raise
         if process == 0:
             code = 1
             try:

@@ -75,6 +75,8 @@ __all__ = [
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 LARGEST = 4 << 20
+_MALFORMED = (ValueError, TypeError, KeyError, RecursionError, msgspec.MsgspecError)
+"""What comes of taking apart what anybody may have written."""
 
 
 class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,7 +172,7 @@ def verify_statement(envelope: dict[str, Any], key: SSlibKey) -> Statement:
         payload, _ = _payload_of(envelope)
         _check(envelope, key)
         return msgspec.json.decode(payload, type=Statement)
-    except (ValueError, KeyError, msgspec.MsgspecError) as error:
+    except _MALFORMED as error:
         raise IntegrityBroken(
             "a signed statement does not verify",
             why=str(error),
@@ -198,7 +200,7 @@ def peek(envelope: dict[str, Any]) -> tuple[Statement, Predicate, str]:
             raise ValueError("its type does not fit its predicate")
         if statement.subject != subjects_of(predicate):
             raise ValueError("its subject is not what its predicate speaks of")
-    except (ValueError, TypeError, KeyError, RecursionError, msgspec.MsgspecError) as error:
+    except _MALFORMED as error:
         raise IntegrityBroken(
             "a signed statement can't be understood",
             why=str(error),
@@ -235,7 +237,7 @@ def read(envelope: dict[str, Any], known: bytes | None) -> tuple[Predicate, str]
     if known is not None:
         said = _BODY.decode(base64.b64decode(envelope["payload"])).predicate
         return said, envelope["signatures"][0]["keyid"]
-    with contextlib.suppress(ValueError, TypeError, KeyError, msgspec.MsgspecError):
+    with contextlib.suppress(*_MALFORMED):
         payload, key_id = _payload_of(envelope)
         predicate = _BODY.decode(payload).predicate
         # Byte for byte what `sign` writes to say this: canonical, nothing unknown, of that type
@@ -266,7 +268,7 @@ def public_keys(envelopes: Iterable[dict[str, Any]]) -> set[str]:
     """Every public key, as PEM, that any envelope says is somebody's, signed or not."""
     found: set[str] = set()
     for envelope in envelopes:
-        with contextlib.suppress(ValueError, TypeError, KeyError, msgspec.MsgspecError):
+        with contextlib.suppress(*_MALFORMED):
             payload = base64.b64decode(envelope["payload"])
             if b'_key":"-----BEGIN ' in payload:
                 said = _BODY.decode(payload).predicate

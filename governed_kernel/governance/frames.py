@@ -17,16 +17,18 @@ __all__ = ["read_arrow", "read_datasets", "read_pandas", "read_polars"]
 def read_datasets(path: Path) -> Any:
     """The folder that Hugging Face's ``save_to_disk`` wrote, or the table, as their Dataset."""
     datasets = _library("datasets")
-    if path.is_dir() and tables.is_hf(path):
-        return datasets.load_from_disk(str(path))
-    return datasets.Dataset(read_arrow(path))
+    folders = tables.hf_folders(path) if path.is_dir() else {}
+    found = {part: datasets.Dataset.load_from_disk(str(each)) for part, each in folders.items()}
+    if not found:
+        return datasets.Dataset(read_arrow(path))
+    return found[""] if "" in found else datasets.DatasetDict(found)
 
 
 def read_pandas(path: Path) -> Any:
     """The file, or the folder of tables, as a pandas DataFrame."""
     pandas = _library("pandas")
     if path.is_dir():
-        if not tables.hf_parts(path) and tables.is_hf(path):
+        if "" in tables.hf_folders(path):
             return read_datasets(path).to_pandas()
         found = [read_pandas(file) for file in tables.table_files(path)]
         return found[0] if len(found) == 1 else pandas.concat(found, ignore_index=True)
@@ -48,7 +50,7 @@ def read_arrow(path: Path) -> Any:
     """The file, or the folder of tables, as a pyarrow Table."""
     pyarrow = _library("pyarrow")
     if path.is_dir():
-        if not tables.hf_parts(path) and tables.is_hf(path):
+        if "" in tables.hf_folders(path):
             return tables.arrow_table(tables.table_files(path))
         return pyarrow.concat_tables(read_arrow(file) for file in tables.table_files(path))
 
@@ -71,7 +73,7 @@ def read_polars(path: Path) -> Any:
     """The file, or the folder of tables, as a polars DataFrame."""
     polars = _library("polars")
     if path.is_dir():
-        if not tables.hf_parts(path) and tables.is_hf(path):
+        if "" in tables.hf_folders(path):
             return polars.from_arrow(read_arrow(path))
         return polars.concat([read_polars(file) for file in tables.table_files(path)])
     return _reader(

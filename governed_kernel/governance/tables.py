@@ -22,8 +22,8 @@ __all__ = [
     "ENDINGS",
     "arrow_table",
     "engine",
+    "hf_folders",
     "hf_parts",
-    "is_hf",
     "literal",
     "name_of",
     "scan",
@@ -98,28 +98,40 @@ def hf_parts(path: Path) -> list[str]:
     return said.splits
 
 
-def is_hf(path: Path) -> bool:
-    """Whether Hugging Face's ``save_to_disk`` wrote this folder, a Dataset or a DatasetDict.
+def hf_folders(path: Path) -> dict[str, Path]:
+    """What Hugging Face's ``save_to_disk`` wrote: folders by part, the name of a Dataset is empty.
+
+    Each is to be loaded by itself. Their own loader would look again at which of the two it is, and
+    follow a part's name wherever it leads.
 
     Raises
     ------
     UsageError
-        It names files or parts that do not lie in it.
+        It names files or parts that do not lie in it, or is both.
     """
-    state = _hf_state(path)
+    state, parts = _hf_state(path), hf_parts(path)
+    if state is None and not parts:
+        return {}
+    if state is not None and parts:
+        raise _not_saved(path, "it says that it is one table, and that it is several")
     if state is not None:
         _hf_files(path, state)
-        return True
-    parts = hf_parts(path)
-    there = {folder.name: folder for folder in path.iterdir()} if parts else {}
+        return {"": path}
+    there = {folder.name: folder for folder in path.iterdir()}
     for part in parts:
-        if part not in there or not is_hf(there[part]):
-            raise UsageError(
-                f"{path.name} can't be read",
-                why=f"its part {part!r} is no folder of it that 'save_to_disk' wrote",
-                next="save the dataset again by 'save_to_disk', and register that folder",
-            )
-    return bool(parts)
+        its = _hf_state(there[part]) if part in there else None
+        if its is None:
+            raise _not_saved(path, f"its part {part!r} is no folder of it that it wrote")
+        _hf_files(there[part], its)
+    return {part: there[part] for part in parts}
+
+
+def _not_saved(path: Path, why: str) -> UsageError:
+    return UsageError(
+        f"{path.name} can't be read",
+        why=f"'save_to_disk' leaves no such folder: {why}",
+        next="save the dataset again by 'save_to_disk', and register that folder",
+    )
 
 
 class _Parts(msgspec.Struct):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -83,9 +85,13 @@ def test_what_must_not_count_does_not_count_because_a_copy_looked_at_it(
     forged = {**good["signatures"][0], "sig": good["signatures"][0]["sig"][::-1]}
     Ledger(workspace).append(Attested(envelope={**good, "signatures": [forged]}))
     Ledger(workspace).append(Attested(envelope={"payload": 7}))
+    nested = b'{"predicate":{"type":"approval","more":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
+    for deep in (nested, nested.replace(b"approval", b'key-added","public_key":"-----BEGIN ')):
+        payload = base64.b64encode(deep).decode()
+        Ledger(workspace).append(Attested(envelope={**good, "payload": payload}))
     Ledger(workspace).append(Attested(envelope=good))
     register, _ = replayed()
-    assert [entry.valid for entry in register.entries[-5:]] == [True, False, False, False, False]
+    assert [entry.valid for entry in register.entries[-7:]] == [True] + [False] * 6
     assert register.entries == plain(workspace, monkeypatch, replayed).entries
 
 
@@ -124,3 +130,28 @@ def test_nothing_is_copied_that_has_other_threads_or_was_not_allowed(
     monkeypatch.setattr(threading, "active_count", lambda: 2)
     register, looked = replayed()
     assert looked == len(register.entries)
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_where_no_more_processes_may_be_started_it_does_without(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, replayed: Replayed, allowed: int
+) -> None:
+    started: list[int] = []
+    really = os.fork
+
+    def fork() -> int:
+        if len(started) == allowed:
+            raise BlockingIOError("no more processes")
+        started.append(really())
+        return started[-1]
+
+    expected = plain(workspace, monkeypatch, replayed)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(os, "fork", fork)
+    found, _ = replayed()
+    assert [entry.valid for entry in found.entries] == [entry.valid for entry in expected.entries]
+    assert len(started) == allowed
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+    for process in started:
+        with pytest.raises(ChildProcessError):  # it was waited for
+            os.waitpid(process, os.WNOHANG)

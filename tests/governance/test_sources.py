@@ -167,6 +167,19 @@ def test_folders_of_hugging_face_datasets_are_read(tmp_path: Path) -> None:
     assert read_datasets(tmp_path / "parts")["train"].num_rows == 10
     with pytest.raises(UsageError, match="several parts: train"):
         read_pandas(tmp_path / "parts")
+    # What their own loader would follow: a Dataset that says it is several, a part elsewhere.
+    information = tmp_path / "one" / "dataset_info.json"
+    for folder in ("one", "parts"):
+        told = tmp_path / folder / "dataset_dict.json"
+        before = told.read_bytes() if told.exists() else None
+        told.write_text('{"splits": ["../one"]}')
+        (kept := tmp_path / "kept.json").write_bytes(information.read_bytes())
+        information.unlink()
+        with pytest.raises(UsageError, match="leaves no such folder"):
+            read_datasets(tmp_path / folder)
+        kept.rename(information)
+        told.unlink() if before is None else told.write_bytes(before)
+    assert read_datasets(tmp_path / "one").num_rows == 10
     state = (tmp_path / "one" / "state.json").read_text()
     for name in ("../parts/train/data-00000-of-00001.arrow", str(tmp_path / "parts"), "gone.arrow"):
         (tmp_path / "one" / "state.json").write_text(
