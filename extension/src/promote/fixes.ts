@@ -1,3 +1,4 @@
+import type { Cell, CodeCell } from '@jupyterlab/cells';
 import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 
 import { GovernedError } from '../api';
@@ -78,20 +79,35 @@ function change(panel: NotebookPanel, fix: IFix, trans: Trans): void {
   }
 }
 
+/** Whether a cell with code has no number, as where the kernel went while it waited. */
+function neverRan(cell: Cell): boolean {
+  return (
+    cell.model.type === 'code' &&
+    cell.model.sharedModel.getSource().trim() !== '' &&
+    (cell as CodeCell).model.executionCount === null
+  );
+}
+
 async function restartAndRunAll(
   panel: NotebookPanel,
   trans: Trans
 ): Promise<void> {
   const { sessionContext, content } = panel;
-  await sessionContext.restartKernel(); // starts one where none is left
+  if (sessionContext.session?.kernel) {
+    await sessionContext.session.kernel.restart();
+  } else {
+    await sessionContext.restartKernel(); // starts one
+    await sessionContext.session?.kernel?.info; // what is sent before it answers gets lost
+  }
   const kernel = sessionContext.session?.kernel?.id;
   const done = await NotebookActions.runAll(content, sessionContext);
-  if (!done && (!kernel || sessionContext.session?.kernel?.id !== kernel)) {
+  const isAnother = sessionContext.session?.kernel?.id !== kernel;
+  if (!kernel || isAnother || (done && content.widgets.some(neverRan))) {
     throw new GovernedError({
       error: 'KernelEnded',
-      what: trans.__('The kernel ended before all cells had run'),
-      why: trans.__('somebody shut it down, or the system did'),
-      next: trans.__('restart and run all; it starts another kernel')
+      what: trans.__('Not all cells have run'),
+      why: trans.__('the kernel ended meanwhile, or had only just begun'),
+      next: trans.__('restart and run all')
     });
   }
   if (!done) {
