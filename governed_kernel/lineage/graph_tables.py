@@ -13,10 +13,12 @@ from governed_kernel.lineage.numbering import Numbers, of_thing
 from governed_kernel.lineage.replacing import replace_rows
 from governed_kernel.lineage.schema import EVENT_TABLES, quoted
 
-__all__ = ["DEEPEST", "begin", "finish", "insert", "note_digests"]
+__all__ = ["DEEPEST", "LONGEST", "begin", "finish", "insert", "note_digests"]
 
 DEEPEST = 100
 """Steps of a name that the tree of names follows: a hostile one may have thousands."""
+LONGEST = 4096
+"""Letters of a name that it follows: below a folder with a longer one it has an empty name."""
 _OUTSIDE = "NOT starts_with({0}entity, 'memory://')"
 
 
@@ -28,10 +30,14 @@ _OWN_RESOURCE = "r.entity_no BETWEEN -getvariable('own_last') AND -1 - getvariab
 
 _FOLDERS = f"""
 INSERT INTO base.folders
-WITH split AS (SELECT string_split(uri, '/') AS steps FROM new_resource), tree AS (
+WITH split AS (
+    SELECT string_split(left(uri, {LONGEST}), '/') AS steps, length(uri) > {LONGEST} AS cut
+    FROM new_resource
+), tree AS (
     SELECT DISTINCT {of_thing("getvariable('own_first')")}::INTEGER AS workspace_no,
-        array_to_string(steps[:n - 1], '/') AS folder, array_to_string(steps[:n], '/') AS name
-    FROM (SELECT steps, unnest(range(2, least(len(steps), {DEEPEST}) + 1)) AS n FROM split)
+        array_to_string(steps[:n - 1], '/') AS folder,
+        CASE WHEN cut AND n = len(steps) THEN '' ELSE array_to_string(steps[:n], '/') END AS name
+    FROM (SELECT steps, cut, unnest(range(2, least(len(steps), {DEEPEST}) + 1)) AS n FROM split)
 )
 FROM tree ANTI JOIN base.folders USING (workspace_no, folder, name) ORDER BY ALL
 """

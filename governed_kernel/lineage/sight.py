@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from governed_kernel.lineage.belonging import LOCAL
-from governed_kernel.lineage.graph_tables import DEEPEST
+from governed_kernel.lineage.graph_tables import DEEPEST, LONGEST
 from governed_kernel.lineage.numbering import of_session, workspace_of_resource
 
 __all__ = ["Sight", "among", "marks", "within"]
@@ -30,6 +30,11 @@ class _Neighbour(NamedTuple):
     host: str
     home: bool
     near: bool
+
+
+def _ends_the_tree(name: str) -> bool:
+    """Whether the tree of names may know nothing of what lies below."""
+    return not name or len(name) >= LONGEST or name.count("/") >= DEEPEST - 1
 
 
 class Sight:
@@ -85,7 +90,7 @@ class Sight:
         fresh = set(written)
         while fresh:
             names |= fresh
-            if len(names) > _MANY or any(name.count("/") >= DEEPEST - 1 for name in fresh):
+            if len(names) > _MANY or any(map(_ends_the_tree, fresh)):
                 return None
             rows = self._connection.execute(
                 f"SELECT name FROM base.folders WHERE folder IN ({marks(fresh)})", list(fresh)

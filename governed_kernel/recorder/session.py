@@ -270,7 +270,12 @@ class Session:
         self._record.add(event)
         self._processes.started(cell)
         self._reconciler.started(cell)
-        return self._record.flush()
+        fault = self._record.flush()
+        if fault is not None:  # it is not run
+            self._processes.ended(cell)
+            refused = CellEnded(execution=cell.execution, cell_id=cell.cell_id, status="abort")
+            self._record.add(refused)
+        return fault
 
     def _cell_ended(self, event: CellEnded) -> Fault | None:
         cell = Cell(event.execution, event.cell_id)

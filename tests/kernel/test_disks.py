@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from governed_kernel.errors import ResourceMissing
-from governed_kernel.lineage.events import Decided, ObserverLost
+from governed_kernel.lineage.events import CellEnded, CellStarted, Decided, ObserverLost
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.session_states import sessions
 from governed_kernel.lineage.store import Store
@@ -128,6 +128,9 @@ def test_nothing_at_all_runs_of_a_cell_that_is_refused(small: Workspace) -> None
             assert reply.error_name == "ResourceMissing"
         filler.unlink()
         assert kernel.run("told()").text == told
+        ends = {event.execution: event.status for event in kernel.events(CellEnded)}
+        started = [event.execution for event in kernel.events(CellStarted)]
+        assert [ends[number] for number in started[-5:]] == ["abort"] * 4 + ["ok"]
     finally:
         kernel.close()
 

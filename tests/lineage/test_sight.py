@@ -7,11 +7,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from governed_kernel.lineage.graph_tables import LONGEST
 from governed_kernel.lineage.sight import Sight, within
 from governed_kernel.lineage.store import Store
 from tests.lineage.sessions import Session, workspace_at
 
 DEEP = "file:///deep" + "/x" * 300
+LONG = f"file:///long/{'y' * LONGEST}"
 NAMES = [
     "file:///models/a",
     "file:///models/a/part-1/weights",
@@ -24,9 +26,12 @@ NAMES = [
     "s3://bucket/key/",
     f"{DEEP}/one",
     f"{DEEP}/two",
+    f"{LONG}/below/it",
+    f"file:///long/beside/{'z' * (LONGEST - 21)}/edge",
 ]
 ASKED = [*NAMES, "file:///models", "file://", "file:///model", "https://host:8080", "s3:",
-         "s3://bucket/key", DEEP, "file:///deep", "file:///models/a/part-1"]  # fmt: skip
+         "s3://bucket/key", DEEP, "file:///deep", "file:///models/a/part-1", LONG, f"{LONG}/below",
+         "file:///long", "file:///long/beside", NAMES[-1].removesuffix("/edge")]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +78,4 @@ def test_the_tree_of_names_is_the_same_whatever_came_first(named: Store, tmp_pat
         kept = one.execute(tree).fetchall()
         assert kept == other.execute(tree).fetchall()
         assert len(kept) == len(set(kept)) > len(NAMES)
+        assert max(len(name) for _, name in kept) <= LONGEST
