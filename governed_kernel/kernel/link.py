@@ -48,6 +48,7 @@ class RecorderLink:
 
     Waking the recorder costs the cell more than most steps do. So while a cell runs, steps whose
     results are in memory wait for what may not: an access, the next statement, a fork, the end.
+    What is held by a kernel that is killed in the middle of a statement is lost with its memory.
 
     Parameters
     ----------
@@ -77,9 +78,9 @@ class RecorderLink:
         self._socket = _identity(connection.fileno())
         self._in_child = child
         self._forget_parent()
-        os.register_at_fork(before=self._before_fork, after_in_child=self._begin_in_child)
+        os.register_at_fork(before=self._deliver_all_the_same, after_in_child=self._begin_in_child)
 
-    def _before_fork(self) -> None:
+    def _deliver_all_the_same(self) -> None:
         with contextlib.suppress(GovernedError):  # the next cell says that the recorder is lost
             self.deliver()
 
@@ -141,7 +142,7 @@ class RecorderLink:
             self._held_since = time.monotonic()
         self._held.append(messages.encode(event))
         late = time.monotonic() - self._held_since > _SECONDS_HELD
-        if late or len(self._held) >= _MOST_HELD:
+        if late or len(self._held) >= _MOST_HELD or not self._cells:  # its cell has just ended
             self.deliver()
 
     def deliver(self) -> None:
@@ -233,6 +234,7 @@ class RecorderLink:
         finally:
             self._cells.pop(self.cell(), None)
             self._local.reset(token)
+            self._deliver_all_the_same()  # what another thread did while the end was answered
 
     def status(self) -> Status:
         """How the recorder is."""

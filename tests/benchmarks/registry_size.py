@@ -284,9 +284,8 @@ def main(releases: int, versions: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         os.environ["GOVERNED_HOME"] = str(home)
-        keys.COST = pkcs8.Cost(
-            n=2**8, r=8, p=1
-        )  # what a passphrase costs is not what is asked here
+        # what a passphrase costs is not what is asked here
+        keys.COST = pkcs8.Cost(n=2**8, r=8, p=1)
         for person in EVERYBODY:
             keys.generate(person, passphrase(person))
         workspace = make_workspace(Path(folder) / "workspace")
@@ -321,6 +320,7 @@ def _lists(workspace: Workspace) -> None:
         "runs": lambda **said: lists.listed_runs(registry, **said),
         "validations": lambda **said: lists.listed_evaluations(registry, **said),
         "catalog": lambda **said: lists.listed_versions(registry.register, **said),
+        "verdicts": lambda **said: lists.listed_verdicts(registry, **said),
     }
     for name, page in asked.items():
         taken: list[float] = []

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from governed_kernel.capture.emitter import Cell, Decision
-from governed_kernel.errors import ResourceMissing
+from governed_kernel.errors import GovernedError, ResourceMissing
 from governed_kernel.kernel.link import RecorderLink
-from governed_kernel.lineage.events import CellEnded, CellStarted
+from governed_kernel.lineage.events import CellEnded, CellStarted, Transformation
 from governed_kernel.recorder import messages
 from governed_kernel.recorder.messages import Answer, Fault
 
@@ -99,3 +99,27 @@ def test_an_interrupt_just_after_an_answer_was_noted_lets_nobody_wait(
     with pytest.raises(KeyboardInterrupt):
         link.confirm()
     link.end(ended(), token)
+
+
+def test_what_a_thread_does_while_the_end_is_answered_is_not_held_until_another_cell(
+    both: tuple[RecorderLink, Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, recorder = both
+    step = Transformation(
+        execution=1, cell_id="cell-1", transformation_id="t1", operation="add", library="pandas"
+    )
+    token = link.begin(CELL, "1", silent=False)
+    number, _ = recorder.take()
+    recorder.answer(number)
+    link.confirm()
+    recorder.answer(number + 1)
+    error_of = link._error_of
+
+    def meanwhile(answer: Answer) -> GovernedError | None:
+        link.emit(step)
+        return error_of(answer)
+
+    monkeypatch.setattr(link, "_error_of", meanwhile)
+    link.end(ended(), token)
+    assert isinstance(recorder.take()[1][0], CellEnded)
+    assert recorder.take()[1] == [step]
