@@ -172,9 +172,7 @@ def _check_statement(statement: str, scheme: str) -> None:
         ) from error
     changes = (exp.DML, exp.DDL, exp.Into)  # also within WITH
     asked = found[0] if len(found) == 1 else None
-    if not isinstance(asked, exp.Query) or any(
-        not isinstance(part, exp.Query) for part in asked.find_all(*changes)
-    ):
+    if not isinstance(asked, exp.Query) or asked.find(*changes):
         raise UsageError(
             "only a single query is asked",
             why="registering data changes none",
