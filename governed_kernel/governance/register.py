@@ -11,35 +11,29 @@ from copy import copy
 from operator import is_
 from pathlib import Path
 
-import msgspec
-
 from governed_kernel.configuration import ApprovalRule, Configuration, ReleaseRules, RiskClass
-from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
+from governed_kernel.errors import IntegrityBroken, NotApproved
 from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.ahead import Ahead
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
+from governed_kernel.governance.holdings import Holdings
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.rules import rules_digest
 from governed_kernel.governance.verification import Entry, Replay
 from governed_kernel.lineage.attestations import (
     Bundle,
-    Collection,
     Erasure,
     Predicate,
     Promotion,
     Record,
-    Withdrawal,
 )
 from governed_kernel.lineage.events import (
     Attested,
-    DatasetRegistered,
-    DataTransformed,
     FileDigest,
     JournalOpened,
     LedgerEvent,
     PayloadDigest,
     RunEvent,
-    SplitRecorded,
 )
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
@@ -53,8 +47,8 @@ _REPLAYED: dict[Path, Register] = {}
 """Folder → what this process made of its ledger last; forked, never handed out."""
 
 
-class Register:
-    """People, keys, roles, policy, datasets, splits and signed entries of one workspace.
+class Register(Holdings):
+    """People, keys, roles, policy, holdings and signed entries of one workspace.
 
     Attributes
     ----------
@@ -62,18 +56,6 @@ class Register:
         By name, with their printed name, roles, and keys by ledger position.
     policy : str
         Digest of the settings that an administrator adopted last.
-    datasets : dict of str to list of DatasetRegistered
-        The versions of each dataset and base model, oldest first.
-    splits : list of SplitRecorded
-        Divisions into train, validation and holdout.
-    locked : dict of str to DatasetRegistered
-        Digest of each locked holdout; its content stays locked under any other name.
-    divided : dict of str to SplitRecorded
-        Digest of each version that was divided, and so contains a holdout.
-    transformations : dict of str to DataTransformed
-        ``NAME@VERSION`` that rules made from another version, and how.
-    collected : dict of str to int
-        ``NAME@VERSION`` whose content was removed, and the record that says so.
     entries : list of Entry
         Every signed entry, also those that do not count, with the reason.
     events : list of LedgerEvent
@@ -91,7 +73,8 @@ class Register:
         self.workspace = workspace
         self.workspace_id = first.workspace_id
         self.events: list[LedgerEvent] = []
-        self._catalog()
+        super().__init__()
+        self._rules_now: str | None = None
         self._replay = Replay(first.workspace_id)
         self._go_on(events)
         if not self._replay.genesis:
@@ -113,39 +96,19 @@ class Register:
             match event:
                 case Attested():
                     ahead.wait_before(number)
-                    self._take(self._replay.apply(number, event))
-                case DatasetRegistered():
-                    self.datasets.setdefault(event.dataset, []).append(event)
-                    if event.state == "locked":
-                        self.locked.setdefault(event.sha256, event)
-                case SplitRecorded():
-                    self._divide(event)
-                case DataTransformed():
-                    self.transformations[f"{event.dataset}@{event.version}"] = event
+                    self.withhold(self._replay.apply(number, event))
                 case _:
-                    pass
+                    self.hold(event)
 
     def _fork(self, workspace: Workspace) -> Register:
         """The same register, to go on with; this one stays as it is."""
         twin = copy(self)
         twin.workspace = workspace
         twin.events = list(self.events)
-        twin.datasets = {name: list(versions) for name, versions in self.datasets.items()}
-        twin.splits = list(self.splits)
-        twin.locked, twin.divided = dict(self.locked), dict(self.divided)
-        twin.collected, twin.transformations = dict(self.collected), dict(self.transformations)
+        twin.hold_apart()
         twin._rules_now = None
         twin._replay = self._replay.fork()
         return twin
-
-    def _catalog(self) -> None:
-        self.datasets: dict[str, list[DatasetRegistered]] = {}
-        self.splits: list[SplitRecorded] = []
-        self.locked: dict[str, DatasetRegistered] = {}
-        self.divided: dict[str, SplitRecorded] = {}
-        self.collected: dict[str, int] = {}
-        self.transformations: dict[str, DataTransformed] = {}
-        self._rules_now: str | None = None
 
     @classmethod
     def read(cls, workspace: Workspace, ledger: Ledger | None = None) -> Register:
@@ -209,7 +172,8 @@ class Register:
         register.workspace = workspace
         register.workspace_id = workspace_id
         register.events = []
-        register._catalog()
+        Holdings.__init__(register)
+        register._rules_now = None
         register._replay = Replay(workspace_id)
         for entry in entries:
             register._replay.restore(entry, genesis)
@@ -307,41 +271,16 @@ class Register:
         )
 
     @property
-    def kept_code(self) -> dict[str, str]:
-        """SHA-256 of the code of splits and the rules of transformations, and their paths."""
-        codes = {split.code_sha256: split.code for split in self.splits}
-        return codes | {made.rules_sha256: made.rules for made in self.transformations.values()}
-
-    @property
     def promotions(self) -> dict[str, Promotion]:
         """Release → the promotion that made it, by the author."""
         return self._replay.promotions
 
-    def _divide(self, event: SplitRecorded) -> None:
-        self.splits.append(event)
-        for version in self.datasets.get(event.dataset, []):
-            if version.version == event.version:
-                self.divided.setdefault(version.sha256, event)
-
     def preview(self, event: Attested) -> Entry:
         """Whether `event` would count as the next record; it takes effect in this register."""
         entry = self._replay.apply(len(self.events), event)
-        self._take(entry)
+        self.withhold(entry)
         self.events.append(event)
         return entry
-
-    def _take(self, entry: Entry) -> None:
-        """Let a signed entry take effect on the catalog."""
-        said = entry.predicate if entry.valid else None
-        if isinstance(said, Withdrawal):
-            self.datasets[said.dataset] = [
-                msgspec.structs.replace(known, state="withdrawn")
-                if (known.version, known.sha256) == (said.version, said.sha256)
-                else known
-                for known in self.datasets.get(said.dataset, [])
-            ]
-        elif isinstance(said, Collection):
-            self.collected.update(dict.fromkeys(said.versions, entry.number))
 
     def person(self, name: str) -> Person:
         """The person of that name, else `UnknownName`."""
@@ -372,33 +311,6 @@ class Register:
         if self._rules_now is None:
             self._rules_now = rules_digest(self.workspace)
         self.check_policy(digest=self._rules_now)
-
-    def version(self, name: str) -> DatasetRegistered:
-        """The dataset version meant by ``NAME@VERSION``, or the newest of ``NAME``.
-
-        Raises
-        ------
-        UnknownName
-            There is none.
-        """
-        dataset, at, wanted = name.partition("@")
-        versions = self.datasets.get(dataset)
-        if not versions:
-            raise UnknownName(
-                f"no dataset or base model is called {dataset!r}",
-                why=f"the catalog has {', '.join(sorted(self.datasets)) or 'nothing yet'}",
-                next=f"register it: 'governed data register {dataset} PATH …'",
-            )
-        if not at:
-            return versions[-1]
-        for version in versions:
-            if version.version == wanted:
-                return version
-        raise UnknownName(
-            f"{dataset} has no version {wanted!r}",
-            why=f"it has {', '.join(version.version for version in versions)}",
-            next=f"see 'governed data show {dataset}'",
-        )
 
     def author_of(self, release: str) -> str:
         """Who promoted `release`; empty when nobody did."""
