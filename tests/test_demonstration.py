@@ -59,7 +59,8 @@ def test_it_walks_every_step_and_the_rerun_gives_the_same_bits(demo: tuple[Path,
     assert re.findall(r"(?m)^== +(\d+)\.", said) == [str(number) for number in range(1, 12)]
     assert re.search(r"re-run: IDENTICAL, weights [0-9a-f]{64}", said)
     assert said.count("refused, as it must be") == 3
-    assert "governed --workspace" in said.splitlines()[-1]
+    command = r"GOVERNED_HOME=\S+ (governed|\S+ -m governed_kernel) --workspace \S+ lab"
+    assert re.fullmatch(command, said.splitlines()[-1].strip())
 
 
 def test_every_read_is_on_record_with_its_cell(ask: Any) -> None:
