@@ -355,8 +355,8 @@ def reap(workspace: Workspace, run_id: str) -> None:
 
 
 def reap_all(workspace: Workspace) -> None:
-    """`reap` every run of the workspace that is not over."""
-    if workspace.runs.is_dir():
+    """`reap` every run of the workspace that is not over; who may not write leaves it to others."""
+    if workspace.runs.is_dir() and os.access(workspace.state, os.W_OK):
         for plan in sorted(workspace.runs.glob("[!.]*/plan.json")):
             with contextlib.suppress(IntegrityBroken):  # one lost folder stops no other run
                 reap(workspace, plan.parent.name)

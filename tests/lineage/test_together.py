@@ -223,3 +223,8 @@ def test_who_may_not_write_is_told_what_to_mend(team: Team) -> None:
         done = team.governed(two, *words)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
     assert not list(team.folder.glob(".governed/*.duckdb"))
+    begun = team.folder / ".governed" / "runs" / "run-1"
+    begun.mkdir(parents=True)
+    (begun / "plan.json").write_text("{}")  # the end of a run is put on record by who may write
+    done = team.governed(two, "release", "list")
+    assert done.returncode == 0, (done.stdout, done.stderr)
