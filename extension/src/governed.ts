@@ -91,10 +91,13 @@ export class Governed {
     const key = JSON.stringify([path, person]);
     let asked = this._asked.get(key);
     if (!asked) {
-      asked = this._askStatus(path, person).finally(() =>
-        this._asked.delete(key)
-      );
-      this._asked.set(key, asked);
+      const question = this._askStatus(path, person).finally(() => {
+        if (this._asked.get(key) === question) {
+          this._asked.delete(key);
+        }
+      });
+      this._asked.set(key, question);
+      asked = question;
     }
     return asked;
   }

@@ -13,6 +13,7 @@ import contextlib
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -82,7 +83,9 @@ class Ahead:
     def _begin(self, found: Found, piece: Found) -> None:
         reading, writing = os.pipe()
         try:
-            process = os.fork()
+            with warnings.catch_warnings():  # of native threads, which a copy does without
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process = os.fork()
         except OSError:
             os.close(reading)
             os.close(writing)

@@ -314,10 +314,18 @@ class RecorderLink:
 
     def _ask(self, message: messages.Message) -> Answer:
         """Send a request and wait for its answer."""
+        found: list[Answer] = []
+
+        def receive() -> None:
+            if not found:
+                self._receive(number)
+                found.append(self._answers[number])
+            self._answers.pop(number, None)
+
         with self._asking:
             number = self._send(message)
-            _undisturbed(lambda: self._receive(number))
-        answer = self._answers.pop(number)
+            _undisturbed(receive)
+        (answer,) = found
         error = self._error_of(answer)
         if error is not None:
             raise error

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from governed_kernel.governance import listing
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import RerunCompared
+from governed_kernel.lineage.vocabulary import now
 from governed_kernel.release.evaluations import evaluations
 from governed_kernel.release.history import ReleaseRecord, RunRecord
 from governed_kernel.release.overview import summary, waits_for
@@ -29,7 +31,9 @@ __all__ = [
 T = TypeVar("T")
 WAITING = "mine"
 """Instead of a state: what waits for the person who asks."""
-_waiting: WeakKeyDictionary[Registry, dict[str, frozenset[str]]] = WeakKeyDictionary()
+_waiting: WeakKeyDictionary[Registry, dict[tuple[str, datetime], frozenset[str]]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True)
@@ -212,15 +216,16 @@ def _page(rows: list[T], limit: int | None, offset: int) -> list[T]:
 
 
 def _waiting_for(registry: Registry, person: str) -> frozenset[str]:
-    """Names of the releases that wait for a person; asked once, since every approval is counted."""
+    """Names of the releases that wait for a person; once an hour, since it counts approvals."""
     known = _waiting.setdefault(registry, {})
-    if person not in known:
-        known[person] = frozenset(
+    asked = person, now().replace(minute=0, second=0, microsecond=0)  # acceptances end
+    if asked not in known:
+        known[asked] = frozenset(
             record.name
             for record in registry.releases.values()
             if person and waits_for(registry, record, person)
         )
-    return known[person]
+    return known[asked]
 
 
 def _run(run: RunRecord) -> dict[str, Any]:
