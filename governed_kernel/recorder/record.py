@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -63,6 +64,9 @@ class SessionRecord:
         self._marked = False
         """Whether what waits says already that a write failed."""
         self._synced_at = time.monotonic()
+        self._syncing: threading.Thread | None = None
+        self._beside = False, False
+        """Which of texts and records the thread has yet to bring to the disk."""
         self._writer = JournalWriter(self.path)
         if os.path.getsize(self.path):
             raise ResourceMissing(
@@ -193,6 +197,10 @@ class SessionRecord:
 
     def sync(self) -> Fault | None:
         """Reach the disk."""
+        self._end_sync()
+        return self._sync()
+
+    def _sync(self) -> Fault | None:
         try:
             if self._texts_unsynced:  # a record never outlives the text that it speaks of
                 os.fdatasync(self._payloads)
@@ -205,9 +213,43 @@ class SessionRecord:
         return None
 
     def sync_if_due(self) -> None:
-        """Reach the disk when the last time is long enough ago."""
+        """Reach the disk when the last time is long enough ago, while the recorder goes on.
+
+        A disk may take many milliseconds, for which no cell waits that only opens a file.
+        """
+        if self._syncing is not None:
+            if self._syncing.is_alive():
+                return
+            self._end_sync()
         if self._to_sync and time.monotonic() - self._synced_at >= _SYNC_SECONDS:
-            self.sync()
+            self._syncing = threading.Thread(target=self._sync_beside, daemon=True)
+            self._synced_at = time.monotonic()
+            texts, records = self._texts_unsynced, self._unsynced
+            self._texts_unsynced = self._unsynced = False
+            self._beside = texts, records
+            self._syncing.start()
+
+    def _sync_beside(self) -> None:
+        """What was written before is made to reach the disk; what comes meanwhile is due again."""
+        texts, records = self._beside
+        try:
+            if texts:
+                os.fdatasync(self._payloads)
+            if records:
+                self._writer.sync()
+        except (GovernedError, OSError):
+            return
+        self._beside = False, False
+
+    def _end_sync(self) -> None:
+        """Wait for what was begun; what failed is due again."""
+        if self._syncing is None:
+            return
+        self._syncing.join()
+        self._syncing = None
+        texts, records = self._beside
+        self._texts_unsynced |= texts
+        self._unsynced |= records
 
     @property
     def pending(self) -> int:
