@@ -357,7 +357,8 @@ def measure_questions(folder: Path) -> None:
         stores[edges].ingest()
         grow(stores[edges], edges)
     asked = [partial(graph.trace, s.workspace, OUT, columns=True, store=s) for s in stores.values()]
-    small, stored, large = in_turn(asked, TURNS)
+    opened = [partial(_open, store) for store in stores.values()]
+    small, stored, large, *alone = in_turn([*asked, *opened], TURNS)
     say(
         f"trace, {EDGES:,} edges stored, 1,000 on the path",
         f"{stored.elapsed:.0f} ms",
@@ -365,11 +366,14 @@ def measure_questions(folder: Path) -> None:
         stored.elapsed / 100,
         f"{stored.used:.0f} ms of CPU, opening the store included; MLflow has no such question",
     )
-    for edges, found in ((EDGES, stored), (EDGES * 3, large)):
+    for edges, found, opening in ((EDGES, stored, alone[1]), (EDGES * 3, large, alone[2])):
         ratio = found.elapsed / small.elapsed
         work = f"  the same path, {edges:,} edges to {EDGES // 10:,}, in turn"
         told = f"{found.used / small.used:.2f} in CPU; {TURNS} times each, the medians"
         say(work, f"{ratio:.3f} times", "1.02", ratio / 1.02, told)
+        ratio = (found.elapsed - opening.elapsed) / (small.elapsed - alone[0].elapsed)
+        told = f"{opening.elapsed:.1f} ms instead of {alone[0].elapsed:.1f}"
+        say("    of it, without opening the store", f"{ratio:.3f} times", "", None, told)
     store, workspace = stores[EDGES], stores[EDGES].workspace
     later = Session(workspace, "z1", start=9)
     later.cell("x")
@@ -379,6 +383,11 @@ def measure_questions(folder: Path) -> None:
     elapsed, used = took(store.ingest)
     spent = f"{used * 1e3:.0f} ms of CPU"
     say("  one more session among them: ingest", f"{elapsed * 1e3:.0f} ms", peer=spent)
+
+
+def _open(store: Store) -> None:
+    with store.read() as connection:
+        connection.execute("SELECT count(*) FROM base.meta").fetchall()
 
 
 def measure_as_of(folder: Path, peer: dict[str, Any]) -> None:
