@@ -134,15 +134,7 @@ def trace(
         walk = walking.upstream(connection, written, depth)
         painter.add(walk)
         painter.end_upstream()
-        graph = Graph(
-            found.name,
-            "upstream",
-            painter.nodes,
-            painter.links,
-            cut=walk.cut,
-            saw=painter.saw,
-            read=painter.read,
-        )
+        graph = _painted(painter, "upstream", walk.cut)
         if columns:
             graph.columns = origins_from(connection, sight, written)
         return graph
@@ -169,15 +161,7 @@ def impact(
         walk = walking.downstream(connection, started, depth)
         painter.add(walk)
         painter.end_downstream()
-        graph = Graph(
-            found.name,
-            "downstream",
-            painter.nodes,
-            painter.links,
-            cut=walk.cut,
-            saw=painter.saw,
-            read=painter.read,
-        )
+        graph = _painted(painter, "downstream", walk.cut)
         if columns:
             made = [node.node for node in painter.nodes.values() if node.kind == "resource"]
             found_in = set(painter.resources)
@@ -185,6 +169,18 @@ def impact(
                 row for row in origins_of(connection, made) if row["input_uri"] in found_in
             ]
         return graph
+
+
+def _painted(painter: Painter, direction: str, cut: bool) -> Graph:
+    return Graph(
+        painter.target.name,
+        direction,
+        painter.nodes,
+        painter.links,
+        cut=cut,
+        saw=painter.saw,
+        read=painter.read,
+    )
 
 
 def _reads(

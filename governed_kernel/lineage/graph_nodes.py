@@ -136,12 +136,23 @@ class Painter:
         for source, entity in sorted(walk.crossed):
             if source in things and entity in things:
                 self.link(self.put(things[source]), self.put(things[entity]), "seen as")
-        began = {(0, entity, number, entity) for number, entity in walk.began}
-        for reader, entity, writer, source in walk.saw | began:
-            if writer in steps:
-                reading = steps[reader].node if reader in steps else ""
-                for thing in {entity, source} & things.keys():
-                    self.saw[reading, things[thing].node].add(steps[writer].node)
+        for number, entity in walk.began:
+            self._note_seen("", {entity}, number, steps, things)
+        for reader, entity, writer, source in walk.saw:
+            if reader in steps:
+                self._note_seen(steps[reader].node, {entity, source}, writer, steps, things)
+
+    def _note_seen(
+        self,
+        step: str,
+        entities: set[int],
+        writer: int,
+        steps: dict[int, Node],
+        things: dict[int, Node],
+    ) -> None:
+        if writer in steps and steps[writer].node in self.nodes:
+            for entity in entities & things.keys():
+                self.saw[step, things[entity].node].add(steps[writer].node)
 
     def _steps(self, numbers: set[int]) -> dict[int, Node]:
         if not numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -198,19 +199,19 @@ class SessionRecord:
     def sync(self) -> Fault | None:
         """Reach the disk."""
         self._end_sync()
-        return self._sync()
-
-    def _sync(self) -> Fault | None:
         try:
-            if self._texts_unsynced:  # a record never outlives the text that it speaks of
-                os.fdatasync(self._payloads)
-            if self._unsynced:
-                self._writer.sync()
+            self._reach_disk(texts=self._texts_unsynced, records=self._unsynced)
         except (GovernedError, OSError) as error:
             return Fault("the session's journal did not reach the disk", str(error))
         self._unsynced = self._texts_unsynced = False
         self._synced_at = time.monotonic()
         return None
+
+    def _reach_disk(self, *, texts: bool, records: bool) -> None:
+        if texts:  # a record never outlives the text that it speaks of
+            os.fdatasync(self._payloads)
+        if records:
+            self._writer.sync()
 
     def sync_if_due(self) -> None:
         """Reach the disk when the last time is long enough ago, while the recorder goes on.
@@ -232,14 +233,9 @@ class SessionRecord:
     def _sync_beside(self) -> None:
         """What was written before is made to reach the disk; what comes meanwhile is due again."""
         texts, records = self._beside
-        try:
-            if texts:
-                os.fdatasync(self._payloads)
-            if records:
-                self._writer.sync()
-        except (GovernedError, OSError):
-            return
-        self._beside = False, False
+        with contextlib.suppress(GovernedError, OSError):
+            self._reach_disk(texts=texts, records=records)
+            self._beside = False, False
 
     def _end_sync(self) -> None:
         """Wait for what was begun; what failed is due again."""
