@@ -110,7 +110,7 @@ export class Governed {
   private async _askStatus(path: string, person: string): Promise<IStatus> {
     const status = await this.client.get<IStatus>('status', { path, person });
     this._known.set(path, status);
-    if (status.hub) {
+    if (status.signed_in) {
       this.person = status.person;
     }
     return status;

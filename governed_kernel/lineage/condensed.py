@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias, cast
 
 from governed_kernel.lineage.column_picture import split_uri
 from governed_kernel.lineage.graph import Graph, impact, trace
@@ -18,7 +18,7 @@ from governed_kernel.lineage.graph_nodes import Node
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 
-__all__ = ["MOST", "Condensed", "of_session", "of_target", "visible_links"]
+__all__ = ["MOST", "Condensed", "Kind", "of_session", "of_target", "visible_links"]
 
 MOST = 2_000
 """Most nodes of one graph; the rest is counted."""
@@ -26,6 +26,8 @@ _FEW_OPERATIONS = 6
 _MANY_ALIKE = 4
 _GROUPED = {"resource": "files", "session": "sessions"}
 _STATEMENT = "python.statement"
+Kind: TypeAlias = Literal["dataset", "resource", "cell", "session", "run", "release", "deployment"]
+"""What a node stands for."""
 
 
 @dataclass
@@ -61,7 +63,7 @@ class Condensed:
             "stored": self.stored,
         }
 
-    def put(self, key: str, kind: str, name: str, **facts: Any) -> dict[str, Any]:
+    def put(self, key: str, kind: Kind, name: str, **facts: Any) -> dict[str, Any]:
         """Add a node, or what is newly known of it; returns it."""
         node = self.nodes.setdefault(key, {"key": key, "kind": kind, "name": name})
         node.update({said: value for said, value in facts.items() if value not in (None, "")})
@@ -251,7 +253,7 @@ def _place(found: Condensed, node: Node, sessions: dict[str, str]) -> str:
     }
     if node.kind == "session":
         told["session"] = node.name
-    found.put(node.node, node.kind, node.name, **told)
+    found.put(node.node, cast("Kind", node.kind), node.name, **told)
     return node.node
 
 
@@ -289,6 +291,7 @@ def _stand_for(found: Condensed, keys: Iterable[str]) -> str:
         data_class=first.get("data_class"),
         denied=first.get("denied"),
     )
+    node["count"] = len(members)
     node["uris"] = [uri for member in members for uri in member.get("uris", [])][:MOST]
     names = (f"{each['name']} {each.get('notebook') or ''}".strip() for each in members)
     node["members"] = list(names)[:MOST]

@@ -11,12 +11,13 @@ import pytest
 from governed_kernel import configuration
 from governed_kernel.audit import report, rerun
 from governed_kernel.governance import catalog
-from governed_kernel.lineage import ledger_events, session_states, vocabulary
+from governed_kernel.lineage import condensed, ledger_events, session_states, vocabulary
 from governed_kernel.release import difference, history, review, runs, worker
 from governed_kernel.release.findings import Finding
 from governed_kernel.validation.evidence import Case
 
 LABELS = Path(__file__).parents[2] / "extension" / "src" / "labels.ts"
+KNOWN = dict(re.findall(r"^    '?([\w -]+?)'?: trans\.__\('(.+)'\)", LABELS.read_text(), re.M))
 TYPES = {
     "roles": configuration.Role,
     "purposes": configuration.Purpose,
@@ -27,6 +28,7 @@ TYPES = {
     "kinds of runs": runs.Kind,
     "kinds of resources": vocabulary.ResourceKind,
     "kinds of changes": difference.Kind,
+    "kinds of things in a graph": condensed.Kind,
     "what is verified": report.Kind,
     "outcomes of a verification": report.Outcome,
     "verdicts": rerun.Outcome,
@@ -52,13 +54,17 @@ VOCABULARIES = {
     **{name: get_args(get_type_hints(of)["return"]) for name, of in RESULTS.items()},
     "layers": configuration.LAYERS,
     "states of restricted versions": tuple(review.RESTRICTED.values()),
+    "states of runs without an end": ("started",),  # `history.RunRecord.state`
     "kinds of artifacts": (*worker.KINDS.values(), "file"),
 }
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
 def test_every_word_of_the_record_is_one_that_the_extension_translates(name: str) -> None:
-    known = dict(re.findall(r"^    '?([\w -]+?)'?: trans\.__\('(.+)'\)", LABELS.read_text(), re.M))
     words = VOCABULARIES[name]
     assert words
-    assert [word for word in words if not known.get(word)] == []
+    assert [word for word in words if not KNOWN.get(word)] == []
+
+
+def test_the_extension_knows_no_word_that_the_record_can_no_longer_say() -> None:
+    assert KNOWN.keys() - {word for words in VOCABULARIES.values() for word in words} == set()

@@ -261,7 +261,7 @@ def test_where_the_server_knows_people_the_person_is_who_signed_in(
     with serving(workspace.root.parent, tmp_path) as server:
         for remembered in ("", "rui"):
             status = server.get("governed/status", path="garden", person=remembered).facts
-            assert (status["hub"], status["person"]) == (True, "ada")
+            assert (status["signed_in"], status["person"]) == (True, "ada")
         other = server.get("governed/releases", path="garden", person="rui")
         assert (other.status, other.facts["error"]) == (409, "Refused")
         assert "you signed in to this server as ada" in other.facts["why"]
@@ -279,7 +279,7 @@ def test_where_the_server_knows_people_the_person_is_who_signed_in(
 
 def test_on_a_server_of_one_s_own_the_browser_says_who_it_is(server: Server) -> None:
     status = server.get("governed/status", path="garden", person="rui").facts
-    assert (status["hub"], status["person"]) == (False, "rui")
+    assert (status["signed_in"], status["person"]) == (False, "rui")
 
 
 def test_the_tokens_that_open_a_server_are_not_for_kernels() -> None:

@@ -298,6 +298,7 @@ def _views(window: Window, place: Place) -> None:
     window.page.get_by_text("(Research) | Idle").wait_for()
     window.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     shown.locator(".gn-e").wait_for()
+    shown.locator(".gn-Mark-line", has_text="berries-train@1").wait_for()
 
 
 def _promote(window: Window, place: Place) -> None:

@@ -83,6 +83,7 @@ def _check_and_mend(window: Window, place: Place) -> None:
     parameters = window.panel.get_by_role("table", name="Parameters")
     expect(parameters).to_contain_text("100..450")
     assert "# 100..450: passes over" in (place.root / berries.NOTEBOOK).read_text()
+    window.shut_down(berries.NOTEBOOK)  # then it has to start one
     window.press(window.button("Restart and run all").first)
     expect(window.button("Restart and run all")).to_have_count(0)
     (row,) = place.done('lineage sql --json "select count(*) as n from sessions"').facts

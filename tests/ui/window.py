@@ -143,6 +143,17 @@ class Window:
         )
         return float(first), float(whole)
 
+    def shut_down(self, notebook: str) -> None:
+        """End the kernel of an open notebook, as who comes back in the morning finds it."""
+        self.page.evaluate(
+            """async path => {
+                const panels = [...window.jupyterapp.shell.widgets('main')];
+                const panel = panels.find(each => each.context?.path === path);
+                await panel.sessionContext.shutdown();
+            }""",
+            notebook,
+        )
+
     def insert(self, source: str) -> None:
         """Write a new cell below the active one of the notebook in front, and run it."""
         self.command("notebook:insert-cell-below")

@@ -31,7 +31,7 @@ def status(service: Service, asked: Remembered) -> dict[str, Any]:
     told: dict[str, Any] = {
         "version": __version__,
         "person": asked.person,
-        "hub": service.knows_people(),
+        "signed_in": service.knows_people(),
         "workspace": None,
     }
     try:

@@ -115,7 +115,11 @@ function Rows(props: { rows: IReading[] }): React.ReactElement {
       rows={props.rows}
       keyOf={row => `${row.session_id} ${row.execution} ${row.uri}`}
       columns={[
-        { title: trans.__('When'), cell: row => moment(row.occurred_at) },
+        {
+          title: trans.__('When'),
+          cell: row => moment(row.occurred_at),
+          isTime: true
+        },
         { title: trans.__('User'), cell: row => row.user_name, isHead: true },
         {
           title: trans.__('Where'),

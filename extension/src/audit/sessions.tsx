@@ -61,7 +61,8 @@ function Rows(props: { rows: ISessionRow[] }): React.ReactElement {
         },
         {
           title: trans.__('Began'),
-          cell: row => (row.started_at ? moment(row.started_at) : '')
+          cell: row => (row.started_at ? moment(row.started_at) : ''),
+          isTime: true
         },
         {
           title: trans.__('Cells'),

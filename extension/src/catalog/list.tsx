@@ -55,7 +55,7 @@ function CatalogView(): React.ReactElement {
             <Empty title={trans.__('Nothing is registered yet')}>
               <p>
                 {trans.__(
-                  'Choose a file in the file browser, and “Register in the catalog…” in its menu.'
+                  'Choose a file in the file browser, and “Register in the Catalog…” in its menu.'
                 )}
               </p>
             </Empty>

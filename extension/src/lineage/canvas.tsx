@@ -37,6 +37,7 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
     last.current = props;
     const drawn = React.useRef<[IShown, Map<string, IPoint>] | null>(null);
     const [isDrawn, setDrawn] = React.useState(false);
+    const [isWhole, setWhole] = React.useState(true);
     const shape = JSON.stringify([
       props.shown.nodes.map(node => [
         node.key,
@@ -70,7 +71,8 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
           }
           drawing.current ??= new code.Drawing(host.current, word, {
             onPick: key => last.current.pick(key),
-            onExpand: key => last.current.expand(key)
+            onExpand: key => last.current.expand(key),
+            onMove: setWhole
           });
           drawing.current.show(asked, places);
           drawing.current.highlight(last.current.picked, last.current.lit);
@@ -162,6 +164,7 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
         />
         <p className="gn-Lineage-here" role="status">
           {here && trans.__('At %1, %2', here.name, word(here.kind))}
+          {!here && !isWhole && trans.__('Drag to see more, “Fit” shows all')}
         </p>
       </div>
     );

@@ -23,6 +23,7 @@ const FEW = 60;
 export interface IGestures {
   onPick: (key: string) => void;
   onExpand: (key: string) => void;
+  onMove: (isWhole: boolean) => void;
 }
 
 /** The graph on a canvas; colours are those of the theme in use. */
@@ -52,6 +53,7 @@ export class Drawing {
       this._view.resize();
       this.fit();
     });
+    this._view.on('viewport', () => gestures.onMove(this._isWhole()));
     this._size.observe(_host);
     this.restyle();
   }
@@ -110,6 +112,13 @@ export class Drawing {
         y: Math.max(16, (this._host.clientHeight - h) / 2) - y1
       });
     }
+  }
+
+  /** Whether nothing of it lies outside of what is seen. */
+  private _isWhole(): boolean {
+    const { x1, y1, x2, y2 } = this._view.elements().renderedBoundingBox();
+    const { clientWidth, clientHeight } = this._host;
+    return x1 >= 0 && y1 >= 0 && x2 <= clientWidth && y2 <= clientHeight;
   }
 
   /** Put what is picked, and what leads to it, before the rest. */

@@ -29,7 +29,8 @@ export function Filters(props: {
       <input
         type="search"
         aria-label={trans.__('Search the graph')}
-        placeholder={trans.__('Search names, folders, operations')}
+        placeholder={trans.__('Search')}
+        title={trans.__('Names, folders, operations')}
         value={filter.search}
         onChange={event => change({ ...filter, search: event.target.value })}
       />

@@ -1,5 +1,6 @@
-import { EVERYTHING, GraphModel, MOST_SHOWN } from './model';
+import { EVERYTHING, GraphModel, MOST_SHOWN, named } from './model';
 import { laidOut } from './placing';
+import type { Trans } from '../words';
 import type { IGraph, INode } from './records';
 import { shortened, toSvg } from './svg';
 
@@ -55,6 +56,21 @@ describe('GraphModel', () => {
     ]);
     expect(shown.left).toBe(3);
     expect(shown.links).toHaveLength(2);
+  });
+
+  it('names what stands for several by their number', () => {
+    const several = node('group', { name: '', count: 7 });
+    const many = node('others', { kind: 'session', name: '', count: 1200 });
+    const graph = { ...chain(), nodes: [several, many, node('one')] };
+    const trans = {
+      _n: (one: string, more: string, count: number) =>
+        (count === 1 ? one : more).replace('%1', String(count))
+    } as Trans;
+    expect(named(graph, trans).nodes.map(found => found.name)).toEqual([
+      '7 files',
+      '1200 sessions',
+      'one'
+    ]);
   });
 
   it('goes one hop further where it is expanded', () => {

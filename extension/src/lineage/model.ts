@@ -1,3 +1,4 @@
+import type { Trans } from '../words';
 import type { IGraph, ILink, INode } from './records';
 
 /** Most nodes that are drawn at once; the rest waits to be expanded or searched for. */
@@ -23,6 +24,22 @@ export interface IShown {
   nodes: (INode & { hidden: number; isMatch: boolean })[];
   links: ILink[];
   left: number;
+}
+
+/** The graph with the names of those that stand for many in the reader's language. */
+export function named(graph: IGraph, trans: Trans): IGraph {
+  return {
+    ...graph,
+    nodes: graph.nodes.map(node =>
+      node.count ? { ...node, name: severalOf(node, node.count, trans) } : node
+    )
+  };
+}
+
+function severalOf(node: INode, count: number, trans: Trans): string {
+  return node.kind === 'session'
+    ? trans._n('%1 session', '%1 sessions', count)
+    : trans._n('%1 file', '%1 files', count);
 }
 
 /** A graph with its neighbours looked up, and the questions that a panel asks of it. */

@@ -17,7 +17,7 @@ import { useAnswer } from '../parts/asking';
 import { Canvas, ICanvas } from './canvas';
 import { Detail } from './detail';
 import { Filters } from './filters';
-import { EVERYTHING, GraphModel, IFilter } from './model';
+import { EVERYTHING, GraphModel, IFilter, named } from './model';
 import type { IGraph } from './records';
 import { LineageTable } from './table';
 import { label } from '../labels';
@@ -74,7 +74,7 @@ function LineageView(props: {
     [place, target, kernel, changes, target ? 0 : live]
   );
   const model = React.useMemo(
-    () => (answer.value ? new GraphModel(answer.value) : null),
+    () => (answer.value ? new GraphModel(named(answer.value, trans)) : null),
     [answer.value]
   );
   return (

@@ -23,6 +23,8 @@ export interface INode {
   status?: string;
   operations?: string[];
   members?: string[];
+  /** How many it stands for, where that is more than one. */
+  count?: number;
   uris?: string[];
   sha256?: string;
   bytes?: number;

@@ -13,7 +13,7 @@ export function Beginning(props: { status: IStatus }): React.ReactElement {
   const { said, set, field } = useForm({
     folder: place || governed.folder,
     name: '',
-    person: props.status.hub ? props.status.person : '',
+    person: props.status.signed_in ? props.status.person : '',
     printed: '',
     secret: '',
     again: ''

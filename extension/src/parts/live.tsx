@@ -33,7 +33,11 @@ export function LiveTable(props: { rows: IInterval[] }): React.ReactElement {
         },
         { title: trans.__('Bundle'), cell: row => row.bundle },
         ...who,
-        { title: trans.__('From'), cell: row => moment(row.live_from) },
+        {
+          title: trans.__('From'),
+          cell: row => moment(row.live_from),
+          isTime: true
+        },
         {
           title: trans.__('To'),
           cell: row =>

@@ -33,13 +33,24 @@ export function PersonField(props: {
   const { trans } = governed;
   const people: IPerson[] = props.status?.workspace?.people ?? [];
   const known = people.some(person => person.name === governed.person);
+  const isFixed = props.status?.signed_in ?? false;
+  const isStranger = isFixed && people.length > 0 && !known;
   return (
     <ChoiceField
       label={props.label ?? trans.__('You are')}
-      value={known ? governed.person : ''}
-      isFixed={props.status?.hub}
+      hint={
+        isStranger
+          ? trans.__(
+              'This workspace does not know you: an administrator can add you'
+            )
+          : undefined
+      }
+      value={known || isStranger ? governed.person : ''}
+      isFixed={isFixed}
       choices={[
-        ['', trans.__('— choose —')],
+        isStranger
+          ? [governed.person, governed.person]
+          : ['', trans.__('— choose —')],
         ...people.map((person): [string, string] => [
           person.name,
           `${person.printed_name} (${labels(person.roles, trans) || trans.__('no role')})`

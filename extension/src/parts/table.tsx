@@ -7,6 +7,8 @@ export interface IColumn<Row> {
   title: string;
   cell: (row: Row) => React.ReactNode;
   isNumber?: boolean;
+  /** Whether it stays on one line. */
+  isTime?: boolean;
   /** What is told on hover. */
   hint?: (row: Row) => string;
   /** Whether the cell names the row. */
@@ -103,7 +105,10 @@ function Cell<Row>(props: {
   const content = column.cell(row);
   const said = {
     title: column.hint?.(row) || undefined,
-    className: column.isNumber ? 'gn-mod-number' : undefined
+    className:
+      (column.isNumber && 'gn-mod-number') ||
+      (column.isTime && 'gn-mod-time') ||
+      undefined
   };
   return column.isHead ? (
     <th scope="row" {...said}>

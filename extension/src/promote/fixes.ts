@@ -88,17 +88,39 @@ function neverRan(cell: Cell): boolean {
   );
 }
 
+/**
+ * See to a kernel that has executed nothing yet.
+ *
+ * `restartKernel` starts none where there is none. `runAll` does so for its first cell, and while
+ * that kernel starts all other cells count as run without being sent: `hasNoKernel` is false by then,
+ * and `CodeCell.execute` finds none (JupyterLab 4.6.6, apputils' sessioncontext.ts and notebook's
+ * cellexecutor.ts; so does its own “Run All Cells”, with any kernel).
+ */
+async function freshKernel(panel: NotebookPanel, trans: Trans): Promise<void> {
+  const { sessionContext } = panel;
+  if (sessionContext.session?.kernel) {
+    await sessionContext.session.kernel.restart();
+    return;
+  }
+  await sessionContext.startKernel();
+  if (!sessionContext.session?.kernel) {
+    throw new GovernedError({
+      error: 'NoKernel',
+      what: trans.__('The notebook has no kernel'),
+      why: trans.__('none was chosen for it, or its kernel could not start'),
+      next: trans.__(
+        'choose “Governed Python (Research)” in the notebook’s toolbar'
+      )
+    });
+  }
+}
+
 async function restartAndRunAll(
   panel: NotebookPanel,
   trans: Trans
 ): Promise<void> {
   const { sessionContext, content } = panel;
-  if (sessionContext.session?.kernel) {
-    await sessionContext.session.kernel.restart();
-  } else {
-    await sessionContext.restartKernel(); // starts one
-    await sessionContext.session?.kernel?.info; // what is sent before it answers gets lost
-  }
+  await freshKernel(panel, trans);
   const kernel = sessionContext.session?.kernel?.id;
   const done = await NotebookActions.runAll(content, sessionContext);
   const isAnother = sessionContext.session?.kernel?.id !== kernel;
@@ -106,7 +128,7 @@ async function restartAndRunAll(
     throw new GovernedError({
       error: 'KernelEnded',
       what: trans.__('Not all cells have run'),
-      why: trans.__('the kernel ended meanwhile, or had only just begun'),
+      why: trans.__('the kernel ended meanwhile'),
       next: trans.__('restart and run all')
     });
   }

@@ -25,7 +25,8 @@ export interface IWorkspace {
 export interface IStatus {
   version: string;
   person: string;
-  hub: boolean;
+  /** Whether the person is who signed in to the server, so nobody else can be chosen. */
+  signed_in: boolean;
   workspace: IWorkspace | null;
 }
 

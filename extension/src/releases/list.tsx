@@ -111,7 +111,11 @@ function List(props: { rows: IReleaseSummary[] }): React.ReactElement {
           cell: row => `${row.approvals}/${row.required}`,
           isNumber: true
         },
-        { title: trans.__('Changed'), cell: row => moment(row.changed_at) }
+        {
+          title: trans.__('Changed'),
+          cell: row => moment(row.changed_at),
+          isTime: true
+        }
       ]}
     />
   );

@@ -109,7 +109,11 @@ function List(props: {
           cell: run => <StateTag state={run.state} />,
           hint: run => run.error
         },
-        { title: trans.__('Started'), cell: run => moment(run.started_at) },
+        {
+          title: trans.__('Started'),
+          cell: run => moment(run.started_at),
+          isTime: true
+        },
         {
           title: trans.__('Time'),
           cell: run => (run.seconds === null ? '' : duration(run.seconds)),

@@ -80,7 +80,11 @@ function List(props: { rows: IEvaluationSummary[] }): React.ReactElement {
           isNumber: true
         },
         { title: trans.__('Person'), cell: row => row.person },
-        { title: trans.__('When'), cell: row => moment(row.at) }
+        {
+          title: trans.__('When'),
+          cell: row => moment(row.at),
+          isTime: true
+        }
       ]}
     />
   );
