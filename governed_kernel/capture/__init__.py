@@ -1,14 +1,14 @@
 """The observers inside a kernel, one file a library; they know no store.
 
-`install` puts them in place for the rest of the process; `statement` tells them what the
-notebook executes, and `settle` that a cell ends.
+`install` puts them in place for the rest of the process; `read` reads the text of what comes,
+`statement` tells them what the notebook executes, and `settle` that a cell ends.
 """
 
 from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from governed_kernel.capture.emitter import Emitter
 
 if TYPE_CHECKING:
     from governed_kernel.capture.observation import EnvironmentRule
+    from governed_kernel.capture.readings import Reading
 
-__all__ = ["entity_of", "install", "settle", "statement"]
+__all__ = ["entity_of", "install", "read", "settle", "statement"]
 
 _installed: list[Any] = []
 
@@ -81,8 +82,25 @@ def settle() -> None:
                 say()
 
 
+def read(nodes: Iterable[ast.stmt]) -> list[Reading | ast.stmt]:
+    """Read the statements of a cell before it is run, each for `statement`.
+
+    Where that goes wrong a statement is given back as it is: `statement` meets it again, and says
+    so.
+    """
+    from governed_kernel.capture import readings
+
+    found: list[Reading | ast.stmt] = []
+    for node in nodes:
+        try:
+            found.append(readings.read(node))
+        except Exception:
+            found.append(node)
+    return found
+
+
 @contextmanager
-def statement(node: ast.stmt, namespace: dict[str, Any]) -> Iterator[None]:
+def statement(node: Reading | ast.stmt, namespace: dict[str, Any]) -> Iterator[None]:
     """While one top-level statement of the notebook is executed in `namespace`.
 
     What goes wrong in following it is recorded, and changes nothing for the user.

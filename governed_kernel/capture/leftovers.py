@@ -6,9 +6,8 @@ in the statement's results is in what those calls made, which says more than the
 
 from __future__ import annotations
 
-import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from governed_kernel.capture.observation import Doings
@@ -16,8 +15,6 @@ from governed_kernel.capture.references import Reference
 from governed_kernel.capture.registry import Node
 
 __all__ = ["Source", "Sources", "leaves_of", "used_up"]
-
-_MANY = 1_000
 
 
 class Source(NamedTuple):
@@ -32,15 +29,15 @@ Sources = dict[str, Source]
 
 
 def used_up(
-    doings: Doings, statement: ast.stmt, mentioned: Mapping[Reference, Sequence[Source]]
+    doings: Doings, counts: Mapping[str, int], mentioned: Mapping[Reference, Sequence[Source]]
 ) -> frozenset[str]:
-    """What observed calls took, each time that the statement mentions it.
+    """What observed calls took, each time that the statement looks up its name (`counts`).
 
     All that is in the statement of such a thing is in what those calls made of it.
     """
-    taken = Counter(node.entity for work in doings.works for node in work.inputs)
-    if not taken or not isinstance(statement, _SIMPLE):
+    if not counts or not doings.works:
         return frozenset()
+    taken = Counter(node.entity for work in doings.works for node in work.inputs)
     ended = set(doings.ended)
     for work in reversed(doings.works):
         if work.output.entity in ended:
@@ -50,35 +47,11 @@ def used_up(
         for source in sources:
             if source.node.entity in taken:
                 names[source.node.entity].add(reference.name)
-    if not names:
-        return frozenset()
-    mentions = Counter(_loads(statement))
     return frozenset(
         entity
         for entity, each in names.items()
-        if entity not in ended and 0 < sum(mentions[name] for name in each) <= taken[entity]
+        if entity not in ended and 0 < sum(counts[name] for name in each) <= taken[entity]
     )
-
-
-_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
-_REPEATED = (
-    *(ast.For, ast.AsyncFor, ast.While, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
-    *(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-)
-"""What may be run many times, or not at all."""
-
-
-def _loads(statement: ast.AST) -> Iterator[str]:
-    """The names that a statement looks up, each time; many times where code is repeated."""
-    for node in ast.iter_child_nodes(statement):
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, _REPEATED):
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Name):
-                    yield from (inner.id,) * _MANY
-        else:
-            yield from _loads(node)
 
 
 def leaves_of(

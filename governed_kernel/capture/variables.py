@@ -17,9 +17,10 @@ from governed_kernel.capture.arming import meet
 from governed_kernel.capture.functions import global_names, read_by
 from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up
 from governed_kernel.capture.observation import Doings, Observation
+from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node, identity
-from governed_kernel.capture.statements import Flow, flow_of
+from governed_kernel.capture.statements import Flow
 from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
@@ -47,14 +48,18 @@ _MANY = 1_000
 class _Before(NamedTuple):
     """What was there before a statement."""
 
-    flow: Flow
+    reading: Reading
     sources: dict[Reference, list[Source]]
     shapes: dict[str, Any]
     nodes: dict[str, Node | None]
-    statement: ast.stmt = ast.Pass()
+
+    @property
+    def flow(self) -> Flow:
+        """What the statement does with names."""
+        return self.reading.flow
 
 
-_NOTHING = _Before(Flow(frozenset(), {}, {}), {}, {}, {})
+_NOTHING = _Before(read(ast.Pass()), {}, {}, {})
 
 
 class Variables:
@@ -107,7 +112,7 @@ class Variables:
         if self._constants is None:
             self._constants = {
                 node.value
-                for node in ast.walk(self._before[-1].statement)
+                for node in ast.walk(self._before[-1].reading.statement)
                 if isinstance(node, ast.Constant)
             }
         return value in self._constants or _negative(value) in self._constants
@@ -120,8 +125,8 @@ class Variables:
         """Do something once, when the statement that is executed has ended."""
         self._endings.append(action)
 
-    def enter(self, statement: ast.stmt) -> None:
-        """Before a top-level statement is executed."""
+    def enter(self, statement: Reading | ast.stmt) -> None:
+        """Before a top-level statement is executed, which may have been read already."""
         # A call that an interrupt tore down before its end would hide all later ones.
         self._observation.state.call = None
         self._observation.moment = next(_MOMENTS)
@@ -129,15 +134,13 @@ class Variables:
         self._observation.doings.append(Doings())
         self._constants = None
         self._before.append(_NOTHING)
-        flow = flow_of(statement)
-        owed = [*flow.writes.values(), *flow.touches.values()]
-        mentioned = flow.reads.union(*(made.all for made in owed))
-        self._meet(mentioned)
-        sources = {reference: list(self._sources(reference)) for reference in mentioned}
-        names = {*flow.touches, *(reference.name for reference in mentioned)}
+        reading = statement if isinstance(statement, Reading) else read(statement)
+        self._meet(reading.mentioned)
+        sources = {reference: list(self._sources(reference)) for reference in reading.mentioned}
+        names = {*reading.flow.touches, *(reference.name for reference in reading.mentioned)}
         shapes = {name: self._shape(name) for name in names}
         self._before[-1] = _Before(
-            flow, sources, shapes, {name: self._node(name) for name in names}, statement
+            reading, sources, shapes, {name: self._node(name) for name in names}
         )
 
     def leave(self) -> None:
@@ -152,7 +155,7 @@ class Variables:
             doings = self._observation.doings.pop()
         bound = [self.namespace.get(name) for name in before.flow.writes]
         named = {node.entity for thing in bound if (node := self._observation.registry.get(thing))}
-        used = used_up(doings, before.statement, before.sources)
+        used = used_up(doings, before.reading.counts, before.sources)
         made = {
             entity: source
             for entity, source in leaves_of(doings, before.sources, used).items()

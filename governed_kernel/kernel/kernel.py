@@ -6,6 +6,7 @@ import contextlib
 import operator
 import traceback
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
@@ -39,6 +40,8 @@ class GovernedKernel(IPythonKernel):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
+        self._ending = ContextVar[int | None]("governed_ending", default=None)
+        """The announcement of the end of the cell whose reply is made."""
         self._executions: set[int] = set()
         self._outside_history = 0
         if self.shell is not None:
@@ -108,11 +111,30 @@ class GovernedKernel(IPythonKernel):
         finally:
             try:
                 settle()
-                self.link.end(self._end(cell, reply), token)
+                self._ending.set(self.link.end(self._end(cell, reply), token))
             except GovernedError as error:
                 reply.clear()
                 reply.update(self._refuse(error))
         return reply
+
+    def finish_metadata(
+        self, parent: dict[str, Any], metadata: dict[str, Any], reply_content: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Let a cell's reply go out when its end is on record, else a refusal in its place.
+
+        ipykernel calls this just before it sends the reply. The recorder writes the end down while
+        ipykernel flushes what was printed and pauses.
+        """
+        ending = self._ending.get()
+        self._ending.set(None)
+        try:
+            if ending is not None:
+                self.link.ended(ending)
+        except GovernedError as error:
+            reply_content.clear()
+            reply_content.update(self._refuse(error))
+        finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)  # type: ignore[no-untyped-call]
+        return finished
 
     def _may_begin(self, code: str) -> bool:
         """Whether a cell may be compiled already; if it may not even that, its `end` says why.

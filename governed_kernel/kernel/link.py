@@ -44,7 +44,7 @@ class RecorderLink:
     """Sends events to the recorder, in order, from any thread and from forked children.
 
     Sending blocks when the recorder is behind, so nothing is lost; an interrupt waits until a
-    message is whole. `confirm` and `end` return when the recorder has written what came before.
+    message is whole. `confirm` and `ended` return when the recorder has written what came before.
 
     Waking the recorder costs the cell more than most steps do. So while a cell runs, steps whose
     results are in memory wait for what may not: an access, the next statement, a fork, the end.
@@ -102,6 +102,8 @@ class RecorderLink:
         self._cells: dict[Cell, int | GovernedError | None] = {}
         """The cells that run: the number of the announcement until it is answered, why a cell was
         refused, None once its start is on record."""
+        self._ends: set[int] = set()
+        """The numbers of the cells' ends that are announced and not answered."""
         self._answers: dict[int, Answer] = {}
 
     @classmethod
@@ -226,15 +228,42 @@ class RecorderLink:
             self._cells[cell] = self._error_of(self._answers[number])
         self._answers.pop(number, None)
 
-    def end(self, event: CellEnded, token: contextvars.Token[Cell]) -> None:
-        """Announce a cell's end; returns when everything about it is on record."""
+    def end(self, event: CellEnded, token: contextvars.Token[Cell]) -> int:
+        """Announce a cell's end; returns what to give to `ended`, which says that it is on record.
+
+        Raises
+        ------
+        RecorderLost
+            There is no recorder any more, or this session is recorded no longer.
+        ResourceMissing
+            The cell's start could not be written, so it was not run.
+        """
         try:
             self.confirm()  # code that could not be compiled was not run
-            self._ask(event)
+            with self._asking:
+                number = self._send(event)
+                self._ends.add(number)
         finally:
             self._cells.pop(self.cell(), None)
             self._local.reset(token)
-            self._deliver_all_the_same()  # what another thread did while the end was answered
+            self._deliver_all_the_same()  # what another thread did while the end was announced
+        return number
+
+    def ended(self, number: int) -> None:
+        """Return when everything about the cell whose end has that number is on record.
+
+        Raises
+        ------
+        RecorderLost
+            There is no recorder any more, or this session is recorded no longer.
+        ResourceMissing
+            The recorder can't write.
+        """
+        with self._asking:
+            error = self._error_of(self._answer_to(number))
+            self._ends.discard(number)
+        if error is not None:
+            raise error
 
     def status(self) -> Status:
         """How the recorder is."""
@@ -314,6 +343,15 @@ class RecorderLink:
 
     def _ask(self, message: messages.Message) -> Answer:
         """Send a request and wait for its answer."""
+        with self._asking:
+            answer = self._answer_to(self._send(message))
+        error = self._error_of(answer)
+        if error is not None:
+            raise error
+        return answer
+
+    def _answer_to(self, number: int) -> Answer:
+        """Wait for the answer to a message; each can be had once."""
         found: list[Answer] = []
 
         def receive() -> None:
@@ -322,14 +360,8 @@ class RecorderLink:
                 found.append(self._answers[number])
             self._answers.pop(number, None)
 
-        with self._asking:
-            number = self._send(message)
-            _undisturbed(receive)
-        (answer,) = found
-        error = self._error_of(answer)
-        if error is not None:
-            raise error
-        return answer
+        _undisturbed(receive)
+        return found[0]
 
     def _error_of(self, answer: Answer) -> GovernedError | None:
         """What the recorder says went wrong."""
@@ -351,7 +383,7 @@ class RecorderLink:
                 answer = messages.decode_answer(data)
             except (OSError, msgspec.MsgspecError) as error:
                 raise self._lose(str(error)) from error
-            if answer.number in (number, *list(self._cells.values())):
+            if answer.number in (number, *self._ends, *list(self._cells.values())):
                 self._answers[answer.number] = answer
             with contextlib.suppress(BlockingIOError):
                 self._connection.recv(_ANSWER_BYTES, socket.MSG_DONTWAIT)

@@ -7,11 +7,14 @@ rather than those of a class of our own: code that asks what shell it runs in fi
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from governed_kernel import capture
 from governed_kernel.errors import GovernedError
 from governed_kernel.kernel.link import RecorderLink
+
+if TYPE_CHECKING:
+    from governed_kernel.capture.readings import Reading
 
 __all__ = ["follow_statements", "hooks_of", "wait_for_record"]
 
@@ -54,13 +57,17 @@ def hooks_of(shell: Any) -> tuple[Any, ...]:
 
 
 def follow_statements(shell: Any) -> None:
-    """Tell the observers of each top-level statement that `shell` executes, before and after."""
+    """Tell the observers of each top-level statement that `shell` executes, before and after.
+
+    A cell's statements are read while the recorder writes down that the cell begins: so it follows
+    `wait_for_record`.
+    """
     run_ast_nodes, run_code = shell.run_ast_nodes, shell.run_code
-    pending: tuple[ast.stmt, ...] = ()
+    pending: list[Reading | ast.stmt] = []
 
     async def run_each(nodelist: list[ast.stmt], *args: Any, **options: Any) -> Any:
         nonlocal pending
-        outer, pending = pending, tuple(nodelist)
+        outer, pending = pending, capture.read(nodelist)
         try:
             return await run_ast_nodes(nodelist, *args, **options)
         finally:
@@ -71,7 +78,7 @@ def follow_statements(shell: Any) -> None:
         if not pending:
             return await run_code(code_obj, result, async_=async_)
         statement, *rest = pending
-        pending = tuple(rest)
+        pending = rest
         with capture.statement(statement, shell.user_ns):
             return await run_code(code_obj, result, async_=async_)
 

@@ -139,7 +139,7 @@ class Derived(_SessionEvent, frozen=True, kw_only=True, tag="derived"):
     nobody saw what was written, so all classified data that the session had read by then."""
 
 
-class ColumnEdge(msgspec.Struct, frozen=True, array_like=True):
+class ColumnEdge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One column of an output owes something to one column of an input.
 
     ``output_column == "*"`` stands for the rows, that is for every column of the output (a filter
@@ -154,7 +154,7 @@ class ColumnEdge(msgspec.Struct, frozen=True, array_like=True):
     evidence: Evidence = "observed"
 
 
-class Entity(msgspec.Struct, frozen=True, omit_defaults=True):
+class Entity(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A thing in memory or outside it: ``memory://SESSION/N`` or a canonical URI."""
 
     entity: str

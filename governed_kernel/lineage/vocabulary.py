@@ -47,8 +47,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Any recorded fact: its type by a tag, the version of its schema, and when it was."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
+    """Any recorded fact: its type by a tag, the version of its schema, and when it was.
+
+    Facts are in no cycles: the garbage collector need not look at the many that a session makes.
+    """
 
     schema: int = 1
     occurred_at: Moment = msgspec.field(default_factory=now)

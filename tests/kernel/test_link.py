@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from governed_kernel.capture.emitter import Cell, Decision
-from governed_kernel.errors import GovernedError, ResourceMissing
+from governed_kernel.errors import ResourceMissing
 from governed_kernel.kernel.link import RecorderLink
 from governed_kernel.lineage.events import CellEnded, CellStarted, Transformation
 from governed_kernel.recorder import messages
@@ -56,7 +56,7 @@ def test_a_cell_is_announced_before_it_is_confirmed(both: tuple[RecorderLink, Re
     recorder.answer(number + 1)  # of the end that comes
     link.confirm()
     link.confirm()  # once is enough: there is no second answer to wait for
-    link.end(ended(), token)
+    link.ended(link.end(ended(), token))
 
 
 def test_a_refusal_is_told_as_often_as_is_asked_and_no_end_is_announced(
@@ -98,10 +98,29 @@ def test_an_interrupt_just_after_an_answer_was_noted_lets_nobody_wait(
     link._cells = _Disturbed(link._cells)  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
         link.confirm()
-    link.end(ended(), token)
+    link.ended(link.end(ended(), token))
 
 
-def test_what_a_thread_does_while_the_end_is_answered_is_not_held_until_another_cell(
+def test_a_cell_begins_while_the_end_of_another_waits_for_its_answer(
+    both: tuple[RecorderLink, Recorder],
+) -> None:
+    link, recorder = both
+    first = link.begin(CELL, "1", silent=False)
+    recorder.answer(recorder.take()[0])
+    link.confirm()
+    end = link.end(ended(), first)
+    recorder.answer(recorder.take()[0], Fault("the disk is full", "no space", "make room"))
+    second = link.begin(Cell(2, "cell-2"), "2", silent=False)
+    recorder.answer(recorder.take()[0])
+    link.confirm()
+    with pytest.raises(ResourceMissing, match="the disk is full"):
+        link.ended(end)
+    last = link.end(ended(), second)
+    recorder.answer(recorder.take()[0])
+    link.ended(last)
+
+
+def test_what_a_thread_does_while_the_end_is_announced_is_not_held_until_another_cell(
     both: tuple[RecorderLink, Recorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, recorder = both
@@ -112,14 +131,15 @@ def test_what_a_thread_does_while_the_end_is_answered_is_not_held_until_another_
     number, _ = recorder.take()
     recorder.answer(number)
     link.confirm()
-    recorder.answer(number + 1)
-    error_of = link._error_of
+    send = link._send
 
-    def meanwhile(answer: Answer) -> GovernedError | None:
-        link.emit(step)
-        return error_of(answer)
+    def meanwhile(message: messages.Message | None) -> int:
+        number = send(message)
+        if isinstance(message, CellEnded):
+            link.emit(step)
+        return number
 
-    monkeypatch.setattr(link, "_error_of", meanwhile)
+    monkeypatch.setattr(link, "_send", meanwhile)
     link.end(ended(), token)
     assert isinstance(recorder.take()[1][0], CellEnded)
     assert recorder.take()[1] == [step]

@@ -1,0 +1,64 @@
+"""What the text of a top-level statement says, before it is executed: `read` needs no values."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from governed_kernel.capture.references import References
+from governed_kernel.capture.statements import Flow, flow_of
+
+__all__ = ["Reading", "read"]
+
+_MANY = 1_000
+
+
+class Reading(NamedTuple):
+    """One statement, read.
+
+    Attributes
+    ----------
+    statement : ast.stmt
+    flow : Flow
+        What it does with names.
+    mentioned : frozenset of Reference
+        All that its values, and the names that it binds or changes, owe to.
+    counts : Counter of str
+        How often it looks up each name; of a statement that is no simple one, nothing.
+    """
+
+    statement: ast.stmt
+    flow: Flow
+    mentioned: References
+    counts: Counter[str]
+
+
+def read(statement: ast.stmt) -> Reading:
+    """Read a top-level statement."""
+    flow = flow_of(statement)
+    owed = [made.all for made in (*flow.writes.values(), *flow.touches.values())]
+    counts = Counter(_loads(statement)) if isinstance(statement, _SIMPLE) else Counter[str]()
+    return Reading(statement, flow, flow.reads.union(*owed), counts)
+
+
+_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
+_REPEATED = (
+    *(ast.For, ast.AsyncFor, ast.While, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+    *(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+"""What may be run many times, or not at all."""
+
+
+def _loads(statement: ast.AST) -> Iterator[str]:
+    """The names that a statement looks up, each time; many times where code is repeated."""
+    for node in ast.iter_child_nodes(statement):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, _REPEATED):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Name):
+                    yield from (inner.id,) * _MANY
+        else:
+            yield from _loads(node)
