@@ -5,6 +5,9 @@
     @get("releases")
     def releases(service: Service, asked: Place) -> list[Row]: ...
 
+    @job("audit/verify", "Reading what there is")
+    def verify(work: Work, asked: Verification) -> dict[str, Any]: ...
+
 The type of ``asked`` is a `msgspec.Struct`; what does not fit it never reaches the function. A
 function runs in a thread, so that reading files keeps nobody else waiting; its `GovernedError`
 becomes JSON with what, why and next. `handlers` does the rest, the same for every route.
@@ -15,11 +18,16 @@ from __future__ import annotations
 import typing
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
-__all__ = ["ROUTES", "Event", "Route", "get", "post", "stream"]
+from governed_kernel.workspace import Workspace
+
+if TYPE_CHECKING:
+    from governed_server.service import Service
+
+__all__ = ["ROUTES", "Event", "Route", "Work", "get", "job", "post", "stream"]
 
 Method = Literal["GET", "POST", "STREAM"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -41,6 +49,25 @@ class Event(msgspec.Struct, frozen=True):
 
 
 Stream = AsyncIterator[Event]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What takes longer than an answer may is done with.
+
+    Attributes
+    ----------
+    service : Service
+        What the routes of this server share.
+    workspace : Workspace
+        That of the request's place.
+    progress : callable
+        Told each step, for those who watch.
+    """
+
+    service: Service
+    workspace: Workspace
+    progress: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,34 @@ def post(path: str) -> Callable[[Function], Function]:
     return _declare("POST", path)
 
 
+def job(path: str, step: str = "") -> Callable[[Function], Function]:
+    """Declare a route that starts work, and answers with the job that `jobs/events` follows.
+
+    A place without a workspace is refused at once; what else is wrong is the job's failure.
+
+    Parameters
+    ----------
+    step : str
+        The first step that is told.
+    """
+
+    def declare(function: Function) -> Function:
+        def start(service: Service, asked: Any) -> dict[str, Any]:
+            workspace = service.workspace(asked.path)
+
+            def work(progress: Callable[[str], None]) -> Any:
+                if step:
+                    progress(step)
+                return function(Work(service, workspace, progress), asked)
+
+            return service.jobs.start(path, work)
+
+        _put("POST", path, start, function)
+        return function
+
+    return declare
+
+
 def stream(path: str) -> Callable[[Function], Function]:
     """Declare a route that sends events for as long as its asynchronous generator goes on."""
     return _declare("STREAM", path)
@@ -74,10 +129,17 @@ def stream(path: str) -> Callable[[Function], Function]:
 
 def _declare(method: Method, path: str) -> Callable[[Function], Function]:
     def declare(function: Function) -> Function:
-        if (method, path) in ROUTES:
-            raise ValueError(f"{method} {path} is declared twice")
-        asked = typing.get_type_hints(function)["asked"]
-        ROUTES[method, path] = Route(method, path, function, asked)
+        _put(method, path, function, function)
         return function
 
     return declare
+
+
+def _put(
+    method: Method, path: str, function: Callable[..., Any], asking: Callable[..., Any]
+) -> None:
+    """Take in a route; `asking` is the function that says what is asked for."""
+    if (method, path) in ROUTES:
+        raise ValueError(f"{method} {path} is declared twice")
+    asked = typing.get_type_hints(asking)["asked"]
+    ROUTES[method, path] = Route(method, path, function, asked)

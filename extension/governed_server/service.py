@@ -141,13 +141,15 @@ class Service:
 
     @contextlib.contextmanager
     def store(self, workspace: Workspace) -> Iterator[Store]:
-        """The lineage store, brought up to date, for one thread at a time.
+        """The lineage store, brought up to date and open, for one thread at a time.
 
         DuckDB shares one instance of a file among the threads of a process, and an instance that
         reads can't begin to write.
         """
         with self._storing:
-            yield refresh(workspace)
+            found = refresh(workspace)
+            with found.kept_open():
+                yield found
 
     def session_of_kernel(self, kernel_id: str) -> Running | None:
         """The recorded session of a kernel that this server runs; None for other kernels."""

@@ -24,7 +24,12 @@ _NO_TEXT = "Unable to cast Python instance of type <class 'str'>"
 
 
 class Answering(ABC):
-    """The half of a store that reads; each question has a connection of its own."""
+    """The half of a store that reads; each question has a connection of its own.
+
+    Those within `kept_open` share one.
+    """
+
+    _kept: duckdb.DuckDBPyConnection | None = None
 
     @property
     @abstractmethod
@@ -59,6 +64,9 @@ class Answering(ABC):
             What it was asked with is no text: a terminal passes on whatever bytes were typed.
         """
         try:
+            if self._kept is not None:
+                yield self._kept
+                return
             with self._read(locked=True) as connection:
                 yield connection
         except (UnicodeEncodeError, RuntimeError) as error:
@@ -69,6 +77,19 @@ class Answering(ABC):
                 why="it holds bytes that are not UTF-8, and nothing on record does",
                 next="write a path as a URI, with %XX for such bytes",
             ) from error
+
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """One connection for all that is read in the block, of one thread, which writes nothing.
+
+        To open the file takes longer than most questions.
+        """
+        with self.read() as connection:
+            self._kept = connection
+            try:
+                yield
+            finally:
+                self._kept = None
 
     @contextlib.contextmanager
     def copying(self) -> Iterator[duckdb.DuckDBPyConnection]:

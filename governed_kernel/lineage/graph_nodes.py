@@ -364,14 +364,15 @@ class Painter:
     def end_downstream(self) -> None:
         """Say which resources are artifacts of runs, and where those are deployed."""
         uris = [node.node for node in self.nodes.values() if node.kind == "resource"]
-        for uri, run in self.rows(
+        made = self.rows(
             """SELECT DISTINCT u.uri, a.run_id FROM (SELECT unnest(?::VARCHAR[]) AS uri) u
             JOIN artifacts a ON a.uri = u.uri OR starts_with(a.uri, u.uri || '/')
                 OR starts_with(u.uri, a.uri || '/') ORDER BY ALL""",
             uris,
-        ):
+        )
+        for uri, run in made:
             self.link(uri, f"run:{run}", "artifact")
-            self._runs([run])
+        self._runs({run for _, run in made})
         self._sessions_of(hits_on(self.connection, self.sight, uris), "read")
         releases = [node.name for node in self.nodes.values() if node.kind == "release"]
         for environment, slot, release, bundle, person, live_from, live_to in self.rows(

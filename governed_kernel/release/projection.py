@@ -36,6 +36,8 @@ from governed_kernel.workspace import Workspace
 __all__ = ["bring_up", "rebuild", "refresh", "tables"]
 
 Row = dict[str, Any]
+_COPIES: dict[Path, tuple[tuple[Any, ...], Store]] = {}
+"""The copy of each store that this process may only read, and what it was made of."""
 
 
 def refresh(workspace: Workspace) -> Store:
@@ -43,7 +45,7 @@ def refresh(workspace: Workspace) -> Store:
 
     An erasure that was signed and not carried out, because of a crash or a session that ran, comes
     first: the store must not take in what is to be forgotten. So do cards that a crash left behind.
-    Whoever may only read the workspace gets a copy of the store, gone with it.
+    Whoever may only read the workspace gets a copy of the store, gone with the process.
     """
     store, ledger = Store(workspace), Ledger(workspace)
     governed = workspace.ledger.exists()
@@ -61,15 +63,26 @@ def refresh(workspace: Workspace) -> Store:
 def _copy(store: Store, *, waits: bool) -> Store:
     """A copy of a store, brought up to date, for who may not write where it lies.
 
-    While an erasure may wait for somebody to carry it out, no texts come in.
+    It is kept until the store changes, as it does when something is erased. While an erasure may
+    wait for somebody to carry it out, no texts come in.
     """
+    files = (store.path, store.path.with_name(store.path.name + ".wal"))
+    found = [file.stat() for file in files if file.exists()]
+    mark = (waits, store.texts, *((each.st_ino, each.st_size, each.st_mtime_ns) for each in found))
+    known = _COPIES.pop(store.path, None)
+    copy = known[1] if known and known[0] == mark else _copied(store, with_texts=not waits)
+    bring_up(copy)
+    _COPIES[store.path] = mark, copy
+    return copy
+
+
+def _copied(store: Store, *, with_texts: bool) -> Store:
     folder = Path(tempfile.mkdtemp(prefix="governed-store-"))
     copy = Store(store.workspace, path=folder / store.path.name)
     weakref.finalize(copy, shutil.rmtree, folder, ignore_errors=True)
-    copy.texts = store.texts and not waits
+    copy.texts = store.texts and with_texts
     with disk(copy.location):
         store.copy_to(folder)
-    bring_up(copy)
     return copy
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from governed_kernel.recorder.record import SessionRecord
-from governed_kernel.release.projection import rebuild
+from governed_kernel.release.projection import rebuild, refresh
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import home_of, make_workspace, wait_until
 
@@ -92,3 +94,31 @@ def test_two_of_them_bring_in_what_goes_on_once_while_others_read_and_one_is_kil
     said = logs[1].read_text()
     assert said.startswith("governed: /nowhere at all is no workspace")
     assert "not brought up to date" not in said
+
+
+@pytest.fixture
+def reader(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A workspace whose store is there, for who may only read it."""
+    start(workspace, "s0")
+    refresh(workspace)
+    workspace.state.chmod(0o555)
+    if os.getuid() == 0:  # who may write everywhere
+
+        def access(path: Path, mode: int) -> bool:
+            return bool(path.stat().st_mode & stat.S_IWUSR) or mode != os.W_OK
+
+        monkeypatch.setattr(os, "access", access)
+    yield workspace
+    workspace.state.chmod(0o755)
+
+
+def test_who_may_only_read_keeps_a_copy_until_the_store_changes(reader: Workspace) -> None:
+    copy = refresh(reader)
+    assert copy.path != reader.store
+    start(reader, "s1")
+    again = refresh(reader)
+    assert again is copy, "what is new comes into the same copy"
+    assert len(again.query("SELECT session_id FROM sessions")) == 2
+    os.utime(reader.store)  # as where something was erased from it
+    assert refresh(reader) is not copy
+    assert len(refresh(reader).query("SELECT session_id FROM sessions")) == 2

@@ -17,7 +17,7 @@ from governed_kernel.release import lists
 from governed_kernel.release.recall import downstream
 from governed_kernel.release.runs import RunState
 from governed_server.routes.asked import Listed, Place, Release, Signed
-from governed_server.routing import get, post
+from governed_server.routing import Work, get, job
 from governed_server.service import Service
 
 __all__ = ["Moment", "Origin", "Repetition", "Verification"]
@@ -48,24 +48,19 @@ class Origin(Place, kw_only=True):
     name: str
 
 
-@post("audit/verify")
-def verify(service: Service, asked: Verification) -> dict[str, Any]:
-    """Start to recompute everything from bytes up; each part is a step of the job."""
-    workspace = service.workspace(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        report = verify_workspace(workspace, progress, incremental=asked.incremental)
-        return {
-            "whole": report.is_whole,
-            "counts": report.counts(),
-            "checks": [
-                msgspec.to_builtins(check)
-                for check in sorted(report.checks, key=lambda check: check.outcome != "broken")
-                if check.outcome not in ("ok", "unread")
-            ],
-        }
-
-    return service.jobs.start("verify", work)
+@job("audit/verify")
+def verify(work: Work, asked: Verification) -> dict[str, Any]:
+    """Recompute everything from bytes up; each part is a step of the job."""
+    report = verify_workspace(work.workspace, work.progress, incremental=asked.incremental)
+    return {
+        "whole": report.is_whole,
+        "counts": report.counts(),
+        "checks": [
+            msgspec.to_builtins(check)
+            for check in sorted(report.checks, key=lambda check: check.outcome != "broken")
+            if check.outcome not in ("ok", "unread")
+        ],
+    }
 
 
 @get("audit/verdicts")
@@ -79,27 +74,21 @@ def compared(service: Service, asked: Listed) -> lists.Page:
     )
 
 
-@post("audit/rerun")
-def repeat(service: Service, asked: Repetition) -> dict[str, Any]:
-    """Start to execute a run again and compare; the repetition is a process of its own."""
-    workspace = service.workspace(asked.path)
+@job("audit/rerun", "Verifying what the run was made of")
+def repeat(work: Work, asked: Repetition) -> dict[str, Any]:
+    """Execute a run again and compare; the repetition is a process of its own."""
+    identify(Register.read(work.workspace), asked.person, asked.secret)
+    told = [""]
 
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Verifying what the run was made of")
-        identify(Register.read(workspace), asked.person, asked.secret)
-        told = [""]
+    def watch(state: RunState) -> None:
+        at = state.progress
+        said = f"{state.run_id}: cell {at.cell} of {at.cells}" if at.cells else state.run_id
+        if said != told[-1]:
+            told.append(said)
+            work.progress(said)
 
-        def watch(state: RunState) -> None:
-            at = state.progress
-            said = f"{state.run_id}: cell {at.cell} of {at.cells}" if at.cells else state.run_id
-            if said != told[-1]:
-                told.append(said)
-                progress(said)
-
-        found = rerun(workspace, asked.run, asked.person, watch=watch, proof=asked.secret)
-        return {**msgspec.to_builtins(found), "run": found.run_id, "rerun": found.rerun_id}
-
-    return service.jobs.start("rerun", work)
+    found = rerun(work.workspace, asked.run, asked.person, watch=watch, proof=asked.secret)
+    return {**msgspec.to_builtins(found), "run": found.run_id, "rerun": found.rerun_id}
 
 
 @get("audit/as-of")
@@ -115,17 +104,11 @@ def impact(service: Service, asked: Origin) -> dict[str, Any]:
     return asdict(downstream(service.workspace(asked.path), asked.name))
 
 
-@post("audit/report")
-def report(service: Service, asked: Release) -> dict[str, Any]:
-    """Start to write the report on a release; the result holds its pages."""
+@job("audit/report", "Verifying the release and its bundle")
+def report(work: Work, asked: Release) -> dict[str, Any]:
+    """Write the report on a release; the result holds its pages."""
     from governed_kernel.audit.dossier import Dossier
     from governed_kernel.audit.pages import pages
 
-    workspace = service.workspace(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Verifying the release and its bundle")
-        found = Dossier.read(workspace, asked.release)
-        return {"release": found.release.name, "open": found.concerns(), "pages": pages(found)}
-
-    return service.jobs.start("report", work)
+    found = Dossier.read(work.workspace, asked.release)
+    return {"release": found.release.name, "open": found.concerns(), "pages": pages(found)}

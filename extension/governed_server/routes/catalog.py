@@ -10,7 +10,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
 from governed_kernel.release import lists
 from governed_server.routes.asked import Listed, Place, Signed
-from governed_server.routing import get, post
+from governed_server.routing import Work, get, job
 from governed_server.service import Service
 
 __all__ = ["Registration", "Version", "choices", "listed", "one", "register"]
@@ -78,27 +78,22 @@ def choices(service: Service, asked: Place) -> dict[str, Any]:
     }
 
 
-@post("catalog/versions")
-def register(service: Service, asked: Registration) -> dict[str, Any]:
-    """Start to register a file or folder as a version, with an immutable snapshot."""
-    workspace = service.workspace(asked.path)
-    file = workspace.inside(asked.file)
-
-    def work(progress: Any) -> dict[str, Any]:
-        identify(Register.read(workspace), asked.person, asked.secret)
-        progress("Copying and hashing")
-        description = catalog.Description(
-            data_class=asked.data_class,
-            owner=asked.owner,
-            purposes=asked.purposes,
-            legal_basis=asked.legal_basis,
-            kind=asked.kind,
-            retention_until=asked.retention_until,
-            licence=asked.licence,
-            origin=asked.origin,
-            intended_use=asked.intended_use,
-        )
-        done = catalog.register(workspace, asked.name, file, description, asked.person)
-        return {"version": catalog.label(done.version), "new": done.new}
-
-    return service.jobs.start("register", work)
+@job("catalog/versions")
+def register(work: Work, asked: Registration) -> dict[str, Any]:
+    """Register a file or folder as a version, with an immutable snapshot."""
+    file = work.workspace.inside(asked.file)
+    identify(Register.read(work.workspace), asked.person, asked.secret)
+    work.progress("Copying and hashing")
+    description = catalog.Description(
+        data_class=asked.data_class,
+        owner=asked.owner,
+        purposes=asked.purposes,
+        legal_basis=asked.legal_basis,
+        kind=asked.kind,
+        retention_until=asked.retention_until,
+        licence=asked.licence,
+        origin=asked.origin,
+        intended_use=asked.intended_use,
+    )
+    done = catalog.register(work.workspace, asked.name, file, description, asked.person)
+    return {"version": catalog.label(done.version), "new": done.new}

@@ -16,7 +16,7 @@ from governed_kernel.release.promotion import Examination, examine, preview, pro
 from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Place, Signed
-from governed_server.routing import post
+from governed_server.routing import Work, job, post
 from governed_server.service import Service
 
 __all__ = ["Bounded", "Candidate", "Examined", "bound", "check", "create", "told_comparisons"]
@@ -43,17 +43,11 @@ class Candidate(Signed, kw_only=True):
     """What is said beside or instead of the notebook's use-case card: TABLE.FIELD → text."""
 
 
-@post("checks")
-def check(service: Service, asked: Examined) -> dict[str, Any]:
-    """Start to examine a notebook; the job's result is the checklist."""
-    workspace, path = service.workspace(asked.path), service.path(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Reading the notebook, its session and the environment")
-        fields = list(asked.fields.items())
-        return _told(workspace, examine(workspace, path, name=asked.name, fields=fields))
-
-    return service.jobs.start("check", work)
+@job("checks", "Reading the notebook, its session and the environment")
+def check(work: Work, asked: Examined) -> dict[str, Any]:
+    """Examine a notebook; the job's result is the checklist."""
+    path, fields = work.service.path(asked.path), list(asked.fields.items())
+    return _told(work.workspace, examine(work.workspace, path, name=asked.name, fields=fields))
 
 
 @post("checks/bounds")
@@ -63,29 +57,23 @@ def bound(service: Service, asked: Bounded) -> Fix:
     return bounds_fix(notebook.read(service.path(asked.path)), asked.bounds)
 
 
-@post("candidates")
-def create(service: Service, asked: Candidate) -> dict[str, Any]:
-    """Start to make a release candidate, signed by its author."""
-    workspace, path = service.workspace(asked.path), service.path(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Examining the notebook once more, then signing")
-        made = promote(
-            workspace,
-            path,
-            asked.person,
-            asked.secret,
-            name=asked.name,
-            fields=list(asked.fields.items()),
-        )
-        return {
-            "release": made.release,
-            "digest": made.digest,
-            "notebook": service.browser_path(made.notebook),
-            "warnings": [finding.what for finding in made.warnings],
-        }
-
-    return service.jobs.start("promote", work)
+@job("candidates", "Examining the notebook once more, then signing")
+def create(work: Work, asked: Candidate) -> dict[str, Any]:
+    """Make a release candidate, signed by its author."""
+    made = promote(
+        work.workspace,
+        work.service.path(asked.path),
+        asked.person,
+        asked.secret,
+        name=asked.name,
+        fields=list(asked.fields.items()),
+    )
+    return {
+        "release": made.release,
+        "digest": made.digest,
+        "notebook": work.service.browser_path(made.notebook),
+        "warnings": [finding.what for finding in made.warnings],
+    }
 
 
 def _told(workspace: Workspace, found: Examination) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from governed_kernel.release.review import review
 from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Listed, Place, Release, Signed
 from governed_server.routes.promotion import told_comparisons
-from governed_server.routing import get, post
+from governed_server.routing import Work, get, job, post
 from governed_server.service import Service
 
 __all__ = ["Asked", "Ending", "Reviewed", "approve", "end", "listed", "one", "reviewed"]
@@ -98,48 +98,36 @@ def of_notebook(service: Service, asked: Place) -> dict[str, Any]:
     return {"release": summary(registry, record), "intact": intact}
 
 
-@post("release/review")
-def reviewed(service: Service, asked: Reviewed) -> dict[str, Any]:
-    """Start to verify what a person is about to sign, from bytes up; the result says what it is."""
-    workspace = service.workspace(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Verifying every file and record behind the signature")
-        found = review(workspace, asked.release, asked.purpose, asked.person, asked.run)
-        return {
-            "release": found.release.name,
-            "run": found.run_id,
-            "digest": found.digest,
-            "facts": found.facts,
-            "comparisons": told_comparisons(found.comparisons),
-        }
-
-    return service.jobs.start("review", work)
+@job("release/review", "Verifying every file and record behind the signature")
+def reviewed(work: Work, asked: Reviewed) -> dict[str, Any]:
+    """Verify what a person is about to sign, from bytes up; the result says what it is."""
+    found = review(work.workspace, asked.release, asked.purpose, asked.person, asked.run)
+    return {
+        "release": found.release.name,
+        "run": found.run_id,
+        "digest": found.digest,
+        "facts": found.facts,
+        "comparisons": told_comparisons(found.comparisons),
+    }
 
 
-@post("release/approve")
-def approve(service: Service, asked: Approval) -> dict[str, Any]:
+@job("release/approve", "Verifying once more, then signing")
+def approve(work: Work, asked: Approval) -> dict[str, Any]:
     """Sign: verified anew, and only if it is still what the person was shown."""
-    workspace = service.workspace(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Verifying once more, then signing")
-        found = review(workspace, asked.release, asked.purpose, asked.person, asked.run)
-        entry = approvals.approve(
-            workspace,
-            found.release.name,
-            asked.purpose,
-            asked.person,
-            asked.secret,
-            meaning=asked.meaning,
-            digest=_unchanged(asked.digest, found.digest),
-            evidence=found.evidence,
-            run_id=found.run_id,
-            comment=asked.comment,
-        )
-        return {"release": found.release.name, "ledger_record": entry.number}
-
-    return service.jobs.start("approve", work)
+    found = review(work.workspace, asked.release, asked.purpose, asked.person, asked.run)
+    entry = approvals.approve(
+        work.workspace,
+        found.release.name,
+        asked.purpose,
+        asked.person,
+        asked.secret,
+        meaning=asked.meaning,
+        digest=_unchanged(asked.digest, found.digest),
+        evidence=found.evidence,
+        run_id=found.run_id,
+        comment=asked.comment,
+    )
+    return {"release": found.release.name, "ledger_record": entry.number}
 
 
 @post("release/end")

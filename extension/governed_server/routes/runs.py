@@ -16,7 +16,7 @@ from governed_kernel.release.execution import start_release, start_validation
 from governed_kernel.release.watching import watch
 from governed_kernel.workspace import Workspace
 from governed_server.routes.asked import Listed, Place, Release, Signed
-from governed_server.routing import Event, Stream, get, post, stream
+from governed_server.routing import Event, Stream, Work, get, job, post, stream
 from governed_server.service import Service
 
 __all__ = ["Begun", "Run", "Validation", "cancel", "follow", "listed", "start", "validate"]
@@ -77,33 +77,21 @@ def listed(service: Service, asked: Asked) -> lists.Page:
     )
 
 
-@post("runs")
-def start(service: Service, asked: Begun) -> dict[str, Any]:
-    """Start to run a release; gates first. The job's result names the run, which goes on alone."""
-    workspace = service.workspace(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Asking every gate")
-        given = list(asked.parameters.items())
-        state = start_release(workspace, asked.release, asked.person, given, proof=asked.secret)
-        return {"run": state.run_id}
-
-    return service.jobs.start("run", work)
+@job("runs", "Asking every gate")
+def start(work: Work, asked: Begun) -> dict[str, Any]:
+    """Run a release; gates first. The job's result names the run, which goes on alone."""
+    given = list(asked.parameters.items())
+    state = start_release(work.workspace, asked.release, asked.person, given, proof=asked.secret)
+    return {"run": state.run_id}
 
 
-@post("validations")
-def validate(service: Service, asked: Validation) -> dict[str, Any]:
-    """Start to validate a run."""
-    workspace = service.workspace(asked.path)
-
-    def work(progress: Any) -> dict[str, Any]:
-        progress("Asking every gate")
-        state = start_validation(
-            workspace, asked.run, asked.person, asked.suite, proof=asked.secret
-        )
-        return {"run": state.run_id}
-
-    return service.jobs.start("validate", work)
+@job("validations", "Asking every gate")
+def validate(work: Work, asked: Validation) -> dict[str, Any]:
+    """Validate a run, likewise."""
+    state = start_validation(
+        work.workspace, asked.run, asked.person, asked.suite, proof=asked.secret
+    )
+    return {"run": state.run_id}
 
 
 @post("runs/cancel")
