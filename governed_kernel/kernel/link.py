@@ -408,9 +408,8 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 
 def _stays_in_memory(event: Transformation) -> bool:
-    """Whether what a step took and made is known by the name of a thing in memory."""
-    things = (*event.inputs, *event.outputs)
-    return all(thing.entity.startswith("memory:") for thing in things)
+    """Whether what a step made is nowhere else; what it read has been told by its access."""
+    return all(thing.entity.startswith("memory:") for thing in event.outputs)
 
 
 class _Parcel:
