@@ -127,12 +127,16 @@ class GovernedKernel(IPythonKernel):
         """
         ending = self._ending.get()
         self._ending.set(None)
-        try:
-            if ending is not None:
+        while ending is not None:
+            try:
                 self.link.ended(ending)
-        except GovernedError as error:
-            reply_content.clear()
-            reply_content.update(self._refuse(error))
+                ending = None
+            except KeyboardInterrupt:
+                continue  # it came too late for the cell, whose reply has to go out
+            except GovernedError as error:
+                reply_content.clear()
+                reply_content.update(self._refuse(error))
+                ending = None
         finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)  # type: ignore[no-untyped-call]
         return finished
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from governed_kernel.kernel import link
+from governed_kernel.kernel import wire
 from governed_kernel.lineage.events import Access, CellStarted, Transformation
 from tests.kernel.running import RunningKernel, events_of, wait_until
 
@@ -41,7 +41,7 @@ def test_what_an_ended_statement_did_is_on_record_while_the_next_one_runs(
 
 
 def test_more_steps_than_are_held_arrive_all_and_in_order(steps: RunningKernel) -> None:
-    count = 3 * link._MOST_HELD + 1
+    count = 3 * wire._MOST_HELD + 1
     # Each on a line of its own: of what one line does again and again, a hundred are told.
     code = "if frame is not None:\n" + "    frame = frame + 1\n" * count
     assert steps.run(code).status == "ok"

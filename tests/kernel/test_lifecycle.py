@@ -134,7 +134,7 @@ for name in os.listdir("/proc/self/fd"):
 def test_a_cell_that_forges_messages_is_the_last(own_kernel: RunningKernel, packet: bytes) -> None:
     reply = own_kernel.run(
         "from governed_kernel.capture.emitter import current\n"
-        f"current()._connection.send({packet!r})"
+        f"current()._wire._connection.send({packet!r})"
     )
     assert reply.error_name == "RecorderLost"
     assert own_kernel.run("1 + 1").error_name == "RecorderLost"
@@ -146,7 +146,7 @@ def test_a_cell_that_forges_the_end_of_a_cell_is_the_last(own_kernel: RunningKer
     reply = own_kernel.run(
         "from governed_kernel.capture.emitter import current\n"
         "from governed_kernel.lineage.events import CellEnded\n"
-        "current()._send(CellEnded(execution=99, cell_id='', status='ok'))"
+        "current()._wire.send(CellEnded(execution=99, cell_id='', status='ok'))"
     )
     assert reply.error_name == "RecorderLost"
     assert "ended without running" in own_kernel.run("1").error

@@ -131,7 +131,7 @@ def test_what_a_thread_does_while_the_end_is_announced_is_not_held_until_another
     number, _ = recorder.take()
     recorder.answer(number)
     link.confirm()
-    send = link._send
+    send = link._wire.send
 
     def meanwhile(message: messages.Message | None) -> int:
         number = send(message)
@@ -139,7 +139,7 @@ def test_what_a_thread_does_while_the_end_is_announced_is_not_held_until_another
             link.emit(step)
         return number
 
-    monkeypatch.setattr(link, "_send", meanwhile)
+    monkeypatch.setattr(link._wire, "send", meanwhile)
     link.end(ended(), token)
     assert isinstance(recorder.take()[1][0], CellEnded)
     assert recorder.take()[1] == [step]
