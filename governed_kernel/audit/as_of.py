@@ -220,7 +220,7 @@ class _Told:
     def _read_inputs(self, release: ReleaseRecord) -> list[dict[str, Any]]:
         folder = manifest.release_folder(self._workspace, release.name)
         try:
-            bound = manifest.load(folder, release.digest)
+            bound = manifest.load_alone(folder, release.digest)
         except (GovernedError, OSError):
             return [{"name": "its manifest is not there any more, or altered", "sha256": ""}]
         return [

@@ -24,7 +24,7 @@ import msgspec
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.files import write_atomically
-from governed_kernel.governance import pins
+from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage import merkle
@@ -44,10 +44,13 @@ from governed_kernel.workspace import Workspace, personal_folder
 
 __all__ = ["StandingIndex"]
 
-_VERSION = "1"
+_VERSION = "2"
 _SETTLED = 2_000_000_000
 """Nanoseconds that the ledger must have rested: a change within a clock's tick leaves no trace."""
 _BLOCK = 10_000
+_BESIDE = 256
+"""So many nodes of a level of the tree lie in one row."""
+_HASH = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ASIDE = (Deployment, Checkpoint, Erasure, Withdrawal, Collection)
 """Statements on which no release's standing rests; deployments have a table of their own."""
@@ -56,8 +59,7 @@ _PREDICATE: msgspec.json.Decoder[Predicate] = msgspec.json.Decoder(Predicate)
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE records (number INTEGER PRIMARY KEY, at INTEGER, earliest INTEGER, hash BLOB);
-CREATE TABLE nodes (level INTEGER, number INTEGER, hash BLOB, PRIMARY KEY (level, number))
-    WITHOUT ROWID;
+CREATE TABLE nodes (level INTEGER, block INTEGER, hashes BLOB, PRIMARY KEY (level, block));
 CREATE TABLE entries (number INTEGER PRIMARY KEY, at INTEGER, key TEXT, reason TEXT, said BLOB);
 CREATE TABLE places (place INTEGER PRIMARY KEY, environment TEXT, slot TEXT);
 CREATE TABLE deployments (place INTEGER, since INTEGER, until INTEGER, live_from INTEGER,
@@ -100,6 +102,8 @@ class StandingIndex:
         self._ledger = workspace.ledger
         name = digest_bytes(os.fsencode(workspace.root))[:32]
         self._path = personal_folder() / "verified" / f"{name}.as-of.sqlite"
+        self._replayed: Registry | None = None
+        """What was just read off the whole ledger, where there was no index of it."""
         seen = pins.last_seen(workspace.root)
         self._connection = self._opened() or self._made()
         self.workspace_id = self._meta("workspace_id")
@@ -150,13 +154,22 @@ class StandingIndex:
         parts, start = [], 0
         for level in reversed(range(size.bit_length())):
             if size >> level & 1:
-                sql = "SELECT hash FROM nodes WHERE level = ? AND number = ?"
-                parts.append(bytes(self._one(sql, level, start >> level)[0]))
+                parts.append(self._node(level, start >> level))
                 start += 1 << level
         return merkle.joined(parts)
 
+    def _node(self, level: int, number: int) -> bytes:
+        block, place = divmod(number, _BESIDE)
+        sql = "SELECT substr(hashes, ?, ?) FROM nodes WHERE level = ? AND block = ?"
+        node = bytes(self._one(sql, place * _HASH + 1, _HASH, level, block)[0])
+        if len(node) != _HASH:
+            raise self._not_whole("a part of the tree over the ledger is missing in it")
+        return node
+
     def registry(self, size: int) -> Registry:
         """Releases and runs by the first `size` records; no deployments, which `live` gives."""
+        if self._replayed is not None and size == self.records:
+            return self._replayed
         rows = self._connection.execute("SELECT * FROM entries WHERE number < ?", (size,))
         entries = [
             Entry(
@@ -166,10 +179,14 @@ class StandingIndex:
             for number, at, key, reason, said in rows
         ]  # fmt: skip
         register = Register.judged(
-            self.workspace, self.workspace_id, self._meta("genesis"), entries
+            self.workspace, self.workspace_id, self._meta("genesis"), entries, self._last(size)
         )
         register.rules_of_then = True
         return Registry(register)
+
+    def _last(self, size: int) -> datetime:
+        """The latest time that any of the first `size` records bears."""
+        return _moment(self._one("SELECT max(at) FROM records WHERE number < ?", size)[0])
 
     def live(self, size: int, environment: str = "") -> list[DeploymentRecord]:
         """What was live after the first `size` records, in the order in which it went live."""
@@ -239,6 +256,9 @@ class StandingIndex:
         ledger = Ledger(self.workspace)
         records = ledger.records()
         register = Register.replay(self.workspace, [record.event for record in records])
+        envelopes.keep_verified()
+        register.rules_of_then = True
+        self._replayed = Registry(register)
         facts = {
             "version": _VERSION,
             "stamp": stamp if at_rest else "",
@@ -254,7 +274,7 @@ class StandingIndex:
             connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", _records(records))
             connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", _nodes(ledger.leaves()))
             connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", _entries(register))
-            _add_deployments(connection, Registry(register).deployments)
+            _add_deployments(connection, self._replayed.deployments)
             connection.executescript(_INDEXES)
         with contextlib.suppress(GovernedError):  # then it is made again the next time
             write_atomically(self._path, connection.serialize(), mode=0o600)
@@ -282,10 +302,11 @@ def _records(records: Sequence[Record[LedgerEvent]]) -> Iterator[tuple[int, int,
 
 
 def _nodes(leaves: list[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Every whole subtree of the tree over `leaves`."""
+    """Every whole subtree of the tree over `leaves`, many of a level in each row."""
     level, nodes = 0, leaves
     while nodes:
-        yield from ((level, number, node) for number, node in enumerate(nodes))
+        for start in range(0, len(nodes), _BESIDE):
+            yield level, start // _BESIDE, b"".join(nodes[start : start + _BESIDE])
         pairs = zip(nodes[::2], nodes[1::2], strict=False)
         level, nodes = level + 1, [merkle.joined(pair) for pair in pairs]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import sys
+from pathlib import Path
 
 import click
 
@@ -13,6 +15,7 @@ from governed_kernel import __version__
 from governed_kernel.deferred import defer_iri_grammars
 from governed_kernel.errors import GovernedError
 from governed_kernel.visible import visible
+from governed_kernel.workspace import Workspace
 
 __all__ = ["main"]
 
@@ -42,11 +45,36 @@ COMMANDS = {
 """Command → ``module:attribute`` below this package; loaded when used, so that start is quick."""
 
 
+_NO_LEDGER = ("demo", "doctor", "init", "lab")
+"""Commands that ask no ledger."""
+
+
+def _verify_ahead(named: str | None) -> None:
+    """A command is a program of its own, so it may use all processors for many signatures."""
+    from governed_kernel.governance import ahead
+
+    def tell(count: int) -> None:
+        if sys.stderr.isatty():
+            said = f"governed: verifying about {count:,} signatures, once, as they are new to you …"
+            click.echo(said, err=True)
+
+    ahead.allow(tell)
+    with contextlib.suppress(GovernedError, OSError, ValueError):  # the command says what is wrong
+        ahead.begin(Workspace.open(Path(named)) if named else Workspace.find())
+
+
 class _Commands(click.Group):
     """Loads a command group's module only when it is called or its help is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return sorted(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _NO_LEDGER:
+            _verify_ahead(ctx.params["workspace"])
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         target = COMMANDS.get(cmd_name)
@@ -82,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
     defer_iri_grammars()
     # A large ledger is hundreds of thousands of objects that live until the end: looking for
     # cycles among them every 700 objects takes a third of a command's time.
-    gc.set_threshold(200_000)
+    gc.set_threshold(1_000_000)
     atexit.register(gc.freeze)  # and again three times when it ends, for nothing
     try:
         code = governed.main(arguments, prog_name="governed", standalone_mode=False)

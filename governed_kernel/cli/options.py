@@ -51,7 +51,6 @@ def workspace_option(function: Callable[..., R]) -> Callable[..., R]:
     def wrapper(context: click.Context, /, *args: Any, **kwargs: Any) -> R:
         named = (context.find_root().obj or {}).get("workspace")
         found = Workspace.open(Path(named)) if named else Workspace.find()
-        _verify_ahead()
         try:
             return context.invoke(function, found, *args, **kwargs)
         except GovernedError as error:
@@ -60,18 +59,6 @@ def workspace_option(function: Callable[..., R]) -> Callable[..., R]:
             raise
 
     return wrapper
-
-
-def _verify_ahead() -> None:
-    """A command is a program of its own, so it may use all processors for many signatures."""
-    from governed_kernel.governance import ahead
-
-    def tell(count: int) -> None:
-        if sys.stderr.isatty():
-            said = f"governed: verifying about {count:,} signatures, once, as they are new to you …"
-            click.echo(said, err=True)
-
-    ahead.allow(tell)
 
 
 _QUESTIONS = ("policy explain",)

@@ -1,39 +1,52 @@
 """Signatures verified ahead, on the processors that a replay of the ledger leaves idle.
 
 A replay takes entries in their order, and half of its time is the arithmetic of signatures, each of
-which can be verified by itself. So programs of one task (`allow`: the command line) let copies of
-themselves verify the later entries while they replay the earlier ones. What a copy says is taken as
-`Verified` takes what this process found before: this envelope verifies with that key. Which key
-counts at which record is the replay's to say; what a copy did not answer, it verifies itself.
+which can be verified by itself. So programs of one task (the command line) let copies of themselves
+verify the later entries, the last one first, while they replay the earlier ones, until both meet.
+Where a person never saw the workspace, the copies begin before the rest of the program is loaded
+(`begin`). What a copy says is taken as `Verified` takes what this process found before: this
+envelope verifies with that key. Which key counts at which record is the replay's to say; what no
+copy has answered when its turn comes, the replay verifies itself.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import fcntl
 import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+import msgspec
+
 from governed_kernel.errors import GovernedError
-from governed_kernel.governance import envelopes
+from governed_kernel.governance import envelopes, pins, verified
 from governed_kernel.governance.keys import parse_public_key
+from governed_kernel.lineage.chaining import DIGITS
+from governed_kernel.lineage.events import Attested
+from governed_kernel.workspace import Workspace
 
-__all__ = ["Ahead", "allow"]
-
-Found = Sequence[tuple[int, dict[str, Any]]]
-"""Number and envelope of entries, in their order."""
+__all__ = ["Ahead", "allow", "begin"]
 
 WORTH = 1000
 """Fewer than so many new signatures are verified before a copy would have begun."""
-_COPIES = 3
-_SHARE = 0.4
-"""What the replay verifies itself where there is one copy: it has other work to do as well."""
-_SAMPLE = 16
+LARGE = 1 << 20
+"""Bytes of a ledger that may have as many."""
 LONG = 20_000
 """So many take more than a second or two, which somebody who waits is told."""
+OFTEN = 32
+"""After so many entries copies tell, and are asked, what was found."""
+_COPIES = 3
+_SAMPLE = 16
+_ROOM = 1 << 20
+"""Bytes that wait in a pipe, where the system allows it: as much as any user may have."""
+_SIGNED = b'{"type":"attested"'
+_ATTESTED: msgspec.json.Decoder[Attested] = msgspec.json.Decoder(Attested)
 _allowed = False
 
 
@@ -42,6 +55,74 @@ def _say_nothing(_: int) -> None:
 
 
 _tell: Callable[[int], None] = _say_nothing
+
+
+class _Copies:
+    """Copies of this process, each with where it answers."""
+
+    def __init__(self) -> None:
+        self._at_work: dict[int, int] = {}
+
+    def begin(self, work: Callable[[], Iterable[bytes]]) -> None:
+        """Let one more copy work; what it finds is what `work` yields."""
+        reading, writing = os.pipe()
+        try:
+            with warnings.catch_warnings():  # of native threads, which a copy does without
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process = os.fork()
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            raise
+        if process == 0:
+            code = 1
+            try:
+                os.close(reading)
+                _tell_of(work(), writing)
+                code = 0
+            finally:
+                os._exit(code)  # nothing of the program that it is a copy of goes on in it
+        os.close(writing)
+        os.set_blocking(reading, False)
+        with contextlib.suppress(OSError, AttributeError):  # what does not fit waits to be asked
+            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, _ROOM)
+        self._at_work[reading] = process
+
+    def __bool__(self) -> bool:
+        return bool(self._at_work)
+
+    def take(self) -> None:
+        """Take what was found so far."""
+        for reading in tuple(self._at_work):
+            with contextlib.suppress(BlockingIOError):
+                while said := os.read(reading, _ROOM):
+                    envelopes.add_verified(said)
+                self._end(reading)
+
+    def end(self) -> None:
+        """End those that are still at work."""
+        for reading in tuple(self._at_work):
+            self._end(reading)
+
+    def _end(self, reading: int) -> None:
+        process = self._at_work.pop(reading)
+        os.close(reading)
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+
+
+def _tell_of(found: Iterable[bytes], writing: int) -> None:
+    """Write what is found, a few at once: the system takes so little whole or not at all."""
+    waiting: list[bytes] = []
+    for one in found:
+        waiting.append(one)
+        if len(waiting) == OFTEN:
+            os.write(writing, b"".join(waiting))
+            waiting.clear()
+    os.write(writing, b"".join(waiting))
+
+
+_early = _Copies()
 
 
 def allow(tell: Callable[[int], None]) -> None:
@@ -56,89 +137,88 @@ def allow(tell: Callable[[int], None]) -> None:
     _allowed, _tell = True, tell
 
 
+def begin(workspace: Workspace) -> None:
+    """Begin with a large ledger that this person never saw, in a process that was just started."""
+    if _is_new(workspace):
+        copies = min(_COPIES, _idle())
+        with contextlib.suppress(OSError):  # no more processes or files: it can do without
+            for part in range(copies):
+                _early.begin(partial(_verified_of, workspace, part, copies))
+        atexit.register(_early.end)
+
+
+def _is_new(workspace: Workspace) -> bool:
+    with contextlib.suppress(OSError, GovernedError):
+        if workspace.ledger.stat().st_size >= LARGE:
+            return not verified.location().exists() or not pins.is_known(workspace.root)
+    return False
+
+
 class Ahead:
     """Copies of this process at work on later entries, for as long as the context lasts.
 
     Parameters
     ----------
-    found : sequence of (int, dict)
-        What is about to be replayed.
+    found : sequence of dict
+        The envelopes that are about to be replayed.
     """
 
-    def __init__(self, found: Found) -> None:
-        self._copies: list[tuple[int, int, int]] = []
-        """From which record on a copy answers, where, and its process."""
+    def __init__(self, found: Sequence[dict[str, Any]]) -> None:
+        self._copies = _Copies()
+        self._ends_early = len(found) >= WORTH
         new = _new(found)
         if new >= LONG:
             _tell(new)
-        copies = min(_COPIES, _idle()) if new >= WORTH else 0
-        if not copies:
+        if new < WORTH or not _allowed or _early:
             return
-        start = int(len(found) * _SHARE * 2 / (copies + 1))
-        size = -(-(len(found) - start) // copies)
-        with contextlib.suppress(OSError):  # no more processes or files: it can do without
-            for first in range(start, len(found), size):
-                self._begin(found, found[first : first + size])
-
-    def _begin(self, found: Found, piece: Found) -> None:
-        reading, writing = os.pipe()
-        try:
-            with warnings.catch_warnings():  # of native threads, which a copy does without
-                warnings.simplefilter("ignore", DeprecationWarning)
-                process = os.fork()
-        except OSError:
-            os.close(reading)
-            os.close(writing)
-            raise
-        if process == 0:
-            code = 1
-            try:
-                os.close(reading)
-                with os.fdopen(writing, "wb") as answer:
-                    answer.write(b"".join(_verified(found, piece)))
-                code = 0
-            finally:
-                os._exit(code)  # nothing of the program that it is a copy of goes on in it
-        os.close(writing)
-        self._copies.append((piece[0][0], reading, process))
+        copies = min(_COPIES, _idle())
+        with contextlib.suppress(OSError):
+            for part in range(copies):
+                self._copies.begin(partial(_verified, found, part, copies))
 
     def __enter__(self) -> Ahead:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for _, reading, process in self._copies:
-            os.close(reading)
-            os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-        self._copies.clear()
+        self._copies.end()
+        if self._ends_early:
+            _early.end()
 
-    def wait_before(self, number: int) -> None:
-        """Take what was found of this record and those after it, where a copy was asked."""
-        while self._copies and number >= self._copies[0][0]:
-            _, reading, process = self._copies.pop(0)
-            with os.fdopen(reading, "rb") as answer:
-                said = answer.read()
-            if os.waitpid(process, 0)[1] == 0:
-                envelopes.add_verified(said)
+    def take(self) -> None:
+        """Take what was found so far."""
+        self._copies.take()
+        _early.take()
 
 
-def _new(found: Found) -> int:
+def _new(found: Sequence[dict[str, Any]]) -> int:
     """About how many of these were never verified by this person."""
     if len(found) < WORTH:
         return 0
     sample = found[::_SAMPLE]
-    return sum(envelopes.verified_by(envelope) is None for _, envelope in sample) * _SAMPLE
+    return sum(envelopes.verified_by(envelope) is None for envelope in sample) * _SAMPLE
 
 
-def _verified(found: Found, piece: Found) -> Iterator[bytes]:
-    """Of each new envelope that verifies, what is remembered of it."""
+def _verified_of(workspace: Workspace, part: int, parts: int) -> Iterator[bytes]:
+    """As `_verified`, of a ledger that may be no ledger at all: whoever replays it finds out."""
+    found = []
+    with workspace.ledger.open("rb") as file:
+        for line in file:
+            if line.startswith(_SIGNED, DIGITS + 1):
+                with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+                    found.append(_ATTESTED.decode(line[DIGITS + 1 :]).envelope)
+    return _verified(found, part, parts)
+
+
+def _verified(found: Sequence[dict[str, Any]], part: int, parts: int) -> Iterator[bytes]:
+    """Of each new envelope of a part that verifies, the last one first, what is remembered."""
     # All keys that anything says are somebody's: whether they are, the replay finds out.
     keys = {}
-    for pem in envelopes.public_keys(envelope for _, envelope in found):
+    for pem in envelopes.public_keys(found):
         with contextlib.suppress(GovernedError):
             key = parse_public_key(pem)
             keys[key.keyid] = key
-    for _, envelope in piece:
+    size = -(-len(found) // parts)
+    for envelope in reversed(found[part * size : (part + 1) * size]):
         with contextlib.suppress(GovernedError, KeyError):
             if envelopes.verified_by(envelope) is None:
                 _, key_id = envelopes.read(envelope, None)
@@ -152,7 +232,7 @@ def _idle() -> int:
     Other threads of Python would be missing in it, with the locks that they hold. Those of native
     libraries (DuckDB's wait for work) may be missing: a copy calls none of them.
     """
-    return _processors() - 1 if _allowed and threading.active_count() == 1 else 0
+    return _processors() - 1 if threading.active_count() == 1 else 0
 
 
 def _processors() -> int:

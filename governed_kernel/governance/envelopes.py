@@ -209,6 +209,19 @@ def peek(envelope: dict[str, Any]) -> tuple[Statement, Predicate, str]:
     return statement, predicate, key_id
 
 
+def _in_base64(text: bytes) -> list[str]:
+    """What base64 of anything with `text` in it has in it: by where a group of three begins."""
+    found = []
+    for before in range(3):
+        written = base64.b64encode(bytes(before) + text).decode()
+        after = -(before + len(text)) % 3
+        found.append(written[(0, 2, 3)[before] : len(written) - (0, 2, 3)[after]])
+    return found
+
+
+_NAMES_A_KEY = _in_base64(b'_key":"-----BEGIN ')
+
+
 class _Body(msgspec.Struct, frozen=True):
     """What an envelope says, of a payload that is known to be strictly ours."""
 
@@ -269,9 +282,9 @@ def public_keys(envelopes: Iterable[dict[str, Any]]) -> set[str]:
     found: set[str] = set()
     for envelope in envelopes:
         with contextlib.suppress(*_MALFORMED):
-            payload = base64.b64decode(envelope["payload"])
-            if b'_key":"-----BEGIN ' in payload:
-                said = _BODY.decode(payload).predicate
+            payload = envelope["payload"]
+            if any(written in payload for written in _NAMES_A_KEY):
+                said = _BODY.decode(base64.b64decode(payload)).predicate
                 named = (getattr(said, name, "") for name in ("public_key", "service_key"))
                 found.update(filter(None, named))
     return found

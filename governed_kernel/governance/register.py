@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from datetime import datetime
 from operator import is_
 from pathlib import Path
 
 from governed_kernel.configuration import ApprovalRule, Configuration, ReleaseRules, RiskClass
 from governed_kernel.errors import IntegrityBroken, NotApproved
 from governed_kernel.governance import envelopes, pins
-from governed_kernel.governance.ahead import Ahead
+from governed_kernel.governance.ahead import OFTEN, Ahead
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
 from governed_kernel.governance.holdings import Holdings
 from governed_kernel.governance.roster import Person, Roster
@@ -75,6 +76,7 @@ class Register(Holdings):
         self.events: list[LedgerEvent] = []
         super().__init__()
         self._rules_now: str | None = None
+        self._ends_at: datetime | None = None
         self._replay = Replay(first.workspace_id)
         self._go_on(events)
         if not self._replay.genesis:
@@ -84,18 +86,17 @@ class Register(Holdings):
     def _go_on(self, events: Sequence[LedgerEvent]) -> None:
         """Take in what follows on the events so far."""
         numbered = list(enumerate(events, len(self.events)))
-        signed = [
-            (number, event.envelope) for number, event in numbered if isinstance(event, Attested)
-        ]
+        signed = [event.envelope for event in events if isinstance(event, Attested)]
         with Ahead(signed) as ahead:
             self._take_in(numbered, ahead)
         self.events += events
 
     def _take_in(self, numbered: Sequence[tuple[int, LedgerEvent]], ahead: Ahead) -> None:
         for number, event in numbered:
+            if not number % OFTEN:
+                ahead.take()
             match event:
                 case Attested():
-                    ahead.wait_before(number)
                     self.withhold(self._replay.apply(number, event))
                 case _:
                     self.hold(event)
@@ -157,7 +158,12 @@ class Register(Holdings):
 
     @classmethod
     def judged(
-        cls, workspace: Workspace, workspace_id: str, genesis: str, entries: Sequence[Entry]
+        cls,
+        workspace: Workspace,
+        workspace_id: str,
+        genesis: str,
+        entries: Sequence[Entry],
+        ends_at: datetime,
     ) -> Register:
         """The register after entries that were verified before; it knows no catalog.
 
@@ -167,11 +173,14 @@ class Register(Holdings):
             Digest of the first signed entry.
         entries : sequence of Entry
             In the ledger's order; those that are left out have no effect.
+        ends_at : datetime
+            The latest time that any record of that ledger bears.
         """
         register = cls.__new__(cls)
         register.workspace = workspace
         register.workspace_id = workspace_id
         register.events = []
+        register._ends_at = ends_at
         Holdings.__init__(register)
         register._rules_now = None
         register._replay = Replay(workspace_id)
@@ -244,6 +253,11 @@ class Register(Holdings):
             if entry.valid and isinstance(said, Bundle) and said.name == bundle:
                 return self.service_key_at(entry.number)
         return self.service_key
+
+    @property
+    def ends_at(self) -> datetime:
+        """The latest time that any record bears."""
+        return self._ends_at or max(event.occurred_at for event in self.events)
 
     @property
     def genesis(self) -> str:

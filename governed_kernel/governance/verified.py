@@ -19,7 +19,7 @@ from typing import Any
 from governed_kernel.files import write_atomically
 from governed_kernel.workspace import personal_folder
 
-__all__ = ["Verified", "digest_of"]
+__all__ = ["Verified", "digest_of", "location"]
 
 _SIZE = 32
 _MARK = b"governed verified 1\n"
@@ -49,14 +49,19 @@ class Verified:
 
     def key_of(self, envelope: bytes) -> bytes | None:
         """Digest of the key that an envelope was verified with; None if it never was."""
+        self._begin()
+        return self._known.get(envelope)
+
+    def _begin(self) -> None:
+        """Read what this person's programs remember, once for each person."""
         home = os.environ.get("GOVERNED_HOME", "")
         if self._home != home:
             self._home = home
             self._read()
-        return self._known.get(envelope)
 
     def add(self, envelope: bytes, key: bytes) -> None:
         """Remember an envelope that verified."""
+        self._begin()
         self._known[envelope] = self._new[envelope] = key
 
     def add_all(self, body: bytes) -> None:
@@ -70,12 +75,12 @@ class Verified:
             return
         body = b"".join(envelope + key for envelope, key in self._known.items())
         with contextlib.suppress(OSError):
-            _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomically(_file(), _MARK + hashlib.sha256(body).digest() + body, mode=0o600)
+            location().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomically(location(), _MARK + hashlib.sha256(body).digest() + body, mode=0o600)
             self._new.clear()
 
     def _read(self) -> None:
-        file = _file()
+        file = location()
         self._known.clear()
         self._new.clear()
         with contextlib.suppress(OSError):
@@ -94,5 +99,6 @@ def _pairs(body: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield body[at : at + _SIZE], body[at + _SIZE : at + 2 * _SIZE]
 
 
-def _file() -> Path:
+def location() -> Path:
+    """Where what was verified is remembered."""
     return personal_folder() / "verified-envelopes"

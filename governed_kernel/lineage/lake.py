@@ -27,7 +27,7 @@ from governed_kernel.lineage.opening import out_of_reach
 from governed_kernel.lineage.reading import admit
 from governed_kernel.lineage.replacing import Removing
 from governed_kernel.lineage.schema import EVENT_TABLES, LEDGER_TABLES
-from governed_kernel.lineage.store import Store
+from governed_kernel.lineage.store import LedgerRows, Store
 from governed_kernel.lineage.workspaces import number_of
 from governed_kernel.workspace import Workspace
 
@@ -108,10 +108,11 @@ class Lake(Store):
 
     # --- writing ----------------------------------------------------------------------------
 
-    def ingest(self) -> IngestReport:
+    def ingest(self, ledger: LedgerRows | None = None) -> IngestReport:
         """Bring in what the journals hold beyond what is known, in one transaction.
 
-        Other machines may do the same at once. A lake of an earlier schema is not touched.
+        Other machines may do the same at once. A lake of an earlier schema is not touched. What the
+        `ledger` says comes in with a transaction of its own.
         """
         with self._alone() as spool:
             self._finish_sealing()
@@ -120,7 +121,9 @@ class Lake(Store):
                 moved = not known or self._has_moved(connection)
             found = self._bring_in_all(spool, adding=known) if moved else []
             self.report = IngestReport(found)
-            return self.report
+        if ledger is not None:
+            self.replace_ledger_tables(*ledger)
+        return self.report
 
     def _bring_in_all(self, spool: Path, *, adding: bool) -> list[JournalReport]:
         try:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 
@@ -42,6 +42,8 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["IngestReport", "JournalReport", "Store", "disk"]
 
+LedgerRows: TypeAlias = tuple[Head, dict[str, list[dict[str, Any]]]]
+"""The head of a ledger, and what it says: table → rows (`Store.replace_ledger_tables`)."""
 _SPOOL = "ingest-"
 
 
@@ -126,25 +128,33 @@ class Store(Answering):
 
     # --- writing ----------------------------------------------------------------------------
 
-    def ingest(self) -> IngestReport:
+    def ingest(self, ledger: LedgerRows | None = None) -> IngestReport:
         """Bring in what the journals hold beyond what is known, in one transaction.
 
         A journal that is torn or broken is reported, what precedes the break is brought in, and
         the others go on. A store of another schema, or one that can't be opened, is made anew.
+
+        Parameters
+        ----------
+        ledger : tuple of Head and dict, optional
+            What `replace_ledger_tables` takes, to be brought in as well.
         """
+        rows = LedgerTables(*ledger) if ledger else None
         with self._alone() as spool:
             self._finish_sealing()
             reason, moved = self._judge()
             if reason or not self.path.exists():
-                found = self._make(spool)
+                found = self._make(spool, rows)
+            elif moved:
+                found = self._project(self.path, spool, rows)
             else:
-                found = self._project(self.path, spool) if moved else []
+                found = []
+                if rows is not None:
+                    self._put(rows, None, spool)
             self.report = IngestReport(found, reason)
             return self.report
 
-    def rebuild(
-        self, ledger: tuple[Head, dict[str, list[dict[str, Any]]]] | None = None
-    ) -> IngestReport:
+    def rebuild(self, ledger: LedgerRows | None = None) -> IngestReport:
         """Project every journal again, and put the result in the store's place.
 
         Whoever reads meanwhile reads the store as it was.
@@ -172,10 +182,7 @@ class Store(Answering):
     def _make(self, spool: Path, rows: LedgerTables | None = None) -> list[JournalReport]:
         """Make the store anew under another name, then put it in its place."""
         made = spool / self.path.name
-        found = self._project(made, spool)
-        if rows is not None:
-            with self._transaction(made) as connection:
-                rows.replace(connection, spool)
+        found = self._project(made, spool, rows)
         self._wal.unlink(missing_ok=True)  # it belongs to the file that goes
         made.replace(self.path)
         return found
@@ -240,9 +247,12 @@ class Store(Answering):
             reason, _ = self._judge()
             if (reason or not self.path.exists()) and of is None:
                 self._make(spool, rows)
-                return
-            with self._transaction(self.path) as connection:
-                rows.replace(connection, spool, self._register(connection, of).workspace_no)
+            else:
+                self._put(rows, of, spool)
+
+    def _put(self, rows: LedgerTables, of: Workspace | None, spool: Path) -> None:
+        with self._transaction(self.path) as connection:
+            rows.replace(connection, spool, self._register(connection, of).workspace_no)
 
     # --- the workspaces in it ---------------------------------------------------------------
 
@@ -271,14 +281,17 @@ class Store(Answering):
         if left and self.workspace.ledger.exists():
             finish_interrupted(left, Seals(self.workspace).all().values())
 
-    def _project(self, path: Path, spool: Path) -> list[JournalReport]:
+    def _project(
+        self, path: Path, spool: Path, rows: LedgerTables | None = None
+    ) -> list[JournalReport]:
         """Bring all that is new into the store at `path`."""
-        return self._bring_in(lambda: self._transaction(path), spool)
+        return self._bring_in(lambda: self._transaction(path), spool, rows)
 
     def _bring_in(
         self,
         transaction: Callable[[], contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]],
         spool: Path,
+        rows: LedgerTables | None = None,
     ) -> list[JournalReport]:
         """Bring all that is new into a store, in one transaction that succeeds."""
         limits: dict[str, tuple[int, IntegrityBroken]] = {}
@@ -291,6 +304,10 @@ class Store(Answering):
                     for source, sealed in seals:
                         found += self._ingest_from(connection, source, spool, limits, sealed)
                     self._connect_workspaces(connection)
+                    if rows is not None:
+                        rows.replace(connection, spool, self._number(connection) or 0)
+                        if found:
+                            connection.execute("RESET threads")
                     return found
             except Unreadable as error:
                 limits[error.session_id] = (error.record, error.error)
@@ -385,6 +402,8 @@ class Store(Answering):
     def _transaction(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = connect(path, {}, read_only=False, patience=self.patience)
         try:
+            # What is committed goes to its place at once, not into a log first and then from there.
+            connection.execute("SET wal_autocheckpoint = '1KB'")
             connection.execute("BEGIN")
             yield connection
             connection.execute("COMMIT")

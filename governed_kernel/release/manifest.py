@@ -29,6 +29,7 @@ __all__ = [
     "card_of",
     "check_nothing_else",
     "load",
+    "load_alone",
     "parse_name",
     "release_folder",
 ]
@@ -168,7 +169,7 @@ def release_folder(workspace: Workspace, release: str) -> Path:
 
 
 def load(folder: Path, digest: str) -> ReleaseManifest:
-    """The manifest of a release, held against the digest that was promoted.
+    """The manifest of a release with all that it binds, held against what was promoted.
 
     Parameters
     ----------
@@ -181,6 +182,22 @@ def load(folder: Path, digest: str) -> ReleaseManifest:
         The manifest or a file beside it is not what was promoted, or no promotion makes such a
         release.
     """
+    manifest = load_alone(folder, digest)
+    _check_paths(folder, manifest)
+    check_files(folder, bound_files(manifest))
+    _check_notebook(folder, manifest)
+    card_of(folder, manifest)
+    return manifest
+
+
+def load_alone(folder: Path, digest: str) -> ReleaseManifest:
+    """As `load`, whatever became of the files beside it: what was promoted is what it says.
+
+    Raises
+    ------
+    IntegrityBroken
+        The manifest is not what was promoted.
+    """
     try:
         encoded = (folder / "manifest.json").read_bytes()
     except OSError as error:
@@ -190,18 +207,13 @@ def load(folder: Path, digest: str) -> ReleaseManifest:
             folder / "manifest.json", f"its SHA-256 is {digest_bytes(encoded)}, promoted {digest}"
         )
     try:
-        manifest = msgspec.json.decode(encoded, type=ReleaseManifest)
+        return msgspec.json.decode(encoded, type=ReleaseManifest)
     except msgspec.MsgspecError as error:
         raise IntegrityBroken(
             f"{folder / 'manifest.json'} can't be understood",
             why=str(error),
             next="promote a new version, or use the version of governed-notebooks that wrote it",
         ) from error
-    _check_paths(folder, manifest)
-    check_files(folder, bound_files(manifest))
-    _check_notebook(folder, manifest)
-    card_of(folder, manifest)
-    return manifest
 
 
 def card_of(folder: Path, manifest: ReleaseManifest) -> Card:

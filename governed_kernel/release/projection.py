@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,15 @@ def refresh(workspace: Workspace) -> Store:
     governed = workspace.ledger.exists()
     if not workspace.keeps_lake and not os.access(workspace.state, os.W_OK):
         return _copy(store, waits=governed and erasure.waits(workspace))
-    if governed and (_has_moved(store, ledger) or erasure.waits(workspace)):
+    moved = governed and _has_moved(store, ledger)
+    if moved or (governed and erasure.waits(workspace)):
         register = Register.replay(workspace, ledger.events())
         erasure.finish(workspace, register)
         mend_cards(workspace, register.datasets)
-    store.ingest()
-    _bring_ledgers(store, ledger)
+    said = (ledger.records()[-1].head, tables(workspace, ledger)) if moved else None
+    report = store.ingest(said)
+    up_to_date = said is not None or not (governed and report.rebuilt)
+    _bring_ledgers(store, imported(workspace) if up_to_date else [None, *imported(workspace)])
     return store
 
 
@@ -89,13 +92,13 @@ def _copied(store: Store, *, with_texts: bool) -> Store:
 def bring_up(store: Store) -> None:
     """Bring a store up to date with journals and ledger, and with those that were imported."""
     store.ingest()
-    _bring_ledgers(store, Ledger(store.workspace))
+    _bring_ledgers(store, [None, *imported(store.workspace)])
 
 
-def _bring_ledgers(store: Store, own: Ledger) -> None:
-    """Take in every ledger that has gone on."""
-    for of in (None, *imported(store.workspace)):
-        ledger = own if of is None else Ledger(of)
+def _bring_ledgers(store: Store, of_whom: Sequence[Workspace | None]) -> None:
+    """Take in every ledger that has gone on, of imported workspaces or the store's own (None)."""
+    for of in of_whom:
+        ledger = Ledger(of or store.workspace)
         if ledger.path.exists():
             head = ledger.records()[-1].head
             if store.ledger_head(of) != head.hash.hex():
@@ -128,7 +131,7 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
     progress("the journals")
     store = Store(workspace, progress=_each(1_000_000, progress))
     store.rebuild(found)
-    _bring_ledgers(store, ledger)  # those of imported workspaces as well
+    _bring_ledgers(store, imported(workspace))
     doubtful = {report.session_id for report in store.report.problems}
     whole = {journal.stem for journal in journal_files(workspace.journals)} - doubtful
     with store.read() as connection:
