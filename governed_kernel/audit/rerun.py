@@ -15,11 +15,19 @@ import msgspec
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UsageError
 from governed_kernel.governance import signing
 from governed_kernel.lineage.events import Artifact, RerunCompared, RunEnded
-from governed_kernel.release import bundle, environment, execution, manifest, notebook, runs
+from governed_kernel.release import (
+    bundle,
+    environment,
+    execution,
+    manifest,
+    notebook,
+    run_states,
+    runs,
+)
 from governed_kernel.release.environment import EnvironmentLock
 from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.registry import Registry, RunRecord
-from governed_kernel.release.runs import RunState
+from governed_kernel.release.run_states import RunState
 from governed_kernel.training import compare_weights, weights_digest
 from governed_kernel.validation.evidence import Evidence, read_evidence
 from governed_kernel.workspace import Workspace
@@ -161,8 +169,8 @@ def _compare(
     proof: bytes | None,
 ) -> Verdict:
     assert original.ended is not None
-    before = runs.run_folder(workspace, original.run_id) / "output"
-    after = runs.run_folder(workspace, state.run_id) / "output"
+    before = run_states.run_folder(workspace, original.run_id) / "output"
+    after = run_states.run_folder(workspace, state.run_id) / "output"
     differences = _artifacts(before, after, original.ended.artifacts, ended.artifacts)
     weights = _weights_of(original.ended.artifacts)
     tensors = [
@@ -191,7 +199,7 @@ def _compare(
         surroundings=[],
         compared=[artifact.name for artifact in original.ended.artifacts],
         seconds=round(ended.seconds, 1),
-        log=str(runs.run_folder(workspace, state.run_id) / "log.txt"),
+        log=str(run_states.run_folder(workspace, state.run_id) / "log.txt"),
     )
 
 
@@ -281,7 +289,7 @@ def _validated_apart(
 
 
 def _evidence(workspace: Workspace, run_id: str, suite: str) -> Evidence:
-    output = runs.run_folder(workspace, run_id) / "output"
+    output = run_states.run_folder(workspace, run_id) / "output"
     return read_evidence(output / "evidence" / f"{suite}.json")
 
 

@@ -22,7 +22,7 @@ from governed_kernel.cli.options import (
     print_facts,
     workspace_option,
 )
-from governed_kernel.governance import catalog, listing
+from governed_kernel.governance import catalog, catalog_rows
 from governed_kernel.governance import split as splitting
 from governed_kernel.governance.register import Register
 from governed_kernel.workspace import Workspace
@@ -175,7 +175,7 @@ def register(
             done = catalog.register(workspace, name, path, description, person, progress)
     title = "was registered" if done.new else "is this content already; nothing was changed"
     facts = {
-        **_counted(listing.row(done.version), as_json),
+        **_counted(catalog_rows.row(done.version), as_json),
         "new": done.new,
         "card": workspace.relative(done.card),
     }
@@ -187,7 +187,7 @@ def register(
 @workspace_option
 def list_data(workspace: Workspace, as_json: bool) -> None:
     """Every version in the catalog."""
-    rows = listing.rows(Register.read(workspace))
+    rows = catalog_rows.rows(Register.read(workspace))
     print_facts([_counted(row, as_json) for row in rows], as_json, "Catalog")
 
 
@@ -199,7 +199,7 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
     """One version (NAME@VERSION, or the newest of NAME): facts, and what it may be used for."""
     current = Register.read(workspace)
     version = current.version(name)
-    facts = _counted(listing.facts(workspace, current, version), as_json)
+    facts = _counted(catalog_rows.facts(workspace, current, version), as_json)
     print_facts(facts, as_json, catalog.label(version))
 
 
@@ -319,7 +319,7 @@ def transform(
     done = carry_out(workspace, workspace.named(rules), name, person, into=into)
     record = done.record
     facts: dict[str, Any] = {
-        **listing.row(done.made.version),
+        **catalog_rows.row(done.made.version),
         "made_from": record.made_from,
         "rules": record.rules,
         "rules_sha256": record.rules_sha256,

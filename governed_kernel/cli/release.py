@@ -21,7 +21,7 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.files import write_atomically
 from governed_kernel.release import runs
-from governed_kernel.release.overview import overview
+from governed_kernel.release.overview import overview, places
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 
@@ -37,9 +37,11 @@ def release() -> None:
 @json_option
 @workspace_option
 def list_releases(workspace: Workspace, as_json: bool) -> None:
-    """Every release with its state."""
+    """Every release with its state, its newest bundle, and which of its bundles is live where."""
     runs.reap_all(workspace)
-    rows = [
+    registry = Registry.read(workspace)
+    live = registry.live()
+    rows: list[dict[str, Any]] = [
         {
             "release": record.name,
             "state": record.state,
@@ -47,10 +49,22 @@ def list_releases(workspace: Workspace, as_json: bool) -> None:
             "digest": record.digest,
             "runs": len(record.runs),
             "bundle": record.bundle.name if record.bundle else "",
+            "live": places(live.get(record.name, ())),
         }
-        for record in Registry.read(workspace).releases.values()
+        for record in registry.releases.values()
     ]
+    if not as_json:
+        rows = [{**row, "live": _where(row["live"], row["bundle"])} for row in rows]
     print_facts(rows, as_json, "Releases")
+
+
+def _where(live: list[dict[str, str]], newest: str) -> list[str]:
+    """Where a release is live, and with which bundle if that is not its newest."""
+    return [
+        f"{item['environment']}/{item['slot']}"
+        + (f": {item['bundle']}" if item["bundle"] != newest else "")
+        for item in live
+    ]
 
 
 @release.command()

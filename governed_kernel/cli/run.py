@@ -17,7 +17,7 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.errors import CheckFailed
 from governed_kernel.release import runs
-from governed_kernel.release.runs import RunState
+from governed_kernel.release.run_states import RunState
 from governed_kernel.workspace import Workspace
 
 __all__ = ["run", "validate"]

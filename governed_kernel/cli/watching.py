@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from governed_kernel.release.runs import RunState
+from governed_kernel.release.run_states import RunState
 
 __all__ = ["line_printer"]
 

@@ -34,7 +34,7 @@ from governed_kernel.lineage.attestations import (
     RiskAcceptance,
 )
 from governed_kernel.lineage.events import FileDigest
-from governed_kernel.release import gate, manifest, model_signature, packing, runs
+from governed_kernel.release import gate, manifest, model_signature, packing, run_states
 from governed_kernel.release.account import Account
 from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.papers import papers
@@ -236,11 +236,11 @@ def _fill(
     """Copy everything, hashing what the ledger knows as it is copied; returns what lies there."""
     assert run.ended is not None
     _copy_release(source, staging / "release", bound)
-    output = runs.run_folder(workspace, run.run_id) / "output"
+    output = run_states.run_folder(workspace, run.run_id) / "output"
     for artifact in run.ended.artifacts:
         packing.copy(output / artifact.name, staging / "artifacts" / artifact.name, artifact.sha256)
     for found in run.evaluations:
-        checked = runs.run_folder(workspace, found.validation_run) / "output"
+        checked = run_states.run_folder(workspace, found.validation_run) / "output"
         for file in found.evidence:
             packing.copy(checked / file.path, staging / "evaluation" / file.path, file.sha256)
     account = Account.read(workspace, registry, run, bound)

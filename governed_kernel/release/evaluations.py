@@ -9,7 +9,7 @@ import msgspec
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken, UnknownName
 from governed_kernel.lineage.events import ValidationRecorded
-from governed_kernel.release import runs
+from governed_kernel.release import run_states
 from governed_kernel.release.registry import Registry, RunRecord
 from governed_kernel.validation.evidence import Evidence, failing_first, read_evidence
 from governed_kernel.validation.metrics import expected_calibration_error
@@ -72,7 +72,7 @@ def recorded_evidence(workspace: Workspace, recorded: ValidationRecorded) -> lis
     IntegrityBroken
         It is not what was recorded.
     """
-    output = runs.run_folder(workspace, recorded.validation_run) / "output"
+    output = run_states.run_folder(workspace, recorded.validation_run) / "output"
     for file in recorded.evidence:
         path = output / file.path
         if not path.is_file() or digest_file(path) != file.sha256:

@@ -26,11 +26,12 @@ from governed_kernel.release import (
     manifest,
     notebook,
     parameters,
+    run_states,
     runs,
 )
 from governed_kernel.release.manifest import Input, ReleaseManifest, Suite
 from governed_kernel.release.registry import Registry, RunRecord
-from governed_kernel.release.runs import Kind, Plan, RunState, Subject
+from governed_kernel.release.run_states import Kind, Plan, RunState, Subject
 from governed_kernel.validation.evidence import read_evidence
 from governed_kernel.validation.gate import gate as suite_gate
 from governed_kernel.validation.suite import read_suite
@@ -202,7 +203,7 @@ def start_rerun(
 def record_validation(workspace: Workspace, plan: Plan) -> ValidationRecorded:
     """Put a finished validation run's evidence on record, judged here and not by its kernel."""
     assert plan.subject is not None
-    folder = runs.run_folder(workspace, plan.run_id)
+    folder = run_states.run_folder(workspace, plan.run_id)
     suite_folder = folder / "work" / plan.subject.suite
     suite = read_suite(suite_folder)
     path = folder / "output" / "evidence" / f"{suite.name}.json"
@@ -250,7 +251,7 @@ def _plan(
     environment: str,
 ) -> Plan:
     return Plan(
-        run_id=runs.new_run(kind),
+        run_id=run_states.new_run(kind),
         kind=kind,
         release=bound.release,
         digest=bound.digest(),
@@ -288,7 +289,7 @@ def check_artifacts(workspace: Workspace, run: RunRecord) -> Path:
     IntegrityBroken
         A file is altered or gone; it is named.
     """
-    output = runs.run_folder(workspace, run.run_id) / "output"
+    output = run_states.run_folder(workspace, run.run_id) / "output"
     for artifact in run.ended.artifacts if run.ended else ():
         path = output / artifact.name
         if not path.is_file() or digest_file(path) != artifact.sha256:

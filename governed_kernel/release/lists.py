@@ -1,4 +1,4 @@
-"""Releases, runs, re-runs, validations and versions by page: counted where they lie."""
+"""Every list that people page through: what fits is counted, and only a page is made into rows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 from weakref import WeakKeyDictionary
 
-from governed_kernel.governance import listing
+from governed_kernel.governance import catalog_rows
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import RerunCompared
 from governed_kernel.lineage.vocabulary import now
@@ -21,6 +21,7 @@ from governed_kernel.release.registry import Registry
 __all__ = [
     "WAITING",
     "Page",
+    "Wanted",
     "listed_evaluations",
     "listed_releases",
     "listed_runs",
@@ -58,24 +59,33 @@ class Page:
     rows: list[dict[str, Any]]
 
 
+class Wanted(TypedDict, total=False):
+    """What may be asked of every list.
+
+    Attributes
+    ----------
+    search : str
+        Only rows that contain each of these words, in letters of either case.
+    limit, offset : int
+        So many rows, after so many others.
+    """
+
+    search: str
+    limit: int | None
+    offset: int
+
+
 def listed_releases(
-    registry: Registry,
-    person: str = "",
-    *,
-    search: str = "",
-    state: str = "",
-    limit: int | None = None,
-    offset: int = 0,
+    registry: Registry, person: str = "", *, state: str = "", **wanted: Unpack[Wanted]
 ) -> Page:
     """Releases: what waits for the person first, then what changed last.
+
+    Name, author, notebook and risk class are searched.
 
     Parameters
     ----------
     person : str
         Who looks at the list.
-    search : str
-        Only those whose name, author, notebook or risk class contains it, in letters of either
-        case.
     state : str
         Only those of that state, or `WAITING`.
     """
@@ -93,27 +103,20 @@ def listed_releases(
         said = record.promotion
         return record.name, record.author, said.notebook, said.risk_class
 
-    counts: dict[str, int] = {**Counter(record.state for record in found), WAITING: len(waiting)}
-    kept = _found((record for record in found if fits(record)), words, search)
-    page = [summary(registry, record, person) for record in _page(kept, limit, offset)]
-    return Page(len(kept), len(found), counts, page)
+    counts = {**Counter[str](record.state for record in found), WAITING: len(waiting)}
+    fitting = (record for record in found if fits(record))
+    return _page(
+        fitting, words, lambda record: summary(registry, record, person), counts, len(found), wanted
+    )
 
 
 def listed_runs(
-    registry: Registry,
-    *,
-    search: str = "",
-    state: str = "",
-    kind: str = "",
-    limit: int | None = None,
-    offset: int = 0,
+    registry: Registry, *, state: str = "", kind: str = "", **wanted: Unpack[Wanted]
 ) -> Page:
-    """Runs, the newest first.
+    """Runs, the newest first; name, release, kind and person are searched.
 
     Parameters
     ----------
-    search : str
-        Only those whose name, release, kind or person contains it, in letters of either case.
     state, kind : str
         Only those of that state and kind.
     """
@@ -123,41 +126,24 @@ def listed_runs(
         return run.run_id, run.started.release, run.started.kind, run.started.person
 
     fitting = (run for run in found if state in ("", run.state) and kind in ("", run.started.kind))
-    kept = _found(fitting, words, search)
-    counts = dict(Counter(run.state for run in found))
-    return Page(len(kept), len(found), counts, [_run(run) for run in _page(kept, limit, offset)])
+    return _page(fitting, words, _run, Counter(run.state for run in found), len(found), wanted)
 
 
-def listed_evaluations(
-    registry: Registry, *, search: str = "", limit: int | None = None, offset: int = 0
-) -> Page:
-    """Validations, the newest first.
-
-    Parameters
-    ----------
-    search : str
-        Only those whose suite, run, release or person contains it, in letters of either case.
-    """
+def listed_evaluations(registry: Registry, **wanted: Unpack[Wanted]) -> Page:
+    """Validations, the newest first; suite, runs, release and person are searched."""
     found = evaluations(registry)
 
     def words(row: dict[str, Any]) -> Sequence[str]:
         return [row[name] for name in ("suite", "run", "validation", "release", "person")]
 
-    kept = _found(found, words, search)
-    counts = dict(Counter("passed" if row["passed"] else "failed" for row in found))
-    return Page(len(kept), len(found), counts, _page(kept, limit, offset))
+    counts = Counter("passed" if row["passed"] else "failed" for row in found)
+    return _page(found, words, dict, counts, len(found), wanted)
 
 
-def listed_verdicts(
-    registry: Registry, *, search: str = "", limit: int | None = None, offset: int = 0
-) -> Page:
+def listed_verdicts(registry: Registry, **wanted: Unpack[Wanted]) -> Page:
     """Re-runs that were held against their originals, the newest first; counts of verdicts.
 
-    Parameters
-    ----------
-    search : str
-        Only those whose run, re-run, release, verdict or person contains it, in letters of either
-        case.
+    Run, re-run, release, verdict and person are searched.
     """
     found = sorted(
         ((run, item) for run in registry.runs.values() for item in run.comparisons),
@@ -169,38 +155,43 @@ def listed_verdicts(
         run, item = pair
         return item.run_id, item.rerun_id, run.started.release, item.verdict, item.person
 
-    kept = _found(found, words, search)
-    counts: dict[str, int] = {**Counter(item.verdict for _, item in found)}
-    page = [_verdict(*pair) for pair in _page(kept, limit, offset)]
-    return Page(len(kept), len(found), counts, page)
+    counts = Counter[str](item.verdict for _, item in found)
+    return _page(found, words, lambda pair: _verdict(*pair), counts, len(found), wanted)
 
 
-def listed_versions(
-    register: Register,
-    *,
-    search: str = "",
-    data_class: str = "",
-    limit: int | None = None,
-    offset: int = 0,
-) -> Page:
+def listed_versions(register: Register, *, data_class: str = "", **wanted: Unpack[Wanted]) -> Page:
     """Versions of datasets and base models; the counts are those of classes.
+
+    Name, owner, state and purposes are searched.
 
     Parameters
     ----------
-    search : str
-        Only those whose name, owner, state or purposes contain it, in letters of either case.
     data_class : str
         Only those of that class.
     """
-    found = listing.rows(register)
+    found = catalog_rows.rows(register)
 
     def words(row: dict[str, Any]) -> Sequence[str]:
         name = f"{row['dataset']}@{row['version']}"
         return [name, row["owner"], row["state"], *row["purposes"]]
 
-    kept = _found((row for row in found if data_class in ("", row["class"])), words, search)
-    counts = dict(Counter(row["class"] for row in found))
-    return Page(len(kept), len(found), counts, _page(kept, limit, offset))
+    fitting = (row for row in found if data_class in ("", row["class"]))
+    return _page(fitting, words, dict, Counter(row["class"] for row in found), len(found), wanted)
+
+
+def _page(
+    fitting: Iterable[T],
+    words: Callable[[T], Sequence[str]],
+    shown: Callable[[T], dict[str, Any]],
+    counts: dict[str, int],
+    every: int,
+    wanted: Wanted,
+) -> Page:
+    """What is wanted of what fits; only that is made into rows."""
+    kept = _found(fitting, words, wanted.get("search", ""))
+    offset, limit = wanted.get("offset", 0), wanted.get("limit")
+    page = kept[offset : None if limit is None else offset + limit]
+    return Page(len(kept), every, dict(counts), [shown(item) for item in page])
 
 
 def _found(rows: Iterable[T], words: Callable[[T], Sequence[str]], search: str) -> list[T]:
@@ -209,10 +200,6 @@ def _found(rows: Iterable[T], words: Callable[[T], Sequence[str]], search: str) 
         return list(rows)
     # every word that was typed, wherever it stands
     return [row for row in rows if all(word in "\n".join(words(row)).casefold() for word in wanted)]
-
-
-def _page(rows: list[T], limit: int | None, offset: int) -> list[T]:
-    return rows[offset : None if limit is None else offset + limit]
 
 
 def _waiting_for(registry: Registry, person: str) -> frozenset[str]:

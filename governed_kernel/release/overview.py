@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.governance.counting import Purpose, objection, unmet
 from governed_kernel.release import manifest
-from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+from governed_kernel.release.registry import DeploymentRecord, Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["overview", "summary", "waits_for"]
+__all__ = ["overview", "places", "summary", "waits_for"]
 
 
 def overview(registry: Registry, record: ReleaseRecord) -> dict[str, Any]:
@@ -100,8 +101,21 @@ def summary(registry: Registry, record: ReleaseRecord, person: str = "") -> dict
         "required": rule.required,
         "runs": len(record.runs),
         "bundle": record.bundle.name if record.bundle else "",
+        "live": places(registry.live().get(record.name, ())),
         "waits_for_me": waits_for(registry, record, person),
     }
+
+
+def places(live: Iterable[DeploymentRecord]) -> list[dict[str, str]]:
+    """Where which bundle is live, as rows."""
+    return [
+        {
+            "environment": item.deployment.environment,
+            "slot": item.deployment.slot,
+            "bundle": item.deployment.bundle,
+        }
+        for item in live
+    ]
 
 
 def waits_for(registry: Registry, record: ReleaseRecord, person: str) -> Purpose | None:
@@ -162,7 +176,7 @@ def _commit(workspace: Workspace, record: ReleaseRecord) -> str:
     """The commit that the manifest names; empty where there is none, or it is altered."""
     try:
         folder = manifest.release_folder(workspace, record.name)
-        return manifest.load(folder, record.digest).git_commit
+        return manifest.load_alone(folder, record.digest).git_commit
     except GovernedError:
         return ""
 

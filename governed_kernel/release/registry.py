@@ -174,6 +174,14 @@ class Registry:
             if finding.recall.recall == said.recall and finding.answer is None:
                 finding.answer = said
 
+    def live(self) -> dict[str, list[DeploymentRecord]]:
+        """Release → its bundles that are live now, each in its slot; not always the newest."""
+        found: dict[str, list[DeploymentRecord]] = {}
+        for index in self._live.values():
+            record = self.deployments[index]
+            found.setdefault(record.deployment.release, []).append(record)
+        return found
+
     def recalls(self) -> Iterator[tuple[str, RecallFinding]]:
         """Every release that was recalled, with what was found and answered."""
         for name, release in self.releases.items():
@@ -258,8 +266,7 @@ class Registry:
 
 def _moment(register: Register) -> datetime:
     """Now, or when the ledger ends where it is asked about then; no clock revives what expired."""
-    known = (*register.entries, *register.events)  # an index of what stood then has no events
-    last = max(each.occurred_at for each in known)
+    last = register.ends_at
     return last if register.rules_of_then else max(now(), last)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from governed_kernel.canonical import canonical_json
 from governed_kernel.files import write_atomically
 from governed_kernel.release.manifest import Input
-from governed_kernel.release.runs import Plan, run_folder
+from governed_kernel.release.run_states import Plan, run_folder
 from governed_kernel.workspace import Workspace
 
 __all__ = ["kernel_environment", "stage_inputs", "write_ticket"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from governed_kernel.release.runs import RunState, is_alive, run_folder, state_of
+from governed_kernel.release.run_states import RunState, is_alive, run_folder, state_of
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Seen", "watch"]

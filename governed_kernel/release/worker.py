@@ -28,13 +28,13 @@ from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissi
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted
 from governed_kernel.lineage.sessions import session_of_run
-from governed_kernel.release import admission, gate, manifest, runs
+from governed_kernel.release import admission, gate, manifest, run_states, runs
 from governed_kernel.release.execution import record_validation
 from governed_kernel.release.learned import check_learned
 from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.programs import runs_code
 from governed_kernel.release.registry import Registry
-from governed_kernel.release.runs import Plan, Progress, run_folder
+from governed_kernel.release.run_states import Plan, Progress, run_folder
 from governed_kernel.release.tickets import kernel_environment, stage_inputs, write_ticket
 from governed_kernel.workspace import Workspace
 
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     workspace = Workspace.open(Path(root))
     signal.signal(signal.SIGTERM, _interrupt)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    plan = runs.plan_of(workspace, run_id)
+    plan = run_states.plan_of(workspace, run_id)
     _say(f"{plan.kind} {run_id} of {plan.release}, parameters {plan.parameters}")
     started = time.monotonic()
     error: GovernedError | None = None
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
     artifacts: list[Artifact] = []
     facts: dict[str, Any] = {}
     try:
-        runs.update_state(workspace, run_id, state="running", pid=os.getpid())
+        run_states.update_state(workspace, run_id, state="running", pid=os.getpid())
         snapshots = check_again(workspace, plan)
         artifacts, facts = execute(workspace, plan, snapshots)
         if plan.subject is not None:
@@ -234,7 +234,7 @@ def _progress(workspace: Workspace, plan: Plan) -> Callable[[int, Any], None]:
             if line.startswith("#"):
                 heading = line.lstrip("# ").strip()[:80]
         progress = Progress(min(index + 1, cells), cells, heading)
-        runs.update_state(workspace, plan.run_id, progress=progress)
+        run_states.update_state(workspace, plan.run_id, progress=progress)
 
     return on_cell
 

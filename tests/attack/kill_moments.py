@@ -23,7 +23,7 @@ from governed_kernel.audit.verification import verify_workspace
 from governed_kernel.lineage.events import Access, CellEnded, SessionSealed
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
-from governed_kernel.release import runs
+from governed_kernel.release import run_states
 from tests.attack.tally import Tally
 from tests.kernel.running import SECONDS, RunningKernel, every_event, home_of, wait_until
 from tests.loop.place import Place, ended
@@ -129,8 +129,8 @@ class Moments:
         process = place.start("run sour --as otto")
         wait_until(lambda: set(place.workspace.runs.glob("run-*")) - before)
         (folder,) = set(place.workspace.runs.glob("run-*")) - before
-        wait_until(lambda: runs.state_of(place.workspace, folder.name).pid)
-        state = runs.state_of(place.workspace, folder.name)
+        wait_until(lambda: run_states.state_of(place.workspace, folder.name).pid)
+        state = run_states.state_of(place.workspace, folder.name)
         time.sleep(self.draw.random() * _RUN_DELAY)
         with contextlib.suppress(ProcessLookupError, IndexError, FileNotFoundError):
             os.kill(victim(state.pid), signal.SIGKILL)

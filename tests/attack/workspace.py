@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from governed_kernel.lineage.heads import head_file
-from governed_kernel.release import runs
+from governed_kernel.release import run_states
 from tests.attack.kinds import Kept, kept_files
 from tests.kernel.running import RunningKernel, home_of, wait_until
 from tests.loop.place import Place
@@ -129,9 +129,9 @@ def _kill_a_run(made: FullWorkspace) -> None:
     with place.start("run sour -p behaviour hang --as otto") as command:
         wait_until(lambda: set(place.workspace.runs.glob("run-*")) - before)
         (folder,) = set(place.workspace.runs.glob("run-*")) - before
-        wait_until(lambda: runs.state_of(place.workspace, folder.name).progress.cell > 3)
+        wait_until(lambda: run_states.state_of(place.workspace, folder.name).progress.cell > 3)
         made.keep_copy()
-        os.kill(runs.state_of(place.workspace, folder.name).pid, signal.SIGKILL)
+        os.kill(run_states.state_of(place.workspace, folder.name).pid, signal.SIGKILL)
         command.communicate()
     journal = _journal_of(place, folder.name)
     wait_until(lambda: not head_file(journal).exists())  # its recorder has sealed it

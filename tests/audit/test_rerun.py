@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.release import runs
+from governed_kernel.release import run_states
 from governed_kernel.release.comparing import compare
 from governed_kernel.release.lists import listed_verdicts
 from governed_kernel.release.registry import Registry
@@ -142,14 +142,14 @@ def test_ctrl_c_stops_the_repetition(stages: Stages, tmp_path: Path) -> None:
     def is_running() -> bool:
         found[:] = [path.name for path in place.workspace.runs.glob("rerun-*")]
         return any(
-            runs.state_of(place.workspace, run).progress.heading == "What may go wrong"
+            run_states.state_of(place.workspace, run).progress.heading == "What may go wrong"
             for run in found
         )
 
     wait_until(is_running)
     process.send_signal(signal.SIGINT)
     explains(ended(process), 130, f"{found[0]} was interrupted")
-    assert runs.state_of(place.workspace, found[0]).state == "interrupted"
+    assert run_states.state_of(place.workspace, found[0]).state == "interrupted"
     wait_until(lambda: processes_of(found[0]) == [])
 
 

@@ -33,9 +33,9 @@ from tests.cli.bad_inputs import (
     page,
 )
 from tests.cli.commands import Command, Done
+from tests.governance.by_hand import an_approval, append_by_hand
 from tests.governance.people import DIGEST, OTHER, RELEASE, promote
 from tests.governance.records import BY_PATIENT, write_code, write_records
-from tests.governance.test_register import an_approval, append_by_hand
 from tests.loop.refusal import explains
 
 TOML = "governed.toml"

@@ -11,6 +11,8 @@ import pytest
 
 from governed_kernel.audit import pages
 from governed_kernel.audit.dossier import Dossier
+from governed_kernel.release.overview import summary
+from governed_kernel.release.registry import Registry
 from tests.loop import tour
 from tests.loop.place import Place
 from tests.loop.refusal import explains
@@ -125,6 +127,12 @@ def test_one_command_puts_the_last_one_back(twice: Place, tmp_path: Path) -> Non
     assert (signed.person, signed.bundle) == ("otto", first)
     assert signed.reason == f"rolled back from {second}"
     assert now["bundle"] == first
+    (row,) = place.done_here("release list --json").facts
+    assert row["bundle"] == second  # the newest, and what is live is told beside it
+    assert row["live"] == [{"environment": "preprod", "slot": "default", "bundle": first}]
+    registry = Registry.read(place.workspace)
+    assert summary(registry, registry.release("sour"))["live"] == row["live"]
+    assert "preprod/default" in place.done_here("release list").out
     again = place.done_here("rollback --env preprod --reason better {otto} --json").facts
     assert again["bundle"] == second
 

@@ -12,7 +12,7 @@ from governed_kernel import configuration
 from governed_kernel.audit import report, rerun
 from governed_kernel.governance import catalog
 from governed_kernel.lineage import condensed, ledger_events, session_states, vocabulary
-from governed_kernel.release import difference, history, review, runs, worker
+from governed_kernel.release import difference, history, review, run_states, worker
 from governed_kernel.release.findings import Finding
 from governed_kernel.validation.evidence import Case
 
@@ -25,7 +25,7 @@ TYPES = {
     "states of versions": catalog.State,
     "states of sessions": session_states.State,
     "kinds of versions": catalog.Kind,
-    "kinds of runs": runs.Kind,
+    "kinds of runs": run_states.Kind,
     "kinds of resources": vocabulary.ResourceKind,
     "kinds of changes": difference.Kind,
     "kinds of things in a graph": condensed.Kind,
@@ -37,7 +37,7 @@ TYPES = {
     "relations": vocabulary.Relation,
 }
 FIELDS: dict[str, tuple[Any, str]] = {
-    "states of runs": (runs.RunState, "state"),
+    "states of runs": (run_states.RunState, "state"),
     "severities": (Finding, "severity"),
     "outcomes of cases": (Case, "outcome"),
     "comparisons": (Case, "comparison"),

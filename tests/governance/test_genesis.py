@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import stat
 import tomllib
 from pathlib import Path
@@ -10,13 +11,17 @@ import pytest
 
 from governed_kernel import configuration
 from governed_kernel.configuration import Configuration
-from governed_kernel.errors import ConfigurationError, SignatureRefused, UsageError
+from governed_kernel.errors import ConfigurationError, IntegrityBroken, SignatureRefused, UsageError
 from governed_kernel.governance import genesis, keys
 from governed_kernel.governance.names import PURPOSES, ROLES
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.templates import template_folder
+from governed_kernel.lineage.attestations import WorkspaceCreated
+from governed_kernel.lineage.events import JournalOpened
+from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
-from tests.governance.people import passphrase
+from tests.governance.by_hand import append_by_hand
+from tests.governance.people import DIGEST, make_workspace, passphrase
 
 CLASSES = [
     "public",
@@ -141,3 +146,44 @@ def _fields(struct: Any) -> list[tuple[str, ...]]:
         else:
             found.append(before)
     return found
+
+
+def test_a_ledger_without_a_signed_beginning_is_refused(tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    bare = Workspace(folder)
+    Ledger(bare).create("w1")
+    with pytest.raises(IntegrityBroken, match="no valid beginning"):
+        Register.read(bare)
+    assert isinstance(Ledger(bare).events()[0], JournalOpened)
+
+
+def test_a_workspace_can_be_made_anew_in_the_same_folder(workspace: Workspace) -> None:
+    shutil.rmtree(workspace.root)
+    again = make_workspace(workspace.root)
+    assert "rita" in Register.read(again).people
+
+
+def test_a_second_creation_in_the_same_ledger_does_not_count(workspace: Workspace) -> None:
+    created = WorkspaceCreated(
+        person="mallory",
+        printed_name="Mallory",
+        workspace_id=Register.read(workspace).workspace_id,
+        name="mine",
+        public_key=keys.public_key_of("mallory"),
+        policy=DIGEST,
+        service_key=keys.public_key_of("mallory"),
+    )
+    append_by_hand(workspace, created, signer="mallory")
+    register = Register.read(workspace)
+    assert register.name == "triage"
+    assert "mallory" not in register.people
+
+
+def test_initialising_twice_is_refused_and_changes_nothing(workspace: Workspace) -> None:
+    from governed_kernel.errors import UsageError
+
+    before = workspace.ledger.read_bytes()
+    with pytest.raises(UsageError, match="a workspace already"):
+        genesis.initialise(workspace.root, "ada", "Ada", passphrase("ada"))
+    assert workspace.ledger.read_bytes() == before

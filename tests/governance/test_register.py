@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import shutil
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,19 @@ import msgspec
 import pytest
 
 from governed_kernel.canonical import canonical_json
-from governed_kernel.errors import IntegrityBroken, NotApproved, ResourceMissing, UnknownName
-from governed_kernel.governance import approvals, envelopes, genesis, keys, people, policy
-from governed_kernel.governance.names import SERVICE, SERVICE_NAME
+from governed_kernel.errors import NotApproved, UnknownName
+from governed_kernel.governance import approvals, envelopes, keys, people, policy
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.signing import record, seal
 from governed_kernel.lineage.attestations import (
     Approval,
-    Bundle,
     PersonAdded,
-    Predicate,
     Promotion,
-    Record,
     RoleGranted,
-    WorkspaceCreated,
 )
-from governed_kernel.lineage.events import Attested, JournalOpened, RunStarted, now
+from governed_kernel.lineage.events import Attested, now
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
+from tests.governance.by_hand import an_approval, append_by_hand, approve
 from tests.governance.people import (
     DIGEST,
     OTHER,
@@ -40,30 +34,6 @@ from tests.governance.people import (
     promote,
     reasons,
 )
-
-
-def approve(workspace: Workspace, person: str, release: str = RELEASE) -> None:
-    approvals.approve(
-        workspace, release, "run", person, passphrase(person), meaning="reviewed", digest=DIGEST
-    )
-
-
-def append_by_hand(
-    workspace: Workspace, predicate: Predicate, signer: str, occurred_at: datetime | None = None
-) -> None:
-    """What somebody does who writes the ledger without asking our code."""
-    bound = predicate
-    if not predicate.workspace_id:
-        workspace_id = Register.read(workspace).workspace_id
-        bound = msgspec.structs.replace(predicate, workspace_id=workspace_id)
-    unlocked = keys.unlock(signer, passphrase(signer))
-    envelope = envelopes.sign(bound, unlocked)
-    Ledger(workspace).append(Attested(envelope=envelope, occurred_at=occurred_at or now()))
-
-
-def an_approval(person: str, **changes: Any) -> Approval:
-    facts = {"release": RELEASE, "purpose": "run", "digest": DIGEST, "meaning": "reviewed"}
-    return Approval(**{"person": person, "printed_name": person.title(), **facts, **changes})
 
 
 def test_two_reviewers_count_and_their_roles_are_named(workspace: Workspace) -> None:
@@ -289,154 +259,6 @@ def test_a_release_that_nobody_promoted_has_no_approvals_that_count(workspace: W
     assert counting(workspace) == []
 
 
-STARTED = RunStarted(
-    run_id="run-1",
-    release=RELEASE,
-    digest=DIGEST,
-    kind="release",
-    person="olga",
-    parameters={"epochs": 3},
-    environment=OTHER,
-)
-BUNDLE = Bundle(
-    person=SERVICE,
-    printed_name=SERVICE_NAME,
-    release=RELEASE,
-    run_id="run-1",
-    digest=DIGEST,
-    requested_by="olga",
-)
-RECORD = Record(person=SERVICE, printed_name=SERVICE_NAME, event=STARTED)
-
-
-@pytest.mark.parametrize("said", [BUNDLE, RECORD], ids=["bundle", "record"])
-@pytest.mark.parametrize("signer", ["mallory", "ada"])
-def test_only_the_service_says_what_was_run_and_sealed(
-    workspace: Workspace, said: Predicate, signer: str
-) -> None:
-    append_by_hand(workspace, said, signer=signer)
-    assert not Register.read(workspace).entries[-1].valid
-    assert Register.read(workspace).run_events == []
-
-
-def test_nobody_speaks_for_the_service_under_their_own_name(workspace: Workspace) -> None:
-    said = msgspec.structs.replace(RECORD, person="ada", printed_name="Ada")
-    append_by_hand(workspace, said, signer="ada")
-    assert Register.read(workspace).run_events == []
-
-
-def test_an_unsigned_report_of_a_run_is_no_event_of_a_ledger(workspace: Workspace) -> None:
-    Ledger(workspace).append(STARTED)
-    with pytest.raises(IntegrityBroken, match="record"):
-        Register.read(workspace)
-
-
-def test_what_the_service_signed_counts(workspace: Workspace) -> None:
-    assert record(workspace, STARTED)
-    assert Register.read(workspace).run_events == [STARTED]
-    entry = seal(workspace, lambda _: BUNDLE, lambda _: None)
-    assert Register.read(workspace).entries[-1] == entry
-    assert entry.valid
-
-
-def test_a_record_that_is_no_longer_wanted_is_not_made(workspace: Workspace) -> None:
-    assert not record(workspace, STARTED, when=lambda register: bool(register.run_events))
-    assert Register.read(workspace).run_events == []
-
-
-def test_without_its_key_the_service_records_nothing(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GOVERNED_HOME", str(workspace.root.with_name("another home")))
-    with pytest.raises(ResourceMissing, match="service key is not on this machine"):
-        record(workspace, STARTED)
-
-
-def test_a_ledger_replaced_as_a_whole_is_found_by_what_was_remembered(
-    workspace: Workspace,
-) -> None:
-    promote(workspace)
-    workspace_id = Register.read(workspace).workspace_id
-    forged = _ledger_of_mallory(workspace, workspace_id)
-    workspace.ledger.write_bytes(forged)
-    with pytest.raises(IntegrityBroken, match="not the one that was there"):
-        Register.read(workspace)
-
-
-def test_a_ledger_replaced_under_a_new_identity_is_found_by_its_folder(
-    workspace: Workspace,
-) -> None:
-    workspace.ledger.write_bytes(_ledger_of_mallory(workspace, "w0123456789abcdef"))
-    with pytest.raises(IntegrityBroken, match="it held workspace"):
-        Register.read(workspace)
-
-
-def _ledger_of_mallory(workspace: Workspace, workspace_id: str) -> bytes:
-    """A ledger that verifies in itself, with Mallory as its administrator."""
-    elsewhere = Workspace(workspace.root.parent / "elsewhere")
-    created = WorkspaceCreated(
-        person="mallory",
-        printed_name="Mallory",
-        workspace_id=workspace_id,
-        name="triage",
-        public_key=keys.public_key_of("mallory"),
-        policy=workspace.settings.policy_digest(),
-        service_key=keys.public_key_of("mallory"),
-    )
-    signer = keys.unlock("mallory", passphrase("mallory"))
-    envelope = envelopes.sign(created, signer)
-    Ledger(elsewhere).create(workspace_id, Attested(envelope=envelope))
-    return elsewhere.ledger.read_bytes()
-
-
-def test_a_ledger_seen_for_the_first_time_is_trusted_and_remembered(
-    workspace: Workspace, home: Path
-) -> None:
-    (home / "known_workspaces.json").unlink()
-    register = Register.read(workspace)
-    assert register.genesis in (home / "known_workspaces.json").read_text()
-
-
-def test_a_spoiled_memory_of_workspaces_is_not_taken_for_none(
-    workspace: Workspace, home: Path
-) -> None:
-    (home / "known_workspaces.json").write_text("{")
-    with pytest.raises(IntegrityBroken, match="can't be read"):
-        Register.read(workspace)
-
-
-def test_a_ledger_without_a_signed_beginning_is_refused(tmp_path: Path, home: Path) -> None:
-    folder = tmp_path / "bare"
-    folder.mkdir()
-    bare = Workspace(folder)
-    Ledger(bare).create("w1")
-    with pytest.raises(IntegrityBroken, match="no valid beginning"):
-        Register.read(bare)
-    assert isinstance(Ledger(bare).events()[0], JournalOpened)
-
-
-def test_a_workspace_can_be_made_anew_in_the_same_folder(workspace: Workspace) -> None:
-    shutil.rmtree(workspace.root)
-    again = make_workspace(workspace.root)
-    assert "rita" in Register.read(again).people
-
-
-def test_a_second_creation_in_the_same_ledger_does_not_count(workspace: Workspace) -> None:
-    created = WorkspaceCreated(
-        person="mallory",
-        printed_name="Mallory",
-        workspace_id=Register.read(workspace).workspace_id,
-        name="mine",
-        public_key=keys.public_key_of("mallory"),
-        policy=DIGEST,
-        service_key=keys.public_key_of("mallory"),
-    )
-    append_by_hand(workspace, created, signer="mallory")
-    register = Register.read(workspace)
-    assert register.name == "triage"
-    assert "mallory" not in register.people
-
-
 def test_an_edited_policy_is_refused_until_an_administrator_adopts_it(
     workspace: Workspace,
 ) -> None:
@@ -480,12 +302,3 @@ def test_names_that_are_not_known_are_said_to_be_so(workspace: Workspace) -> Non
     ):
         with pytest.raises(UnknownName):
             ask()
-
-
-def test_initialising_twice_is_refused_and_changes_nothing(workspace: Workspace) -> None:
-    from governed_kernel.errors import UsageError
-
-    before = workspace.ledger.read_bytes()
-    with pytest.raises(UsageError, match="a workspace already"):
-        genesis.initialise(workspace.root, "ada", "Ada", passphrase("ada"))
-    assert workspace.ledger.read_bytes() == before

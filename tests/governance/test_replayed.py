@@ -11,8 +11,8 @@ from governed_kernel.governance.verification import Replay
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
+from tests.governance.by_hand import an_approval, approve
 from tests.governance.people import counting, passphrase, promote
-from tests.governance.test_register import an_approval, approve
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from governed_kernel.governance.register import Register
 from governed_kernel.lineage.attestations import KeyRevoked, RiskAcceptance
 from governed_kernel.lineage.events import now
 from governed_kernel.workspace import Workspace
+from tests.governance.by_hand import an_approval, append_by_hand
 from tests.governance.people import DIGEST, RELEASE, counting, promote
-from tests.governance.test_register import an_approval, append_by_hand
 
 
 def an_acceptance(**changes: Any) -> RiskAcceptance:

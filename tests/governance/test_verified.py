@@ -14,8 +14,8 @@ from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
+from tests.governance.by_hand import an_approval, append_by_hand, approve
 from tests.governance.people import counting, passphrase, promote
-from tests.governance.test_register import an_approval, append_by_hand, approve
 
 
 @pytest.fixture

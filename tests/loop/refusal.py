@@ -10,7 +10,7 @@ from tests.cli.commands import Done
 from tests.kernel.running import wait_until
 from tests.loop.place import Place
 
-__all__ = ["alter", "explains", "processes_of", "wait_until"]
+__all__ = ["alter", "explains", "no_run", "nothing_was_made", "processes_of", "wait_until"]
 
 
 def explains(done: Done, code: int, *said: str) -> None:
@@ -29,6 +29,19 @@ def nothing_was_made(place: Place) -> None:
     """No bundle, and nothing half-made."""
     assert not list(place.workspace.bundles.glob("*"))
     assert place.half_made() == []
+
+
+def no_run(place: Place, done: Done, code: int, *said: str) -> None:
+    """A run that Otto asked for: explained, on record, and nothing was started."""
+    explains(done, code, *said)
+    nothing_was_made(place)
+    found = place.release()
+    assert found["runs"] == []
+    assert len(found["refusals"]) == 1
+    assert found["refusals"][0]["person"] == "otto"
+    what = done.err.split("governed: ", 1)[1].splitlines()[0]
+    assert found["refusals"][0]["why"].startswith(what)
+    assert not list(place.workspace.runs.glob("*"))
 
 
 def alter(path: Path, change: Callable[[bytes], bytes] | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from governed_kernel.release.runs import Plan
+from governed_kernel.release.run_states import Plan
 from governed_kernel.release.tickets import kernel_environment
 from governed_kernel.workspace import Workspace
 

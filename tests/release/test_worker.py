@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from governed_kernel.errors import IntegrityBroken, RunFailed
-from governed_kernel.release import runs, worker
+from governed_kernel.release import run_states, worker
 from tests.loop.stages import Stages
 
 
@@ -30,7 +30,7 @@ from tests.loop.stages import Stages
 def test_a_plan_that_is_not_on_record_is_refused(stages: Stages, change: dict[str, Any]) -> None:
     place = stages.executed
     with place.inside():
-        plan = runs.plan_of(place.workspace, stages.run_id)
+        plan = run_states.plan_of(place.workspace, stages.run_id)
         assert worker.check_again(place.workspace, plan)
         with pytest.raises(IntegrityBroken, match="is not what was asked for"):
             worker.check_again(place.workspace, msgspec.structs.replace(plan, **change))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from governed_kernel.release.runs import state_of
+from governed_kernel.release.run_states import state_of
 from tests.extension.server import Server, serving
 from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place

@@ -15,7 +15,7 @@ from governed_kernel.governance.signing import identify
 from governed_kernel.lineage.dates import moment
 from governed_kernel.release import lists
 from governed_kernel.release.recall import downstream
-from governed_kernel.release.runs import RunState
+from governed_kernel.release.run_states import RunState
 from governed_server.routes.asked import Listed, Place, Release, Signed
 from governed_server.routing import Work, get, job
 from governed_server.service import Service

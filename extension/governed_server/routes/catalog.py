@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from governed_kernel.governance import catalog, listing
+from governed_kernel.governance import catalog, catalog_rows
 from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
@@ -61,7 +61,7 @@ def one(service: Service, asked: Version) -> dict[str, Any]:
     """All that is known of a version, and what a notebook may use it for."""
     workspace = service.workspace(asked.path)
     register = service.registry(workspace).register
-    return listing.facts(workspace, register, register.version(asked.name))
+    return catalog_rows.facts(workspace, register, register.version(asked.name))
 
 
 @get("catalog/choices")

@@ -10,7 +10,7 @@ import msgspec
 from governed_kernel.errors import UnknownName
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
-from governed_kernel.release import lists, manifest, runs
+from governed_kernel.release import lists, manifest, run_states, runs
 from governed_kernel.release.comparing import compare
 from governed_kernel.release.execution import start_release, start_validation
 from governed_kernel.release.watching import watch
@@ -129,7 +129,7 @@ def notebook(service: Service, asked: Run) -> dict[str, str]:
     """The executed notebook as a page, also of a run that failed; shown without scripts."""
     from nbconvert import HTMLExporter
 
-    folder = runs.run_folder(service.workspace(asked.path), asked.run)
+    folder = run_states.run_folder(service.workspace(asked.path), asked.run)
     for path in (folder / "output" / "notebook.ipynb", folder / "notebook.ipynb"):
         if path.is_file():
             # the browser shows it in a frame that runs no scripts
@@ -160,7 +160,7 @@ async def follow(service: Service, asked: Run) -> Stream:
                 for name, value in msgspec.to_builtins(seen).items()
                 if "log" not in name
             },
-            "parameters": runs.plan_of(workspace, asked.run).parameters,
+            "parameters": run_states.plan_of(workspace, asked.run).parameters,
         }
         if told != last:
             last = told

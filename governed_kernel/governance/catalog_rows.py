@@ -1,4 +1,4 @@
-"""The catalog as people browse it: one line a version, and everything about one of them."""
+"""The catalog as rows and facts: one row a version, and all that is known of one of them."""
 
 from __future__ import annotations
 
