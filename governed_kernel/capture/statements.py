@@ -415,4 +415,14 @@ def _code_of(node: ast.Call) -> str | None:
         return texts[2]
     if function.attr == "run_line_magic" and len(texts) == 2 and texts[0] in _RUNNING:
         return texts[1]
+    if function.attr == "run_line_magic" and len(texts) == 2 and texts[0] == "store":
+        return _stored(texts[1])
     return None
+
+
+def _stored(line: str) -> str:
+    """What ``%store`` does, as code: it writes variables to files, and with ``-r`` reads them."""
+    words = line.partition(">")[0].split()
+    names = [word for word in words if word.isidentifier()]
+    reads = "-r" in words
+    return "\n".join(f"{name} = open({name!r})" if reads else name for name in names)

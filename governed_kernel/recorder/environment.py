@@ -8,6 +8,8 @@ but code that no installation brought.
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import os
 import site
 import sys
@@ -15,6 +17,7 @@ import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.recorder.installed import Installed
@@ -30,6 +33,7 @@ __all__ = [
     "RULES",
     "Environment",
     "Place",
+    "Resolved",
     "digest",
     "resolve_places",
     "session_variables",
@@ -48,12 +52,24 @@ class Place:
         Why nothing that matters to lineage is missed.
     writes : bool
         Whether writing there is environment too. Elsewhere a write is recorded.
+    names : tuple of str
+        What in the folder is environment, by patterns of names below it, part by part; everything
+        where there are none. A folder to which notebooks may write has them: else it would be
+        where data goes unseen.
     """
 
     pattern: str
     reason: str
     writes: bool = False
+    names: tuple[str, ...] = ()
 
+
+_IPYTHON_KEEPS = (
+    *(f"profile_*/history.sqlite{end}" for end in ("", "-journal", "-wal", "-shm")),
+    *("profile_*/pid/*.pid", "profile_*/db/rootmodules_cache", "profile_*/startup/README"),
+)
+_IPYTHON_RUNS = ("profile_*/*.py", "profile_*/*.json", "profile_*/startup/*", "extensions/*.py")
+_GPU_CACHE = ("index", "[0-9a-f]/[0-9a-f]/[0-9a-f]*")
 
 RULES: tuple[Place, ...] = (
     Place("{prefix}/", "the interpreter and its libraries; pinned by the environment's digest"),
@@ -77,14 +93,31 @@ RULES: tuple[Place, ...] = (
     ),
     Place("{shared_memory}/", "the release run's own shared memory, gone with it", writes=True),
     Place("/run/", "the state of the operating system's services"),
-    Place("{ipython}/", "IPython's profile and history", writes=True),
-    Place("{jupyter_config}/", "settings of Jupyter", writes=True),
-    Place("{jupyter_data}/", "kernel specifications and runtime files of Jupyter", writes=True),
-    Place("{connection_folder}/", "the sockets between this kernel and its client", writes=True),
-    Place("{matplotlib_cache}/", "matplotlib's list of fonts", writes=True),
+    Place("{ipython}/", "IPython's history and what it remembers of modules", True, _IPYTHON_KEEPS),
+    Place("{ipython}/", "IPython's settings and what it runs when it starts", False, _IPYTHON_RUNS),
+    Place("{jupyter_config}/", "settings of Jupyter", names=("*.py", "*.json", "*.d/*.json")),
+    Place("{jupyter_config}/", "Jupyter notes that it has moved old settings", True, ("migrated",)),
+    Place("{jupyter_data}/", "kernel specifications", names=("kernels/*/*",)),
+    Place(
+        "{connection_folder}/",
+        "the sockets between this kernel and its client",
+        True,
+        ("{connection}.json", "{connection}-ipc-*"),
+    ),
+    Place(
+        "{matplotlib_cache}/",
+        "matplotlib's list of fonts",
+        True,
+        ("fontlist-v*.json", "fontlist-v*.json.matplotlib-lock"),
+    ),
     Place("{matplotlib_config}/", "matplotlib's settings"),
-    Place("{fontconfig}/", "the font cache", writes=True),
-    Place("{gpu_cache}/", "code that the GPU's driver has compiled for this GPU", writes=True),
+    Place("{fontconfig}/", "the font cache", True, ("*.cache-*", "CACHEDIR.TAG", "CACHEDIR.TAG.*")),
+    Place(
+        "{gpu_cache}/",
+        "code that the GPU's driver has compiled for this GPU",
+        True,
+        (*_GPU_CACHE, *(f"ComputeCache/{name}" for name in _GPU_CACHE)),
+    ),
     Place("/var/cache/fontconfig/", "the system's font cache"),
     Place("{workspace}/governed.toml", "the workspace's settings, bound by the ledger"),
     Place("{workspace}/policies/", "the workspace's policies, bound by the ledger"),
@@ -140,7 +173,6 @@ CONNECTIONS: dict[str, str] = {
 _DEVICES = "/dev/"
 _MEMORY = f"{FOLDER}/"
 _PROGRAM_FOLDERS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/")
-_NEVER_WRITTEN_BY_HAND = "__pycache__/"
 _LIBRARIES = ("/site-packages/", "/dist-packages/")
 _ABOUT = (".dist-info", ".egg-info")
 """Folders in which an installed library says what it is."""
@@ -148,7 +180,7 @@ _ABOUT = (".dist-info", ".egg-info")
 
 def digest() -> str:
     """SHA-256 of the list, as it goes into `SessionStarted.environment_rules`."""
-    places = [[place.pattern, place.reason, place.writes] for place in RULES]
+    places = [[place.pattern, place.reason, place.writes, list(place.names)] for place in RULES]
     suffixes = list(DATA_SUFFIXES)
     return digest_json(
         {
@@ -162,8 +194,27 @@ def digest() -> str:
     )
 
 
-def resolve_places(variables: Mapping[str, str]) -> list[tuple[str, bool]]:
-    """The rules as canonical paths, each with whether writes there are environment."""
+class Resolved(NamedTuple):
+    """A `Place` in one session, by its canonical path."""
+
+    path: str
+    writes: bool
+    names: tuple[tuple[str, ...], ...] = ()
+    """Patterns, part by part."""
+
+    def names_it(self, path: str) -> bool:
+        """Whether a path below this place has one of its names, or is a folder on the way there."""
+        parts = path[len(self.path) :].split("/")
+        fitting = [
+            len(pattern)
+            for pattern in self.names
+            if len(parts) <= len(pattern) and all(map(fnmatch.fnmatchcase, parts, pattern))
+        ]
+        return len(parts) in fitting or (bool(fitting) and os.path.isdir(path))
+
+
+def resolve_places(variables: Mapping[str, str]) -> list[Resolved]:
+    """The rules as they are in one session."""
     places = []
     for place in RULES:
         try:
@@ -173,7 +224,9 @@ def resolve_places(variables: Mapping[str, str]) -> list[tuple[str, bool]]:
         folder = path.endswith("/")
         path = os.path.realpath(path)
         if path != "/":
-            places.append((path + "/" if folder else path, place.writes))
+            escaped = {name: glob.escape(value) for name, value in variables.items()}
+            names = tuple(tuple(n.format_map(escaped).split("/")) for n in place.names)
+            places.append(Resolved(path + "/" if folder else path, place.writes, names))
     return places
 
 
@@ -204,10 +257,9 @@ def session_variables(
     if site.ENABLE_USER_SITE:
         found["user_site"] = site.getusersitepackages()
     if connection_file:
-        folder = os.path.dirname(os.path.realpath(connection_file))
-        # a file in the shared temporary folder makes that folder no environment
-        if folder not in {"/tmp", "/var/tmp", home, str(workspace)}:  # noqa: S108
-            found["connection_folder"] = folder
+        folder, name = os.path.split(os.path.realpath(connection_file))
+        found["connection_folder"] = folder
+        found["connection"] = name.removesuffix(".json")
     if ticket:
         found["ticket"] = ticket
         found["shared_memory"] = FOLDER  # the run's own, or out of its reach
@@ -220,22 +272,32 @@ def _is_path_configuration(path: str) -> bool:
     return name.endswith(".pth") and os.path.basename(folder) in ("site-packages", "dist-packages")
 
 
+def _is_byte_code(path: str) -> bool:
+    """Whether Python writes this file when it compiles a source that is there."""
+    folder, name = os.path.split(path)
+    above, cache = os.path.split(folder)
+    source = os.path.join(above, name.partition(".")[0] + ".py")
+    return cache == "__pycache__" and ".pyc" in name and os.path.lexists(source)
+
+
 class Environment:
     """Decides, for one session, whether a canonical path is environment.
 
     Parameters
     ----------
-    places : list of (str, bool)
+    places : list of Resolved
         From `resolve_places`.
     files : tuple of str
         Single files that are environment in this session, such as the connection file.
     """
 
-    def __init__(self, places: list[tuple[str, bool]], files: tuple[str, ...] = ()) -> None:
-        folders = [(path, writes) for path, writes in places if path.endswith("/")]
-        self.readable = tuple(path for path, _ in folders)
-        self.writable = tuple(path for path, writes in folders if writes)
-        self._files = {path: writes for path, writes in places if not path.endswith("/")}
+    def __init__(self, places: list[Resolved], files: tuple[str, ...] = ()) -> None:
+        whole = [place for place in places if place.path.endswith("/") and not place.names]
+        self.readable = tuple(place.path for place in whole)
+        self.writable = tuple(place.path for place in whole if place.writes)
+        self._named = [place for place in places if place.names]
+        self._with_names = tuple(place.path for place in self._named)
+        self._files = {each.path: each.writes for each in places if not each.path.endswith("/")}
         self._files.update(dict.fromkeys(map(os.path.realpath, files), True))
         self._shared = _MEMORY not in self.writable
         self._memory = tuple(_MEMORY + name for name in MEMORY_OF_LIBRARIES)
@@ -273,15 +335,25 @@ class Environment:
         if self._shared and path.startswith(_MEMORY):
             return path.startswith(self._memory)
         folder = path + "/"  # it may be one of the folders itself
+        if folder.startswith(self._with_names) and self._is_named(path, write=write):
+            return True
         if folder.startswith(self.writable):
             return True
         if not folder.startswith(self.readable):
             return False
         if write:
-            return _NEVER_WRITTEN_BY_HAND in path and ".pyc" in path
+            return _is_byte_code(path)
         if path.endswith(DATA_SUFFIXES):
             return _is_path_configuration(path)
         return path.endswith(CODE_SUFFIXES) or self._is_installed(path)
+
+    def _is_named(self, path: str, *, write: bool) -> bool:
+        """Whether `path` is one of those that a place with names counts."""
+        return any(
+            (place.writes or not write)
+            and (f"{path}/" == place.path or (path.startswith(place.path) and place.names_it(path)))
+            for place in self._named
+        )
 
     def _is_installed(self, path: str) -> bool:
         """Whether a file that is no code came with a library, where it lies among libraries."""

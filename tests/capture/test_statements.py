@@ -77,6 +77,9 @@ def flow(source: str) -> dict[str, str]:
         ("print(x)", {}),
         ("get_ipython().run_cell_magic('time', '', 'x = f(y)')", {"x": "f.* y.*"}),
         ("get_ipython().run_line_magic('time', 'x = y')", {"x": "y"}),
+        ("get_ipython().run_line_magic('store', '-r x y')", {"x": "open.*", "y": "open.*"}),
+        ("get_ipython().run_line_magic('store', 'x > out.txt')", {}),
+        ("get_ipython().run_line_magic('store', '-d x')", {}),
     ],
 )  # fmt: skip
 def test_names_owe_to_what_their_expressions_mention(source: str, expected: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from governed_kernel.lineage.events import (
     Digested,
     JournalOpened,
     SessionStarted,
+    Transformation,
     Witnessed,
 )
 from governed_kernel.lineage.ledger import Ledger
@@ -414,3 +415,16 @@ def test_code_that_looks_at_its_environment_finds_an_ipython_kernel(kernel: Runn
     assert info["banner"].startswith("Governed Notebooks")
     assert kernel.run("type(get_ipython()).__name__").text == "'ZMQInteractiveShell'"
     assert kernel.run("import os; 'GOVERNED_RECORDER_FD' in os.environ").text == "False"
+
+
+def test_what_ipython_stores_for_another_notebook_is_followed(kernel: RunningKernel) -> None:
+    kernel.run("import pandas as pd\nheld = pd.DataFrame({'a': [1]}) + 1")
+    try:
+        assert kernel.run("%store held").status == "ok"
+        ((written, _),) = [(e.uri, e.operation) for e in kernel.of_last(Access)]
+        assert written.endswith("/db/autorestore/held")
+        assert [o.entity for e in kernel.of_last(Transformation) for o in e.outputs] == [written]
+        assert kernel.run("%store -r held").status == "ok"
+        assert [i.entity for e in kernel.of_last(Transformation) for i in e.inputs] == [written]
+    finally:
+        kernel.run("%store -d held")

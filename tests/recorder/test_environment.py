@@ -21,7 +21,14 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 def test_every_place_says_why() -> None:
     assert all(place.reason for place in RULES)
     assert all(environment.PROGRAMS.values())
-    assert len({place.pattern for place in RULES}) == len(RULES)
+    assert len({(place.pattern, place.writes) for place in RULES}) == len(RULES)
+
+
+def test_a_place_that_notebooks_may_write_to_says_which_names() -> None:
+    """Else it would be where data goes unseen."""
+    folders = [place for place in RULES if place.writes and place.pattern.endswith("/")]
+    whole = {place.pattern for place in folders if not place.names}
+    assert whole == {"/proc/", "/dev/", "{shared_memory}/"}
 
 
 def test_the_list_has_a_digest() -> None:
@@ -86,8 +93,69 @@ def test_weights_of_torch_are_data_and_path_files_are_not(rules: Environment) ->
 
 def test_a_write_into_a_library_is_recorded(rules: Environment) -> None:
     folder = sysconfig.get_path("purelib")
-    assert not rules.covers(f"{folder}/package/module.py", write=True)
-    assert rules.covers(f"{folder}/package/__pycache__/module.cpython-311.pyc", write=True)
+    assert not rules.covers(f"{folder}/click/core.py", write=True)
+    assert rules.covers(f"{folder}/click/__pycache__/core.cpython-311.pyc", write=True)
+    assert rules.covers(f"{folder}/click/__pycache__/core.cpython-311.pyc.140", write=True)
+    assert not rules.covers(f"{folder}/click/__pycache__/rows.cpython-311.pyc", write=True)
+    assert not rules.covers(f"{folder}/click/__pycache__/core.csv", write=True)
+
+
+@pytest.fixture(scope="module")
+def at_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Environment]:
+    """A person's own folders, as IPython, matplotlib and a kernel's client fill them."""
+    home = tmp_path_factory.mktemp("home")
+    names = ("ipython", "jupyter_config", "jupyter_data", "matplotlib_cache", "gpu_cache")
+    variables = {name: str(home / name) for name in names}
+    variables |= {"connection_folder": str(home / "runtime"), "connection": "kernel-[1]"}
+    (home / "ipython/profile_default").mkdir(parents=True)
+    return home, Environment(environment.resolve_places(variables))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ipython/profile_default/history.sqlite", "ipython/profile_default/history.sqlite-wal"),
+        *("ipython/profile_default/db/rootmodules_cache", "runtime/kernel-[1].json"),
+        *("runtime/kernel-[1]-ipc-2", "matplotlib_cache/fontlist-v390.json"),
+        *("gpu_cache/ComputeCache/index", "gpu_cache/ComputeCache/0/a/09af"),
+    ],
+)
+def test_what_ipython_and_the_like_keep_for_themselves_is_environment(
+    at_home: tuple[Path, Environment], name: str
+) -> None:
+    home, rules = at_home
+    assert rules.covers(str(home / name), write=True)
+    assert rules.covers(str(home / name), write=False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ipython/rows.csv", "ipython/rows", "ipython/profile_default/db/autorestore/frame"),
+        *("ipython/profile_rows", "jupyter_data/rows.csv", "jupyter_data/runtime/rows.json"),
+        *("runtime/kernel-1.json", "runtime/kernel-[1]-rows", "matplotlib_cache/rows.json"),
+        *("gpu_cache/rows", "gpu_cache/ComputeCache/0/rows", "jupyter_config/custom/rows.txt"),
+    ],
+)
+def test_what_is_laid_beside_it_is_data(at_home: tuple[Path, Environment], name: str) -> None:
+    home, rules = at_home
+    assert not rules.covers(str(home / name), write=True)
+    assert not rules.covers(str(home / name), write=False)
+
+
+def test_what_ipython_runs_when_it_starts_is_read_unseen_and_written_on_record(
+    at_home: tuple[Path, Environment],
+) -> None:
+    home, rules = at_home
+    for name in ("ipython/profile_default/startup/10.py", "jupyter_config/jupyter_config.json"):
+        assert rules.covers(str(home / name), write=False)
+        assert not rules.covers(str(home / name), write=True)
+
+
+def test_a_folder_on_the_way_is_environment(at_home: tuple[Path, Environment]) -> None:
+    home, rules = at_home
+    assert rules.covers(str(home / "ipython"), write=False)
+    assert rules.covers(str(home / "ipython/profile_default"), write=False)
 
 
 def test_a_folder_whose_name_begins_alike_is_not_environment(rules: Environment) -> None:
