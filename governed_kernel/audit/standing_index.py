@@ -13,7 +13,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import msgspec
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.files import write_atomically
-from governed_kernel.governance import envelopes, pins
+from governed_kernel.governance import ahead, envelopes, pins
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage import merkle
@@ -104,6 +104,7 @@ class StandingIndex:
         self._path = personal_folder() / "verified" / f"{name}.as-of.sqlite"
         self._replayed: Registry | None = None
         """What was just read off the whole ledger, where there was no index of it."""
+        self._wait: Callable[[], None] = _for_nothing
         seen = pins.last_seen(workspace.root)
         self._connection = self._opened() or self._made()
         self.workspace_id = self._meta("workspace_id")
@@ -118,6 +119,7 @@ class StandingIndex:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._wait()
         self._connection.close()
         if isinstance(error, sqlite3.Error):
             raise self._not_whole(str(error)) from error
@@ -253,7 +255,7 @@ class StandingIndex:
     def _made(self) -> sqlite3.Connection:
         """Replay the ledger with all its signatures, and keep what came of it."""
         stamp, at_rest = _stamp(self._ledger)
-        ledger = Ledger(self.workspace)
+        ledger = Ledger(self.workspace, with_leaves=True)
         records = ledger.records()
         register = Register.replay(self.workspace, [record.event for record in records])
         envelopes.keep_verified()
@@ -276,9 +278,16 @@ class StandingIndex:
             connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", _entries(register))
             _add_deployments(connection, self._replayed.deployments)
             connection.executescript(_INDEXES)
+        self._wait = ahead.beside(lambda: self._keep(connection))
+        return connection
+
+    def _keep(self, connection: sqlite3.Connection) -> None:
         with contextlib.suppress(GovernedError):  # then it is made again the next time
             write_atomically(self._path, connection.serialize(), mode=0o600)
-        return connection
+
+
+def _for_nothing() -> None:
+    pass
 
 
 def _stamp(ledger: Path) -> tuple[str, bool]:

@@ -33,6 +33,8 @@ __all__ = ["lineage"]
 
 def _up_to_date(workspace: Workspace) -> Store:
     """The store, brought up to date; what could not be read is said on standard error."""
+    if not workspace.keeps_lake and not workspace.store.exists() and sys.stderr.isatty():
+        click.echo("governed: making the lineage store, once …", err=True)
     store = refresh(workspace)
     for journal in store.report.journals:
         if journal.problem:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 from binascii import hexlify
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -241,9 +241,12 @@ def _not_written(
 
 
 def read_records(
-    path: Path, decoder: msgspec.json.Decoder[E_co], head: Head = START
+    path: Path,
+    decoder: msgspec.json.Decoder[E_co],
+    head: Head = START,
+    show: Callable[[list[bytes]], object] = len,
 ) -> Iterator[Record[E_co]]:
-    """Read and verify a journal from `head` on.
+    """Read and verify a journal from `head` on; the bytes of its records are shown to `show`.
 
     A torn last record (no line end, as a power cut leaves it) is not yielded; the last record's
     ``head.size`` then lies before the end of the file.
@@ -256,6 +259,7 @@ def read_records(
     with JournalReader(path, head) as reader:
         while True:
             block = reader.block(limit=10_000)
+            show(block.bodies)
             for body, digest in zip(block.bodies, block.hashes, strict=True):
                 try:
                     event = decoder.decode(body)

@@ -57,9 +57,10 @@ class Ledger:
     what it has already read is changed, cut off or replaced.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, with_leaves: bool = False) -> None:
         self.workspace = workspace
         self.path: Path = workspace.ledger
+        self._leaves: list[bytes] | None = [] if with_leaves else None
         self._records: list[Record[LedgerEvent]] = []
         self._seen: tuple[int, ...] = ()
 
@@ -107,7 +108,9 @@ class Ledger:
             else:
                 self._begin()
             half = self._half()
-            found = read_records(self.path, LEDGER_DECODER, self._head)
+            if self._leaves is not None and len(self._leaves) != len(self._records):
+                self._leaves = None  # an earlier reading was cut short, or found in memory
+            found = read_records(self.path, LEDGER_DECODER, self._head, self._show)
             self._records.extend(one for one in found if half is None or one.head.size <= half.size)
             if not self._records:
                 raise self._missing()
@@ -115,6 +118,10 @@ class Ledger:
             self._seen = seen
             self._remember()
         return list(self._records)
+
+    def _show(self, bodies: list[bytes]) -> None:
+        if self._leaves is not None:
+            self._leaves += map(leaf_hash, bodies)
 
     def _begin(self) -> None:
         """Take what this process decoded before, if byte for byte it is still in place."""
@@ -173,7 +180,12 @@ class Ledger:
         return [record.event for record in self.records()]
 
     def leaves(self) -> list[bytes]:
-        """The hashes of all records as leaves of a Merkle tree (`merkle.leaf_hash`)."""
+        """The hashes of all records as leaves of a Merkle tree (`merkle.leaf_hash`).
+
+        They are at hand where the ledger was read `with_leaves`, and not remembered from before.
+        """
+        if self._leaves is not None and len(self._leaves) == len(self._records):
+            return list(self._leaves)
         found: list[bytes] = []
         head = Head()
         while head != self._head:
