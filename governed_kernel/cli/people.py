@@ -18,7 +18,7 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.errors import UsageError
-from governed_kernel.governance import keys
+from governed_kernel.governance import keys, tokens
 from governed_kernel.governance import people as actions
 from governed_kernel.governance.names import ROLES, check_role
 from governed_kernel.governance.register import Register
@@ -143,11 +143,20 @@ def add(
 @people.command()
 @click.argument("name")
 @click.option("--replace", is_flag=True, help="Put an existing key aside and make a new one.")
+@click.option(
+    "--uri",
+    metavar="URI",
+    help="Sign with a key that lies in a token, hsm:KEYID?label=TOKEN (PKCS#11); its PIN is the "
+    "passphrase.",
+)
 @passphrase_option
 @json_option
-def key(name: str, replace: bool, passphrase: Passphrase, as_json: bool) -> None:
+def key(name: str, replace: bool, uri: str | None, passphrase: Passphrase, as_json: bool) -> None:
     """Make the key of NAME on this computer, and print the public half for an administrator."""
-    if keys.key_file(name).exists() and not replace:
+    if uri is not None:
+        tokens.check_scheme(uri)  # before a secret is asked for
+        pem = keys.use_token(name, uri, passphrase(f"PIN of {uri}"), replace=replace)
+    elif keys.key_file(name).exists() and not replace:
         pem = keys.public_key_of(name)
     else:
         secret = new_passphrase(passphrase, name)

@@ -1,8 +1,8 @@
 """Keys that people and the workspace's service sign with: P-256, one file each.
 
 A person's private key lies in their own configuration folder, never in a workspace, encrypted
-under a passphrase by scrypt (`pkcs8`). It is used through a ``securesystemslib`` Signer with the
-URI ``governed-key:PERSON``, so that a PKCS#11 token or a cloud key can be another URI later.
+under a passphrase by scrypt (`pkcs8`), or in a token, and then the file holds its URI (`tokens`).
+It is used through a ``securesystemslib`` Signer with the URI ``governed-key:PERSON``.
 Passphrases are neither kept nor written anywhere; the private key is forgotten with its signer.
 """
 
@@ -34,6 +34,7 @@ from securesystemslib.signer import (
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, SignatureRefused, UsageError
 from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.governance import tokens
 from governed_kernel.governance.names import check_name
 from governed_kernel.governance.pkcs8 import Cost, encrypt
 from governed_kernel.workspace import personal_folder
@@ -51,6 +52,7 @@ __all__ = [
     "service_key_file",
     "service_signer",
     "unlock",
+    "use_token",
 ]
 
 COST = Cost()
@@ -69,9 +71,10 @@ class PersonSigner(Signer):
 
     SCHEME = "governed-key"
 
-    def __init__(self, person: str, signer: CryptoSigner) -> None:
+    def __init__(self, person: str, signer: Signer, public_key: SSlibKey) -> None:
         self.person = person
         self._signer = signer
+        self._public_key = public_key
 
     def sign(self, payload: bytes) -> Signature:
         """Sign `payload` (ECDSA over SHA-256)."""
@@ -80,7 +83,7 @@ class PersonSigner(Signer):
     @property
     def public_key(self) -> SSlibKey:
         """The public half."""
-        return self._signer.public_key
+        return self._public_key
 
     @classmethod
     def from_priv_key_uri(
@@ -153,7 +156,7 @@ def generate(person: str, passphrase: bytes) -> str:
     UsageError
         There is a key already, or the passphrase is too short.
     """
-    file = key_file(person)
+    check_name(person)
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise UsageError(
             f"the passphrase for the key of {person} is too short",
@@ -162,7 +165,43 @@ def generate(person: str, passphrase: bytes) -> str:
         )
     private = ec.generate_private_key(ec.SECP256R1())
     public = _pem_of(private.public_key())
-    encrypted = encrypt(private, passphrase, COST)
+    _put(person, public, encrypt(private, passphrase, COST))
+    return public
+
+
+def use_token(person: str, uri: str, pin: bytes, *, replace: bool = False) -> str:
+    """Let `person` sign with the key that `uri` names (`tokens`); returns its public half as PEM.
+
+    Parameters
+    ----------
+    replace : bool
+        Instead of the key that they have on this machine, which is put aside.
+
+    Raises
+    ------
+    UsageError
+        There is a key already, or a person can't sign with such a one.
+    ResourceMissing
+        What such a key needs is not installed.
+    """
+    named, key = tokens.read_public_key(uri, pin)
+    public = str(key.keyval["public"])
+    parse_public_key(public)
+    try:
+        tokens.open_token(named, key, pin)
+    except ValueError as error:
+        raise SignatureRefused(
+            f"{uri} did not sign", why=str(error), next="give the PIN of that token"
+        ) from error
+    if replace:
+        retire(person)
+    _put(person, public, f"{named}\n".encode())
+    return public
+
+
+def _put(person: str, public: str, held: bytes) -> None:
+    """Put a key in place where there is none."""
+    file = key_file(person)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The private half comes last, so that a crash never leaves one whose public half nobody has.
     with exclusive_lock(file.with_suffix(".lock")):
@@ -173,8 +212,7 @@ def generate(person: str, passphrase: bytes) -> str:
                 next=f"use it, or put it aside with 'governed people key {person} --replace'",
             )
         write_atomically(file.with_suffix(".pub"), public.encode(), mode=0o644)
-        write_atomically(file, encrypted, mode=0o600, replace=False)
-    return public
+        write_atomically(file, held, mode=0o600, replace=False)
 
 
 def retire(person: str) -> Path | None:
@@ -202,16 +240,25 @@ def unlock(person: str, passphrase: bytes) -> PersonSigner:
     with exclusive_lock(file.with_suffix(".lock")):
         attempts = _attempts(file)
         _refuse_while_locked(person, file, attempts)
+        held = _read(person, file)
         try:
-            private = load_pem_private_key(_read(person, file), passphrase or b"\0")
+            if held.startswith(tokens.BEGINNINGS):
+                signer = tokens.open_token(held.decode().strip(), public, passphrase)
+            else:
+                signer = _of_file(person, held, public, passphrase)
         except ValueError as error:
             raise _wrong(person, file, attempts, error) from None
         if attempts.wrong:
             _attempts_file(file).unlink(missing_ok=True)
+    return PersonSigner(person, signer, public)
+
+
+def _of_file(person: str, held: bytes, public: SSlibKey, passphrase: bytes) -> CryptoSigner:
+    private = load_pem_private_key(held, passphrase or b"\0")
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     if SSlibKey.from_crypto(private.public_key()).keyid != public.keyid:
         raise _not_the_key(person)
-    return PersonSigner(person, CryptoSigner(private, public))
+    return CryptoSigner(private, public)
 
 
 def make_service_key(workspace_id: str, *, another: bool = False) -> str:
