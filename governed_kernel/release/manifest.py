@@ -294,13 +294,27 @@ def bound_files(manifest: ReleaseManifest) -> list[FileDigest]:
 def check_nothing_else(folder: Path, manifest: ReleaseManifest, *also: str) -> None:
     """Refuse a file below `folder` that is neither bound nor in `also`.
 
-    A module beside a notebook takes precedence over the library of that name.
+    A module beside a notebook takes precedence over the library of that name. Jupyter writes a copy
+    of a notebook that is opened into a folder of its own, which no program imports from.
     """
     expected = {"manifest.json", *also, *(file.path for file in bound_files(manifest))}
     for path in sorted(folder.rglob("*")):
         is_file = path.is_symlink() or not path.is_dir()
-        if is_file and path.relative_to(folder).as_posix() not in expected:
+        if (
+            is_file
+            and not _is_checkpoint(path)
+            and path.relative_to(folder).as_posix() not in expected
+        ):
             raise altered(path, "it is no part of the release")
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether Jupyter wrote it beside a notebook that somebody opened."""
+    return (
+        path.parent.name == ".ipynb_checkpoints"
+        and path.name.endswith("-checkpoint.ipynb")
+        and not path.is_symlink()
+    )
 
 
 def check_files(folder: Path, files: Sequence[FileDigest]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,9 @@ def test_nobody_signs_for_a_release_with_an_altered_file(candidate: Place, name:
 
 def test_nobody_signs_for_a_release_with_a_file_more(candidate: Place) -> None:
     folder = candidate.root / "release" / "sour@1" / "research"
+    kept = folder / ".ipynb_checkpoints" / "sour-checkpoint.ipynb"  # Jupyter's own is passed over
+    kept.parent.mkdir()
+    shutil.copy(folder / "sour.ipynb", kept)
     (folder / "numpy.py").write_text("print('not that numpy')")
     refused(candidate, f"{FOR_RUN} {{rui}}", 4, "numpy.py", "it is no part of the release")
 

@@ -111,8 +111,25 @@ def _promote(window: Window, place: Place) -> None:
     expect(window.panel.get_by_text("sour@1 is a candidate")).to_be_visible()
     facts = released(place)
     assert (facts["state"], facts["author"], facts["risk_class"]) == ("candidate", "dora", "low")
+    _look_into_the_release(window)
+    window.page.get_by_role("tab", name="Promote sour.ipynb").click()
     window.button("Open sour@1").click()
     expect(window.panel).to_contain_text(facts["digest"])
+
+
+def _look_into_the_release(window: Window) -> None:
+    """Its notebook opens for reading, under a banner, and starts no kernel."""
+    window.command("docmanager:open", path="release/sour@1/research/sour.ipynb")
+    shown = window.page.locator(".jp-NotebookPanel:visible")
+    expect(shown.locator(".gn-Banner")).to_be_visible()
+    expect(shown.locator(".gn-Banner")).to_contain_text("candidate")
+    expect(shown.locator(".gn-Banner")).to_contain_text("as it was promoted")
+    expect(shown.locator(".gn-Badge")).to_contain_text("Release")
+    expect(shown.locator(".cm-content").first).to_have_attribute("aria-readonly", "true")
+    expect(window.page.locator(".jp-Dialog")).to_have_count(0)
+    asked = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+    assert window.page.evaluate(asked) is False
+    window.command("application:close")
 
 
 def _approve(window: Window, place: Place) -> None:

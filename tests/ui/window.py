@@ -167,7 +167,7 @@ class Window:
             self.page.add_script_tag(path=str(AXE))
         found = self.page.evaluate(
             """async () => (await window.axe.run(
-                { include: [['.gn-Panel'], ['.gn-Badge'], ['.gn-ToolbarButton']] }
+                { include: [['.gn-Panel'], ['.gn-Badge'], ['.gn-ToolbarButton'], ['.gn-Mark']] }
             )).violations"""
         )
         return [

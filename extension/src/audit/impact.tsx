@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { useChanges, useGoverned } from '../parts';
+import { Empty, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { LiveTable } from '../parts/live';
 import { ReleaseLink, RunLink, VersionLink } from '../parts/opening';
@@ -27,17 +27,27 @@ export function Impact(props: { name: string }): React.ReactElement {
     <>
       <div className="gn-Form">
         <Answered answer={versions.answer}>
-          {page => (
-            <PagedChoice
-              label={trans.__('What came of')}
-              paged={versions}
-              page={page}
-              value={name}
-              none={trans.__('— choose —')}
-              choice={row => [nameOf(row), nameOf(row)]}
-              onChange={setName}
-            />
-          )}
+          {page =>
+            page.all === 0 ? (
+              <Empty title={trans.__('Nothing is registered yet')}>
+                <p>
+                  {trans.__(
+                    'Choose a file in the file browser, and “Register in the Catalog…” in its menu.'
+                  )}
+                </p>
+              </Empty>
+            ) : (
+              <PagedChoice
+                label={trans.__('What came of')}
+                paged={versions}
+                page={page}
+                value={name}
+                none={trans.__('— choose —')}
+                choice={row => [nameOf(row), nameOf(row)]}
+                onChange={setName}
+              />
+            )
+          }
         </Answered>
       </div>
       <Answered answer={answer}>

@@ -42,7 +42,7 @@ export class EvidenceMarks {
       const evidence = this._model.cells.get(cell.model.id);
       if (known && !known.isDisposed) {
         known.take(session, evidence);
-      } else if (evidence) {
+      } else if (evidence && kindOf(evidence) !== 'quiet') {
         this._add(cell as CodeCell, session, evidence);
       }
     }
@@ -147,7 +147,13 @@ function MarkLine(props: {
         ))}
       </button>
       {isOpen && (
-        <div id={id} className="gn-Mark-detail">
+        <div
+          id={id}
+          className="gn-Mark-detail"
+          role="region"
+          aria-label={trans.__('Evidence of the cell')}
+          tabIndex={0} // it scrolls, also for who has no mouse
+        >
           <CellDetail
             path={props.path}
             session={props.session}

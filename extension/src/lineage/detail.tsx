@@ -4,11 +4,14 @@ import { goToCell } from '../notebook';
 import { Busy, Button, Digest, Problem, Tag, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { bytes } from '../words';
+import { byColumn } from './columns';
 import type { GraphModel } from './model';
 import type { IColumnOrigin, INode } from './records';
 import { label } from '../labels';
 
 const MOST_COLUMNS = 200;
+/** From so many on they can be searched. */
+const MANY_COLUMNS = 12;
 
 /** What is known of one node, and where each of its columns is from. */
 export function Detail(props: {
@@ -24,13 +27,13 @@ export function Detail(props: {
   const { trans } = governed;
   const { node, model } = props;
   const facts: [string, React.ReactNode][] = [
-    [trans.__('Kind'), node.kind],
+    [trans.__('Kind'), label(node.kind, trans)],
     [trans.__('Where'), node.where],
     [
       trans.__('Class'),
       node.data_class && <Tag tone="brand">{node.data_class}</Tag>
     ],
-    [trans.__('State'), node.state],
+    [trans.__('State'), node.state && label(node.state, trans)],
     [trans.__('Notebook'), node.notebook],
     [trans.__('Size'), node.bytes === undefined ? '' : bytes(node.bytes)],
     [trans.__('SHA-256'), node.sha256 && <Digest value={node.sha256} />],
@@ -114,6 +117,7 @@ function Columns(props: {
   const { client, trans, place } = useGoverned();
   const { node, model, light } = props;
   const [locked, setLocked] = React.useState('');
+  const [search, setSearch] = React.useState('');
   const answer = useAnswer(
     () =>
       client.get<IColumnOrigin[]>('lineage/columns', {
@@ -133,7 +137,11 @@ function Columns(props: {
   if (!answer.value) {
     return <Busy>{trans.__('Following its columns…')}</Busy>;
   }
-  const columns = byColumn(answer.value);
+  const all = byColumn(answer.value);
+  const wanted = search.trim().toLowerCase();
+  const columns = [...all].filter(([name]) =>
+    name.toLowerCase().includes(wanted)
+  );
   const sources = (rows: IColumnOrigin[]): Set<string> =>
     new Set(
       rows
@@ -143,12 +151,27 @@ function Columns(props: {
   return (
     <section className="gn-Lineage-columns">
       <h3>{trans.__('Columns and where they are from')}</h3>
-      {columns.size === 0 && <p>{trans.__('No column is known.')}</p>}
-      {columns.size > MOST_COLUMNS && (
-        <p>{trans.__('The first %1 of %2.', MOST_COLUMNS, columns.size)}</p>
+      {all.size > MANY_COLUMNS && (
+        <input
+          type="search"
+          aria-label={trans.__('Search the columns')}
+          placeholder={trans.__('Search')}
+          value={search}
+          onChange={event => setSearch(event.target.value)}
+        />
+      )}
+      {columns.length === 0 && (
+        <p role="status">
+          {all.size
+            ? trans.__('Nothing is called so.')
+            : trans.__('No column is known.')}
+        </p>
+      )}
+      {columns.length > MOST_COLUMNS && (
+        <p>{trans.__('The first %1 of %2.', MOST_COLUMNS, columns.length)}</p>
       )}
       <ul>
-        {[...columns].slice(0, MOST_COLUMNS).map(([name, rows]) => (
+        {columns.slice(0, MOST_COLUMNS).map(([name, rows]) => (
           <li
             key={name}
             onMouseEnter={() => !locked && light(sources(rows))}
@@ -202,16 +225,6 @@ function Columns(props: {
       </ul>
     </section>
   );
-}
-
-/** Rows of each column; of a cell the things that it made last come first. */
-function byColumn(rows: IColumnOrigin[]): Map<string, IColumnOrigin[]> {
-  const found = new Map<string, IColumnOrigin[]>();
-  for (const row of [...rows].reverse()) {
-    const key = `${row.output}\n${row.output_column}`;
-    found.set(key, [...(found.get(key) ?? []), row]);
-  }
-  return found;
 }
 
 const MOST_MEMBERS = 100;

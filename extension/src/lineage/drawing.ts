@@ -88,9 +88,14 @@ export class Drawing {
         }))
       ]);
     });
-    if (before !== shown.nodes.length) {
+    const found = shown.nodes.filter(node => node.isMatch);
+    const asked = found.map(node => node.key).join('\n');
+    if (asked && asked !== this._found) {
+      this._see(this._view.nodes('.match'));
+    } else if (before !== shown.nodes.length || asked !== this._found) {
       this.fit();
     }
+    this._found = asked;
     this.standOn(this._here);
   }
 
@@ -119,6 +124,15 @@ export class Drawing {
     const { x1, y1, x2, y2 } = this._view.elements().renderedBoundingBox();
     const { clientWidth, clientHeight } = this._host;
     return x1 >= 0 && y1 >= 0 && x2 <= clientWidth && y2 <= clientHeight;
+  }
+
+  /** What was searched for, at a size that can be read where it is little. */
+  private _see(found: cytoscape.NodeCollection): void {
+    this._view.fit(found, 60);
+    if (this._view.zoom() > 1) {
+      this._view.zoom(1);
+      this._view.center(found);
+    }
   }
 
   /** Put what is picked, and what leads to it, before the rest. */
@@ -251,6 +265,7 @@ export class Drawing {
     return colour;
   }
 
+  private _found = '';
   private _here = '';
   private _size: ResizeObserver;
   private _theme: MutationObserver;

@@ -58,6 +58,19 @@ describe('GraphModel', () => {
     expect(shown.links).toHaveLength(2);
   });
 
+  it('shows what is searched for before what would fill the picture', () => {
+    const many = Array.from({ length: MOST_SHOWN }, (_, at) => node(`n${at}`));
+    const graph = {
+      focus: many.map(each => each.key),
+      nodes: [...many, node('needle')],
+      links: [],
+      stored: MOST_SHOWN + 1
+    };
+    const model = new GraphModel(graph);
+    expect(keys(model, [])).not.toContain('needle');
+    expect(keys(model, [], { search: 'NEEDLE' })).toContain('needle');
+  });
+
   it('names what stands for several by their number', () => {
     const several = node('group', { name: '', count: 7 });
     const many = node('others', { kind: 'session', name: '', count: 1200 });

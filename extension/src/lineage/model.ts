@@ -99,7 +99,7 @@ export class GraphModel {
     const open = filter.cell
       ? [filter.cell]
       : [...this.graph.focus, ...expanded];
-    for (const key of [...open, ...matches]) {
+    for (const key of [...matches, ...open]) {
       add(key);
       if (!matches.has(key) || expanded.has(key) || open.includes(key)) {
         this.beside(key).forEach(add);

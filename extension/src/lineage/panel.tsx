@@ -235,6 +235,8 @@ function Explored(props: {
       />
       <p className="gn-Lineage-count" role="status">
         {trans._n('%1 thing shown', '%1 things shown', shown.nodes.length)}
+        {filter.search.trim() &&
+          ` · ${trans.__('%1 found', model.matches(filter.search).size)}`}
         {shown.left > 0 && ` · ${trans.__('%1 more on record', shown.left)}`}
       </p>
       <div className="gn-Lineage-body">

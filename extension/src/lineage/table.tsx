@@ -21,15 +21,17 @@ export function LineageTable(props: {
     before.set(target, [...(before.get(target) ?? []), source]);
     after.set(source, [...(after.get(source) ?? []), target]);
   }
-  const names = (keys: string[] | undefined): React.ReactNode =>
-    (keys ?? []).map((key, at) => (
-      <React.Fragment key={key}>
-        {at > 0 && ', '}
-        <Button kind="link" onClick={() => pick(key)}>
-          {model.nodes.get(key)?.name ?? key}
-        </Button>
-      </React.Fragment>
-    ));
+  const names = (keys: string[] | undefined): React.ReactNode => (
+    <ul className="gn-Plain">
+      {(keys ?? []).map(key => (
+        <li key={key}>
+          <Button kind="link" onClick={() => pick(key)}>
+            {model.nodes.get(key)?.name ?? key}
+          </Button>
+        </li>
+      ))}
+    </ul>
+  );
   return (
     <div className="gn-Lineage-table">
       <table className="gn-Table gn-mod-wide">

@@ -4,7 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { Commands } from '../commands';
-import { SessionModel } from '../session';
+import { kernelName, SessionModel } from '../session';
 import { completeness, Health, health, recorder } from '../words';
 
 const TONES: Record<Health, string> = {
@@ -63,14 +63,15 @@ export function Badge(props: {
       </button>
     );
   }
-  const mode =
-    model.panel.sessionContext.session?.kernel?.name === 'governed-release'
-      ? trans.__('Release')
-      : trans.__('Research');
+  const isRelease =
+    kernelName(model.panel.sessionContext) === 'governed-release';
+  const mode = isRelease ? trans.__('Release') : trans.__('Research');
   const said = model.problem
     ? model.problem.what
     : session
-      ? completeness(session, trans)
+      ? isRelease && !session.session
+        ? trans.__('read-only')
+        : completeness(session, trans)
       : trans.__('starting');
   const denied = session?.session?.denied ?? 0;
   const needs = denied ? trans._n('%1 denied', '%1 denied', denied) : '';

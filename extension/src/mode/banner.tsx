@@ -1,6 +1,5 @@
-import { ReactWidget } from '@jupyterlab/apputils';
+import { type ISessionContext, ReactWidget } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import type { PanelLayout } from '@lumino/widgets';
 import * as React from 'react';
 
 import { Commands } from '../commands';
@@ -22,24 +21,47 @@ interface INotebookOf {
   intact?: boolean;
 }
 
+const OF_A_RELEASE = /(^|\/)release\/[^/]+@[^/]+\//;
+
 /** Open a release's notebook for reading only, under a banner that says how the release stands. */
 export async function addBanner(
   governed: Governed,
   panel: NotebookPanel
 ): Promise<void> {
+  const { sessionContext } = panel;
+  const { canStart, shouldStart } = sessionContext.kernelPreference;
+  // a release kernel is refused outside of runs, and JupyterLab starts one before anybody can ask
+  const isKept = OF_A_RELEASE.test(panel.context.path);
+  const prefer = (more: ISessionContext.IKernelPreference): void => {
+    sessionContext.kernelPreference = {
+      ...sessionContext.kernelPreference,
+      ...more
+    };
+  };
+  if (isKept) {
+    prefer({ canStart: false, shouldStart: false });
+  }
   await panel.context.ready;
   const { path } = panel.context;
   const found = await governed.client
     .get<INotebookOf>('release/notebook', { path })
     .catch(() => null);
-  if (!found?.release || panel.isDisposed) {
+  if (panel.isDisposed) {
+    return;
+  }
+  if (!found?.release) {
+    if (isKept) {
+      prefer({ canStart, shouldStart });
+      await sessionContext.startKernel();
+    }
     return;
   }
   panel.context.model.readOnly = true;
   for (const cell of panel.content.widgets) {
+    cell.syncEditable = false; // else it would be written into the notebook
     cell.readOnly = true;
   }
-  (panel.layout as PanelLayout).insertWidget(1, new Banner(governed, path));
+  panel.contentHeader.addWidget(new Banner(governed, path));
 }
 
 class Banner extends ReactWidget {

@@ -76,6 +76,8 @@ class Guard extends React.Component<
   }
 }
 
+const LONG = 600;
+
 /** An error: what happened, why, and what to do next. */
 export function Problem(props: {
   problem: IErrorDescription;
@@ -86,7 +88,8 @@ export function Problem(props: {
   return (
     <div className="gn-Problem" role="alert">
       <strong>{what}</strong>
-      {why && <p>{why}</p>}
+      {/* a long one scrolls, by keyboard too */}
+      {why && <p tabIndex={why.length > LONG ? 0 : undefined}>{why}</p>}
       {next && <p className="gn-Problem-next">{trans.__('Next: %1', next)}</p>}
       {props.retry && (
         <Button onClick={props.retry}>{trans.__('Try again')}</Button>

@@ -1,3 +1,4 @@
+import type { Contents } from '@jupyterlab/services';
 import * as React from 'react';
 
 import { Commands } from '../commands';
@@ -16,12 +17,27 @@ import { applyFix, opened } from './fixes';
 
 /** The checklist between one notebook and a release, and the signature at its end. */
 export function promotePanel(governed: Governed, path: string): Panel {
-  return titled(governed, <PromoteView path={path} />, {
+  const panel = titled(governed, <PromoteView path={path} />, {
     id: `governed-promote-${path}`,
     icon: promoteIcon,
     label: governed.trans.__('Promote %1', path.split('/').pop()),
     caption: path
   });
+  const { contents } = governed.app.serviceManager;
+  const follow = (_: unknown, change: Contents.IChangedArgs): void => {
+    const [before, after] = [change.oldValue?.path, change.newValue?.path];
+    const isIt = path === before || path.startsWith(`${before}/`);
+    if (change.type === 'rename' && before && after && isIt) {
+      const moved = after + path.slice(before.length);
+      panel.parent?.dispose();
+      void governed.app.commands.execute(Commands.promote, { path: moved });
+    }
+  };
+  contents.fileChanged.connect(follow);
+  panel.disposed.connect(() => {
+    contents.fileChanged.disconnect(follow);
+  });
+  return panel;
 }
 
 function PromoteView(props: { path: string }): React.ReactElement {

@@ -15,7 +15,10 @@ export interface IReleaseSummary {
   approvals: number;
   required: number;
   runs: number;
+  /** The newest. */
   bundle: string;
+  /** Which of its bundles is live where; after a roll-back that need not be the newest. */
+  live: { environment: string; slot: string; bundle: string }[];
   waits_for_me: 'run' | 'deployment' | null;
 }
 

@@ -112,6 +112,18 @@ function List(props: { rows: IReleaseSummary[] }): React.ReactElement {
           isNumber: true
         },
         {
+          title: trans.__('Live'),
+          cell: row =>
+            row.live.map(({ environment, slot, bundle }) => (
+              <div key={`${environment}/${slot}`}>
+                {environment}/{slot}
+                {bundle !== row.bundle && (
+                  <small className="gn-Beside">{bundle}</small>
+                )}
+              </div>
+            ))
+        },
+        {
           title: trans.__('Changed'),
           cell: row => moment(row.changed_at),
           isTime: true

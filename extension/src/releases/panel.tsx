@@ -260,7 +260,12 @@ function Reviewing(props: {
 
 function Runs(props: { found: IRelease }): React.ReactElement {
   const { trans } = useGoverned();
-  const { runs } = props.found;
+  const { runs, deployments } = props.found;
+  const live = new Set(
+    deployments
+      .filter(item => item.live_to === null)
+      .map(({ bundle }) => bundle)
+  );
   return (
     <Stage title={trans.__('Runs')}>
       {runs.length === 0 && <p>{trans.__('None yet.')}</p>}
@@ -276,7 +281,8 @@ function Runs(props: { found: IRelease }): React.ReactElement {
                   : trans.__('validation failed')}
               </Tag>
             )}{' '}
-            {run.bundle && <Tag tone="good">{run.bundle}</Tag>}
+            {run.bundle && <Tag>{run.bundle}</Tag>}{' '}
+            {live.has(run.bundle) && <Tag tone="good">{trans.__('live')}</Tag>}
             {run.error && <small className="gn-Beside">{run.error}</small>}
           </li>
         ))}
