@@ -64,6 +64,21 @@ class Place:
     names: tuple[str, ...] = ()
 
 
+_PARTS = ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "include", "etc", "ssl")
+_SHARED = (
+    *("zoneinfo", "locale", "i18n", "terminfo", "misc", "mime", "ca-certificates"),
+    *("fonts", "fontconfig", "X11", "glib-2.0", "icons", "themes", "libdrm", "hwdata"),
+    *("jupyter", "nodejs", "perl", "perl5", "python3", "gcc", "git-core", "bash-completion"),
+)
+"""What programs share that is no data; dictionaries, corpora and the like lie beside it."""
+
+
+def _below(root: str, reason: str) -> tuple[Place, ...]:
+    """Where programs and libraries lie below a folder that may hold anything."""
+    names = (*_PARTS, *(f"share/{name}" for name in _SHARED))
+    return tuple(Place(f"{root}/{name}/", reason) for name in names)
+
+
 _IPYTHON_KEEPS = (
     *(f"profile_*/history.sqlite{end}" for end in ("", "-journal", "-wal", "-shm")),
     *("profile_*/pid/*.pid", "profile_*/db/rootmodules_cache", "profile_*/startup/README"),
@@ -72,13 +87,16 @@ _IPYTHON_RUNS = ("profile_*/*.py", "profile_*/*.json", "profile_*/startup/*", "e
 _GPU_CACHE = ("index", "[0-9a-f]/[0-9a-f]/[0-9a-f]*")
 
 RULES: tuple[Place, ...] = (
-    Place("{prefix}/", "the interpreter and its libraries; pinned by the environment's digest"),
-    Place("{base_prefix}/", "the interpreter that a virtual environment is made from"),
     Place("{purelib}/", "installed libraries"),
     Place("{platlib}/", "installed libraries"),
+    *_below("{prefix}", "the interpreter and its libraries; pinned by the environment's digest"),
+    *_below("{base_prefix}", "the interpreter that a virtual environment is made from"),
+    Place("{prefix}/pyvenv.cfg", "where a virtual environment has its interpreter"),
     Place("{user_site}/", "libraries installed for the user alone"),
     Place("{package}/", "this product's own code, wherever it is installed"),
-    Place("/usr/", "programs and libraries of the operating system"),
+    *_below("/usr", "programs and libraries of the operating system"),
+    *_below("/usr/local", "the same, installed by hand"),
+    Place("/usr/local/cuda/", "GPU libraries"),
     Place("/bin/", "the same"),
     Place("/sbin/", "the same"),
     Place("/lib/", "the same"),
@@ -92,7 +110,10 @@ RULES: tuple[Place, ...] = (
         "/dev/", "devices: what goes through them was read elsewhere; files there are files", True
     ),
     Place("{shared_memory}/", "the release run's own shared memory, gone with it", writes=True),
-    Place("/run/", "the state of the operating system's services"),
+    *(
+        Place(f"/run/{name}/", "the state of one of the operating system's services")
+        for name in ("systemd", "resolvconf", "NetworkManager", "nscd", "dbus", "udev")
+    ),
     Place("{ipython}/", "IPython's history and what it remembers of modules", True, _IPYTHON_KEEPS),
     Place("{ipython}/", "IPython's settings and what it runs when it starts", False, _IPYTHON_RUNS),
     Place("{jupyter_config}/", "settings of Jupyter", names=("*.py", "*.json", "*.d/*.json")),
@@ -227,7 +248,7 @@ def resolve_places(variables: Mapping[str, str]) -> list[Resolved]:
             escaped = {name: glob.escape(value) for name, value in variables.items()}
             names = tuple(tuple(n.format_map(escaped).split("/")) for n in place.names)
             places.append(Resolved(path + "/" if folder else path, place.writes, names))
-    return places
+    return list(dict.fromkeys(places))
 
 
 def session_variables(

@@ -39,7 +39,8 @@ def test_the_list_has_a_digest() -> None:
     "path",
     [
         "/usr/lib/os-release",
-        "/usr",
+        "/usr/share/zoneinfo/Europe/Berlin",
+        f"{sys.prefix}/share/jupyter/kernels/python3/kernel.json",
         "/etc/hosts",
         "/proc/1/stat",
         f"{sys.base_prefix}/lib/python3/os.py",
@@ -156,6 +157,18 @@ def test_a_folder_on_the_way_is_environment(at_home: tuple[Path, Environment]) -
     home, rules = at_home
     assert rules.covers(str(home / "ipython"), write=False)
     assert rules.covers(str(home / "ipython/profile_default"), write=False)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/usr/share/dict/words", "/usr/local/share/nltk_data/corpora/words", "/usr/rows.txt"),
+        *(f"{sys.prefix}/rows.txt", f"{sys.base_prefix}/share/rows.txt"),
+        *("/run/user/1000/rows", "/run/secrets/rows", "/run/rows"),
+    ],
+)
+def test_what_lies_beside_programs_is_data(rules: Environment, path: str) -> None:
+    assert not rules.covers(path, write=False)
 
 
 def test_a_folder_whose_name_begins_alike_is_not_environment(rules: Environment) -> None:

@@ -263,7 +263,11 @@ POSTGRESQL = group(
         "capture_output=True)",
         (executes("psql"), connects("{postgresql_address}")),
         needs=("program:psql",),
-        incidental=(*_SERVER, "file://*/.psql*", "file:///var/lib/postgresql/*"),
+        # Debian's psql is a script that looks for the newest one
+        incidental=(
+            *(*_SERVER, "file://*/.psql*", "file:///var/lib/postgresql/*"),
+            "file:///usr/share/postgresql-common/*",
+        ),
     ),
     needs=("service:postgresql",),
 )
