@@ -144,6 +144,6 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
         for name in facts["versions"]
     )
     print_facts(named, False, "Downstream")
-    for title in ("releases", "runs", "bundles", "deployments"):
+    for title in ("files", "releases", "runs", "bundles", "deployments"):
         if facts[title]:
             print_facts(facts[title], False, title.capitalize())

@@ -26,6 +26,8 @@ __all__ = ["Entity", "Policies", "Policy", "Question", "Verdict", "schema_text"]
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|[{}();]|\n', re.DOTALL)
 _ANNOTATION = re.compile(r'@(\w+)\(\s*"((?:\\.|[^"\\])*)"\s*\)')
 _EFFECT = re.compile(r"\b(permit|forbid)\s*\(")
+_COUNTED = re.compile(r"policy `policy(\d+)`")
+"""How the engine names a policy of a set that was given as one text."""
 _ENGINE_NAME = re.compile(r"(?:for policy `[^`]*`, |Policy parse error: )")
 
 
@@ -107,8 +109,8 @@ class Verdict:
     Attributes
     ----------
     policies : list of Policy
-        Those that decided: every ``forbid`` that applied, else every ``permit``; none when nothing
-        permits it.
+        Those that decided: every ``forbid`` that applied, or that could not be evaluated, else
+        every ``permit``; none when nothing permits it.
     errors : list of str
         What failed on the way; then the answer is no.
     """
@@ -194,8 +196,23 @@ class Policies:
         deciding = [self._by_id[name] for name in said.id_annotations_by_reason.values()]
         # NoDecision, and an Allow that some policy's failure may have made possible, are a no.
         errors = [str(error) for error in said.errors]
+        if errors:
+            deciding = [each for each in deciding if each.effect == "forbid"]
+            deciding += {each.id: each for error in errors for each in self._meant(error)}.values()
+            errors = [self._told(error) for error in errors]
         deciding.sort(key=lambda policy: (policy.file, policy.line))
         return Verdict(bool(answer.allowed) and not errors, deciding, errors)
+
+    def _meant(self, error: str) -> list[Policy]:
+        """The policies that an error speaks of: the engine counts them in the order of the text."""
+        return [self.policies[int(number)] for number in _COUNTED.findall(error)]
+
+    def _told(self, error: str) -> str:
+        """An error with the policies' own names, and where they are."""
+        for policy in self._meant(error):
+            named = f"policy {policy.id!r} ({policy.file}, line {policy.line})"
+            error = _COUNTED.sub(lambda _, named=named: named, error, count=1)  # type: ignore[misc]
+        return error
 
 
 def _facts(about: Iterable[Entity]) -> Iterator[dict[str, Any]]:

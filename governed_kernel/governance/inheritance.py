@@ -7,16 +7,17 @@ role than registering data does.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from governed_kernel.errors import Refused
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.derivations import Derivation, Derivations, restore
+from governed_kernel.lineage.derivations import Derivation, Derivations, read_all, restore
 from governed_kernel.lineage.events import FileDigest
+from governed_kernel.workspace import Workspace
 
-__all__ = ["DECLASSIFIERS", "check_class", "origins_of"]
+__all__ = ["DECLASSIFIERS", "check_class", "files_made_from", "origins_of"]
 
 DECLASSIFIERS = ("data-steward", "administrator")
 """Roles that may say of what was made from classified data that it is of a less strict class."""
@@ -41,6 +42,19 @@ def origins_of(register: Register, path: Path, files: Sequence[FileDigest]) -> l
         for derivation in _of_file(known, place, file.sha256):
             found.update(name.removesuffix(MASKED) for name in derivation.origins)
     return sorted(found)
+
+
+def files_made_from(workspace: Workspace, versions: Collection[str]) -> list[Derivation]:
+    """The files, still in their place, that sessions made from these ``NAME@VERSION``, by path."""
+    if os.access(workspace.state, os.W_OK):  # else what is lost is restored by whoever may write
+        restore(workspace)
+    last = {one.path: one for one in read_all(workspace)}
+    return [
+        last[path]
+        for path in sorted(last)
+        if any(name.removesuffix(MASKED) in versions for name in last[path].origins)
+        and os.path.lexists(path)
+    ]
 
 
 def _of_file(known: Derivations, place: Path, sha256: str) -> Iterable[Derivation]:

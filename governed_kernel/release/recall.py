@@ -18,6 +18,7 @@ import msgspec
 from governed_kernel.errors import GovernedError, NotApproved, UnknownName, UsageError
 from governed_kernel.governance import catalog, withdrawal
 from governed_kernel.governance.catalog import label
+from governed_kernel.governance.inheritance import files_made_from
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
@@ -43,6 +44,8 @@ class Downstream:
         ``NAME@VERSION`` → SHA-256: what was asked for, and what holds it or was made from it.
     records : dict of str to int
         For the withdrawal of a record: how many there are in which version.
+    files : list of dict
+        What sessions made of one of the versions, and lies there still.
     releases, runs, bundles, deployments : list of dict
         What read one of the versions, and what came of it.
     unread : list of str
@@ -51,6 +54,7 @@ class Downstream:
 
     versions: dict[str, str]
     records: dict[str, int] = field(default_factory=dict)
+    files: list[dict[str, Any]] = field(default_factory=list)
     releases: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     bundles: list[dict[str, Any]] = field(default_factory=list)
@@ -95,6 +99,17 @@ def downstream(
                 why=f"{len(family)} versions were searched for it in the column {record[0]}",
                 next=f"'governed data show {asked.dataset}' lists versions and columns",
             )
+    found.files.extend(
+        {"path": made.path, "made_from": made.origins, "class": made.data_class,
+         "session": made.session_id}
+        for made in files_made_from(workspace, found.versions)
+    )  # fmt: skip
+    _add_releases(workspace, registry, found)
+    return found
+
+
+def _add_releases(workspace: Workspace, registry: Registry, found: Downstream) -> None:
+    """Add what read one of the versions, and what came of it."""
     for release in registry.releases.values():
         folder = manifest.release_folder(workspace, release.name)
         read = sorted({item for item in _inputs(folder, release.digest) if item in found.versions})
@@ -122,7 +137,6 @@ def downstream(
                  "live_to": item.live_to}
                 for item in live
             )  # fmt: skip
-    return found
 
 
 def recall(

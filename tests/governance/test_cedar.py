@@ -56,8 +56,10 @@ def test_a_forbid_that_can_not_be_evaluated_refuses() -> None:
     when { 9223372036854775807 + 1 > 0 };
     """
     verdict = Policies({"a.cedar": PERMIT, "b.cedar": overflows}).ask(DEPLOY)
-    assert not verdict.allowed
-    assert "overflow" in verdict.why
+    assert (verdict.allowed, verdict.ids) == (False, ["overflows"])
+    assert "policy 'overflows' (b.cedar, line 2): integer overflow" in verdict.why
+    both = Policies({"a.cedar": PERMIT, "b.cedar": overflows, "c.cedar": FORBID}).ask(DEPLOY)
+    assert (both.allowed, both.ids) == (False, ["overflows", "not-here"])
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,11 @@ def test_who_may_not_say_so_cannot_make_it_public(made: Sessions) -> None:
     assert (last.person, last.outcome) == ("sam", "denied")
     found = register(made.workspace, small, "small", person="ada", data_class="public")
     assert found.version.made_from == ["biopsies@1"]
-    assert set(downstream(made.workspace, "biopsies@1").versions) == {"biopsies@1", "small@1"}
+    below = downstream(made.workspace, "biopsies@1")
+    assert set(below.versions) == {"biopsies@1", "small@1"}
+    files = {Path(row["path"]).name for row in below.files}
+    assert files >= {"small.csv", "mean.json", "part.parquet", "cut.csv"}
+    assert not files & {"harmless.csv", "town.csv"}
     decision = access.decide(made.workspace, "read", str(small))
     assert (decision.dataset, decision.data_class) == ("small", "public")
 
