@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from governed_kernel import configuration, errors
 from governed_kernel.cli import COMMANDS, governed
 from governed_kernel.lineage import attestations, events
 from governed_kernel.lineage.views import VIEWS
+from governed_kernel.recorder import environment
 
 
 def main() -> str:
@@ -41,8 +43,41 @@ def main() -> str:
         *_structs(get_args(attestations.Predicate)),
         "## Views of the lineage store",
         *_views(),
+        "## What counts as environment",
+        *_environment(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _environment() -> Iterator[str]:
+    yield (
+        "Opens of these are counted, and no accesses. All else is recorded, and so is data that "
+        "lies among them (by its suffix, or because no installation brought it), and every write "
+        "where none is named. `{…}` is filled in for the session."
+    )
+    groups: dict[tuple[str, bool, tuple[str, ...]], list[str]] = {}
+    for place in environment.RULES:
+        groups.setdefault((place.reason, place.writes, place.names), []).append(place.pattern)
+    rows = []
+    for (reason, writes, names), patterns in groups.items():
+        root = os.path.commonpath(patterns) if len(patterns) > 1 else ""
+        root = f"{root}/" if len(root) > 1 else ""
+        places = ", ".join(f"`{pattern.removeprefix(root)}`" for pattern in patterns)
+        places = f"below `{root}` {places}" if root else places
+        only = f" Only: {', '.join(f'`{name}`' for name in names)}." if names else ""
+        rows.append(f"- {places}: {reason}.{only}{' Writes too.' if writes else ''}")
+    yield "\n".join(rows)
+    yield (
+        f"Data by its suffix: {', '.join(environment.DATA_SUFFIXES)}. "
+        f"Code among libraries: {', '.join(environment.CODE_SUFFIXES)}."
+    )
+    for title, told in (
+        ("Programs of the system", environment.PROGRAMS),
+        ("Names in `/dev/shm`", environment.MEMORY_OF_LIBRARIES),
+        ("Connections", environment.CONNECTIONS),
+    ):
+        lines = [f"- `{name}`: {reason}" for name, reason in told.items()]
+        yield "\n".join([f"{title}:", "", *lines])
 
 
 def _commands() -> Iterator[str]:
