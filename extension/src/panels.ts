@@ -260,7 +260,11 @@ export function addPanels(
         widget.title.closable = true;
         given.set(id, args);
         widget.disposed.connect(() => given.delete(id));
-        app.shell.add(widget, 'main');
+        // a page of Jupyter Notebook has place for its notebook alone
+        app.shell.add(
+          widget,
+          app.name === 'Jupyter Notebook' ? 'right' : 'main'
+        );
         app.shell.activateById(id);
         await tracker.add(widget);
       }

@@ -19,6 +19,7 @@ export class SessionModel {
     const context = panel.sessionContext;
     context.statusChanged.connect(this._onStatus, this);
     context.kernelChanged.connect(this.refresh, this);
+    context.kernelPreferenceChanged.connect(this.refresh, this);
     panel.disposed.connect(() => {
       window.clearTimeout(this._timer);
       Signal.clearData(this);

@@ -152,7 +152,8 @@ _CLEAR = """() => {
     shell.collapseRight();
     for (const widget of [...shell.widgets('main')]) {
         const { id, title } = widget;
-        if (/^(governed|launcher)/.test(id) || title.label === 'views.ipynb') {
+        if (/^(governed|launcher)/.test(id) || title.label === 'views.ipynb' ||
+            widget.context?.path.startsWith('release/')) {
             widget.dispose();
         }
     }
@@ -305,6 +306,14 @@ def _promote(window: Window, place: Place) -> None:
     _panel("governed:promote", path=berries.NOTEBOOK)(window, place)
 
 
+def _release_notebook(window: Window, _: Place) -> None:
+    window.page.evaluate(_CLEAR)
+    window.command("docmanager:open", path=f"release/sour@1/{berries.NOTEBOOK}")
+    shown = window.page.locator(".jp-NotebookPanel:visible")
+    shown.locator(".gn-Banner").wait_for()
+    shown.locator(".gn-Badge", has_text="Release").wait_for()
+
+
 def _launcher(window: Window, _: Place) -> None:
     window.page.evaluate(_CLEAR)
     window.command("launcher:create")
@@ -322,6 +331,7 @@ FULL: dict[str, Show] = {
     "release": _release,
     "review": _review,
     "difference": _difference,
+    "release-notebook": _release_notebook,
     "deployments": _deployments,
     "start-run": _panel("governed:start-run", release="sour@1"),
     "runs": _compared,

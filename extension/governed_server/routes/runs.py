@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -55,6 +55,12 @@ class Run(Place, kw_only=True):
     """One run by its name."""
 
     run: str
+
+
+class Shown(Run, kw_only=True):
+    """An executed notebook, in the colours of the page that it is shown in."""
+
+    theme: Literal["light", "dark"] = "light"
 
 
 class Pair(Place, kw_only=True):
@@ -125,7 +131,7 @@ def comparison(service: Service, asked: Pair) -> dict[str, Any]:
 
 
 @get("runs/notebook")
-def notebook(service: Service, asked: Run) -> dict[str, str]:
+def notebook(service: Service, asked: Shown) -> dict[str, str]:
     """The executed notebook as a page, also of a run that failed; shown without scripts."""
     from nbconvert import HTMLExporter
 
@@ -133,7 +139,9 @@ def notebook(service: Service, asked: Run) -> dict[str, str]:
     for path in (folder / "output" / "notebook.ipynb", folder / "notebook.ipynb"):
         if path.is_file():
             # the browser shows it in a frame that runs no scripts
-            exporter = HTMLExporter(template_name="lab", exclude_anchor_links=True)
+            exporter = HTMLExporter(
+                template_name="lab", theme=asked.theme, exclude_anchor_links=True
+            )
             page, _ = exporter.from_filename(str(path))
             return {"html": str(page)}
     raise UnknownName(

@@ -35,7 +35,7 @@ export class Drawing {
   ) {
     this._view = cytoscape({
       container: _host,
-      minZoom: 0.05,
+      minZoom: 0.01,
       maxZoom: 2.5,
       boxSelectionEnabled: false,
       selectionType: 'single'

@@ -301,7 +301,9 @@ function Executed(props: { run: string; state: string }): React.ReactElement {
       <Button
         onClick={() =>
           work.start(async () => {
-            const query = { path: place, run: props.run };
+            const isDark = document.body.dataset.jpThemeLight === 'false';
+            const theme = isDark ? 'dark' : 'light';
+            const query = { path: place, run: props.run, theme };
             setHtml(
               (await client.get<{ html: string }>('runs/notebook', query)).html
             );
