@@ -95,19 +95,7 @@ def rerun(
         The original never did, so there is nothing to hold it against.
     """
     registry = Registry.read(workspace)
-    original = registry.run(run_id)
-    if original.ended is None or original.ended.state != "succeeded":
-        raise CheckFailed(
-            f"{run_id} has nothing to compare with",
-            why=f"it is a run that has {original.state}",
-            next="re-run one that succeeded; 'governed release show RELEASE' lists them",
-        )
-    if original.started.kind != "release":
-        raise UsageError(
-            f"{run_id} is no run of a release",
-            why=f"it is a {original.started.kind} run",
-            next=f"re-run {original.started.subject_run}",
-        )
+    original, first = _ended(registry, run_id)
     try:
         execution.check_artifacts(workspace, original)  # before minutes are spent on it
         source = source_of(workspace, registry, original)
@@ -129,15 +117,38 @@ def rerun(
     verdict = _compare(workspace, original, state, ended, bound, source, person, watch, proof)
     surroundings = [
         *_environments(source, here),
-        *_platforms(original.ended, ended),
+        *_platforms(first, ended),
         *(f"parameter {name} was set to {text} on purpose" for name, text in overrides),
     ]
     verdict = msgspec.structs.replace(verdict, surroundings=surroundings)
+    _record(workspace, verdict, person)
+    return verdict
+
+
+def _ended(registry: Registry, run_id: str) -> tuple[RunRecord, RunEnded]:
+    """A release run that succeeded, and its end; nothing else can be held against a repetition."""
+    original = registry.run(run_id)
+    if original.ended is None or original.ended.state != "succeeded":
+        raise CheckFailed(
+            f"{run_id} has nothing to compare with",
+            why=f"it is a run that has {original.state}",
+            next="re-run one that succeeded; 'governed release show RELEASE' lists them",
+        )
+    if original.started.kind != "release":
+        raise UsageError(
+            f"{run_id} is no run of a release",
+            why=f"it is a {original.started.kind} run",
+            next=f"re-run {original.started.subject_run}",
+        )
+    return original, original.ended
+
+
+def _record(workspace: Workspace, verdict: Verdict, person: str) -> None:
     signing.record(
         workspace,
         RerunCompared(
-            run_id=run_id,
-            rerun_id=state.run_id,
+            run_id=verdict.run_id,
+            rerun_id=verdict.rerun_id,
             verdict=verdict.verdict,
             weights_sha256=verdict.weights_sha256,
             differences=verdict.differences,
@@ -145,7 +156,6 @@ def rerun(
             surroundings=verdict.surroundings,
         ),
     )
-    return verdict
 
 
 def source_of(workspace: Workspace, registry: Registry, run: RunRecord) -> Path:

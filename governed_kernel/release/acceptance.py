@@ -96,25 +96,12 @@ def accept(
         Who signs is the author, or has no role that may.
     """
     expires = _end_of(until)
-    if not reason.strip() or not control.strip():
-        raise UsageError(
-            "a risk is not accepted without a reason and a control",
-            why="whoever reads the record later must learn why, and what is done instead",
-            next="give --reason and --control",
-        )
+    _check_reasons(reason, control)
     said: list[RiskAcceptance] = []
 
     def make(register: Register, who: Person) -> RiskAcceptance:
         registry = Registry(register)
-        register.check_policy()
-        record = registry.release(release)
-        gate.check_state(record)
-        if record.author == who.name:
-            raise NotApproved(
-                f"{who.name} can't accept a risk of {record.name}",
-                why="they are its author, and nobody judges their own work",
-                next="ask somebody who judges releases",
-            )
+        record = _judged(registry, release, who)
         run = registry.run(run_id) if run_id else newest_validated(record)
         found, case = accepted_case(run, case_id)
         said.append(
@@ -139,6 +126,29 @@ def accept(
 
     attest(workspace, person, passphrase, make, action="accept-risk", resource=release)
     return said[-1]
+
+
+def _check_reasons(reason: str, control: str) -> None:
+    if not reason.strip() or not control.strip():
+        raise UsageError(
+            "a risk is not accepted without a reason and a control",
+            why="whoever reads the record later must learn why, and what is done instead",
+            next="give --reason and --control",
+        )
+
+
+def _judged(registry: Registry, release: str, who: Person) -> ReleaseRecord:
+    """The release, if `who` may judge it as it stands."""
+    registry.register.check_policy()
+    record = registry.release(release)
+    gate.check_state(record)
+    if record.author == who.name:
+        raise NotApproved(
+            f"{who.name} can't accept a risk of {record.name}",
+            why="they are its author, and nobody judges their own work",
+            next="ask somebody who judges releases",
+        )
+    return record
 
 
 def _end_of(until: str) -> datetime:

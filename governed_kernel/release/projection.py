@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.attestations import Checkpoint
-from governed_kernel.lineage.events import DataTransformed, Decided
+from governed_kernel.lineage.events import DatasetRegistered, DataTransformed, Decided
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.ledger import Ledger
@@ -188,45 +188,8 @@ def _catalog(registry: Registry) -> dict[str, list[Row]]:
             }
             for name, history in register.datasets.items()
         ],
-        "dataset_versions": [
-            {
-                "dataset": version.dataset,
-                "version": version.version,
-                "sha256": version.sha256,
-                "bytes": version.bytes,
-                "data_class": version.data_class,
-                "purposes": version.purposes,
-                "legal_basis": version.legal_basis,
-                "retention_until": version.retention_until or None,
-                "state": "divided"
-                if (version.dataset, version.version) in divided
-                else version.state,
-                "registered_at": version.occurred_at,
-                "registered_by": version.person,
-            }
-            for version in versions
-        ],
-        "dataset_parents": [
-            {
-                "dataset": made.partition("@")[0],
-                "version": made.partition("@")[2],
-                "parent_dataset": event.dataset,
-                "parent_version": event.version,
-                "part": part,
-            }
-            for event in register.splits
-            for part, made in event.parts.items()
-        ]
-        + [
-            {
-                "dataset": event.dataset,
-                "version": event.version,
-                "parent_dataset": event.made_from.partition("@")[0],
-                "parent_version": event.made_from.partition("@")[2],
-                "part": "transformed",
-            }
-            for event in register.transformations.values()
-        ],
+        "dataset_versions": [_version(version, divided) for version in versions],
+        "dataset_parents": [*_parents(register)],
         "data_transformations": [_transformed(made) for made in register.transformations.values()],
         "dataset_files": [
             {
@@ -239,6 +202,46 @@ def _catalog(registry: Registry) -> dict[str, list[Row]]:
             for file in version.files
         ],
     }
+
+
+def _version(version: DatasetRegistered, divided: Collection[tuple[str, str]]) -> Row:
+    is_divided = (version.dataset, version.version) in divided
+    return {
+        "dataset": version.dataset,
+        "version": version.version,
+        "sha256": version.sha256,
+        "bytes": version.bytes,
+        "data_class": version.data_class,
+        "purposes": version.purposes,
+        "legal_basis": version.legal_basis,
+        "retention_until": version.retention_until or None,
+        "state": "divided" if is_divided else version.state,
+        "registered_at": version.occurred_at,
+        "registered_by": version.person,
+    }
+
+
+def _parents(register: Register) -> Iterator[Row]:
+    """What each version was divided or made from."""
+    made = [
+        (name, f"{event.dataset}@{event.version}", part)
+        for event in register.splits
+        for part, name in event.parts.items()
+    ]
+    made += [
+        (f"{event.dataset}@{event.version}", event.made_from, "transformed")
+        for event in register.transformations.values()
+    ]
+    for name, parent, part in made:
+        dataset, _, version = name.partition("@")
+        of, _, of_version = parent.partition("@")
+        yield {
+            "dataset": dataset,
+            "version": version,
+            "parent_dataset": of,
+            "parent_version": of_version,
+            "part": part,
+        }
 
 
 def _transformed(event: DataTransformed) -> Row:

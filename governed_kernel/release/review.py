@@ -163,12 +163,7 @@ def _release(
     before = earlier[1].release if earlier else ""
     comparisons = changes.compare(bound, files, earlier)
     page = folder / bound.difference.path
-    if changes.page(bound, comparisons) != files[bound.difference.path]:
-        raise IntegrityBroken(
-            f"{page} does not show what the release's files differ in",
-            why=f"held against {before or 'its research notebook'}, they make another page",
-            next="promote a new version with 'governed promote', and approve that one",
-        )
+    _check_page(page, bound, files[bound.difference.path], comparisons, before)
     session, findings = _research(workspace, register, bound, folder)
     if bound.tolerance != (allowed := suites.tolerance(folder, bound.suites)):
         _refuse_made(bound, f"it allows {bound.tolerance}, its suites {allowed}")
@@ -194,14 +189,7 @@ def _release(
         "inputs": [_input(register, item) for item in bound.inputs],
         "environment": _environment(files["environment.json"], bound),
         "code": _code(bound, comparisons[1], bool(before)),
-        "suites": [
-            {
-                "path": suite.path,
-                "sha256": suite.sha256,
-                "inputs": [_input(register, item) for item in suite.inputs],
-            }
-            for suite in bound.suites
-        ],
+        "suites": [_suite(register, suite) for suite in bound.suites],
         "tolerance": bound.tolerance,
         "threads": bound.threads,
         "policy": {"sha256": bound.policy, "in_force": bound.policy == register.policy},
@@ -210,6 +198,30 @@ def _release(
         "page": workspace.relative(page),
     }
     return facts, comparisons
+
+
+def _check_page(
+    page: Path,
+    bound: manifest.ReleaseManifest,
+    shown: bytes,
+    comparisons: list[Comparison],
+    before: str,
+) -> None:
+    """Refuse a page of differences that these files do not make."""
+    if changes.page(bound, comparisons) != shown:
+        raise IntegrityBroken(
+            f"{page} does not show what the release's files differ in",
+            why=f"held against {before or 'its research notebook'}, they make another page",
+            next="promote a new version with 'governed promote', and approve that one",
+        )
+
+
+def _suite(register: Register, suite: manifest.Suite) -> dict[str, Any]:
+    return {
+        "path": suite.path,
+        "sha256": suite.sha256,
+        "inputs": [_input(register, item) for item in suite.inputs],
+    }
 
 
 def _now(workspace: Workspace, file: FileDigest) -> str:
