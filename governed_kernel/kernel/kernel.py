@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -51,6 +52,11 @@ class GovernedKernel(IPythonKernel):
         emitter.set_current(self.link)
         self.link.follow_threads()
         self._install_observers()
+
+    def start(self) -> None:
+        """As ipykernel's, when the user's startup files have run."""
+        tempfile.gettempdir()  # is tried out by writing a file; ipykernel asks in the first cell
+        super().start()  # type: ignore[no-untyped-call]
 
     @property
     def banner(self) -> str:  # type: ignore[override]

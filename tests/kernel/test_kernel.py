@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
+from pathlib import Path
 
 from governed_kernel.lineage.events import (
     Access,
@@ -57,7 +59,14 @@ def test_a_journal_begins_with_what_it_is(kernel: RunningKernel) -> None:
 def test_nothing_is_unexplained_before_the_first_cell(kernel: RunningKernel) -> None:
     kernel.run("1 + 1")
     before = [access for access in kernel.events(Access) if access.execution == 0]
-    assert [(access.operation, access.uri, access.via) for access in before] == []
+    # Python tries out its folder for temporary files, once
+    assert [(access.operation, access.evidence) for access in before] == [
+        ("write", "observed"),
+        ("delete", "observed"),
+    ]
+    assert {Path(access.uri.removeprefix("file://")).parent for access in before} == {
+        Path(tempfile.gettempdir()).resolve()
+    }
 
 
 def test_a_cell_is_on_record_with_its_id_and_source(kernel: RunningKernel) -> None:
@@ -428,3 +437,9 @@ def test_what_ipython_stores_for_another_notebook_is_followed(kernel: RunningKer
         assert [i.entity for e in kernel.of_last(Transformation) for i in e.inputs] == [written]
     finally:
         kernel.run("%store -d held")
+
+
+def test_a_first_cell_that_touches_nothing_has_no_accesses(own_kernel: RunningKernel) -> None:
+    own_kernel.run("y = 1")
+    assert own_kernel.of_last(Access) == []
+    assert own_kernel.of_last(Witnessed) == []
