@@ -57,9 +57,10 @@ def refresh(workspace: Workspace) -> Store:
         erasure.finish(workspace, register)
         mend_cards(workspace, register.datasets)
     said = (ledger.records()[-1].head, tables(workspace, ledger)) if moved else None
-    report = store.ingest(said)
-    up_to_date = said is not None or not (governed and report.rebuilt)
-    _bring_ledgers(store, imported(workspace) if up_to_date else [None, *imported(workspace)])
+    store.ingest(said)
+    # the ledger's own tables too where nothing was said: an erasure may have taken the store away
+    own = [None] if said is None else []
+    _bring_ledgers(store, [*own, *imported(workspace)])
     return store
 
 

@@ -188,6 +188,11 @@ def test_texts_of_a_session_that_runs_wait_for_its_end(place: Place, session: st
     done = place.done_here(f"store erase --subject '{NAME}' {WHY} {{ada}} --json").facts
     assert done["still running"] == [session]
     assert sources(place, session)[1] == f"patient = '{NAME}'"
+    # each question takes the store away and makes it anew, with what the ledger says
+    signed = 'lineage sql "select count(*) as n from decisions" --json'
+    counts = [place.done_here(signed).facts[0]["n"] for _ in range(3)]
+    assert counts == [counts[0]] * 3
+    assert counts[0] > 0
     writer.close(sealed=True)
     assert sources(place, session)[1] is None
     assert containing(place, f"'{NAME}'") == set()
