@@ -1,11 +1,12 @@
 """What commands cost on a workspace of 1,000 releases and 10,000 versions of datasets.
 
 Run it: ``python tests/benchmarks/registry_size.py [RELEASES VERSIONS]``. Every entry of the ledger
-is really signed, by the people and the service that the rules ask for; only what lies outside of
-the ledger (notebooks, weights) is left out. Each command is a process of its own, timed in seconds
-that pass and, in brackets, seconds of processor, children included: the first time that a person
-reads this workspace, when every signature is verified and every projection made; then the median of
-three; then the first time after the ledger has gone on, when what was made from it is made anew.
+is really signed, by the people and the service that the rules ask for; what lies outside of the
+ledger (notebooks, weights) is left out, but for the catalog's cards. Each command is a process of
+its own, timed in seconds that pass and, in brackets, seconds of processor, children included: the
+first time that a person reads this workspace, when every signature is verified and every projection
+made; then the median of three; then the first time after the ledger has gone on, when what was made
+from it is made anew.
 The limit of what passes is one second, on a machine that does nothing else.
 """
 
@@ -35,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.governance import envelopes, keys, pkcs8
+from governed_kernel.governance.cards import mend_cards
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import events
@@ -105,6 +107,7 @@ def fill(workspace: Workspace, releases: int, versions: int) -> int:
     for number in range(releases):
         _release(writer, number, versions)
     Ledger(workspace).append(*writer.made)
+    mend_cards(workspace, Register.read(workspace).datasets)  # as each registration writes its own
     return len(Ledger(workspace).records())
 
 
