@@ -59,11 +59,15 @@ def _environment() -> Iterator[str]:
     for place in environment.RULES:
         groups.setdefault((place.reason, place.writes, place.names), []).append(place.pattern)
     rows = []
+    told: dict[tuple[str, ...], str] = {}
     for (reason, writes, names), patterns in groups.items():
         root = os.path.commonpath(patterns) if len(patterns) > 1 else ""
         root = f"{root}/" if len(root) > 1 else ""
-        places = ", ".join(f"`{pattern.removeprefix(root)}`" for pattern in patterns)
-        places = f"below `{root}` {places}" if root else places
+        parts = tuple(pattern.removeprefix(root) for pattern in patterns)
+        places = ", ".join(f"`{part}`" for part in parts)
+        if root:
+            same = told.setdefault(parts, root)
+            places = f"below `{root}` {places if same == root else f'the same as below `{same}`'}"
         only = f" Only: {', '.join(f'`{name}`' for name in names)}." if names else ""
         rows.append(f"- {places}: {reason}.{only}{' Writes too.' if writes else ''}")
     yield "\n".join(rows)
@@ -71,12 +75,12 @@ def _environment() -> Iterator[str]:
         f"Data by its suffix: {', '.join(environment.DATA_SUFFIXES)}. "
         f"Code among libraries: {', '.join(environment.CODE_SUFFIXES)}."
     )
-    for title, told in (
+    for title, listed in (
         ("Programs of the system", environment.PROGRAMS),
         ("Names in `/dev/shm`", environment.MEMORY_OF_LIBRARIES),
         ("Connections", environment.CONNECTIONS),
     ):
-        lines = [f"- `{name}`: {reason}" for name, reason in told.items()]
+        lines = [f"- `{name}`: {reason}" for name, reason in listed.items()]
         yield "\n".join([f"{title}:", "", *lines])
 
 

@@ -22,7 +22,10 @@ from governed_kernel.capture.references import (
     extended,
 )
 
-__all__ = ["Flow", "flow_of"]
+__all__ = ["ANY", "Flow", "flow_of"]
+
+ANY = "__any__"
+"""Stands among the names that are bound for those that only the namespace can tell."""
 
 
 class Flow(NamedTuple):
@@ -424,5 +427,6 @@ def _stored(line: str) -> str:
     """What ``%store`` does, as code: it writes variables to files, and with ``-r`` reads them."""
     words = line.partition(">")[0].split()
     names = [word for word in words if word.isidentifier()]
-    reads = "-r" in words
-    return "\n".join(f"{name} = open({name!r})" if reads else name for name in names)
+    if "-r" not in words:
+        return "\n".join(names)
+    return "\n".join(f"{name} = open({name!r})" for name in names or [ANY])

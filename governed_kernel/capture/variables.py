@@ -20,7 +20,7 @@ from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node, identity
-from governed_kernel.capture.statements import Flow
+from governed_kernel.capture.statements import ANY, Flow
 from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
@@ -52,6 +52,8 @@ class _Before(NamedTuple):
     sources: dict[Reference, list[Source]]
     shapes: dict[str, Any]
     nodes: dict[str, Node | None]
+    values: dict[str, Any]
+    """All variables, where the statement binds names that it does not say."""
 
     @property
     def flow(self) -> Flow:
@@ -59,7 +61,7 @@ class _Before(NamedTuple):
         return self.reading.flow
 
 
-_NOTHING = _Before(read(ast.Pass()), {}, {}, {})
+_NOTHING = _Before(read(ast.Pass()), {}, {}, {}, {})
 
 
 class Variables:
@@ -139,9 +141,9 @@ class Variables:
         sources = {reference: list(self._sources(reference)) for reference in reading.mentioned}
         names = {*reading.flow.touches, *(reference.name for reference in reading.mentioned)}
         shapes = {name: self._shape(name) for name in names}
-        self._before[-1] = _Before(
-            reading, sources, shapes, {name: self._node(name) for name in names}
-        )
+        nodes = {name: self._node(name) for name in names}
+        values = dict(self.namespace) if ANY in reading.flow.writes else {}
+        self._before[-1] = _Before(reading, sources, shapes, nodes, values)
 
     def leave(self) -> None:
         """After it was executed, or has failed."""
@@ -162,7 +164,7 @@ class Variables:
             if entity not in named
         }
         outputs: list[_Output] = []
-        for name, owed in before.flow.writes.items():
+        for name, owed in self._bound(before):
             self._follow(name, owed, before, (made, used), outputs)
         for name, owed in self._changed(before).items():
             self._follow(name, owed, before, (made, used), outputs, changed=True)
@@ -231,6 +233,16 @@ class Variables:
         return identity(thing)
 
     # --- after ------------------------------------------------------------------------------
+
+    def _bound(self, before: _Before) -> Iterator[tuple[str, Made]]:
+        """The names that a statement has bound, and what each owes to."""
+        for name, owed in before.flow.writes.items():
+            if name != ANY:
+                yield name, owed
+                continue
+            for each, value in list(self.namespace.items()):
+                if before.values.get(each, _MISSING) is not value and not each.startswith("_"):
+                    yield each, owed
 
     def _changed(self, before: _Before) -> dict[str, Made]:
         """Names whose thing was changed in place, by the syntax or by its looks."""

@@ -55,7 +55,8 @@ class GovernedKernel(IPythonKernel):
 
     def start(self) -> None:
         """As ipykernel's, when the user's startup files have run."""
-        tempfile.gettempdir()  # is tried out by writing a file; ipykernel asks in the first cell
+        with contextlib.suppress(OSError):  # where none can be written, a cell says so
+            tempfile.gettempdir()  # tries a folder out by a file; ipykernel asks in the first cell
         super().start()  # type: ignore[no-untyped-call]
 
     @property

@@ -8,9 +8,8 @@ but code that no installation brought.
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import os
+import re
 import site
 import sys
 import sysconfig
@@ -53,7 +52,7 @@ class Place:
     writes : bool
         Whether writing there is environment too. Elsewhere a write is recorded.
     names : tuple of str
-        What in the folder is environment, by patterns of names below it, part by part; everything
+        What in the folder is environment, by regular expressions for the path below it; everything
         where there are none. A folder to which notebooks may write has them: else it would be
         where data goes unseen.
     """
@@ -80,11 +79,16 @@ def _below(root: str, reason: str) -> tuple[Place, ...]:
 
 
 _IPYTHON_KEEPS = (
-    *(f"profile_*/history.sqlite{end}" for end in ("", "-journal", "-wal", "-shm")),
-    *("profile_*/pid/*.pid", "profile_*/db/rootmodules_cache", "profile_*/startup/README"),
+    r"profile_[^/]+/history\.sqlite(-journal|-wal|-shm)?",
+    r"profile_[^/]+/pid/\d+\.pid",
+    r"profile_[^/]+/db/rootmodules_cache",
+    r"profile_[^/]+/startup/README",
 )
-_IPYTHON_RUNS = ("profile_*/*.py", "profile_*/*.json", "profile_*/startup/*", "extensions/*.py")
-_GPU_CACHE = ("index", "[0-9a-f]/[0-9a-f]/[0-9a-f]*")
+_IPYTHON_RUNS = (
+    r"profile_[^/]+/[^/]+_config\.(py|json)",
+    r"profile_[^/]+/startup/[^/]+\.i?py",
+    r"extensions/[^/]+\.py",
+)
 
 RULES: tuple[Place, ...] = (
     Place("{purelib}/", "installed libraries"),
@@ -116,28 +120,44 @@ RULES: tuple[Place, ...] = (
     ),
     Place("{ipython}/", "IPython's history and what it remembers of modules", True, _IPYTHON_KEEPS),
     Place("{ipython}/", "IPython's settings and what it runs when it starts", False, _IPYTHON_RUNS),
-    Place("{jupyter_config}/", "settings of Jupyter", names=("*.py", "*.json", "*.d/*.json")),
+    Place(
+        "{jupyter_config}/",
+        "settings of Jupyter",
+        names=(r"[^/]+_config\.(py|json)", r"[^/]+\.d/[^/]+\.json"),
+    ),
     Place("{jupyter_config}/", "Jupyter notes that it has moved old settings", True, ("migrated",)),
-    Place("{jupyter_data}/", "kernel specifications", names=("kernels/*/*",)),
+    Place(
+        "{jupyter_data}/",
+        "kernel specifications",
+        names=(r"kernels/[^/]+/(kernel\.(json|js|css)|logo-[^/]+\.(png|svg))",),
+    ),
     Place(
         "{connection_folder}/",
         "the sockets between this kernel and its client",
         True,
-        ("{connection}.json", "{connection}-ipc-*"),
+        (r"{connection}(\.json|-ipc-\d+)",),
     ),
     Place(
         "{matplotlib_cache}/",
         "matplotlib's list of fonts",
         True,
-        ("fontlist-v*.json", "fontlist-v*.json.matplotlib-lock"),
+        (r"fontlist-v\d+(\.\d+)*\.json(\.matplotlib-lock)?",),
     ),
     Place("{matplotlib_config}/", "matplotlib's settings"),
-    Place("{fontconfig}/", "the font cache", True, ("*.cache-*", "CACHEDIR.TAG", "CACHEDIR.TAG.*")),
+    Place(
+        "{fontconfig}/",
+        "the font cache",
+        True,
+        (
+            r"[0-9a-f-]+-[a-z]+\d*\.cache-\d+(\.(NEW|LCK|TMP-\w+))?",
+            r"CACHEDIR\.TAG(\.(NEW|LCK|TMP-\w+))?",
+        ),
+    ),
     Place(
         "{gpu_cache}/",
         "code that the GPU's driver has compiled for this GPU",
         True,
-        (*_GPU_CACHE, *(f"ComputeCache/{name}" for name in _GPU_CACHE)),
+        (r"(ComputeCache/)?(index|[0-9a-f]/[0-9a-f]/[0-9a-f]+)",),
     ),
     Place("/var/cache/fontconfig/", "the system's font cache"),
     Place("{workspace}/governed.toml", "the workspace's settings, bound by the ledger"),
@@ -149,7 +169,7 @@ RULES: tuple[Place, ...] = (
     Place("{personal}/known_workspaces.json", "the person's own record of known workspaces"),
     Place("{personal}/known_workspaces.lock", "the lock of that record", writes=True),
     Place("{personal}/verified-envelopes", "signatures that this person's programs have verified"),
-    Place("{personal}/verified/", "those signatures, workspace by workspace"),
+    Place("{personal}/verified/", "indexes of what was live when, by workspace"),
     Place("{ticket}", "what a release run may do, bound by the run"),
 )
 
@@ -220,18 +240,14 @@ class Resolved(NamedTuple):
 
     path: str
     writes: bool
-    names: tuple[tuple[str, ...], ...] = ()
-    """Patterns, part by part."""
+    names: re.Pattern[str] | None = None
 
     def names_it(self, path: str) -> bool:
-        """Whether a path below this place has one of its names, or is a folder on the way there."""
-        parts = path[len(self.path) :].split("/")
-        fitting = [
-            len(pattern)
-            for pattern in self.names
-            if len(parts) <= len(pattern) and all(map(fnmatch.fnmatchcase, parts, pattern))
-        ]
-        return len(parts) in fitting or (bool(fitting) and os.path.isdir(path))
+        """Whether a path below this place has one of its names, or is a folder."""
+        below = path[len(self.path) :]
+        return self.names is not None and (
+            self.names.fullmatch(below) is not None or os.path.isdir(path)
+        )
 
 
 def resolve_places(variables: Mapping[str, str]) -> list[Resolved]:
@@ -245,9 +261,10 @@ def resolve_places(variables: Mapping[str, str]) -> list[Resolved]:
         folder = path.endswith("/")
         path = os.path.realpath(path)
         if path != "/":
-            escaped = {name: glob.escape(value) for name, value in variables.items()}
-            names = tuple(tuple(n.format_map(escaped).split("/")) for n in place.names)
-            places.append(Resolved(path + "/" if folder else path, place.writes, names))
+            connection = re.escape(variables.get("connection", ""))
+            names = "|".join(place.names).replace("{connection}", connection)
+            found = re.compile(names) if names else None
+            places.append(Resolved(path + "/" if folder else path, place.writes, found))
     return list(dict.fromkeys(places))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governed_kernel.capture.references import Made
-from governed_kernel.capture.statements import flow_of
+from governed_kernel.capture.statements import ANY, flow_of
 
 
 def said(made: Made) -> str:
@@ -78,6 +78,7 @@ def flow(source: str) -> dict[str, str]:
         ("get_ipython().run_cell_magic('time', '', 'x = f(y)')", {"x": "f.* y.*"}),
         ("get_ipython().run_line_magic('time', 'x = y')", {"x": "y"}),
         ("get_ipython().run_line_magic('store', '-r x y')", {"x": "open.*", "y": "open.*"}),
+        ("get_ipython().run_line_magic('store', '-r')", {ANY: "open.*"}),
         ("get_ipython().run_line_magic('store', 'x > out.txt')", {}),
         ("get_ipython().run_line_magic('store', '-d x')", {}),
     ],

@@ -118,6 +118,7 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Environment
         *("ipython/profile_default/history.sqlite", "ipython/profile_default/history.sqlite-wal"),
         *("ipython/profile_default/db/rootmodules_cache", "runtime/kernel-[1].json"),
         *("runtime/kernel-[1]-ipc-2", "matplotlib_cache/fontlist-v390.json"),
+        "matplotlib_cache/fontlist-v3.11.0.json.matplotlib-lock",
         *("gpu_cache/ComputeCache/index", "gpu_cache/ComputeCache/0/a/09af"),
     ],
 )
@@ -134,8 +135,11 @@ def test_what_ipython_and_the_like_keep_for_themselves_is_environment(
     [
         *("ipython/rows.csv", "ipython/rows", "ipython/profile_default/db/autorestore/frame"),
         *("ipython/profile_rows", "jupyter_data/rows.csv", "jupyter_data/runtime/rows.json"),
-        *("runtime/kernel-1.json", "runtime/kernel-[1]-rows", "matplotlib_cache/rows.json"),
-        *("gpu_cache/rows", "gpu_cache/ComputeCache/0/rows", "jupyter_config/custom/rows.txt"),
+        *("ipython/profile_default/startup/rows.csv", "ipython/profile_default/rows.json"),
+        *("ipython/profile_default/pid/rows.pid", "jupyter_data/kernels/x/rows.parquet"),
+        *("runtime/kernel-1.json", "runtime/kernel-[1]-ipc-rows", "matplotlib_cache/rows.json"),
+        *("matplotlib_cache/fontlist-vrows.json", "gpu_cache/0/a/a_rows.csv", "gpu_cache/rows"),
+        *("gpu_cache/ComputeCache/0/rows", "jupyter_config/custom/rows.txt"),
     ],
 )
 def test_what_is_laid_beside_it_is_data(at_home: tuple[Path, Environment], name: str) -> None:
