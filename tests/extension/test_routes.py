@@ -135,6 +135,8 @@ def test_without_a_workspace_it_offers_to_make_one(server: Server, workspace: Wo
     before = server.get("governed/status", path="empty").facts
     assert before["workspace"] is None
     assert "governed init" in before["problem"]["next"]
+    of = server.get("governed/release/notebook", path="empty/release/old@1/mine.ipynb")
+    assert of.facts == {"release": None}, "else it could not be edited"
     said: dict[str, Any] = {
         **{"path": "empty", "person": "ada", "passphrase": "a passphrase of ada's"},
         **{"printed_name": "Ada Lovelace", "name": "Orchard"},

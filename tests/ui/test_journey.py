@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,10 +119,13 @@ def _promote(window: Window, place: Place) -> None:
 
 
 def _look_into_the_release(window: Window) -> None:
-    """Its notebook opens for reading, under a banner, and starts no kernel."""
-    window.command("docmanager:open", path="release/sour@1/research/sour.ipynb")
+    """Its notebook opens for reading, under a banner, and starts no kernel; unasked too."""
     shown = window.page.locator(".jp-NotebookPanel:visible")
-    expect(shown.locator(".gn-Banner")).to_be_visible()
+    with _unanswered(window):
+        window.command("docmanager:open", path="release/sour@1/research/sour.ipynb")
+        expect(shown.get_by_role("alert")).to_contain_text("its release is not known")
+        expect(shown.locator(".cm-content").first).to_have_attribute("aria-readonly", "true")
+    shown.locator(".gn-Banner").get_by_role("button", name="Try again").click()
     expect(shown.locator(".gn-Banner")).to_contain_text("candidate")
     expect(shown.locator(".gn-Banner")).to_contain_text("as it was promoted")
     expect(shown.locator(".gn-Badge")).to_contain_text("Release")
@@ -130,6 +134,15 @@ def _look_into_the_release(window: Window) -> None:
     asked = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
     assert window.page.evaluate(asked) is False
     window.command("application:close")
+
+
+@contextmanager
+def _unanswered(window: Window) -> Iterator[None]:
+    """The network is down for the question which release a notebook is of."""
+    question = re.compile(r"/release/notebook\?")
+    window.page.route(question, lambda route: route.abort())
+    yield
+    window.page.unroute(question)
 
 
 def _approve(window: Window, place: Place) -> None:
@@ -270,6 +283,14 @@ def _audit(window: Window, place: Place, run: str) -> None:
     expect(window.panel.get_by_role("table", name="Releases")).to_contain_text("sour@1")
     told = place.done("recall plan berries@1 --json").facts
     assert [item["release"] for item in told["releases"]] == ["sour@1"]
+    files = window.panel.get_by_role("table", name="Files")
+    assert told["files"]
+    expect(files.get_by_role("row")).to_have_count(len(told["files"]) + 1)
+    row = files.get_by_role("row", name=told["files"][0]["path"])
+    for said in (*told["files"][0]["made_from"], "public", told["files"][0]["session"]):
+        expect(row).to_contain_text(said)
+    window.panel.get_by_label("What came of").select_option("berries-holdout@1")
+    expect(window.panel.get_by_role("region", name="Files that")).to_contain_text("No session")
     window.panel.get_by_role("tab", name="Sessions").click()
     window.panel.get_by_label("Search").fill("SOUR.IPYNB")
     sessions = window.panel.get_by_role("table", name="Sessions")
@@ -406,6 +427,35 @@ def test_a_notebook_begins_from_a_template_in_the_launcher(window: Window, place
     expect(made.get_by_text("[1]:").first).to_be_visible()
     query = "select count(*) as n from sessions where notebook like '%Untitled%'"
     assert place.done(f'lineage sql --json "{query}"').facts == [{"n": 1}]
+    window.command("docmanager:save")
+    window.command("governed:promote", path="research/Untitled.ipynb")
+    name = window.panel.get_by_label("Name of the release")
+    name.fill("tart")
+    renamed = "contents.rename('research/Untitled.ipynb', 'research/tart.ipynb')"
+    page.evaluate(f"() => window.jupyterapp.serviceManager.{renamed}")
+    expect(window.title).to_have_text("Promote research/tart.ipynb")
+    expect(name).to_have_value("tart")  # what was typed goes with it
+
+
+def test_what_only_looks_like_a_release_can_be_edited_once_that_is_known(
+    window: Window, place: Place
+) -> None:
+    path = "research/release/old@1/mine.ipynb"
+    (place.root / path).parent.mkdir(parents=True)
+    document = nbformat.read(place.root / berries.NOTEBOOK, as_version=4)
+    nbformat.write(document, place.root / path)
+    shown = window.page.locator(".jp-NotebookPanel:visible")
+    code = shown.locator(".cm-content").first
+    session = "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.name"
+    with _unanswered(window):
+        window.command("docmanager:open", path=path)
+        expect(shown.get_by_role("alert")).to_contain_text("its release is not known")
+        expect(code).to_have_attribute("aria-readonly", "true")
+        assert window.page.evaluate(session) is None
+    shown.locator(".gn-Banner").get_by_role("button", name="Try again").click()
+    expect(shown.locator(".gn-Banner")).to_have_count(0)
+    expect(code).not_to_have_attribute("aria-readonly", "true")
+    window.page.wait_for_function(f"({session})() === 'governed-research'")
 
 
 def test_a_denied_read_explains_itself_in_the_dark_and_in_another_language(

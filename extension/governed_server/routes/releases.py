@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from governed_kernel.canonical import digest_file
-from governed_kernel.errors import NotApproved
+from governed_kernel.errors import NotApproved, UnknownName
 from governed_kernel.governance import approvals
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.release import lists, manifest
@@ -84,8 +84,11 @@ def one(service: Service, asked: Release) -> dict[str, Any]:
 @get("release/notebook")
 def of_notebook(service: Service, asked: Place) -> dict[str, Any]:
     """The release that a notebook below ``release/`` belongs to, and whether it still is it."""
-    workspace = service.workspace(asked.path)
     path = service.path(asked.path)
+    try:
+        workspace = service.workspace(asked.path)
+    except UnknownName:  # a notebook outside of any workspace is of no release
+        return {"release": None}
     if not path.is_relative_to(workspace.releases):
         return {"release": None}
     registry = service.registry(workspace)

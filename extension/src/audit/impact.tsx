@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { Empty, useChanges, useGoverned } from '../parts';
+import { Empty, Tag, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { LiveTable } from '../parts/live';
 import { ReleaseLink, RunLink, VersionLink } from '../parts/opening';
@@ -62,10 +62,11 @@ function Downstream(props: {
   found: IImpact;
 }): React.ReactElement {
   const { trans } = useGoverned();
-  const { versions, releases, runs, bundles, deployments } = props.found;
+  const { versions, files, releases, runs, bundles, deployments } = props.found;
   const made = Object.keys(versions).filter(each => each !== props.name);
   const counts: [string, number][] = [
     [trans.__('Versions'), made.length],
+    [trans.__('Files'), files.length],
     [trans.__('Releases'), releases.length],
     [trans.__('Runs'), runs.length],
     [trans.__('Bundles'), bundles.length],
@@ -95,6 +96,32 @@ function Downstream(props: {
           ))}
         </Stage>
       )}
+      <Stage title={trans.__('Files that sessions made of it')}>
+        <Table
+          label={trans.__('Files')}
+          rows={files}
+          keyOf={row => row.path}
+          none={trans.__(
+            'No session is known to have made a file of it that still lies there.'
+          )}
+          columns={[
+            {
+              title: trans.__('File'),
+              cell: row => <code>{row.path}</code>,
+              isHead: true
+            },
+            {
+              title: trans.__('Made from'),
+              cell: row => row.made_from.join(', ')
+            },
+            {
+              title: trans.__('Class'),
+              cell: row => row.class && <Tag tone="brand">{row.class}</Tag>
+            },
+            { title: trans.__('Session'), cell: row => row.session }
+          ]}
+        />
+      </Stage>
       {releases.length > 0 && (
         <Stage title={trans.__('Releases')}>
           <Table

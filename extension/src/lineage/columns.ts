@@ -23,3 +23,15 @@ export function byColumn(
   }
   return found;
 }
+
+/** Those columns whose name holds these words; all of them for none. */
+export function named(
+  columns: ReadonlyMap<string, IColumnOrigin[]>,
+  words: string
+): [string, IColumnOrigin[]][] {
+  const wanted = words.trim().toLowerCase();
+  // not the key: the address of what they are columns of would match for all of them
+  return [...columns].filter(([, [row]]) =>
+    row.output_column.toLowerCase().includes(wanted)
+  );
+}

@@ -4,7 +4,7 @@ import { goToCell } from '../notebook';
 import { Busy, Button, Digest, Problem, Tag, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { bytes } from '../words';
-import { byColumn } from './columns';
+import { byColumn, named } from './columns';
 import type { GraphModel } from './model';
 import type { IColumnOrigin, INode } from './records';
 import { label } from '../labels';
@@ -138,10 +138,7 @@ function Columns(props: {
     return <Busy>{trans.__('Following its columns…')}</Busy>;
   }
   const all = byColumn(answer.value);
-  const wanted = search.trim().toLowerCase();
-  const columns = [...all].filter(([name]) =>
-    name.toLowerCase().includes(wanted)
-  );
+  const columns = named(all, search);
   const sources = (rows: IColumnOrigin[]): Set<string> =>
     new Set(
       rows

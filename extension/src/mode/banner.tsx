@@ -28,46 +28,69 @@ export async function addBanner(
   governed: Governed,
   panel: NotebookPanel
 ): Promise<void> {
-  const { sessionContext } = panel;
-  const { canStart, shouldStart } = sessionContext.kernelPreference;
   // a release kernel is refused outside of runs, and JupyterLab starts one before anybody can ask
   const isKept = OF_A_RELEASE.test(panel.context.path);
-  const prefer = (more: ISessionContext.IKernelPreference): void => {
-    sessionContext.kernelPreference = {
-      ...sessionContext.kernelPreference,
-      ...more
-    };
-  };
-  if (isKept) {
-    prefer({ canStart: false, shouldStart: false });
-  }
+  const startKernel = isKept ? withheld(panel.sessionContext) : null;
   await panel.context.ready;
   const { path } = panel.context;
-  const found = await governed.client
+  // where nobody can say what it is of, it stays as a release's notebook has to be
+  const isOfOne = await governed.client
     .get<INotebookOf>('release/notebook', { path })
-    .catch(() => null);
+    .then(found => found.release !== null)
+    .catch(() => isKept);
   if (panel.isDisposed) {
     return;
   }
-  if (!found?.release) {
-    if (isKept) {
-      prefer({ canStart, shouldStart });
-      await sessionContext.startKernel();
-    }
+  if (!isOfOne) {
+    startKernel?.();
     return;
   }
+  keep(panel);
+  const banner = new Banner(governed, path, () => {
+    banner.dispose();
+    free(panel);
+    startKernel?.();
+  });
+  panel.contentHeader.addWidget(banner);
+}
+
+/** Let it start no kernel; what is returned lets it, and starts the one that it would have had. */
+function withheld(context: ISessionContext): () => void {
+  const { canStart, shouldStart } = context.kernelPreference;
+  const prefer = (more: ISessionContext.IKernelPreference): void => {
+    context.kernelPreference = { ...context.kernelPreference, ...more };
+  };
+  prefer({ canStart: false, shouldStart: false });
+  return () => {
+    prefer({ canStart, shouldStart });
+    if (canStart !== false && shouldStart !== false && !context.session) {
+      void context.startKernel();
+    }
+  };
+}
+
+/** Make it one that is only read. */
+function keep(panel: NotebookPanel): void {
   panel.context.model.readOnly = true;
   for (const cell of panel.content.widgets) {
     cell.syncEditable = false; // else it would be written into the notebook
     cell.readOnly = true;
   }
-  panel.contentHeader.addWidget(new Banner(governed, path));
+}
+
+/** Make it one that can be edited, as far as its own cells say so. */
+function free(panel: NotebookPanel): void {
+  panel.context.model.readOnly = false;
+  for (const cell of panel.content.widgets) {
+    cell.syncEditable = true;
+  }
 }
 
 class Banner extends ReactWidget {
   constructor(
     private _governed: Governed,
-    private _path: string
+    private _path: string,
+    private _onNone: () => void
   ) {
     super();
     this.addClass('gn-Banner');
@@ -76,19 +99,42 @@ class Banner extends ReactWidget {
   protected override render(): React.ReactElement {
     return (
       <GovernedContext.Provider value={this._governed}>
-        <BannerLine path={this._path} />
+        <BannerLine path={this._path} onNone={this._onNone} />
       </GovernedContext.Provider>
     );
   }
 }
 
-function BannerLine(props: { path: string }): React.ReactElement | null {
+function BannerLine(props: {
+  path: string;
+  onNone: () => void;
+}): React.ReactElement | null {
   const { trans, client, app } = useGoverned();
   const changes = useChanges();
   const answer = useAnswer(
     () => client.get<INotebookOf>('release/notebook', { path: props.path }),
     [props.path, changes]
   );
+  const isOfNone = answer.value?.release === null;
+  React.useEffect(() => {
+    if (isOfNone) {
+      queueMicrotask(props.onNone); // it takes this line away, which React is drawing
+    }
+  }, [isOfNone]);
+  if (answer.problem) {
+    const { what, why } = answer.problem;
+    return (
+      <div role="alert" className="gn-Banner-line">
+        <Tag tone="bad">{trans.__('its release is not known')}</Tag>
+        <b>{what}</b>
+        <span>{why}</span>
+        <span>{trans.__('read-only')}</span>
+        <Button kind="link" onClick={answer.again}>
+          {trans.__('Try again')}
+        </Button>
+      </div>
+    );
+  }
   const release = answer.value?.release;
   if (!release) {
     return null;

@@ -15,9 +15,17 @@ import { BoundsStage } from './bounds';
 import { Checklist } from './checklist';
 import { applyFix, opened } from './fixes';
 
+/** What was typed about a notebook that was renamed, until its new panel takes it over. */
+const carried = new Map<string, ISaid>();
+
 /** The checklist between one notebook and a release, and the signature at its end. */
 export function promotePanel(governed: Governed, path: string): Panel {
-  const panel = titled(governed, <PromoteView path={path} />, {
+  let typed = carried.get(path) ?? { name: '', fields: {} };
+  carried.delete(path);
+  const view = (
+    <PromoteView path={path} typed={typed} onType={said => (typed = said)} />
+  );
+  const panel = titled(governed, view, {
     id: `governed-promote-${path}`,
     icon: promoteIcon,
     label: governed.trans.__('Promote %1', path.split('/').pop()),
@@ -29,6 +37,7 @@ export function promotePanel(governed: Governed, path: string): Panel {
     const isIt = path === before || path.startsWith(`${before}/`);
     if (change.type === 'rename' && before && after && isIt) {
       const moved = after + path.slice(before.length);
+      carried.set(moved, typed);
       panel.parent?.dispose();
       void governed.app.commands.execute(Commands.promote, { path: moved });
     }
@@ -40,12 +49,16 @@ export function promotePanel(governed: Governed, path: string): Panel {
   return panel;
 }
 
-function PromoteView(props: { path: string }): React.ReactElement {
+function PromoteView(props: {
+  path: string;
+  typed: ISaid;
+  onType: (said: ISaid) => void;
+}): React.ReactElement {
   const governed = useGoverned();
   const { trans, client } = governed;
   const [found, setFound] = React.useState<IChecklist | null>(null);
   const [made, setMade] = React.useState<IPromoted | null>(null);
-  const [said, setSaid] = React.useState<ISaid>({ name: '', fields: {} });
+  const [said, setSaid] = React.useState<ISaid>(props.typed);
   const latest = React.useRef(said);
   latest.current = said;
   const work = useWork();
@@ -90,7 +103,10 @@ function PromoteView(props: { path: string }): React.ReactElement {
           <Card
             found={found}
             said={said}
-            onChange={setSaid}
+            onChange={now => {
+              setSaid(now);
+              props.onType(now);
+            }}
             isBusy={work.isBusy}
             check={() => check()}
           />

@@ -67,6 +67,13 @@ export interface IStanding {
 
 export interface IImpact {
   versions: Record<string, string>;
+  /** What sessions made of it, and lies there still. */
+  files: {
+    path: string;
+    made_from: string[];
+    class: string;
+    session: string;
+  }[];
   releases: {
     release: string;
     state: string;
