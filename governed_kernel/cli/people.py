@@ -18,7 +18,7 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.errors import UsageError
-from governed_kernel.governance import keys, tokens
+from governed_kernel.governance import keys
 from governed_kernel.governance import people as actions
 from governed_kernel.governance.names import ROLES, check_role
 from governed_kernel.governance.register import Register
@@ -154,7 +154,7 @@ def add(
 def key(name: str, replace: bool, uri: str | None, passphrase: Passphrase, as_json: bool) -> None:
     """Make the key of NAME on this computer, and print the public half for an administrator."""
     if uri is not None:
-        tokens.check_scheme(uri)  # before a secret is asked for
+        keys.check_uri(name, uri, replace=replace)  # before a secret is asked for
         pem = keys.use_token(name, uri, passphrase(f"PIN of {uri}"), replace=replace)
     elif keys.key_file(name).exists() and not replace:
         pem = keys.public_key_of(name)

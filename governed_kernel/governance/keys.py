@@ -42,6 +42,7 @@ from governed_kernel.workspace import personal_folder
 __all__ = [
     "COST",
     "PersonSigner",
+    "check_uri",
     "forget_service_key",
     "generate",
     "key_file",
@@ -181,9 +182,12 @@ def use_token(person: str, uri: str, pin: bytes, *, replace: bool = False) -> st
     ------
     UsageError
         There is a key already, or a person can't sign with such a one.
+    SignatureRefused
+        The PIN is wrong, or the token signed with another key than it shows.
     ResourceMissing
-        What such a key needs is not installed.
+        The token did not sign, or what such a key needs is not installed.
     """
+    check_uri(person, uri, replace=replace)
     named, key = tokens.read_public_key(uri, pin)
     public = str(key.keyval["public"])
     parse_public_key(public)
@@ -199,6 +203,30 @@ def use_token(person: str, uri: str, pin: bytes, *, replace: bool = False) -> st
     return public
 
 
+def check_uri(person: str, uri: str, *, replace: bool = False) -> None:
+    """Refuse what `use_token` would refuse whatever the PIN is, before it is asked for.
+
+    Raises
+    ------
+    UsageError
+        There is a key already, or a person can't sign with such a one.
+    ResourceMissing
+        What such a key needs is not installed.
+    """
+    tokens.check_scheme(uri)
+    file = key_file(person)
+    if file.exists() and not replace:
+        raise _has_a_key(person, file, f" --uri '{uri}'")
+
+
+def _has_a_key(person: str, file: Path, how: str = "") -> UsageError:
+    return UsageError(
+        f"{person} has a key on this machine already",
+        why=f"{file} exists",
+        next=f"use it, or put it aside with 'governed people key {person}{how} --replace'",
+    )
+
+
 def _put(person: str, public: str, held: bytes) -> None:
     """Put a key in place where there is none."""
     file = key_file(person)
@@ -206,11 +234,7 @@ def _put(person: str, public: str, held: bytes) -> None:
     # The private half comes last, so that a crash never leaves one whose public half nobody has.
     with exclusive_lock(file.with_suffix(".lock")):
         if file.exists():
-            raise UsageError(
-                f"{person} has a key on this machine already",
-                why=f"{file} exists",
-                next=f"use it, or put it aside with 'governed people key {person} --replace'",
-            )
+            raise _has_a_key(person, file)
         write_atomically(file.with_suffix(".pub"), public.encode(), mode=0o644)
         write_atomically(file, held, mode=0o600, replace=False)
 
@@ -233,6 +257,8 @@ def unlock(person: str, passphrase: bytes) -> PersonSigner:
     ------
     SignatureRefused
         The passphrase is wrong, the key is locked after three mistakes, or there is no key.
+    ResourceMissing
+        The key lies in a token that does not sign here and now; that is no mistake of theirs.
     """
     file = key_file(person)
     public = parse_public_key(public_key_of(person))

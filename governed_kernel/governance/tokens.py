@@ -1,4 +1,4 @@
-"""Private keys that lie in a token or a cloud, used by their URI; they never reach this machine.
+"""Private keys that lie in a token, used by their URI; they never reach this machine.
 
 ``hsm:KEYID?label=TOKEN`` is PKCS#11, by ``securesystemslib`` and ``python-pkcs11``, with the
 library of the token's maker that the variable ``PYKCS11LIB`` names; its PIN is the secret that is
@@ -11,10 +11,10 @@ from __future__ import annotations
 import importlib.util
 from urllib.parse import parse_qsl, urlparse
 
-from securesystemslib.exceptions import UnsupportedLibraryError
-from securesystemslib.signer import HSMSigner, Signer, SSlibKey
+from securesystemslib.exceptions import UnsupportedLibraryError, UnverifiedSignatureError
+from securesystemslib.signer import HSMSigner, Signature, Signer, SSlibKey
 
-from governed_kernel.errors import ResourceMissing, UsageError
+from governed_kernel.errors import ResourceMissing, SignatureRefused, UsageError
 
 __all__ = ["BEGINNINGS", "SCHEMES", "check_scheme", "open_token", "read_public_key"]
 
@@ -25,6 +25,29 @@ BEGINNINGS = tuple(f"{scheme}:".encode() for scheme in SCHEMES)
 _ASK_FOR_NOTHING = ("awskms", "azurekms", "gcpkms", "envvar", "file", "file2", "gnupg", "sigstore")
 """Schemes of ``securesystemslib`` under which whoever runs a program signs, unasked."""
 _PROOF = b"governed: this secret opens this key"
+_FAILURES = (ValueError, RuntimeError, OSError, AssertionError)
+"""What ``securesystemslib`` and ``python-pkcs11`` raise; the latter's own are RuntimeErrors."""
+
+
+class _TokenSigner(HSMSigner):
+    """Signs in a token, which may be pulled out, or wait to be touched, at each signature."""
+
+    def sign(self, payload: bytes) -> Signature:
+        """Sign `payload`; what the library says is told in the product's words."""
+        place = f"the token {self.token_label}" if self.token_label else "the token"
+        try:
+            return super().sign(payload)
+        except _FAILURES as error:
+            if _is_wrong_pin(error):
+                raise SignatureRefused(
+                    f"{place} did not sign", why=_said(error), next="give the PIN of that token"
+                ) from error
+            raise ResourceMissing(
+                f"{place} did not sign",
+                why=_said(error),
+                next="plug it in, touch it where it asks for that, let PYKCS11LIB name the library "
+                "of its maker, and try again; a PIN that is locked takes its maker's tools",
+            ) from error
 
 
 def read_public_key(uri: str, pin: bytes) -> tuple[str, SSlibKey]:
@@ -43,7 +66,7 @@ def read_public_key(uri: str, pin: bytes) -> tuple[str, SSlibKey]:
         number = int(parts.path) if parts.path else None
         label = dict(parse_qsl(parts.query)).get("label")
         return HSMSigner.import_(number, label, lambda _: pin.decode())
-    except (ValueError, _token_errors()) as error:
+    except _FAILURES as error:
         raise UsageError(
             f"{uri} names no key that can sign here",
             why=str(error) or type(error).__name__,
@@ -58,18 +81,30 @@ def open_token(uri: str, public: SSlibKey, pin: bytes) -> Signer:
     Raises
     ------
     ValueError
-        The token did not sign, or with another key; a wrong PIN says so.
+        The PIN is wrong.
+    SignatureRefused
+        The token signed with another key.
     ResourceMissing
-        What the scheme needs is not installed.
+        The token did not sign for any other reason, or what the scheme needs is not installed;
+        the signer that is given says so as well.
     """
     check_scheme(uri)
     try:
-        signer = Signer.from_priv_key_uri(uri, public, lambda _: pin.decode())
-        public.verify_signature(signer.sign(_PROOF), _PROOF)
+        signer = _TokenSigner.from_priv_key_uri(uri, public, lambda _: pin.decode())
+        signed = signer.sign(_PROOF)
     except UnsupportedLibraryError as error:
         raise _not_installed(uri, str(error)) from error
-    except (ValueError, _token_errors()) as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+    except SignatureRefused as error:
+        raise ValueError(error.why) from error
+    try:
+        public.verify_signature(signed, _PROOF)
+    except UnverifiedSignatureError as error:
+        raise SignatureRefused(
+            f"the key at {uri} does not belong to the public key on this machine",
+            why="the token signed, and the signature is another key's",
+            next="use the token that holds the key; if it is gone, have an administrator revoke "
+            "the key and add a new one",
+        ) from error
     return signer
 
 
@@ -90,11 +125,16 @@ def check_scheme(uri: str) -> None:
         raise _not_installed(uri, "python-pkcs11 is not installed")
 
 
-def _token_errors() -> type[Exception]:
-    from pkcs11.exceptions import PKCS11Error
+def _is_wrong_pin(error: Exception) -> bool:
+    """Whether it is a mistake of whoever enters the PIN, and nothing that the token lacks."""
+    from pkcs11.exceptions import PinIncorrect, PinInvalid, PinLenRange
 
-    found: type[Exception] = PKCS11Error
-    return found
+    return isinstance(error, PinIncorrect | PinInvalid | PinLenRange | UnicodeDecodeError)
+
+
+def _said(error: Exception) -> str:
+    """What an error says; many of a token's have a name only."""
+    return ": ".join(part for part in (type(error).__name__, str(error)) if part)
 
 
 def _not_installed(uri: str, why: str) -> ResourceMissing:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from securesystemslib.signer import CryptoSigner, HSMSigner, Signature
 
 from governed_kernel.errors import ResourceMissing, SignatureRefused, UsageError
 from governed_kernel.governance import keys, people, tokens
@@ -48,6 +49,58 @@ def test_where_a_token_can_not_be_used_it_is_said_what_is_missing(
         keys.use_token("rita", URI, PIN)
 
 
+def goes_wrong(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
+    """Let tokens fail as the library does; without an error they sign with another key."""
+
+    def sign(signer: HSMSigner, payload: bytes) -> Signature:
+        if error is not None:
+            raise error
+        other = CryptoSigner.generate_ecdsa()
+        return Signature(signer.public_key.keyid, other.sign(payload).signature)
+
+    monkeypatch.setattr(HSMSigner, "sign", sign)
+
+
+@pytest.fixture
+def plugged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person whose key lies in a token that no library reaches here."""
+    pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed")
+    monkeypatch.delenv("PYKCS11LIB", raising=False)
+    keys.key_file("rita").write_text(f"{URI}\n")
+
+
+@pytest.mark.usefixtures("plugged")
+def test_a_token_that_is_not_there_is_no_wrong_pin_however_often_it_is_tried(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for _ in range(keys.MISTAKES + 1):
+        with pytest.raises(ResourceMissing, match=r"governed did not sign[^$]*PYKCS11LIB"):
+            keys.unlock("rita", PIN)
+    monkeypatch.setenv("PYKCS11LIB", str(tmp_path / "none.so"))
+    with pytest.raises(ResourceMissing, match=r"none\.so"):
+        keys.unlock("rita", PIN)
+    exceptions = importlib.import_module("pkcs11.exceptions")
+    for error in (exceptions.PinLocked(), exceptions.DeviceRemoved(), ValueError("no such key")):
+        goes_wrong(monkeypatch, error)
+        with pytest.raises(ResourceMissing, match="did not sign"):
+            keys.unlock("rita", PIN)
+    goes_wrong(monkeypatch, None)
+    with pytest.raises(SignatureRefused, match="another key's"):
+        keys.unlock("rita", PIN)
+    goes_wrong(monkeypatch, exceptions.PinIncorrect())
+    for attempt in range(1, keys.MISTAKES + 1):
+        with pytest.raises(SignatureRefused, match=f"PinIncorrect; attempt {attempt} in a row"):
+            keys.unlock("rita", PIN)
+    with pytest.raises(SignatureRefused, match="is locked for another"):
+        keys.unlock("rita", PIN)
+
+
+@pytest.mark.usefixtures("plugged")
+def test_who_has_a_key_is_told_so_before_the_pin_is_used(home: Path) -> None:
+    with pytest.raises(UsageError, match="rita --uri '[^']*' --replace'"):
+        keys.use_token("rita", URI, PIN)
+
+
 @pytest.fixture
 def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A P-256 key in a token of SoftHSM; needs ``softhsm2`` and ``python-pkcs11``."""
@@ -82,7 +135,7 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.full
 def test_a_person_signs_with_a_key_that_never_leaves_its_token(
-    workspace: Workspace, token: str
+    workspace: Workspace, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="could not find"):
         keys.use_token("hans", "hsm:7?label=governed", PIN)
@@ -103,3 +156,7 @@ def test_a_person_signs_with_a_key_that_never_leaves_its_token(
     assert register.people["hans"].roles == ["administrator", "reviewer"]
     assert register.entries[-1].key_id == keys.parse_public_key(public).keyid
     assert register.entries[-1].valid
+    signer = keys.unlock("hans", PIN)
+    monkeypatch.setenv("PYKCS11LIB", "/gone")  # pulled out after its PIN was proved
+    with pytest.raises(ResourceMissing, match="the token governed did not sign"):
+        signer.sign(b"")
