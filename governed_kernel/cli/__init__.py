@@ -47,6 +47,7 @@ COMMANDS = {
 
 _NO_LEDGER = ("demo", "doctor", "init", "lab")
 """Commands that ask no ledger."""
+_HELP = frozenset(("-h", "--help"))
 
 
 def _verify_ahead(named: str | None) -> None:
@@ -72,7 +73,9 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in _NO_LEDGER:
+        # Here, as a command's own module is loaded next, while the copies are at work.
+        asks = args[0] in COMMANDS and args[0] not in _NO_LEDGER
+        if asks and not ctx.resilient_parsing and not _HELP.intersection(args):
             _verify_ahead(ctx.params["workspace"])
         return super().resolve_command(ctx, args)
 
@@ -87,7 +90,7 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": sorted(_HELP)})
 @click.version_option(__version__, prog_name="governed")
 @click.option(
     "--workspace",

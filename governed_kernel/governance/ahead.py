@@ -25,7 +25,7 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.governance import envelopes, pins, verified
+from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.lineage.chaining import DIGITS
 from governed_kernel.lineage.events import Attested
@@ -175,7 +175,7 @@ def _nothing_found_by(work: Callable[[], None]) -> Iterator[bytes]:
 def _is_new(workspace: Workspace) -> bool:
     with contextlib.suppress(OSError, GovernedError):
         if workspace.ledger.stat().st_size >= LARGE:
-            return not verified.location().exists() or not pins.is_known(workspace.root)
+            return not pins.is_known(workspace.root)
     return False
 
 

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
+from governed_kernel import cli
 from governed_kernel.cli import COMMANDS, main
 from governed_kernel.cli.options import passphrase_source
 from governed_kernel.errors import UsageError
@@ -35,6 +37,22 @@ def test_an_error_is_one_message_and_no_traceback(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"governed: {tmp_path} is no workspace\nwhy:  ")
     assert "next: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_signatures_are_verified_ahead_only_for_what_asks_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str | None] = []
+    monkeypatch.setattr(cli, "_verify_ahead", begun.append)
+    for words in (["frobnicate"], ["data", "--help"], ["data", "list", "-h"], ["doctor", "--help"]):
+        with pytest.raises(SystemExit):
+            main(["--workspace", str(tmp_path), *words])
+    completed = ShellComplete(cli.governed, {}, "governed", "_GOVERNED_COMPLETE")
+    assert completed.get_completions(["data"], "li")
+    assert begun == []
+    with pytest.raises(SystemExit):
+        main(["--workspace", str(tmp_path), "data", "list"])
+    assert begun == [str(tmp_path)]
 
 
 @pytest.mark.parametrize("words", [["frobnicate"], ["run"], ["approve", "x@1", "--for", "fun"]])
