@@ -36,6 +36,7 @@ __all__ = [
 
 ORIGIN = "origin.ipynb"
 DIFFERENCE = "diff.html"
+_CHECKPOINT = "-checkpoint.ipynb"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
 
@@ -300,21 +301,19 @@ def check_nothing_else(folder: Path, manifest: ReleaseManifest, *also: str) -> N
     expected = {"manifest.json", *also, *(file.path for file in bound_files(manifest))}
     for path in sorted(folder.rglob("*")):
         is_file = path.is_symlink() or not path.is_dir()
-        if (
-            is_file
-            and not _is_checkpoint(path)
-            and path.relative_to(folder).as_posix() not in expected
-        ):
+        if not is_file or path.relative_to(folder).as_posix() in expected:
+            continue
+        if _checkpoint_of(path, folder) not in expected:
             raise altered(path, "it is no part of the release")
 
 
-def _is_checkpoint(path: Path) -> bool:
-    """Whether Jupyter wrote it beside a notebook that somebody opened."""
-    return (
-        path.parent.name == ".ipynb_checkpoints"
-        and path.name.endswith("-checkpoint.ipynb")
-        and not path.is_symlink()
-    )
+def _checkpoint_of(path: Path, folder: Path) -> str:
+    """The notebook below `folder` that Jupyter wrote a file beside; empty when it wrote none."""
+    name = path.name.removesuffix(_CHECKPOINT)
+    regular = path.is_file() and not path.is_symlink()
+    if path.parent.name != ".ipynb_checkpoints" or name == path.name or not regular:
+        return ""
+    return path.parent.with_name(f"{name}.ipynb").relative_to(folder).as_posix()
 
 
 def check_files(folder: Path, files: Sequence[FileDigest]) -> None:

@@ -228,8 +228,15 @@ def test_nobody_signs_for_a_release_with_a_file_more(candidate: Place) -> None:
     kept = folder / ".ipynb_checkpoints" / "sour-checkpoint.ipynb"  # Jupyter's own is passed over
     kept.parent.mkdir()
     shutil.copy(folder / "sour.ipynb", kept)
-    (folder / "numpy.py").write_text("print('not that numpy')")
-    refused(candidate, f"{FOR_RUN} {{rui}}", 4, "numpy.py", "it is no part of the release")
+    other, below = kept.with_name("numpy-checkpoint.ipynb"), kept.parent / "deep"
+    below.mkdir()
+    for extra in (folder / "numpy.py", other, below / kept.name):
+        extra.write_text("print('not that numpy')")
+        refused(candidate, f"{FOR_RUN} {{rui}}", 4, extra.name, "it is no part of the release")
+        extra.unlink()
+    kept.unlink()
+    kept.symlink_to(folder / "sour.ipynb")
+    refused(candidate, f"{FOR_RUN} {{rui}}", 4, kept.name, "it is no part of the release")
 
 
 def test_nobody_signs_for_a_release_whose_session_was_altered(candidate: Place) -> None:
