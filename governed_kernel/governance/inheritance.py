@@ -10,14 +10,15 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from governed_kernel.canonical import digest_file
 from governed_kernel.errors import Refused
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.derivations import Derivation, Derivations, read_all, restore
+from governed_kernel.lineage.derivations import Derivation, Derivations, known, restore, stamp_of
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.workspace import Workspace
 
-__all__ = ["DECLASSIFIERS", "check_class", "files_made_from", "origins_of"]
+__all__ = ["DECLASSIFIERS", "check_class", "files_made_from", "is_changed", "origins_of"]
 
 DECLASSIFIERS = ("data-steward", "administrator")
 """Roles that may say of what was made from classified data that it is of a less strict class."""
@@ -29,8 +30,8 @@ def origins_of(register: Register, path: Path, files: Sequence[FileDigest]) -> l
     What is registered already is what it was registered as.
     """
     restore(register.workspace)
-    known = Derivations(register.workspace)
-    known.refresh()
+    derivations = Derivations(register.workspace)
+    derivations.refresh()
     registered = {
         file.sha256 for found in register.datasets.values() for one in found for file in one.files
     }
@@ -39,16 +40,17 @@ def origins_of(register: Register, path: Path, files: Sequence[FileDigest]) -> l
         if file.sha256 in registered:
             continue
         place = path if path.is_file() else path / file.path
-        for derivation in _of_file(known, place, file.sha256):
+        for derivation in _of_file(derivations, place, file.sha256):
             found.update(name.removesuffix(MASKED) for name in derivation.origins)
     return sorted(found)
 
 
 def files_made_from(workspace: Workspace, versions: Collection[str]) -> list[Derivation]:
-    """The files, still in their place, that sessions made from these ``NAME@VERSION``, by path."""
-    if os.access(workspace.state, os.W_OK):  # else what is lost is restored by whoever may write
-        restore(workspace)
-    last = {one.path: one for one in read_all(workspace)}
+    """The files that sessions made from these ``NAME@VERSION``, by path; nothing is written.
+
+    Where one lay something lies still: what was made, or what came in its place (`is_changed`).
+    """
+    last = {one.path: one for one in known(workspace)}
     return [
         last[path]
         for path in sorted(last)
@@ -57,12 +59,28 @@ def files_made_from(workspace: Workspace, versions: Collection[str]) -> list[Der
     ]
 
 
-def _of_file(known: Derivations, place: Path, sha256: str) -> Iterable[Derivation]:
-    by_content = known.contents.get(sha256)
+def is_changed(made: Derivation) -> bool:
+    """Whether the file is another than the session made, as far as can be told.
+
+    One that was only changed a little holds yet what it was made from.
+    """
+    path, stamped = Path(made.path), bool(made.stamp[1])
+    try:
+        if stamped and stamp_of(path.stat()) == made.stamp:
+            return False
+        if made.sha256 and path.is_file():
+            return digest_file(path) != made.sha256
+    except OSError:
+        return True
+    return stamped
+
+
+def _of_file(derivations: Derivations, place: Path, sha256: str) -> Iterable[Derivation]:
+    by_content = derivations.contents.get(sha256)
     if by_content is not None:
         yield by_content
     try:
-        by_place = known.of(os.path.realpath(place), place.stat())
+        by_place = derivations.of(os.path.realpath(place), place.stat())
     except OSError:
         return
     if by_place is not None:

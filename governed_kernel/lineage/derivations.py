@@ -38,6 +38,7 @@ __all__ = [
     "Derivations",
     "Stamp",
     "add",
+    "known",
     "read_all",
     "recorded",
     "restore",
@@ -139,6 +140,13 @@ def read_all(workspace: Workspace) -> list[Derivation]:
     return found
 
 
+def known(workspace: Workspace) -> list[Derivation]:
+    """Every line, or where the list is lost what the journals say; nothing is written."""
+    if workspace.derived.exists():
+        return read_all(workspace)
+    return _from_journals(workspace)
+
+
 def write_anew(
     workspace: Workspace, derivations: Iterable[Derivation], whole: Collection[str]
 ) -> None:
@@ -186,10 +194,14 @@ def restore(workspace: Workspace) -> bool:
 
 def _write_from_journals(workspace: Workspace) -> list[Derivation]:
     """Write the list anew, empty as well, which says that it was looked for; returns it."""
-    found = [one for path in journal_files(workspace.journals) for one in _of_journal(path)]
-    found.sort(key=lambda it: it.at)
+    found = _from_journals(workspace)
     write_atomically(workspace.derived, b"".join(msgspec.json.encode(one) + b"\n" for one in found))
     return found
+
+
+def _from_journals(workspace: Workspace) -> list[Derivation]:
+    found = [one for path in journal_files(workspace.journals) for one in _of_journal(path)]
+    return sorted(found, key=lambda it: it.at)
 
 
 def _of_journal(path: Path) -> list[Derivation]:

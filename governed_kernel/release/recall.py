@@ -18,7 +18,7 @@ import msgspec
 from governed_kernel.errors import GovernedError, NotApproved, UnknownName, UsageError
 from governed_kernel.governance import catalog, withdrawal
 from governed_kernel.governance.catalog import label
-from governed_kernel.governance.inheritance import files_made_from
+from governed_kernel.governance.inheritance import files_made_from, is_changed
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
@@ -45,7 +45,8 @@ class Downstream:
     records : dict of str to int
         For the withdrawal of a record: how many there are in which version.
     files : list of dict
-        What sessions made of one of the versions, and lies there still.
+        What sessions made of one of the versions, and lies there still; ``changed_since`` where
+        another content lies in its place.
     releases, runs, bundles, deployments : list of dict
         What read one of the versions, and what came of it.
     unread : list of str
@@ -101,7 +102,7 @@ def downstream(
             )
     found.files.extend(
         {"path": made.path, "made_from": made.origins, "class": made.data_class,
-         "session": made.session_id}
+         "session": made.session_id, "changed_since": is_changed(made)}
         for made in files_made_from(workspace, found.versions)
     )  # fmt: skip
     _add_releases(workspace, registry, found)

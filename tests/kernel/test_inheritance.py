@@ -145,6 +145,14 @@ def test_who_may_not_say_so_cannot_make_it_public(made: Sessions) -> None:
     files = {Path(row["path"]).name for row in below.files}
     assert files >= {"small.csv", "mean.json", "part.parquet", "cut.csv"}
     assert not files & {"harmless.csv", "town.csv"}
+    assert not any(row["changed_since"] for row in below.files)
+    mean = made.root / "mean.json"
+    was = mean.read_bytes()
+    mean.write_bytes(b"[]")
+    below = downstream(made.workspace, "biopsies@1")
+    changed = {Path(row["path"]).name for row in below.files if row["changed_since"]}
+    assert changed == {"mean.json"}
+    mean.write_bytes(was)
     decision = access.decide(made.workspace, "read", str(small))
     assert (decision.dataset, decision.data_class) == ("small", "public")
 
@@ -158,7 +166,11 @@ def test_a_list_that_was_lost_is_made_anew_before_anything_is_read_or_registered
 
     before = {one for one in said() if one[-1]}
     assert len(before) >= 5
+    files = [row["path"] for row in downstream(made.workspace, "biopsies@1").files]
     made.workspace.derived.unlink()
+    told = downstream(made.workspace, "biopsies@1").files
+    assert [row["path"] for row in told] == files
+    assert not made.workspace.derived.exists()  # a plan changes nothing
     assert restrictions.main(str(made.root)) == 0  # as every recorder asks before it begins
     assert before <= said()
     assert b"small.csv" not in capfdbinary.readouterr().err
