@@ -107,22 +107,30 @@ class StandingIndex:
         self._wait: Callable[[], None] = _for_nothing
         seen = pins.last_seen(workspace.root)
         self._connection = self._opened() or self._made()
-        self.workspace_id = self._meta("workspace_id")
-        self.records = int(self._meta("records"))
-        pins.check(workspace.root, self.workspace_id, self._meta("genesis"))
         try:
+            self.workspace_id = self._meta("workspace_id")
+            self.records = int(self._meta("records"))
+            pins.check(workspace.root, self.workspace_id, self._meta("genesis"))
             pins.check_hashes(workspace.root, seen, self.records, self.hash)
-        except sqlite3.Error as error:
-            raise self._not_whole(str(error)) from error
+        except BaseException as error:
+            self._close()
+            if isinstance(error, sqlite3.Error):
+                raise self._not_whole(str(error)) from error
+            raise
 
     def __enter__(self) -> StandingIndex:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._wait()
-        self._connection.close()
+        self._close()
         if isinstance(error, sqlite3.Error):
             raise self._not_whole(str(error)) from error
+
+    def _close(self) -> None:
+        try:
+            self._wait()
+        finally:
+            self._connection.close()
 
     def _not_whole(self, why: str) -> IntegrityBroken:
         return IntegrityBroken(
@@ -169,7 +177,10 @@ class StandingIndex:
         return node
 
     def registry(self, size: int) -> Registry:
-        """Releases and runs by the first `size` records; no deployments, which `live` gives."""
+        """Releases and runs by the first `size` records.
+
+        Ask `live` for deployments: this has them, and refusals, only where it was just replayed.
+        """
         if self._replayed is not None and size == self.records:
             return self._replayed
         rows = self._connection.execute("SELECT * FROM entries WHERE number < ?", (size,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from governed_kernel import questions
+from governed_kernel.audit import standing_index
 from governed_kernel.audit.as_of import as_of
 from governed_kernel.audit.standing_index import StandingIndex
+from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -197,6 +200,17 @@ def test_what_is_kept_says_of_every_moment_what_a_replay_says(released: Place) -
             assert list(found.register.people) == list(register.people)
 
 
+def test_the_tree_is_the_same_where_a_level_takes_many_rows() -> None:
+    leaves = [merkle.leaf_hash(b"%d" % number) for number in range(1111)]
+    index = StandingIndex.__new__(StandingIndex)
+    with contextlib.closing(sqlite3.connect(":memory:")) as index._connection:
+        index._connection.executescript(standing_index._SCHEMA)
+        rows = standing_index._nodes(leaves)
+        index._connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", rows)
+        for size in (1, 255, 256, 257, 511, 512, 513, 768, 1023, 1024, 1025, 1111):
+            assert index.root(size) == merkle.root(leaves[:size]), size
+
+
 def states(registry: Registry) -> object:
     releases = [(release.name, release.history) for release in registry.releases.values()]
     return releases, [(run.run_id, run.state, run.bundle) for run in registry.runs.values()]
@@ -260,11 +274,18 @@ def test_where_what_was_kept_is_damaged_it_says_so_or_reads_the_ledger(
 
 def test_a_ledger_cut_short_answers_nothing(released: Place) -> None:
     at(released, datetime.now(UTC))
-    released.done_here("audit verify")  # and sees how far it goes
-    ledger = released.workspace.ledger
-    *lines, _ = ledger.read_bytes().splitlines(keepends=True)
-    ledger.write_bytes(b"".join(lines))
-    explains(released.here("audit as-of 2100-01-01"), 4, "not the one that was seen before")
+    ledger, unseen = released.workspace.ledger, "not the one that was seen before"
+    kept = ledger.read_bytes()
+    assert released.here("approve sour --for run {ada}").code == 3  # a refusal: one record more
+    ledger.write_bytes(kept)  # of which there is an index
+    explains(released.here("audit as-of 2100-01-01"), 4, unseen)
+    with released.inside(), pytest.raises(IntegrityBroken, match=unseen) as told:
+        StandingIndex(released.workspace)
+    held = [file.resolve().name for file in Path("/proc/self/fd").iterdir()]
+    assert not [name for name in held if name.endswith(".as-of.sqlite")], told
+    *lines, _ = kept.splitlines(keepends=True)
+    ledger.write_bytes(b"".join(lines))  # of which there is none
+    explains(released.here("audit as-of 2100-01-01"), 4, unseen)
 
 
 def test_an_altered_ledger_answers_nothing(released: Place) -> None:
