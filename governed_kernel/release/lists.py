@@ -104,10 +104,12 @@ def listed_releases(
         return record.name, record.author, said.notebook, said.risk_class
 
     counts = {**Counter[str](record.state for record in found), WAITING: len(waiting)}
-    fitting = (record for record in found if fits(record))
-    return _page(
-        fitting, words, lambda record: summary(registry, record, person), counts, len(found), wanted
-    )
+    fitting, live = (record for record in found if fits(record)), registry.live()
+
+    def row(record: ReleaseRecord) -> dict[str, Any]:
+        return summary(registry, record, person, live)
+
+    return _page(fitting, words, row, counts, len(found), wanted)
 
 
 def listed_runs(

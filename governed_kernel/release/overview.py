@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from governed_kernel.errors import GovernedError
@@ -78,14 +78,22 @@ def overview(registry: Registry, record: ReleaseRecord) -> dict[str, Any]:
     }
 
 
-def summary(registry: Registry, record: ReleaseRecord, person: str = "") -> dict[str, Any]:
+def summary(
+    registry: Registry,
+    record: ReleaseRecord,
+    person: str = "",
+    live: Mapping[str, list[DeploymentRecord]] | None = None,
+) -> dict[str, Any]:
     """One line of a list of releases.
 
     Parameters
     ----------
     person : str
         Who looks at the list; ``waits_for_me`` says what it waits for from them.
+    live : mapping, optional
+        `Registry.live`, where it was asked for already: for many lines once.
     """
+    live = registry.live() if live is None else live
     rule = registry.register.rule("run", record.name)
     given = registry.register.approvals_for(record.name, record.digest, "run")
     return {
@@ -101,7 +109,7 @@ def summary(registry: Registry, record: ReleaseRecord, person: str = "") -> dict
         "required": rule.required,
         "runs": len(record.runs),
         "bundle": record.bundle.name if record.bundle else "",
-        "live": places(registry.live().get(record.name, ())),
+        "live": places(live.get(record.name, ())),
         "waits_for_me": waits_for(registry, record, person),
     }
 

@@ -17,7 +17,7 @@ from governed_kernel.release.lists import (
     listed_verdicts,
     listed_versions,
 )
-from governed_kernel.release.registry import Registry
+from governed_kernel.release.registry import DeploymentRecord, Registry
 from tests.benchmarks.registry_size import fill
 from tests.governance.conftest import made_keys
 from tests.governance.people import RELEASE, make_workspace, passphrase, promote
@@ -43,6 +43,21 @@ def registry(made_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             digest=Registry.read(workspace).release(LAST).digest, reason="it changed last",
         )  # fmt: skip
         yield Registry.read(workspace)
+
+
+def test_what_is_live_is_folded_once_for_a_page(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Registry] = []
+    really = Registry.live
+
+    def live(registry: Registry) -> dict[str, list[DeploymentRecord]]:
+        asked.append(registry)
+        return really(registry)
+
+    monkeypatch.setattr(Registry, "live", live)
+    assert len(listed_releases(registry, limit=5).rows) == 5
+    assert len(asked) == 1
 
 
 def test_what_waits_for_a_person_comes_first_whatever_changed_since(registry: Registry) -> None:
