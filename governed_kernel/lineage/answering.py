@@ -82,7 +82,8 @@ class Answering(ABC):
     def kept_open(self) -> Iterator[None]:
         """One connection for all that is read in the block, of one thread, which writes nothing.
 
-        To open the file takes longer than most questions.
+        To open the file takes longer than most questions. In a lake they are one transaction: after
+        a question that failed, all others in the block fail.
         """
         with self.read() as connection:
             self._kept = connection

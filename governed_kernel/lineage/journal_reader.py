@@ -244,7 +244,7 @@ def read_records(
     path: Path,
     decoder: msgspec.json.Decoder[E_co],
     head: Head = START,
-    show: Callable[[list[bytes]], object] = len,
+    show: Callable[[list[bytes]], object] | None = None,
 ) -> Iterator[Record[E_co]]:
     """Read and verify a journal from `head` on; the bytes of its records are shown to `show`.
 
@@ -259,7 +259,8 @@ def read_records(
     with JournalReader(path, head) as reader:
         while True:
             block = reader.block(limit=10_000)
-            show(block.bodies)
+            if show is not None:
+                show(block.bodies)
             for body, digest in zip(block.bodies, block.hashes, strict=True):
                 try:
                     event = decoder.decode(body)

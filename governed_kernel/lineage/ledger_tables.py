@@ -69,6 +69,7 @@ class LedgerTables:
         key = head_key(workspace_no)
         connection.execute(f"DELETE FROM base.meta WHERE key = '{key}'")
         connection.execute(f"INSERT INTO base.meta VALUES ('{key}', '{self._head.hash.hex()}')")
+        connection.execute("RESET threads")
 
 
 def head_key(workspace_no: int) -> str:

@@ -306,8 +306,6 @@ class Store(Answering):
                     self._connect_workspaces(connection)
                     if rows is not None:
                         rows.replace(connection, spool, self._number(connection) or 0)
-                        if found:
-                            connection.execute("RESET threads")
                     return found
             except Unreadable as error:
                 limits[error.session_id] = (error.record, error.error)
