@@ -97,7 +97,7 @@ def test_a_token_that_is_not_there_is_no_wrong_pin_however_often_it_is_tried(
 
 @pytest.mark.usefixtures("plugged")
 def test_who_has_a_key_is_told_so_before_the_pin_is_used(home: Path) -> None:
-    with pytest.raises(UsageError, match="rita --uri '[^']*' --replace'"):
+    with pytest.raises(UsageError, match=r"rita --uri '[^']*' --replace'"):
         keys.use_token("rita", URI, PIN)
 
 
