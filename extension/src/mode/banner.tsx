@@ -32,6 +32,7 @@ export async function addBanner(
   const isKept = OF_A_RELEASE.test(panel.context.path);
   const startKernel = isKept ? withheld(panel.sessionContext) : null;
   await panel.context.ready;
+  const early = isKept ? keep(panel) : null; // also for as long as the answer takes
   const { path } = panel.context;
   // where nobody can say what it is of, it stays as a release's notebook has to be
   const isOfOne = await governed.client
@@ -42,13 +43,14 @@ export async function addBanner(
     return;
   }
   if (!isOfOne) {
+    early?.();
     startKernel?.();
     return;
   }
-  keep(panel);
+  const free = early ?? keep(panel);
   const banner = new Banner(governed, path, () => {
     banner.dispose();
-    free(panel);
+    free();
     startKernel?.();
   });
   panel.contentHeader.addWidget(banner);
@@ -69,21 +71,22 @@ function withheld(context: ISessionContext): () => void {
   };
 }
 
-/** Make it one that is only read. */
-function keep(panel: NotebookPanel): void {
-  panel.context.model.readOnly = true;
-  for (const cell of panel.content.widgets) {
+/** Let it be read only; what is returned lets it be edited as before. */
+function keep(panel: NotebookPanel): () => void {
+  const { model } = panel.context;
+  const { widgets } = panel.content;
+  const { readOnly } = model; // so is a file that may not be written
+  model.readOnly = true;
+  for (const cell of widgets) {
     cell.syncEditable = false; // else it would be written into the notebook
     cell.readOnly = true;
   }
-}
-
-/** Make it one that can be edited, as far as its own cells say so. */
-function free(panel: NotebookPanel): void {
-  panel.context.model.readOnly = false;
-  for (const cell of panel.content.widgets) {
-    cell.syncEditable = true;
-  }
+  return () => {
+    model.readOnly = readOnly;
+    for (const cell of widgets) {
+      cell.syncEditable = true; // it takes up what the notebook says of it
+    }
+  };
 }
 
 class Banner extends ReactWidget {
