@@ -72,6 +72,7 @@ _CHANGING = {
 """Methods that change their subject, and by their arguments."""
 _PASSING = {"list", "tuple", "sorted", "reversed", "iter", "set", "frozenset", "next"}
 """Functions whose result holds what their first argument holds."""
+_DEEPEST_TWICE = 4
 _RUNNING = {"time", "capture", "timeit", "prun"}
 """Magics that run Python code."""
 
@@ -86,6 +87,7 @@ class _Reader:
         self.touched: dict[str, Made] = {}
         self.hidden: set[str] = set()
         self.conditions: list[References] = []
+        self.depth = 0
 
     # --- statements -------------------------------------------------------------------------
 
@@ -161,11 +163,18 @@ class _Reader:
         self.run(node.orelse)
 
     def _twice(self, turn: Callable[[], None]) -> None:
-        """At least one turn of a loop, in which names may come from the turn before."""
+        """At least one turn of a loop, in which names may come from the turn before.
+
+        Deep inside others one turn is enough: those around it take turns, which would double with
+        each level.
+        """
         before = dict(self.bound)
+        self.depth += 1
         turn()
         self._join([before, self.bound])
-        turn()
+        if self.depth <= _DEEPEST_TWICE:
+            turn()
+        self.depth -= 1
 
     def _match(self, node: ast.Match) -> None:
         subject = self.take(node.subject)

@@ -61,7 +61,8 @@ class _Copies:
     """Copies of this process, each with where it answers."""
 
     def __init__(self) -> None:
-        self._at_work: dict[int, int] = {}
+        self._at_work: dict[int, tuple[int, int]] = {}
+        """Where a copy answers → its number, and a descriptor of it, which stays its own."""
 
     def begin(self, work: Callable[[], Iterable[bytes]]) -> None:
         """Let one more copy work; what it finds is what `work` yields."""
@@ -86,7 +87,11 @@ class _Copies:
         os.set_blocking(reading, False)
         with contextlib.suppress(OSError, AttributeError):  # what does not fit waits to be asked
             fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, _ROOM)
-        self._at_work[reading] = process
+        try:
+            descriptor = os.pidfd_open(process)
+        except OSError:  # it is gone already, where nobody is told of children that end
+            descriptor = -1
+        self._at_work[reading] = process, descriptor
 
     def __bool__(self) -> bool:
         return bool(self._at_work)
@@ -111,10 +116,14 @@ class _Copies:
             self._end(reading)
 
     def _end(self, reading: int) -> None:
-        process = self._at_work.pop(reading)
+        process, descriptor = self._at_work.pop(reading)
         os.close(reading)
-        os.kill(process, signal.SIGKILL)
-        os.waitpid(process, 0)
+        if descriptor >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            os.close(descriptor)
+        with contextlib.suppress(ChildProcessError):  # a supervisor had SIGCHLD ignored
+            os.waitpid(process, 0)
 
 
 def _tell_of(found: Iterable[bytes], writing: int) -> None:

@@ -25,7 +25,7 @@ BEGINNINGS = tuple(f"{scheme}:".encode() for scheme in SCHEMES)
 _ASK_FOR_NOTHING = ("awskms", "azurekms", "gcpkms", "envvar", "file", "file2", "gnupg", "sigstore")
 """Schemes of ``securesystemslib`` under which whoever runs a program signs, unasked."""
 _PROOF = b"governed: this secret opens this key"
-_FAILURES = (ValueError, RuntimeError, OSError, AssertionError)
+_FAILURES = (ValueError, RuntimeError, OSError, AssertionError, UnsupportedLibraryError)
 """What ``securesystemslib`` and ``python-pkcs11`` raise; the latter's own are RuntimeErrors."""
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import operator
+import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
+from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
 
 from governed_kernel import __version__
 from governed_kernel.capture import emitter, settle
 from governed_kernel.capture.emitter import Cell
 from governed_kernel.errors import GovernedError
+from governed_kernel.kernel.interrupts import uninterrupted
 from governed_kernel.kernel.link import RecorderLink
 from governed_kernel.kernel.magics import GovernedMagics
 from governed_kernel.kernel.shell import follow_statements, hooks_of, wait_for_record
@@ -24,6 +27,7 @@ from governed_kernel.lineage.events import CellEnded, ObserverLost
 __all__ = ["GovernedKernel"]
 
 _INTERRUPTS = ("KeyboardInterrupt", "CancelledError")
+_SECONDS_TO_FLUSH = 1
 
 
 class GovernedKernel(IPythonKernel):
@@ -96,13 +100,12 @@ class GovernedKernel(IPythonKernel):
     ) -> dict[str, Any]:
         """Execute a cell on record; refuse it, visibly, when it can't be recorded."""
         cell = self._name(cell_meta, cell_id, counts=store_history and not silent)
-        try:
-            token = self.link.begin(cell, code, silent=silent)
-        except GovernedError as error:
-            return self._refuse(error)
+        token = None
         reply: dict[str, Any] = {}
         try:
             with self._ended_by(reply):
+                with uninterrupted():
+                    token = self.link.begin(cell, code, silent=silent)
                 if self._may_begin(code):
                     reply.update(
                         await super().do_execute(  # type: ignore[no-untyped-call]
@@ -115,14 +118,23 @@ class GovernedKernel(IPythonKernel):
                             cell_id=cell_id,
                         )
                     )
+        except GovernedError as error:
+            if token is not None:  # a cell's code raised it past IPython
+                raise
+            return self._refuse(error)
         finally:
-            try:
-                settle()
-                self._ending.set(self.link.end(self._end(cell, reply), token))
-            except GovernedError as error:
-                reply.clear()
-                reply.update(self._refuse(error))
+            if token is not None:
+                with uninterrupted(forget=True):
+                    self._end_cell(cell, reply, token)
         return reply
+
+    def _end_cell(self, cell: Cell, reply: dict[str, Any], token: Token[Cell]) -> None:
+        try:
+            settle()
+            self._ending.set(self.link.end(self._end(cell, reply), token))
+        except GovernedError as error:
+            reply.clear()
+            reply.update(self._refuse(error))
 
     def finish_metadata(
         self, parent: dict[str, Any], metadata: dict[str, Any], reply_content: dict[str, Any]
@@ -134,18 +146,27 @@ class GovernedKernel(IPythonKernel):
         """
         ending = self._ending.get()
         self._ending.set(None)
-        while ending is not None:
-            try:
-                self.link.ended(ending)
-                ending = None
-            except KeyboardInterrupt:
-                continue  # it came too late for the cell, whose reply has to go out
-            except GovernedError as error:
-                reply_content.clear()
-                reply_content.update(self._refuse(error))
-                ending = None
+        try:
+            if ending is not None:
+                with uninterrupted(forget=True):
+                    self.link.ended(ending)
+        except GovernedError as error:
+            reply_content.clear()
+            reply_content.update(self._refuse(error))
         finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)  # type: ignore[no-untyped-call]
         return finished
+
+    def do_shutdown(self, restart: bool) -> dict[str, Any]:  # type: ignore[override]  # IPythonKernel's is none
+        """As ipykernel's, without ten seconds in which it can wait for a thread that has ended.
+
+        Its control thread flushes what was printed when the thread that sends it may be gone; a
+        client that waits for less ends the kernel by a signal then.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, OutStream):
+                stream.flush_timeout = _SECONDS_TO_FLUSH
+        done: dict[str, Any] = super().do_shutdown(restart)  # type: ignore[no-untyped-call]
+        return done
 
     def _may_begin(self, code: str) -> bool:
         """Whether a cell may be compiled already; if it may not even that, its `end` says why.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import site
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from governed_kernel.errors import Refused
-from governed_kernel.recorder import shared_memory
+from governed_kernel.recorder import environment, shared_memory
 from governed_kernel.recorder.landlock import Rule
 
 __all__ = ["Confinement", "Ticket", "devices", "read_ticket"]
@@ -100,14 +98,10 @@ class Confinement:
 
 
 def _software() -> list[Path]:
-    """Folders of programs and libraries."""
-    places = {sys.prefix, sys.base_prefix, sysconfig.get_path("purelib")}
-    places |= {sysconfig.get_path("platlib"), "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"}
-    places |= {"/opt/nvidia"}
-    if site.ENABLE_USER_SITE:
-        places.add(site.getusersitepackages())
-    places.add(str(Path(__file__).resolve().parents[1]))  # this product, also when editable
-    return [Path(place) for place in sorted(places)]
+    """Folders of programs and libraries, and nothing that lies beside them."""
+    variables = environment.session_variables(Path())
+    places = environment.resolve_places(variables, environment.SOFTWARE)
+    return [Path(place.path) for place in places]
 
 
 def devices(folder: Path = Path("/dev")) -> list[Path]:

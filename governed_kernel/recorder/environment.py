@@ -8,12 +8,13 @@ but code that no installation brought.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import site
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,7 @@ __all__ = [
     "MEMORY_OF_LIBRARIES",
     "PROGRAMS",
     "RULES",
+    "SOFTWARE",
     "Environment",
     "Place",
     "Resolved",
@@ -63,10 +65,14 @@ class Place:
     names: tuple[str, ...] = ()
 
 
-_PARTS = ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "include", "etc", "ssl")
+_PARTS = (
+    *("bin", "sbin", "lib", "lib32", "lib64", "libexec", "include", "etc", "ssl"),
+    *("targets", "nvvm", "plugins"),
+)
 _SHARED = (
     *("zoneinfo", "locale", "i18n", "terminfo", "misc", "mime", "ca-certificates"),
     *("fonts", "fontconfig", "X11", "glib-2.0", "icons", "themes", "libdrm", "hwdata"),
+    *("glvnd", "vulkan", "drirc.d", "OpenCL", "alsa", "openmpi", "tcltk", "proj", "gdal"),
     *("jupyter", "nodejs", "perl", "perl5", "python3", "gcc", "git-core", "bash-completion"),
 )
 """What programs share that is no data; dictionaries, corpora and the like lie beside it."""
@@ -80,7 +86,6 @@ def _below(root: str, reason: str) -> tuple[Place, ...]:
 
 _IPYTHON_KEEPS = (
     r"profile_[^/]+/history\.sqlite(-journal|-wal|-shm)?",
-    r"profile_[^/]+/pid/\d+\.pid",
     r"profile_[^/]+/db/rootmodules_cache",
     r"profile_[^/]+/startup/README",
 )
@@ -90,7 +95,7 @@ _IPYTHON_RUNS = (
     r"extensions/[^/]+\.py",
 )
 
-RULES: tuple[Place, ...] = (
+SOFTWARE: tuple[Place, ...] = (
     Place("{purelib}/", "installed libraries"),
     Place("{platlib}/", "installed libraries"),
     *_below("{prefix}", "the interpreter and its libraries; pinned by the environment's digest"),
@@ -100,13 +105,19 @@ RULES: tuple[Place, ...] = (
     Place("{package}/", "this product's own code, wherever it is installed"),
     *_below("/usr", "programs and libraries that came with the operating system"),
     *_below("/usr/local", "programs and libraries that somebody has installed by hand"),
-    Place("/usr/local/cuda/", "GPU libraries"),
+    Place("/usr/local/cuda*/", "GPU libraries"),
+    Place("/usr/local/nvidia/", "GPU libraries"),
     Place("/bin/", "programs and libraries of the operating system"),
     Place("/sbin/", "programs and libraries of the operating system"),
     Place("/lib/", "programs and libraries of the operating system"),
     Place("/lib32/", "programs and libraries of the operating system"),
     Place("/lib64/", "programs and libraries of the operating system"),
     Place("/opt/nvidia/", "GPU libraries"),
+)
+"""Programs and libraries: what a release run may read and execute besides its inputs."""
+
+RULES: tuple[Place, ...] = (
+    *SOFTWARE,
     Place("/etc/", "settings of the operating system"),
     Place("/proc/", "the state of processes; open descriptors in it are followed", writes=True),
     Place("/sys/", "the state of the machine"),
@@ -116,7 +127,7 @@ RULES: tuple[Place, ...] = (
     Place("{shared_memory}/", "the release run's own shared memory, gone with it", writes=True),
     *(
         Place(f"/run/{name}/", "the state of one of the operating system's services")
-        for name in ("systemd", "resolvconf", "NetworkManager", "nscd", "dbus", "udev")
+        for name in ("systemd", "resolvconf", "NetworkManager", "nscd", "dbus", "udev", "nvidia")
     ),
     Place("{ipython}/", "IPython's history and what it remembers of modules", True, _IPYTHON_KEEPS),
     Place("{ipython}/", "IPython's settings and what it runs when it starts", False, _IPYTHON_RUNS),
@@ -125,7 +136,6 @@ RULES: tuple[Place, ...] = (
         "settings of Jupyter",
         names=(r"[^/]+_config\.(py|json)", r"[^/]+\.d/[^/]+\.json"),
     ),
-    Place("{jupyter_config}/", "Jupyter notes that it has moved old settings", True, ("migrated",)),
     Place(
         "{jupyter_data}/",
         "kernel specifications",
@@ -143,7 +153,11 @@ RULES: tuple[Place, ...] = (
         True,
         (r"fontlist-v\d+(\.\d+)*\.json(\.matplotlib-lock)?",),
     ),
-    Place("{matplotlib_config}/", "matplotlib's settings"),
+    Place(
+        "{matplotlib_config}/",
+        "matplotlib's settings",
+        names=("matplotlibrc", r"stylelib/[^/]+\.mplstyle"),
+    ),
     Place(
         "{fontconfig}/",
         "the font cache",
@@ -161,7 +175,11 @@ RULES: tuple[Place, ...] = (
     ),
     Place("/var/cache/fontconfig/", "the system's font cache"),
     Place("{workspace}/governed.toml", "the workspace's settings, bound by the ledger"),
-    Place("{workspace}/policies/", "the workspace's policies, bound by the ledger"),
+    Place(
+        "{workspace}/policies/",
+        "the workspace's policies, bound by the ledger",
+        names=(r"[^/]+\.(cedar|cedarschema|toml)",),
+    ),
     Place("{state}/ledger.jsonl", "the ledger itself; hash-chained"),
     Place("{state}/ledger.together", "how far records that are added together have come"),
     Place("{state}/derived.jsonl", "what sessions made from classified data, for decisions"),
@@ -183,7 +201,7 @@ DATA_SUFFIXES: tuple[str, ...] = (
 )
 """What is data even inside a library's folder: packages carry data sets and weights."""
 
-CODE_SUFFIXES: tuple[str, ...] = (".py", ".pyc", ".pyi", ".pth", ".so", ".typed")
+CODE_SUFFIXES: tuple[str, ...] = (".py", ".pyc", ".pth", ".so")
 """What is code among libraries, whoever put it there; other files must have been installed."""
 
 PROGRAMS: dict[str, str] = {
@@ -215,8 +233,13 @@ _DEVICES = "/dev/"
 _MEMORY = f"{FOLDER}/"
 _PROGRAM_FOLDERS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/")
 _LIBRARIES = ("/site-packages/", "/dist-packages/")
-_ABOUT = (".dist-info", ".egg-info")
-"""Folders in which an installed library says what it is."""
+_ABOUT = frozenset(
+    (
+        *("METADATA", "PKG-INFO", "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json"),
+        *("entry_points.txt", "top_level.txt", "namespace_packages.txt", "SOURCES.txt"),
+    )
+)
+"""Files in which an installed library says what it is, in a folder of its own."""
 
 
 def digest() -> str:
@@ -243,28 +266,26 @@ class Resolved(NamedTuple):
     names: re.Pattern[str] | None = None
 
     def names_it(self, path: str) -> bool:
-        """Whether a path below this place has one of its names, or is a folder."""
-        below = path[len(self.path) :]
-        return self.names is not None and (
-            self.names.fullmatch(below) is not None or os.path.isdir(path)
-        )
+        """Whether a path below this place has one of its names."""
+        return self.names is not None and bool(self.names.fullmatch(path[len(self.path) :]))
 
 
-def resolve_places(variables: Mapping[str, str]) -> list[Resolved]:
+def resolve_places(variables: Mapping[str, str], rules: Iterable[Place] = RULES) -> list[Resolved]:
     """The rules as they are in one session."""
     places = []
-    for place in RULES:
+    for place in rules:
         try:
             path = place.pattern.format_map(variables)
         except KeyError:
             continue  # this session has no such place
         folder = path.endswith("/")
-        path = os.path.realpath(path)
-        if path != "/":
-            connection = re.escape(variables.get("connection", ""))
-            names = "|".join(place.names).replace("{connection}", connection)
-            found = re.compile(names) if names else None
-            places.append(Resolved(path + "/" if folder else path, place.writes, found))
+        connection = re.escape(variables.get("connection", ""))
+        names = "|".join(place.names).replace("{connection}", connection)
+        found = re.compile(names) if names else None
+        for each in glob.glob(path) if "*" in place.pattern else [path]:
+            real = os.path.realpath(each)
+            if real != "/":
+                places.append(Resolved(real + "/" if folder else real, place.writes, found))
     return list(dict.fromkeys(places))
 
 
@@ -287,11 +308,12 @@ def session_variables(
         "matplotlib_cache": os.environ.get("MPLCONFIGDIR") or f"{cache}/matplotlib",
         "matplotlib_config": f"{config}/matplotlib",
         "fontconfig": f"{cache}/fontconfig",
-        "gpu_cache": os.environ.get("CUDA_CACHE_PATH") or f"{home}/.nv",
         "personal": str(personal_folder()),
         "workspace": str(workspace),
         "state": str(workspace / ".governed"),
     }
+    if os.path.exists("/dev/nvidiactl"):
+        found["gpu_cache"] = os.environ.get("CUDA_CACHE_PATH") or f"{home}/.nv"
     if site.ENABLE_USER_SITE:
         found["user_site"] = site.getusersitepackages()
     if connection_file:
@@ -385,18 +407,25 @@ class Environment:
             return _is_path_configuration(path)
         return path.endswith(CODE_SUFFIXES) or self._is_installed(path)
 
+    def holds(self, folder: str) -> bool:
+        """Whether a canonical folder, ending in ``/``, is environment with all that is in it."""
+        return folder.startswith(self.readable)
+
     def _is_named(self, path: str, *, write: bool) -> bool:
-        """Whether `path` is one of those that a place with names counts."""
-        return any(
-            (place.writes or not write)
-            and (f"{path}/" == place.path or (path.startswith(place.path) and place.names_it(path)))
-            for place in self._named
-        )
+        """Whether `path` is one of those that a place with names counts, or is listed as a folder.
+
+        Listing a folder reads nothing of what lies in it.
+        """
+        below = [place for place in self._named if path.startswith(place.path)]
+        if any(place.names_it(path) for place in below if place.writes or not write):
+            return True
+        return not write and os.path.isdir(path)
 
     def _is_installed(self, path: str) -> bool:
         """Whether a file that is no code came with a library, where it lies among libraries."""
         for folder, installed in self._installed.items():
             if path.startswith(folder):
-                about = path[len(folder) :].partition("/")[0].endswith(_ABOUT)
-                return about or ".so." in path or installed.names(path)
+                package, _, inside = path[len(folder) :].partition("/")
+                about = package.endswith((".dist-info", ".egg-info")) and inside in _ABOUT
+                return about or ".so." in os.path.basename(path) or installed.names(path)
         return True

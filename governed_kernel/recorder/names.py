@@ -78,7 +78,7 @@ class Names:
         inside = self._folders.get(folder)
         if inside is None:
             canonical, fleeting = paths.trace(thread, os.fsdecode(folder))
-            inside = not fleeting and self._rules.covers(canonical + "/", write=False)
+            inside = not fleeting and self._rules.holds(canonical + "/")
             self._folders[folder] = inside
         if not inside:
             return False

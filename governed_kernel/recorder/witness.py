@@ -345,7 +345,9 @@ class Witness:
         if renames and not os.path.lexists(found[0]):
             return []
         seen = self._left(notification, found[0]) if renames else []
-        if self._set_aside(target, write=True, makes=number not in _REMOVALS):
+        # a file of the user's under a name that programs keep for themselves is still the user's
+        brings = len(found) == 2 and number not in _SYMLINKS and not self._is_environment(found[0])
+        if not brings and self._set_aside(target, write=True, makes=number not in _REMOVALS):
             return seen
         mode = _mode(target)
         exists = mode is not None
@@ -358,6 +360,9 @@ class Witness:
         source = "" if number in _SYMLINKS else found[0]
         possible = number in _SYMLINKS or os.path.isfile(found[0])
         return [*seen, Sighting(thread, name, "write", target, exists, possible, source=source)]
+
+    def _is_environment(self, path: str) -> bool:
+        return self._rules.covers(path, write=False)
 
     def _left(self, notification: Notification, source: str) -> list[Sighting]:
         """What a rename does to the name that it leaves."""

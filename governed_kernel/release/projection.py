@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ __all__ = ["bring_up", "rebuild", "refresh", "tables"]
 Row = dict[str, Any]
 _COPIES: dict[Path, tuple[tuple[Any, ...], Store]] = {}
 """The copy of each store that this process may only read, and what it was made of."""
+_SECONDS_KEPT = 300.0
 
 
 def refresh(workspace: Workspace) -> Store:
@@ -67,8 +69,8 @@ def refresh(workspace: Workspace) -> Store:
 def _copy(store: Store, *, waits: bool) -> Store:
     """A copy of a store, brought up to date, for who may not write where it lies.
 
-    It is kept until the store changes, as it does when something is erased. While an erasure may
-    wait for somebody to carry it out, no texts come in.
+    It is kept for minutes, or until the store changes, as it does when something is erased. While
+    an erasure may wait for somebody to carry it out, no texts come in.
     """
     files = (store.path, store.path.with_name(store.path.name + ".wal"))
     found = [file.stat() for file in files if file.exists()]
@@ -77,7 +79,18 @@ def _copy(store: Store, *, waits: bool) -> Store:
     copy = known[1] if known and known[0] == mark else _copied(store, with_texts=not waits)
     bring_up(copy)
     _COPIES[store.path] = mark, copy
+    # what is erased meanwhile stays in a copy until the next question, which may never come
+    drop = threading.Timer(_SECONDS_KEPT, _drop, (store.path, copy))
+    drop.daemon = True
+    drop.start()
     return copy
+
+
+def _drop(path: Path, copy: Store) -> None:
+    """Forget a copy, unless another has taken its place."""
+    kept = _COPIES.get(path)
+    if kept is not None and kept[1] is copy:
+        del _COPIES[path]
 
 
 def _copied(store: Store, *, with_texts: bool) -> Store:

@@ -220,14 +220,14 @@ def test_what_lies_beside_a_release_never_reaches_a_run(approved: Place) -> None
         ("__import__('os').system('true') or steps", "200", "no parameter of that name"),
     ],
 )
-def test_a_parameter_outside_its_schema_is_no_run(
+def test_a_parameter_outside_its_schema_is_refused(
     approved: Place, name: str, value: str, said: str
 ) -> None:
     done = approved.here("run sour --as otto -p", name, value)
     no_run(approved, done, 3, "is refused", said)
 
 
-# --- cells that go wrong -------------------------------------------------------------------------
+# --- who runs it ---------------------------------------------------------------------------------
 
 
 def test_where_it_is_asked_for_who_runs_proves_who_they_are(approved: Place) -> None:

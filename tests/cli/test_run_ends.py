@@ -239,6 +239,3 @@ def test_a_file_that_may_not_grow_fails_the_run(approved: Place) -> None:
     (run,) = approved.release()["runs"]
     assert run["state"] == "failed"
     nothing_was_made(approved)
-
-
-# --- who runs it ---------------------------------------------------------------------------------

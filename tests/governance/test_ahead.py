@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -238,3 +240,18 @@ def test_what_is_done_beside_is_done_when_it_was_waited_for(
         wait = ahead.beside(lambda made=made: made.write_text(str(os.getpid())))  # type: ignore[misc]
         wait()
         assert (made.read_text() == str(os.getpid())) is not allowed
+
+
+def test_copies_end_in_peace_where_nobody_is_told_of_children() -> None:
+    """As below a supervisor, or `trap '' CHLD`: the system takes an ended child away itself."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        copies = ahead._Copies()
+        copies.begin(lambda: [])
+        copies.begin(lambda: [b"" for _ in iter(lambda: time.sleep(9), 0)])
+        time.sleep(0.1)
+        copies.take()
+        copies.end()
+        assert not copies
+    finally:
+        signal.signal(signal.SIGCHLD, before)

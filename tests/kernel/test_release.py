@@ -152,12 +152,19 @@ def attempt(name, *arguments):
 """
 
 
+_TEXTS = ("common-licenses", "doc", "dict", "man", "info")
+"""What lies beside programs, and is none."""
+
+
 def test_native_code_is_held_by_the_system(kernel: RunningKernel, run: PreparedRun) -> None:
     secret = run.workspace.root / "hidden.csv"
     secret.write_text("x")
     kernel.run(NATIVE)
     assert kernel.run(f"attempt('open', {str(secret).encode()!r}, 0)").text == "'Permission denied'"
     assert kernel.run(f"attempt('unlink', {str(run.data).encode()!r})").text != "'done'"
+    beside = next(path for path in Path("/usr/share").glob("*/*") if path.parent.name in _TEXTS)
+    assert kernel.run(f"attempt('open', {str(beside).encode()!r}, 0)").text == "'Permission denied'"
+
     assert kernel.run(f"attempt('open', {str(run.data).encode()!r}, 1)").text != "'done'"
     assert [seen for seen in kernel.events(Witnessed) if seen.path == str(secret)]
 

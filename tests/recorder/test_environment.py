@@ -70,7 +70,10 @@ def test_what_somebody_laid_beside_libraries_is_data_whatever_its_name(
     rules: Environment,
 ) -> None:
     folder = Path(sysconfig.get_path("purelib"))
-    laid = [folder / "click" / f"{secrets.token_hex(4)}{end}" for end in ("", ".txt", ".json")]
+    ends = ("", ".txt", ".json", ".typed", ".pyi")
+    laid = [folder / "click" / f"{secrets.token_hex(4)}{end}" for end in ends]
+    (about,) = folder.glob("click-*.dist-info")
+    laid.append(about / f"{secrets.token_hex(4)}.txt")
     laid.append(folder / f"{secrets.token_hex(4)}.txt")
     try:
         for path in laid:
@@ -136,7 +139,7 @@ def test_what_ipython_and_the_like_keep_for_themselves_is_environment(
         *("ipython/rows.csv", "ipython/rows", "ipython/profile_default/db/autorestore/frame"),
         *("ipython/profile_rows", "jupyter_data/rows.csv", "jupyter_data/runtime/rows.json"),
         *("ipython/profile_default/startup/rows.csv", "ipython/profile_default/rows.json"),
-        *("ipython/profile_default/pid/rows.pid", "jupyter_data/kernels/x/rows.parquet"),
+        *("ipython/profile_default/pid/1.pid", "jupyter_data/kernels/x/rows.parquet"),
         *("runtime/kernel-1.json", "runtime/kernel-[1]-ipc-rows", "matplotlib_cache/rows.json"),
         *("matplotlib_cache/fontlist-vrows.json", "gpu_cache/0/a/a_rows.csv", "gpu_cache/rows"),
         *("gpu_cache/ComputeCache/0/rows", "jupyter_config/custom/rows.txt"),
@@ -155,6 +158,21 @@ def test_what_ipython_runs_when_it_starts_is_read_unseen_and_written_on_record(
     for name in ("ipython/profile_default/startup/10.py", "jupyter_config/jupyter_config.json"):
         assert rules.covers(str(home / name), write=False)
         assert not rules.covers(str(home / name), write=True)
+
+
+def test_a_folder_that_is_named_in_part_holds_no_environment(
+    at_home: tuple[Path, Environment],
+) -> None:
+    """A link to it leads out of the environment, however the file behind is called."""
+    home, rules = at_home
+    assert not rules.holds(f"{home}/ipython/profile_default/")
+    assert not rules.covers(str(home / "ipython/profile_default"), write=True)
+
+
+def test_only_policies_are_environment_in_their_folder(tmp_path: Path) -> None:
+    rules = Environment(environment.resolve_places(environment.session_variables(tmp_path)))
+    assert rules.covers(str(tmp_path / "policies/reading.cedar"), write=False)
+    assert not rules.covers(str(tmp_path / "policies/rows.txt"), write=False)
 
 
 def test_a_folder_on_the_way_is_environment(at_home: tuple[Path, Environment]) -> None:

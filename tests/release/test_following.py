@@ -16,6 +16,7 @@ from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from governed_kernel.recorder.record import SessionRecord
+from governed_kernel.release import projection
 from governed_kernel.release.projection import rebuild, refresh
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import home_of, make_workspace, wait_until
@@ -122,3 +123,12 @@ def test_who_may_only_read_keeps_a_copy_until_the_store_changes(reader: Workspac
     os.utime(reader.store)  # as where something was erased from it
     assert refresh(reader) is not copy
     assert len(refresh(reader).query("SELECT session_id FROM sessions")) == 2
+
+
+def test_a_copy_that_nobody_asks_any_more_goes(
+    reader: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what is erased would stay in it for as long as a server has nothing to do."""
+    monkeypatch.setattr(projection, "_SECONDS_KEPT", 0.01)
+    folder = refresh(reader).path.parent
+    wait_until(lambda: not folder.exists())
