@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import Any
@@ -45,9 +44,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     avoid_network()
     is_release = os.environ.get("GOVERNED_MODE") == "release"
-    # What was loaded so far stays: collecting garbage, which importing pandas and the like sets off
-    # several times, need not look at it each time. Nothing of the user's is there yet.
-    gc.freeze()
     application = ReleaseKernelApp if is_release else IPKernelApp
     application.launch_instance(kernel_class=GovernedKernel)
 
