@@ -94,7 +94,7 @@ def read(nodes: Iterable[ast.stmt]) -> list[Reading | ast.stmt]:
     for node in nodes:
         try:
             found.append(readings.read(node))
-        except Exception:
+        except Exception:  # told when it is met again, and never the user's
             found.append(node)
     return found
 

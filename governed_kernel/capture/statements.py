@@ -73,6 +73,7 @@ _CHANGING = {
 _PASSING = {"list", "tuple", "sorted", "reversed", "iter", "set", "frozenset", "next"}
 """Functions whose result holds what their first argument holds."""
 _DEEPEST_TWICE = 4
+"""Loops within loops that are read for two turns."""
 _RUNNING = {"time", "capture", "timeit", "prun"}
 """Magics that run Python code."""
 

@@ -25,7 +25,7 @@ BEGINNINGS = tuple(f"{scheme}:".encode() for scheme in SCHEMES)
 _ASK_FOR_NOTHING = ("awskms", "azurekms", "gcpkms", "envvar", "file", "file2", "gnupg", "sigstore")
 """Schemes of ``securesystemslib`` under which whoever runs a program signs, unasked."""
 _PROOF = b"governed: this secret opens this key"
-_FAILURES = (ValueError, RuntimeError, OSError, AssertionError, UnsupportedLibraryError)
+_FAILURES = (ValueError, RuntimeError, OSError, AssertionError)
 """What ``securesystemslib`` and ``python-pkcs11`` raise; the latter's own are RuntimeErrors."""
 
 
@@ -66,6 +66,8 @@ def read_public_key(uri: str, pin: bytes) -> tuple[str, SSlibKey]:
         number = int(parts.path) if parts.path else None
         label = dict(parse_qsl(parts.query)).get("label")
         return HSMSigner.import_(number, label, lambda _: pin.decode())
+    except UnsupportedLibraryError as error:
+        raise _not_installed(uri, str(error)) from error
     except _FAILURES as error:
         raise UsageError(
             f"{uri} names no key that can sign here",

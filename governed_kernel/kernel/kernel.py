@@ -156,7 +156,7 @@ class GovernedKernel(IPythonKernel):
         finished: dict[str, Any] = super().finish_metadata(parent, metadata, reply_content)  # type: ignore[no-untyped-call]
         return finished
 
-    def do_shutdown(self, restart: bool) -> dict[str, Any]:  # type: ignore[override]  # IPythonKernel's is none
+    def do_shutdown(self, restart: bool) -> dict[str, Any]:  # type: ignore[override]  # nor is IPythonKernel's async
         """As ipykernel's, without ten seconds in which it can wait for a thread that has ended.
 
         Its control thread flushes what was printed when the thread that sends it may be gone; a

@@ -22,7 +22,7 @@ from governed_kernel.lineage.events import (
 )
 from governed_kernel.lineage.journal import payload_of
 from governed_kernel.recorder import messages
-from governed_kernel.recorder.messages import Status
+from governed_kernel.recorder.messages import Answer, Status
 
 __all__ = ["RECORDER_VARIABLE", "Decide", "RecorderLink"]
 
@@ -207,22 +207,23 @@ class RecorderLink:
         ResourceMissing
             The recorder can't write.
         """
-        error = self._wire.error_of(self._wire.answer(number))
-        self._wire.forget(number)
-        if error is not None:
-            raise error
+        self._answered(number)
 
     def status(self) -> Status:
         """How the recorder is."""
-        number = self._wire.request(messages.StatusRequested())
+        status = self._answered(self._wire.request(messages.StatusRequested())).status
+        if status is None:
+            raise self._wire.lose("the recorder's answer makes no sense")
+        return status
+
+    def _answered(self, number: int) -> Answer:
+        """The answer to a request; raises what the recorder says went wrong."""
         answer = self._wire.answer(number)
         self._wire.forget(number)
         error = self._wire.error_of(answer)
         if error is not None:
             raise error
-        if answer.status is None:
-            raise self._wire.lose("the recorder's answer makes no sense")
-        return answer.status
+        return answer
 
     def follow_threads(self) -> None:
         """Let every thread started from now on know the cell that started it."""

@@ -346,7 +346,8 @@ class Witness:
             return []
         seen = self._left(notification, found[0]) if renames else []
         # a file of the user's under a name that programs keep for themselves is still the user's
-        brings = len(found) == 2 and number not in _SYMLINKS and not self._is_environment(found[0])
+        moves = len(found) == 2 and number not in _SYMLINKS
+        brings = moves and not self._rules.covers(found[0], write=False)
         if not brings and self._set_aside(target, write=True, makes=number not in _REMOVALS):
             return seen
         mode = _mode(target)
@@ -360,9 +361,6 @@ class Witness:
         source = "" if number in _SYMLINKS else found[0]
         possible = number in _SYMLINKS or os.path.isfile(found[0])
         return [*seen, Sighting(thread, name, "write", target, exists, possible, source=source)]
-
-    def _is_environment(self, path: str) -> bool:
-        return self._rules.covers(path, write=False)
 
     def _left(self, notification: Notification, source: str) -> list[Sighting]:
         """What a rename does to the name that it leaves."""

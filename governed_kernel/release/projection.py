@@ -76,21 +76,23 @@ def _copy(store: Store, *, waits: bool) -> Store:
     found = [file.stat() for file in files if file.exists()]
     mark = (waits, store.texts, *((each.st_ino, each.st_size, each.st_mtime_ns) for each in found))
     known = _COPIES.pop(store.path, None)
-    copy = known[1] if known and known[0] == mark else _copied(store, with_texts=not waits)
+    is_known = known is not None and known[0] == mark
+    copy = known[1] if known and is_known else _copied(store, with_texts=not waits)
     bring_up(copy)
     _COPIES[store.path] = mark, copy
-    # what is erased meanwhile stays in a copy until the next question, which may never come
-    drop = threading.Timer(_SECONDS_KEPT, _drop, (store.path, copy))
-    drop.daemon = True
-    drop.start()
+    if not is_known:
+        # what is erased meanwhile stays in it until the next question, which may never come
+        drop = threading.Timer(_SECONDS_KEPT, _drop, (store.path, copy))
+        drop.daemon = True
+        drop.start()
     return copy
 
 
 def _drop(path: Path, copy: Store) -> None:
-    """Forget a copy, unless another has taken its place."""
+    """Forget a copy, unless another has taken its place; whoever is asking keeps it that long."""
     kept = _COPIES.get(path)
     if kept is not None and kept[1] is copy:
-        del _COPIES[path]
+        _COPIES.pop(path, None)
 
 
 def _copied(store: Store, *, with_texts: bool) -> Store:

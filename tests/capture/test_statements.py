@@ -132,3 +132,9 @@ def test_nothing_that_an_expression_mentions_outside_a_comprehension_is_forgotte
     found = {reference.name for reference in flow_of(tree.body[0]).writes["x"].direct}
     assert mentioned - {"q"} <= found
     assert found <= mentioned | inside | {"f"}
+
+
+def test_loops_deep_within_loops_are_read_as_well() -> None:
+    """Two turns of each would be a million for twenty, each time before the cell starts."""
+    loops = "".join(f"{' ' * depth}for a{depth} in b{depth}:\n" for depth in range(20))
+    assert flow(f"{loops}{' ' * 20}x = a0 + a19")["x"].startswith("b0.* b19.*")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -16,12 +15,10 @@ from governed_kernel.lineage.events import (
     Digested,
     JournalOpened,
     SessionStarted,
-    Transformation,
     Witnessed,
 )
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.recorder import environment
-from governed_kernel.workspace import Workspace
 from tests.kernel.running import RunningKernel, every_event, wait_until
 
 FOPEN = """
@@ -426,24 +423,6 @@ def test_code_that_looks_at_its_environment_finds_an_ipython_kernel(kernel: Runn
     assert info["banner"].startswith("Governed Notebooks")
     assert kernel.run("type(get_ipython()).__name__").text == "'ZMQInteractiveShell'"
     assert kernel.run("import os; 'GOVERNED_RECORDER_FD' in os.environ").text == "False"
-
-
-def test_what_ipython_stores_for_another_notebook_is_followed(
-    workspace: Workspace, tmp_path: Path
-) -> None:
-    kernel = RunningKernel(workspace, environment={**os.environ, "IPYTHONDIR": str(tmp_path)})
-    try:
-        kernel.run("import pandas as pd\nheld = pd.DataFrame({'a': [1]}) + 1")
-        assert kernel.run("%store held").status == "ok"
-        written = (tmp_path / "profile_default/db/autorestore/held").as_uri()
-        assert [(e.uri, e.operation) for e in kernel.of_last(Access)] == [(written, "write")]
-        assert [o.entity for e in kernel.of_last(Transformation) for o in e.outputs] == [written]
-        assert kernel.run("del held\n%store -r").status == "ok"  # all that was ever stored
-        (step,) = kernel.of_last(Transformation)
-        assert [thing.entity for thing in step.inputs] == [written]
-        assert [thing.name for thing in step.outputs] == ["held"]
-    finally:
-        kernel.close(now=True)
 
 
 def test_a_first_cell_that_touches_nothing_has_no_accesses(own_kernel: RunningKernel) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
+from governed_kernel.lineage.events import Access, Transformation
+from governed_kernel.workspace import Workspace
 from tests.kernel.running import RunningKernel
 
 PREPARE = """
@@ -64,3 +68,21 @@ def test_a_purpose_holds_for_its_cell_alone(kernel: RunningKernel) -> None:
     assert kernel.run("print(repr(data._of_cell))").text == "''\n"
     assert kernel.run("%%purpose fun\nprint('not reached')").error_name == "UsageError"
     assert kernel.run("%%purpose\n1").error_name == "UsageError"
+
+
+def test_what_ipython_stores_for_another_notebook_is_followed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    kernel = RunningKernel(workspace, environment={**os.environ, "IPYTHONDIR": str(tmp_path)})
+    try:
+        kernel.run("import pandas as pd\nheld = pd.DataFrame({'a': [1]}) + 1")
+        assert kernel.run("%store held").status == "ok"
+        written = (tmp_path / "profile_default/db/autorestore/held").as_uri()
+        assert [(e.uri, e.operation) for e in kernel.of_last(Access)] == [(written, "write")]
+        assert [o.entity for e in kernel.of_last(Transformation) for o in e.outputs] == [written]
+        assert kernel.run("del held\n%store -r").status == "ok"  # all that was ever stored
+        (step,) = kernel.of_last(Transformation)
+        assert [thing.entity for thing in step.inputs] == [written]
+        assert [thing.name for thing in step.outputs] == ["held"]
+    finally:
+        kernel.close(now=True)
