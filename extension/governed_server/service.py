@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import duckdb
 from jupyter_server.auth.identity import (
     IdentityProvider,
     LegacyIdentityProvider,
@@ -66,12 +67,14 @@ class Service:
         self.server = server
         self.root = Path(server.root_dir).resolve()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="governed")
-        self.jobs = Jobs(self._threads)
+        # of their own: a re-run takes minutes, and several would keep every panel waiting
+        self.jobs = Jobs(ThreadPoolExecutor(_THREADS, thread_name_prefix="governed-job"))
         self._registries: dict[Path, tuple[tuple[int, int], Registry]] = {}
         self._storing = threading.Lock()
         self.following = Following()
         with contextlib.suppress(GovernedError):  # there is none yet
             self.workspace()
+            self._threads.submit(_bind)
 
     # --- work -------------------------------------------------------------------------------
 
@@ -195,6 +198,12 @@ class Service:
     def signed_in(self, user: User | None) -> str:
         """Who signed in; empty where the server knows nobody by name."""
         return str(user.username) if user is not None and self.knows_people() else ""
+
+
+def _bind() -> None:
+    """Let DuckDB import pandas, as it does to bind its first parameter, before somebody waits."""
+    with duckdb.connect() as connection:
+        connection.execute("SELECT ?", [1])
 
 
 def _on_hub() -> bool:

@@ -376,6 +376,13 @@ class Store(Answering):
                 return "it was made by another version, or with other rules for texts", True
             return "", self._has_moved(connection)
 
+    def is_behind(self) -> bool:
+        """Whether a journal holds what is not taken in, or a sealing is to be finished first."""
+        if unfinished(self.workspace.journals):
+            return True
+        with self.read() as connection:
+            return self._has_moved(connection)
+
     def _has_moved(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """Whether any journal has moved beyond what is known, or links are still to be found."""
         for source in self._sources:

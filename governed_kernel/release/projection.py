@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -53,8 +54,11 @@ def refresh(workspace: Workspace) -> Store:
     governed = workspace.ledger.exists()
     if not workspace.keeps_lake and not os.access(workspace.state, os.W_OK):
         return _copy(store, waits=governed and erasure.waits(workspace))
+    waits = governed and erasure.waits(workspace)
+    if not waits and _is_current(store):
+        return store
     moved = governed and _has_moved(store, ledger)
-    if moved or (governed and erasure.waits(workspace)):
+    if moved or waits:
         register = Register.replay(workspace, ledger.events())
         erasure.finish(workspace, register)
         mend_cards(workspace, register.datasets)
@@ -119,6 +123,20 @@ def _bring_ledgers(store: Store, of_whom: Sequence[Workspace | None]) -> None:
             head = ledger.records()[-1].head
             if store.ledger_head(of) != head.hash.hex():
                 store.replace_ledger_tables(head, tables(ledger.workspace, ledger), of)
+
+
+def _is_current(store: Store) -> bool:
+    """Whether a store has taken in all that is on record: one look at it, as most questions need."""
+    if store.workspace.keeps_lake or not store.exists():
+        return False
+    with contextlib.suppress(GovernedError), store.kept_open():
+        ledgers = [(of, Ledger(of or store.workspace)) for of in (None, *imported(store.workspace))]
+        return not store.is_behind() and not any(
+            store.ledger_head(of) != ledger.records()[-1].head.hash.hex()
+            for of, ledger in ledgers
+            if ledger.path.exists()
+        )
+    return False
 
 
 def _has_moved(store: Store, ledger: Ledger) -> bool:

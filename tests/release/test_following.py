@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from governed_kernel.lineage.events import SessionStarted
+from governed_kernel.lineage import store as store_module
+from governed_kernel.lineage.events import CellStarted, SessionStarted
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.opening import connect
 from governed_kernel.lineage.store import Store
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.release import projection
@@ -132,3 +135,23 @@ def test_a_copy_that_nobody_asks_any_more_goes(
     monkeypatch.setattr(projection, "_SECONDS_KEPT", 0.01)
     folder = refresh(reader).path.parent
     wait_until(lambda: not folder.exists())
+
+
+def test_a_question_after_which_nothing_happened_opens_the_store_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open it takes longer than most questions, and panels ask after every cell."""
+    made = start(workspace, "s0")
+    refresh(workspace)
+    opened: list[Path] = []
+
+    def counted(path: Path, *rest: Any, **more: Any) -> Any:
+        opened.append(path)
+        return connect(path, *rest, **more)
+
+    monkeypatch.setattr(store_module, "connect", counted)
+    refresh(workspace)
+    assert opened == [workspace.store]
+    made.add(CellStarted(execution=2, cell_id="c", source=made.payload("y")))
+    assert made.flush() is None
+    assert refresh(workspace).query("SELECT max(execution) AS last FROM cells") == [{"last": 2}]
