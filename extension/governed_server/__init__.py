@@ -26,9 +26,11 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: ServerApp) -> None:
     """Add the routes to a Jupyter server, and keep its workspace's store up to date."""
     from governed_server.handlers import handlers
+    from governed_server.offering import offer_research_only
     from governed_server.service import Service
 
     service = Service(server)
     server.web_app.settings["governed_service"] = service
+    offer_research_only(server.kernel_spec_manager)
     server.web_app.add_handlers(".*$", handlers(server.web_app.settings["base_url"]))
     server.log.info("Governed Notebooks %s", __version__)

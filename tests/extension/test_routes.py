@@ -284,6 +284,14 @@ def test_on_a_server_of_one_s_own_the_browser_says_who_it_is(server: Server) -> 
     assert (status["signed_in"], status["person"]) == (False, "rui")
 
 
+def test_the_kernel_of_releases_is_not_offered_and_can_be_named(server: Server) -> None:
+    offered = server.get("api/kernelspecs").facts["kernelspecs"]
+    assert "governed-research" in offered
+    assert "governed-release" not in offered, "whoever chose it was refused"
+    named = server.get("api/kernelspecs/governed-release")
+    assert named.facts["spec"]["metadata"]["governed"] == {"mode": "release"}
+
+
 def test_the_tokens_that_open_a_server_are_not_for_kernels() -> None:
     from governed_kernel.kernel.provisioner import without_tokens
 
