@@ -1,5 +1,30 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import {
+  type INotebookTracker,
+  NotebookActions,
+  type NotebookPanel
+} from '@jupyterlab/notebook';
+
+/** The notebook at a path, opened where it is not open yet; null where there is none. */
+export async function openNotebook(
+  app: JupyterFrontEnd,
+  notebooks: INotebookTracker,
+  path: string
+): Promise<NotebookPanel | null> {
+  let panel = notebooks.find(each => each.context.path === path);
+  if (!panel) {
+    const { contents } = app.serviceManager;
+    const isThere = await contents.get(path, { content: false }).then(
+      () => true,
+      () => false
+    );
+    panel = isThere
+      ? await app.commands.execute('docmanager:open', { path })
+      : undefined;
+  }
+  await panel?.context.ready;
+  return panel ?? null;
+}
 
 /** Show a cell and select it; says whether there is one of that id. */
 export function goToCell(panel: NotebookPanel, cellId: string): boolean {

@@ -4,7 +4,9 @@ import {
   cellSentence,
   completeness,
   duration,
+  explained,
   health,
+  isCutOff,
   kindOf,
   moment,
   Trans,
@@ -79,6 +81,19 @@ describe('a session in words', () => {
     expect(health(session(3, 1))).toBe('attention');
     expect(health(session(3, 0))).toBe('good');
     expect(health(null)).toBe('none');
+  });
+
+  it('says in five letters how many are explained, and nothing of nothing', () => {
+    expect(explained(session(41, 2))).toBe('39/41');
+    expect(explained(session(0, 0))).toBe('');
+  });
+
+  it('never calls a session good that ended without a last record', () => {
+    const cutOff = { ...session(3, 0), recording: false };
+    expect(isCutOff(cutOff)).toBe(true);
+    expect(health(cutOff)).toBe('attention');
+    const sealed = { ...cutOff.session!, ended_at: '2026-11-22T00:00:00' };
+    expect(health({ ...cutOff, session: sealed })).toBe('good');
   });
 });
 

@@ -27,6 +27,17 @@ export function completeness(session: ISession, trans: Trans): string {
   );
 }
 
+/** The same in five letters, "41/41", for where there is little place; empty while nothing is known. */
+export function explained(session: ISession): string {
+  const facts = session.session;
+  return facts?.witnessed ? `${facts.explained}/${facts.witnessed}` : '';
+}
+
+/** Whether a session has ended and nobody has written so: its kernel or recorder was killed. */
+export function isCutOff(session: ISession): boolean {
+  return !!session.session && !session.recording && !session.session.ended_at;
+}
+
 /** How a session stands. */
 export function health(session: ISession | null): Health {
   const facts = session?.session;
@@ -36,7 +47,9 @@ export function health(session: ISession | null): Health {
   if (facts.witness && facts.witness !== 'full') {
     return 'bad';
   }
-  return facts.unexplained || facts.denied ? 'attention' : 'good';
+  return facts.unexplained || facts.denied || isCutOff(session)
+    ? 'attention'
+    : 'good';
 }
 
 /** What the recorder of a session does now. */

@@ -124,7 +124,7 @@ def untranslated(shown: Iterable[str], answers: Iterable[Response]) -> list[str]
 
 def _words(text: str) -> list[str]:
     return [
-        word for word in re.split(r"[\s:,·/…]+", text) if re.search("[a-z]", word, re.IGNORECASE)
+        word for word in re.split(r"[\s:,·/…@]+", text) if re.search("[a-z]", word, re.IGNORECASE)
     ]
 
 

@@ -10,15 +10,19 @@ import argparse
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import nbformat
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.extension.server import serving
+from governed_kernel.release.run_states import state_of
+from governed_kernel.release.runs import cancel
+from tests.extension.server import TOKEN, serving
 from tests.loop import berries
 from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place, papermill
@@ -28,6 +32,9 @@ from tests.ui.window import Window
 
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 LAB = Path(__file__).parents[2] / "extension" / "governed_server" / "labextension"
+NOWHERE = "beginning"
+_HANGING_CELL = 4
+"""By then a run that hangs shows what it has said so far."""
 Show = Callable[[Window, Place], None]
 
 
@@ -46,6 +53,8 @@ def main(target: Path, base: Path, wanted: list[str], width: int) -> int:
             chosen = {key: show for key, show in screens.items() if not wanted or key in wanted}
             if chosen:
                 _take(browser, _place(base, name), chosen, target, width)
+        if not wanted or NOWHERE in wanted:
+            _take_nowhere(browser, base, target, width)
         browser.close()
     return 0
 
@@ -63,12 +72,15 @@ def _take(
                 window.page.evaluate("() => document.activeElement?.blur()")
                 window.page.mouse.move(640, 5)
                 window.page.wait_for_timeout(500)
-                path = target / f"{screen}-{theme}.png"
-                window.page.screenshot(path=path)
-                shrink(path)
-                sys.stdout.write(f"{path}\n")
+                _kept(window.page, target / f"{screen}-{theme}.png")
             assert window.errors == [], window.errors
             window.close()
+
+
+def _kept(page: Page, path: Path) -> None:
+    page.screenshot(path=path)
+    shrink(path)
+    sys.stdout.write(f"{path}\n")
 
 
 def shrink(path: Path) -> None:
@@ -102,6 +114,7 @@ def _full(stages: Stages) -> Place:
     first = stages.run_id
     place.done(f"audit rerun {first} --as aida")
     place.governed("run sour --as otto -p behaviour raise")
+    _stopped(place)
     weak = place.done("run sour --as otto -p steps 100 -p learning_rate 0.01 --json").facts["run"]
     place.governed(f"validate {weak} --as otto")
     day = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
@@ -114,6 +127,15 @@ def _full(stages: Stages) -> Place:
     place.done_here(f"data register market market.csv --retention 2027-06-30 {later}")
     _second_version(place)
     return place
+
+
+def _stopped(place: Place) -> None:
+    """A run that would never end, stopped in the middle of its cells."""
+    run = place.done("run sour --as otto -p behaviour hang --detach --json").facts["run"]
+    while state_of(place.workspace, run).progress.cell < _HANGING_CELL:
+        time.sleep(0.2)
+    with place.inside():
+        cancel(place.workspace, run)
 
 
 def _second_version(place: Place) -> None:
@@ -143,9 +165,33 @@ def _empty(stages: Stages) -> Place:
 _MAKE = {"full": _full, "empty": _empty}
 
 
+def _take_nowhere(browser: Browser, base: Path, target: Path, width: int) -> None:
+    """Where there is no workspace yet: the same form in every panel."""
+    root, home = base / "nowhere", base / "home-of-nobody"
+    for folder in (root, home):
+        folder.mkdir(exist_ok=True)
+    with serving(root, home, str(PythonEnvironment(base / "environment").python)) as server:
+        for theme, name in THEMES.items():
+            page = browser.new_page(viewport={"width": width, "height": 860})
+            page.goto(f"{server.address}/lab?reset&token={quote_plus(TOKEN)}")
+            page.evaluate("() => window.jupyterapp.restored.then(() => undefined)")
+            page.evaluate(
+                "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
+                name,
+            )
+            page.evaluate("() => window.jupyterapp.commands.execute('governed:open-catalog')")
+            page.get_by_role("form", name="New workspace").wait_for()
+            page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+            page.wait_for_timeout(500)
+            _kept(page, target / f"{NOWHERE}-{theme}.png")
+            page.close()
+
+
 # --- screens ----------------------------------------------------------------------------------
 
 
+_MOST_ATTEMPTS = 5
+"""Three lock a key for a minute."""
 _CLEAR = """() => {
     const { shell } = window.jupyterapp;
     shell.collapseLeft();
@@ -210,6 +256,26 @@ def _review(window: Window, _: Place, release: str = "sour@1") -> None:
     window.button("Review for a run").click()
     window.panel.get_by_role("region", name="Signature").wait_for()
     window.panel.get_by_role("region", name="Signature").scroll_into_view_if_needed()
+
+
+def _refused(person: str, said: str) -> Show:
+    """A signature with a passphrase that is not theirs, until the page says this."""
+
+    def show(window: Window, _: Place) -> None:
+        _panel("governed:open-release", release="sour@2")(window, _)
+        window.act_as(person)
+        window.button("Review for a run").click()
+        form = window.panel.get_by_role("region", name="Signature")
+        alert = form.get_by_role("alert")
+        for _attempt in range(_MOST_ATTEMPTS):
+            window.sign(form, "a guess at it", "Sign and approve")
+            expect(form.locator(".gn-Busy")).to_have_count(0)
+            alert.wait_for()
+            if said in alert.inner_text():
+                break
+        form.scroll_into_view_if_needed()
+
+    return show
 
 
 def _difference(window: Window, _: Place) -> None:
@@ -331,12 +397,15 @@ FULL: dict[str, Show] = {
     "release": _release,
     "review": _review,
     "difference": _difference,
+    "refused": _refused("rui", "did not open"),
+    "locked": _refused("kim", "locked"),
     "release-notebook": _release_notebook,
     "deployments": _deployments,
     "start-run": _panel("governed:start-run", release="sour@1"),
     "runs": _compared,
     "run": _run("succeeded"),
     "run-failed": _run("failed"),
+    "run-interrupted": _run("interrupted"),
     "validation": _panel("governed:open-validation"),
     "evaluation": _evaluation(True),
     "evaluation-failed": _evaluation(False),
@@ -357,6 +426,8 @@ EMPTY: dict[str, Show] = {
     "releases-empty": _panel("governed:open-releases"),
     "catalog-empty": _panel("governed:open-catalog"),
     "validation-empty": _panel("governed:open-validation"),
+    "runs-empty": _panel("governed:open-runs"),
+    "impact-empty": _panel("governed:open-audit", name=""),
 }
 
 if __name__ == "__main__":

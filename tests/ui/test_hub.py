@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.loop.place import Place
-from tests.ui.test_journey import secret_of
+from tests.ui.journey import secret_of
 
 pytestmark = pytest.mark.full
 SECONDS = 90

@@ -91,6 +91,23 @@ def test_the_graph_leads_to_the_cell_that_read_a_dataset(window: Window, place: 
     expect(side.locator(".gn-Lineage-detail")).to_be_visible()
 
 
+def test_a_cell_of_a_notebook_that_is_closed_is_shown_all_the_same(window: Window) -> None:
+    window.command("governed:open-lineage", target="berries-train@1")
+    panel = window.panel
+    panel.get_by_role("button", name="Table").click()
+    panel.get_by_role("button", name="Expand all").click()
+    reader = headed(panel, re.compile(r"In \[\d+\]")).filter(has_text="berries-train.csv")
+    reader.first.get_by_role("rowheader").get_by_role("button").click()
+    expect(panel.locator(".gn-Lineage-detail")).to_contain_text("research/")
+    window.page.evaluate(
+        """() => [...window.jupyterapp.shell.widgets('main')]
+            .filter(each => each.context).forEach(each => each.dispose())"""
+    )
+    panel.get_by_role("button", name="Show the cell").click()
+    active = window.page.locator(".jp-NotebookPanel:visible .jp-Notebook .jp-mod-active")
+    expect(active).to_contain_text("berries-train")
+
+
 def test_columns_lead_to_their_origins(window: Window) -> None:
     window.command("governed:open-lineage", target="")
     panel = window.panel

@@ -1,11 +1,12 @@
 import * as React from 'react';
 
-import { Empty, Tag, useChanges, useGoverned } from '../parts';
+import { ClassTag, Tag, useChanges, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import { LiveTable } from '../parts/live';
 import { ReleaseLink, RunLink, VersionLink } from '../parts/opening';
 import { Answered, Stage } from '../parts/page';
 import { PagedChoice, usePaged } from '../parts/paged';
+import { NothingRegistered } from '../catalog/nothing';
 import { nameOf } from '../catalog/versions';
 import { Table } from '../parts/table';
 import type { IImpact, IPage, IVersionRow } from '../records';
@@ -29,13 +30,7 @@ export function Impact(props: { name: string }): React.ReactElement {
         <Answered answer={versions.answer}>
           {page =>
             page.all === 0 ? (
-              <Empty title={trans.__('Nothing is registered yet')}>
-                <p>
-                  {trans.__(
-                    'Choose a file in the file browser, and “Register in the Catalog…” in its menu.'
-                  )}
-                </p>
-              </Empty>
+              <NothingRegistered />
             ) : (
               <PagedChoice
                 label={trans.__('What came of')}
@@ -116,9 +111,25 @@ function Downstream(props: {
             },
             {
               title: trans.__('Class'),
-              cell: row => row.class && <Tag tone="brand">{row.class}</Tag>
+              cell: row => row.class && <ClassTag name={row.class} />
             },
-            { title: trans.__('Session'), cell: row => row.session }
+            { title: trans.__('Session'), cell: row => row.session },
+            {
+              title: trans.__('Since then'),
+              cell: row =>
+                row.changed_since ? (
+                  <Tag
+                    tone="attention"
+                    title={trans.__(
+                      'What lies there now is not what the session wrote: look at it before you act'
+                    )}
+                  >
+                    {trans.__('changed')}
+                  </Tag>
+                ) : (
+                  trans.__('as it was written')
+                )
+            }
           ]}
         />
       </Stage>

@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import type { Governed } from '../governed';
 import { catalogIcon } from '../icons';
-import { Empty, Panel, Tag, useGoverned } from '../parts';
+import { ClassTag, Panel, Tag, useGoverned } from '../parts';
 import { VersionLink } from '../parts/opening';
 import { Page, titled } from '../parts/page';
 import { ChoiceField } from '../parts/fields';
@@ -10,6 +10,7 @@ import { Table } from '../parts/table';
 import { Paged, SearchField, usePaged } from '../parts/paged';
 import type { IPage, IVersionRow } from '../records';
 import { bytes } from '../words';
+import { NothingRegistered } from './nothing';
 import { isPast, nameOf } from './versions';
 import { label, labels } from '../labels';
 
@@ -48,19 +49,7 @@ function CatalogView(): React.ReactElement {
       }
     >
       <Paged paged={paged}>
-        {page =>
-          page.all ? (
-            <List rows={page.rows} />
-          ) : (
-            <Empty title={trans.__('Nothing is registered yet')}>
-              <p>
-                {trans.__(
-                  'Choose a file in the file browser, and “Register in the Catalog…” in its menu.'
-                )}
-              </p>
-            </Empty>
-          )
-        }
+        {page => (page.all ? <List rows={page.rows} /> : <NothingRegistered />)}
       </Paged>
     </Page>
   );
@@ -86,7 +75,7 @@ function List(props: { rows: IVersionRow[] }): React.ReactElement {
         },
         {
           title: trans.__('Class'),
-          cell: row => <Tag tone="brand">{row.class}</Tag>
+          cell: row => <ClassTag name={row.class} />
         },
         { title: trans.__('State'), cell: row => <State row={row} /> },
         { title: trans.__('For'), cell: row => labels(row.purposes, trans) },

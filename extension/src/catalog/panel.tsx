@@ -3,7 +3,15 @@ import * as React from 'react';
 import { Commands } from '../commands';
 import type { Governed } from '../governed';
 import { catalogIcon } from '../icons';
-import { Button, Digest, Panel, Tag, useChanges, useGoverned } from '../parts';
+import {
+  Button,
+  ClassTag,
+  Digest,
+  Panel,
+  Tag,
+  useChanges,
+  useGoverned
+} from '../parts';
 import { useAnswer } from '../parts/asking';
 import { VersionLink } from '../parts/opening';
 import { Answered, Page, Stage, titled } from '../parts/page';
@@ -71,12 +79,7 @@ function Facts(props: { found: IVersion }): React.ReactElement {
   const { trans } = useGoverned();
   const { found } = props;
   const said: [string, React.ReactNode][] = [
-    [
-      trans.__('Class'),
-      <Tag key="class" tone="brand">
-        {found.data_class}
-      </Tag>
-    ],
+    [trans.__('Class'), <ClassTag key="class" name={found.data_class} />],
     [
       trans.__('State'),
       <Tag key="state" tone={found.state === 'approved' ? 'good' : 'attention'}>

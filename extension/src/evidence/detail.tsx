@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { Busy, Problem, Tag, useGoverned } from '../parts';
+import { Busy, ClassTag, Problem, Tag, useGoverned } from '../parts';
 import { useAnswer } from '../parts/asking';
 import type {
   IAccess,
@@ -63,9 +63,7 @@ export function CellDetail(props: {
                 <td>{label(access.operation, trans)}</td>
                 <td title={access.uri}>{access.name}</td>
                 <td>
-                  {access.data_class && (
-                    <Tag tone="brand">{access.data_class}</Tag>
-                  )}
+                  {access.data_class && <ClassTag name={access.data_class} />}
                 </td>
                 <td className="gn-mod-number">
                   {access.bytes === null ? '' : bytes(access.bytes)}

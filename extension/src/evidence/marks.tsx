@@ -5,7 +5,7 @@ import type { PanelLayout } from '@lumino/widgets';
 import * as React from 'react';
 
 import { Governed } from '../governed';
-import { GovernedContext, Tag } from '../parts';
+import { ClassTag, GovernedContext } from '../parts';
 import type { ICellEvidence } from '../records';
 import type { SessionModel } from '../session';
 import { cellSentence, kindOf } from '../words';
@@ -141,9 +141,7 @@ function MarkLine(props: {
         </span>
         <span className="gn-Mark-said">{said}</span>
         {evidence.classes.map(name => (
-          <Tag key={name} tone="brand">
-            {name}
-          </Tag>
+          <ClassTag key={name} name={name} />
         ))}
       </button>
       {isOpen && (

@@ -15,6 +15,15 @@ export interface ICanvas {
   fit: () => void;
 }
 
+/** One worker for all graphs of the page: it is there before the second one is asked for. */
+const layout = new Layout();
+
+/** Fetch what a graph is drawn with while the server looks it up. */
+export function prepare(): void {
+  layout.prepare();
+  void import('./drawing').catch(() => undefined); // told when it is drawn
+}
+
 interface ICanvasProps {
   shown: IShown;
   picked: string;
@@ -32,7 +41,6 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
     const word = (said: string): string => label(said, trans);
     const host = React.useRef<HTMLDivElement>(null);
     const drawing = React.useRef<Drawing | null>(null);
-    const layout = React.useRef<Layout | null>(null);
     const last = React.useRef(props);
     last.current = props;
     const drawn = React.useRef<[IShown, Map<string, IPoint>] | null>(null);
@@ -61,10 +69,9 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
         while (asked !== last.current.shown && host.current) {
           asked = last.current.shown;
           const began = performance.now();
-          layout.current ??= new Layout();
           const [code, places] = await Promise.all([
             import('./drawing'),
-            layout.current.of(asked, last.current.isNarrow)
+            layout.of(asked, last.current.isNarrow)
           ]);
           if (!host.current) {
             return;
@@ -92,9 +99,7 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
     React.useEffect(
       () => () => {
         drawing.current?.dispose();
-        layout.current?.dispose();
         drawing.current = null;
-        layout.current = null;
       },
       []
     );

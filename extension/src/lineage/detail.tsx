@@ -1,7 +1,16 @@
+import { PathExt } from '@jupyterlab/coreutils';
 import * as React from 'react';
 
-import { goToCell } from '../notebook';
-import { Busy, Button, Digest, Problem, Tag, useGoverned } from '../parts';
+import { goToCell, openNotebook } from '../notebook';
+import {
+  Busy,
+  Button,
+  ClassTag,
+  Digest,
+  Problem,
+  Tag,
+  useGoverned
+} from '../parts';
 import { useAnswer } from '../parts/asking';
 import { bytes } from '../words';
 import { byColumn, named } from './columns';
@@ -29,10 +38,7 @@ export function Detail(props: {
   const facts: [string, React.ReactNode][] = [
     [trans.__('Kind'), label(node.kind, trans)],
     [trans.__('Where'), node.where],
-    [
-      trans.__('Class'),
-      node.data_class && <Tag tone="brand">{node.data_class}</Tag>
-    ],
+    [trans.__('Class'), node.data_class && <ClassTag name={node.data_class} />],
     [trans.__('State'), node.state && label(node.state, trans)],
     [trans.__('Notebook'), node.notebook],
     [trans.__('Size'), node.bytes === undefined ? '' : bytes(node.bytes)],
@@ -85,27 +91,41 @@ export function Detail(props: {
   );
 }
 
-/** To the cell, in its notebook; the notebook is opened when it is not. */
+/** To the cell, in its notebook, which is opened where it is not; it may be called otherwise now. */
 function ToCell(props: { node: INode }): React.ReactElement {
   const governed = useGoverned();
   const { trans, app, notebooks } = governed;
   const { node } = props;
+  const [isGone, setGone] = React.useState(false);
   const go = async (): Promise<void> => {
-    const named = notebooks.find(
-      panel =>
-        !!node.notebook &&
-        (panel.context.path === node.notebook ||
-          panel.context.path.endsWith(`/${node.notebook}`))
-    );
+    const root = (await governed.status()).workspace?.path ?? '';
+    const named = node.notebook
+      ? await openNotebook(app, notebooks, PathExt.join(root, node.notebook))
+      : null;
     const panel = named ?? notebooks.currentWidget;
-    if (panel && goToCell(panel, node.cell!)) {
+    const isThere = !!panel && goToCell(panel, node.cell!);
+    setGone(!isThere);
+    if (isThere) {
       app.shell.activateById(panel.id);
     }
   };
   return (
-    <Button kind="accept" onClick={() => void go()}>
-      {trans.__('Show the cell')}
-    </Button>
+    <>
+      <Button
+        kind="accept"
+        onClick={() => void go().catch(() => setGone(true))}
+      >
+        {trans.__('Show the cell')}
+      </Button>
+      {isGone && (
+        <p role="status">
+          {trans.__(
+            'The cell is no longer in %1: it was deleted, or the notebook was moved.',
+            node.notebook ?? governed.place
+          )}
+        </p>
+      )}
+    </>
   );
 }
 

@@ -3,6 +3,7 @@ import cytoscape from 'cytoscape';
 import type { IPoint } from './layout';
 import type { IShown } from './model';
 import { HEIGHT, WIDTH } from './size';
+import { type IBounds, isWithin } from './steering';
 import { below, shortened } from './svg';
 
 const TONES: Record<string, string> = {
@@ -88,6 +89,7 @@ export class Drawing {
         }))
       ]);
     });
+    this._bounds = this._view.elements().boundingBox();
     const found = shown.nodes.filter(node => node.isMatch);
     const asked = found.map(node => node.key).join('\n');
     if (asked && asked !== this._found) {
@@ -119,11 +121,12 @@ export class Drawing {
     }
   }
 
-  /** Whether nothing of it lies outside of what is seen. */
+  /** Whether nothing of it lies outside of what is seen; asked at every step of a drag. */
   private _isWhole(): boolean {
-    const { x1, y1, x2, y2 } = this._view.elements().renderedBoundingBox();
-    const { clientWidth, clientHeight } = this._host;
-    return x1 >= 0 && y1 >= 0 && x2 <= clientWidth && y2 <= clientHeight;
+    return isWithin(this._bounds, this._view.zoom(), this._view.pan(), {
+      width: this._host.clientWidth,
+      height: this._host.clientHeight
+    });
   }
 
   /** What was searched for, at a size that can be read where it is little. */
@@ -265,6 +268,7 @@ export class Drawing {
     return colour;
   }
 
+  private _bounds: IBounds = { x1: 0, y1: 0, x2: 0, y2: 0 };
   private _found = '';
   private _here = '';
   private _size: ResizeObserver;

@@ -33,9 +33,9 @@ export class Layout {
     return new Map(Object.entries(answer.places));
   }
 
-  dispose(): void {
-    this._worker?.terminate();
-    this._worker = null;
+  /** Begin to fetch what it takes. */
+  prepare(): void {
+    this._start();
   }
 
   private async _ask(request: ILayoutRequest): Promise<ILayoutAnswer> {
@@ -55,7 +55,8 @@ export class Layout {
         });
       } catch {
         this._isRefused = true; // a page may forbid workers; the answer only takes longer then
-        this.dispose();
+        this._worker?.terminate();
+        this._worker = null;
       }
     }
     const { laidOut } = await import('./placing');

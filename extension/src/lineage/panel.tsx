@@ -14,7 +14,7 @@ import {
   useGoverned
 } from '../parts';
 import { useAnswer } from '../parts/asking';
-import { Canvas, ICanvas } from './canvas';
+import { Canvas, ICanvas, prepare } from './canvas';
 import { Detail } from './detail';
 import { Filters } from './filters';
 import { EVERYTHING, GraphModel, IFilter, named } from './model';
@@ -66,6 +66,7 @@ function LineageView(props: {
   const { trans, client, place } = governed;
   const changes = useChanges();
   const live = useLive();
+  React.useEffect(prepare, []);
   const [target, setTarget] = React.useState(props.about);
   const kernel =
     governed.session?.panel.sessionContext.session?.kernel?.id ?? '';
@@ -122,12 +123,16 @@ function Subject(props: {
   const id = React.useId();
   const [said, setSaid] = React.useState(props.target);
   React.useEffect(() => setSaid(props.target), [props.target]);
+  // the graph has nobody before it: what can be asked for is only asked for by who types
+  const [isTyping, setTyping] = React.useState(false);
   const known = useAnswer(
-    () =>
-      client.get<{ name: string; kind: string }[]>('lineage/targets', {
-        path: place
-      }),
-    [place]
+    async () =>
+      isTyping
+        ? client.get<{ name: string; kind: string }[]>('lineage/targets', {
+            path: place
+          })
+        : null,
+    [place, isTyping]
   );
   return (
     <form
@@ -143,6 +148,7 @@ function Subject(props: {
         list={`${id}-known`}
         value={said}
         placeholder={place || trans.__('dataset, release, file')}
+        onFocus={() => setTyping(true)}
         onChange={event => {
           const name = event.target.value;
           setSaid(name);

@@ -1,4 +1,4 @@
-import { first, towards } from './steering';
+import { first, isWithin, towards } from './steering';
 
 const PLACES = new Map([
   ['middle', { x: 0, y: 0 }],
@@ -22,5 +22,19 @@ describe('towards', () => {
     expect(towards(PLACES, 'middle', 'Enter')).toBe('middle');
     expect(towards(PLACES, '', 'ArrowDown')).toBe('left');
     expect(first(new Map())).toBe('');
+  });
+});
+
+describe('isWithin', () => {
+  it('says at each scale and place whether all is seen', () => {
+    const bounds = { x1: -10, y1: 0, x2: 100, y2: 40 };
+    const seen = { width: 200, height: 100 };
+    const origin = { x: 0, y: 0 };
+    expect(isWithin(bounds, 1, { x: 10, y: 0 }, seen)).toBe(true);
+    expect(isWithin(bounds, 1, origin, seen)).toBe(false); // left
+    expect(isWithin(bounds, 1.7, { x: 50, y: 0 }, seen)).toBe(false); // right
+    expect(isWithin(bounds, 1, { x: 10, y: -1 }, seen)).toBe(false); // above
+    expect(isWithin(bounds, 1, { x: 10, y: 61 }, seen)).toBe(false); // below
+    expect(isWithin(bounds, 0.5, { x: 10, y: 61 }, seen)).toBe(true);
   });
 });

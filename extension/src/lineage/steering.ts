@@ -1,5 +1,28 @@
 import type { IPoint } from './layout';
 
+/** The corners of a drawing, in its own measure. */
+export interface IBounds {
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
+}
+
+/** Whether nothing of a drawing lies outside of what is seen of it at this scale and place. */
+export function isWithin(
+  { x1, y1, x2, y2 }: IBounds,
+  zoom: number,
+  pan: IPoint,
+  seen: { width: number; height: number }
+): boolean {
+  return (
+    x1 * zoom + pan.x >= 0 &&
+    y1 * zoom + pan.y >= 0 &&
+    x2 * zoom + pan.x <= seen.width &&
+    y2 * zoom + pan.y <= seen.height
+  );
+}
+
 /** Where an arrow key leads. */
 const WAYS: Record<string, [number, number]> = {
   ArrowLeft: [-1, 0],

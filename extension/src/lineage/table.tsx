@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { Button, Tag, useGoverned } from '../parts';
+import { Button, ClassTag, Tag, useGoverned } from '../parts';
 import type { GraphModel, IShown } from './model';
 import { label } from '../labels';
 
@@ -64,9 +64,7 @@ export function LineageTable(props: {
                 {label(node.kind, trans)}{' '}
                 {node.denied && <Tag tone="bad">{trans.__('denied')}</Tag>}
               </td>
-              <td>
-                {node.data_class && <Tag tone="brand">{node.data_class}</Tag>}
-              </td>
+              <td>{node.data_class && <ClassTag name={node.data_class} />}</td>
               <td>{names(before.get(node.key))}</td>
               <td>{names(after.get(node.key))}</td>
               <td>

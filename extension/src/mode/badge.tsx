@@ -5,7 +5,14 @@ import * as React from 'react';
 
 import { Commands } from '../commands';
 import { kernelName, SessionModel } from '../session';
-import { completeness, Health, health, recorder } from '../words';
+import {
+  completeness,
+  explained,
+  Health,
+  health,
+  isCutOff,
+  recorder
+} from '../words';
 
 const TONES: Record<Health, string> = {
   good: 'good',
@@ -74,18 +81,19 @@ export function Badge(props: {
         : completeness(session, trans)
       : trans.__('starting');
   const denied = session?.session?.denied ?? 0;
-  const needs = denied ? trans._n('%1 denied', '%1 denied', denied) : '';
   const recording = session ? recorder(session, trans) : '';
+  const needs = [
+    denied ? trans._n('%1 denied', '%1 denied', denied) : '',
+    session && isCutOff(session) ? recording : ''
+  ].filter(Boolean);
+  const whole = [...new Set([mode, said, ...needs, recording])].filter(Boolean);
   const tone = model.problem ? 'bad' : TONES[health(session)];
   return (
     <button
       type="button"
       className={`gn-Badge gn-tone-${tone}`}
-      title={[mode, said, needs, recording].filter(Boolean).join(' · ')}
-      aria-label={trans.__(
-        'Governed session: %1',
-        [mode, said, needs, recording].join(', ')
-      )}
+      title={whole.join(' · ')}
+      aria-label={trans.__('Governed session: %1', whole.join(', '))}
       onClick={props.onClick}
     >
       <span
@@ -94,7 +102,13 @@ export function Badge(props: {
       />
       <b>{mode}</b>
       <span className="gn-Badge-said">{said}</span>
-      {needs && <span className="gn-Badge-needs">{needs}</span>}
+      {/* where the toolbar has no place for the sentence */}
+      <span className="gn-Badge-short">{session && explained(session)}</span>
+      {needs.map(text => (
+        <span key={text} className="gn-Badge-needs">
+          {text}
+        </span>
+      ))}
     </button>
   );
 }

@@ -3,10 +3,10 @@ import * as React from 'react';
 import { Badge } from './badge';
 import {
   Button,
+  ClassTag,
   Empty,
   Panel,
   Problem,
-  Tag,
   useChanges,
   useGoverned
 } from '../parts';
@@ -51,9 +51,9 @@ function SessionView(): React.ReactElement {
   }
   const session = model.session;
   const facts = session?.session ?? null;
-  const touched = [...model.cells.values()].filter(
-    cell => kindOf(cell) !== 'quiet'
-  );
+  const touched = [...model.cells.values()]
+    .filter(cell => kindOf(cell) !== 'quiet')
+    .sort((a, b) => a.execution - b.execution);
   return (
     <div className="gn-Side">
       <h2>{trans.__('Session')}</h2>
@@ -91,9 +91,7 @@ function SessionView(): React.ReactElement {
               {trans.__('[%1] %2', cell.execution, cellSentence(cell, trans))}
             </Button>{' '}
             {cell.classes.map(name => (
-              <Tag key={name} tone="brand">
-                {name}
-              </Tag>
+              <ClassTag key={name} name={name} />
             ))}
           </li>
         ))}

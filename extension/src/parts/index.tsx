@@ -152,6 +152,27 @@ export function Tag(props: {
   );
 }
 
+/** The theme's colours for telling people apart: `--jp-collaborator-color1` to 7. */
+const DISTINCT = 7;
+
+/** A data class; each has a colour of its own, in the order of the workspace's settings. */
+export function ClassTag(props: { name: string }): React.ReactElement {
+  const classes = useGoverned().knownStatus()?.workspace?.classes ?? {};
+  const at = Object.keys(classes).indexOf(props.name);
+  const colour =
+    at < 0
+      ? 'var(--jp-brand-color1)'
+      : `var(--jp-collaborator-color${(at % DISTINCT) + 1})`;
+  return (
+    <span
+      className="gn-Tag"
+      style={{ '--gn-tone': colour } as React.CSSProperties}
+    >
+      {props.name}
+    </span>
+  );
+}
+
 /** Something goes on. */
 export function Busy(props: { children: React.ReactNode }): React.ReactElement {
   return (

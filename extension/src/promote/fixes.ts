@@ -3,6 +3,7 @@ import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 
 import { GovernedError } from '../api';
 import type { Governed } from '../governed';
+import { openNotebook } from '../notebook';
 import type { IFix } from '../records';
 import type { Trans } from '../words';
 
@@ -27,13 +28,16 @@ export async function opened(
   governed: Governed,
   path: string
 ): Promise<NotebookPanel> {
-  const known = governed.notebooks.find(panel => panel.context.path === path);
-  const panel =
-    known ??
-    ((await governed.app.commands.execute('docmanager:open', {
-      path
-    })) as NotebookPanel);
-  await panel.context.ready;
+  const { app, notebooks, trans } = governed;
+  const panel = await openNotebook(app, notebooks, path);
+  if (!panel) {
+    throw new GovernedError({
+      error: 'NotOpened',
+      what: trans.__('%1 could not be opened', path),
+      why: trans.__('it was moved, or it is no notebook'),
+      next: trans.__('open it in the file browser')
+    });
+  }
   await panel.sessionContext.ready;
   return panel;
 }

@@ -15,16 +15,23 @@ import { BoundsStage } from './bounds';
 import { Checklist } from './checklist';
 import { applyFix, opened } from './fixes';
 
-/** What was typed about a notebook that was renamed, until its new panel takes it over. */
-const carried = new Map<string, ISaid>();
+/** What goes with a notebook that is renamed: what was typed, and the release that is being made. */
+interface ICarried {
+  typed: ISaid;
+  making: Promise<IPromoted> | null;
+}
+
+/** Until the new panel takes it over. */
+const carried = new Map<string, ICarried>();
 
 /** The checklist between one notebook and a release, and the signature at its end. */
 export function promotePanel(governed: Governed, path: string): Panel {
-  let typed = carried.get(path) ?? { name: '', fields: {} };
+  const kept = carried.get(path) ?? {
+    typed: { name: '', fields: {} },
+    making: null
+  };
   carried.delete(path);
-  const view = (
-    <PromoteView path={path} typed={typed} onType={said => (typed = said)} />
-  );
+  const view = <PromoteView path={path} kept={kept} />;
   const panel = titled(governed, view, {
     id: `governed-promote-${path}`,
     icon: promoteIcon,
@@ -37,7 +44,7 @@ export function promotePanel(governed: Governed, path: string): Panel {
     const isIt = path === before || path.startsWith(`${before}/`);
     if (change.type === 'rename' && before && after && isIt) {
       const moved = after + path.slice(before.length);
-      carried.set(moved, typed);
+      carried.set(moved, kept);
       panel.parent?.dispose();
       void governed.app.commands.execute(Commands.promote, { path: moved });
     }
@@ -51,14 +58,14 @@ export function promotePanel(governed: Governed, path: string): Panel {
 
 function PromoteView(props: {
   path: string;
-  typed: ISaid;
-  onType: (said: ISaid) => void;
+  kept: ICarried;
 }): React.ReactElement {
   const governed = useGoverned();
   const { trans, client } = governed;
+  const { kept } = props;
   const [found, setFound] = React.useState<IChecklist | null>(null);
   const [made, setMade] = React.useState<IPromoted | null>(null);
-  const [said, setSaid] = React.useState<ISaid>(props.typed);
+  const [said, setSaid] = React.useState<ISaid>(kept.typed);
   const latest = React.useRef(said);
   latest.current = said;
   const work = useWork();
@@ -77,6 +84,22 @@ function PromoteView(props: {
     [props.path]
   );
   React.useEffect(() => check(), [check]);
+  const making = useWork(); // what the panel of the notebook's earlier name began
+  const finish = async (begun: Promise<IPromoted>): Promise<void> => {
+    kept.making = begun;
+    try {
+      setMade(await begun);
+    } catch (error) {
+      kept.making = null;
+      throw error;
+    }
+  };
+  React.useEffect(() => {
+    const begun = kept.making;
+    if (begun) {
+      making.start(() => finish(begun));
+    }
+  }, []);
   return (
     <Page
       title={trans.__('Promote %1', props.path)}
@@ -91,6 +114,8 @@ function PromoteView(props: {
     >
       {work.isBusy && <Busy>{work.step || trans.__('One moment…')}</Busy>}
       {work.problem && <Problem problem={work.problem} retry={() => check()} />}
+      {making.isBusy && <Busy>{trans.__('A candidate is being made…')}</Busy>}
+      {making.problem && <Problem problem={making.problem} />}
       {made && <Made made={made} />}
       {found && !made && (
         <>
@@ -105,7 +130,7 @@ function PromoteView(props: {
             said={said}
             onChange={now => {
               setSaid(now);
-              props.onType(now);
+              kept.typed = now;
             }}
             isBusy={work.isBusy}
             check={() => check()}
@@ -124,7 +149,8 @@ function PromoteView(props: {
             path={props.path}
             found={found}
             said={said}
-            onMade={setMade}
+            isMaking={making.isBusy}
+            finish={finish}
           />
         </>
       )}
@@ -190,7 +216,8 @@ function Candidate(props: {
   path: string;
   found: IChecklist;
   said: ISaid;
-  onMade: (made: IPromoted) => void;
+  isMaking: boolean;
+  finish: (begun: Promise<IPromoted>) => Promise<void>;
 }): React.ReactElement {
   const governed = useGoverned();
   const { trans, client } = governed;
@@ -213,18 +240,20 @@ function Candidate(props: {
           status={status}
           button={trans.__('Create release candidate')}
           disabledBecause={
-            blocked
-              ? trans._n(
-                  '%1 finding blocks it: see above',
-                  '%1 findings block it: see above',
-                  blocked
-                )
-              : ''
+            props.isMaking
+              ? trans.__('A candidate is being made')
+              : blocked
+                ? trans._n(
+                    '%1 finding blocks it: see above',
+                    '%1 findings block it: see above',
+                    blocked
+                  )
+                : ''
           }
           sign={async (signed, onStep) => {
             const body = { ...signed, path: props.path, ...props.said };
-            props.onMade(
-              await client.job<IPromoted>('candidates', body, onStep)
+            await props.finish(
+              client.job<IPromoted>('candidates', body, onStep)
             );
             governed.tell();
           }}

@@ -73,6 +73,8 @@ export interface IImpact {
     made_from: string[];
     class: string;
     session: string;
+    /** What lies there now is not what the session wrote. */
+    changed_since: boolean;
   }[];
   releases: {
     release: string;

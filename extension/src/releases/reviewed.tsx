@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { Digest, Tag, useGoverned } from '../parts';
+import { ClassTag, Digest, Tag, useGoverned } from '../parts';
 import { Difference } from '../parts/difference';
 import { VersionLink } from '../parts/opening';
 import { Parameters } from '../parts/parameters';
@@ -75,7 +75,7 @@ function Inputs(props: { inputs: IReviewedInput[] }): React.ReactElement {
         },
         {
           title: trans.__('Class'),
-          cell: item => <Tag tone="brand">{item.data_class}</Tag>
+          cell: item => <ClassTag name={item.data_class} />
         },
         {
           title: trans.__('State'),
