@@ -126,7 +126,7 @@ def _bring_ledgers(store: Store, of_whom: Sequence[Workspace | None]) -> None:
 
 
 def _is_current(store: Store) -> bool:
-    """Whether a store has taken in all that is on record: one look at it, as most questions need."""
+    """Whether a store has taken in all that is on record: one look, as most questions need."""
     if store.workspace.keeps_lake or not store.exists():
         return False
     with contextlib.suppress(GovernedError), store.kept_open():
