@@ -64,6 +64,19 @@ def test_importing_every_module_imports_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.parametrize("module", ["release", "data", "run", "recall", "policy", "people"])
+def test_a_command_that_only_reads_the_ledger_loads_nothing_that_signs_or_asks_the_store(
+    module: str,
+) -> None:
+    dear = "securesystemslib", "duckdb", "nbformat"
+    code = (
+        f"import sys, governed_kernel.cli.{module}, governed_kernel.release.execution\n"
+        f"print([name for name in {dear!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
 def _rooms_imported(path: Path) -> Iterator[str]:
     """First-level names below ``governed_kernel`` that a module imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text())):

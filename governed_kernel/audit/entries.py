@@ -12,7 +12,7 @@ from governed_kernel.audit.report import Check
 from governed_kernel.canonical import canonical_json, digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
 from governed_kernel.governance import envelopes, pins
-from governed_kernel.governance.keys import parse_public_key
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import merkle
 from governed_kernel.lineage.attestations import Checkpoint, Predicate

@@ -23,7 +23,7 @@ from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ConfigurationError, IntegrityBroken
 from governed_kernel.governance import catalog, erasure, pins
 from governed_kernel.governance.cards import card_of, card_path, is_behind
-from governed_kernel.governance.keys import parse_public_key
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.rules import rule_files
 from governed_kernel.lineage.attestations import Deployment
 from governed_kernel.lineage.events import FileDigest, RunEnded

@@ -150,7 +150,7 @@ def key(workspace: Workspace, as_json: bool) -> None:
 
     Give it to whoever verifies bundles elsewhere, by a way that they trust.
     """
-    from governed_kernel.governance.keys import parse_public_key
+    from governed_kernel.governance.public_keys import parse_public_key
     from governed_kernel.governance.register import Register
 
     pem = Register.read(workspace).service_key

@@ -23,7 +23,6 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.governance import catalog, catalog_rows
-from governed_kernel.governance import split as splitting
 from governed_kernel.governance.register import Register
 from governed_kernel.workspace import Workspace
 
@@ -243,6 +242,8 @@ def split(
     Refused when a row, or an entity of --key, comes into more than one part. Afterwards only
     validation runs read the holdout, or NAME itself, which contains it.
     """
+    from governed_kernel.governance import split as splitting
+
     done = splitting.divide(
         workspace, name, code, person, keys=keys, targets=targets, texts=texts, time=time
     )

@@ -21,7 +21,7 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.errors import MissingExtra, UnknownName
 from governed_kernel.files import write_atomically
-from governed_kernel.lineage import comparison, graph, pictures
+from governed_kernel.lineage import graph
 from governed_kernel.lineage import readers as reading
 from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.store import Store
@@ -120,6 +120,8 @@ def completeness(workspace: Workspace, session: str, as_json: bool) -> None:
 
 def _traced(found: graph.Graph, as_json: bool, picture: Path | None) -> None:
     if picture is not None:
+        from governed_kernel.lineage import pictures
+
         _draw(pictures.of_graph(found), picture)
     if as_json:
         print_json(found.as_json())
@@ -193,6 +195,8 @@ def diff(
     workspace: Workspace, first: str, second: str, picture: Path | None, as_json: bool
 ) -> None:
     """Say what differs between two sessions: notebook, versions, accesses, columns, and so on."""
+    from governed_kernel.lineage import comparison, pictures
+
     found = comparison.compare(workspace, first, second, store=_up_to_date(workspace))
     if picture is not None:
         _draw(pictures.of_comparison(found), picture)

@@ -21,6 +21,7 @@ from governed_kernel.errors import UsageError
 from governed_kernel.governance import keys
 from governed_kernel.governance import people as actions
 from governed_kernel.governance.names import ROLES, check_role
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.workspace import Workspace
@@ -166,7 +167,7 @@ def key(name: str, replace: bool, uri: str | None, passphrase: Passphrase, as_js
     if not as_json:
         click.echo(pem, nl=False)
         return
-    key_id = keys.parse_public_key(pem).keyid
+    key_id = parse_public_key(pem).keyid
     print_facts({"person": name, "key_id": key_id, "public_key": pem}, as_json)
 
 
@@ -257,8 +258,6 @@ def service_key(
     the ledger. A bundle names its own key; whoever verifies elsewhere needs the new one as well
     ('governed audit key').
     """
-    from governed_kernel.governance.keys import parse_public_key
-
     if replace:
         if not person:
             raise UsageError(

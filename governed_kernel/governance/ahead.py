@@ -20,13 +20,13 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.governance import envelopes, pins
-from governed_kernel.governance.keys import parse_public_key
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.lineage.chaining import DIGITS
 from governed_kernel.lineage.events import Attested
 from governed_kernel.workspace import Workspace
@@ -48,6 +48,7 @@ _ROOM = 1 << 20
 _SIGNED = b'{"type":"attested"'
 _ATTESTED: msgspec.json.Decoder[Attested] = msgspec.json.Decoder(Attested)
 _allowed = False
+T = TypeVar("T")
 
 
 def _say_nothing(_: int) -> None:
@@ -208,7 +209,7 @@ class Ahead:
         copies = min(_COPIES, _idle())
         with contextlib.suppress(OSError):
             for part in range(copies):
-                self._copies.begin(partial(_verified, found, part, copies))
+                self._copies.begin(partial(_verified, found, _last_first(found, part, copies)))
 
     def __enter__(self) -> Ahead:
         return self
@@ -234,25 +235,34 @@ def _new(found: Sequence[dict[str, Any]]) -> int:
 
 def _verified_of(workspace: Workspace, part: int, parts: int) -> Iterator[bytes]:
     """As `_verified`, of a ledger that may be no ledger at all: whoever replays it finds out."""
-    found = []
     with workspace.ledger.open("rb") as file:
-        for line in file:
-            if line.startswith(_SIGNED, DIGITS + 1):
-                with contextlib.suppress(msgspec.MsgspecError, RecursionError):
-                    found.append(_ATTESTED.decode(line[DIGITS + 1 :]).envelope)
-    return _verified(found, part, parts)
+        found = [line for line in file if line.startswith(_SIGNED, DIGITS + 1)]
+    named = map(_envelope_in, filter(envelopes.may_name_a_key, found))
+    return _verified(named, map(_envelope_in, _last_first(found, part, parts)))
 
 
-def _verified(found: Sequence[dict[str, Any]], part: int, parts: int) -> Iterator[bytes]:
-    """Of each new envelope of a part that verifies, the last one first, what is remembered."""
+def _envelope_in(line: bytes) -> dict[str, Any]:
+    """The envelope of a line of the ledger; one that verifies with nothing where there is none."""
+    with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+        return _ATTESTED.decode(line[DIGITS + 1 :]).envelope
+    return {}
+
+
+def _last_first(found: Sequence[T], part: int, parts: int) -> Iterator[T]:
+    """One of so many parts, from its end."""
+    size = -(-len(found) // parts)
+    return reversed(found[part * size : (part + 1) * size])
+
+
+def _verified(known: Iterable[dict[str, Any]], asked: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """Of each new envelope of `asked` that verifies with a key that `known` name: what to keep."""
     # All keys that anything says are somebody's: whether they are, the replay finds out.
     keys = {}
-    for pem in envelopes.public_keys(found):
+    for pem in envelopes.public_keys(known):
         with contextlib.suppress(GovernedError):
             key = parse_public_key(pem)
             keys[key.keyid] = key
-    size = -(-len(found) // parts)
-    for envelope in reversed(found[part * size : (part + 1) * size]):
+    for envelope in asked:
         with contextlib.suppress(GovernedError, KeyError):
             if envelopes.verified_by(envelope) is None:
                 _, key_id = envelopes.read(envelope, None)

@@ -38,9 +38,10 @@ def is_behind(workspace: Workspace, name: str, versions: Sequence[DatasetRegiste
     A card that is gone, or was never written, is behind as well.
     """
     path = card_path(workspace, name)
-    if not path.is_file():
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
         return True
-    text = path.read_bytes()
     told = text.count(_VERSION)  # no value holds a line end, so nothing else looks like it
     return 0 < told < len(versions) and text == card_of(name, versions[:told]).encode()
 

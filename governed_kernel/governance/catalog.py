@@ -21,7 +21,7 @@ from governed_kernel.errors import (
     UnknownName,
     UsageError,
 )
-from governed_kernel.governance import authorization, inheritance, shape
+from governed_kernel.governance import authorization, inheritance
 from governed_kernel.governance.cards import write_card
 from governed_kernel.governance.names import check_name, purpose
 from governed_kernel.governance.objects import ObjectStore, Progress, manifest_digest
@@ -122,6 +122,8 @@ def register(
     Refused
         `person` may not register, or the content is locked or of another class already.
     """
+    from governed_kernel.governance import shape  # with DuckDB, which reading a catalog needs not
+
     try:
         current = Register.read(workspace)
         current.check_policy()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+
+import msgspec
 
 from governed_kernel.configuration import ApprovalRule
 from governed_kernel.governance.roster import Person, Roster
@@ -18,8 +19,7 @@ __all__ = ["CountedApproval", "Purpose", "count_approvals", "describe", "objecti
 Purpose = Literal["run", "deployment"]
 
 
-@dataclass(frozen=True)
-class CountedApproval:
+class CountedApproval(msgspec.Struct, frozen=True):
     """One approval of a release, and whether it counts."""
 
     number: int

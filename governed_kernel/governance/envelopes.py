@@ -11,21 +11,14 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import hashlib
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from securesystemslib.dsse import Envelope
-from securesystemslib.signer import Signer, SSlibKey
 
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_json
 from governed_kernel.errors import IntegrityBroken
+from governed_kernel.governance.public_keys import PublicKey
 from governed_kernel.governance.verified import Verified, digest_of
 from governed_kernel.lineage.attestations import (
     PREDICATE_ROOT,
@@ -53,6 +46,9 @@ from governed_kernel.lineage.attestations import (
     WorkspaceCreated,
 )
 
+if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
 __all__ = [
     "PAYLOAD_TYPE",
     "Statement",
@@ -60,6 +56,7 @@ __all__ = [
     "add_verified",
     "check",
     "keep_verified",
+    "may_name_a_key",
     "peek",
     "public_keys",
     "read",
@@ -93,6 +90,15 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     subject: list[Subject]
     predicate_type: str = msgspec.field(name="predicateType")
     predicate: dict[str, Any]
+
+
+class _Ours(msgspec.Struct, frozen=True, kw_only=True):
+    """A Statement to be written, whose predicate is not turned into an object before."""
+
+    type: str = msgspec.field(name="_type", default=STATEMENT_TYPE)
+    subject: list[Subject]
+    predicate_type: str = msgspec.field(name="predicateType")
+    predicate: Predicate
 
 
 def subjects_of(predicate: Predicate) -> list[Subject]:
@@ -140,27 +146,39 @@ def subjects_of(predicate: Predicate) -> list[Subject]:
 
 def sign(predicate: Predicate, signer: Signer) -> dict[str, Any]:
     """`predicate` as a statement in an envelope, signed by `signer`."""
-    return sign_statement(_statement_of(predicate), signer)
+    return _signed(canonical_json(_statement_of(predicate)), signer)
 
 
-def _statement_of(predicate: Predicate) -> Statement:
+def _statement_of(predicate: Predicate) -> _Ours:
     """What is signed to say this."""
-    return Statement(
+    return _Ours(
         subject=subjects_of(predicate),
         predicate_type=f"{PREDICATE_ROOT}{type(predicate).__struct_config__.tag}",
-        predicate=msgspec.to_builtins(predicate),
+        predicate=predicate,
     )
 
 
 def sign_statement(statement: Statement, signer: Signer) -> dict[str, Any]:
     """A statement in an envelope, whatever vocabulary its predicate is in."""
-    envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
-    envelope.sign(signer)
-    found: dict[str, Any] = envelope.to_dict()
-    return found
+    return _signed(canonical_json(statement), signer)
 
 
-def verify_statement(envelope: dict[str, Any], key: SSlibKey) -> Statement:
+def _signed(payload: bytes, signer: Signer) -> dict[str, Any]:
+    made = signer.sign(_pae(PAYLOAD_TYPE, payload))
+    signature = base64.b64encode(bytes.fromhex(made.signature)).decode()
+    return {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"keyid": made.keyid, "sig": signature}],
+    }
+
+
+def _pae(kind: str, payload: bytes) -> bytes:
+    """What is signed of a payload: DSSE's pre-authentication encoding."""
+    return b"DSSEv1 %d %b %d %b" % (len(kind.encode()), kind.encode(), len(payload), payload)
+
+
+def verify_statement(envelope: dict[str, Any], key: PublicKey) -> Statement:
     """The statement of an envelope that `key` has signed, in whatever vocabulary.
 
     Raises
@@ -220,6 +238,7 @@ def _in_base64(text: bytes) -> list[str]:
 
 
 _NAMES_A_KEY = _in_base64(b'_key":"-----BEGIN ')
+_KEYS_IN_BYTES = [written.encode() for written in _NAMES_A_KEY]
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -261,7 +280,7 @@ def read(envelope: dict[str, Any], known: bytes | None) -> tuple[Predicate, str]
     return predicate, key_id
 
 
-def check(envelope: dict[str, Any], key: SSlibKey, known: bytes | None) -> None:
+def check(envelope: dict[str, Any], key: PublicKey, known: bytes | None) -> None:
     """Refuse (`IntegrityBroken`) what `key` has not signed.
 
     Parameters
@@ -273,8 +292,13 @@ def check(envelope: dict[str, Any], key: SSlibKey, known: bytes | None) -> None:
     """
     if known is None:
         _check_signed(envelope, key)
-    elif known != _digest_of_key(key):
+    elif known != key.digest:
         verify(envelope, key)
+
+
+def may_name_a_key(line: bytes) -> bool:
+    """Whether a line with an envelope in it can say that a public key is somebody's."""
+    return any(written in line for written in _KEYS_IN_BYTES)
 
 
 def public_keys(envelopes: Iterable[dict[str, Any]]) -> set[str]:
@@ -306,16 +330,7 @@ def keep_verified() -> None:
     _VERIFIED.keep()
 
 
-def _digest_of_key(key: SSlibKey) -> bytes:
-    return _digest_of_parts(key.keyid, key.keytype, key.scheme, key.keyval["public"])
-
-
-@lru_cache(maxsize=64)
-def _digest_of_parts(*parts: str) -> bytes:
-    return hashlib.sha256("\n".join(parts).encode()).digest()
-
-
-def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicate]:
+def verify(envelope: dict[str, Any], key: PublicKey) -> tuple[Statement, Predicate]:
     """Statement and predicate of an envelope that `key`, and nobody else, has signed.
 
     Raises
@@ -328,7 +343,7 @@ def verify(envelope: dict[str, Any], key: SSlibKey) -> tuple[Statement, Predicat
     return statement, predicate
 
 
-def _check_signed(envelope: dict[str, Any], key: SSlibKey) -> None:
+def _check_signed(envelope: dict[str, Any], key: PublicKey) -> None:
     """Refuse another signature than by `key`; remember what has passed."""
     try:
         _check(envelope, key)
@@ -338,35 +353,17 @@ def _check_signed(envelope: dict[str, Any], key: SSlibKey) -> None:
             why=str(error),
             next="what it says counts for nothing; 'governed audit verify' shows where it lies",
         ) from error
-    _VERIFIED.add(digest_of(envelope), _digest_of_key(key))
+    _VERIFIED.add(digest_of(envelope), key.digest)
 
 
-def _check(envelope: dict[str, Any], key: SSlibKey) -> None:
-    """Refuse what `key` has not signed: as ``Envelope.verify``, with its key read but once."""
+def _check(envelope: dict[str, Any], key: PublicKey) -> None:
+    """Refuse what `key` has not signed."""
     (signature,) = envelope["signatures"]
     if signature["keyid"] != key.keyid:
         raise ValueError(f"it is signed by the key {signature['keyid']}, not by {key.keyid}")
-    signed = Envelope(base64.b64decode(envelope["payload"]), envelope["payloadType"], {}).pae()
-    try:
-        _opened(key.keytype, key.scheme, key.keyval["public"]).verify(
-            base64.b64decode(signature["sig"]), signed, _ECDSA
-        )
-    except InvalidSignature as error:
-        raise ValueError(f"the signature is not by the key {key.keyid}") from error
-
-
-_ECDSA = ec.ECDSA(hashes.SHA256())
-
-
-@lru_cache(maxsize=64)
-def _opened(kind: str, scheme: str, public: str) -> ec.EllipticCurvePublicKey:
-    """The key in this form; P-256 is the one kind that there is here (`parse_public_key`)."""
-    key = load_pem_public_key(public.encode())
-    if (kind, scheme) != ("ecdsa", "ecdsa-sha2-nistp256"):
-        raise ValueError(f"a key of the kind {kind}, {scheme} is none of ours")
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
-        raise ValueError("the key is not on the curve P-256")
-    return key
+    signed = _pae(envelope["payloadType"], base64.b64decode(envelope["payload"]))
+    if not key.has_signed(base64.b64decode(signature["sig"]), signed):
+        raise ValueError(f"the signature is not by the key {key.keyid}")
 
 
 def _payload_of(envelope: dict[str, Any]) -> tuple[bytes, str]:
@@ -391,10 +388,10 @@ def _payload_of(envelope: dict[str, Any]) -> tuple[bytes, str]:
 def _bytes_of(text: str, what: str) -> bytes:
     """The bytes of a base64 text, which has no other form: else one thing could be said twice."""
     try:
-        found = base64.b64decode(text, validate=True)
+        found = binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error as error:
         raise ValueError(f"its {what} is not base64: {error}") from error
-    if base64.b64encode(found).decode() != text:
+    if binascii.b2a_base64(found, newline=False).decode() != text:
         raise ValueError(f"its {what} is base64 of another form than ours")
     return found
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,6 +22,9 @@ from governed_kernel.lineage.attestations import WorkspaceCreated
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
+
+if TYPE_CHECKING:
+    from governed_kernel.governance.signers import PersonSigner
 
 __all__ = ["initialise"]
 
@@ -94,7 +98,7 @@ def _refuse_second(root: Path) -> None:
         )
 
 
-def _administrator_key(administrator: str, passphrase: bytes) -> tuple[keys.PersonSigner, str]:
+def _administrator_key(administrator: str, passphrase: bytes) -> tuple[PersonSigner, str]:
     if not keys.key_file(administrator).exists():
         keys.generate(administrator, passphrase)
     return keys.unlock(administrator, passphrase), keys.public_key_of(administrator)

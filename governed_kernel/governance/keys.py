@@ -2,7 +2,7 @@
 
 A person's private key lies in their own configuration folder, never in a workspace, encrypted
 under a passphrase by scrypt (`pkcs8`), or in a token, and then the file holds its URI (`tokens`).
-It is used through a ``securesystemslib`` Signer with the URI ``governed-key:PERSON``.
+It is used through a ``securesystemslib`` Signer (`signers`), which is loaded when somebody signs.
 Passphrases are neither kept nor written anywhere; the private key is forgotten with its signer.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,36 +19,29 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
-    load_pem_public_key,
-)
-from securesystemslib.signer import (
-    SIGNER_FOR_URI_SCHEME,
-    CryptoSigner,
-    Key,
-    SecretsHandler,
-    Signature,
-    Signer,
-    SSlibKey,
 )
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, SignatureRefused, UsageError
 from governed_kernel.files import exclusive_lock, write_atomically
-from governed_kernel.governance import tokens
 from governed_kernel.governance.names import check_name
 from governed_kernel.governance.pkcs8 import Cost, encrypt
+from governed_kernel.governance.public_keys import parse_public_key, pem_of
 from governed_kernel.workspace import personal_folder
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import CryptoSigner
+
+    from governed_kernel.governance.signers import PersonSigner
 
 __all__ = [
     "COST",
-    "PersonSigner",
     "check_uri",
     "forget_service_key",
     "generate",
     "key_file",
     "make_service_key",
-    "parse_public_key",
+    "not_the_key",
     "public_key_of",
     "retire",
     "service_key_file",
@@ -67,73 +61,9 @@ class _Attempts(msgspec.Struct):
     locked_until: float = 0.0
 
 
-class PersonSigner(Signer):
-    """Signs as one person, with their key file unlocked for this one use."""
-
-    SCHEME = "governed-key"
-
-    def __init__(self, person: str, signer: Signer, public_key: SSlibKey) -> None:
-        self.person = person
-        self._signer = signer
-        self._public_key = public_key
-
-    def sign(self, payload: bytes) -> Signature:
-        """Sign `payload` (ECDSA over SHA-256)."""
-        return self._signer.sign(payload)
-
-    @property
-    def public_key(self) -> SSlibKey:
-        """The public half."""
-        return self._public_key
-
-    @classmethod
-    def from_priv_key_uri(
-        cls,
-        priv_key_uri: str,
-        public_key: Key,
-        secrets_handler: SecretsHandler | None = None,
-    ) -> PersonSigner:
-        """Unlock the key of ``governed-key:PERSON``; the handler is asked for its passphrase."""
-        scheme, _, person = priv_key_uri.partition(":")
-        if scheme != cls.SCHEME or secrets_handler is None:
-            raise ValueError(f"{priv_key_uri} needs the scheme {cls.SCHEME} and a secrets handler")
-        signer = unlock(person, secrets_handler("passphrase").encode())
-        if signer.public_key.keyid != public_key.keyid:
-            raise _not_the_key(person)
-        return signer
-
-
-SIGNER_FOR_URI_SCHEME[PersonSigner.SCHEME] = PersonSigner
-
-
 def key_file(person: str) -> Path:
     """Where the private key of `person` lies on this machine."""
     return personal_folder() / "keys" / f"{check_name(person)}.pem"
-
-
-def parse_public_key(pem: str) -> SSlibKey:
-    """The key of a PEM text (SubjectPublicKeyInfo); its id is securesystemslib's own.
-
-    Raises
-    ------
-    UsageError
-        It is no public P-256 key.
-    """
-    try:
-        public = load_pem_public_key(pem.encode())
-    except (ValueError, UnicodeError, TypeError) as error:
-        raise UsageError(
-            "that is no public key",
-            why=str(error),
-            next="give the PEM text that 'governed people key NAME' prints",
-        ) from error
-    if not isinstance(public, ec.EllipticCurvePublicKey) or public.curve.name != "secp256r1":
-        raise UsageError(
-            "that public key can't be used here",
-            why="people and services sign with P-256 keys, the one kind that every format admits",
-            next="make a key with 'governed people key NAME'",
-        )
-    return SSlibKey.from_crypto(public)
 
 
 def public_key_of(person: str) -> str:
@@ -165,7 +95,7 @@ def generate(person: str, passphrase: bytes) -> str:
             next="choose a longer one",
         )
     private = ec.generate_private_key(ec.SECP256R1())
-    public = _pem_of(private.public_key())
+    public = pem_of(private.public_key())
     _put(person, public, encrypt(private, passphrase, COST))
     return public
 
@@ -187,6 +117,8 @@ def use_token(person: str, uri: str, pin: bytes, *, replace: bool = False) -> st
     ResourceMissing
         The token did not sign, or what such a key needs is not installed.
     """
+    from governed_kernel.governance import tokens
+
     check_uri(person, uri, replace=replace)
     named, key = tokens.read_public_key(uri, pin)
     public = str(key.keyval["public"])
@@ -213,6 +145,8 @@ def check_uri(person: str, uri: str, *, replace: bool = False) -> None:
     ResourceMissing
         What such a key needs is not installed.
     """
+    from governed_kernel.governance import tokens
+
     tokens.check_scheme(uri)
     file = key_file(person)
     if file.exists() and not replace:
@@ -260,18 +194,24 @@ def unlock(person: str, passphrase: bytes) -> PersonSigner:
     ResourceMissing
         The key lies in a token that does not sign here and now; that is no mistake of theirs.
     """
+    from securesystemslib.signer import CryptoSigner, Signer, SSlibKey
+
+    from governed_kernel.governance import tokens
+    from governed_kernel.governance.signers import PersonSigner
+
     file = key_file(person)
-    public = parse_public_key(public_key_of(person))
+    public = SSlibKey.from_crypto(parse_public_key(public_key_of(person)).opened)
     # The lock makes parallel guesses wait for each other, so that they are counted one by one.
     with exclusive_lock(file.with_suffix(".lock")):
         attempts = _attempts(file)
         _refuse_while_locked(person, file, attempts)
         held = _read(person, file)
         try:
+            signer: Signer
             if held.startswith(tokens.BEGINNINGS):
                 signer = tokens.open_token(held.decode().strip(), public, passphrase)
             else:
-                signer = _of_file(person, held, public, passphrase)
+                signer = CryptoSigner(_private(person, held, public.keyid, passphrase), public)
         except ValueError as error:
             raise _wrong(person, file, attempts, error) from None
         if attempts.wrong:
@@ -279,12 +219,18 @@ def unlock(person: str, passphrase: bytes) -> PersonSigner:
     return PersonSigner(person, signer, public)
 
 
-def _of_file(person: str, held: bytes, public: SSlibKey, passphrase: bytes) -> CryptoSigner:
+def _private(
+    person: str, held: bytes, key_id: str, passphrase: bytes
+) -> ec.EllipticCurvePrivateKey:
     private = load_pem_private_key(held, passphrase or b"\0")
     assert isinstance(private, ec.EllipticCurvePrivateKey)
-    if SSlibKey.from_crypto(private.public_key()).keyid != public.keyid:
-        raise _not_the_key(person)
-    return CryptoSigner(private, public)
+    if _id_of(private) != key_id:
+        raise not_the_key(person)
+    return private
+
+
+def _id_of(private: ec.EllipticCurvePrivateKey) -> str:
+    return parse_public_key(pem_of(private.public_key())).keyid
 
 
 def make_service_key(workspace_id: str, *, another: bool = False) -> str:
@@ -299,7 +245,7 @@ def make_service_key(workspace_id: str, *, another: bool = False) -> str:
     """
     private = ec.generate_private_key(ec.SECP256R1())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    public = _pem_of(private.public_key())
+    public = pem_of(private.public_key())
     first, further = _service_files(workspace_id, public)
     file = further if another else first
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -320,6 +266,8 @@ def service_signer(workspace_id: str, public_key: str) -> CryptoSigner:
     ResourceMissing
         Its private half is not here.
     """
+    from securesystemslib.signer import CryptoSigner
+
     private = _service_key(service_key_file(workspace_id, public_key))
     assert private is not None
     return CryptoSigner(private)
@@ -337,11 +285,11 @@ def service_key_file(workspace_id: str, public_key: str) -> Path:
     files = _service_files(workspace_id, public_key)
     for file in files:
         private = _service_key(file)
-        if private is not None and SSlibKey.from_crypto(private.public_key()).keyid == wanted:
+        if private is not None and _id_of(private) == wanted:
             return file
     raise ResourceMissing(
         "the workspace's service key is not on this machine",
-        why=f"neither {files[0]} nor {files[1].name} beside it holds the key {str(wanted)[:16]}…",
+        why=f"neither {files[0]} nor {files[1].name} beside it holds the key {wanted[:16]}…",
         next="work as the user who initialised the workspace, restore that file, or have an "
         "administrator replace the key: 'governed people service-key --replace --as ADMIN'",
     )
@@ -355,7 +303,7 @@ def forget_service_key(workspace_id: str, public_key: str) -> None:
 def _service_files(workspace_id: str, public_key: str) -> tuple[Path, Path]:
     """Where the first key of a service lies, and where this one does if it is a further one."""
     folder, name = personal_folder() / "services", check_name(workspace_id, "workspace")
-    key_id = str(parse_public_key(public_key).keyid)
+    key_id = parse_public_key(public_key).keyid
     return folder / f"{name}.pem", folder / f"{name}-{key_id[:16]}.pem"
 
 
@@ -370,10 +318,6 @@ def _service_key(file: Path) -> ec.EllipticCurvePrivateKey | None:
         ) from error
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     return private
-
-
-def _pem_of(public: ec.EllipticCurvePublicKey) -> str:
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def _read(person: str, file: Path) -> bytes:
@@ -433,7 +377,8 @@ def _wrong(person: str, file: Path, attempts: _Attempts, error: ValueError) -> S
     )
 
 
-def _not_the_key(person: str) -> SignatureRefused:
+def not_the_key(person: str) -> SignatureRefused:
+    """What is said of two key files that are not of one pair."""
     return SignatureRefused(
         f"the private key of {person} does not belong to their public key",
         why="the two files are not of one pair",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from securesystemslib.signer import SSlibKey
-
 from governed_kernel.errors import UnknownName, UsageError
-from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.names import ROLES, check_name, check_printed_name
+from governed_kernel.governance.public_keys import PublicKey, parse_public_key
 from governed_kernel.lineage.attestations import (
     KeyRevoked,
     PersonAdded,
@@ -24,7 +22,7 @@ __all__ = ["KeyRecord", "Person", "RoleRecord", "Roster"]
 class KeyRecord:
     """A key of a person, from the ledger record that added it to the one that revoked it."""
 
-    key: SSlibKey
+    key: PublicKey
     public_key: str
     since: int
     revoked: int | None = None
@@ -33,8 +31,8 @@ class KeyRecord:
 
     @property
     def key_id(self) -> str:
-        """The id that securesystemslib gives the key."""
-        return str(self.key.keyid)
+        """The id of the key."""
+        return self.key.keyid
 
     def valid_at(self, position: int) -> bool:
         """Whether a signature recorded at `position` could be made with it."""
@@ -133,7 +131,7 @@ class Roster:
             if "administrator" in person.roles and person.valid_key is not None
         ]
 
-    def check_new(self, entry: PersonAdded) -> SSlibKey:
+    def check_new(self, entry: PersonAdded) -> PublicKey:
         """The key of a person who can be added; else the reason why not is raised."""
         check_name(entry.subject_person)
         check_printed_name(entry.subject_name)
@@ -146,7 +144,7 @@ class Roster:
                 next="choose another name, or revoke the key first to give the person a new one",
             )
         key = parse_public_key(entry.public_key)
-        owner = self.owner_of(str(key.keyid))
+        owner = self.owner_of(key.keyid)
         if owner is not None:
             raise UsageError(
                 f"the key given for {entry.subject_person} is not new",

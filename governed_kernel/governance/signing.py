@@ -6,10 +6,9 @@ People sign what they answer for; the workspace's service signs what it did and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from securesystemslib.signer import Signer
 
 from governed_kernel.errors import (
     GovernedError,
@@ -28,6 +27,11 @@ from governed_kernel.lineage.attestations import Bundle, Checkpoint, Predicate, 
 from governed_kernel.lineage.events import Attested, Decided, LedgerEvent, RunEvent
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
+    from governed_kernel.governance.signers import PersonSigner
 
 __all__ = [
     "LONGEST_TEXT",
@@ -296,7 +300,7 @@ def _signer(register: Register, person: str) -> Person:
         raise SignatureRefused(error.what, why=error.why, next=error.next) from error
 
 
-def _check_key(who: Person, signer: keys.PersonSigner) -> None:
+def _check_key(who: Person, signer: PersonSigner) -> None:
     key = who.key(str(signer.public_key.keyid))
     if key is None:
         raise SignatureRefused(

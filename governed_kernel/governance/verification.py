@@ -8,20 +8,17 @@ not count is kept with the reason, so that an audit can show it.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import msgspec
-from securesystemslib.signer import SSlibKey
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.configuration import ReleaseRules
 from governed_kernel.errors import GovernedError, IntegrityBroken, SignatureRefused
 from governed_kernel.governance import envelopes
-from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.rules import rules_digest_of
 from governed_kernel.lineage.attestations import (
@@ -76,8 +73,7 @@ LONGEST_ACCEPTANCE = timedelta(days=366)
 """A risk that is to be taken for longer is looked at again."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One signed entry of the ledger.
 
     Attributes
@@ -205,7 +201,7 @@ class Replay:
         elif isinstance(predicate, Bundle | Record | Checkpoint):
             if (predicate.person, predicate.printed_name) != (SERVICE, SERVICE_NAME):
                 raise _invalid("the workspace's service signs that, nobody else")
-            envelopes.check(envelope, _parsed(self.service_key), known)
+            envelopes.check(envelope, parse_public_key(self.service_key), known)
         else:
             person = self.signer(predicate, number, key_id)
             key = person.key(key_id)
@@ -247,6 +243,8 @@ class Replay:
         self, number: int, occurred_at: datetime, digest: str, predicate: Predicate
     ) -> None:
         match predicate:
+            case Record() | Approval() | Bundle() | Deployment():  # nearly all that is signed
+                pass
             case WorkspaceCreated():
                 self._begin(number, digest, predicate)
             case PersonAdded():
@@ -293,8 +291,8 @@ class Replay:
 
     def _check_service_key(self, public_key: str) -> None:
         """Refuse a new key of the service that is no key, or was somebody's before."""
-        key_id = str(parse_public_key(public_key).keyid)
-        earlier = [str(parse_public_key(pem).keyid) for _, pem in self.service_keys]
+        key_id = parse_public_key(public_key).keyid
+        earlier = [parse_public_key(pem).keyid for _, pem in self.service_keys]
         if key_id in earlier or self.roster.owner_of(key_id) is not None:
             raise _invalid("that key is known already, and a key stands for one signer")
 
@@ -327,11 +325,6 @@ def _check_acceptance(occurred_at: datetime, said: RiskAcceptance) -> None:
         raise _invalid(f"a risk is accepted for {LONGEST_ACCEPTANCE.days} days at most")
     if not said.reason.strip() or not said.control.strip():
         raise _invalid("a risk is not accepted without a reason and a control")
-
-
-@lru_cache(maxsize=8)
-def _parsed(public_key: str) -> SSlibKey:
-    return parse_public_key(public_key)
 
 
 def _invalid(why: str) -> IntegrityBroken:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,8 +17,7 @@ ENVELOPE = DIGITS + 2
 _ENCODE = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Where a journal stands: how many records, how many bytes (`size`), the last record's hash."""
 
     records: int = 0

@@ -296,7 +296,9 @@ class Ingestion:
                     problem = self._take(journal, path, bodies)
                     if problem:
                         return 0, problem
-                    journal.head = replace(journal.head, records=journal.head.records + len(bodies))
+                    journal.head = msgspec.structs.replace(
+                        journal.head, records=journal.head.records + len(bodies)
+                    )
         except Damaged:
             size = -1
         found = (digest.hexdigest(), size, journal.head.records)

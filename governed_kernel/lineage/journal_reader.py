@@ -28,8 +28,7 @@ _FEW = 64
 E_co = TypeVar("E_co", covariant=True)
 
 
-@dataclass(frozen=True)
-class Record(Generic[E_co]):
+class Record(msgspec.Struct, Generic[E_co], frozen=True):
     """One verified record: its number from 0, its event, and the head after it."""
 
     number: int

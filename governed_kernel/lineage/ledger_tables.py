@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,16 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "VARCHAR[]": (list, tuple),
     "JSON": (dict, list, str, int, float, bool),
 }
-
-_PLAIN = {kind: (*fits, type(None)) for kind, fits in _PYTHON_TYPES.items() if list not in fits}
-"""What fits at once; the others are looked into."""
+_FIELDS: dict[str, Any] = {
+    "VARCHAR": str | None,
+    "BIGINT": int | None,
+    "DOUBLE": float | None,
+    "BOOLEAN": bool | None,
+    "TIMESTAMP": datetime | None,
+    "VARCHAR[]": list[str] | None,
+    "JSON": dict[str, Any] | list[Any] | str | int | float | bool | None,
+}
+_AS_THEY_ARE = (datetime,)
 
 
 class LedgerTables:
@@ -88,17 +96,28 @@ def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
     types = schema.LEDGER_TABLES.get(name)
     if types is None:
         raise TypeError(f"the lineage store has no table {name!r}")
-    for column in set().union(*rows):
-        # Nearly always all fit, which is seen by the kinds that there are.
-        fits = _PLAIN.get(types.get(column, ""), ())
-        values = [row.get(column) for row in rows]
-        if not set(map(type, values)).issubset(fits):
-            for value in values:
-                _check_value(name, types, column, value)
+    try:
+        msgspec.convert(rows, list[_row_type(name)], builtin_types=_AS_THEY_ARE)  # type: ignore[misc]
+    except msgspec.ValidationError:
+        _say_what_is_wrong(name, types, rows)
     texts = [name for name, kind in types.items() if kind == "JSON"]
     if texts:
         rows = [{**row, **_as_json(row, texts)} for row in rows]
     return list(map(msgspec.json.encode, rows))
+
+
+@cache
+def _row_type(name: str) -> type[msgspec.Struct]:
+    """What all columns of a table may hold, to look at many rows at once."""
+    fields = [(column, _FIELDS[kind], None) for column, kind in schema.LEDGER_TABLES[name].items()]
+    return msgspec.defstruct(name, fields, forbid_unknown_fields=True)
+
+
+def _say_what_is_wrong(name: str, types: dict[str, str], rows: list[dict[str, Any]]) -> None:
+    """Look at one value after the other; what passes here fits after all."""
+    for column in set().union(*rows):
+        for row in rows:
+            _check_value(name, types, column, row.get(column))
 
 
 def _check_value(name: str, types: dict[str, str], column: str, value: Any) -> None:

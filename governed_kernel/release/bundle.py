@@ -21,8 +21,8 @@ from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import IntegrityBroken, Refused, ResourceMissing
 from governed_kernel.files import exclusive_lock, sync_folder
 from governed_kernel.governance import envelopes, keys
-from governed_kernel.governance.keys import parse_public_key
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal, seal
 from governed_kernel.governance.verification import Entry

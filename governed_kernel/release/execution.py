@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import nbformat
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import (
@@ -322,6 +321,8 @@ def _checked_adapter(workspace: Workspace, run: RunRecord) -> Path:
 
 
 def _validation_notebook(suite: str) -> bytes:
+    import nbformat
+
     source = f"from governed_kernel import validation\n\nvalidation.run({suite!r})"
     cells = [
         nbformat.v4.new_markdown_cell(f"# Validation by {suite}", id="heading"),

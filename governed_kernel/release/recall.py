@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
 import msgspec
 
 from governed_kernel.errors import GovernedError, NotApproved, UnknownName, UsageError
@@ -299,6 +298,8 @@ def _keep_those_with(
     column: str,
     value: str,
 ) -> None:
+    import duckdb
+
     for version in family:
         try:
             count = _count(workspace, version, column, value)
@@ -313,6 +314,8 @@ def _keep_those_with(
 
 def _count(workspace: Workspace, version: DatasetRegistered, column: str, value: str) -> int:
     """How many rows of a version have `value` in `column`, as text."""
+    import duckdb
+
     snapshot = catalog.verify(workspace, version)
     found = [snapshot] if snapshot.is_file() else sorted(snapshot.rglob("*"))
     total = 0

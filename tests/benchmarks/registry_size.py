@@ -27,9 +27,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.dsse import Envelope
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -38,6 +37,7 @@ from governed_kernel.canonical import digest_bytes
 from governed_kernel.governance import envelopes, keys, pkcs8
 from governed_kernel.governance.cards import mend_cards
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import events
 from governed_kernel.lineage.attestations import (
@@ -247,7 +247,8 @@ def timed(workspace: Workspace, words: str, code: int) -> Cost:
 def _forget(workspace: Workspace, home: Path) -> None:
     """Let the next command be the first that this person gives here."""
     shutil.rmtree(home / "verified", ignore_errors=True)
-    (home / "verified-envelopes").unlink(missing_ok=True)
+    for name in ("verified-envelopes", "known_workspaces.json"):
+        (home / name).unlink(missing_ok=True)
     for path in workspace.store.parent.glob(f"{workspace.store.name}*"):
         path.unlink()
 
@@ -261,12 +262,10 @@ def verification_alone(workspace: Workspace) -> float:
     """Seconds that the bare arithmetic of all signatures takes on one processor."""
     register = Register.read(workspace)
     keys_known = {
-        key.key.keyid: load_pem_public_key(key.key.keyval["public"].encode())
-        for person in register.people.values()
-        for key in person.keys
+        key.key_id: key.key.opened for person in register.people.values() for key in person.keys
     }
-    service = keys.parse_public_key(register.service_key)
-    keys_known[service.keyid] = load_pem_public_key(service.keyval["public"].encode())
+    service = parse_public_key(register.service_key)
+    keys_known[service.keyid] = service.opened
     asked = []
     for entry in register.entries:
         envelope = Envelope.from_dict(msgspec.json.decode(msgspec.json.encode(entry.envelope)))
@@ -275,9 +274,7 @@ def verification_alone(workspace: Workspace) -> float:
     algorithm = ECDSA(SHA256())
     started = time.process_time()
     for key_id, signature, signed in asked:
-        key = keys_known[key_id]
-        assert isinstance(key, EllipticCurvePublicKey)
-        key.verify(signature, signed, algorithm)
+        keys_known[key_id].verify(signature, signed, algorithm)
     return time.process_time() - started
 
 

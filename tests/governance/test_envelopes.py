@@ -14,13 +14,15 @@ from securesystemslib.signer import SSlibKey
 from governed_kernel.canonical import canonical_json
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance import envelopes, keys
+from governed_kernel.governance.public_keys import PublicKey, parse_public_key
+from governed_kernel.governance.signers import PersonSigner
 from governed_kernel.lineage.attestations import Approval
 from governed_kernel.lineage.events import FileDigest
 from tests.governance.people import DIGEST, RELEASE, passphrase
 
 
 @pytest.fixture
-def signer(home: Path) -> keys.PersonSigner:
+def signer(home: Path) -> PersonSigner:
     return keys.unlock("rita", passphrase("rita"))
 
 
@@ -38,11 +40,15 @@ def approval() -> Approval:
 
 
 @pytest.fixture
-def envelope(approval: Approval, signer: keys.PersonSigner) -> dict[str, Any]:
+def envelope(approval: Approval, signer: PersonSigner) -> dict[str, Any]:
     return envelopes.sign(approval, signer)
 
 
-def resigned(payload: dict[str, Any], signer: keys.PersonSigner, **changes: Any) -> dict[str, Any]:
+def public_key_of(signer: PersonSigner) -> PublicKey:
+    return parse_public_key(signer.public_key.keyval["public"])
+
+
+def resigned(payload: dict[str, Any], signer: PersonSigner, **changes: Any) -> dict[str, Any]:
     """An envelope with that payload, truly signed."""
     data = changes.pop("data", canonical_json(payload))
     made = Envelope(data, changes.pop("payload_type", envelopes.PAYLOAD_TYPE), {})
@@ -57,9 +63,9 @@ def payload_of(envelope: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_what_was_signed_is_read_back(
-    approval: Approval, envelope: dict[str, Any], signer: keys.PersonSigner
+    approval: Approval, envelope: dict[str, Any], signer: PersonSigner
 ) -> None:
-    statement, predicate = envelopes.verify(envelope, signer.public_key)
+    statement, predicate = envelopes.verify(envelope, public_key_of(signer))
     assert predicate == approval
     assert statement.subject == [envelopes.Subject(RELEASE, {"sha256": DIGEST})]
 
@@ -84,35 +90,35 @@ def test_its_payload_is_a_valid_in_toto_statement(envelope: dict[str, Any]) -> N
 
 
 def test_verifying_leaves_the_envelope_as_it_was(
-    envelope: dict[str, Any], signer: keys.PersonSigner
+    envelope: dict[str, Any], signer: PersonSigner
 ) -> None:
     before = copy.deepcopy(envelope)
-    envelopes.verify(envelope, signer.public_key)
+    envelopes.verify(envelope, public_key_of(signer))
     assert envelope == before
 
 
 def test_another_persons_key_does_not_verify_it(envelope: dict[str, Any]) -> None:
     with pytest.raises(IntegrityBroken, match="does not verify"):
-        envelopes.verify(envelope, keys.parse_public_key(keys.public_key_of("dora")))
+        envelopes.verify(envelope, parse_public_key(keys.public_key_of("dora")))
 
 
 def test_a_stranger_under_the_id_of_a_known_key_is_found_out(
-    approval: Approval, signer: keys.PersonSigner
+    approval: Approval, signer: PersonSigner
 ) -> None:
     forged = envelopes.sign(approval, keys.unlock("mallory", passphrase("mallory")))
     forged["signatures"][0]["keyid"] = signer.public_key.keyid
     with pytest.raises(IntegrityBroken, match="does not verify"):
-        envelopes.verify(forged, signer.public_key)
+        envelopes.verify(forged, public_key_of(signer))
 
 
 def test_one_changed_byte_of_the_payload_is_found_out(
-    envelope: dict[str, Any], signer: keys.PersonSigner
+    envelope: dict[str, Any], signer: PersonSigner
 ) -> None:
     payload = payload_of(envelope)
     payload["predicate"]["comment"] = "and I mean it"
     envelope["payload"] = base64.b64encode(canonical_json(payload)).decode()
     with pytest.raises(IntegrityBroken, match="does not verify"):
-        envelopes.verify(envelope, signer.public_key)
+        envelopes.verify(envelope, public_key_of(signer))
 
 
 @pytest.mark.parametrize(
@@ -133,11 +139,11 @@ def test_one_changed_byte_of_the_payload_is_found_out(
     ],
 )
 def test_an_envelope_of_another_form_is_refused(
-    envelope: dict[str, Any], signer: keys.PersonSigner, change: Any
+    envelope: dict[str, Any], signer: PersonSigner, change: Any
 ) -> None:
     change(envelope)
     with pytest.raises(IntegrityBroken):
-        envelopes.verify(envelope, signer.public_key)
+        envelopes.verify(envelope, public_key_of(signer))
 
 
 @pytest.mark.parametrize(
@@ -158,19 +164,19 @@ def test_an_envelope_of_another_form_is_refused(
     ],
 )
 def test_a_truly_signed_statement_that_is_not_strictly_ours_is_refused(
-    envelope: dict[str, Any], signer: keys.PersonSigner, change: Any
+    envelope: dict[str, Any], signer: PersonSigner, change: Any
 ) -> None:
     payload = payload_of(envelope)
     change(payload)
     with pytest.raises(IntegrityBroken, match="can't be understood"):
-        envelopes.verify(resigned(payload, signer), signer.public_key)
+        envelopes.verify(resigned(payload, signer), public_key_of(signer))
 
 
 def test_a_statement_that_says_a_thing_twice_is_refused(
-    envelope: dict[str, Any], signer: keys.PersonSigner
+    envelope: dict[str, Any], signer: PersonSigner
 ) -> None:
     data = base64.b64decode(envelope["payload"])
     twice = data.replace(b'"comment":""', b'"comment":"","comment":""')
     assert twice != data
     with pytest.raises(IntegrityBroken, match="canonical"):
-        envelopes.verify(resigned({}, signer, data=twice), signer.public_key)
+        envelopes.verify(resigned({}, signer, data=twice), public_key_of(signer))

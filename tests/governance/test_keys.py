@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from securesystemslib.signer import Signer
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from securesystemslib.signer import Signer, SSlibKey
 
 from governed_kernel.errors import SignatureRefused, UsageError
 from governed_kernel.governance import keys
 from governed_kernel.governance.pkcs8 import Cost, encrypt
+from governed_kernel.governance.public_keys import parse_public_key
+from governed_kernel.governance.signers import PersonSigner
 from tests.governance.people import passphrase
 
 
@@ -46,11 +48,17 @@ def test_openssl_reads_a_key_file_and_names_its_derivation(tmp_path: Path) -> No
 
 
 def test_a_person_signs_through_securesystemslib_by_uri(home: Path) -> None:
-    public = keys.parse_public_key(keys.public_key_of("rita"))
+    public = SSlibKey.from_crypto(parse_public_key(keys.public_key_of("rita")).opened)
     signer = Signer.from_priv_key_uri(
-        "governed-key:rita", public, lambda _: passphrase("rita").decode()
+        f"{PersonSigner.SCHEME}:rita", public, lambda _: passphrase("rita").decode()
     )
     public.verify_signature(signer.sign(b"what is said"), b"what is said")
+
+
+def test_a_key_has_the_id_that_securesystemslib_gives_it(home: Path) -> None:
+    ours = parse_public_key(keys.public_key_of("rita"))
+    theirs = SSlibKey.from_crypto(load_pem_public_key(ours.pem.encode()))
+    assert (ours.keyid, ours.pem) == (theirs.keyid, theirs.keyval["public"])
 
 
 def test_a_wrong_passphrase_is_refused_and_not_repeated_in_the_message(home: Path) -> None:
@@ -147,10 +155,10 @@ def test_a_public_key_of_another_curve_is_refused(curve: ec.EllipticCurve) -> No
     public = ec.generate_private_key(curve).public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     with pytest.raises(UsageError, match="P-256"):
-        keys.parse_public_key(pem)
+        parse_public_key(pem)
 
 
 @pytest.mark.parametrize("text", ["", "no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n"])
 def test_text_that_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no public key"):
-        keys.parse_public_key(text)
+        parse_public_key(text)

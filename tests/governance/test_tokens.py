@@ -14,6 +14,7 @@ from securesystemslib.signer import CryptoSigner, HSMSigner, Signature
 
 from governed_kernel.errors import ResourceMissing, SignatureRefused, UsageError
 from governed_kernel.governance import keys, people, tokens
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.workspace import Workspace
 from tests.governance.people import passphrase
@@ -143,7 +144,7 @@ def test_a_person_signs_with_a_key_that_never_leaves_its_token(
         keys.use_token("hans", token, b"1111111")
     public = keys.use_token("hans", token, PIN)
     assert keys.key_file("hans").read_text() == f"{token}\n"
-    assert tokens.read_public_key(token, PIN)[1].keyid == keys.parse_public_key(public).keyid
+    assert tokens.read_public_key(token, PIN)[1].keyid == parse_public_key(public).keyid
     people.add(
         workspace, "ada", passphrase("ada"), name="hans", printed_name="Hans",
         roles=["administrator"], public_key=public,
@@ -154,7 +155,7 @@ def test_a_person_signs_with_a_key_that_never_leaves_its_token(
     people.grant(workspace, "hans", PIN, name="hans", role="reviewer")
     register = Register.read(workspace)
     assert register.people["hans"].roles == ["administrator", "reviewer"]
-    assert register.entries[-1].key_id == keys.parse_public_key(public).keyid
+    assert register.entries[-1].key_id == parse_public_key(public).keyid
     assert register.entries[-1].valid
     signer = keys.unlock("hans", PIN)
     monkeypatch.setenv("PYKCS11LIB", "/gone")  # pulled out after its PIN was proved

@@ -10,12 +10,13 @@ import pytest
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance import envelopes, keys, verified
 from governed_kernel.governance import register as register_module
+from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 from tests.governance.by_hand import an_approval, append_by_hand, approve
-from tests.governance.people import counting, passphrase, promote
+from tests.governance.people import counting, promote
 
 
 @pytest.fixture
@@ -90,9 +91,9 @@ def test_what_verified_by_one_key_does_not_by_another(
     approve(workspace, "rita")
     envelope = Register.read(workspace).entries[-1].envelope
     known = envelopes.verified_by(envelope)
-    envelopes.check(envelope, keys.unlock("rita", passphrase("rita")).public_key, known)
+    envelopes.check(envelope, parse_public_key(keys.public_key_of("rita")), known)
     with pytest.raises(IntegrityBroken):
-        envelopes.check(envelope, keys.unlock("dora", passphrase("dora")).public_key, known)
+        envelopes.check(envelope, parse_public_key(keys.public_key_of("dora")), known)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "short", "readable by others"])
