@@ -147,7 +147,7 @@ def check_uri(person: str, uri: str, *, replace: bool = False) -> None:
     """
     from governed_kernel.governance import tokens
 
-    tokens.check_scheme(uri)
+    tokens.check_uri(uri)
     file = key_file(person)
     if file.exists() and not replace:
         raise _has_a_key(person, file, f" --uri '{uri}'")

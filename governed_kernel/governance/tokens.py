@@ -3,20 +3,22 @@
 ``hsm:KEYID?label=TOKEN`` is PKCS#11, by ``securesystemslib`` and ``python-pkcs11``, with the
 library of the token's maker that the variable ``PYKCS11LIB`` names; its PIN is the secret that is
 entered for each signature. A scheme that asks for no secret can't sign as a person, whoever
-offers it.
+offers it. A URI says where a key lies and nothing more: one with a PIN in it is refused, in words
+that do not repeat it, since it would be kept with the key and shown wherever that is spoken of.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from urllib.parse import parse_qsl, urlparse
+import re
+from urllib.parse import unquote_plus
 
 from securesystemslib.exceptions import UnsupportedLibraryError, UnverifiedSignatureError
 from securesystemslib.signer import HSMSigner, Signature, Signer, SSlibKey
 
 from governed_kernel.errors import ResourceMissing, SignatureRefused, UsageError
 
-__all__ = ["BEGINNINGS", "SCHEMES", "check_scheme", "open_token", "read_public_key"]
+__all__ = ["BEGINNINGS", "SCHEMES", "check_uri", "open_token", "read_public_key"]
 
 SCHEMES = ("hsm",)
 """What a person's key may lie in."""
@@ -24,6 +26,11 @@ BEGINNINGS = tuple(f"{scheme}:".encode() for scheme in SCHEMES)
 """What the file of such a key begins with."""
 _ASK_FOR_NOTHING = ("awskms", "azurekms", "gcpkms", "envvar", "file", "file2", "gnupg", "sigstore")
 """Schemes of ``securesystemslib`` under which whoever runs a program signs, unasked."""
+_URI = re.compile(r"[Hh][Ss][Mm]:(?P<number>[0-9]{1,18})(?:\?label=(?P<label>[^&=?#]+))?")
+"""Of what ``securesystemslib`` takes, what names a key; it reads past anything else."""
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
+_LONGEST_LABEL = 32
+"""Bytes of a token's label (PKCS#11 v2.40, CK_TOKEN_INFO)."""
 _PROOF = b"governed: this secret opens this key"
 _FAILURES = (ValueError, RuntimeError, OSError, AssertionError)
 """What ``securesystemslib`` and ``python-pkcs11`` raise; the latter's own are RuntimeErrors."""
@@ -56,15 +63,12 @@ def read_public_key(uri: str, pin: bytes) -> tuple[str, SSlibKey]:
     Raises
     ------
     UsageError
-        The scheme is none that a person can sign with, or no such key is in the token.
+        It is no URI that a person can sign by, or no such key is in the token.
     ResourceMissing
         What the scheme needs is not installed.
     """
-    check_scheme(uri)
-    parts = urlparse(uri)
+    number, label = check_uri(uri)
     try:
-        number = int(parts.path) if parts.path else None
-        label = dict(parse_qsl(parts.query)).get("label")
         return HSMSigner.import_(number, label, lambda _: pin.decode())
     except UnsupportedLibraryError as error:
         raise _not_installed(uri, str(error)) from error
@@ -90,7 +94,7 @@ def open_token(uri: str, public: SSlibKey, pin: bytes) -> Signer:
         The token did not sign for any other reason, or what the scheme needs is not installed;
         the signer that is given says so as well.
     """
-    check_scheme(uri)
+    check_uri(uri)
     try:
         signer = _TokenSigner.from_priv_key_uri(uri, public, lambda _: pin.decode())
         signed = signer.sign(_PROOF)
@@ -110,21 +114,49 @@ def open_token(uri: str, public: SSlibKey, pin: bytes) -> Signer:
     return signer
 
 
-def check_scheme(uri: str) -> None:
-    """Refuse a URI that no person can sign by, here or anywhere."""
-    scheme = urlparse(uri).scheme
+def check_uri(uri: str) -> tuple[int, str | None]:
+    """The number of the key and the label of its token, of a URI that a person can sign by.
+
+    Raises
+    ------
+    UsageError
+        It is another one, or says more. It is not repeated: a PIN may be in it.
+    ResourceMissing
+        What it takes is not installed.
+    """
+    begins = _SCHEME.match(uri)
+    scheme = begins[0].lower() if begins else ""
     if scheme not in SCHEMES:
         silent = scheme in _ASK_FOR_NOTHING
-        raise UsageError(
-            f"no person's key can lie at {uri}",
-            why=f"{scheme}: asks for no secret, and each signature takes one that is entered again"
+        raise _no_place(
+            f"{scheme}: asks for no secret, and each signature takes one that is entered again"
             if silent
-            else f"{scheme or 'no scheme'} is unknown; known are {', '.join(SCHEMES)}",
-            next="keep the key in a token (hsm:KEYID?label=TOKEN), or in a file: 'governed people "
-            "key NAME'",
+            else f"{scheme or 'no scheme'} is unknown; known are {', '.join(SCHEMES)}"
+        )
+    named = _URI.fullmatch(uri)
+    label = unquote_plus(named["label"]) if named and named["label"] else None
+    if named is None or not (label is None or _is_label(label)):
+        raise _no_place(
+            "it takes the number of a key and, where there are several tokens, the label of one; "
+            "nothing else is taken, a PIN least of all, as it would be kept and shown. One that "
+            "was typed here may lie in this shell's history"
         )
     if importlib.util.find_spec("pkcs11") is None:
         raise _not_installed(uri, "python-pkcs11 is not installed")
+    return int(named["number"]), label
+
+
+def _is_label(text: str) -> bool:
+    return text.isprintable() and len(text.encode()) <= _LONGEST_LABEL and bool(text.strip())
+
+
+def _no_place(why: str) -> UsageError:
+    return UsageError(
+        "no person's key can lie at that URI",
+        why=why,
+        next="keep the key in a token (hsm:KEYID?label=TOKEN; its PIN is asked for), or in a file: "
+        "'governed people key NAME'",
+    )
 
 
 def _is_wrong_pin(error: Exception) -> bool:

@@ -42,6 +42,48 @@ def test_a_key_that_no_secret_opens_is_refused_by_its_scheme(
     assert not keys.key_file("hans").exists()
 
 
+SECRET = "73519462"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"pkcs11:object=ada?pin-value={SECRET}",
+        f"hsm:1?label=governed&pin-value={SECRET}",
+        f"hsm:1?pin-value={SECRET}",
+        f"hsm:1?label=governed#{SECRET}",
+        f"hsm:1?label=governed?{SECRET}",
+        f"hsm:1:{SECRET}",
+        f"hsm://ada:{SECRET}@governed/1",
+        f"{SECRET}",
+        f"{SECRET}:1",
+        f"hsm:1?label=governed\n{SECRET}",
+        "hsm:",
+        "hsm:-1",
+        "hsm: 1",
+        "hsm:1.0",
+        "hsm:٣",
+        "hsm:" + "9" * 40,
+        "hsm://[x",
+        "hsm:1?label=",
+        "hsm:1?label=%00",
+        "hsm:1?label=" + "a" * 33,
+        "hsm:1?label=a&label=b",
+    ],
+)
+def test_a_uri_that_says_more_than_where_a_key_lies_is_refused_without_being_repeated(
+    home: Path, uri: str
+) -> None:
+    with pytest.raises(UsageError, match="no person's key can lie at that URI") as caught:
+        keys.use_token("hans", uri, PIN)
+    assert SECRET not in str(caught.value)
+    assert not keys.key_file("hans").exists()
+    keys.key_file("rita").write_text(f"{uri}\n")  # as somebody may write it by hand
+    with pytest.raises((UsageError, SignatureRefused)) as caught_too:
+        keys.unlock("rita", PIN)
+    assert SECRET not in str(caught_too.value)
+
+
 def test_where_a_token_can_not_be_used_it_is_said_what_is_missing(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
