@@ -22,7 +22,7 @@ from governed_kernel.cli.options import (
     print_facts,
     workspace_option,
 )
-from governed_kernel.governance import catalog, catalog_rows
+from governed_kernel.governance import authorization, catalog, catalog_rows
 from governed_kernel.governance.register import Register
 from governed_kernel.workspace import Workspace
 
@@ -172,6 +172,9 @@ def register(
             path = workspace.named(Path(source))
         with _progress(path) as progress:
             done = catalog.register(workspace, name, path, description, person, progress)
+    if authorization.is_expired(done.version):
+        said = f"{catalog.label(done.version)} had to be gone by {done.version.retention_until}"
+        click.echo(f"governed: warning: {said}: nobody may read it, and no run use it", err=True)
     title = "was registered" if done.new else "is this content already; nothing was changed"
     facts = {
         **_counted(catalog_rows.row(done.version), as_json),
@@ -297,7 +300,30 @@ def leaks(
     print_facts(facts, as_json, "what they share")
 
 
-@data.command()
+_RULES = """\b
+For instance:
+  [keep]                          # every other column is left out
+  size = "the model predicts from it"
+  note = "a pathologist reads it"
+  [[filter]]                      # rows for which this does not hold are left out
+  where = "size > 0"
+  reason = "a biopsy without a size was not measured"
+  [[deduplicate]]                 # of rows that are alike in these the first stays
+  by = ["size", "note"]
+  reason = "the same slide was scanned twice"
+  [[redact]]                      # "*" means every column of text
+  columns = ["note"]
+  pattern = '\\d{3}-\\d{4}'
+  with = "[telephone]"
+  reason = "notes hold telephone numbers"
+  [[criterion]]
+  name = "few are lost"
+  sql = "(select count(*) from after) / (select count(*) from before)"
+  minimum = 0.9
+"""
+
+
+@data.command(epilog=_RULES)
 @click.argument("rules", type=click.Path(path_type=Path), metavar="RULES.toml")
 @click.argument("name", metavar="NAME[@VERSION]")
 @click.option("--into", default="", metavar="NAME", help="What the result is called.")

@@ -14,7 +14,7 @@ from governed_kernel.cli.options import (
     workspace_option,
 )
 from governed_kernel.errors import CheckFailed, UsageError
-from governed_kernel.governance import explaining, permission
+from governed_kernel.governance import explaining
 from governed_kernel.governance import policy as actions
 from governed_kernel.governance.cedar import Policies, Policy, schema_text
 from governed_kernel.governance.genesis import write_starter_policies
@@ -148,8 +148,9 @@ def explain(
     """Say whether a person may do ACTION to RESOURCE, why, and what would change that.
 
     ACTION is read, promote, approve, accept-risk, answer-recall, reject, revoke, run, deploy,
-    manage-people, register or recall; it is
-    asked of the policies as they lie there, adopted or not. Nothing is done.
+    manage-people, register or recall; it is asked of what always holds (locked data, ended
+    retention, needed roles, no own work) and of the policies as they lie there, adopted or not.
+    What a release still lacks is told by 'governed release show'. Nothing is done.
     """
     register = Register.read(workspace)
     rules = read_rules(workspace)
@@ -163,27 +164,26 @@ def explain(
         run_kind=run_kind,
         environment=environment,
     )
-    found = explaining.explain(workspace, Policies(rules.policies), asked)
-    floor = []
-    if action == "read":
-        version = register.version(resource)
-        floor = permission.floor(register, version, str(asked.context["purpose"]), mode, run_kind)
+    found = explaining.explain(register, Policies(rules.policies), asked)
+    reasons = [reason for _, reason in found.floor]
+    if not (found.floor and found.verdict.allowed):
+        reasons.append(found.verdict.why)
     facts = {
-        "allowed": found.verdict.allowed and not floor,
-        "because": "; ".join([*(reason for _, reason in floor), found.verdict.why]),
-        "policies": [*(policy for policy, _ in floor), *found.verdict.ids],
+        "allowed": found.verdict.allowed and not found.floor,
+        "because": "; ".join(reasons),
+        "policies": [*(policy for policy, _ in found.floor), *found.verdict.ids],
         "advice": found.verdict.advice,
         "adopted": rules.digest == register.policy,
-        "would_be_allowed_if": [] if floor else found.changes,
+        "would_be_allowed_if": found.changes,
     }
     if as_json:
         print_facts(facts, as_json)
         return
-    changes = facts.pop("would_be_allowed_if")
+    del facts["would_be_allowed_if"]
     print_facts(facts, as_json, f"{person}: {action} {resource}".strip())
-    if floor:
+    if found.floor:
         click.echo("no policy can change that")
-    for change in changes if isinstance(changes, list) else []:
+    for change in found.changes:
         click.echo(f"it would be allowed if {change}")
 
 

@@ -5,16 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from governed_kernel.errors import UsageError
-from governed_kernel.governance import authorization, names
+from governed_kernel.errors import UnknownName, UsageError
+from governed_kernel.governance import authorization, names, permission
 from governed_kernel.governance.cedar import Entity, Policies, Question, Verdict
+from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.verification import NEEDED_ROLES
+from governed_kernel.lineage.attestations import (
+    Deployment,
+    PersonAdded,
+    Predicate,
+    Promotion,
+    Recall,
+    RecallAnswer,
+    Rejection,
+    Revocation,
+    RiskAcceptance,
+)
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Explanation", "ask", "explain"]
+__all__ = ["Explanation", "ask", "explain", "floor"]
 
 _RUNS = (("research", ""), ("release", "release"), ("release", "rerun"), ("release", "validation"))
 _RISKS = ("low", "limited", "high")
+_SIGNED: dict[str, type[Predicate]] = {
+    "promote": Promotion,
+    "reject": Rejection,
+    "revoke": Revocation,
+    "accept-risk": RiskAcceptance,
+    "answer-recall": RecallAnswer,
+    "deploy": Deployment,
+    "manage-people": PersonAdded,
+    "recall": Recall,
+}
+"""What somebody signs to do it, and so with one of which roles."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +49,15 @@ class Explanation:
     ----------
     verdict : Verdict
         What the policies say.
+    floor : list of tuple of str
+        Id and reason of each thing that refuses it whatever they say.
     changes : list of str
-        Single changes after which they would permit it; empty when they do.
+        Single changes after which it would be allowed; empty when it is.
     """
 
     question: Question
     verdict: Verdict
+    floor: list[tuple[str, str]]
     changes: list[str]
 
 
@@ -50,7 +77,7 @@ def ask(
     Raises
     ------
     UsageError, UnknownName
-        No such action, dataset, or purpose.
+        No such action, dataset, release or purpose.
     """
     who = authorization.person_of(register, person)
     if action == "read":
@@ -68,18 +95,72 @@ def ask(
     context = authorization.context_of(
         action, purpose=purpose, run_kind=run_kind, environment=environment
     )
-    return Question(who, action, authorization.release_of(register, resource), context)
+    named = resource if action == "promote" else _promoted(register, resource)
+    return Question(who, action, authorization.release_of(register, named), context)
 
 
-def explain(workspace: Workspace, policies: Policies, question: Question) -> Explanation:
+def _promoted(register: Register, name: str) -> str:
+    """The release of that name; a bare name means its newest version."""
+    versions = [each for each in register.promotions if name in (each, each.partition("@")[0])]
+    if versions:
+        return versions[-1]
+    raise UnknownName(
+        f"there is no release {name}",
+        why=f"known are {', '.join(register.promotions) or 'none yet'}",
+        next="'governed release list' shows them",
+    )
+
+
+def floor(register: Register, question: Question) -> list[tuple[str, str]]:
+    """Id and reason of each thing that refuses this whatever policies say."""
+    person, context = question.principal.id, question.context
+    if question.action == "read":
+        version = register.version(question.resource.id)
+        mode = str(context["mode"])
+        found = permission.floor(
+            register, version, str(context["purpose"]), mode, str(context["run_kind"])
+        )
+        return found + (
+            permission.closed_to(register, version, person) if mode == "research" else []
+        )
+    if question.action not in (*_SIGNED, "approve"):
+        return []  # nobody signs it, so policies alone decide
+    if person not in register.people:
+        return [("known-person", f"nobody here is called {person!r}")]
+    return [*_missing_role(register, question), *_own_work(question)]
+
+
+def _missing_role(register: Register, question: Question) -> Iterator[tuple[str, str]]:
+    needed: tuple[str, ...]
+    if question.action == "approve":
+        purpose: Purpose = "deployment" if question.context["purpose"] == "deployment" else "run"
+        needed = tuple(register.rule(purpose, question.resource.id).roles)
+    else:
+        needed = NEEDED_ROLES[_SIGNED[question.action]]
+    held = [role.id for role in question.principal.parents]
+    if not set(needed) & set(held):
+        has = f"{question.principal.id} has {', '.join(held) or 'none'}"
+        yield "needed-roles", f"it takes the role {' or '.join(needed)}; {has}"
+
+
+def _own_work(question: Question) -> Iterator[tuple[str, str]]:
+    if question.action in ("approve", "accept-risk", "answer-recall"):
+        author = question.resource.attributes["author"]
+        if author.id == question.principal.id:
+            yield "own-work", f"{author.id} is the author of {question.resource.id}"
+
+
+def explain(register: Register, policies: Policies, question: Question) -> Explanation:
     """Ask, and where the answer is no look for single changes that make it yes."""
-    verdict = policies.ask(question)
+    verdict, against = policies.ask(question), floor(register, question)
     changes: list[str] = []
-    if not verdict.allowed:
+    if against or not verdict.allowed:
         changes = [
-            said for said, other in _neighbours(workspace, question) if policies.ask(other).allowed
+            said
+            for said, other in _neighbours(register.workspace, question)
+            if policies.ask(other).allowed and not floor(register, other)
         ]
-    return Explanation(question, verdict, changes)
+    return Explanation(question, verdict, against, changes)
 
 
 def _neighbours(workspace: Workspace, question: Question) -> Iterator[tuple[str, Question]]:

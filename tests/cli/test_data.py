@@ -64,6 +64,30 @@ def test_a_dataset_is_registered_listed_shown_and_verified(
     assert governed("data", "verify", "biopsies@1").code == 0
 
 
+def test_who_registers_what_had_to_be_gone_is_told_that_nobody_may_read_it(
+    governed: Command, source: Path
+) -> None:
+    done = register(governed, source, "--retention", "2020-01-01")
+    assert done.code == 0
+    assert "biopsies@1 had to be gone by 2020-01-01: nobody may read it" in done.err
+
+
+def test_the_rules_that_the_help_of_a_transformation_shows_are_carried_out(
+    governed: Command, source: Path, workspace: Workspace
+) -> None:
+    text = source.with_name("slides.csv")
+    text.write_text(
+        "size,note,name\n1,call 555-1234,ann\n0,none,bob\n1,call 555-1234,cy\n2,well,di\n"
+    )
+    assert register(governed, text, "--purpose", "explore").code == 0
+    shown = governed("data", "transform", "--help").out.partition("For instance:\n")[2]
+    (workspace.root / "rules.toml").write_text(shown.replace("minimum = 0.9", "minimum = 0.5"))
+    done = governed("data", "transform", "rules.toml", "biopsies", "--as", "sam", "--json")
+    assert done.code == 0, done.err
+    assert done.facts["rows"] == {"before": 4, "after": 2}
+    assert list(done.facts["kept"]) == ["size", "note"]
+
+
 def test_a_changed_snapshot_has_exit_code_4(governed: Command, source: Path) -> None:
     register(governed, source)
     snapshot = Path(governed("data", "show", "biopsies", "--json").facts["snapshot"])

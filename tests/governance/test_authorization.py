@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved, PolicyDenied
+from governed_kernel.errors import (
+    GovernedError,
+    IntegrityBroken,
+    NotApproved,
+    PolicyDenied,
+    UnknownName,
+)
 from governed_kernel.governance import access, authorization, people, permission, policy
 from governed_kernel.governance.explaining import ask, explain
 from governed_kernel.governance.register import Register
@@ -176,7 +182,7 @@ def test_policies_never_lock_the_administrator_out(workspace: Workspace) -> None
 def explained(workspace: Workspace, *question: str, **more: str) -> list[str]:
     current = Register.read(workspace)
     policies = authorization.policies_of(current)
-    return explain(workspace, policies, ask(current, *question, **more)).changes
+    return explain(current, policies, ask(current, *question, **more)).changes
 
 
 def test_an_explanation_says_what_would_change_the_answer(workspace: Workspace, data: Path) -> None:
@@ -193,6 +199,37 @@ def test_an_author_is_told_that_somebody_else_would_have_to_write_it(workspace: 
     assert explained(workspace, "approve", "triage@1", "sam") == [
         "somebody else had written triage@1"
     ]
+
+
+@pytest.mark.parametrize(
+    ("question", "why", "change"),
+    [
+        (("approve", "triage@1", "hans"), "nobody here is called 'hans'", ""),
+        (("approve", "triage", "olga"), "it takes the role reviewer or domain-expert", "reviewer"),
+        (("approve", "triage@1", "sam"), "sam is the author of triage@1", "somebody else"),
+        (("deploy", "triage@1", "rita"), "it takes the role operator; rita has", "operator"),
+        (("accept-risk", "triage@1", "sam"), "sam is the author", "somebody else"),
+    ],
+)
+def test_an_explanation_knows_what_holds_whatever_policies_say(
+    workspace: Workspace, question: tuple[str, str, str], why: str, change: str
+) -> None:
+    promote(workspace)
+    adopt(workspace, open='@id("open") permit (principal, action, resource);')
+    register = Register.read(workspace)
+    found = explain(register, authorization.policies_of(register), ask(register, *question))
+    assert any(reason.startswith(why) for _, reason in found.floor)
+    assert bool(found.changes) == bool(change)
+    assert change in "".join(found.changes)
+
+
+def test_nobody_is_told_that_a_release_which_is_not_there_may_be_deployed(
+    workspace: Workspace,
+) -> None:
+    register = Register.read(workspace)
+    with pytest.raises(UnknownName, match="there is no release triage@9"):
+        ask(register, "deploy", "triage@9", "olga")
+    assert ask(register, "promote", "triage@9", "sam").resource.id == "triage@9"
 
 
 def test_what_is_asked_rests_on_what_lies_there(workspace: Workspace) -> None:
