@@ -89,9 +89,10 @@ def _check_readable(register: Register, parent: DatasetRegistered, person: str) 
     decision = permission.decide_purpose(register, parent, "explore", person=person)
     if not decision.allowed:
         raise PolicyDenied(
-            f"{person} may not transform {label(parent)}",
+            f"{person} may not transform {label(parent)}, for which it is read to explore",
             why=decision.reason,
-            next="transform data before it is divided, and as somebody who may read it",
+            next=f"'governed policy explain read {label(parent)} --as {person}' says what would "
+            "change that; data is transformed before it is divided",
         )
     if parent.kind != "data":
         raise UsageError(
