@@ -8,13 +8,15 @@ submodule that holds the class, whenever it comes.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from governed_kernel.capture.observation import Observation
@@ -84,12 +86,32 @@ def arm(observation: Observation, name: str) -> None:
     if module is None:
         return
     try:
-        with observation.at_work():
+        with observation.at_work(), _made_for_good():
             importlib.import_module(ADAPTERS[name]).arm(observation, name, module)
     except GovernedError:
         raise
     except Exception as error:
         observation.lost(f"arm:{name}", error)
+
+
+@contextlib.contextmanager
+def _made_for_good() -> Iterator[None]:
+    """Put what is made meanwhile among the collector's oldest things, uncounted.
+
+    Hooks live as long as the process. Counted as new, they would bring about a collection of all
+    there is, a tenth of a second, that plain Python does not make while it imports. To freeze and
+    unfreeze moves everything to the oldest generation, and leaves it to be seen and collected.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if gc.get_freeze_count() == 0:  # what a notebook has frozen stays so
+            gc.freeze()
+            gc.unfreeze()
+        if enabled:
+            gc.enable()
 
 
 def meet(observation: Observation, kind: type) -> None:

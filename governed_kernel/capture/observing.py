@@ -186,16 +186,39 @@ def _hooks(
     io: bool,
     behind: str = "",
 ) -> Hooks:
-    state, judged = observation.state, observation.user_files
-    get_frame = sys._getframe
-    generator = target.is_generator
+    followed = _Followed(observation, target, rule, before, io, behind)
+    return Hooks(followed.enter, followed.leave, followed.fail, None if io else observation.state)
 
-    def enter(values: tuple[Any, ...]) -> Call | None:
+
+class _Followed:
+    """The hooks of one function; an object, since thousands of closures make collections slow."""
+
+    __slots__ = (
+        *("before", "behind", "generator", "io", "judged", "observation", "rule", "state"),
+        "target",
+    )
+
+    def __init__(
+        self,
+        observation: Observation,
+        target: Target,
+        rule: Rule,
+        before: Callable[[Observation, Call], None] | None,
+        io: bool,
+        behind: str,
+    ) -> None:
+        self.observation, self.target, self.rule = observation, target, rule
+        self.before, self.io, self.behind = before, io, behind
+        self.state, self.judged = observation.state, observation.user_files
+        self.generator = target.is_generator
+
+    def enter(self, values: tuple[Any, ...]) -> Call | None:
         # The order is that of cost: most calls come from pandas itself, inside a recorded one.
+        state, io = self.state, self.io
         outer = state.call
         if outer is not None and not io:
             outer.nested += 1
-            if outer.nested % _SUSPICIOUS or outer.target.runs_in(get_frame(2)):
+            if outer.nested % _SUSPICIOUS or outer.target.runs_in(sys._getframe(2)):
                 return None
             # An interrupt tore it down before its end, and it would hide all later calls.
             outer = state.call = None
@@ -203,68 +226,73 @@ def _hooks(
             return None
         site = 0, 0
         try:
-            frame = get_frame(2)
-            if behind:
-                frame = _before(frame, behind)
+            frame = sys._getframe(2)
+            if self.behind:
+                frame = _before(frame, self.behind)
             site = identity(frame.f_code), frame.f_lasti
         except ValueError:
             # Called by native code, at the bottom of a thread: nobody's line of Python.
             if not io:
                 return None
-        if not io and not judged[frame.f_code.co_filename]:
+        if not io and not self.judged[frame.f_code.co_filename]:
             return None
         try:
-            values = target.normal(values)
+            values = self.target.normal(values)
         except TypeError:
             return None
-        call = Call(target, values, outer, site)
-        if before is not None:
-            state.busy = True
-            try:
-                before(observation, call)
-            except GovernedError:
-                raise
-            except Exception as error:
-                observation.lost(target.title, error)
-                return None
-            finally:
-                state.busy = False
-        if generator:
+        call = Call(self.target, values, outer, site)
+        if self.before is not None and not self._prepared(call):
+            return None
+        if self.generator:
             # It runs between the user's own lines: there is no "after", nor anything inside.
-            leave(call, None)
+            self.leave(call, None)
             return None
         state.call = call
         return call
 
-    def leave(call: Call | None, value: Any) -> Any:
+    def _prepared(self, call: Call) -> bool:
+        """Whether what comes before the call was done; if not, that is on record."""
+        assert self.before is not None
+        self.state.busy = True
+        try:
+            self.before(self.observation, call)
+        except GovernedError:
+            raise
+        except Exception as error:
+            self.observation.lost(self.target.title, error)
+            return False
+        finally:
+            self.state.busy = False
+        return True
+
+    def leave(self, call: Call | None, value: Any) -> Any:
         if call is None:
             return value
+        state = self.state
         state.call = call.outer
         state.busy = True
         try:
-            rule(observation, Observed(call, value))
+            self.rule(self.observation, Observed(call, value))
         except RecorderLost:
             raise
         except Exception as error:
-            observation.lost(target.title, error)
+            self.observation.lost(self.target.title, error)
         finally:
             state.busy = False
             call.arguments = ()
             call.note = None
         return value
 
-    def fail(call: Call | None) -> None:
+    def fail(self, call: Call | None) -> None:
         if call is None:
             return
-        state.call = call.outer
+        self.state.call = call.outer
         call.arguments = ()
         call.note = None
         # What was opened was opened, even if what came then failed.
         for operation, uri in call.opened:
             decision, kind = call.claims[operation, uri]
-            observation.access(operation, kind, uri, target.title, decision)
-
-    return Hooks(enter, leave, fail, None if io else state)
+            self.observation.access(operation, kind, uri, self.target.title, decision)
 
 
 def _before(frame: types.FrameType, behind: str) -> types.FrameType:
@@ -275,50 +303,65 @@ def _before(frame: types.FrameType, behind: str) -> types.FrameType:
 
 
 def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: Hooks) -> Hooks:
-    """`hooks`, but with as little as possible done for a call that `quick` can take.
+    """`hooks`, but with as little as possible done for a call that `quick` can take."""
+    followed = _Quickly(observation, target, quick(observation, target), hooks)
+    return Hooks(followed.enter, followed.leave, followed.fail, hooks.state)
+
+
+class _Quickly:
+    """The hooks of one function whose calls `Repeats` knows.
 
     The call under way is one object for all calls of this function, and the place of a call is
     looked at where a rule needs it.
     """
-    state, judged = observation.state, observation.user_files
-    get_frame = sys._getframe
-    again, learn = quick(observation, target)
-    under_way = Call(target, (), None, (0, 0))
 
-    def enter(values: tuple[Any, ...]) -> Any:
+    __slots__ = (
+        *("again", "judged", "learn", "observation", "slowly", "state", "target"),
+        "under_way",
+    )
+
+    def __init__(
+        self, observation: Observation, target: Target, known: Repeats, hooks: Hooks
+    ) -> None:
+        self.observation, self.target = observation, target
+        self.state, self.judged = observation.state, observation.user_files
+        self.again, self.learn = known
+        self.slowly = hooks.leave
+        self.under_way = Call(target, (), None, (0, 0))
+
+    def enter(self, values: tuple[Any, ...]) -> Any:
         try:
-            frame = get_frame(2)
+            frame = sys._getframe(2)
         except ValueError:
             return None
-        if not judged[frame.f_code.co_filename] or state.busy:
+        state = self.state
+        if not self.judged[frame.f_code.co_filename] or state.busy:
             return None
-        state.call = under_way
+        state.call = self.under_way
         return values
 
-    def leave(values: Any, value: Any) -> Any:
+    def leave(self, values: Any, value: Any) -> Any:
         if values is None:
             return value
-        state.call = None
+        self.state.call = None
         try:
-            if again(values, value):
+            if self.again(values, value):
                 return value
         except Exception as error:
-            observation.lost(target.title, error)
+            self.observation.lost(self.target.title, error)
         try:
-            arguments = target.normal(values)
+            arguments = self.target.normal(values)
         except TypeError:
             return value
-        frame = get_frame(2)
+        frame = sys._getframe(2)
         site = identity(frame.f_code), frame.f_lasti
-        hooks.leave(Call(target, arguments, None, site), value)
+        self.slowly(Call(self.target, arguments, None, site), value)
         try:
-            learn(values, value)
+            self.learn(values, value)
         except Exception as error:
-            observation.lost(target.title, error)
+            self.observation.lost(self.target.title, error)
         return value
 
-    def fail(values: Any) -> None:
+    def fail(self, values: Any) -> None:
         if values is not None:
-            state.call = None
-
-    return Hooks(enter, leave, fail, hooks.state)
+            self.state.call = None

@@ -8,7 +8,7 @@ projects"), which is read for a package when one of its files is first asked for
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 __all__ = ["Installed", "versions"]
 
@@ -45,7 +45,10 @@ class Installed:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._lists: dict[str, list[bytes]] = {}
+        self._lists: dict[str, dict[str, bytes]] = {}
+        """Package → lists that name something in it, by their folder; as far as they were read."""
+        self._read: set[str] = set()
+        """Packages for which all lists were read."""
         self._answers: dict[str, bool] = {}
 
     def names(self, path: str) -> bool:
@@ -61,31 +64,54 @@ class Installed:
         if os.path.isdir(path):
             return True
         relative = path[len(self._folder) :]
-        package = relative.partition("/")[0]
-        lists = self._lists.get(package)
-        if lists is None:
-            lists = self._lists[package] = self._lists_of(package)
         name = os.fsencode(relative)
         entries = (b"\n" + name + b",", b'\n"' + name.replace(b'"', b'""') + b'",')
+        lists = self._lists_of(relative.partition("/")[0])
         return any(entry in found for found in lists for entry in entries)
 
-    def _lists_of(self, package: str) -> list[bytes]:
-        """The lists that name something in a package; several may share a namespace."""
+    def _lists_of(self, package: str) -> Iterator[bytes]:
+        """The lists that name something in a package; several may share a namespace.
+
+        A list is read when none of those before it had the answer: there may be hundreds.
+        """
+        known = self._lists.setdefault(package, {})
+        yield from tuple(known.values())
+        if package in self._read:
+            return
         name = os.fsencode(package)
         beginnings = (b"\n" + name, b'\n"' + name)
-        found = []
-        try:
-            entries = os.listdir(self._folder)
-        except OSError:
-            return []
-        for entry in entries:
-            if not entry.endswith(".dist-info"):
+        for about in self._likeliest_first(package):
+            if about in known:
                 continue
             try:
-                with open(f"{self._folder}{entry}/RECORD", "rb") as file:
+                with open(f"{self._folder}{about}/RECORD", "rb") as file:
                     text = b"\n" + file.read()
             except OSError:
                 continue
             if any(beginning in text for beginning in beginnings):
-                found.append(text)
-        return found
+                known[about] = text
+                yield text
+        self._read.add(package)
+
+    def _likeliest_first(self, package: str) -> list[str]:
+        """Folders of lists: of the package's own name, then what was installed at its time.
+
+        The order saves reading, and decides nothing.
+        """
+        try:
+            entries = [each for each in os.listdir(self._folder) if each.endswith(".dist-info")]
+        except OSError:
+            return []
+        made = self._moment(package)
+
+        def unlikely(about: str) -> tuple[bool, float]:
+            name = about.partition("-")[0].lower()
+            return name != package.lower(), abs(self._moment(about) - made)
+
+        return sorted(entries, key=unlikely)
+
+    def _moment(self, entry: str) -> float:
+        try:
+            return os.stat(self._folder + entry).st_mtime
+        except OSError:
+            return 0.0

@@ -77,7 +77,8 @@ class Names:
         folder, _, _ = path.rpartition(b"/")
         inside = self._folders.get(folder)
         if inside is None:
-            canonical, fleeting = paths.trace(thread, os.fsdecode(folder))
+            canonical = self._canonical_folder(thread, folder)
+            fleeting = folder not in self._canonical_folders
             inside = not fleeting and self._rules.holds(canonical + "/")
             self._folders[folder] = inside
         if not inside:
@@ -140,8 +141,24 @@ class Names:
         """The canonical path of an absolute one, with nothing at its end."""
         known = self._canonical_folders.get(folder)
         if known is None:
-            known, fleeting = paths.trace(thread, os.fsdecode(folder))
-            known = known.rstrip("/")
+            known = self._below_known(folder)
+            fleeting = False
+            if known is None:
+                known, fleeting = paths.trace(thread, os.fsdecode(folder))
+                known = known.rstrip("/")
             if not fleeting:
                 self._canonical_folders[folder] = known
         return known
+
+    def _below_known(self, folder: bytes) -> str | None:
+        """What a folder is called in one that is known; None where that does not say it all."""
+        above, _, name = folder.rpartition(b"/")
+        known = self._canonical_folders.get(above)
+        if known is None or known.startswith("/proc") or name in (b"", b".", b".."):
+            return None
+        found = f"{known}/{os.fsdecode(name)}"
+        try:
+            os.readlink(found)
+        except (OSError, ValueError):  # no link, or nothing there
+            return found
+        return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from governed_kernel.recorder import installed
 from governed_kernel.recorder.installed import Installed, versions
 
 
@@ -55,3 +58,28 @@ def test_versions_are_read_off_the_names_of_what_installers_left(folder: Path) -
         "two-words": "2.1.post1",
         "unlisted": "1.0",
     }
+
+
+def test_no_more_lists_are_read_than_the_answer_needs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        other = folder / f"other{number}-1.0.dist-info"
+        other.mkdir()
+        (other / "RECORD").write_text(f"other{number}/a.txt,,\n")
+        os.utime(other, (0, 0))
+    read: list[str] = []
+
+    def noting(path: str, _: str) -> IO[bytes]:
+        read.append(Path(path).parent.name)
+        return Path(path).open("rb")
+
+    monkeypatch.setattr(installed, "open", noting, raising=False)
+    lists = Installed(f"{folder}/")
+    assert lists.names(f"{folder}/one/schema.json")
+    assert read == ["one-1.0.dist-info"]
+    assert lists.names(f"{folder}/shared/b.txt")
+    assert "two-1.0.dist-info" in read[1:]
+    assert len(read) <= 4
+    assert not lists.names(f"{folder}/one/own.json")
+    assert len(read) > 20  # that nobody installed it, only all of them can say

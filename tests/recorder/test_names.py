@@ -1,0 +1,73 @@
+"""What names lead to is the same whatever was asked before."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.recorder import paths
+from governed_kernel.recorder.environment import Environment, resolve_places, session_variables
+from governed_kernel.recorder.names import Names
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Names:
+    return Names(Environment(resolve_places(session_variables(tmp_path))), None)
+
+
+def _tree(root: Path, rng: random.Random) -> list[bytes]:
+    """Folders, files and links at random, some of them to nowhere or in circles; many paths."""
+    folders, places = [root], [root]
+    for number in range(40):
+        here = rng.choice(folders) / f"n{number}"
+        kind = rng.choice(("folder", "folder", "file", "link", "relative", "broken", "fleeting"))
+        if kind == "folder":
+            here.mkdir()
+            folders.append(here)
+        elif kind == "file":
+            here.write_text("x")
+        else:
+            other = rng.choice(places)
+            relative = os.path.relpath(other, here.parent)
+            to = {"link": str(other), "relative": relative, "fleeting": "/proc/self/cwd"}
+            here.symlink_to(to.get(kind, f"nowhere{number}"))
+        places.append(here)
+    names = (
+        "a",
+        "../n5",
+        "./n6",
+        "n7/..",
+        "n8/b",
+        *(place.name for place in rng.sample(places, 9)),
+    )
+    return [os.fsencode(f"{place}/{name}") for place in places for name in names]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_place_is_what_following_every_link_finds(
+    tmp_path: Path, names: Names, seed: int
+) -> None:
+    rng = random.Random(seed)
+    thread = threading.get_native_id()
+    asked = _tree(tmp_path, rng)
+    rng.shuffle(asked)
+    for path in asked:
+        assert names.place(thread, path, None).path == paths.resolve(thread, path), path
+
+
+def test_a_folder_in_proc_is_looked_at_each_time(names: Names) -> None:
+    thread = threading.get_native_id()
+    names.place(thread, b"/proc/x", None)
+    for folder in (b"/proc/self/cwd", f"/proc/{os.getpid()}/cwd".encode(), b"/dev/fd"):
+        found = names.place(thread, folder + b"/some/file", None).path
+        assert found == paths.resolve(thread, folder + b"/some/file")
+    here = Path.cwd()
+    try:
+        os.chdir("/")
+        assert names.place(thread, b"/proc/self/cwd/some/file", None).path == "/some/file"
+    finally:
+        os.chdir(here)
