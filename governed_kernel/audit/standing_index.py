@@ -353,7 +353,8 @@ def _add_deployments(connection: sqlite3.Connection, found: list[DeploymentRecor
 
 
 def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _moment(microseconds: int) -> datetime:

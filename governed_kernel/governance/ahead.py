@@ -256,6 +256,7 @@ def _last_first(found: Sequence[T], part: int, parts: int) -> Iterator[T]:
 
 def _verified(known: Iterable[dict[str, Any]], asked: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     """Of each new envelope of `asked` that verifies with a key that `known` name: what to keep."""
+    envelopes.begin()
     # All keys that anything says are somebody's: whether they are, the replay finds out.
     keys = {}
     for pem in envelopes.public_keys(known):

@@ -54,6 +54,7 @@ __all__ = [
     "Statement",
     "Subject",
     "add_verified",
+    "begin",
     "check",
     "keep_verified",
     "may_name_a_key",
@@ -249,6 +250,11 @@ class _Body(msgspec.Struct, frozen=True):
 
 _VERIFIED = Verified()
 _BODY: msgspec.json.Decoder[_Body] = msgspec.json.Decoder(_Body)
+
+
+def begin() -> None:
+    """Take what this person's programs verified before, as a ledger is about to be replayed."""
+    _VERIFIED.begin()
 
 
 def verified_by(envelope: dict[str, Any]) -> bytes | None:

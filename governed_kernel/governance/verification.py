@@ -114,6 +114,7 @@ class Replay:
         self.given: dict[str, list[Entry]] = {}
         """Release → the approvals that name it, valid or not."""
         self._seen: set[str] = set()
+        envelopes.begin()
 
     @property
     def service_key(self) -> str:
@@ -144,6 +145,7 @@ class Replay:
 
     def fork(self) -> Replay:
         """The same state, to go on with; this one stays as it is."""
+        envelopes.begin()
         twin = copy(self)
         twin.roster = self.roster.copy()
         twin.service_keys = list(self.service_keys)

@@ -49,19 +49,24 @@ class Verified:
 
     def key_of(self, envelope: bytes) -> bytes | None:
         """Digest of the key that an envelope was verified with; None if it never was."""
-        self._begin()
+        if self._home is None:
+            self.begin()
         return self._known.get(envelope)
 
-    def _begin(self) -> None:
-        """Read what this person's programs remember, once for each person."""
-        home = os.environ.get("GOVERNED_HOME", "")
+    def begin(self) -> None:
+        """Read what this person's programs remember, once for each person, before many are asked.
+
+        To look whose folder counts takes as long as to look an envelope up.
+        """
+        home = _home()
         if self._home != home:
             self._home = home
             self._read()
 
     def add(self, envelope: bytes, key: bytes) -> None:
         """Remember an envelope that verified."""
-        self._begin()
+        if self._home is None:
+            self.begin()
         self._known[envelope] = self._new[envelope] = key
 
     def add_all(self, body: bytes) -> None:
@@ -71,7 +76,7 @@ class Verified:
 
     def keep(self) -> None:
         """Write down what is new, where that is worth it; nothing rests on whether it can be."""
-        if len(self._new) < _WORTH:
+        if len(self._new) < _WORTH or self._home != _home():
             return
         body = b"".join(envelope + key for envelope, key in self._known.items())
         with contextlib.suppress(OSError):
@@ -92,6 +97,10 @@ class Verified:
             head = _MARK + hashlib.sha256(body).digest()
             if data.startswith(head) and len(body) % (2 * _SIZE) == 0:
                 self._known.update(_pairs(body))
+
+
+def _home() -> str:
+    return os.environ.get("GOVERNED_HOME", "")
 
 
 def _pairs(body: bytes) -> Iterator[tuple[bytes, bytes]]:
