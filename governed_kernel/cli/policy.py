@@ -102,8 +102,15 @@ def starter(workspace: Workspace) -> None:
 @json_option
 @workspace_option
 def test(workspace: Workspace, as_json: bool) -> None:
-    """Ask the policies the cases in policies/cases.toml; exits with 1 when one fails."""
-    cases = read_cases(workspace.policies / "cases.toml")
+    """Ask the policies the cases in policies/cases.toml; exits with 1 when one fails or none is."""
+    file = workspace.policies / "cases.toml"
+    cases = read_cases(file)
+    if not cases:
+        raise CheckFailed(
+            "no policy was tested",
+            why=f"{file} {'has no [[case]]' if file.exists() else 'is not there'}",
+            next="write cases; 'governed init' writes some to begin with into a new workspace",
+        )
     outcomes = run_cases(workspace, Policies(read_rules(workspace).policies), cases)
     rows = [
         {

@@ -94,12 +94,10 @@ def read_cases(path: Path) -> list[Case]:
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-        cases = msgspec.convert(document.get("case", []), list[Case])
-        for case in cases:
-            for role in case.roles:
-                check_role(role)
-            if case.action not in ACTIONS:
-                raise ValueError(f"case {case.name!r}: no action is called {case.action!r}")
+        found = document.pop("case", [])
+        if document or not isinstance(found, list):
+            raise ValueError(f"each case is a [[case]]; {', '.join(document) or 'case'} is none")
+        cases = [_case(number, said) for number, said in enumerate(found, 1)]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, msgspec.ValidationError) as error:
@@ -109,6 +107,18 @@ def read_cases(path: Path) -> list[Case]:
             next=f"mend it; actions are {', '.join(ACTIONS)}",
         ) from error
     return cases
+
+
+def _case(number: int, said: object) -> Case:
+    try:
+        case = msgspec.convert(said, Case)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"case {number}: {error}") from error
+    for role in case.roles:
+        check_role(role)
+    if case.action not in ACTIONS:
+        raise ValueError(f"case {case.name!r}: no action is called {case.action!r}")
+    return case
 
 
 def run_cases(workspace: Workspace, policies: Policies, cases: list[Case]) -> list[Outcome]:

@@ -47,13 +47,35 @@ def test_a_case_that_is_answered_otherwise_fails_with_its_name(
 
 
 @pytest.mark.parametrize(
-    "text", ["[[case]]\nname = 1", "nonsense", '[[case]]\nname="a"\naction="fly"\nexpect="deny"']
+    "text",
+    [
+        "[[case]]\nname = 1",
+        "[[cases]]\nname = 1",
+        "case = 1",
+        "nonsense",
+        '[[case]]\nname="a"\naction="fly"\nexpect="deny"',
+    ],
 )
 def test_cases_that_mean_nothing_are_wrong_use(
     governed: Command, workspace: Workspace, text: str
 ) -> None:
     (workspace.policies / "cases.toml").write_text(text)
     assert governed("policy", "test").code == 2
+
+
+def test_a_test_that_asks_nothing_does_not_pass(governed: Command, workspace: Workspace) -> None:
+    (workspace.policies / "cases.toml").write_text("# none yet\n")
+    done = governed("policy", "test")
+    assert (done.code, "has no [[case]]" in done.err) == (1, True)
+    (workspace.policies / "cases.toml").unlink()
+    done = governed("policy", "test")
+    assert (done.code, "is not there" in done.err) == (1, True)
+
+
+def test_a_wrong_case_is_named_by_its_number(governed: Command, workspace: Workspace) -> None:
+    good = '[[case]]\nname = "a"\naction = "deploy"\nexpect = "deny"\n'
+    (workspace.policies / "cases.toml").write_text(good + good + 'colour = "red"\n')
+    assert "case 2: Object contains unknown field `colour`" in governed("policy", "test").err
 
 
 def test_a_mistake_is_named_with_its_line_and_can_not_be_adopted(
