@@ -23,6 +23,7 @@ from governed_kernel.files import write_atomically
 from governed_kernel.release import runs
 from governed_kernel.release.overview import overview, places
 from governed_kernel.release.registry import Registry
+from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 
 __all__ = ["release"]
@@ -99,7 +100,7 @@ def card(workspace: Workspace, name: str, as_json: bool) -> int:
     """The use-case card of the releases of that name: what it says, and what is missing.
 
     Written from a template to cards/RELEASE.toml where there is none. Exits with 1 when a field is
-    missing.
+    missing, or has a mark to be filled in (TODO), or governed.toml has no such risk class.
     """
     from governed_kernel.release import intake
     from governed_kernel.release.manifest import check_name
@@ -108,6 +109,7 @@ def card(workspace: Workspace, name: str, as_json: bool) -> int:
     text = path.read_text(encoding="utf-8")
     found = intake.parse(text, path)
     missing = [msgspec.to_builtins(item) for item in intake.missing(found, text)]
+    unknown = intake.unknown_class(workspace, found)
     facts: dict[str, Any] = {
         "card": workspace.relative(path),
         "said": dict(intake.facts(found)),
@@ -122,7 +124,10 @@ def card(workspace: Workspace, name: str, as_json: bool) -> int:
         print_facts(facts["said"], False, str(facts["card"]))
         for item in missing:
             click.echo(f"{facts['card']}, line {item['line']}: nobody said {item['asks']}")
-    return 1 if missing else 0
+        if unknown:
+            known = ", ".join(facts["risk_classes"])
+            click.echo(visible(f"governed.toml has no risk class {unknown!r}; it has {known}"))
+    return 1 if missing or unknown else 0
 
 
 @release.command("accept-risk")

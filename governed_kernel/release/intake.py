@@ -42,6 +42,8 @@ __all__ = [
 CARD = "card.toml"
 """Its name in a release and in a bundle."""
 _ADVICE = "mend that line; templates/cards/card.toml has a commented example of every field"
+_NOTHING = re.compile(r"\W*((to ?do|fix ?me|tb[acd]|x{2,})\b\W*)?", re.IGNORECASE)
+"""What says nothing: blanks, dots, question marks, and marks to be filled in later."""
 Text = Annotated[str, msgspec.Meta(max_length=4000)]
 
 
@@ -171,8 +173,14 @@ def missing(card: Card, text: str = "") -> list[Missing]:
     return [
         Missing(field, asks, _line_of(text, field))
         for field, asks in FIELDS.items()
-        if not _said(card, field).strip()
+        if _NOTHING.fullmatch(_said(card, field))
     ]
+
+
+def unknown_class(workspace: Workspace, card: Card) -> str:
+    """The card's risk class, where ``governed.toml`` has classes and not that one; else empty."""
+    classes, risk = workspace.settings.risk_classes, card.use_case.risk_class
+    return risk if classes and risk.strip() and risk not in classes else ""
 
 
 def encode(card: Card) -> bytes:
@@ -229,7 +237,7 @@ def _class_findings(workspace: Workspace, card: Card, suites: Sequence[str]) -> 
     risk = card.use_case.risk_class
     if not classes or not risk.strip():
         return
-    if risk not in classes:
+    if unknown_class(workspace, card):
         yield _blocking(
             "unknown-risk-class",
             f"governed.toml has no risk class {risk!r}",

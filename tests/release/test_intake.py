@@ -40,6 +40,30 @@ def test_the_template_is_a_card_whose_every_field_is_missing_with_its_line() -> 
 
 
 @pytest.mark.parametrize(
+    ("said", "is_missing"),
+    [
+        *(
+            (nothing, True)
+            for nothing in ("", " \n", "TODO", "todo: ", "T.B.D.", "tbd", "…", "?", "xxx")
+        ),
+        *(
+            (said, False)
+            for said in ("x", "none", "n/a: no rules apply", "To do triage", "Tbilisi")
+        ),
+    ],
+)
+def test_a_mark_to_be_filled_in_is_no_answer(said: str, is_missing: bool) -> None:
+    found = [item.field for item in intake.missing(Card(UseCase(regime=said)))]
+    assert ("use_case.regime" in found) == is_missing
+
+
+def test_a_risk_class_that_is_not_there_is_known_before_a_promotion(workspace: Workspace) -> None:
+    assert intake.unknown_class(workspace, Card(UseCase(risk_class="enormous"))) == "enormous"
+    assert not intake.unknown_class(workspace, Card(UseCase(risk_class="high")))
+    assert not intake.unknown_class(workspace, Card())
+
+
+@pytest.mark.parametrize(
     ("text", "line", "why"),
     [
         ('[use_case]\ndecision = "x"\nowner = "y"\n', 3, "owner"),
