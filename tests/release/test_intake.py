@@ -44,7 +44,7 @@ def test_the_template_is_a_card_whose_every_field_is_missing_with_its_line() -> 
     [
         *(
             (nothing, True)
-            for nothing in ("", " \n", "TODO", "todo: ", "T.B.D.", "tbd", "…", "?", "xxx")
+            for nothing in ("", " \n", "TODO", "todo: ", "<TBD>", "tbd", "…", "?", "xxx")
         ),
         *(
             (said, False)
