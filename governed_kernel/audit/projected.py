@@ -21,7 +21,8 @@ from governed_kernel.lineage.contents import contents, first_difference
 from governed_kernel.lineage.derivations import Derivation
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
-from governed_kernel.release.projection import bring_up, refresh, tables
+from governed_kernel.release.ledger_rows import tables
+from governed_kernel.release.projection import bring_up, refresh
 from governed_kernel.workspace import Workspace
 
 __all__ = ["check_store"]
