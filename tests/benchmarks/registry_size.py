@@ -58,7 +58,8 @@ from tests.governance.people import EVERYBODY, make_workspace, passphrase
 
 LIMIT = 1.0
 _VERSIONS_EACH = 10
-_START = datetime.now(UTC) - timedelta(days=300)
+_STEP = timedelta(milliseconds=1)
+"""Between two entries: after the people were added, or none of their approvals would count."""
 
 
 class _Writer:
@@ -71,7 +72,7 @@ class _Writer:
         self.service = keys.service_signer(register.workspace_id, register.service_key)
         self.policy = register.policy
         self.made: list[Any] = []
-        self.moment = _START
+        self.moment = datetime.now(UTC)
 
     def sign(self, kind: type[Any], person: str, **said: Any) -> Predicate:
         """Add what a person signs."""
@@ -85,9 +86,9 @@ class _Writer:
         return predicate
 
     def add(self, event: Any) -> None:
-        """Add an event, a minute after the one before."""
+        """Add an event, a moment after the one before."""
         self.made.append(event)
-        self.moment += timedelta(seconds=20)
+        self.moment += _STEP
 
     def record(self, event: Any) -> None:
         """Add what the service saw."""
