@@ -58,8 +58,9 @@ from tests.governance.people import EVERYBODY, make_workspace, passphrase
 
 LIMIT = 1.0
 _VERSIONS_EACH = 10
-_STEP = timedelta(milliseconds=1)
-"""Between two entries: after the people were added, or none of their approvals would count."""
+_STEP = timedelta(microseconds=5)
+"""Between two entries: none is of a time to come, nor before the people were added, whose approvals
+would not count."""
 
 
 class _Writer:
