@@ -40,9 +40,6 @@ class Session:
     def emit(self, event: ObservedEvent) -> None:
         self.events.append(event)
 
-    def deliver(self) -> None:
-        """Nothing is held."""
-
     def cell(self) -> Cell:
         return Cell(3, "load-data")
 

@@ -115,7 +115,6 @@ def statement(node: Reading | ast.stmt, namespace: dict[str, Any]) -> Iterator[N
     if variables is None or variables.namespace is not namespace:
         variables = Variables(observation, namespace)
     with observation.guarded("variables"):
-        observation.emitter.deliver()  # who watches sees what ended before a long statement
         variables.enter(node)
     try:
         yield

@@ -67,11 +67,8 @@ class Emitter(Protocol):
         """Hand an event to the recorder as it is; nothing is filled in.
 
         It blocks rather than lose an event, and raises `RecorderLost` when there is no recorder.
-        A step between things in memory may be held until the next event, or until `deliver`.
+        A step between things in memory may be taken down with the next event.
         """
-
-    def deliver(self) -> None:
-        """Hand over what is held."""
 
     def cell(self) -> Cell:
         """The cell of the calling thread, else the one the main thread runs."""

@@ -37,9 +37,9 @@ class RecorderLink:
 
     `confirm` and `ended` return when the recorder has written what came before.
 
-    While a cell runs, steps whose results are in memory wait for what may not: an access, the next
-    statement, a fork, the end. What is held by a kernel that is killed in the middle of a statement
-    is lost with its memory.
+    While a cell runs, steps whose results are in memory wake nobody: the recorder takes them with
+    what it must know at once (an access, the end), and a few times a second. They have left the
+    kernel by then, which may be killed.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class RecorderLink:
         This end of the ``SOCK_SEQPACKET`` pair.
     decide : callable
         Asks policy about an access.
+    quiet : socket.socket, optional
+        This end of the pair that does not wake the recorder.
     cell : Cell
         What is running when it begins.
     child : bool
@@ -58,10 +60,11 @@ class RecorderLink:
         connection: socket.socket,
         decide: Decide,
         *,
+        quiet: socket.socket | None = None,
         cell: Cell = _BEFORE,
         child: bool = False,
     ) -> None:
-        self._wire = Wire(connection, child=child)
+        self._wire = Wire(connection, quiet, child=child)
         self._decide = decide
         self._local = contextvars.ContextVar[Cell]("governed_cell")
         self._latest = cell
@@ -83,34 +86,22 @@ class RecorderLink:
             There is none: the kernel was not started by a recorder.
         """
         try:
-            descriptor = int(os.environ.pop(RECORDER_VARIABLE))
-            os.set_inheritable(descriptor, False)
-            connection = socket.socket(fileno=descriptor)
-            if connection.family != socket.AF_UNIX or connection.type != socket.SOCK_SEQPACKET:
-                raise OSError("the descriptor is no link")
+            link, quiet = map(_end, os.environ.pop(RECORDER_VARIABLE).split())
         except (KeyError, ValueError, OSError) as error:
             raise RecorderLost(
                 "this kernel has no recorder",
                 why="it was not started by one, and nothing may run unrecorded",
                 next="start the kernel 'governed-research' from a Jupyter client",
             ) from error
-        return cls(connection, decider())
+        return cls(link, decider(), quiet=quiet)
 
     # --- the observers' side: `capture.emitter.Emitter` ------------------------------------
 
     def emit(self, event: ObservedEvent) -> None:
-        """Send an observer's event, or hold it for a moment; blocks rather than lose it."""
-        if self._cells and isinstance(event, Transformation) and _stays_in_memory(event):
-            self._wire.hold(event)
-            if not self._cells:  # its cell has just ended
-                self._wire.deliver()
-        else:
-            self._wire.send(event)
+        """Send an observer's event; blocks rather than lose it."""
+        step = isinstance(event, Transformation) and _stays_in_memory(event)
+        self._wire.send(event, quietly=step and bool(self._cells))
         MADE.add(event)
-
-    def deliver(self) -> None:
-        """Send what is held."""
-        self._wire.deliver()
 
     def cell(self) -> Cell:
         """The cell of this thread or task, else the one that started it, else the latest."""
@@ -195,7 +186,6 @@ class RecorderLink:
         finally:
             self._cells.pop(self.cell(), None)
             self._local.reset(token)
-            self._wire.deliver_all_the_same()  # what another thread did while the end was announced
 
     def ended(self, number: int) -> None:
         """Return when everything about the cell whose end has that number is on record.
@@ -237,6 +227,22 @@ class RecorderLink:
         start_in_cell.__name__, start_in_cell.__qualname__ = start.__name__, start.__qualname__
         start_in_cell.__module__ = start.__module__
         threading.Thread.start = start_in_cell  # type: ignore[method-assign, assignment]
+
+
+def _end(descriptor: str) -> socket.socket:
+    """The kernel's end of a pair, for itself alone.
+
+    Raises
+    ------
+    OSError
+        It is none.
+    """
+    number = int(descriptor)
+    os.set_inheritable(number, False)
+    end = socket.socket(fileno=number)
+    if end.family != socket.AF_UNIX or end.type != socket.SOCK_SEQPACKET:
+        raise OSError("the descriptor is no link")
+    return end
 
 
 def _stays_in_memory(event: Transformation) -> bool:

@@ -7,7 +7,6 @@ import os
 import secrets
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -20,35 +19,41 @@ from governed_kernel.recorder.messages import Answer
 __all__ = ["Wire"]
 
 _ANSWER_BYTES = 65_536
-_MOST_HELD = 64
-_SECONDS_HELD = 0.25
 
 
 class Wire:
     """The kernel's end of the pair of sockets.
 
     Sending blocks when the recorder is behind, so nothing is lost; an interrupt waits until a
-    message is whole. A message may be held, since waking the recorder costs the sender more than
-    most of what it is told; whatever is sent takes along what is held.
+    message is whole. A message may go by a second, quiet pair, since waking the recorder costs the
+    sender more than most of what it is told. The recorder puts both in order by their numbers.
 
     Parameters
     ----------
     connection : socket.socket
         This end of the ``SOCK_SEQPACKET`` pair.
+    quiet : socket.socket, optional
+        This end of the quiet one; it is the kernel's alone, and no child's.
     child : bool
         Whether this process is not the kernel itself.
     """
 
-    def __init__(self, connection: socket.socket, *, child: bool = False) -> None:
+    def __init__(
+        self, connection: socket.socket, quiet: socket.socket | None = None, *, child: bool = False
+    ) -> None:
         self._connection = connection
+        self._quiet = quiet
         self._lost: GovernedError | None = None
         self._socket = _identity(connection.fileno())
         self._in_child = child
         self._forget_parent()
-        os.register_at_fork(before=self.deliver_all_the_same, after_in_child=self._begin_in_child)
+        os.register_at_fork(after_in_child=self._begin_in_child)
 
     def _begin_in_child(self) -> None:
         self._in_child = True
+        if self._quiet is not None:
+            self._quiet.close()
+            self._quiet = None
         self._forget_parent()
 
     def _forget_parent(self) -> None:
@@ -60,8 +65,6 @@ class Wire:
         self._busy = False
         self._waiting: deque[_Parcel] = deque()
         self._texts: list[bytes] = []
-        self._held: list[bytes] = []
-        self._held_since = 0.0
         self._awaited: set[int] = set()
         self._answers: dict[int, Answer] = {}
 
@@ -75,27 +78,8 @@ class Wire:
         """Have a line for the payload file go with the next message, which names it."""
         self._texts.append(line)
 
-    def hold(self, message: messages.Message) -> None:
-        """Send a message with the next one, or now if too many wait, or for too long."""
-        if not self._held:
-            self._held_since = time.monotonic()
-        self._held.append(messages.encode(message))
-        late = time.monotonic() - self._held_since > _SECONDS_HELD
-        if late or len(self._held) >= _MOST_HELD:
-            self.deliver()
-
-    def deliver(self) -> None:
-        """Send what is held."""
-        if self._held:
-            self.send(None)
-
-    def deliver_all_the_same(self) -> None:
-        """As `deliver`, where nobody can be told that the recorder is lost; the next cell is."""
-        with contextlib.suppress(GovernedError):
-            self.deliver()
-
-    def send(self, message: messages.Message | None) -> int:
-        """Send what is held, and a message; returns its number, or 0 if it waits behind another.
+    def send(self, message: messages.Message, *, quietly: bool = False) -> int:
+        """Send a message; returns its number, or 0 if it waits behind another.
 
         Whatever is raised meanwhile (an interrupt, a user's alarm) is raised afterwards. The
         steps are such that each may be done twice: the recorder drops a packet that it has.
@@ -105,7 +89,7 @@ class Wire:
         RecorderLost
             There is no recorder any more, or this session is recorded no longer.
         """
-        parcel = _Parcel([] if message is None else [messages.encode(message)])
+        parcel = _Parcel(messages.encode(message), quietly and self._quiet is not None)
         with self._sending:
             if self._busy:  # a signal's handler or a finaliser, in the middle of another message
                 self._waiting.append(parcel)
@@ -126,7 +110,6 @@ class Wire:
             # file's now. The kernel is still recorded, and of this child the witness tells.
             self._waiting.clear()
             self._texts.clear()
-            self._held.clear()
             return
         while self._waiting:
             self._deliver(self._waiting[0])
@@ -137,21 +120,30 @@ class Wire:
         if parcel.number:
             return
         if parcel.packets is None:
-            parcel.texts, parcel.held = tuple(self._texts), tuple(self._held)
-            body = messages.encode_said(parcel.texts, [*parcel.held, *parcel.own])
-            parcel.packets = messages.packets(self._sender, self._number + 1, body)
-        for taken, kept in ((parcel.texts, self._texts), (parcel.held, self._held)):
-            for each in taken:
-                if kept and kept[0] is each:
-                    del kept[0]
+            parcel.texts = tuple(self._texts)
+            body = messages.encode_said(parcel.texts, [parcel.message])
+            packets = messages.packets(self._sender, self._number + 1, body)
+            parcel.quietly = parcel.quietly and len(packets) == 1
+            parcel.packets = packets
+        for each in parcel.texts:
+            if self._texts and self._texts[0] is each:
+                del self._texts[0]
         try:
             while parcel.packets:
-                self._connection.send(parcel.packets[0])
+                if not (parcel.quietly and self._sent_quietly(parcel.packets[0])):
+                    self._connection.send(parcel.packets[0])
                 del parcel.packets[0]
         except OSError as error:
             raise self.lose(str(error)) from error
         self._number += 1
         parcel.number = self._number
+
+    def _sent_quietly(self, packet: bytes) -> bool:
+        """Whether a packet lies where the recorder will find it; else it must be woken."""
+        try:
+            return self._quiet is not None and bool(self._quiet.send(packet, socket.MSG_DONTWAIT))
+        except OSError:  # there is no more room, or somebody closed it, which the recorder sees
+            return False
 
     # --- what is asked ---------------------------------------------------------------------
 
@@ -235,14 +227,14 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 class _Parcel:
     """A message on its way: its packets that are not sent yet, and its number when all are."""
 
-    __slots__ = ("held", "number", "own", "packets", "texts")
+    __slots__ = ("message", "number", "packets", "quietly", "texts")
 
-    def __init__(self, own: list[bytes]) -> None:
-        self.own = own
+    def __init__(self, message: bytes, quietly: bool) -> None:
+        self.message = message
+        self.quietly = quietly
         self.number = 0
         self.packets: list[bytes] | None = None
         self.texts: tuple[bytes, ...] = ()
-        self.held: tuple[bytes, ...] = ()
 
 
 def _undisturbed(work: Callable[[], None]) -> None:

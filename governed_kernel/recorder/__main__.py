@@ -37,21 +37,24 @@ def main(arguments: list[str]) -> NoReturn:
 
 def _record(order: Order) -> tuple[int, str]:
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    quiet, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     adopt_orphans()
     confinement = _confinement(order)
+    keep = (there.fileno(), theirs.fileno())
     kernel = start_kernel(
         order.command,
-        _variables(order, there.fileno()),
-        there.fileno(),
+        _variables(order, keep),
+        keep,
         confinement.rules() if confinement else None,
     )
     there.close()
+    theirs.close()
     kernel.pass_on_signals()
     try:
         early = _load(kernel, wait=confinement is not None)
         from governed_kernel.recorder import recording
 
-        return recording.record(order, kernel, here, early, confinement)
+        return recording.record(order, kernel, here, quiet, early, confinement)
     except BaseException:
         if not kernel.over:
             os.kill(kernel.pid, signal.SIGKILL)
@@ -103,9 +106,9 @@ def _load(kernel: StartedKernel, *, wait: bool) -> EarlyWitness | None:
     return early
 
 
-def _variables(order: Order, link: int) -> dict[str, str]:
+def _variables(order: Order, links: tuple[int, int]) -> dict[str, str]:
     found = dict(os.environ)
-    found["GOVERNED_RECORDER_FD"] = str(link)
+    found["GOVERNED_RECORDER_FD"] = " ".join(map(str, links))
     found["GOVERNED_SESSION"] = order.session
     found["GOVERNED_MODE"] = order.mode
     found["GOVERNED_WORKSPACE"] = os.path.realpath(order.workspace)

@@ -2,6 +2,8 @@
 
 The kernel sends what it says (`Said`) with a number, over a ``SOCK_SEQPACKET`` pair; what is long
 travels as several packets. A packet is never torn, so forked children may write to the same socket.
+What need not be known at once goes over a second, quiet pair, on which the recorder does not wait:
+to wake it costs the sender more than most of what it is told.
 Requests (`CellStarted`, `CellEnded`, `StatusRequested`) are answered by an `Answer` of the same
 number.
 """
@@ -37,6 +39,7 @@ __all__ = [
     "encode",
     "encode_said",
     "packets",
+    "said_by",
 ]
 
 PACKET_BYTES = 60_000
@@ -59,7 +62,7 @@ Message: TypeAlias = (
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
-    """What is said at once, because each packet wakes the recorder; a request comes last."""
+    """What is said at once: texts before what names them."""
 
     texts: list[bytes]
     """Lines for the payload file, as `lineage.journal.payload_of` makes them."""
@@ -118,6 +121,14 @@ def packets(sender: int, number: int, body: bytes) -> list[bytes]:
     ]
 
 
+def said_by(packet: bytes) -> tuple[int, int]:
+    """A packet's sender and the number of its message; zeros where it is none."""
+    if len(packet) < _HEADER.size:
+        return 0, 0
+    sender, number, _, _ = _HEADER.unpack_from(packet)
+    return sender, number
+
+
 class Assembler:
     """Puts packets together again, and notices what does not fit.
 
@@ -128,6 +139,11 @@ class Assembler:
     def __init__(self) -> None:
         self._done: dict[int, int] = {}
         self._parts: dict[int, list[bytes]] = {}
+
+    def is_next(self, packet: bytes) -> bool:
+        """Whether nothing that its sender said before a packet is still to come."""
+        sender, number = said_by(packet)
+        return number <= self._done.get(sender, 0) + 1
 
     def add(self, packet: bytes) -> tuple[int, bytes] | None:
         """Take one packet; returns number and body when it completes a message.

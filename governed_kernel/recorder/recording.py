@@ -31,6 +31,7 @@ def record(
     order: Order,
     kernel: StartedKernel,
     link: socket.socket,
+    quiet: socket.socket,
     early: EarlyWitness | None,
     confinement: Confinement | None,
 ) -> tuple[int, str]:
@@ -55,7 +56,7 @@ def record(
         restrictions = Restrictions(order.restrictions, workspace)
         restrictions.prepare()
     witness = _witness(order, workspace, confinement, early, restrictions)
-    session = Session(journal, kernel, link, witness, lacks, confinement, restrictions)
+    session = Session(journal, kernel, link, quiet, witness, lacks, confinement, restrictions)
     if early is not None:
         session.catch_up(early)
     kernel.release()

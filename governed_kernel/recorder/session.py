@@ -10,8 +10,6 @@ import socket
 import time
 from collections.abc import Callable
 
-import msgspec
-
 from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.events import (
     Access,
@@ -28,7 +26,8 @@ from governed_kernel.recorder.accesses import Accesses
 from governed_kernel.recorder.confinement import Confinement
 from governed_kernel.recorder.connections import listens
 from governed_kernel.recorder.early import EarlyWitness
-from governed_kernel.recorder.messages import Answer, Fault, Status
+from governed_kernel.recorder.line import Line, Standing
+from governed_kernel.recorder.messages import Answer, Fault, Said, Status
 from governed_kernel.recorder.processes import BEFORE, Cell, Processes, is_orphaned
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
@@ -40,7 +39,6 @@ from governed_kernel.recorder.witness import Sighting, Witness
 
 __all__ = ["Session"]
 
-_AT_ONCE = 256
 _SECONDS_BETWEEN_LOOKS = 0.25
 _MILLISECONDS_TO_COLLECT = 2
 _MILLISECONDS_TO_SYNC = 250
@@ -59,8 +57,8 @@ class Session:
         Where everything is written.
     kernel : StartedKernel
         The kernel.
-    link : socket.socket
-        The recorder's end of the pair that the kernel reports through.
+    link, quiet : socket.socket
+        The recorder's ends of the pairs that the kernel reports through.
     witness : Witness or None
         None where the system can't witness.
     lacks : str
@@ -76,6 +74,7 @@ class Session:
         record: SessionRecord,
         kernel: StartedKernel,
         link: socket.socket,
+        quiet: socket.socket,
         witness: Witness | None,
         lacks: str,
         confinement: Confinement | None,
@@ -90,7 +89,7 @@ class Session:
         self._restrictions = restrictions
         self._reconciler = Reconciler(lacks)
         self._processes = Processes(kernel.pid)
-        self._assembler = messages.Assembler()
+        self._line = Line(link, quiet, self._said, self._meddled)
         self._accesses = Accesses(record, restrictions, self._lose)
         self._fault: Fault | None = None
         self._ended = False
@@ -104,7 +103,6 @@ class Session:
         self._watch(self._accesses.descriptor, self._accesses.take_digests)
         self._process = os.pidfd_open(kernel.pid)
         self._watch(self._process, self._kernel_ended)
-        link.setblocking(False)
         self._reconciler.started(BEFORE)
 
     def _watch(self, descriptor: int, handler: Callable[[], None]) -> None:
@@ -159,10 +157,12 @@ class Session:
     def _milliseconds_to_wait(self) -> int:
         if self._record.pending:
             return _MILLISECONDS_TO_COLLECT
-        return _MILLISECONDS_TO_SYNC if self._record.waits else _MILLISECONDS_AT_REST
+        busy = self._record.waits or self._processes.running
+        return _MILLISECONDS_TO_SYNC if busy else _MILLISECONDS_AT_REST
 
     def _look_around(self) -> None:
         """What is due whether or not anything happens."""
+        self._hear(quietly=True)
         self._record.sync_if_due()
         if self._parent and is_orphaned(self._parent):
             self._kernel.end("the process that started the kernel is gone")
@@ -202,31 +202,21 @@ class Session:
         if known and witness.unjudged:
             self._saw_late(witness.judged())
 
-    def _hear(self) -> None:
+    def _hear(self, *, quietly: bool = False) -> None:
         """Take every packet that the kernel has sent."""
-        for _ in range(_AT_ONCE):
-            try:
-                packet = self._link.recv(messages.PACKET_BYTES + 64)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet = b""
-            if not packet:
-                self._lost(self._link.fileno())
-                return
-            try:
-                complete = self._assembler.add(packet)
-                if complete is not None:
-                    number, body = complete
-                    said = messages.decode_said(body)
-                    for line in said.texts:
-                        self._record.text(line)
-                    for message in said.messages:
-                        self._take(number, message)
-            except (ValueError, msgspec.MsgspecError) as error:
-                self._meddled(f"{error} on the link to the recorder")
+        standing = self._line.hear(quietly=quietly)
+        if standing is Standing.CLOSED:
+            self._lost(self._link.fileno())
+        elif standing is Standing.QUIET_CLOSED and not self._kernel_is_over():
+            self._meddled("the kernel closed its link to the recorder")
 
     # --- what the kernel says ------------------------------------------------------------
+
+    def _said(self, number: int, said: Said) -> None:
+        for line in said.texts:
+            self._record.text(line)
+        for message in said.messages:
+            self._take(number, message)
 
     def _take(self, number: int, message: messages.Message) -> None:
         match message:
@@ -406,6 +396,7 @@ class Session:
             self._restrictions.close()
         ended = end_survivors(lambda: self._drain(0))
         self._drain(0)
+        self._hear(quietly=True)
         for cell in self._processes.running:
             self._processes.ended(cell)
             died = CellEnded(execution=cell.execution, cell_id=cell.cell_id, status="died")

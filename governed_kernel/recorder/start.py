@@ -73,7 +73,7 @@ class StartedKernel:
 def start_kernel(
     command: Sequence[str],
     variables: Mapping[str, str],
-    keep: int,
+    keep: Sequence[int],
     confine: Sequence[landlock.Rule] | None,
 ) -> StartedKernel:
     """Fork, confine the child, and hold it before it executes `command`.
@@ -84,8 +84,8 @@ def start_kernel(
         Program and arguments.
     variables : mapping
         The whole environment of the program.
-    keep : int
-        A descriptor that the program inherits, besides standard input, output and error.
+    keep : sequence of int
+        Descriptors that the program inherits, besides standard input, output and error.
     confine : sequence of Rule or None
         For a release run: all that it may reach, and no network. None: only its signals are
         confined.
@@ -98,7 +98,8 @@ def start_kernel(
             _become(recorder)
             lacks = _confine(confine)
             _witness(childs_gate, lacks, network=confine is None)
-            os.set_inheritable(keep, True)
+            for descriptor in keep:
+                os.set_inheritable(descriptor, True)
             if childs_gate.recv(2) == b"go":
                 os.execvpe(command[0], list(command), dict(variables))  # noqa: S606
         except BaseException:

@@ -36,9 +36,6 @@ class ListEmitter:
     def emit(self, event: ObservedEvent) -> None:
         self.events.append(event)
 
-    def deliver(self) -> None:
-        """Nothing is held."""
-
     def cell(self) -> Cell:
         return self.now
 

@@ -1,10 +1,9 @@
-"""Steps that the kernel's link holds for a moment: when they arrive, whatever ends the moment."""
+"""Steps that are told without waking the recorder: they are on record all the same."""
 
 from __future__ import annotations
 
 import pytest
 
-from governed_kernel.kernel import wire
 from governed_kernel.lineage.events import Access, CellStarted, Transformation
 from tests.kernel.running import RunningKernel, events_of, wait_until
 
@@ -40,8 +39,8 @@ def test_what_an_ended_statement_did_is_on_record_while_the_next_one_runs(
     assert _operations(steps) == ["DataFrame.__add__"]
 
 
-def test_more_steps_than_are_held_arrive_all_and_in_order(steps: RunningKernel) -> None:
-    count = 3 * wire._MOST_HELD + 1
+def test_more_steps_than_the_system_keeps_arrive_all_and_in_order(steps: RunningKernel) -> None:
+    count = 1_000
     # Each on a line of its own: of what one line does again and again, a hundred are told.
     code = "if frame is not None:\n" + "    frame = frame + 1\n" * count
     assert steps.run(code).status == "ok"
@@ -50,7 +49,7 @@ def test_more_steps_than_are_held_arrive_all_and_in_order(steps: RunningKernel) 
     assert numbers == list(range(numbers[0], numbers[0] + count))
 
 
-def test_a_fork_neither_loses_nor_doubles_what_is_held(steps: RunningKernel) -> None:
+def test_a_fork_neither_loses_nor_doubles_a_step(steps: RunningKernel) -> None:
     code = """
 def both():
     result = frame - 1
@@ -65,7 +64,7 @@ both()
     assert sorted(_operations(steps)) == ["DataFrame.__mul__", "DataFrame.__sub__"]
 
 
-def test_an_access_takes_along_what_was_made_before_it(steps: RunningKernel) -> None:
+def test_an_access_comes_after_what_was_made_before_it(steps: RunningKernel) -> None:
     code = "(frame * 3).to_csv('held.csv')"
     assert steps.run(code).status == "ok"
     assert _operations(steps) == ["DataFrame.__mul__", "pandas.to_csv"]
@@ -79,6 +78,27 @@ def test_a_kernel_that_is_killed_leaves_what_its_ended_statements_did(
     own_kernel.await_end()
     found = events_of(own_kernel.journal, Transformation)
     assert [event.operation for event in found] == ["DataFrame.__add__"] * 2
+
+
+def test_a_kernel_that_is_killed_leaves_what_its_last_statement_did_so_far(
+    own_kernel: RunningKernel,
+) -> None:
+    own_kernel.run(BEGIN)
+    own_kernel.send("(frame + 1, frame - 1, os.kill(os.getpid(), signal.SIGKILL))")
+    own_kernel.await_end()
+    found = events_of(own_kernel.journal, Transformation)
+    assert [event.operation for event in found][1:] == ["DataFrame.__add__", "DataFrame.__sub__"]
+
+
+def test_a_cell_that_closes_the_quiet_way_ends_the_session_in_words(
+    own_kernel: RunningKernel,
+) -> None:
+    own_kernel.run(BEGIN)
+    own_kernel.run("from governed_kernel.capture import emitter\nlink = emitter.current()")
+    reply = own_kernel.run("frame + 1\nlink._wire._quiet.close()\nframe + 2")
+    assert reply.status == "error"
+    assert "closed its link" in reply.error
+    assert own_kernel.run("1").status == "error"
 
 
 def test_a_cell_begins_before_what_it_does(steps: RunningKernel) -> None:

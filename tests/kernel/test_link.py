@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import select
 import socket
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from governed_kernel.capture.emitter import Cell, Decision
 from governed_kernel.errors import ResourceMissing
 from governed_kernel.kernel.link import RecorderLink
-from governed_kernel.lineage.events import CellEnded, CellStarted, Transformation
+from governed_kernel.lineage.events import CellEnded, CellStarted, Entity, Transformation
 from governed_kernel.recorder import messages
 from governed_kernel.recorder.messages import Answer, Fault
 
@@ -29,6 +32,16 @@ class Recorder:
         while whole is None:
             whole = self._assembler.add(self._end.recv(messages.PACKET_BYTES * 2))
         return whole[0], messages.decode_said(whole[1]).messages
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def packet(self) -> tuple[int, int, list[messages.Message]]:
+        """Sender, number and messages of the packet that comes next."""
+        packet = self._end.recv(messages.PACKET_BYTES * 2)
+        sender, number, _, _ = messages._HEADER.unpack_from(packet)
+        said = messages.decode_said(packet[messages._HEADER.size :])
+        return sender, number, said.messages
 
     def answer(self, number: int, fault: Fault | None = None) -> None:
         self._end.send(messages.encode(Answer(number, fault)))
@@ -120,26 +133,87 @@ def test_a_cell_begins_while_the_end_of_another_waits_for_its_answer(
     link.ended(last)
 
 
-def test_what_a_thread_does_while_the_end_is_announced_is_not_held_until_another_cell(
+STEP = Transformation(
+    execution=1, cell_id="cell-1", transformation_id="t1", operation="add", library="pandas"
+)
+
+
+def test_what_a_thread_does_while_the_end_is_announced_wakes_the_recorder(
     both: tuple[RecorderLink, Recorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, recorder = both
-    step = Transformation(
-        execution=1, cell_id="cell-1", transformation_id="t1", operation="add", library="pandas"
-    )
     token = link.begin(CELL, "1", silent=False)
     number, _ = recorder.take()
     recorder.answer(number)
     link.confirm()
     send = link._wire.send
 
-    def meanwhile(message: messages.Message | None) -> int:
-        number = send(message)
+    def meanwhile(message: messages.Message, *, quietly: bool = False) -> int:
+        number = send(message, quietly=quietly)
         if isinstance(message, CellEnded):
-            link.emit(step)
+            link.emit(STEP)
         return number
 
     monkeypatch.setattr(link._wire, "send", meanwhile)
     link.end(ended(), token)
     assert isinstance(recorder.take()[1][0], CellEnded)
-    assert recorder.take()[1] == [step]
+    assert recorder.take()[1] == [STEP]
+
+
+@pytest.fixture
+def quiet() -> Iterator[tuple[RecorderLink, Recorder, Recorder]]:
+    """The kernel's end, and both of the recorder's: that which wakes it, and the quiet one."""
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)]
+    (here, there), (mine, theirs) = pairs
+    for end in (here, there, theirs):
+        end.settimeout(10)
+    with here, there, mine, theirs:
+        link = RecorderLink(here, lambda *_: Decision(allowed=True), quiet=mine)
+        yield link, Recorder(there), Recorder(theirs)
+
+
+def test_only_a_step_in_a_running_cell_goes_by_the_quiet_way(
+    quiet: tuple[RecorderLink, Recorder, Recorder],
+) -> None:
+    link, recorder, silent = quiet
+    link.emit(STEP)
+    assert recorder.packet()[1:] == (1, [STEP])
+    token = link.begin(CELL, "1", silent=False)
+    assert recorder.packet()[1] == 2
+    link.emit(STEP)
+    link.emit(msgspec.structs.replace(STEP, outputs=[Entity("file:///x", "file", "", [])]))
+    assert silent.packet()[1:] == (3, [STEP])
+    assert recorder.packet()[1] == 4
+    recorder.answer(2)
+    recorder.answer(5)
+    link.ended(link.end(ended(), token))
+
+
+def test_what_has_no_place_on_the_quiet_way_wakes_the_recorder(
+    quiet: tuple[RecorderLink, Recorder, Recorder],
+) -> None:
+    link, recorder, silent = quiet
+    link.begin(CELL, "1", silent=False)
+    for _ in range(2_000):
+        link.emit(STEP)
+        if select.select([recorder], [], [], 0)[0] and recorder.packet()[1] > 1:
+            break
+    else:
+        pytest.fail("two thousand steps lie where nobody looks")
+    assert silent.packet()[1] == 2
+
+
+def test_a_forked_child_wakes_the_recorder_with_what_it_does(
+    quiet: tuple[RecorderLink, Recorder, Recorder],
+) -> None:
+    link, recorder, _ = quiet
+    link.begin(CELL, "1", silent=False)
+    sender, _, _ = recorder.packet()
+    child = os.fork()
+    if child == 0:
+        link.emit(STEP)
+        os._exit(0)
+    os.waitpid(child, 0)
+    other, number, said = recorder.packet()
+    assert other != sender
+    assert (number, said) == (1, [STEP])

@@ -31,9 +31,6 @@ class Counting:
         if isinstance(event, ObserverLost):
             self.lost.setdefault(f"{event.observer} {event.error_name}", self._text)
 
-    def deliver(self) -> None:
-        """Nothing is held."""
-
     def cell(self) -> Cell:
         return Cell(1, "own-tests")
 

@@ -1,0 +1,130 @@
+"""The recorder's ends of the two ways by which a kernel tells it things.
+
+What comes by the quiet way wakes nobody. It lies in the system's memory, where it outlives the
+kernel, and is taken with whatever comes next by the other way, in the order in which it was said.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+
+import msgspec
+
+from governed_kernel.recorder import messages
+from governed_kernel.recorder.messages import Assembler, Said
+
+__all__ = ["Line", "Standing"]
+
+_AT_ONCE = 256
+
+
+class Standing(Enum):
+    """Whether the kernel still holds its ends."""
+
+    OPEN = auto()
+    QUIET_CLOSED = auto()
+    CLOSED = auto()
+
+
+class Line:
+    """Hears what a kernel says.
+
+    Parameters
+    ----------
+    link : socket.socket
+        The end of the pair that wakes the recorder, and takes its answers.
+    quiet : socket.socket
+        The end of the pair that does not.
+    take : callable
+        Given each message's number and what is said in it.
+    tampered : callable
+        Told of what no honest kernel sends.
+    """
+
+    def __init__(
+        self,
+        link: socket.socket,
+        quiet: socket.socket,
+        take: Callable[[int, Said], None],
+        tampered: Callable[[str], None],
+    ) -> None:
+        link.setblocking(False)
+        quiet.setblocking(False)
+        self._link, self._quiet = link, quiet
+        self._take, self._tampered = take, tampered
+        self._assembler = Assembler()
+        self._waiting: deque[bytes] = deque()
+        """What came by the quiet way, and may be the next or not."""
+
+    def hear(self, *, quietly: bool = False) -> Standing:
+        """Take every packet that was sent.
+
+        Parameters
+        ----------
+        quietly : bool
+            Also what came by the quiet way alone; else only what goes before something by the
+            other one.
+        """
+        missing = False
+        while True:
+            # In this order: what was sent before any of these is found by then.
+            packets, is_open = _received(self._link)
+            quiet_open = True
+            if packets or quietly or self._waiting:
+                quiet, quiet_open = _received(self._quiet)
+                self._waiting += quiet
+            for packet in packets:
+                self._hear_quiet(before=packet)
+                self._add(packet)
+            self._hear_quiet()
+            if self._waiting and not packets:
+                # What should be before it was sent before it, so it had come by the second time.
+                if missing or not is_open:
+                    self._waiting.clear()
+                    self._tampered("a message is missing on the link to the recorder")
+                missing = True
+            if not self._waiting:
+                if not is_open:
+                    return Standing.CLOSED
+                return Standing.OPEN if quiet_open else Standing.QUIET_CLOSED
+
+    def _hear_quiet(self, *, before: bytes | None = None) -> None:
+        """Take what is next by the quiet way, and was not said after a packet by the other one."""
+        while self._waiting and self._assembler.is_next(self._waiting[0]):
+            if before is not None and _came_after(self._waiting[0], before):
+                break
+            self._add(self._waiting.popleft())
+
+    def _add(self, packet: bytes) -> None:
+        try:
+            complete = self._assembler.add(packet)
+            if complete is not None:
+                number, body = complete
+                self._take(number, messages.decode_said(body))
+        except (ValueError, msgspec.MsgspecError) as error:
+            self._tampered(f"{error} on the link to the recorder")
+
+
+def _came_after(packet: bytes, other: bytes) -> bool:
+    """Whether the sender of both said a packet after another."""
+    (sender, number), (same, earlier) = messages.said_by(packet), messages.said_by(other)
+    return sender == same and number > earlier
+
+
+def _received(end: socket.socket) -> tuple[list[bytes], bool]:
+    """The packets that wait, as many as are taken at once; and whether there may be more."""
+    found: list[bytes] = []
+    while len(found) < _AT_ONCE:
+        try:
+            packet = end.recv(messages.PACKET_BYTES + 64)
+        except BlockingIOError:
+            return found, True
+        except OSError:
+            packet = b""
+        if not packet:
+            return found, False
+        found.append(packet)
+    return found, True
