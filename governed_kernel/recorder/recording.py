@@ -7,6 +7,8 @@ import os
 import platform
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from governed_kernel import __version__
@@ -14,6 +16,7 @@ from governed_kernel.errors import Refused, ResourceMissing
 from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.recorder import environment, installed
 from governed_kernel.recorder.confinement import Confinement
+from governed_kernel.recorder.connections import listens
 from governed_kernel.recorder.early import EarlyWitness
 from governed_kernel.recorder.kept import Kept
 from governed_kernel.recorder.order import Order
@@ -55,7 +58,8 @@ def record(
     if order.restrictions:
         restrictions = Restrictions(order.restrictions, workspace)
         restrictions.prepare()
-    witness = _witness(order, workspace, confinement, early, restrictions)
+    own = partial(listens, kernel.pid)
+    witness = _witness(order, workspace, confinement, early, restrictions, own)
     session = Session(journal, kernel, link, quiet, witness, lacks, confinement, restrictions)
     if early is not None:
         session.catch_up(early)
@@ -121,6 +125,7 @@ def _witness(
     confinement: Confinement | None,
     early: EarlyWitness | None,
     restrictions: Restrictions | None,
+    own: Callable[[str], bool],
 ) -> Witness | None:
     if early is None:
         return None
@@ -134,4 +139,4 @@ def _witness(
         (order.connection_file,) if order.connection_file else (),
     )
     may_connect = confinement.may_connect if confinement else None
-    return Witness(early.listener, rules, may_connect, restrictions, Kept(workspace))
+    return Witness(early.listener, rules, may_connect, restrictions, Kept(workspace), own)

@@ -24,7 +24,6 @@ from governed_kernel.lineage.events import (
 from governed_kernel.recorder import messages, paths
 from governed_kernel.recorder.accesses import Accesses
 from governed_kernel.recorder.confinement import Confinement
-from governed_kernel.recorder.connections import listens
 from governed_kernel.recorder.early import EarlyWitness
 from governed_kernel.recorder.line import Line, Standing
 from governed_kernel.recorder.messages import Answer, Fault, Said, Status
@@ -310,8 +309,6 @@ class Session:
             "execute",
         ):
             self._begun = True  # the recorder's own act
-            return
-        if sighting.operation == "connect" and listens(self._kernel.pid, sighting.path):
             return
         self._accesses.saw(sighting)
         starts = sighting.operation == "execute"

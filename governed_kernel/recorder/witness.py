@@ -99,6 +99,8 @@ class Witness:
         What may not be opened.
     kept : Kept, optional
         What no notebook touches.
+    listens : callable, optional
+        Given an address, whether it is one of the kernel's own, which leads nowhere.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Witness:
         may_connect: Callable[[str], bool] | None = None,
         restrictions: Restrictions | None = None,
         kept: Kept | None = None,
+        listens: Callable[[str], bool] | None = None,
     ) -> None:
         self.environment = 0
         """Opens that were set aside so far."""
@@ -116,6 +119,7 @@ class Witness:
         self._may_connect = may_connect
         self._restrictions = restrictions
         self._kept = kept or Kept()
+        self._listens = listens
         self.names = Names(environment, restrictions)
         self.unjudged: list[tuple[Notification, str, os.stat_result]] = []
         """Environment that was opened before it was known what is restricted."""
@@ -383,12 +387,14 @@ class Witness:
             return []
         allowed = self._may_connect is None or self._may_connect(address)
         local = address.removeprefix("unix://")
+        # asked before the call goes on: who listens may be gone a moment later
+        own = allowed and self._listens is not None and self._listens(address)
         if allowed:
             self._listener.proceed(notification)
         else:  # libraries ask for daemons that may not be there, and go on when they hear so
             missing = local.startswith("/") and not os.path.lexists(local)
             self._listener.refuse(notification, errno.ENOENT if missing else errno.EACCES)
-        own = allowed and local != address and self._rules.covers(local, write=True)
+        own = own or (allowed and local != address and self._rules.covers(local, write=True))
         if own or self._rules.connects(address):
             return []
         name = CALLS[number].name
