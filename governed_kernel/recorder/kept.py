@@ -20,6 +20,7 @@ _SECRET = ("keys", "services")
 _REMEMBERED = ("verified", "verified-envelopes")
 _PUBLIC = (".pub", ".lock")
 _OPENS = "it opens the Jupyter server to whoever reads it"
+_MAY_OPEN = "a server's variables may hold its token; a session's own are in os.environ"
 _OF_SESSIONS = "what sessions made from classified data is noted by their recorders alone"
 _TOKENS = ("/jpserver-", "/jupyter_cookie_secret")
 _TOKENS_AS_BYTES = tuple(name.encode() for name in _TOKENS)
@@ -29,8 +30,15 @@ _TOKENS_AS_BYTES = tuple(name.encode() for name in _TOKENS)
 def may_be_token(path: str | bytes) -> bool:
     """Whether a path names what opens a Jupyter server."""
     if isinstance(path, bytes):
-        return any(name in path for name in _TOKENS_AS_BYTES)
-    return any(name in path for name in _TOKENS)
+        return any(name in path for name in _TOKENS_AS_BYTES) or (
+            path.startswith(b"/proc/") and path.endswith(b"/environ")
+        )
+    return any(name in path for name in _TOKENS) or _is_environ(path)
+
+
+def _is_environ(path: str) -> bool:
+    """Whether it holds a process's variables: JupyterHub's are how its servers get their token."""
+    return path.startswith("/proc/") and path.endswith("/environ")
 
 
 class Kept:
@@ -57,7 +65,7 @@ class Kept:
     def opened(self, path: str, *, write: bool) -> str:
         """Why an open of the canonical `path` is refused; empty when it is not."""
         if may_be_token(path):
-            return _OPENS
+            return _MAY_OPEN if _is_environ(path) else _OPENS
         if self._derived and (path == self._lock or (write and path == self._derived)):
             return _OF_SESSIONS
         if not path.startswith(self.folder):

@@ -87,6 +87,17 @@ def test_no_token_of_the_server_is_read(kernel: RunningKernel, tmp_path: Path, n
             assert kernel.run(f"KEY = {str(token)!r}\n{READING[way]}").status == "error", way
 
 
+def test_no_variables_of_the_server_are_read(kernel: RunningKernel) -> None:
+    """A server below JupyterHub has its token there; who may debug the server may read them."""
+    found = "f'/proc/{__import__(\"os\").getppid()}/task/../environ'"
+    for said in (repr(f"/proc/{os.getpid()}/environ"), found):
+        for way in ("C", "Python's own open", "another program"):
+            done = kernel.run(f"KEY = {said}\n{READING[way]}")
+            assert done.status == "error", (said, way)
+    assert denials(kernel)[-1] == ["personal-keys"]
+    assert kernel.run("import os; assert os.environ").status == "ok"
+
+
 def test_public_keys_and_pins_are_read_as_ever(kernel: RunningKernel) -> None:
     assert kernel.run("open(HOME + '/keys/ada.pub').read()").status == "ok"
     assert kernel.run("open(HOME + '/known_workspaces.json').read()").status == "ok"
