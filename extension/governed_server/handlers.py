@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -84,7 +86,8 @@ class _Handler(APIHandler):
         route = self._routes[method]
         try:
             asked = self._asked(route)
-            done = await self.service.call(route.function, asked)
+            with _names():
+                done = await self.service.call(route.function, asked)
         except GovernedError as error:
             self._refuse(error)
             return
@@ -138,7 +141,8 @@ class _StreamHandler(_Handler):
         try:
             asked = self._asked(route)
             events = route.function(self.service, asked)
-            first = await anext(events, None)
+            with _names():
+                first = await anext(events, None)
         except GovernedError as error:
             self._refuse(error)
             return
@@ -167,6 +171,21 @@ class _StreamHandler(_Handler):
                 self.write(f"event: error\ndata: {_encoded(error)}\n\n")
                 await self.flush()
                 return
+
+
+@contextlib.contextmanager
+def _names() -> Iterator[None]:
+    """Say in words that no file can be called as somebody asked: a name may be of any length."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise UsageError(
+            "a name is too long for a file",
+            why=f"it has {len(str(error.filename)):,} letters; no file system takes them",
+            next="name a file, folder, run or release that is there",
+        ) from error
 
 
 def _encoded(error: GovernedError) -> str:

@@ -221,6 +221,18 @@ def test_a_text_that_is_too_long_is_refused_in_words(server: Server) -> None:
     assert "at most 1,048,576" in answer.facts["why"]
 
 
+def test_a_name_that_no_file_can_have_is_refused_in_words(server: Server) -> None:
+    long = "x" * 300
+    for answer in (
+        server.get("governed/status", path=long),
+        server.get("governed/runs/notebook", path="garden", run=long),
+        server.get("governed/runs/events", path="garden", run=long),
+        server.post("governed/checks", path=f"garden/{long}.ipynb", name="", fields={}),
+    ):
+        assert answer.status in (400, 404), answer.text
+        assert set(answer.facts) >= {"error", "what", "why", "next"}
+
+
 def known(workspace: Workspace) -> list[Any]:
     """The sessions that the store knows as it lies there."""
     with Store(workspace).read() as connection:
