@@ -1,4 +1,5 @@
-import { InputDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { Widget } from '@lumino/widgets';
 
 import { described } from './api';
 import { Commands } from './commands';
@@ -53,13 +54,32 @@ async function asked(
   known: ITemplate[]
 ): Promise<string | undefined> {
   const { trans } = governed;
-  const answer = await InputDialog.getItem({
+  const answer = await showDialog({
     title: trans.__('New governed notebook'),
-    label: trans.__('Template'),
-    items: known.map(item => item.title)
+    body: new Choice(trans.__('Template'), known),
+    focusNodeSelector: 'select'
   });
-  return known.find(item => answer.button.accept && item.title === answer.value)
-    ?.name;
+  return answer.button.accept ? (answer.value ?? undefined) : undefined;
+}
+
+/** One of the templates; JupyterLab's own dialog gives its choice no name for screen readers. */
+class Choice extends Widget implements Dialog.IBodyWidget<string> {
+  constructor(title: string, known: ITemplate[]) {
+    super();
+    const label = this.node.appendChild(document.createElement('label'));
+    label.textContent = title;
+    this._select = label.appendChild(document.createElement('select'));
+    this._select.className = 'jp-mod-styled';
+    for (const { name, title } of known) {
+      this._select.add(new Option(title, name));
+    }
+  }
+
+  getValue(): string {
+    return this._select.value;
+  }
+
+  private _select: HTMLSelectElement;
 }
 
 /** A new file with the template's content, opened with the kernel that it names. */

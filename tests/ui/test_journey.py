@@ -103,12 +103,34 @@ def test_views_stay_in_a_notebook_whose_kernel_has_ended(window: Window, place: 
     assert sum("<table>" in data.get("text/html", "") for data in kept) >= 2, "for other readers"
 
 
+def test_what_an_output_draws_stays_in_its_notebook(window: Window) -> None:
+    page = window.page
+    window.command("governed:open-session")
+    all_over = "position: fixed; inset: 0; z-index: 99999; background: red"
+    window.insert(
+        "from IPython.display import HTML\n"
+        f'HTML(\'<div id="forged" class="gn-Panel" style="{all_over}">41 of 41</div>\')'
+    )
+    page.locator("#forged").wait_for()
+    for ours in (".jp-NotebookPanel:visible .gn-Badge", ".gn-StatusBadge", "#governed-session h2"):
+        assert page.locator(ours).first.evaluate(
+            """node => {
+                const { x, y, width, height } = node.getBoundingClientRect();
+                return node.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+            }"""
+        ), ours
+    window.command("notebook:delete-cell")
+
+
 def test_a_notebook_begins_from_a_template_in_the_launcher(window: Window, place: Place) -> None:
     page = window.page
     window.command("filebrowser:go-to-path", path="research")
     window.command("launcher:create")
     page.locator(".jp-LauncherCard:visible", has_text="New from template").click()
-    page.locator(".jp-Dialog select").select_option(index=0)
+    choice = page.get_by_role("dialog").get_by_label("Template")
+    expect(choice).to_be_focused()
+    assert window.scan([".jp-Dialog"]) == []
+    choice.select_option(index=0)
     page.get_by_role("button", name="Ok").click()
     made = page.locator(".jp-NotebookPanel:visible")
     expect(made.locator(".gn-Badge")).to_contain_text("Research")

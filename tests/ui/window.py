@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.extension.server import TOKEN, Server
 
 AXE = Path(__file__).parents[2] / "extension" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_MS = 90_000
+OURS = (".gn-Panel", ".gn-Badge", ".gn-ToolbarButton", ".gn-Mark")
 
 
 class Window:
@@ -161,14 +162,13 @@ class Window:
         self.page.keyboard.type(source)
         self.page.keyboard.press("Control+Enter")
 
-    def scan(self) -> list[str]:
-        """What axe finds wrong in our own parts, if it is serious."""
+    def scan(self, parts: Sequence[str] = OURS) -> list[str]:
+        """What axe finds wrong in our own parts, or in others, if it is serious."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.add_script_tag(path=str(AXE))
         found = self.page.evaluate(
-            """async () => (await window.axe.run(
-                { include: [['.gn-Panel'], ['.gn-Badge'], ['.gn-ToolbarButton'], ['.gn-Mark']] }
-            )).violations"""
+            "async parts => (await window.axe.run({ include: parts })).violations",
+            [[part] for part in parts],
         )
         return [
             f"{item['id']}: {item['help']}: {[node['html'][:160] for node in item['nodes'][:3]]}"

@@ -86,13 +86,8 @@ function PromoteView(props: {
   React.useEffect(() => check(), [check]);
   const making = useWork(); // what the panel of the notebook's earlier name began
   const finish = async (begun: Promise<IPromoted>): Promise<void> => {
-    kept.making = begun;
-    try {
-      setMade(await begun);
-    } catch (error) {
-      kept.making = null;
-      throw error;
-    }
+    kept.making = begun; // for good: it may end between two panels
+    setMade(await begun);
   };
   React.useEffect(() => {
     const begun = kept.making;
