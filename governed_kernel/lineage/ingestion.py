@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,10 +20,13 @@ from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage import graph_tables
 from governed_kernel.lineage.events import JournalOpened, SessionSealed
 from governed_kernel.lineage.forms import (
+    COMPRESSED,
     PAYLOADS,
     Damaged,
     compressed,
+    files_in,
     journal_files,
+    journal_names,
     open_compressed,
     stream,
 )
@@ -131,24 +135,28 @@ def has_moved(
         f"WHERE session_no BETWEEN {int(first)} AND {int(last)}"
     ).fetchall()
     stored = {session: tuple(rest) for session, *rest in known}
-    found = {path.stem: (*_state(path), *_payload_state(path)) for path in journal_files(folder)}
+    paths = {name: f"{folder}/{name}" for name in journal_names(files_in(folder))}
+    found = {
+        name.removesuffix(".jsonl"): (*_state(path), *_payload_state(path))
+        for name, path in paths.items()
+    }
     if imported:  # no texts come with these, and a file that is gone says nothing
         return any(state[:2] != stored.get(name, ())[:2] for name, state in found.items())
     return found != stored
 
 
-def _state(journal: Path) -> tuple[int, str]:
+def _state(journal: str) -> tuple[int, str]:
     """Bytes of the form in which a journal lies there, and which it is."""
-    for form, path in (("plain", journal), ("compressed", compressed(journal))):
+    for form, path in (("plain", journal), ("compressed", journal + COMPRESSED)):
         with contextlib.suppress(FileNotFoundError):
-            return path.stat().st_size, form
+            return os.stat(path).st_size, form  # noqa: PTH116 (a path for each takes longer)
     return 0, ""
 
 
-def _payload_state(journal: Path) -> tuple[int, str]:
+def _payload_state(journal: str) -> tuple[int, str]:
     """Size of the payload file beside a journal, and what tells it from a rewritten one."""
     try:
-        status = journal.with_name(journal.stem + PAYLOADS).stat()
+        status = os.stat(journal.removesuffix(".jsonl") + PAYLOADS)  # noqa: PTH116 (likewise)
     except FileNotFoundError:
         return 0, ""
     return status.st_size, f"{status.st_dev}:{status.st_ino}"
@@ -263,7 +271,7 @@ class Ingestion:
         known = self._known.get(path.stem)
         journal = known or _Journal(self._last + 1, path.stem, Head())
         start = journal.head.records
-        stored, form = _state(path)
+        stored, form = _state(str(path))
         torn, problem = 0, ""
         if (stored, form) != (journal.stored, journal.form):
             seal = self._seal_of(journal, form)
@@ -388,7 +396,7 @@ class Ingestion:
     def _ingest_payloads(self, journal: _Journal) -> None:
         """Take the texts that are new; all of them when the file was rewritten (an erasure)."""
         path = self.folder / (journal.session_id + PAYLOADS)
-        size, mark = _payload_state(self.folder / f"{journal.session_id}.jsonl")
+        size, mark = _payload_state(f"{self.folder}/{journal.session_id}.jsonl")
         if mark != journal.payload_mark or size < journal.payload_size:
             if journal.payload_mark:
                 Removing.check(self.connection)

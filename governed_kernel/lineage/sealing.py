@@ -22,9 +22,11 @@ import msgspec
 from governed_kernel.files import sync_folder
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.forms import (
+    COMPRESSED,
     Damaged,
     compressed,
-    journal_files,
+    files_in,
+    journal_names,
     open_compressed,
     stream,
 )
@@ -177,14 +179,11 @@ def digest_of(file: BinaryIO) -> str:
 
 def unfinished(folder: Path) -> list[Path]:
     """Journals whose sealing did not end: by their plain names."""
-    try:
-        names = set(os.listdir(folder))  # noqa: PTH208 (half the time of iterdir)
-    except FileNotFoundError:
-        return []
+    names = files_in(folder)
     return [
-        path
-        for path in journal_files(folder)
-        if _unnamed(path).name in names or {path.name, compressed(path).name} <= names
+        folder / name
+        for name in journal_names(names)
+        if f".{name}{COMPRESSED}{_UNNAMED}" in names or {name, name + COMPRESSED} <= names
     ]
 
 

@@ -106,11 +106,12 @@ def sessions(
 def _unheard(workspace: Workspace, store: Store) -> list[str]:
     """Sessions of which there is their recorder's word alone: their journals are gone."""
     heads = sorted(path.stem for path in workspace.journals.glob("[!.]*.head"))
-    known = store.query(
+    rows = store.query(
         "SELECT session_id FROM base.journals WHERE session_id IN (SELECT unnest(?::VARCHAR[]))",
         [heads],
     )
-    return [name for name in heads if name not in {row["session_id"] for row in known}]
+    known = {row["session_id"] for row in rows}
+    return [name for name in heads if name not in known]
 
 
 def _state(workspace: Workspace, session: str, sealed: Collection[str]) -> State:
