@@ -369,11 +369,13 @@ def _wrong(person: str, file: Path, attempts: _Attempts, error: ValueError) -> S
         attempts.locked_until = time.time() + LOCK_SECONDS
     write_atomically(_attempts_file(file), msgspec.json.encode(attempts), mode=0o600)
     locked = attempts.wrong >= MISTAKES
+    # the library's word for it is one that nobody was asked for
+    said = "the passphrase is wrong" if "password" in str(error).lower() else str(error)
     return SignatureRefused(
         f"the key of {person} did not open",
-        why=f"{error}; attempt {attempts.wrong} in a row"
+        why=f"{said}; attempt {attempts.wrong} in a row"
         + (f", the key is locked for {LOCK_SECONDS} seconds" if locked else ""),
-        next="try again with the right passphrase",
+        next=("wait so long, then " if locked else "") + "try again with the right passphrase",
     )
 
 

@@ -57,7 +57,7 @@ def test_a_wrong_passphrase_adds_nobody_and_is_on_record(workspace: Workspace) -
     with pytest.raises(SignatureRefused, match="did not open"):
         people.grant(workspace, "ada", b"a wrong one", name="olga", role="reviewer")
     assert "reviewer" not in Register.read(workspace).person("olga").roles
-    assert "attempt 1 in a row" in denials(workspace)[-1].reason
+    assert "the passphrase is wrong; attempt 1 in a row" in denials(workspace)[-1].reason
     assert b"a wrong one" not in workspace.ledger.read_bytes()
 
 
