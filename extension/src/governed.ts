@@ -107,9 +107,15 @@ export class Governed {
     return this._known.get(path) ?? null;
   }
 
+  /** The data classes of the workspace that was asked about last, in the order of its settings. */
+  get classes(): readonly string[] {
+    return this._classes;
+  }
+
   private async _askStatus(path: string, person: string): Promise<IStatus> {
     const status = await this.client.get<IStatus>('status', { path, person });
     this._known.set(path, status);
+    this._classes = Object.keys(status.workspace?.classes ?? {});
     if (status.signed_in) {
       this.person = status.person;
     }
@@ -121,6 +127,7 @@ export class Governed {
   }
 
   private _asked = new Map<string, Promise<IStatus>>();
+  private _classes: readonly string[] = [];
   private _known = new Map<string, IStatus>();
   private _changed = new Signal<this, void>(this);
 }

@@ -67,7 +67,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     statusBar?.registerStatusItem('governed-notebooks:session', {
       item: new StatusBadge(governed),
       align: 'right',
-      rank: 1
+      rank: 1,
+      isActive: () => governed.session !== null,
+      activeStateChanged: governed.changed
     });
     notebooks.forEach(panel => void addBanner(governed, panel));
     notebooks.widgetAdded.connect(

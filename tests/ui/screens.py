@@ -427,7 +427,7 @@ EMPTY: dict[str, Show] = {
     "catalog-empty": _panel("governed:open-catalog"),
     "validation-empty": _panel("governed:open-validation"),
     "runs-empty": _panel("governed:open-runs"),
-    "impact-empty": _panel("governed:open-audit", name=""),
+    "impact-empty": _audit("Impact"),
 }
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def test_a_folder_becomes_a_workspace_by_a_form(
         expect.set_options(timeout=90_000)
         page.goto(f"{server.address}/lab?token={quote_plus(TOKEN)}")
         page.locator(".jp-LauncherCard", has_text="Catalog").click()
+        expect(page.locator(".gn-StatusBadge")).to_be_hidden()  # there is no notebook
         form = page.get_by_role("form", name="New workspace")
         form.get_by_label("Your short name").fill("ada")
         form.get_by_label("Your printed name").fill("Ada Lovelace")

@@ -30,7 +30,6 @@ export class StatusBadge extends ReactWidget {
     this._model?.changed.disconnect(this.update, this);
     this._model = this._governed.session;
     this._model?.changed.connect(this.update, this);
-    this.setHidden(this._model === null);
     this.update();
   }
 

@@ -152,17 +152,16 @@ export function Tag(props: {
   );
 }
 
-/** The theme's colours for telling people apart: `--jp-collaborator-color1` to 7. */
-const DISTINCT = 7;
+/** The theme's colours for telling people apart, `--jp-collaborator-color1` to 7: calm ones first. */
+const DISTINCT = [5, 6, 7, 3, 2, 1, 4];
 
 /** A data class; each has a colour of its own, in the order of the workspace's settings. */
 export function ClassTag(props: { name: string }): React.ReactElement {
-  const classes = useGoverned().knownStatus()?.workspace?.classes ?? {};
-  const at = Object.keys(classes).indexOf(props.name);
+  const at = useGoverned().classes.indexOf(props.name);
   const colour =
     at < 0
       ? 'var(--jp-brand-color1)'
-      : `var(--jp-collaborator-color${(at % DISTINCT) + 1})`;
+      : `var(--jp-collaborator-color${DISTINCT[at % DISTINCT.length]})`;
   return (
     <span
       className="gn-Tag"
