@@ -18,8 +18,6 @@ from governed_kernel.recorder.messages import Assembler, Said
 
 __all__ = ["Line", "Standing"]
 
-_AT_ONCE = 256
-
 
 class Standing(Enum):
     """Whether the kernel still holds its ends."""
@@ -70,7 +68,7 @@ class Line:
         """
         missing = False
         while True:
-            # In this order: what was sent before any of these is found by then.
+            # In this order, and all of each: what was sent before any of these is found by then.
             packets, is_open = _received(self._link)
             quiet_open = True
             if packets or quietly or self._waiting:
@@ -115,9 +113,9 @@ def _came_after(packet: bytes, other: bytes) -> bool:
 
 
 def _received(end: socket.socket) -> tuple[list[bytes], bool]:
-    """The packets that wait, as many as are taken at once; and whether there may be more."""
+    """All packets that wait; and whether there may be more."""
     found: list[bytes] = []
-    while len(found) < _AT_ONCE:
+    while True:
         try:
             packet = end.recv(messages.PACKET_BYTES + 64)
         except BlockingIOError:
@@ -127,4 +125,3 @@ def _received(end: socket.socket) -> tuple[list[bytes], bool]:
         if not packet:
             return found, False
         found.append(packet)
-    return found, True

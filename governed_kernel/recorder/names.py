@@ -83,14 +83,13 @@ class Names:
             self._folders[folder] = inside
         if not inside:
             return False
-        try:
-            status = os.lstat(path)
-            if stat.S_ISLNK(status.st_mode):
-                target, fleeting = paths.trace(thread, os.fsdecode(path))
-                if fleeting or not self._rules.covers(target, write=False):
-                    return False
-                status = os.stat(target)
-        except OSError:
+        status = paths.status(os.fsdecode(path), follow=False)
+        if status is not None and stat.S_ISLNK(status.st_mode):
+            target, fleeting = paths.trace(thread, os.fsdecode(path))
+            if fleeting or not self._rules.covers(target, write=False):
+                return False
+            status = paths.status(target)
+        if status is None:
             return True  # nothing is there to be read
         if self._restrictions is not None and self._restrictions.may_concern(status):
             return False
@@ -117,11 +116,8 @@ class Names:
             if folder:
                 known = self._canonical_folder(thread, os.fsencode(f"{known}/") + folder)
         found = f"{known}/{os.fsdecode(name)}"
-        try:
-            status = os.lstat(found)
-        except (OSError, ValueError):
-            return Place(found)
-        if stat.S_ISLNK(status.st_mode):
+        status = paths.status(found, follow=False)
+        if status is not None and stat.S_ISLNK(status.st_mode):
             return self._followed(thread, os.fsencode(found), None)
         return Place(found, status)
 
@@ -132,10 +128,7 @@ class Names:
         found = paths.resolve(thread, path, directory, nameless=nameless)
         if not nameless:
             return Place(found)
-        try:
-            return Place(found, os.stat(nameless[-1]))
-        except OSError:
-            return Place(found)
+        return Place(found, paths.status(nameless[-1]))
 
     def _canonical_folder(self, thread: int, folder: bytes) -> str:
         """The canonical path of an absolute one, with nothing at its end."""
@@ -157,8 +150,4 @@ class Names:
         if known is None or known.startswith("/proc") or name in (b"", b".", b".."):
             return None
         found = f"{known}/{os.fsdecode(name)}"
-        try:
-            os.readlink(found)
-        except (OSError, ValueError):  # no link, or nothing there
-            return found
-        return None
+        return found if paths.link(found) is None else None

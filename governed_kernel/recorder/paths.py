@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -9,13 +10,16 @@ import struct
 from urllib.parse import quote, unquote, urlsplit
 
 __all__ = [
+    "Unreachable",
     "address_of",
     "base",
     "file_uri",
     "host_and_port",
+    "link",
     "local_path",
     "real",
     "resolve",
+    "status",
     "trace",
 ]
 
@@ -24,6 +28,49 @@ _LOCAL = ("file", "sqlite", "duckdb")
 _REMOVED = " (deleted)"
 _MOST_LINKS = 40  # as the system
 _AT_WORKING_DIRECTORY = 0xFFFFFF9C  # AT_FDCWD (-100) as an unsigned 32-bit argument
+
+
+class Unreachable(OSError):
+    """A process may get to where a name leads, by a folder that it has open, and we can't look.
+
+    The path is too long for the system, or goes through a folder that was closed to us.
+    """
+
+
+def link(path: str) -> str | None:
+    """What the symbolic link at `path` says; None where there is none.
+
+    Raises
+    ------
+    Unreachable
+        It can't be looked at.
+    """
+    try:
+        return os.readlink(path)
+    except ValueError:
+        return None  # no path at all
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise Unreachable(error.errno, error.strerror, path) from error
+
+
+def status(path: str, *, follow: bool = True) -> os.stat_result | None:
+    """What lies at `path`; None where nothing does.
+
+    Raises
+    ------
+    Unreachable
+        As `link`.
+    """
+    try:
+        return os.stat(path, follow_symlinks=follow)
+    except ValueError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise Unreachable(error.errno, error.strerror, path) from error
 
 
 def file_uri(path: str) -> str:
@@ -77,6 +124,11 @@ def resolve(
         Whether a symbolic link at the very end is followed; calls that remove or rename don't.
     nameless : list of str, optional
         As for `trace`.
+
+    Raises
+    ------
+    Unreachable
+        As `link`.
     """
     text = os.fsdecode(path)
     if not text.startswith("/"):
@@ -97,6 +149,11 @@ def trace(process: int, path: str, nameless: list[str] | None = None) -> tuple[s
 
     ``/proc/self``, and so ``/dev/fd``, are those of the process, whatever link leads there.
     `nameless` takes what in ``/proc`` led to something that has no name any more.
+
+    Raises
+    ------
+    Unreachable
+        As `link`.
     """
     waiting = path.split("/")[::-1]
     found = ""
@@ -114,9 +171,8 @@ def trace(process: int, path: str, nameless: list[str] | None = None) -> tuple[s
             found, fleeting = f"/proc/{process}", True
             continue
         fleeting = fleeting or found == "/proc"
-        try:
-            target = os.readlink(step)
-        except (OSError, ValueError):  # no link, or nothing there
+        target = link(step)
+        if target is None:
             found = step
             continue
         if nameless is not None and target.endswith(_REMOVED) and step.startswith("/proc/"):

@@ -157,7 +157,7 @@ class Witness:
         """Whether it is not known yet what is restricted; what was opened is then kept in mind."""
         if self._restrictions is None or self._restrictions.is_known:
             return False
-        status = _status(path)  # of now: by then the name may be gone
+        status = paths.status(path)  # of now: by then the name may be gone
         if status is not None and stat.S_ISREG(status.st_mode):
             self.unjudged.append((notification, path, status))
         return True
@@ -168,6 +168,9 @@ class Witness:
             return self._examine(notification)
         except Unreadable:
             self._listener.refuse(notification, errno.EFAULT)
+            return []
+        except paths.Unreachable as error:
+            self._listener.refuse(notification, error.errno or errno.EACCES)
             return []
         except BaseException:
             # whatever is wrong here, a thread must not wait for ever, nor go on unseen
@@ -258,7 +261,7 @@ class Witness:
             return []
         if environment and self._judge_later(notification, path):
             return []
-        status = place.status or _status(path)
+        status = place.status or paths.status(path)
         mode = None if status is None else status.st_mode
         denied = None
         replaces = bool(flags & os.O_TRUNC) if mode is not None else bool(flags & os.O_CREAT)
@@ -415,15 +418,8 @@ def _kept_back(why: str) -> Restriction:
     return Restriction(policies=[KEPT], reason=why, dataset="", version="", data_class="")
 
 
-def _status(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except OSError:
-        return None
-
-
 def _mode(path: str) -> int | None:
-    status = _status(path)
+    status = paths.status(path)
     return None if status is None else status.st_mode
 
 

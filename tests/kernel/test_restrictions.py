@@ -173,6 +173,26 @@ held = libc.open(b"nameless", os.O_PATH)
 libc.unlink(b"nameless")
 libc.open(f"/proc/self/fd/{held}".encode(), 0) >= 0 or fail(ctypes.get_errno())
 """,
+    "a path longer than any may be": """
+before = os.getcwd()
+segment = "a" * 200
+os.mkdir("deep")
+os.chdir("deep")
+while len(os.getcwd()) < 3_850:
+    os.mkdir(segment)
+    os.chdir(segment)
+segment = "b" * (4_080 - len(os.getcwd()) - 1)
+os.mkdir(segment)
+os.chdir(segment)
+os.mkdir("c" * 200)
+try:
+    folder = libc.open(b"c" * 200, os.O_DIRECTORY)
+    folder >= 0 or fail(ctypes.get_errno())
+    os.symlink(PATH, "d", dir_fd=folder)
+    libc.open(b"c" * 200 + b"/d", 0) >= 0 or fail(ctypes.get_errno())
+finally:
+    os.chdir(before)
+""",
     "another root": "libc.chroot(os.path.dirname(PATH).encode()) == 0 or fail(ctypes.get_errno())",
     "a mount": "libc.mount(PATH.encode(), b'/etc/hostname', None, 4096, None) == 0"
     " or fail(ctypes.get_errno())",

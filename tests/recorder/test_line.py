@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 from collections.abc import Iterator
@@ -72,6 +73,21 @@ def test_the_order_is_that_of_the_sender_whichever_way_it_chose(heard: Heard, se
             heard.line.hear(quietly=rng.random() < 0.5)
     heard.line.hear(quietly=True)
     assert heard.numbers == list(range(1, count + 1))
+    assert heard.wrong == []
+
+
+def test_all_that_lies_there_goes_before_what_was_said_after_it(heard: Heard) -> None:
+    heard.quiet.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    heard.quiet.setblocking(False)
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while count < 3_000:
+            heard.say(count + 1, quietly=True)
+            count += 1
+    assert count > 256
+    heard.say(count + 1)
+    heard.line.hear()
+    assert heard.numbers == list(range(1, count + 2))
     assert heard.wrong == []
 
 

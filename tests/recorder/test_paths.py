@@ -106,3 +106,18 @@ def test_the_usual_ports_are_known() -> None:
     assert paths.host_and_port("https://host/x") == ("host", 443)
     assert paths.host_and_port("postgresql://host:6000/db") == ("host", 6000)
     assert paths.host_and_port("tcp://[::1]:9") == ("::1", 9)
+
+
+def test_what_cannot_be_looked_at_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    assert paths.link(str(tmp_path)) is None
+    assert paths.link(str(tmp_path / "missing")) is None
+    assert paths.status(str(tmp_path / "missing")) is None
+    (tmp_path / "file").write_text("x")
+    assert paths.status(str(tmp_path / "file" / "below")) is None
+    (tmp_path / "circle").symlink_to("circle")
+    deep = str(tmp_path) + "/a" * 2_100
+    for ask in (paths.link, paths.status, lambda path: paths.real(HERE, path)):
+        with pytest.raises(paths.Unreachable):
+            ask(deep)
+    with pytest.raises(paths.Unreachable):
+        paths.status(str(tmp_path / "circle"))
