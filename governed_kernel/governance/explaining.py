@@ -27,7 +27,6 @@ from governed_kernel.workspace import Workspace
 __all__ = ["Explanation", "ask", "explain", "floor"]
 
 _RUNS = (("research", ""), ("release", "release"), ("release", "rerun"), ("release", "validation"))
-_RISKS = ("low", "limited", "high")
 _SIGNED: dict[str, type[Predicate]] = {
     "promote": Promotion,
     "reject": Rejection,
@@ -112,7 +111,10 @@ def _promoted(register: Register, name: str) -> str:
 
 
 def floor(register: Register, question: Question) -> list[tuple[str, str]]:
-    """Id and reason of each thing that refuses this whatever policies say."""
+    """Id and reason of each thing that refuses this whatever policies say.
+
+    Roles, class and risk are those of the question, which may not be those on record.
+    """
     person, context = question.principal.id, question.context
     if question.action == "read":
         version = register.version(question.resource.id)
@@ -120,9 +122,16 @@ def floor(register: Register, question: Question) -> list[tuple[str, str]]:
         found = permission.floor(
             register, version, str(context["purpose"]), mode, str(context["run_kind"])
         )
-        return found + (
-            permission.closed_to(register, version, person) if mode == "research" else []
-        )
+        if mode == "research":
+            data_class = question.resource.attributes["class"].id
+            found += permission.not_a_reader(
+                register.workspace.settings,
+                question.resource.id,
+                data_class,
+                person,
+                _roles(question),
+            )
+        return found
     if question.action not in (*_SIGNED, "approve"):
         return []  # nobody signs it, so policies alone decide
     if person not in register.people:
@@ -130,14 +139,18 @@ def floor(register: Register, question: Question) -> list[tuple[str, str]]:
     return [*_missing_role(register, question), *_own_work(question)]
 
 
+def _roles(question: Question) -> list[str]:
+    return [role.id for role in question.principal.parents]
+
+
 def _missing_role(register: Register, question: Question) -> Iterator[tuple[str, str]]:
     needed: tuple[str, ...]
     if question.action == "approve":
         purpose: Purpose = "deployment" if question.context["purpose"] == "deployment" else "run"
-        needed = tuple(register.rule(purpose, question.resource.id).roles)
+        needed = register.rule_of(purpose, question.resource.attributes["risk"]).roles
     else:
         needed = NEEDED_ROLES[_SIGNED[question.action]]
-    held = [role.id for role in question.principal.parents]
+    held = _roles(question)
     if not set(needed) & set(held):
         has = f"{question.principal.id} has {', '.join(held) or 'none'}"
         yield "needed-roles", f"it takes the role {' or '.join(needed)}; {has}"
@@ -166,7 +179,7 @@ def explain(register: Register, policies: Policies, question: Question) -> Expla
 def _neighbours(workspace: Workspace, question: Question) -> Iterator[tuple[str, Question]]:
     """The questions that differ in one thing, each with what differs."""
     who = question.principal
-    held = {role.id for role in who.parents}
+    held = _roles(question)
     for role in names.ROLES:
         if role not in held:
             more = who._replace(parents=(*who.parents, Entity("Role", role)))
@@ -175,7 +188,7 @@ def _neighbours(workspace: Workspace, question: Question) -> Iterator[tuple[str,
     if question.resource.type == "Dataset":
         yield from _other_reads(workspace, question)
     elif question.resource.type == "Release":
-        yield from _other_releases(question)
+        yield from _other_releases(workspace, question)
 
 
 def _with_person(question: Question, person: Entity) -> Question:
@@ -210,14 +223,14 @@ def _other_reads(workspace: Workspace, question: Question) -> Iterator[tuple[str
             yield f"{data.id} were of class {name}", question._replace(resource=other_data)
 
 
-def _other_releases(question: Question) -> Iterator[tuple[str, Question]]:
+def _other_releases(workspace: Workspace, question: Question) -> Iterator[tuple[str, Question]]:
     release = question.resource
     if release.attributes["author"].id == question.principal.id:
         other = authorization.person_entity("somebody-else", [])
         attributes = {**release.attributes, "author": other}
         said = f"somebody else had written {release.id}"
         yield said, question._replace(resource=release._replace(attributes=attributes))
-    for risk in _RISKS:
+    for risk in workspace.settings.risk_classes:
         if risk != release.attributes["risk"]:
             attributes = {**release.attributes, "risk": risk}
             said = f"{release.id} were of {risk} risk"

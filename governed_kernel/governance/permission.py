@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from governed_kernel.capture.emitter import Decision
+from governed_kernel.configuration import Configuration
 from governed_kernel.governance import authorization
 from governed_kernel.governance.cedar import Verdict
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
 
-__all__ = ["closed_to", "decide_purpose", "decision_of", "floor", "is_locked", "restriction"]
+__all__ = [
+    "closed_to",
+    "decide_purpose",
+    "decision_of",
+    "floor",
+    "is_locked",
+    "not_a_reader",
+    "restriction",
+]
 
 
 def is_locked(register: Register, version: DatasetRegistered) -> bool:
@@ -91,21 +102,32 @@ def floor(
 
 def closed_to(register: Register, version: DatasetRegistered, person: str) -> list[tuple[str, str]]:
     """Id and reason when the class is read by roles that `person` does not have."""
-    known = register.workspace.settings.classes.get(version.data_class)
-    if known is None or not known.readers:
-        return []
     who = register.people.get(person)
-    if who is not None and set(who.roles) & set(known.readers):
+    return not_a_reader(
+        register.workspace.settings,
+        f"{version.dataset}@{version.version}",
+        version.data_class,
+        person,
+        who.roles if who is not None else (),
+    )
+
+
+def not_a_reader(
+    settings: Configuration, label: str, data_class: str, person: str, roles: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Id and reason when that class is read by others than who has `roles`, on record or not.
+
+    Parameters
+    ----------
+    label : str
+        What the version is called.
+    """
+    known = settings.classes.get(data_class)
+    if known is None or not known.readers or set(roles) & set(known.readers):
         return []
-    label = f"{version.dataset}@{version.version}"
-    held = ", ".join(who.roles) if who is not None and who.roles else "none"
-    return [
-        (
-            "class-readers",
-            f"{label} is {version.data_class}, read by {' or '.join(known.readers)}; "
-            f"{person or 'who asks'} has {held}",
-        )
-    ]
+    readers, held = " or ".join(known.readers), ", ".join(roles) or "none"
+    said = f"{label} is {data_class}, read by {readers}; {person or 'who asks'} has {held}"
+    return [("class-readers", said)]
 
 
 def decision_of(

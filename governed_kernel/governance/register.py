@@ -334,7 +334,11 @@ class Register(Holdings):
     def rule(self, purpose: Purpose, release: str) -> ApprovalRule:
         """How many approvals of which roles `purpose` takes, by the risk of the release."""
         promotion = self.promotions.get(release)
-        return self._release_rules.rule(purpose, promotion.risk_class if promotion else "")
+        return self.rule_of(purpose, promotion.risk_class if promotion else "")
+
+    def rule_of(self, purpose: Purpose, risk_class: str) -> ApprovalRule:
+        """How many approvals of which roles `purpose` takes for a release of that risk."""
+        return self._release_rules.rule(purpose, risk_class)
 
     def risk_class(self, name: str) -> RiskClass:
         """What ``governed.toml`` asks for in that class; nothing more where it has no classes.

@@ -223,6 +223,44 @@ def test_an_explanation_knows_what_holds_whatever_policies_say(
     assert change in "".join(found.changes)
 
 
+def test_an_explanation_names_the_roles_and_classes_that_open_what_only_some_read(
+    workspace: Workspace, data: Path
+) -> None:
+    settings = workspace.root / "governed.toml"
+    text = settings.read_text()
+    start = text.index("[classes.health]\n") + len("[classes.health]\n")
+    settings.write_text(f'{text[:start]}readers = ["domain-expert"]\n{text[start:]}')
+    adopt(workspace)
+    register = Register.read(Workspace(workspace.root))
+    question = ask(register, "read", "biopsies", "rita", purpose="train")
+    found = explain(register, authorization.policies_of(register), question)
+    assert [policy for policy, _ in found.floor] == ["class-readers"]
+    roles = [said for said in found.changes if "had the role" in said]
+    assert [said.split()[4] for said in roles] == ["domain-expert"]
+    assert "biopsies@1 were of class public" in found.changes
+    assert (
+        explain(
+            register, authorization.policies_of(register), ask(register, "read", "biopsies", "dora")
+        ).floor
+        == []
+    )
+
+
+def test_an_explanation_counts_approvers_by_the_risk_that_it_supposes(
+    workspace: Workspace,
+) -> None:
+    settings = workspace.root / "governed.toml"
+    settings.write_text(settings.read_text() + '\n[risk_classes.grave.run]\neach = ["operator"]\n')
+    adopt(workspace, open=OPEN_EVERYTHING)
+    adopted = Workspace(workspace.root)
+    promote(adopted)
+    register = Register.read(adopted)
+    policies = authorization.policies_of(register)
+    found = explain(register, policies, ask(register, "approve", "triage@1", "olga"))
+    assert [said for said in found.changes if "risk" in said] == ["triage@1 were of grave risk"]
+    assert not any("low" in said for said in found.changes), "governed.toml has no such class"
+
+
 def test_nobody_is_told_that_a_release_which_is_not_there_may_be_deployed(
     workspace: Workspace,
 ) -> None:
