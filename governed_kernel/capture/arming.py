@@ -102,16 +102,19 @@ def _made_for_good() -> Iterator[None]:
     there is, a tenth of a second, that plain Python does not make while it imports. To freeze and
     unfreeze moves everything to the oldest generation, and leaves it to be seen and collected.
     """
-    enabled = gc.isenabled()
-    gc.disable()
+    enabled, frozen = gc.isenabled(), gc.get_freeze_count()
     try:
+        gc.disable()
         yield
-    finally:
-        if gc.get_freeze_count() == 0:  # what a notebook has frozen stays so
-            gc.freeze()
-            gc.unfreeze()
-        if enabled:
-            gc.enable()
+    finally:  # an interrupt may come at any line
+        try:
+            if not frozen:  # what a notebook has frozen stays so
+                gc.freeze()
+        finally:
+            if not frozen:
+                gc.unfreeze()
+            if enabled:
+                gc.enable()
 
 
 def meet(observation: Observation, kind: type) -> None:

@@ -1,4 +1,4 @@
-"""What observers may ask of the session they run in: five calls and no more.
+"""What observers may ask of the session they run in: four calls and no more.
 
 `governed_kernel.kernel` implements it over the recorder's socket; tests with a list.
 """

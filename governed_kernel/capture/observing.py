@@ -186,15 +186,22 @@ def _hooks(
     io: bool,
     behind: str = "",
 ) -> Hooks:
-    followed = _Followed(observation, target, rule, before, io, behind)
+    followed = _FollowingHooks(observation, target, rule, before, io, behind)
     return Hooks(followed.enter, followed.leave, followed.fail, None if io else observation.state)
 
 
-class _Followed:
+class _FollowingHooks:
     """The hooks of one function; an object, since thousands of closures make collections slow."""
 
     __slots__ = (
-        *("before", "behind", "generator", "io", "judged", "observation", "rule", "state"),
+        "before",
+        "behind",
+        "generator",
+        "io",
+        "judged",
+        "observation",
+        "rule",
+        "state",
         "target",
     )
 
@@ -304,11 +311,11 @@ def _before(frame: types.FrameType, behind: str) -> types.FrameType:
 
 def _quick_hooks(observation: Observation, target: Target, quick: Quick, hooks: Hooks) -> Hooks:
     """`hooks`, but with as little as possible done for a call that `quick` can take."""
-    followed = _Quickly(observation, target, quick(observation, target), hooks)
+    followed = _QuickHooks(observation, target, quick(observation, target), hooks)
     return Hooks(followed.enter, followed.leave, followed.fail, hooks.state)
 
 
-class _Quickly:
+class _QuickHooks:
     """The hooks of one function whose calls `Repeats` knows.
 
     The call under way is one object for all calls of this function, and the place of a call is
@@ -316,7 +323,13 @@ class _Quickly:
     """
 
     __slots__ = (
-        *("again", "judged", "learn", "observation", "slowly", "state", "target"),
+        "again",
+        "judged",
+        "learn",
+        "observation",
+        "slowly",
+        "state",
+        "target",
         "under_way",
     )
 

@@ -22,7 +22,7 @@ _ANSWER_BYTES = 65_536
 
 
 class Wire:
-    """The kernel's end of the pair of sockets.
+    """The kernel's ends of the pairs of sockets.
 
     Sending blocks when the recorder is behind, so nothing is lost; an interrupt waits until a
     message is whole. A message may go by a second, quiet pair, since waking the recorder costs the

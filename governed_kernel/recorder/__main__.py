@@ -22,6 +22,9 @@ from governed_kernel.recorder.survivors import adopt_orphans
 if TYPE_CHECKING:
     from governed_kernel.recorder.confinement import Confinement
 
+_BUFFER_BYTES = 106_496
+"""Asked for each way from the kernel; Linux keeps twice that, a few hundred packets."""
+
 
 def main(arguments: list[str]) -> NoReturn:
     """Record one session and end as its kernel ended."""
@@ -38,6 +41,8 @@ def main(arguments: list[str]) -> NoReturn:
 def _record(order: Order) -> tuple[int, str]:
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     quiet, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in (there, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
     adopt_orphans()
     confinement = _confinement(order)
     keep = (there.fileno(), theirs.fileno())

@@ -11,7 +11,7 @@ import os
 
 from governed_kernel.workspace import Workspace, personal_folder
 
-__all__ = ["KEPT", "Kept", "may_be_token"]
+__all__ = ["KEPT", "TOKENS", "Kept", "may_be_token"]
 
 KEPT = "personal-keys"
 """Stands for this rule where others name a policy."""
@@ -22,18 +22,13 @@ _PUBLIC = (".pub", ".lock")
 _OPENS = "it opens the Jupyter server to whoever reads it"
 _MAY_OPEN = "a server's variables may hold its token; a session's own are in os.environ"
 _OF_SESSIONS = "what sessions made from classified data is noted by their recorders alone"
-_TOKENS = ("/jpserver-", "/jupyter_cookie_secret")
-_TOKENS_AS_BYTES = tuple(name.encode() for name in _TOKENS)
+TOKENS = ("/jpserver-", "/jupyter_cookie_secret")
 """In the names of files by which a Jupyter server knows its user, wherever they lie."""
 
 
-def may_be_token(path: str | bytes) -> bool:
+def may_be_token(path: str) -> bool:
     """Whether a path names what opens a Jupyter server."""
-    if isinstance(path, bytes):
-        return any(name in path for name in _TOKENS_AS_BYTES) or (
-            path.startswith(b"/proc/") and path.endswith(b"/environ")
-        )
-    return any(name in path for name in _TOKENS) or _is_environ(path)
+    return any(name in path for name in TOKENS) or _is_environ(path)
 
 
 def _is_environ(path: str) -> bool:

@@ -18,6 +18,11 @@ from governed_kernel.recorder.messages import Assembler, Said
 
 __all__ = ["Line", "Standing"]
 
+_MOST = 4_096
+"""More packets than the system keeps of either way; `__main__` says how much that is."""
+_AT_ONCE = 256
+_TURNS = 4
+
 
 class Standing(Enum):
     """Whether the kernel still holds its ends."""
@@ -56,9 +61,13 @@ class Line:
         self._assembler = Assembler()
         self._waiting: deque[bytes] = deque()
         """What came by the quiet way, and may be the next or not."""
+        self._first: bytes | None = None
+        """The first of these, if what should be before it had not come when it was looked for."""
+        self._since = 0
+        """Packets that have come by the other way since."""
 
     def hear(self, *, quietly: bool = False) -> Standing:
-        """Take every packet that was sent.
+        """Take what was sent, not for ever if somebody goes on and on.
 
         Parameters
         ----------
@@ -66,28 +75,35 @@ class Line:
             Also what came by the quiet way alone; else only what goes before something by the
             other one.
         """
-        missing = False
-        while True:
-            # In this order, and all of each: what was sent before any of these is found by then.
-            packets, is_open = _received(self._link)
+        for _ in range(_TURNS):
+            # In this order: what was said before any of these is found by then.
+            packets, is_open = _received(self._link, _AT_ONCE)
             quiet_open = True
             if packets or quietly or self._waiting:
-                quiet, quiet_open = _received(self._quiet)
+                quiet, quiet_open = _received(self._quiet, _MOST)
                 self._waiting += quiet
             for packet in packets:
                 self._hear_quiet(before=packet)
                 self._add(packet)
             self._hear_quiet()
-            if self._waiting and not packets:
-                # What should be before it was sent before it, so it had come by the second time.
-                if missing or not is_open:
-                    self._waiting.clear()
-                    self._tampered("a message is missing on the link to the recorder")
-                missing = True
+            if self._waiting:
+                self._look_for_missing(len(packets))
             if not self._waiting:
+                self._first = None
                 if not is_open:
                     return Standing.CLOSED
                 return Standing.OPEN if quiet_open else Standing.QUIET_CLOSED
+        return Standing.OPEN
+
+    def _look_for_missing(self, came: int) -> None:
+        """What should be before what waits was sent before it: it comes at once, or never."""
+        if self._waiting[0] is not self._first:
+            self._first, self._since = self._waiting[0], 0
+            return
+        self._since += came
+        if not came or self._since > _MOST:
+            self._waiting.clear()
+            self._tampered("a message is missing on the link to the recorder")
 
     def _hear_quiet(self, *, before: bytes | None = None) -> None:
         """Take what is next by the quiet way, and was not said after a packet by the other one."""
@@ -112,10 +128,10 @@ def _came_after(packet: bytes, other: bytes) -> bool:
     return sender == same and number > earlier
 
 
-def _received(end: socket.socket) -> tuple[list[bytes], bool]:
-    """All packets that wait; and whether there may be more."""
+def _received(end: socket.socket, most: int) -> tuple[list[bytes], bool]:
+    """The packets that wait, up to so many; and whether there may be more."""
     found: list[bytes] = []
-    while True:
+    while len(found) < most:
         try:
             packet = end.recv(messages.PACKET_BYTES + 64)
         except BlockingIOError:
@@ -125,3 +141,4 @@ def _received(end: socket.socket) -> tuple[list[bytes], bool]:
         if not packet:
             return found, False
         found.append(packet)
+    return found, True

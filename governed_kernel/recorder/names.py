@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.environment import Environment
-from governed_kernel.recorder.kept import may_be_token
+from governed_kernel.recorder.kept import TOKENS
 from governed_kernel.recorder.restrictions import Restrictions
 
 __all__ = ["Names", "Place"]
@@ -46,6 +46,7 @@ class Names:
         self._data = environment.data_suffixes
         self._code = environment.code_suffixes
         self._libraries = environment.libraries
+        self._tokens = tuple(map(os.fsencode, TOKENS))
         self._known: set[bytes] = set()
         self._folders: dict[bytes, bool] = {}
         self._canonical_folders: dict[bytes, str] = {}
@@ -66,7 +67,7 @@ class Names:
         """Whether a file of that name is environment where no link leads out of it."""
         return (
             path.startswith(self._passing)
-            and not may_be_token(path)
+            and not any(name in path for name in self._tokens)
             and b"/../" not in path
             and not path.endswith(self._data)
             and (path.endswith(self._code) or not path.startswith(self._libraries))

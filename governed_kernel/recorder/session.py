@@ -206,7 +206,11 @@ class Session:
         standing = self._line.hear(quietly=quietly)
         if standing is Standing.CLOSED:
             self._lost(self._link.fileno())
-        elif standing is Standing.QUIET_CLOSED and not self._kernel_is_over():
+        elif standing is Standing.QUIET_CLOSED and self._fault is None:
+            self._lost_quiet()
+
+    def _lost_quiet(self) -> None:
+        if not self._kernel_is_over():
             self._meddled("the kernel closed its link to the recorder")
 
     # --- what the kernel says ------------------------------------------------------------

@@ -91,6 +91,29 @@ def test_all_that_lies_there_goes_before_what_was_said_after_it(heard: Heard) ->
     assert heard.wrong == []
 
 
+def test_all_that_a_kernel_said_before_it_was_killed_is_heard(heard: Heard) -> None:
+    for number in range(1, 150):
+        heard.say(number, quietly=True)
+    heard.quiet.close()
+    heard.link.close()
+    assert heard.line.hear(quietly=True) is Standing.CLOSED
+    assert heard.numbers == list(range(1, 150))
+
+
+def test_whoever_goes_on_and_on_does_not_hide_that_a_message_is_missing(heard: Heard) -> None:
+    heard.say(2, quietly=True)
+    said = 0
+    for _ in range(100):
+        for _ in range(100):
+            said += 1
+            heard.say(said, sender=2)
+        heard.line.hear(quietly=True)
+        if heard.wrong:
+            break
+    assert heard.wrong == ["a message is missing on the link to the recorder"]
+    assert heard.numbers == list(range(1, said + 1))
+
+
 def test_others_speak_between(heard: Heard) -> None:
     heard.say(1, quietly=True)
     heard.say(1, sender=2)

@@ -65,7 +65,7 @@ both()
 
 
 def test_an_access_comes_after_what_was_made_before_it(steps: RunningKernel) -> None:
-    code = "(frame * 3).to_csv('held.csv')"
+    code = "(frame * 3).to_csv('tripled.csv')"
     assert steps.run(code).status == "ok"
     assert _operations(steps) == ["DataFrame.__mul__", "pandas.to_csv"]
 
