@@ -114,7 +114,11 @@ class Line:
 
     def _add(self, packet: bytes) -> None:
         try:
-            complete = self._assembler.add(packet)
+            try:
+                complete = self._assembler.add(packet)
+            except messages.LinkTampered as error:
+                self._tampered(f"{error} on the link to the recorder")
+                complete = self._assembler.resume(packet)  # a kernel waits for its answer
             if complete is not None:
                 number, body = complete
                 self._take(number, messages.decode_said(body))

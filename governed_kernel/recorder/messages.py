@@ -145,6 +145,18 @@ class Assembler:
         sender, number = said_by(packet)
         return number <= self._done.get(sender, 0) + 1
 
+    def resume(self, packet: bytes) -> tuple[int, bytes] | None:
+        """Go on from a packet that came too early, so that its sender is answered; as `add`."""
+        sender, number = said_by(packet)
+        if number <= self._done.get(sender, 0):
+            return None
+        self._done[sender] = number - 1
+        self._parts[sender] = []
+        try:
+            return self.add(packet)
+        except LinkTampered:
+            return None
+
     def add(self, packet: bytes) -> tuple[int, bytes] | None:
         """Take one packet; returns number and body when it completes a message.
 

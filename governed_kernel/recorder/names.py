@@ -1,6 +1,7 @@
 """What names lead to: canonical paths, and which names may pass as code without a closer look.
 
-Folders and names are remembered until something may have changed what they lead to.
+Folders and names are remembered until something may have changed what they lead to, and nothing is
+while a call that changes names is under way: another thread may ask just before it is done.
 """
 
 from __future__ import annotations
@@ -50,6 +51,25 @@ class Names:
         self._known: set[bytes] = set()
         self._folders: dict[bytes, bool] = {}
         self._canonical_folders: dict[bytes, str] = {}
+        self._changing: dict[int, int] = {}
+        """Thread → the call that changes names, which was let go and may not be done."""
+        self._remembers = True
+
+    def changes(self, thread: int, call: int) -> None:
+        """A thread's call is about to go on, and may change what names lead to."""
+        self.forget()
+        self._changing[thread] = call
+
+    def arrived(self, thread: int) -> None:
+        """A thread makes its next call: the one before is done."""
+        self._changing.pop(thread, None)
+
+    def _look_for_changes(self) -> None:
+        """See, before anything is looked up, whether it may be remembered."""
+        for thread, call in tuple(self._changing.items()):
+            if not _is_within(thread, call):
+                del self._changing[thread]
+        self._remembers = not self._changing
 
     def forget(self) -> None:
         """What a name leads to, and whether it may be read, may be another from now on."""
@@ -61,6 +81,7 @@ class Names:
         """Whether a file that is opened for reading is environment, and nothing that is denied."""
         if path in self._known:
             return True
+        self._look_for_changes()
         return self._is_spelled_as_code(path) and self._stays_inside(thread, path)
 
     def _is_spelled_as_code(self, path: bytes) -> bool:
@@ -78,10 +99,10 @@ class Names:
         folder, _, _ = path.rpartition(b"/")
         inside = self._folders.get(folder)
         if inside is None:
-            canonical = self._canonical_folder(thread, folder)
-            fleeting = folder not in self._canonical_folders
+            canonical, fleeting = self._canonical_folder(thread, folder)
             inside = not fleeting and self._rules.holds(canonical + "/")
-            self._folders[folder] = inside
+            if self._remembers:
+                self._folders[folder] = inside
         if not inside:
             return False
         status = paths.status(os.fsdecode(path), follow=False)
@@ -96,16 +117,18 @@ class Names:
             return False
         if len(self._known) >= _KNOWN_LIMIT:
             self._known.clear()
-        self._known.add(path)
+        if self._remembers:
+            self._known.add(path)
         return True
 
     def place(self, thread: int, path: bytes, directory: int | None) -> Place:
         """As `paths.resolve`; folders are remembered until a name may lead elsewhere."""
+        self._look_for_changes()
         folder, _, name = path.rpartition(b"/")
         if folder.startswith((b"/proc", b"/dev")) or name in (b"", b".", b".."):
             return self._followed(thread, path, directory)
         if folder.startswith(b"/"):
-            known = self._canonical_folder(thread, folder)
+            known, _ = self._canonical_folder(thread, folder)
         elif path.startswith(b"/"):
             known = ""
         else:
@@ -115,7 +138,7 @@ class Names:
             # what the system gives as a folder of a process has no links in it
             known = base.rstrip("/")
             if folder:
-                known = self._canonical_folder(thread, os.fsencode(f"{known}/") + folder)
+                known, _ = self._canonical_folder(thread, os.fsencode(f"{known}/") + folder)
         found = f"{known}/{os.fsdecode(name)}"
         status = paths.status(found, follow=False)
         if status is not None and stat.S_ISLNK(status.st_mode):
@@ -131,18 +154,18 @@ class Names:
             return Place(found)
         return Place(found, paths.status(nameless[-1]))
 
-    def _canonical_folder(self, thread: int, folder: bytes) -> str:
-        """The canonical path of an absolute one, with nothing at its end."""
+    def _canonical_folder(self, thread: int, folder: bytes) -> tuple[str, bool]:
+        """As `paths.trace` of an absolute path, with nothing at its end."""
         known = self._canonical_folders.get(folder)
+        if known is not None:
+            return known, False
+        known, fleeting = self._below_known(folder), False
         if known is None:
-            known = self._below_known(folder)
-            fleeting = False
-            if known is None:
-                known, fleeting = paths.trace(thread, os.fsdecode(folder))
-                known = known.rstrip("/")
-            if not fleeting:
-                self._canonical_folders[folder] = known
-        return known
+            known, fleeting = paths.trace(thread, os.fsdecode(folder))
+            known = known.rstrip("/")
+        if self._remembers and not fleeting:
+            self._canonical_folders[folder] = known
+        return known, fleeting
 
     def _below_known(self, folder: bytes) -> str | None:
         """What a folder is called in one that is known; None where that does not say it all."""
@@ -152,3 +175,12 @@ class Names:
             return None
         found = f"{known}/{os.fsdecode(name)}"
         return found if paths.link(found) is None else None
+
+
+def _is_within(thread: int, call: int) -> bool:
+    """Whether a thread may still be within a system call; see proc_pid_syscall(5)."""
+    try:
+        with open(f"/proc/{thread}/syscall", "rb") as file:
+            return file.read().split()[:1] in ([str(call).encode()], [b"running"])
+    except OSError:
+        return os.path.exists(f"/proc/{thread}")  # it is gone, or nobody tells

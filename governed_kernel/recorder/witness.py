@@ -180,6 +180,7 @@ class Witness:
     def _examine(self, notification: Notification) -> list[Sighting]:
         listener = self._listener
         _, thread, number, arguments = notification
+        self.names.arrived(thread)
         place = _OPENS.get(number)
         if place is None:
             return self._other(notification)
@@ -347,7 +348,7 @@ class Witness:
         number, name, thread = notification.number, CALLS[notification.number].name, notification[1]
         target = found[-1]
         if name.startswith(("rename", "symlink", "link")):
-            self.names.forget()
+            self.names.changes(thread, number)
         renames = name.startswith("rename")
         if renames and not os.path.lexists(found[0]):
             return []

@@ -135,6 +135,16 @@ def test_a_message_that_never_comes_is_found_out(heard: Heard) -> None:
     assert len(heard.wrong) == 2
 
 
+def test_whoever_comes_too_early_is_found_out_and_heard_from_then_on(heard: Heard) -> None:
+    heard.say(1)
+    heard.say(5)
+    heard.say(6, size=70_000)
+    heard.say(4)
+    heard.line.hear()
+    assert heard.numbers == [1, 5, 6]
+    assert len(heard.wrong) == 2
+
+
 def test_what_is_no_packet_is_found_out_by_either_way(heard: Heard) -> None:
     heard.quiet.send(b"?")
     heard.link.send(b"?")

@@ -11,7 +11,7 @@ import pytest
 
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.environment import Environment, resolve_places, session_variables
-from governed_kernel.recorder.names import Names
+from governed_kernel.recorder.names import Names, _is_within
 
 
 @pytest.fixture
@@ -71,3 +71,29 @@ def test_a_folder_in_proc_is_looked_at_each_time(names: Names) -> None:
         assert names.place(thread, b"/proc/self/cwd/some/file", None).path == "/some/file"
     finally:
         os.chdir(here)
+
+
+def test_nothing_is_remembered_while_a_call_that_changes_names_is_under_way(
+    tmp_path: Path, names: Names
+) -> None:
+    reading, writing = os.pipe()
+    waiting = threading.Thread(target=os.read, args=(reading, 1))
+    waiting.start()
+    assert waiting.native_id is not None
+    thread = threading.get_native_id()
+    asked = os.fsencode(tmp_path / "folder" / "file")
+    (tmp_path / "other").mkdir()
+    names.changes(waiting.native_id, 0)  # as if its read(2) were the call
+    while not _is_within(waiting.native_id, 0):
+        pass
+    assert names.place(thread, asked, None).path == os.fsdecode(asked)
+    (tmp_path / "folder").symlink_to("other")
+    assert names.place(thread, asked, None).path == str(tmp_path / "other" / "file")
+    os.write(writing, b"x")
+    waiting.join()
+    assert names.place(thread, asked, None).path == str(tmp_path / "other" / "file")
+    (tmp_path / "folder").unlink()  # nobody tells of it, so what is remembered shows
+    assert names.place(thread, asked, None).path == str(tmp_path / "other" / "file")
+    names.changes(thread, 88)
+    names.arrived(thread)
+    assert names.place(thread, asked, None).path == os.fsdecode(asked)
