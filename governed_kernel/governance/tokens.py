@@ -26,6 +26,7 @@ BEGINNINGS = tuple(f"{scheme}:".encode() for scheme in SCHEMES)
 """What the file of such a key begins with."""
 _ASK_FOR_NOTHING = ("awskms", "azurekms", "gcpkms", "envvar", "file", "file2", "gnupg", "sigstore")
 """Schemes of ``securesystemslib`` under which whoever runs a program signs, unasked."""
+_SAYS_MORE = frozenset("&=?#;")
 _URI = re.compile(r"[Hh][Ss][Mm]:(?P<number>[0-9]{1,18})(?:\?label=(?P<label>[^&=?#]+))?")
 """Of what ``securesystemslib`` takes, what names a key; it reads past anything else."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
@@ -131,7 +132,7 @@ def check_uri(uri: str) -> tuple[int, str | None]:
         raise _no_place(
             f"{scheme}: asks for no secret, and each signature takes one that is entered again"
             if silent
-            else f"{scheme or 'no scheme'} is unknown; known are {', '.join(SCHEMES)}"
+            else f"its scheme is none that is known: {', '.join(SCHEMES)}"
         )
     named = _URI.fullmatch(uri)
     label = unquote_plus(named["label"]) if named and named["label"] else None
@@ -147,7 +148,9 @@ def check_uri(uri: str) -> tuple[int, str | None]:
 
 
 def _is_label(text: str) -> bool:
-    return text.isprintable() and len(text.encode()) <= _LONGEST_LABEL and bool(text.strip())
+    """Whether a token may be called so, and nothing else is meant, such as a PIN."""
+    fits = text.isprintable() and len(text.encode()) <= _LONGEST_LABEL and bool(text.strip())
+    return fits and not _SAYS_MORE.intersection(text)
 
 
 def _no_place(why: str) -> UsageError:

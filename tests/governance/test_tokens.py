@@ -29,9 +29,9 @@ MODULES = (os.environ.get("SOFTHSM2_MODULE", ""), "/usr/lib/softhsm/libsofthsm2.
     [
         ("awskms:alias/mine", "asks for no secret"),
         ("file2:/home/ada/key.pem", "asks for no secret"),
-        ("moon:1", "moon is unknown"),
-        ("/home/ada/key.pem", "no scheme is unknown"),
-        ("", "no scheme is unknown"),
+        ("moon:1", "its scheme is none that is known"),
+        ("/home/ada/key.pem", "its scheme is none that is known"),
+        ("", "its scheme is none that is known"),
     ],
 )
 def test_a_key_that_no_secret_opens_is_refused_by_its_scheme(
@@ -58,6 +58,10 @@ SECRET = "73519462"
         f"{SECRET}",
         f"{SECRET}:1",
         f"hsm:1?label=governed\n{SECRET}",
+        f"hsm:1?label=%26pin%3D{SECRET}",
+        f"hsm:1?label=T%3Fpin-value%3D{SECRET}",
+        f"hsm:1?label=T;pin-value:{SECRET}",
+        f"a{SECRET}+b:foo",
         "hsm:",
         "hsm:-1",
         "hsm: 1",
