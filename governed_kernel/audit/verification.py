@@ -22,7 +22,7 @@ from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ConfigurationError, IntegrityBroken
 from governed_kernel.governance import catalog, erasure, pins
-from governed_kernel.governance.cards import card_of, card_path, is_behind
+from governed_kernel.governance.cards import REMEDY, card_of, card_path, is_behind, read_card
 from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.rules import rule_files
 from governed_kernel.lineage.attestations import Deployment
@@ -176,14 +176,20 @@ def _check_release(folder: Path, digest: str) -> None:
 def _cards(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     known = registry.register.datasets
     for name, versions in known.items():
-        path = card_path(workspace, name)
-        if is_behind(workspace, name, versions):
-            said = "it is gone, or older than the ledger; 'governed lineage' commands write it anew"
-            yield Check("card", path.name, "doubt", said)
-        elif path.read_bytes() != card_of(name, versions).encode():
-            yield Check("card", path.name, "broken", "it says something else than the ledger")
+        subject = card_path(workspace, name).name
+        try:
+            text = read_card(workspace, name)
+        except IntegrityBroken as error:
+            yield Check("card", subject, "broken", f"{error.what}: {error.why}; {error.next}")
+            continue
+        if is_behind(text, name, versions):
+            said = "it is gone, or older than the ledger; 'governed store rebuild' writes it anew"
+            yield Check("card", subject, "doubt", said)
+        elif text != card_of(name, versions).encode():
+            said = f"it says something else than the ledger; {REMEDY}"
+            yield Check("card", subject, "broken", said)
         else:
-            yield Check("card", path.name, "ok")
+            yield Check("card", subject, "ok")
     for path in sorted(workspace.catalog.glob("*.toml")):
         if path.stem not in known:
             yield Check("card", path.name, "broken", "the ledger knows nothing of that name")

@@ -29,7 +29,8 @@ def _progress(part: str) -> None:
 def rebuild(workspace: Workspace, as_json: bool) -> None:
     """Delete the lineage store and make it anew from journals and ledger, with the same contents.
 
-    Nothing is lost: the store is made from the journals, and gates never ask it.
+    Nothing is lost: the store is made from the journals, and gates never ask it. Cards in catalog/
+    that are gone are written anew as well.
     """
     from governed_kernel.release import projection
 

@@ -5,18 +5,22 @@ A card repeats what the ledger says; nothing reads it back.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from governed_kernel.errors import IntegrityBroken
 from governed_kernel.files import write_atomically
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
 
-__all__ = ["card_of", "card_path", "is_behind", "mend_cards", "write_card"]
+__all__ = ["REMEDY", "card_of", "card_path", "is_behind", "mend_cards", "read_card", "write_card"]
 
-
+REMEDY = "take it away, and 'governed store rebuild' writes it anew from the ledger"
+"""For a card that somebody edited, or that is none."""
 _VERSION = b"\n[[version]]\n"
 
 
@@ -32,25 +36,53 @@ def write_card(workspace: Workspace, name: str, versions: Sequence[DatasetRegist
     return path
 
 
-def is_behind(workspace: Workspace, name: str, versions: Sequence[DatasetRegistered]) -> bool:
-    """Whether the card is as it was before a later version: a crash came between, or it is a copy.
+def read_card(workspace: Workspace, name: str) -> bytes | None:
+    """The bytes of the card of `name`; None where there is none.
 
-    A card that is gone, or was never written, is behind as well.
+    Raises
+    ------
+    IntegrityBroken
+        Something else lies in its place, or it can't be read.
     """
     path = card_path(workspace, name)
     try:
-        text = path.read_bytes()
+        if path.is_file():  # before it is opened: whoever opens a pipe waits for a writer
+            return path.read_bytes()
+        if not os.path.lexists(path):
+            return None
+        why = "something that is no file lies in its place"
     except FileNotFoundError:
+        return None
+    except OSError as error:
+        why = error.strerror or str(error)
+    raise IntegrityBroken(f"{path.name} can't be read", why=why, next=REMEDY)
+
+
+def is_behind(text: bytes | None, name: str, versions: Sequence[DatasetRegistered]) -> bool:
+    """Whether a card is as it was before a later version: a crash came between, or it is a copy.
+
+    A card that is gone, or was never written, is behind as well.
+
+    Parameters
+    ----------
+    text : bytes or None
+        From `read_card`.
+    """
+    if text is None:
         return True
     told = text.count(_VERSION)  # no value holds a line end, so nothing else looks like it
     return 0 < told < len(versions) and text == card_of(name, versions[:told]).encode()
 
 
 def mend_cards(workspace: Workspace, datasets: Mapping[str, Sequence[DatasetRegistered]]) -> None:
-    """Write the cards that are behind the ledger; one that somebody edited is left to be found."""
+    """Write the cards that are behind the ledger.
+
+    One that somebody edited, or put something else in the place of, is left to be found.
+    """
     for name, versions in datasets.items():
-        if is_behind(workspace, name, versions):
-            write_card(workspace, name, versions)
+        with contextlib.suppress(IntegrityBroken):
+            if is_behind(read_card(workspace, name), name, versions):
+                write_card(workspace, name, versions)
 
 
 def card_of(name: str, versions: Sequence[DatasetRegistered]) -> str:

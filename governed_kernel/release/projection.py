@@ -137,7 +137,7 @@ def _has_moved(store: Store, ledger: Ledger) -> bool:
 
 
 def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: None) -> Store:
-    """Make the lineage store anew from journals and ledger; returns it.
+    """Make the lineage store anew from journals and ledger, and missing cards; returns it.
 
     Parameters
     ----------
@@ -148,7 +148,9 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
     found = None
     if workspace.ledger.exists():
         progress("the ledger")
-        erasure.finish(workspace, Register.replay(workspace, ledger.events()))
+        register = Register.replay(workspace, ledger.events())
+        erasure.finish(workspace, register)
+        mend_cards(workspace, register.datasets)
         found = ledger.records()[-1].head, tables(workspace, ledger)
     progress("the journals")
     store = Store(workspace, progress=_each(1_000_000, progress))

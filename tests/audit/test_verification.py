@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,36 @@ def test_a_run_that_nobody_started_counts_nowhere(released: Place) -> None:
 def test_a_card_of_nothing_is_named(released: Place) -> None:
     (released.workspace.catalog / "gold.toml").write_text("name = 'gold'\n")
     explains(released.here("audit verify"), 4, "card gold.toml")
+
+
+def test_a_card_that_was_deleted_is_written_anew_by_what_the_audit_names(released: Place) -> None:
+    """Also where the store has taken in the whole ledger, so that no question mends a card."""
+    released.done_here("lineage sessions")
+    card = released.workspace.catalog / "berries.toml"
+    text = card.read_bytes()
+    card.unlink()
+    assert "'governed store rebuild' writes it anew" in released.done_here("audit verify").out
+    released.done_here("store rebuild")
+    assert card.read_bytes() == text
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
+def test_what_is_no_file_in_a_card_s_place_is_named_and_stops_nothing(
+    released: Place, put: Callable[[Path], None]
+) -> None:
+    """A folder, a pipe that nobody writes to, a link to itself."""
+    card = released.workspace.catalog / "berries.toml"
+    text = card.read_bytes()
+    card.unlink()
+    put(card)
+    done = released.here("audit verify")
+    explains(done, 4, "berries.toml can't be read: something that is no file lies in its place")
+    assert "Traceback" not in done.err
+    released.done_here("store rebuild")
+    assert not card.is_file(), "what somebody put there is theirs to take away"
+    card.rmdir() if card.is_dir() else card.unlink()
+    released.done_here("store rebuild")
+    assert card.read_bytes() == text
 
 
 def test_a_card_that_a_crash_left_behind_is_written_anew(released: Place) -> None:
