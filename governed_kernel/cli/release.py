@@ -100,7 +100,8 @@ def card(workspace: Workspace, name: str, as_json: bool) -> int:
     """The use-case card of the releases of that name: what it says, and what is missing.
 
     Written from a template to cards/RELEASE.toml where there is none. Exits with 1 when a field is
-    missing, or has a mark to be filled in (TODO), or governed.toml has no such risk class.
+    missing, is blank or begins with a mark to be filled in (TODO: …), or governed.toml has no
+    such risk class.
     """
     from governed_kernel.release import intake
     from governed_kernel.release.manifest import check_name
@@ -117,6 +118,7 @@ def card(workspace: Workspace, name: str, as_json: bool) -> int:
         "risk_classes": {
             known: risk.description for known, risk in workspace.settings.risk_classes.items()
         },
+        "unknown_risk_class": unknown,
     }
     if as_json:
         print_json(facts)

@@ -42,8 +42,10 @@ __all__ = [
 CARD = "card.toml"
 """Its name in a release and in a bundle."""
 _ADVICE = "mend that line; templates/cards/card.toml has a commented example of every field"
-_NOTHING = re.compile(r"\W*((to ?do|fix ?me|tb[acd]|x{2,})\b\W*)?", re.IGNORECASE)
-"""What says nothing: blanks, dots, question marks, and marks to be filled in later."""
+_MARK = r"[\W_]*(to ?do|fix ?me|tb[acd]|x{2,})"
+_NOTHING = re.compile(rf"[\W_]*|{_MARK}[\W_]*|{_MARK}\s*(\([^)]*\))?\s*(:|[-–—]\s).*", re.I | re.S)
+"""What says nothing: blanks, dots, question marks, lines to write on, and marks to be filled in
+later, with whatever is noted behind one ("TODO: ask Ann", "tbd - Ann")."""
 Text = Annotated[str, msgspec.Meta(max_length=4000)]
 
 

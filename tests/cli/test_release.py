@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.release import bundle
+from governed_kernel.release import bundle, intake
+from governed_kernel.release.intake import Card, ModelCard, UseCase
+from governed_kernel.workspace import Workspace
+from tests.cli.commands import Command, Done
 from tests.loop.place import ended
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
@@ -48,6 +51,25 @@ def test_releases_are_listed(stages: Stages) -> None:
 
 def test_an_unknown_release_is_wrong_use(stages: Stages) -> None:
     explains(stages.released.here("release show bitter"), 2, "there is no release bitter")
+
+
+def test_a_card_s_unknown_risk_class_is_told_to_programs_as_well(
+    governed: Command, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace.root)
+    card = intake.card_path(workspace, "triage")
+    card.parent.mkdir(exist_ok=True)
+
+    def answer(risk: str) -> Done:
+        said = Card(UseCase("said", "said", "said", risk), ModelCard(*["said"] * 5))
+        card.write_bytes(intake.encode(said))
+        return governed("release", "card", "triage", "--json")
+
+    enormous = answer("enormous")
+    assert (enormous.code, enormous.facts["missing"]) == (1, [])
+    assert enormous.facts["unknown_risk_class"] == "enormous"
+    high = answer("high")
+    assert (high.code, high.facts["unknown_risk_class"]) == (0, "")
 
 
 # --- validation ----------------------------------------------------------------------------------

@@ -47,8 +47,12 @@ def test_the_template_is_a_card_whose_every_field_is_missing_with_its_line() -> 
             for nothing in ("", " \n", "TODO", "todo: ", "<TBD>", "tbd", "…", "?", "xxx")
         ),
         *(
+            (nothing, True)
+            for nothing in ("____", "TODO: ask\nAnn", "tbd - Ann", "TODO(ann): who?", "_tbd_")
+        ),
+        *(
             (said, False)
-            for said in ("x", "none", "n/a: no rules apply", "To do triage", "Tbilisi")
+            for said in ("x", "none", "n/a: no rules apply", "To do triage", "Tbilisi", "TBC-7")
         ),
     ],
 )
