@@ -6,7 +6,7 @@ import contextlib
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import duckdb
 import msgspec
@@ -23,17 +23,11 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "BOOLEAN": (bool,),
     "TIMESTAMP": (datetime,),
     "VARCHAR[]": (list, tuple),
-    "JSON": (dict, list, str, int, float, bool),
+    "JSON": (dict, list, tuple, str, int, float, bool),
 }
-_FIELDS: dict[str, Any] = {
-    "VARCHAR": str | None,
-    "BIGINT": int | None,
-    "DOUBLE": float | None,
-    "BOOLEAN": bool | None,
-    "TIMESTAMP": datetime | None,
-    "VARCHAR[]": list[str] | None,
-    "JSON": dict[str, Any] | list[Any] | str | int | float | bool | None,
-}
+"""What a column of each type may hold, beside None."""
+_ONE_BY_ONE = ("VARCHAR[]", "JSON")
+"""msgspec takes more for these: sets, which have no order, too."""
 _AS_THEY_ARE = (datetime,)
 
 
@@ -100,6 +94,9 @@ def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
         msgspec.convert(rows, list[_row_type(name)], builtin_types=_AS_THEY_ARE)  # type: ignore[misc]
     except msgspec.ValidationError:
         _say_what_is_wrong(name, types, rows)
+    for column in (column for column, kind in types.items() if kind in _ONE_BY_ONE):
+        for row in rows:
+            _check_value(name, types, column, row.get(column))
     texts = [name for name, kind in types.items() if kind == "JSON"]
     if texts:
         rows = [{**row, **_as_json(row, texts)} for row in rows]
@@ -108,8 +105,11 @@ def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
 
 @cache
 def _row_type(name: str) -> type[msgspec.Struct]:
-    """What all columns of a table may hold, to look at many rows at once."""
-    fields = [(column, _FIELDS[kind], None) for column, kind in schema.LEDGER_TABLES[name].items()]
+    """What plain columns of a table may hold, to look at many rows at once."""
+    fields = [
+        (column, Any if kind in _ONE_BY_ONE else Union[(*_PYTHON_TYPES[kind], None)], None)
+        for column, kind in schema.LEDGER_TABLES[name].items()
+    ]
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True)
 
 

@@ -153,8 +153,12 @@ def compressor(*, checksum: bool = False) -> zstandard.ZstdCompressor:
 
 
 def _unnamed(path: Path) -> Path:
-    form = compressed(path)
-    return form.with_name(f".{form.name}{_UNNAMED}")
+    return path.with_name(_unnamed_form(path.name))
+
+
+def _unnamed_form(name: str) -> str:
+    """What the compressed form of a journal of that name is called until it is whole."""
+    return f".{name}{COMPRESSED}{_UNNAMED}"
 
 
 def _read_back(form: Path) -> str:
@@ -183,7 +187,7 @@ def unfinished(folder: Path) -> list[Path]:
     return [
         folder / name
         for name in journal_names(names)
-        if f".{name}{COMPRESSED}{_UNNAMED}" in names or {name, name + COMPRESSED} <= names
+        if _unnamed_form(name) in names or {name, name + COMPRESSED} <= names
     ]
 
 

@@ -62,6 +62,9 @@ def test_every_type_of_a_ledger_row_comes_back(workspace: Workspace) -> None:
         ("approvals", {"counts": 1}),
         ("artifacts", {"bytes": True}),
         ("decisions", {"policies": [1]}),
+        ("decisions", {"policies": {"a", "b"}}),
+        ("runs", {"parameters": {"a", "b"}}),
+        ("runs", {"parameters": datetime(2026, 11, 21, tzinfo=UTC)}),
         ("runs", {"started_at": "2026-11-21"}),
     ],
 )
