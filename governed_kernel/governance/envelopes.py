@@ -93,7 +93,7 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     predicate: dict[str, Any]
 
 
-class _Ours(msgspec.Struct, frozen=True, kw_only=True):
+class _Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A Statement to be written, whose predicate is not turned into an object before."""
 
     type: str = msgspec.field(name="_type", default=STATEMENT_TYPE)
@@ -150,9 +150,9 @@ def sign(predicate: Predicate, signer: Signer) -> dict[str, Any]:
     return _signed(canonical_json(_statement_of(predicate)), signer)
 
 
-def _statement_of(predicate: Predicate) -> _Ours:
+def _statement_of(predicate: Predicate) -> _Draft:
     """What is signed to say this."""
-    return _Ours(
+    return _Draft(
         subject=subjects_of(predicate),
         predicate_type=f"{PREDICATE_ROOT}{type(predicate).__struct_config__.tag}",
         predicate=predicate,
