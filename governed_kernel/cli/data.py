@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
-import msgspec
 
 from governed_kernel.cli.options import (
     Passphrase,
+    actor_option,
     console,
     json_option,
     passphrase_option,
@@ -22,6 +21,7 @@ from governed_kernel.cli.options import (
     print_facts,
     workspace_option,
 )
+from governed_kernel.cli.transform import transform
 from governed_kernel.governance import authorization, catalog, catalog_rows
 from governed_kernel.governance.register import Register
 from governed_kernel.workspace import Workspace
@@ -30,19 +30,6 @@ __all__ = ["data"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def _actor(function: Callable[P, R]) -> Callable[P, R]:
-    """``--as``: nothing is signed here, so the user of this computer is a good default."""
-    return click.option(
-        "--as",
-        "person",
-        envvar="GOVERNED_PERSON",
-        metavar="PERSON",
-        default=lambda: getpass.getuser().lower(),
-        show_default="GOVERNED_PERSON, else the user of this computer",
-        help="The acting person.",
-    )(function)
 
 
 def _held_against_each_other(function: Callable[P, R]) -> Callable[P, R]:
@@ -109,7 +96,7 @@ def data() -> None:
     metavar="COLUMN",
     help="A column that no model may be made from; may be given several times.",
 )
-@_actor
+@actor_option
 @json_option
 @workspace_option
 def register(
@@ -226,7 +213,7 @@ def verify(workspace: Workspace, name: str, as_json: bool) -> None:
     "--target", "targets", multiple=True, metavar="COLUMN", help="Is predicted; repeatable."
 )
 @_held_against_each_other
-@_actor
+@actor_option
 @json_option
 @workspace_option
 def split(
@@ -271,7 +258,7 @@ def split(
 )
 @_held_against_each_other
 @click.option("--similarity", type=float, help="From which share texts are nearly alike.")
-@_actor
+@actor_option
 @json_option
 @workspace_option
 def leaks(
@@ -300,70 +287,9 @@ def leaks(
     print_facts(facts, as_json, "what they share")
 
 
-_RULES = """\b
-For instance:
-  [keep]                          # every other column is left out
-  size = "the model predicts from it"
-  note = "a pathologist reads it"
-  [[filter]]                      # rows for which this does not hold are left out
-  where = "size > 0"
-  reason = "a biopsy without a size was not measured"
-  [[deduplicate]]                 # of rows that are alike in these the first stays
-  by = ["size", "note"]
-  reason = "the same slide was scanned twice"
-  [[redact]]                      # "*" means every column of text
-  columns = ["note"]
-  pattern = '\\d{3}-\\d{4}'
-  with = "[telephone]"
-  reason = "notes hold telephone numbers"
-  [[criterion]]
-  name = "few are lost"
-  sql = "(select count(*) from after) / (select count(*) from before)"
-  minimum = 0.9
-"""
-
-
-@data.command(epilog=_RULES)
-@click.argument("rules", type=click.Path(path_type=Path), metavar="RULES.toml")
-@click.argument("name", metavar="NAME[@VERSION]")
-@click.option("--into", default="", metavar="NAME", help="What the result is called.")
-@_actor
-@json_option
-@workspace_option
-def transform(
-    workspace: Workspace, rules: Path, name: str, into: str, person: str, as_json: bool
-) -> None:
-    """Make a registered version from another, by rules that are a file in the workspace.
-
-    RULES.toml says which rows stay ([[filter]], [[deduplicate]]), what is replaced ([[redact]]),
-    which columns are kept and why ([keep]), or that rows are drawn anew ([synthesise]); each with
-    its reason; and what must hold of the result ([[criterion]]). Nothing is registered when that
-    does not hold, or when anything that matches a rule survived. Rules, code, statistics before and
-    after and the origin of each column go on record.
-    """
-    from governed_kernel.governance.transformation import transform as carry_out
-
-    done = carry_out(workspace, workspace.named(rules), name, person, into=into)
-    record = done.record
-    facts: dict[str, Any] = {
-        **catalog_rows.row(done.made.version),
-        "made_from": record.made_from,
-        "rules": record.rules,
-        "rules_sha256": record.rules_sha256,
-        "operations": record.operations,
-        "kept": record.kept,
-        "dropped": record.dropped,
-        "rows": {"before": record.before["rows"], "after": record.after["rows"]},
-        "criteria": msgspec.to_builtins(record.criteria),
-        "new": done.made.new,
-    }
-    title = "was made" if done.made.new else "was made in just this way before"
-    print_facts(facts, as_json, f"{catalog.label(done.made.version)} {title}")
-
-
 @data.command()
 @click.argument("name", metavar="NAME[@VERSION]")
-@_actor
+@actor_option
 @json_option
 @workspace_option
 def mask(workspace: Workspace, name: str, person: str, as_json: bool) -> None:
@@ -474,3 +400,6 @@ def retention(workspace: Workspace, day: str, everything: bool, as_json: bool) -
     on = moment(day) if day else now()
     rows = past_retention(refresh(workspace), on.date(), everything=everything)
     print_facts(rows, as_json, "retention" if everything else "past their retention")
+
+
+data.add_command(transform)

@@ -20,6 +20,7 @@ from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 
 __all__ = [
+    "actor_option",
     "console",
     "json_option",
     "passphrase_option",
@@ -88,6 +89,19 @@ def person_option(function: Callable[P, R]) -> Callable[P, R]:
         required=True,
         metavar="PERSON",
         help="The acting person (or GOVERNED_PERSON).",
+    )(function)
+
+
+def actor_option(function: Callable[P, R]) -> Callable[P, R]:
+    """``--as`` where nothing is signed, so the user of this computer is a good default."""
+    return click.option(
+        "--as",
+        "person",
+        envvar="GOVERNED_PERSON",
+        metavar="PERSON",
+        default=lambda: getpass.getuser().lower(),
+        show_default="GOVERNED_PERSON, else the user of this computer",
+        help="The acting person.",
     )(function)
 
 
