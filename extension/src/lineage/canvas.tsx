@@ -16,7 +16,12 @@ export interface ICanvas {
 }
 
 /** One worker for all graphs of the page: it is there before the second one is asked for. */
-const layout = new Layout();
+const layout = new Layout(
+  () =>
+    new Worker(new URL('./layout.worker.js', import.meta.url), {
+      type: 'module'
+    })
+);
 
 /** Fetch what a graph is drawn with while the server looks it up. */
 export function prepare(): void {

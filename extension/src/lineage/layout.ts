@@ -19,8 +19,16 @@ export interface ILayoutAnswer {
   places: Record<string, IPoint>;
 }
 
+/** What is used of a worker. */
+export type LayoutWorker = Pick<
+  Worker,
+  'onmessage' | 'onerror' | 'postMessage' | 'terminate'
+>;
+
 /** Places for nodes, found in a worker so that the page stays responsive. */
 export class Layout {
+  constructor(private _make: () => LayoutWorker) {}
+
   /** The middle of each node. */
   async of(shown: IShown, isNarrow: boolean): Promise<Map<string, IPoint>> {
     const request: ILayoutRequest = {
@@ -40,44 +48,46 @@ export class Layout {
 
   private async _ask(request: ILayoutRequest): Promise<ILayoutAnswer> {
     const worker = this._start();
-    if (worker) {
-      try {
-        return await new Promise((resolve, reject) => {
-          const onMessage = (event: MessageEvent<ILayoutAnswer>): void => {
-            if (event.data.id === request.id) {
-              worker.removeEventListener('message', onMessage);
-              resolve(event.data);
-            }
-          };
-          worker.addEventListener('message', onMessage);
-          worker.addEventListener('error', reject, { once: true });
-          worker.postMessage(request);
-        });
-      } catch {
-        this._isRefused = true; // a page may forbid workers; the answer only takes longer then
-        this._worker?.terminate();
-        this._worker = null;
-      }
-    }
-    const { laidOut } = await import('./placing');
-    return laidOut(request);
+    const answer =
+      worker &&
+      (await new Promise<ILayoutAnswer | null>(resolve => {
+        this._waiting.set(request.id, resolve);
+        worker.postMessage(request);
+      }));
+    return answer ?? (await import('./placing')).laidOut(request);
   }
 
-  private _start(): Worker | null {
+  private _start(): LayoutWorker | null {
     if (!this._worker && !this._isRefused) {
       try {
-        this._worker = new Worker(
-          new URL('./layout.worker.js', import.meta.url),
-          { type: 'module' }
-        );
+        this._worker = this._make();
+        this._worker.onmessage = (event: MessageEvent<ILayoutAnswer>) => {
+          this._waiting.get(event.data.id)?.(event.data);
+          this._waiting.delete(event.data.id);
+        };
+        // at once: a worker that can't be had says so before anything is asked of it
+        this._worker.onerror = () => this._refused();
       } catch {
-        this._isRefused = true;
+        this._refused();
       }
     }
     return this._worker;
   }
 
+  /** A page may forbid workers: what waits is found on the page, and only takes longer then. */
+  private _refused(): void {
+    this._isRefused = true;
+    this._worker?.terminate();
+    this._worker = null;
+    const waiting = [...this._waiting.values()];
+    this._waiting.clear();
+    for (const resolve of waiting) {
+      resolve(null);
+    }
+  }
+
   private _asked = 0;
   private _isRefused = false;
-  private _worker: Worker | null = null;
+  private _waiting = new Map<number, (answer: ILayoutAnswer | null) => void>();
+  private _worker: LayoutWorker | null = null;
 }
