@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -17,6 +15,7 @@ from tornado.iostream import StreamClosedError
 from governed_kernel import errors
 from governed_kernel.errors import GovernedError, UsageError
 from governed_server import routes
+from governed_server.naming import too_long_names_in_words
 from governed_server.routes.asked import Remembered
 from governed_server.routing import ROUTES, Route
 from governed_server.service import Service
@@ -86,7 +85,7 @@ class _Handler(APIHandler):
         route = self._routes[method]
         try:
             asked = self._asked(route)
-            with _names():
+            with too_long_names_in_words():
                 done = await self.service.call(route.function, asked)
         except GovernedError as error:
             self._refuse(error)
@@ -141,7 +140,7 @@ class _StreamHandler(_Handler):
         try:
             asked = self._asked(route)
             events = route.function(self.service, asked)
-            with _names():
+            with too_long_names_in_words():
                 first = await anext(events, None)
         except GovernedError as error:
             self._refuse(error)
@@ -171,21 +170,6 @@ class _StreamHandler(_Handler):
                 self.write(f"event: error\ndata: {_encoded(error)}\n\n")
                 await self.flush()
                 return
-
-
-@contextlib.contextmanager
-def _names() -> Iterator[None]:
-    """Say in words that no file can be called as somebody asked: a name may be of any length."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        raise UsageError(
-            "a name is too long for a file",
-            why=f"it has {len(str(error.filename)):,} letters; no file system takes them",
-            next="name a file, folder, run or release that is there",
-        ) from error
 
 
 def _encoded(error: GovernedError) -> str:

@@ -67,8 +67,7 @@ class Service:
         self.server = server
         self.root = Path(server.root_dir).resolve()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="governed")
-        # of their own: a re-run takes minutes, and several would keep every panel waiting
-        self.jobs = Jobs(ThreadPoolExecutor(_THREADS, thread_name_prefix="governed-job"))
+        self.jobs = Jobs()  # in threads of their own: what takes minutes keeps no panel waiting
         self._registries: dict[Path, tuple[tuple[int, int], Registry]] = {}
         self._storing = threading.Lock()
         self.following = Following()

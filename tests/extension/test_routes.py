@@ -233,6 +233,17 @@ def test_a_name_that_no_file_can_have_is_refused_in_words(server: Server) -> Non
         assert set(answer.facts) >= {"error", "what", "why", "next"}
 
 
+def test_a_job_with_a_name_that_no_file_can_have_fails_in_words(server: Server) -> None:
+    said: dict[str, Any] = {
+        **{"path": "garden", "person": "ada", "passphrase": "a passphrase of ada's"},
+        **{"name": "note", "file": "x" * 300, "data_class": "public", "owner": "Ada"},
+        **{"purposes": ["explore"], "legal_basis": "none"},
+    }
+    state, error = server.job("governed/catalog/versions", **said)
+    assert (state, error["error"]) == ("failed", "UsageError")
+    assert "too long for a file" in error["what"]
+
+
 def known(workspace: Workspace) -> list[Any]:
     """The sessions that the store knows as it lies there."""
     with Store(workspace).read() as connection:
