@@ -92,6 +92,7 @@ def promote(window: Window, place: Place) -> None:
     _rename_while_it_is_signed(window)
     window.sign(window.panel, secret_of("dora"), "Create release candidate")
     expect(window.panel.get_by_text("sour@1 is a candidate")).to_be_visible()
+    expect(window.panel.get_by_role("alert")).to_have_count(0)
     facts = released(place)
     assert (facts["state"], facts["author"], facts["risk_class"]) == ("candidate", "dora", "low")
     _look_into_the_release(window)

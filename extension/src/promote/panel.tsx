@@ -14,11 +14,11 @@ import type { IChecklist, IPromoted } from '../records';
 import { BoundsStage } from './bounds';
 import { Checklist } from './checklist';
 import { applyFix, opened } from './fixes';
+import { followed, IMaking } from './making';
 
 /** What goes with a notebook that is renamed: what was typed, and the release that is being made. */
-interface ICarried {
+interface ICarried extends IMaking<IPromoted> {
   typed: ISaid;
-  making: Promise<IPromoted> | null;
 }
 
 /** Until the new panel takes it over. */
@@ -85,15 +85,19 @@ function PromoteView(props: {
   );
   React.useEffect(() => check(), [check]);
   const making = useWork(); // what the panel of the notebook's earlier name began
-  const finish = async (begun: Promise<IPromoted>): Promise<void> => {
-    kept.making = begun; // for good: it may end between two panels
-    setMade(await begun);
-  };
+  const isThere = React.useRef(true);
+  const follower = { isThere: () => isThere.current, clear: making.clear };
+  const finish = async (begun: Promise<IPromoted>): Promise<void> =>
+    setMade(await followed(kept, begun, follower));
   React.useEffect(() => {
+    isThere.current = true;
     const begun = kept.making;
     if (begun) {
       making.start(() => finish(begun));
     }
+    return () => {
+      isThere.current = false;
+    };
   }, []);
   return (
     <Page
