@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Awaitable
 from typing import Any
 
 __all__ = ["offer_research_only"]
@@ -24,9 +25,16 @@ def offer_research_only(manager: Any) -> None:
     """
     every = manager.get_all_specs
 
-    async def without_release() -> dict[str, Any]:
-        found = every()
-        specs = await found if inspect.isawaitable(found) else found
-        return {name: spec for name, spec in specs.items() if name != RELEASE}
+    def without_release() -> Any:
+        found = every()  # at once where it is there at once: not everybody awaits it
+        return _later(found) if inspect.isawaitable(found) else _without_release(found)
 
     manager.get_all_specs = without_release
+
+
+async def _later(every: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    return _without_release(await every)
+
+
+def _without_release(specs: dict[str, Any]) -> dict[str, Any]:
+    return {name: spec for name, spec in specs.items() if name != RELEASE}
