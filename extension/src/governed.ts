@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Client } from './api';
+import { nearest } from './nearest';
 import type { IStatus } from './records';
 import { SessionModel, SessionModels } from './session';
 
@@ -107,15 +108,17 @@ export class Governed {
     return this._known.get(path) ?? null;
   }
 
-  /** The data classes of the workspace that was asked about last, in the order of its settings. */
+  /** The data classes of the workspace that panels are about, in the order of its settings. */
   get classes(): readonly string[] {
-    return this._classes;
+    const known = [...this._known.values()].map(status => status.workspace);
+    const workspace =
+      this.knownStatus()?.workspace ?? nearest(known, this.place);
+    return Object.keys(workspace?.classes ?? {});
   }
 
   private async _askStatus(path: string, person: string): Promise<IStatus> {
     const status = await this.client.get<IStatus>('status', { path, person });
     this._known.set(path, status);
-    this._classes = Object.keys(status.workspace?.classes ?? {});
     if (status.signed_in) {
       this.person = status.person;
     }
@@ -127,7 +130,6 @@ export class Governed {
   }
 
   private _asked = new Map<string, Promise<IStatus>>();
-  private _classes: readonly string[] = [];
   private _known = new Map<string, IStatus>();
   private _changed = new Signal<this, void>(this);
 }
