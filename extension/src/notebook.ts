@@ -4,6 +4,10 @@ import {
   NotebookActions,
   type NotebookPanel
 } from '@jupyterlab/notebook';
+import type { ServerConnection } from '@jupyterlab/services';
+
+/** `ServerConnection.ResponseError`, or a failure without an answer. */
+type Failure = Partial<Pick<ServerConnection.ResponseError, 'response'>>;
 
 /** The notebook at a path, opened where it is not open yet; null where there is none. */
 export async function openNotebook(
@@ -16,7 +20,12 @@ export async function openNotebook(
     const { contents } = app.serviceManager;
     const isThere = await contents.get(path, { content: false }).then(
       () => true,
-      () => false
+      error => {
+        if ((error as Failure).response?.status === 404) {
+          return false;
+        }
+        throw error; // it may well be there: the server did not say
+      }
     );
     panel = isThere
       ? await app.commands.execute('docmanager:open', { path })

@@ -11,7 +11,7 @@ import {
   Tag,
   useGoverned
 } from '../parts';
-import { useAnswer } from '../parts/asking';
+import { useAnswer, useWork } from '../parts/asking';
 import { bytes } from '../words';
 import { byColumn, named } from './columns';
 import type { GraphModel } from './model';
@@ -97,6 +97,7 @@ function ToCell(props: { node: INode }): React.ReactElement {
   const { trans, app, notebooks } = governed;
   const { node } = props;
   const [isGone, setGone] = React.useState(false);
+  const work = useWork();
   const go = async (): Promise<void> => {
     const root = (await governed.status()).workspace?.path ?? '';
     const named = node.notebook
@@ -113,10 +114,14 @@ function ToCell(props: { node: INode }): React.ReactElement {
     <>
       <Button
         kind="accept"
-        onClick={() => void go().catch(() => setGone(true))}
+        onClick={() => {
+          setGone(false);
+          work.start(go);
+        }}
       >
         {trans.__('Show the cell')}
       </Button>
+      {work.problem && <Problem problem={work.problem} />}
       {isGone && (
         <p role="status">
           {trans.__(
