@@ -36,6 +36,16 @@ def test_every_setting_and_view_column_says_what_it_is() -> None:
     assert not [name for name, said in listed if not said.strip()]
 
 
+def test_every_picture_of_a_screen_is_shown_and_every_shown_one_is_there() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    shown = {
+        name for page in pages for name in re.findall(r"screens/([\w-]+)\.png", page.read_text())
+    }
+    kept = {path.stem for path in (ROOT / "docs" / "screens").glob("*.png")}
+    assert shown - kept == set()
+    assert {f"{name.rpartition('-')[0]}-light" for name in kept} - shown == set()
+
+
 def test_the_readme_shows_every_command_that_the_loop_needs() -> None:
     readme = (ROOT / "README.md").read_text()
     missing = [name for name in COMMANDS if f"governed {name}" not in readme]
