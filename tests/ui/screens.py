@@ -35,6 +35,7 @@ LAB = Path(__file__).parents[2] / "extension" / "governed_server" / "labextensio
 NOWHERE = "beginning"
 _HANGING_CELL = 4
 """By then a run that hangs shows what it has said so far."""
+_MOST_SECONDS = 120.0
 Show = Callable[[Window, Place], None]
 
 
@@ -132,7 +133,10 @@ def _full(stages: Stages) -> Place:
 def _stopped(place: Place) -> None:
     """A run that would never end, stopped in the middle of its cells."""
     run = place.done("run sour --as otto -p behaviour hang --detach --json").facts["run"]
-    while state_of(place.workspace, run).progress.cell < _HANGING_CELL:
+    until = time.monotonic() + _MOST_SECONDS
+    while (state := state_of(place.workspace, run)).progress.cell < _HANGING_CELL:
+        if state.is_over or time.monotonic() > until:
+            raise AssertionError(f"{run} is {state.state} at cell {state.progress.cell}")
         time.sleep(0.2)
     with place.inside():
         cancel(place.workspace, run)
@@ -273,6 +277,8 @@ def _refused(person: str, said: str) -> Show:
             alert.wait_for()
             if said in alert.inner_text():
                 break
+        else:
+            raise AssertionError(f"the page never said {said!r}, but {alert.inner_text()!r}")
         form.scroll_into_view_if_needed()
 
     return show
