@@ -83,7 +83,7 @@ describe('a session in words', () => {
     expect(health(null)).toBe('none');
   });
 
-  it('says in five letters how many are explained, and nothing of nothing', () => {
+  it('says in a few letters how many are explained, and nothing of nothing', () => {
     expect(explained(session(41, 2))).toBe('39/41');
     expect(explained(session(0, 0))).toBe('');
   });

@@ -27,7 +27,7 @@ export function completeness(session: ISession, trans: Trans): string {
   );
 }
 
-/** The same in five letters, "41/41", for where there is little place; empty while nothing is known. */
+/** The same in a few letters, "41/41", for where there is little place; empty while nothing is known. */
 export function explained(session: ISession): string {
   const facts = session.session;
   return facts?.witnessed ? `${facts.explained}/${facts.witnessed}` : '';
