@@ -65,7 +65,9 @@ class Installed:
             return True
         relative = path[len(self._folder) :]
         name = os.fsencode(relative)
-        entries = (b"\n" + name + b",", b'\n"' + name.replace(b'"', b'""') + b'",')
+        entries = [b'\n"' + name.replace(b'"', b'""') + b'",']
+        if b"," not in name:  # else it would go on into what is said of another file
+            entries.append(b"\n" + name + b",")
         lists = self._lists_of(relative.partition("/")[0])
         return any(entry in found for found in lists for entry in entries)
 

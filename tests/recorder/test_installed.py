@@ -40,6 +40,7 @@ def folder(tmp_path: Path) -> Path:
         ("two.txt", False),
         ("two, three.txt", True),
         ("schema.json", False),
+        ("one/schema.json,sha256=x", False),
         ("nobody/x.txt", False),
     ],
 )
