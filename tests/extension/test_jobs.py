@@ -12,24 +12,26 @@ from typing import Any, cast
 
 from governed_server.service import Service
 
+from .awaiting import awaited
+
 
 def test_however_many_jobs_go_on_a_question_is_answered(tmp_path: Path) -> None:
     """A re-run takes minutes; six of them kept every panel waiting."""
     with _many_reruns(tmp_path) as (service, _):
-        assert asyncio.run(_asked(service)) == "answered"
+        assert awaited(_asked(service)) == "answered"
 
 
 def test_however_many_reruns_go_on_the_checks_of_a_notebook_begin(tmp_path: Path) -> None:
     with _many_reruns(tmp_path) as (service, _):
         checks = service.jobs.start("checks", lambda _: "checked")["job"]
-        assert asyncio.run(_events(service, checks))[-1] == ("done", "checked")
+        assert awaited(_events(service, checks))[-1] == ("done", "checked")
 
 
 def test_a_job_that_has_not_begun_says_that_it_waits(tmp_path: Path) -> None:
     with _many_reruns(tmp_path) as (service, names):
         states = [service.jobs.job(name).state for name in names]
         assert (states.count("running"), states.count("waiting")) == (6, 14)
-        (_, job), (kind, step) = asyncio.run(_events(service, names[-1], 2))
+        (_, job), (kind, step) = awaited(_events(service, names[-1], 2))
         assert (job["state"], kind) == ("waiting", "step")
         assert step["step"].startswith("Waiting for its turn: 6")
 

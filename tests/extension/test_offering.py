@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from governed_server.offering import offer_research_only
+
+from .awaiting import awaited
 
 SPECS: dict[str, Any] = {"governed-release": {}, "governed-research": {}, "python3": {}}
 
@@ -33,4 +34,4 @@ def test_who_is_answered_at_once_is_answered_at_once_still() -> None:
 def test_who_awaits_the_answer_awaits_it_still() -> None:
     manager = _Awaited()
     offer_research_only(manager)
-    assert sorted(asyncio.run(manager.get_all_specs())) == ["governed-research", "python3"]
+    assert sorted(awaited(manager.get_all_specs())) == ["governed-research", "python3"]
