@@ -206,11 +206,10 @@ class Session:
         standing = self._line.hear(quietly=quietly)
         if standing is Standing.CLOSED:
             self._lost(self._link.fileno())
-        elif standing is Standing.QUIET_CLOSED and self._fault is None:
-            self._lost_quiet()
-
-    def _lost_quiet(self) -> None:
-        if not self._kernel_is_over():
+            return
+        # whether the kernel ends takes a while to see, and is of no interest after a fault
+        closed = standing is Standing.QUIET_CLOSED and self._fault is None
+        if closed and not self._kernel_is_over():
             self._meddled("the kernel closed its link to the recorder")
 
     # --- what the kernel says ------------------------------------------------------------
