@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from governed_kernel import data, validation
 from governed_kernel.demonstration import Demonstration
 from governed_kernel.errors import UsageError
+from governed_kernel.training import change_surface
 
 pytestmark = pytest.mark.slow
 
@@ -131,6 +133,21 @@ def test_the_runs_log_shows_the_optimisers_steps(demo: tuple[Path, str]) -> None
     logs = list((demo[0] / "workspace" / ".governed" / "runs").glob("re*run-*/log.txt"))
     assert len(logs) == 1
     assert len(re.findall(r"'loss': ", logs[0].read_text())) >= 6
+    assert "66 optimiser steps" in logs[0].read_text()
+
+
+def test_only_adapter_and_head_moved(
+    demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = demo[0] / "workspace"
+    monkeypatch.setenv("GOVERNED_HOME", str(demo[0] / "people"))
+    monkeypatch.chdir(workspace)
+    (adapter,) = workspace.glob("bundles/*/artifacts/adapter")
+    surface = change_surface(adapter, data.model("minilm", purpose="evaluate"))
+    suite = validation.read_suite(workspace / "suites" / "biopsy")
+    assert surface.outside(suite.change_surface.allowed) == []
+    assert len(surface.added) == 26
+    assert surface.added_parameters == 74_498
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.workspace import Workspace
-from tests.kernel.running import RunningKernel, make_workspace
+from tests.kernel.running import END_CHILDREN, RunningKernel, make_workspace
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def shared_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def shared_kernel(shared_workspace: Workspace) -> Iterator[RunningKernel]:
     running = RunningKernel(shared_workspace)
     yield running
+    running.run(END_CHILDREN)
     running.close()
 
 
