@@ -16,7 +16,8 @@ import duckdb
 
 from governed_kernel.errors import UsageError
 from governed_kernel.governance import tables
-from governed_kernel.governance.tables import literal, name_of
+from governed_kernel.governance.tables import name_of
+from governed_kernel.lineage.binding import literal
 
 __all__ = ["Asked", "find_leaks"]
 

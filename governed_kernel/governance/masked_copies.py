@@ -15,7 +15,8 @@ from governed_kernel.files import exclusive_lock, sync_folder
 from governed_kernel.governance import tables
 from governed_kernel.governance.masking import copy_of, folder_of, masked_columns
 from governed_kernel.governance.signing import append
-from governed_kernel.governance.tables import literal, name_of
+from governed_kernel.governance.tables import name_of
+from governed_kernel.lineage.binding import literal
 from governed_kernel.lineage.events import DatasetMasked, DatasetRegistered
 from governed_kernel.workspace import Workspace
 

@@ -17,6 +17,7 @@ import duckdb
 import msgspec
 
 from governed_kernel.errors import MissingExtra, UsageError
+from governed_kernel.lineage.binding import literal
 
 __all__ = [
     "ENDINGS",
@@ -24,7 +25,6 @@ __all__ = [
     "engine",
     "hf_folders",
     "hf_parts",
-    "literal",
     "name_of",
     "scan",
     "table_files",
@@ -229,11 +229,6 @@ def arrow_table(files: Sequence[Path]) -> Any:
 def name_of(column: str) -> str:
     """A column's name as SQL takes it literally."""
     return '"' + column.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as SQL takes it literally."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _listed(paths: Iterator[str] | Sequence[str] | Any) -> str:

@@ -18,8 +18,9 @@ import governed_kernel
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import CheckFailed, UsageError
 from governed_kernel.governance import tables, transformation_rules
-from governed_kernel.governance.tables import literal, name_of
+from governed_kernel.governance.tables import name_of
 from governed_kernel.governance.transformation_rules import Redact, Rules
+from governed_kernel.lineage.binding import literal
 from governed_kernel.lineage.events import ColumnEdge, Criterion
 
 __all__ = ["CODE", "Transformed", "carry_out", "code_digest"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from governed_kernel.lineage.binding import literal
 from governed_kernel.lineage.numbering import of_resource, of_session, of_thing
 from governed_kernel.lineage.schema import EVENT_TABLES, GRAPH_TABLES, LEDGER_TABLES, quoted
 
@@ -112,16 +113,15 @@ def first_difference(path: Path, other: Path, table: str) -> str:
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
-    literal = str(path).replace("'", "''")
-    connection.execute(f"ATTACH '{literal}' AS {name} (READ_ONLY)")
+    connection.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)")
 
 
 def _queries(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, str]:
     """Table → a query that gives each of its rows as JSON without numbers of the store's own."""
     found = connection.execute(
         "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() "
-        "WHERE database_name = ? AND schema_name = 'base' AND NOT internal GROUP BY table_name",
-        [database],
+        f"WHERE database_name = {literal(database)} AND schema_name = 'base' AND NOT internal "
+        "GROUP BY table_name"
     ).fetchall()
     queries = {name: _rows(database, name, columns) for name, columns in sorted(found)}
     return {**queries, _CATALOG: _THINGS.format(database)}

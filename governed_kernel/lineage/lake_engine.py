@@ -18,6 +18,7 @@ import duckdb
 
 from governed_kernel.configuration import LAKE, Configuration
 from governed_kernel.errors import GovernedError, MissingExtra, ResourceMissing
+from governed_kernel.lineage.binding import literal, writing_literals
 
 __all__ = ["LAKE_NAME", "Engine", "extension"]
 
@@ -95,10 +96,10 @@ class Engine:
         files = [extension(name) for name in ("ducklake", "postgres_scanner")]
         if "://" in self.data:
             files.append(extension("httpfs"))
-        connection = duckdb.connect(config=_OFFLINE)
+        connection = writing_literals(duckdb.connect(config=_OFFLINE))
         try:
             for file in files:
-                connection.execute(f"LOAD {_literal(str(file))}")
+                connection.execute(f"LOAD {literal(str(file))}")
             if "://" in self.data:
                 _allow_bucket(connection)
         except duckdb.Error as error:
@@ -116,7 +117,7 @@ class Engine:
 
     def lock_down(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let a connection read the lake's files and no others, and change no setting."""
-        connection.execute(f"SET allowed_directories = [{_literal(self.data)}]")
+        connection.execute(f"SET allowed_directories = [{literal(self.data)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
 
@@ -151,12 +152,12 @@ class Engine:
         ]
         try:
             # A database of its own: a transaction that waits for a lock reads what was before.
-            attached = f"ATTACH IF NOT EXISTS {_literal(self.connection_string)} AS {_LOCKS}"
+            attached = f"ATTACH IF NOT EXISTS {literal(self.connection_string)} AS {_LOCKS}"
             locks.execute(f"{attached} (TYPE postgres, READ_ONLY)")
             locks.execute("BEGIN")
             for statement in statements:
                 asked = f"SELECT {statement}"
-                locks.execute(f"FROM postgres_query('{_LOCKS}', {_literal(asked)})").fetchall()
+                locks.execute(f"FROM postgres_query('{_LOCKS}', {literal(asked)})").fetchall()
         except duckdb.Error as error:
             locks.close()
             if "lock timeout" in str(error):
@@ -170,12 +171,12 @@ class Engine:
             locks.close()
 
     def _attach(self, *, read_only: bool) -> str:
-        options = [f"METADATA_SCHEMA {_literal(self.schema)}", "DATA_INLINING_ROW_LIMIT 0"]
+        options = [f"METADATA_SCHEMA {literal(self.schema)}", "DATA_INLINING_ROW_LIMIT 0"]
         if read_only:
             options.append("READ_ONLY")
         else:
-            options.append(f"DATA_PATH {_literal(self.data)}")
-        attached = _literal(LAKE + self.connection_string)
+            options.append(f"DATA_PATH {literal(self.data)}")
+        attached = literal(LAKE + self.connection_string)
         return f"ATTACH {attached} AS {LAKE_NAME} ({', '.join(options)})"
 
     def _held(self, patience: float) -> ResourceMissing:
@@ -206,7 +207,7 @@ def _allow_bucket(connection: duckdb.DuckDBPyConnection) -> None:
     if endpoint:
         parts = urlsplit(endpoint)
         known |= {"ENDPOINT": parts.netloc + parts.path.rstrip("/"), "URL_STYLE": "path"}
-    options = [f"{name} {_literal(value)}" for name, value in known.items() if value]
+    options = [f"{name} {literal(value)}" for name, value in known.items() if value]
     if endpoint:
         options.append(f"USE_SSL {str(endpoint.startswith('https:')).lower()}")
     connection.execute(f"CREATE SECRET lake_files (TYPE s3{''.join(', ' + o for o in options)})")
@@ -214,9 +215,5 @@ def _allow_bucket(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _key(*names: str) -> str:
     """A number that PostgreSQL knows a lock by, as SQL for it."""
-    text = _literal("governed lineage " + " ".join(names))
+    text = literal("governed lineage " + " ".join(names))
     return f"hashtextextended({text}, 0)"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
+from governed_kernel.lineage.binding import writing_literals
 
 __all__ = ["READ_ONLY", "connect", "disk", "out_of_reach"]
 
@@ -39,7 +40,7 @@ def connect(
     pause = 0.005
     while True:
         try:
-            return duckdb.connect(path, read_only=read_only, config=settings)
+            return writing_literals(duckdb.connect(path, read_only=read_only, config=settings))
         except duckdb.Error as error:
             if not _busy(error):
                 raise _unopened(path, error) from error

@@ -14,6 +14,7 @@ import duckdb
 import msgspec
 
 from governed_kernel.errors import CheckFailed
+from governed_kernel.lineage.binding import literal
 
 __all__ = ["admit"]
 
@@ -33,7 +34,7 @@ def admit(sql: str) -> None:
         It is something else.
     """
     with duckdb.connect() as parser:
-        found = parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
+        found = parser.execute(f"SELECT json_serialize_sql({literal(sql)}::VARCHAR)").fetchone()
     tree: Any = msgspec.json.decode(found[0]) if found else {"error": True}
     if tree.get("error"):
         raise _refused(str(tree.get("error_message", "it can't be read")))

@@ -20,6 +20,7 @@ from msgspec import inspect
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.lineage import events
 from governed_kernel.lineage.belonging import INTERNAL_VIEWS
+from governed_kernel.lineage.binding import literal
 from governed_kernel.lineage.views import VIEWS
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "EventTable",
     "create",
     "is_current",
-    "literal",
     "mark",
     "mark_of",
     "quoted",
@@ -90,14 +90,6 @@ class EventTable:
 def quoted(name: str) -> str:
     """An identifier as SQL takes it literally."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text within a statement.
-
-    To bind it as a parameter DuckDB would import pandas, which takes longer than most statements.
-    """
-    return "'" + text.replace("'", "''").replace("\0", "' || chr(0) || '") + "'"
 
 
 def _type_of(described: inspect.Type) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import duckdb
 
 from governed_kernel.errors import ResourceMissing
+from governed_kernel.lineage.binding import literal
 from governed_kernel.lineage.imports import host_of, identity_of, name_of
 from governed_kernel.lineage.numbering import LAST_WORKSPACE, Numbers
 from governed_kernel.lineage.replacing import Removing
-from governed_kernel.lineage.schema import literal
 from governed_kernel.workspace import Workspace
 
 __all__ = ["number_of", "register"]

@@ -316,6 +316,8 @@ def _count(workspace: Workspace, version: DatasetRegistered, column: str, value:
     """How many rows of a version have `value` in `column`, as text."""
     import duckdb
 
+    from governed_kernel.lineage.binding import literal
+
     snapshot = catalog.verify(workspace, version)
     found = [snapshot] if snapshot.is_file() else sorted(snapshot.rglob("*"))
     total = 0
@@ -327,9 +329,8 @@ def _count(workspace: Workspace, version: DatasetRegistered, column: str, value:
             options = ", all_varchar = true" if reader == "read_csv" else ""
             quoted = column.replace('"', '""')
             row = connection.execute(
-                f"SELECT count(*) FROM {reader}(?{options}) "  # noqa: S608 (quoted)
-                f'WHERE CAST("{quoted}" AS VARCHAR) = ?',
-                [str(path), value],
+                f"SELECT count(*) FROM {reader}({literal(str(path))}{options}) "  # noqa: S608 (quoted)
+                f'WHERE CAST("{quoted}" AS VARCHAR) = {literal(value)}',
             ).fetchone()
             total += int(row[0]) if row else 0
     return total

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,20 @@ class Governed:
 @pytest.fixture
 def governed(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Governed:
     return Governed(workspace, capsys)
+
+
+@pytest.mark.parametrize("question", [f"trace {CLEAN}", f"impact {RAW}", "sessions", "readers x"])
+def test_a_question_waits_for_no_library_that_it_does_not_need(
+    workspace: Workspace, question: str
+) -> None:
+    asked = ["--workspace", str(workspace.root), "lineage", *question.split()]
+    program = f"""
+import atexit, os, sys
+from governed_kernel.cli import main
+atexit.register(lambda: "pandas" in sys.modules and os._exit(99))
+main({asked!r})
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode != 99
 
 
 def test_sql_answers_from_the_views(governed: Governed) -> None:
