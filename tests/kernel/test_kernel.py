@@ -237,6 +237,16 @@ def test_a_spawned_and_a_forked_process_are_witnessed(kernel: RunningKernel) -> 
         assert path.as_uri() in _uris(kernel.of_last(Access), "read")
 
 
+def test_the_processor_runs_a_kernel_as_any_other_program(kernel: RunningKernel) -> None:
+    """Linux before 5.16 slows down what has a filter, unless that says that it is no sandbox."""
+
+    def speculation(process: int) -> list[str]:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        return [line for line in lines if line.startswith("Speculation")]
+
+    assert speculation(kernel.kernel) == speculation(kernel.recorder)
+
+
 def test_a_thread_belongs_to_the_cell_that_started_it(kernel: RunningKernel) -> None:
     path = kernel.workspace.root / "by-thread.txt"
     path.write_text("x")
