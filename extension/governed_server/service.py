@@ -23,7 +23,7 @@ from jupyter_server.auth.identity import (
 
 from governed_kernel.errors import GovernedError, Refused, UsageError
 from governed_kernel.lineage.store import Store
-from governed_kernel.release.projection import refresh
+from governed_kernel.release.projection import opened
 from governed_kernel.release.registry import Registry
 from governed_kernel.release.runs import reap_all
 from governed_kernel.workspace import Workspace
@@ -148,10 +148,8 @@ class Service:
         DuckDB shares one instance of a file among the threads of a process, and an instance that
         reads can't begin to write.
         """
-        with self._storing:
-            found = refresh(workspace)
-            with found.kept_open():
-                yield found
+        with self._storing, opened(workspace) as found:
+            yield found
 
     def session_of_kernel(self, kernel_id: str) -> Running | None:
         """The recorded session of a kernel that this server runs; None for other kernels."""

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
 from governed_kernel.lineage.column_picture import split_uri
-from governed_kernel.lineage.graph import Graph, impact, trace
+from governed_kernel.lineage.graph import Graph, both_ways
 from governed_kernel.lineage.graph_nodes import Node
+from governed_kernel.lineage.painting import notebooks_of
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 
@@ -136,19 +137,23 @@ def of_target(workspace: Workspace, target: str, store: Store) -> Condensed:
         Nothing that was recorded has that name.
     """
     found = Condensed()
-    before = trace(workspace, target, store=store)
-    sessions = {
-        row["session_id"]: row["notebook"]
-        for row in store.query("SELECT session_id, notebook FROM sessions")
+    graphs = both_ways(workspace, target, store=store)
+    cells = {
+        str(node.facts["session_id"])
+        for graph in graphs
+        for node in graph.nodes.values()
+        if node.kind == "transformation"
     }
-    for graph in (before, impact(workspace, target, store=store)):
+    with store.read() as connection:
+        sessions = notebooks_of(connection, cells)
+    for graph in graphs:
         place = {name: _place(found, node, sessions) for name, node in graph.nodes.items()}
         for source, end, how in visible_links(graph):
             for name in (source, end):
                 if name not in place:
                     place[name] = found.resource(name)
             found.link(place[source], place[end], how)
-    found.focus = [before.target]
+    found.focus = [graphs[0].target]
     _group(found)
     return found.nearest()
 

@@ -6,19 +6,20 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 from rich.tree import Tree
 
 from governed_kernel.lineage import walking
+from governed_kernel.lineage.catalogued import Versions
 from governed_kernel.lineage.column_paths import last_writes, origins_from, origins_of
-from governed_kernel.lineage.graph_nodes import Link, Node, Painter
+from governed_kernel.lineage.graph_nodes import Link, Node
+from governed_kernel.lineage.painting import Painter
 from governed_kernel.lineage.sight import Sight, among
 from governed_kernel.lineage.store import Store
-from governed_kernel.lineage.targets import Target, resolve
+from governed_kernel.lineage.targets import resolve
 from governed_kernel.lineage.trees import tree_of
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Graph", "Link", "Node", "impact", "trace"]
+__all__ = ["Graph", "Link", "Node", "both_ways", "impact", "trace"]
 
 
 @dataclass
@@ -128,16 +129,7 @@ def trace(
     with (store or Store(workspace)).read() as connection:
         sight = Sight(connection)
         found = resolve(connection, workspace, target, sight)
-        painter = Painter(connection, sight, found)
-        painter.begin_upstream()
-        written = last_writes(connection, sight, painter.resources)
-        walk = walking.upstream(connection, written, depth)
-        painter.add(walk)
-        painter.end_upstream()
-        graph = _painted(painter, "upstream", walk.cut)
-        if columns:
-            graph.columns = origins_from(connection, sight, written)
-        return graph
+        return _upstream(Painter(connection, sight, found), columns, depth)
 
 
 def impact(
@@ -155,20 +147,47 @@ def impact(
     with (store or Store(workspace)).read() as connection:
         sight = Sight(connection)
         found = resolve(connection, workspace, target, sight)
-        painter = Painter(connection, sight, found)
-        painter.begin_downstream()
-        started = _reads(connection, sight, found, painter.resources)
-        walk = walking.downstream(connection, started, depth)
-        painter.add(walk)
-        painter.end_downstream()
-        graph = _painted(painter, "downstream", walk.cut)
-        if columns:
-            made = [node.node for node in painter.nodes.values() if node.kind == "resource"]
-            found_in = set(painter.resources)
-            graph.columns = [
-                row for row in origins_of(connection, made) if row["input_uri"] in found_in
-            ]
-        return graph
+        return _downstream(Painter(connection, sight, found), columns, depth)
+
+
+def both_ways(workspace: Workspace, target: str, *, store: Store) -> tuple[Graph, Graph]:
+    """What `trace` and `impact` give; the name is looked up once."""
+    with store.read() as connection:
+        sight = Sight(connection)
+        found = resolve(connection, workspace, target, sight)
+        versions = Versions(connection, sight)
+        return (
+            _upstream(Painter(connection, sight, found, versions)),
+            _downstream(Painter(connection, sight, found, versions)),
+        )
+
+
+def _upstream(painter: Painter, columns: bool = False, depth: int | None = None) -> Graph:
+    painter.begin_upstream()
+    connection = painter.connection
+    written = last_writes(connection, painter.sight, painter.resources)
+    walk = walking.upstream(connection, written, depth)
+    painter.add(walk)
+    painter.end_upstream()
+    graph = _painted(painter, "upstream", walk.cut)
+    if columns:
+        graph.columns = origins_from(connection, painter.sight, written)
+    return graph
+
+
+def _downstream(painter: Painter, columns: bool = False, depth: int | None = None) -> Graph:
+    painter.begin_downstream()
+    walk = walking.downstream(painter.connection, _reads(painter), depth)
+    painter.add(walk)
+    painter.end_downstream()
+    graph = _painted(painter, "downstream", walk.cut)
+    if columns:
+        made = [node.node for node in painter.nodes.values() if node.kind == "resource"]
+        found_in = set(painter.resources)
+        graph.columns = [
+            row for row in origins_of(painter.connection, made) if row["input_uri"] in found_in
+        ]
+    return graph
 
 
 def _painted(painter: Painter, direction: str, cut: bool) -> Graph:
@@ -183,29 +202,32 @@ def _painted(painter: Painter, direction: str, cut: bool) -> Graph:
     )
 
 
-def _reads(
-    connection: duckdb.DuckDBPyConnection, sight: Sight, target: Target, uris: list[str]
-) -> set[tuple[int, int]]:
-    """Who read some resources; of a dataset's only those who read its content."""
-    numbers = sight.resources(set(uris))
-    if not numbers:
+def _reads(painter: Painter) -> set[tuple[int, int]]:
+    """Who read the resources of a target; of a dataset's only those who read its content."""
+    uris = painter.sight.resources(set(painter.resources))
+    if not uris:
         return set()
-    condition, values = among("entity_no", numbers)
-    found = set(
-        connection.execute(
-            f"SELECT transformation_no, entity_no FROM base.reads WHERE {condition}", values
-        ).fetchall()
-    )
-    if target.kind != "dataset":
-        return found
-    names = [f"{dataset}@{version}" for dataset, version in target.datasets]
-    rows = connection.execute(
-        """SELECT r.transformation_no, r.entity_no FROM base.reads r
-        JOIN base.named_resources e USING (entity_no)
-        JOIN base.journals j USING (session_no)
-        JOIN accesses a ON a.session_id = j.session_id AND a.execution = r.execution
-            AND (a.uri = e.uri OR starts_with(a.uri, e.uri || '/'))
-        WHERE a.dataset || '@' || a.version IN (SELECT unnest(?::VARCHAR[]))""",
-        [names],
-    ).fetchall()
-    return found & {(number, entity) for number, entity in rows}
+    condition, values = among("entity_no", uris)
+    if painter.target.kind != "dataset":
+        return set(
+            painter.rows(
+                f"SELECT transformation_no, entity_no FROM base.reads WHERE {condition}", *values
+            )
+        )
+    touched: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    for each in painter.accesses:
+        touched[each.session_id, each.execution].add(each.uri)
+    return {
+        (number, entity)
+        for number, entity, session, execution in painter.rows(
+            f"""SELECT transformation_no, entity_no, session_id, execution
+            FROM base.reads JOIN base.journals USING (session_no) WHERE {condition}""",
+            *values,
+        )
+        if _holds(uris[entity], touched[session, execution])
+    }
+
+
+def _holds(uri: str, touched: set[str]) -> bool:
+    """Whether any of what was touched is a resource, or lies in it."""
+    return uri in touched or any(each.startswith(f"{uri}/") for each in touched)

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,31 @@ from governed_kernel.lineage.store import Store, disk
 from governed_kernel.release.ledger_rows import tables
 from governed_kernel.workspace import Workspace
 
-__all__ = ["bring_up", "rebuild", "refresh"]
+__all__ = ["bring_up", "opened", "rebuild", "refresh"]
 
 _COPIES: dict[Path, tuple[tuple[Any, ...], Store]] = {}
 """The copy of each store that this process may only read, and what it was made of."""
 _SECONDS_KEPT = 300.0
+
+
+@contextlib.contextmanager
+def opened(workspace: Workspace) -> Iterator[Store]:
+    """The lineage store, brought up to date as by `refresh`, and kept open for all that is asked.
+
+    Where nothing is new, which is how most questions find it, it is opened once: that takes as long
+    as ten of them.
+    """
+    waits = _erasure_waits(workspace)
+    with contextlib.ExitStack() as questions:
+        store = Store(workspace)
+        if not _is_writable(workspace):
+            store = _copy(store, waits=waits)
+            questions.enter_context(store.kept_open())
+        elif waits or not _is_open_and_current(store, questions):
+            questions.close()  # whoever brings in what is new needs it alone
+            _catch_up(store, waits=waits)
+            questions.enter_context(store.kept_open())
+        yield store
 
 
 def refresh(workspace: Workspace) -> Store:
@@ -38,14 +58,28 @@ def refresh(workspace: Workspace) -> Store:
     first: the store must not take in what is to be forgotten. So do cards that a crash left behind.
     Whoever may only read the workspace gets a copy of the store, gone with the process.
     """
-    store, ledger = Store(workspace), Ledger(workspace)
-    governed = workspace.ledger.exists()
-    if not workspace.keeps_lake and not os.access(workspace.state, os.W_OK):
-        return _copy(store, waits=governed and erasure.waits(workspace))
-    waits = governed and erasure.waits(workspace)
-    if not waits and _is_current(store):
-        return store
-    moved = governed and _has_moved(store, ledger)
+    store, waits = Store(workspace), _erasure_waits(workspace)
+    if not _is_writable(workspace):
+        return _copy(store, waits=waits)
+    if waits or not _is_current(store):
+        _catch_up(store, waits=waits)
+    return store
+
+
+def _erasure_waits(workspace: Workspace) -> bool:
+    """Whether an erasure was signed and not carried out."""
+    return workspace.ledger.exists() and erasure.waits(workspace)
+
+
+def _is_writable(workspace: Workspace) -> bool:
+    """Whether this process may bring in what is new."""
+    return workspace.keeps_lake or os.access(workspace.state, os.W_OK)
+
+
+def _catch_up(store: Store, *, waits: bool) -> None:
+    """Take in what is new, after what was to be forgotten and mended."""
+    workspace, ledger = store.workspace, Ledger(store.workspace)
+    moved = workspace.ledger.exists() and _has_moved(store, ledger)
     if moved or waits:
         register = Register.replay(workspace, ledger.events())
         erasure.finish(workspace, register)
@@ -55,7 +89,6 @@ def refresh(workspace: Workspace) -> Store:
     # the ledger's own tables too where nothing was said: an erasure may have taken the store away
     own = [None] if said is None else []
     _bring_ledgers(store, [*own, *imported(workspace)])
-    return store
 
 
 def _copy(store: Store, *, waits: bool) -> Store:
@@ -115,9 +148,16 @@ def _bring_ledgers(store: Store, of_whom: Sequence[Workspace | None]) -> None:
 
 def _is_current(store: Store) -> bool:
     """Whether a store has taken in all that is on record: one look, as most questions need."""
+    with contextlib.ExitStack() as questions:
+        return _is_open_and_current(store, questions)
+
+
+def _is_open_and_current(store: Store, questions: contextlib.ExitStack) -> bool:
+    """The same, and if so it is open until `questions` end."""
     if store.workspace.keeps_lake or not store.exists():
         return False
-    with contextlib.suppress(GovernedError), store.kept_open():
+    with contextlib.suppress(GovernedError):
+        questions.enter_context(store.kept_open())
         ledgers = [(of, Ledger(of or store.workspace)) for of in (None, *imported(store.workspace))]
         return not store.is_behind() and not any(
             store.ledger_head(of) != ledger.records()[-1].head.hash.hex()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from governed_kernel.lineage import condensed, thing_origins
 from governed_kernel.lineage.condensed import Condensed
+from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.sessions import CLEAN, MODEL, RAW, Session
@@ -96,3 +101,42 @@ def test_a_frame_that_was_never_saved_has_its_origins(told: Store) -> None:
         [CLEAN],
     )
     assert saved.keys() == {row["output_column"] for row in known}
+
+
+def test_a_graph_asks_as_often_of_a_hundred_versions_as_of_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearly all that a question costs is planning it."""
+    asked: list[int] = []
+    for parts in (1, 100):
+        store = Store(workspace)
+        store.ingest()
+        versions = [
+            {"dataset": name, "version": "1", "sha256": f"{at:064x}", "data_class": "health"}
+            for at, name in enumerate(["whole", *(f"part-{at}" for at in range(parts))])
+        ]
+        whole = {"version": "1", "parent_dataset": "whole", "parent_version": "1", "part": "p"}
+        tables = {
+            "dataset_versions": versions,
+            "dataset_parents": [{**whole, "dataset": f"part-{at}"} for at in range(parts)],
+        }
+        store.replace_ledger_tables(Head(parts, parts, bytes([parts]) * 32), tables)
+        with store.kept_open():
+            counting = Counting(store._kept)
+            monkeypatch.setattr(store, "_kept", counting)
+            graph = condensed.of_target(workspace, "whole@1", store)
+        assert f"dataset:part-{parts - 1}@1" in graph.nodes
+        asked.append(counting.count)
+    assert asked[0] == asked[1]
+
+
+class Counting:
+    """A connection that counts what it is asked."""
+
+    def __init__(self, connection: Any) -> None:
+        self.count = 0
+        self._connection = connection
+
+    def execute(self, *words: Any) -> Any:
+        self.count += 1
+        return self._connection.execute(*words)

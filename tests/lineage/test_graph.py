@@ -13,6 +13,7 @@ from rich.console import Console
 
 from governed_kernel.capture import uris
 from governed_kernel.errors import UnknownName, UsageError
+from governed_kernel.lineage import graph as graph_module
 from governed_kernel.lineage.graph import Graph, impact, trace
 from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.store import Store
@@ -232,6 +233,14 @@ def test_a_recalled_dataset_leads_to_releases_and_deployments(deployed: Store, n
     shown = text(graph)
     assert "deployment preprod/main" in shown
     assert "olga" in shown
+
+
+@pytest.mark.parametrize("name", ["clean", "clean@1", "all@1", "triage@1", "run-1", RAW, MODEL])
+def test_both_ways_at_once_are_a_trace_and_an_impact(deployed: Store, name: str) -> None:
+    workspace = deployed.workspace
+    before, after = graph_module.both_ways(workspace, name, store=deployed)
+    assert before == trace(workspace, name)
+    assert after == impact(workspace, name)
 
 
 def test_a_dataset_s_impact_leaves_out_who_read_another_content(workspace: Workspace) -> None:

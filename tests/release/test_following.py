@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from governed_kernel.errors import CheckFailed
 from governed_kernel.lineage import store as store_module
 from governed_kernel.lineage.events import CellStarted, SessionStarted
 from governed_kernel.lineage.ledger import Ledger
@@ -20,7 +21,7 @@ from governed_kernel.lineage.opening import connect
 from governed_kernel.lineage.store import Store
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.release import projection
-from governed_kernel.release.projection import rebuild, refresh
+from governed_kernel.release.projection import opened, rebuild, refresh
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import home_of, make_workspace, wait_until
 
@@ -143,15 +144,27 @@ def test_a_question_after_which_nothing_happened_opens_the_store_once(
     """To open it takes longer than most questions, and panels ask after every cell."""
     made = start(workspace, "s0")
     refresh(workspace)
-    opened: list[Path] = []
+    asked: list[Path] = []
 
     def counted(path: Path, *rest: Any, **more: Any) -> Any:
-        opened.append(path)
+        asked.append(path)
         return connect(path, *rest, **more)
+
+    def last() -> list[dict[str, Any]]:
+        with opened(workspace) as store:
+            return store.query("SELECT max(execution) AS last FROM cells")
 
     monkeypatch.setattr(store_module, "connect", counted)
     refresh(workspace)
-    assert opened == [workspace.store]
+    assert asked == [workspace.store]
+    before = last()
+    assert asked == [workspace.store] * 2, "with its answer"
     made.add(CellStarted(execution=2, cell_id="c", source=made.payload("y")))
     assert made.flush() is None
-    assert refresh(workspace).query("SELECT max(execution) AS last FROM cells") == [{"last": 2}]
+    assert last() == [{"last": 2}] != before
+
+
+def test_what_a_question_is_refused_for_is_said_to_who_asks(workspace: Workspace) -> None:
+    refresh(workspace)
+    with pytest.raises(CheckFailed, match="the query failed"), opened(workspace) as store:
+        store.query("SELECT nothing FROM nowhere")
