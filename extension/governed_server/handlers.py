@@ -18,12 +18,12 @@ from governed_server import routes
 from governed_server.naming import too_long_names_in_words
 from governed_server.routes.asked import Remembered
 from governed_server.routing import ROUTES, Route
+from governed_server.sending import in_words, send
 from governed_server.service import Service
 
 __all__ = ["handlers"]
 
 LARGEST_BODY = 1 << 20
-_SECONDS_OF_SILENCE = 15.0
 _STATUS: dict[type[GovernedError], int] = {
     errors.UnknownName: 404,
     errors.UsageError: 400,
@@ -139,9 +139,8 @@ class _StreamHandler(_Handler):
         route = self._routes["STREAM"]
         try:
             asked = self._asked(route)
-            events = route.function(self.service, asked)
-            with too_long_names_in_words():
-                first = await anext(events, None)
+            events = in_words(route.function(self.service, asked))
+            first = await anext(events, None)
         except GovernedError as error:
             self._refuse(error)
             return
@@ -149,31 +148,10 @@ class _StreamHandler(_Handler):
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Accel-Buffering", "no")
         with contextlib.suppress(StreamClosedError, asyncio.CancelledError):
-            await self._send(first, events)
+            await send(first, events, self.write, self.flush)
         await events.aclose()
         with contextlib.suppress(StreamClosedError):
             self.finish(set_content_type="text/event-stream")
-
-    async def _send(self, first: Any, events: Any) -> None:
-        event, waiting = first, None
-        while event is not None:
-            data = msgspec.json.encode(event.data, enc_hook=str).decode()
-            self.write(f"event: {event.name}\ndata: {data}\n\n")
-            await self.flush()
-            waiting = asyncio.ensure_future(anext(events, None))
-            while not (await asyncio.wait({waiting}, timeout=_SECONDS_OF_SILENCE))[0]:
-                self.write(": still here\n\n")  # a closed browser is only found out by writing
-                await self.flush()
-            try:
-                event = waiting.result()
-            except GovernedError as error:
-                self.write(f"event: error\ndata: {_encoded(error)}\n\n")
-                await self.flush()
-                return
-
-
-def _encoded(error: GovernedError) -> str:
-    return msgspec.json.encode(error.describe(), enc_hook=str).decode()
 
 
 def _without_values(error: Exception) -> str:

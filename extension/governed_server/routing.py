@@ -16,7 +16,7 @@ becomes JSON with what, why and next. `handlers` does the rest, the same for eve
 from __future__ import annotations
 
 import typing
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -48,7 +48,7 @@ class Event(msgspec.Struct, frozen=True):
     data: Any
 
 
-Stream = AsyncIterator[Event]
+Stream = AsyncGenerator[Event, None]
 
 
 @dataclass(frozen=True)
