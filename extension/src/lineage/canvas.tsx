@@ -23,6 +23,9 @@ const layout = new Layout(
     })
 );
 
+/** Keys that draw it larger or smaller. */
+const SCALES: Record<string, number> = { '+': 1.25, '-': 0.8 };
+
 /** Fetch what a graph is drawn with while the server looks it up. */
 export function prepare(): void {
   layout.prepare();
@@ -121,7 +124,10 @@ export const Canvas = React.forwardRef<ICanvas, ICanvasProps>(
       if (event.altKey || event.ctrlKey || event.metaKey) {
         return;
       }
-      if (event.key.startsWith('Arrow')) {
+      const scale = SCALES[event.key];
+      if (scale) {
+        drawing.current?.scale(scale);
+      } else if (event.key.startsWith('Arrow')) {
         step(towards(places, here ? at : '', event.key));
       } else if (event.key === 'Enter' && here) {
         props.pick(at);

@@ -16,6 +16,17 @@ const TONES: Record<string, string> = {
   deployment: '--jp-accent-color1'
 };
 
+const GROUND = '--jp-layout-color1';
+const OTHERS = [
+  '--jp-ui-font-color1',
+  '--jp-layout-color0',
+  '--jp-layout-color2',
+  '--jp-border-color0',
+  '--jp-border-color1',
+  '--jp-brand-color1',
+  '--jp-error-color1'
+];
+
 const LEGIBLE = 0.62;
 /** Up to so many nodes are shown at a size that can be read, also where they don't all fit. */
 const FEW = 60;
@@ -121,6 +132,18 @@ export class Drawing {
     }
   }
 
+  /** Draw it larger or smaller around where a person stands, else around the middle. */
+  scale(factor: number): void {
+    const node = this._view.getElementById(this._here);
+    const { clientWidth, clientHeight } = this._host;
+    this._view.zoom({
+      level: this._view.zoom() * factor,
+      renderedPosition: node.nonempty()
+        ? node.renderedPosition()
+        : { x: clientWidth / 2, y: clientHeight / 2 }
+    });
+  }
+
   /** Whether nothing of it lies outside of what is seen; asked at every step of a drag. */
   private _isWhole(): boolean {
     return isWithin(this._bounds, this._view.zoom(), this._view.pan(), {
@@ -175,12 +198,13 @@ export class Drawing {
       full: true,
       scale: 2,
       maxWidth: 8000,
-      bg: this._colour('--jp-layout-color1')
+      bg: this._colours([GROUND])[GROUND]
     }) as unknown as Blob;
   }
 
   /** Take the theme's colours. */
   restyle(): void {
+    const colours = this._colours([...Object.values(TONES), ...OTHERS]);
     const style: cytoscape.StylesheetJson = [
       {
         selector: 'node',
@@ -195,16 +219,16 @@ export class Drawing {
           'font-family': 'system-ui, sans-serif',
           'font-size': 12,
           'line-height': 1.25,
-          color: this._colour('--jp-ui-font-color1'),
-          'background-color': this._colour('--jp-layout-color2'),
+          color: colours['--jp-ui-font-color1'],
+          'background-color': colours['--jp-layout-color2'],
           'border-width': 1.5,
-          'border-color': this._colour('--jp-border-color1'),
+          'border-color': colours['--jp-border-color1'],
           'min-zoomed-font-size': 6
         }
       },
       ...Object.entries(TONES).map(([kind, variable]) => ({
         selector: `node[tone="${kind}"]`,
-        style: { 'border-color': this._colour(variable) }
+        style: { 'border-color': colours[variable] }
       })),
       {
         selector: 'node[tone="cell"]',
@@ -213,9 +237,9 @@ export class Drawing {
       {
         selector: 'node[tone="denied"], edge.denied',
         style: {
-          'border-color': this._colour('--jp-error-color1'),
-          'line-color': this._colour('--jp-error-color1'),
-          'target-arrow-color': this._colour('--jp-error-color1')
+          'border-color': colours['--jp-error-color1'],
+          'line-color': colours['--jp-error-color1'],
+          'target-arrow-color': colours['--jp-error-color1']
         }
       },
       {
@@ -225,8 +249,8 @@ export class Drawing {
           'curve-style': 'bezier',
           'target-arrow-shape': 'triangle',
           'arrow-scale': 0.8,
-          'line-color': this._colour('--jp-border-color0'),
-          'target-arrow-color': this._colour('--jp-border-color0')
+          'line-color': colours['--jp-border-color0'],
+          'target-arrow-color': colours['--jp-border-color0']
         }
       },
       { selector: '.off', style: { opacity: 0.25 } },
@@ -234,8 +258,8 @@ export class Drawing {
         selector: 'edge.on',
         style: {
           width: 2.5,
-          'line-color': this._colour('--jp-brand-color1'),
-          'target-arrow-color': this._colour('--jp-brand-color1')
+          'line-color': colours['--jp-brand-color1'],
+          'target-arrow-color': colours['--jp-brand-color1']
         }
       },
       { selector: 'node.match', style: { 'border-width': 4 } },
@@ -244,28 +268,35 @@ export class Drawing {
         style: {
           'outline-width': 3,
           'outline-offset': 3,
-          'outline-color': this._colour('--jp-brand-color1')
+          'outline-color': colours['--jp-brand-color1']
         }
       },
       {
         selector: 'node.picked',
         style: {
           'border-width': 4,
-          'background-color': this._colour('--jp-layout-color0')
+          'background-color': colours['--jp-layout-color0']
         }
       }
     ] as cytoscape.StylesheetJson;
     this._view.style(style);
   }
 
-  private _colour(variable: string): string {
-    const found = getComputedStyle(this._host).getPropertyValue(variable);
-    const probe = document.createElement('span');
-    probe.style.color = found.trim() || 'gray';
-    this._host.appendChild(probe);
-    const colour = getComputedStyle(probe).color;
-    probe.remove();
-    return colour;
+  /** The theme's colours as a canvas takes them; all at once, as each look has the page laid out. */
+  private _colours(variables: string[]): Record<string, string> {
+    const style = getComputedStyle(this._host);
+    const probes = document.createElement('span');
+    for (const variable of variables) {
+      const probe = probes.appendChild(document.createElement('span'));
+      probe.style.color = style.getPropertyValue(variable).trim() || 'gray';
+    }
+    this._host.appendChild(probes);
+    const found = [...probes.children].map((probe, at) => [
+      variables[at],
+      getComputedStyle(probe).color
+    ]);
+    probes.remove();
+    return Object.fromEntries(found);
   }
 
   private _bounds: IBounds = { x1: 0, y1: 0, x2: 0, y2: 0 };

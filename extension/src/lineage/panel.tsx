@@ -1,3 +1,4 @@
+import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import { Commands } from '../commands';
@@ -14,33 +15,64 @@ import {
   useGoverned
 } from '../parts';
 import { useAnswer } from '../parts/asking';
+import { Returning } from '../parts/returning';
 import { Canvas, ICanvas, prepare } from './canvas';
 import { Detail } from './detail';
 import { Filters } from './filters';
 import { EVERYTHING, GraphModel, IFilter, named } from './model';
+import { Question } from './question';
 import type { IGraph } from './records';
 import { LineageTable } from './table';
 import { label } from '../labels';
 
+/** What a graph is asked for by: one thing, or the notebook in focus with its kernel. */
+type About = { path: string; target: string; kernel: string };
+
+const aboutOf = (governed: Governed, target: string): About => ({
+  path: governed.place,
+  target,
+  kernel: governed.session?.panel.sessionContext.session?.kernel?.id ?? ''
+});
+
+/** Asks for its graph before it is in the page: that takes the server longest of all. */
+class LineagePanel extends Panel {
+  constructor(governed: Governed, about: string, isWide: boolean) {
+    const question = new Question<About, IGraph>(asked =>
+      governed.client.get('lineage', asked)
+    );
+    super(
+      governed,
+      <LineageView about={about} isWide={isWide} question={question} />
+    );
+    this._begin = () => question.begin(aboutOf(governed, about));
+    this.addClass('gn-Lineage-panel');
+  }
+
+  protected override onBeforeAttach(message: Message): void {
+    this._begin();
+    super.onBeforeAttach(message);
+  }
+
+  private _begin: () => void;
+}
+
 /** The lineage of one thing, or of the notebook in focus, as a tab of the main area. */
 export function lineagePanel(governed: Governed, target: string): Panel {
-  const panel = new Panel(governed, <LineageView about={target} isWide />);
+  const panel = new LineagePanel(governed, target, true);
   panel.id = `governed-lineage-${target}`;
   panel.title.icon = lineageIcon;
   panel.title.label = target
     ? governed.trans.__('Lineage of %1', target)
     : governed.trans.__('Lineage');
-  panel.addClass('gn-Lineage-panel');
   return panel;
 }
 
 /** The same in the right sidebar, always of the notebook in focus. */
 export function lineageSidebar(governed: Governed): Panel {
-  const panel = new Panel(governed, <LineageView about="" isWide={false} />);
+  const panel = new LineagePanel(governed, '', false);
   panel.id = 'governed-lineage-side';
   panel.title.icon = lineageIcon;
   panel.title.caption = governed.trans.__('Lineage');
-  panel.addClass('gn-Lineage-panel');
   return panel;
 }
 
@@ -61,18 +93,18 @@ function useLive(): number {
 function LineageView(props: {
   about: string;
   isWide: boolean;
+  question: Question<About, IGraph>;
 }): React.ReactElement {
   const governed = useGoverned();
-  const { trans, client, place } = governed;
+  const { trans, place } = governed;
   const changes = useChanges();
   const live = useLive();
   React.useEffect(prepare, []);
   const [target, setTarget] = React.useState(props.about);
-  const kernel =
-    governed.session?.panel.sessionContext.session?.kernel?.id ?? '';
+  const asked = aboutOf(governed, target);
   const answer = useAnswer(
-    () => client.get<IGraph>('lineage', { path: place, target, kernel }),
-    [place, target, kernel, changes, target ? 0 : live]
+    () => props.question.take(asked),
+    [place, target, asked.kernel, changes, target ? 0 : live]
   );
   const model = React.useMemo(
     () => (answer.value ? new GraphModel(named(answer.value, trans)) : null),
@@ -245,7 +277,15 @@ function Explored(props: {
           ` · ${trans.__('%1 found', model.matches(filter.search).size)}`}
         {shown.left > 0 && ` · ${trans.__('%1 more on record', shown.left)}`}
       </p>
-      <div className="gn-Lineage-body">
+      <div
+        className="gn-Lineage-body"
+        onKeyDown={event => {
+          if (event.key === 'Escape' && picked) {
+            event.stopPropagation();
+            pick('');
+          }
+        }}
+      >
         {isTable ? (
           <LineageTable
             model={model}
@@ -265,22 +305,24 @@ function Explored(props: {
             expand={expand}
             isNarrow={!props.isWide}
             label={trans.__(
-              'Graph of %1 things: arrow keys move, Enter picks, Space expands; “Table” shows the same as text',
+              'Graph of %1 things: arrow keys move, Enter picks, Space expands, plus and minus scale; “Table” shows the same as text',
               shown.nodes.length
             )}
           />
         )}
         {node && (
-          <Detail
-            key={node.key}
-            node={node}
-            model={model}
-            isExpanded={expanded.has(node.key)}
-            expand={() => expand(node.key)}
-            light={setOrigins}
-            close={() => pick('')}
-            about={props.about}
-          />
+          <Returning>
+            <Detail
+              key={node.key}
+              node={node}
+              model={model}
+              isExpanded={expanded.has(node.key)}
+              expand={() => expand(node.key)}
+              light={setOrigins}
+              close={() => pick('')}
+              about={props.about}
+            />
+          </Returning>
         )}
       </div>
     </>
