@@ -26,12 +26,12 @@ export function Impact(props: { name: string }): React.ReactElement {
   );
   return (
     <>
-      <div className="gn-Form">
-        <Answered answer={versions.answer}>
-          {page =>
-            page.all === 0 ? (
-              <NothingRegistered />
-            ) : (
+      <Answered answer={versions.answer}>
+        {page =>
+          page.all === 0 ? (
+            <NothingRegistered />
+          ) : (
+            <div className="gn-Form">
               <PagedChoice
                 label={trans.__('What came of')}
                 paged={versions}
@@ -41,10 +41,10 @@ export function Impact(props: { name: string }): React.ReactElement {
                 choice={row => [nameOf(row), nameOf(row)]}
                 onChange={setName}
               />
-            )
-          }
-        </Answered>
-      </div>
+            </div>
+          )
+        }
+      </Answered>
       <Answered answer={answer}>
         {found => found && <Downstream name={name} found={found} />}
       </Answered>

@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import { described, type IErrorDescription } from '../api';
 import type { Governed } from '../governed';
+import { Returning } from './returning';
 
 /** What the parts and panels work with. */
 export const GovernedContext = React.createContext<Governed | null>(null);
@@ -85,7 +86,7 @@ export function Problem(props: {
 }): React.ReactElement {
   const { trans } = useGoverned();
   const { what, why, next } = props.problem;
-  return (
+  const told = (
     <div className="gn-Problem" role="alert">
       <strong>{what}</strong>
       {/* a long one scrolls, by keyboard too */}
@@ -96,6 +97,7 @@ export function Problem(props: {
       )}
     </div>
   );
+  return props.retry ? <Returning>{told}</Returning> : told;
 }
 
 /** A button; one that is disabled says why, to the mouse and to screen readers. */

@@ -32,6 +32,7 @@ export function Table<Row>(props: {
 }): React.ReactElement {
   const { trans } = useGoverned();
   const [most, setMost] = React.useState(MOST_ROWS);
+  const box = React.useRef<HTMLDivElement>(null);
   const { columns, rows } = props;
   const shown = rows.slice(0, most);
   if (!rows.length && props.none) {
@@ -41,6 +42,7 @@ export function Table<Row>(props: {
   return (
     // who has no mouse scrolls a wide table with the arrow keys
     <div
+      ref={box}
       className="gn-Table-scroll"
       role="group"
       aria-label={props.label}
@@ -88,7 +90,15 @@ export function Table<Row>(props: {
       {rows.length > most && (
         <p>
           {trans.__('%1 of %2 are shown.', most, rows.length)}{' '}
-          <Button kind="link" onClick={() => setMost(most + MOST_ROWS)}>
+          <Button
+            kind="link"
+            onClick={() => {
+              setMost(most + MOST_ROWS);
+              if (rows.length <= most + MOST_ROWS) {
+                box.current?.focus({ preventScroll: true }); // the button goes
+              }
+            }}
+          >
             {trans.__('Show more')}
           </Button>
         </p>

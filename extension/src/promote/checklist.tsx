@@ -6,7 +6,7 @@ import { Button, Tag, useGoverned } from '../parts';
 import type { IChecklist, IFinding } from '../records';
 import { applyFix, fixLabel, opened } from './fixes';
 import { Registration } from '../catalog/registration';
-import { stagesOf } from './stages';
+import { keyed, stagesOf } from './stages';
 import { label } from '../labels';
 import { Returning } from '../parts/returning';
 
@@ -25,18 +25,24 @@ export function Checklist(props: {
   return (
     <>
       {stagesOf(props.found.findings, trans).map(stage => (
-        <section key={stage.id} className="gn-Stage" aria-label={stage.title}>
+        <section
+          key={stage.id}
+          className="gn-Stage"
+          aria-label={stage.title}
+          tabIndex={-1}
+        >
           <h2>
             <Tag tone={stage.tone}>{stage.verdict}</Tag> {stage.title}
           </h2>
-          {stage.findings.map((finding, at) => (
-            <FindingItem
-              key={`${finding.code} ${finding.cell_id} ${at}`}
-              path={props.path}
-              finding={finding}
-              isBusy={props.isBusy}
-              check={props.check}
-            />
+          {keyed(stage.findings).map(([key, finding]) => (
+            <Returning key={key} isToSection>
+              <FindingItem
+                path={props.path}
+                finding={finding}
+                isBusy={props.isBusy}
+                check={props.check}
+              />
+            </Returning>
           ))}
         </section>
       ))}

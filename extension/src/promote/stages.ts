@@ -40,6 +40,17 @@ const STAGE_OF: Record<string, string> = {
   secret: 'safe'
 };
 
+/** Each finding with a name that it keeps when others go. */
+export function keyed(findings: IFinding[]): [string, IFinding][] {
+  const alike = new Map<string, number>();
+  return findings.map(finding => {
+    const name = `${finding.code} ${finding.cell_id}`;
+    const at = alike.get(name) ?? 0;
+    alike.set(name, at + 1);
+    return [`${name} ${at}`, finding];
+  });
+}
+
 /** The findings in the order in which a person goes through them; what is unknown concerns data. */
 export function stagesOf(findings: IFinding[], trans: Trans): IStage[] {
   const titles: [string, string][] = [
