@@ -31,6 +31,9 @@ LAB = ("jupyterlab", "tinycss2")
 _PACKAGE = Path(governed_kernel.__file__).parent
 _REPOSITORY = _PACKAGE.parent
 _EXTENSION = _REPOSITORY / "extension"
+_SHARE = Path("share", "jupyter")
+_SETTINGS = Path("etc", "jupyter", "jupyter_server_config.d")
+_OURS = "governed_server.json"
 
 
 class PythonEnvironment:
@@ -50,34 +53,51 @@ class PythonEnvironment:
         self.site = next(folder.glob("lib/python*/site-packages"))
 
     @classmethod
-    def make(cls, folder: Path, *, with_lab: bool = False) -> PythonEnvironment:
-        """Make one in a new folder; with JupyterLab and our extension where that is wanted."""
+    def make(
+        cls, folder: Path, *, with_lab: bool = False, wheel: Path | None = None
+    ) -> PythonEnvironment:
+        """Make one in a new folder; with JupyterLab and our extension where that is wanted.
+
+        Where a wheel is given, this product is installed from it.
+        """
         venv.EnvBuilder(with_pip=False).create(folder)
         made = cls(folder)
         for distribution in _closure((*NEEDED, *LAB) if with_lab else NEEDED):
-            if _normal(distribution.name) == PRODUCT:
-                made._put_in_product(distribution)
-            else:
+            if _normal(distribution.name) != PRODUCT:
                 made._copy(distribution)
+            elif wheel is None:
+                made._put_in_product(distribution)
         if with_lab:
             made._put_in_lab()
+        if wheel is not None:
+            made._install(wheel)
+        elif with_lab:
+            made._put_in_extension()
         subprocess.run([made.python, "-m", "compileall", "-q", made.site / "governed_kernel"])
         return made
 
     def _put_in_lab(self) -> None:
-        """JupyterLab's own pages, and what the wheel puts beside them."""
-        share, settings = Path("share", "jupyter"), Path("etc", "jupyter")
+        """JupyterLab's own pages and settings."""
+        (self.folder / _SHARE).mkdir(parents=True, exist_ok=True)
         for pages in ("lab", "nbconvert"):
-            (self.folder / share / pages).symlink_to(Path(sys.prefix) / share / pages)
+            (self.folder / _SHARE / pages).symlink_to(Path(sys.prefix) / _SHARE / pages)
+        target = self.folder / _SETTINGS
+        shutil.copytree(Path(sys.prefix) / _SETTINGS, target)
+        (target / _OURS).unlink(missing_ok=True)
+
+    def _put_in_extension(self) -> None:
+        """What the wheel puts beside them."""
         shutil.copytree(
             _EXTENSION / "governed_server" / "labextension",
-            self.folder / share / "labextensions" / "governed-notebooks",
+            self.folder / _SHARE / "labextensions" / "governed-notebooks",
         )
-        target = self.folder / settings / "jupyter_server_config.d"
-        shutil.copytree(Path(sys.prefix) / settings / "jupyter_server_config.d", target)
-        (target / "governed_server.json").unlink(missing_ok=True)
-        own = _EXTENSION / "jupyter-config" / "server-config" / "governed_server.json"
-        shutil.copy2(own, target)
+        own = _EXTENSION / "jupyter-config" / "server-config" / _OURS
+        shutil.copy2(own, self.folder / _SETTINGS)
+
+    def _install(self, wheel: Path) -> None:
+        """Install this product as people do; what it needs is there already."""
+        pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "-q"]
+        subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)
 
     def clone(self, folder: Path) -> PythonEnvironment:
         """The same environment elsewhere; unchanged files are shared, so replace, never write."""

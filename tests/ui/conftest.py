@@ -18,6 +18,7 @@ from tests.loop.environment import PythonEnvironment
 from tests.loop.place import Place
 from tests.loop.stages import Stages
 from tests.ui import language
+from tests.ui.programs import without_node
 
 BUILT = Path(__file__).parents[2] / "extension" / "governed_server" / "labextension"
 RUN_SECONDS = 600
@@ -66,6 +67,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def server(place: Place) -> Iterator[Server]:
-    with serving(place.root, place.home, str(place.environment.python)) as found:
+def server(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that finds no Node: whoever installs the product needs none."""
+    nodeless = without_node(tmp_path_factory.mktemp("programs"))
+    with serving(place.root, place.home, str(place.environment.python), **nodeless) as found:
         yield found
