@@ -201,6 +201,7 @@ def test_a_denied_read_explains_itself_in_the_dark_and_in_another_language(
         window.command(command, **arguments)
         expect(window.panel.locator(".gn-Busy")).to_have_count(0)
         assert window.scan() == [], command
+        assert window.lost() == [], command
         shown.update(page.evaluate(language.SHOWN))
     assert len(shown) > 100
     assert language.untranslated(shown, answers) == []

@@ -17,6 +17,35 @@ AXE = Path(__file__).parents[2] / "extension" / "node_modules" / "axe-core" / "a
 PATIENCE_MS = 90_000
 OURS = (".gn-Panel", ".gn-Badge", ".gn-ToolbarButton", ".gn-Mark")
 
+_LOST = """panel => {
+    const found = [];
+    const say = (why, node) => found.push([why, node.outerHTML.slice(0, 160)]);
+    const before = document.activeElement;
+    for (const node of panel.querySelectorAll('*')) {
+        const handlers = node[Object.keys(node).find(key => key.startsWith('__reactProps'))] ?? {};
+        const isPressed = handlers.onClick || handlers.onMouseDown || handlers.onDoubleClick;
+        const isControl = node.matches('button, input, select, textarea, a, summary, iframe');
+        if (isPressed && !isControl && node.tabIndex < 0 && !handlers.onKeyDown) {
+            say('only a mouse presses it', node);
+        }
+        const isOneOfMany = node.matches('[role=tab]');
+        if (isControl && node.tabIndex < 0 && !isOneOfMany) {
+            say('no key reaches it', node);
+        }
+        if (node.tabIndex < 0 || node.disabled || !node.checkVisibility()) {
+            continue;
+        }
+        node.focus({ preventScroll: true });
+        const { outlineStyle, boxShadow } = getComputedStyle(node);
+        const isShown = outlineStyle !== 'none' || boxShadow !== 'none';
+        if (document.activeElement === node && !isShown && node.tagName !== 'IFRAME') {
+            say('nothing shows that it has the focus', node);
+        }
+    }
+    before?.focus();
+    return found;
+}"""
+
 
 class Window:
     """One page of JupyterLab with one notebook open."""
@@ -175,6 +204,12 @@ class Window:
             for item in found
             if item["impact"] in ("serious", "critical")
         ]
+
+    def lost(self) -> list[str]:
+        """What of the panel in front no key reaches, or shows nothing when one stands there."""
+        self.page.keyboard.press("Shift")  # who uses a keyboard is shown where they are
+        found = self.panel.evaluate(_LOST)
+        return [f"{why}: {html}" for why, html in found]
 
     def close(self) -> None:
         self.page.close()
