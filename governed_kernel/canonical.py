@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 import rfc8785
 
-__all__ = ["canonical_json", "digest_bytes", "digest_file", "digest_json"]
+__all__ = ["canonical_json", "digest_bytes", "digest_file", "digest_json", "hash_file"]
 
 _BLOCK = 1 << 20
+_SMALL = 1 << 16
 _APART = re.compile(rb"[:,\[](?:n|-?\d(?:\d{15}|\d*(?:\.\d+)?[eE]|\d*\.0\D|\d*\.\d{17}))")
 _FAR = re.compile(rb"[\xf0-\xff]")
 """Where sorted compact JSON of msgspec may be another than RFC 8785's: what may have been no
@@ -66,13 +67,33 @@ def digest_json(value: Any) -> str:
     return digest_bytes(canonical_json(value))
 
 
+def hash_file(path: str | os.PathLike[str], algorithm: str) -> bytes:
+    """Hash of a file's content, by any algorithm of hashlib.
+
+    Raises
+    ------
+    ValueError
+        There is no such algorithm.
+    """
+    # Opened and read as text names are: an environment has tens of thousands of files, most of
+    # them shorter than a buffer, which takes longer to be made than they to be read.
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        if os.fstat(file.fileno()).st_size > _SMALL:
+            return hashlib.file_digest(file, algorithm).digest()
+        digest = hashlib.new(algorithm)
+        while data := file.read(_SMALL):
+            digest.update(data)
+    return digest.digest()
+
+
 def digest_file(path: str | os.PathLike[str], size: int = -1) -> str:
-    """SHA-256 of a file's content, or of its first `size` bytes, read in blocks of 1 MiB."""
+    """SHA-256 of a file's content, or of its first `size` bytes."""
+    if size < 0:
+        return hash_file(path, "sha256").hex()
     digest = hashlib.sha256()
     with Path(path).open("rb", buffering=0) as file:
-        buffer = bytearray(_BLOCK)
-        view = memoryview(buffer)
-        while count := file.readinto(view if size < 0 else view[: min(size, _BLOCK)]):
+        view = memoryview(bytearray(min(size, _BLOCK)))
+        while count := file.readinto(view[: min(size, _BLOCK)]):
             digest.update(view[:count])
-            size -= count if size > 0 else 0
+            size -= count
     return digest.hexdigest()

@@ -47,9 +47,10 @@ def test_structs_are_hashed_as_objects() -> None:
     assert canonical_json(FileDigest("a", "b", 3)) == b'{"bytes":3,"path":"a","sha256":"b"}'
 
 
-def test_a_file_is_hashed_like_its_bytes(tmp_path: Path) -> None:
-    data = bytes(range(256)) * 9000
+@pytest.mark.parametrize("size", [0, 1, 1 << 16, (1 << 16) + 1, (1 << 20) + 5])
+def test_a_file_is_hashed_like_its_bytes(tmp_path: Path, size: int) -> None:
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
     (tmp_path / "f").write_bytes(data)
-    (tmp_path / "empty").touch()
     assert digest_file(tmp_path / "f") == digest_bytes(data) == hashlib.sha256(data).hexdigest()
-    assert digest_file(tmp_path / "empty") == hashlib.sha256().hexdigest()
+    for part in (0, 1, size, size + 5):
+        assert digest_file(tmp_path / "f", part) == digest_bytes(data[:part])

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import hashlib
 import os
 import platform
 import site
@@ -26,7 +25,7 @@ from urllib.parse import unquote, urlparse
 
 import msgspec
 
-from governed_kernel.canonical import digest_file, digest_json
+from governed_kernel.canonical import digest_file, digest_json, hash_file
 
 __all__ = ["Difference", "Distribution", "EnvironmentLock", "compare", "current", "inspect"]
 
@@ -229,10 +228,13 @@ def _site_folders() -> list[str]:
     return sorted({str(Path(name)) for name in named if Path(name).is_dir()})
 
 
-def _code_files(folder: str | Path) -> Iterator[str]:
-    """Python and native code below `folder`; as text, since there are tens of thousands."""
+def _code_files(folder: str | Path, *, without: str = "") -> Iterator[str]:
+    """Python and native code below `folder`; as text, since there are tens of thousands.
+
+    Folders named `without` are left out, whatever lies above `folder`.
+    """
     for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        folders[:] = sorted(name for name in folders if name not in ("__pycache__", without))
         for name in sorted(files):
             if name[name.rfind(".") :] in _CODE or ".so." in name:
                 yield f"{root}/{name}"
@@ -242,8 +244,7 @@ def _standard_library() -> list[list[str]]:
     folder = str(Path(sysconfig.get_path("stdlib")).resolve())
     return [
         [os.path.relpath(path, folder), digest_file(path)]
-        for path in _code_files(folder)
-        if "/site-packages/" not in path
+        for path in _code_files(folder, without="site-packages")
     ]
 
 
@@ -251,8 +252,7 @@ def _record_hash(path: str, expected: str) -> str:
     """The file's hash in the form RECORD uses: ``sha256=`` and unpadded URL-safe base64."""
     algorithm = expected.partition("=")[0]
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (see _code_files)
-            digest = hashlib.file_digest(file, algorithm).digest()
+        digest = hash_file(path, algorithm)
     except (OSError, ValueError) as error:
         return type(error).__name__
     return f"{algorithm}={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sysconfig
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -34,6 +37,23 @@ def test_two_looks_at_one_environment_agree(here: EnvironmentLock) -> None:
 def test_a_lock_survives_its_file(here: EnvironmentLock) -> None:
     again = msgspec.json.decode(canonical_json(here), type=EnvironmentLock)
     assert again.digest() == here.digest()
+
+
+def test_a_standard_library_counts_wherever_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "site-packages" / "python" / "lib"
+    (library / "site-packages").mkdir(parents=True)
+    real = sysconfig.get_path
+    monkeypatch.setattr(
+        sysconfig, "get_path", lambda name: {"stdlib": library}.get(name, real(name))
+    )
+    (library / "os.py").write_text("one")
+    before = current().standard_library
+    (library / "site-packages" / "other.py").write_text("no part of it")
+    assert current().standard_library == before
+    (library / "os.py").write_text("two")
+    assert current().standard_library != before
 
 
 def test_each_difference_is_named(here: EnvironmentLock) -> None:
