@@ -19,7 +19,9 @@ __all__ = ["canonical_json", "digest_bytes", "digest_file", "digest_json", "hash
 
 _BLOCK = 1 << 20
 _SMALL = 1 << 16
-_APART = re.compile(rb"[:,\[](?:n|-?\d(?:\d{15}|\d*(?:\.\d+)?[eE]|\d*\.0\D|\d*\.\d{17}))")
+_OTHER = rb"(?:n|-?\d++(?:[eE]|\.(?:0\D|\d{17}|\d++[eE])|(?<=\d{16})))"
+_AFTER_NAME, _AFTER_ITEM, _FIRST_ITEM = (re.compile(at + _OTHER) for at in (b'":', b",", rb"\["))
+"""Three that begin with a text of their own are found in half the time that one of all takes."""
 _FAR = re.compile(rb"[\xf0-\xff]")
 """Where sorted compact JSON of msgspec may be another than RFC 8785's: what may have been no
 number, large integers, exponents, whole numbers written as fractions; keys beyond the basic
@@ -38,14 +40,19 @@ def canonical_json(value: Any) -> bytes:
         written = msgspec.json.encode(value, order="sorted")
         is_far = not written.isascii() and _FAR.search(written)
         if written[:1] in b"{[" and not is_far:
-            if not _APART.search(written):
+            if not _is_apart(written):
                 return written
             written = _whole_numbers(written)
-            if not _APART.search(written):
+            if not _is_apart(written):
                 return written
     except (TypeError, ValueError, OverflowError):
         pass  # the standard's library says what is wrong
     return rfc8785.dumps(msgspec.to_builtins(value))
+
+
+def _is_apart(written: bytes) -> bool:
+    found = _AFTER_NAME.search(written) or _AFTER_ITEM.search(written)
+    return bool(found or _FIRST_ITEM.search(written))
 
 
 def _whole_numbers(written: bytes) -> bytes:

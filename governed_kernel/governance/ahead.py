@@ -265,10 +265,11 @@ def _verified(known: Iterable[dict[str, Any]], asked: Iterable[dict[str, Any]]) 
             keys[key.keyid] = key
     for envelope in asked:
         with contextlib.suppress(GovernedError, KeyError):
-            if envelopes.verified_by(envelope) is None:
-                _, key_id = envelopes.read(envelope, None)
-                envelopes.check(envelope, keys[key_id], None)
-                yield envelopes.remembered(envelope)
+            opened = envelopes.opened(envelope)
+            if opened.known is None:
+                key = keys[opened.key_id]
+                opened.check(key)
+                yield opened.remembered(key)
 
 
 def _idle() -> int:

@@ -126,9 +126,9 @@ class Replay:
         predicate: Predicate | None = None
         key_id = ""
         try:
-            known = envelopes.verified_by(event.envelope)
-            predicate, key_id = envelopes.read(event.envelope, known)
-            self._verify(number, event.envelope, predicate, key_id, known)
+            opened = envelopes.opened(event.envelope)
+            predicate, key_id = opened.predicate, opened.key_id
+            self._verify(number, opened)
             if isinstance(predicate, RiskAcceptance):
                 _check_acceptance(event.occurred_at, predicate)
             first = isinstance(predicate, WorkspaceCreated)
@@ -190,32 +190,26 @@ class Replay:
             )
         return person
 
-    def _verify(
-        self,
-        number: int,
-        envelope: dict[str, Any],
-        predicate: Predicate,
-        key_id: str,
-        known: bytes | None,
-    ) -> None:
+    def _verify(self, number: int, opened: envelopes.Opened) -> None:
+        predicate, key_id = opened.predicate, opened.key_id
         if isinstance(predicate, WorkspaceCreated):
-            envelopes.check(envelope, parse_public_key(predicate.public_key), known)
+            opened.check(parse_public_key(predicate.public_key))
         elif isinstance(predicate, Bundle | Record | Checkpoint):
             if (predicate.person, predicate.printed_name) != (SERVICE, SERVICE_NAME):
                 raise _invalid("the workspace's service signs that, nobody else")
-            envelopes.check(envelope, parse_public_key(self.service_key), known)
+            opened.check(parse_public_key(self.service_key))
         else:
             person = self.signer(predicate, number, key_id)
             key = person.key(key_id)
             assert key is not None
-            envelopes.check(envelope, key.key, known)
+            opened.check(key.key)
             if predicate.printed_name != person.printed_name:
                 raise _invalid(f"it prints another name than {person.printed_name}")
             self.check_role(predicate, person)
         if predicate.workspace_id != self.workspace_id:
             raise _invalid("it was said in another workspace")
         # A copy of an old entry would undo a later one, such as a role that was withdrawn.
-        payload = envelope["payload"]
+        payload = opened.envelope["payload"]
         if payload in self._seen:
             raise _invalid("it is a copy of an earlier entry")
         self._seen.add(payload)

@@ -238,9 +238,9 @@ def envelopes_verified() -> Iterator[list[str]]:
     """Each signature that is verified meanwhile, by the real thing."""
     check, found = envelopes._check_signed, []
 
-    def noting(envelope: Any, key: Any) -> None:
+    def noting(opened: Any, key: Any) -> None:
         found.append(key.keyid)
-        check(envelope, key)
+        check(opened, key)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(envelopes, "_check_signed", noting)

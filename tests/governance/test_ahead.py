@@ -35,10 +35,10 @@ def replayed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Replayed:
     looked: list[dict[str, Any]] = []
     really, process = envelopes._check_signed, os.getpid()
 
-    def check(envelope: dict[str, Any], key: Any) -> None:
+    def check(opened: envelopes.Opened, key: Any) -> None:
         if os.getpid() == process:
-            looked.append(envelope)
-        really(envelope, key)
+            looked.append(opened.envelope)
+        really(opened, key)
 
     def replay() -> tuple[Register, int]:
         monkeypatch.setattr(envelopes, "_VERIFIED", verified.Verified())

@@ -14,10 +14,11 @@ from securesystemslib.signer import SSlibKey
 from governed_kernel.canonical import canonical_json
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance import envelopes, keys
+from governed_kernel.governance.names import SERVICE
 from governed_kernel.governance.public_keys import PublicKey, parse_public_key
 from governed_kernel.governance.signers import PersonSigner
-from governed_kernel.lineage.attestations import Approval
-from governed_kernel.lineage.events import FileDigest
+from governed_kernel.lineage.attestations import Approval, Record
+from governed_kernel.lineage.events import FileDigest, RunEnded
 from tests.governance.people import DIGEST, RELEASE, passphrase
 
 
@@ -136,6 +137,11 @@ def test_one_changed_byte_of_the_payload_is_found_out(
         lambda e: e.update(payload="no base64!"),
         lambda e: e.update(payload=7),
         lambda e: e.update(payload=base64.b64encode(b"[" * 100_000).decode()),
+        lambda e: e.update(payload=f"{e['payload']}\n"),
+        lambda e: e.update(payload=f'{e["payload"]}" "'),
+        lambda e: e.update(payload=f"\\u{ord(e['payload'][0]):04x}{e['payload'][1:]}"),
+        lambda e: e.update(payload="\ud800"),
+        lambda e: e["signatures"][0].update(sig=e["signatures"][0]["sig"].rstrip("=")[:-1] + "="),
     ],
 )
 def test_an_envelope_of_another_form_is_refused(
@@ -144,6 +150,8 @@ def test_an_envelope_of_another_form_is_refused(
     change(envelope)
     with pytest.raises(IntegrityBroken):
         envelopes.verify(envelope, public_key_of(signer))
+    with pytest.raises(IntegrityBroken):
+        envelopes.opened(envelope).check(public_key_of(signer))
 
 
 @pytest.mark.parametrize(
@@ -170,6 +178,8 @@ def test_a_truly_signed_statement_that_is_not_strictly_ours_is_refused(
     change(payload)
     with pytest.raises(IntegrityBroken, match="can't be understood"):
         envelopes.verify(resigned(payload, signer), public_key_of(signer))
+    with pytest.raises(IntegrityBroken, match="can't be understood"):
+        envelopes.opened(resigned(payload, signer))
 
 
 def test_a_statement_that_says_a_thing_twice_is_refused(
@@ -178,5 +188,42 @@ def test_a_statement_that_says_a_thing_twice_is_refused(
     data = base64.b64decode(envelope["payload"])
     twice = data.replace(b'"comment":""', b'"comment":"","comment":""')
     assert twice != data
-    with pytest.raises(IntegrityBroken, match="canonical"):
-        envelopes.verify(resigned({}, signer, data=twice), public_key_of(signer))
+    for take in (envelopes.peek, envelopes.opened):
+        with pytest.raises(IntegrityBroken, match="canonical"):
+            take(resigned({}, signer, data=twice))
+
+
+_ENDED = RunEnded(run_id="run-1", state="succeeded", seconds=2.0, reason="é")
+
+
+def test_an_event_in_a_record_is_read_back(signer: PersonSigner) -> None:
+    envelope = envelopes.sign(_record(), signer)
+    opened = envelopes.opened(envelope)
+    opened.check(public_key_of(signer))
+    assert opened.predicate == _record()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.replace(b'"seconds":2', b'"seconds":2.0'),
+        lambda data: data.replace(b'"seconds":2', b'"seconds":3'),
+        lambda data: data.replace(b'"event":{', b'"event":{"run_id":"run-2",'),
+        lambda data: data.replace(b'"event":{', b'"event": {'),
+        lambda data: data.replace("é".encode(), b"\\u00e9"),
+    ],
+)
+def test_an_event_in_another_form_or_under_another_digest_is_refused(
+    signer: PersonSigner, change: Any
+) -> None:
+    data = base64.b64decode(envelopes.sign(_record(), signer)["payload"])
+    assert change(data) != data
+    with pytest.raises(IntegrityBroken, match="can't be understood"):
+        envelopes.opened(resigned({}, signer, data=change(data)))
+
+
+def _record() -> Record:
+    return Record(
+        person=SERVICE, printed_name="service", workspace_id="w1",
+        signed_at=_ENDED.occurred_at, meaning="recorded", event=_ENDED,
+    )  # fmt: skip

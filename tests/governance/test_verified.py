@@ -25,9 +25,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     seen: list[dict[str, Any]] = []
     really = envelopes._check_signed
 
-    def check(envelope: dict[str, Any], key: Any) -> None:
-        seen.append(envelope)
-        really(envelope, key)
+    def check(opened: envelopes.Opened, key: Any) -> None:
+        seen.append(opened.envelope)
+        really(opened, key)
 
     monkeypatch.setattr(envelopes, "_check_signed", check)
     monkeypatch.setattr(verified, "_WORTH", 1)
@@ -90,10 +90,11 @@ def test_what_verified_by_one_key_does_not_by_another(
     promote(workspace)
     approve(workspace, "rita")
     envelope = Register.read(workspace).entries[-1].envelope
-    known = envelopes.verified_by(envelope)
-    envelopes.check(envelope, parse_public_key(keys.public_key_of("rita")), known)
+    opened = envelopes.opened(envelope)
+    assert opened.known
+    opened.check(parse_public_key(keys.public_key_of("rita")))
     with pytest.raises(IntegrityBroken):
-        envelopes.check(envelope, parse_public_key(keys.public_key_of("dora")), known)
+        opened.check(parse_public_key(keys.public_key_of("dora")))
 
 
 @pytest.mark.parametrize("damage", ["flipped", "short", "readable by others"])
