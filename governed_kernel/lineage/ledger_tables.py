@@ -11,6 +11,7 @@ from typing import Any, Union
 import duckdb
 import msgspec
 
+from governed_kernel.canonical import digest_bytes
 from governed_kernel.lineage import schema
 from governed_kernel.lineage.journal import Head
 
@@ -50,9 +51,15 @@ class LedgerTables:
     def __init__(self, head: Head, tables: dict[str, list[dict[str, Any]]]) -> None:
         self._head = head
         self._lines = {name: _checked(name, rows) for name, rows in tables.items()}
+        self._digests = {name: digest_bytes(b"\n".join(rows)) for name, rows in self._lines.items()}
 
     def replace(
-        self, connection: duckdb.DuckDBPyConnection, spool: Path, workspace_no: int = 0
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        spool: Path,
+        workspace_no: int = 0,
+        *,
+        only_changed: bool = False,
     ) -> None:
         """Put them in the place of what a store says of a workspace so far.
 
@@ -60,18 +67,31 @@ class LedgerTables:
         ----------
         spool : Path
             A folder for the time between.
+        only_changed : bool
+            Whether a table is left as it is that was made of the same rows, which is noted.
         """
         # As little as this is read, and put in its place, sooner by one thread than by several.
         connection.execute("SET threads = 1")
+        head = head_key(workspace_no)
+        found = connection.execute("SELECT key, value FROM base.meta").fetchall()
+        known = dict(found) if only_changed and head in dict(found) else {}
         for name, types in schema.LEDGER_TABLES.items():
+            key, digest = f"{head}: {name}", self._digests.get(name, "")
+            if known.get(key) == digest:
+                continue
             # Without parameters: to bind one DuckDB imports pandas, which takes longer than all.
             connection.execute(f"DELETE FROM base.{name} WHERE workspace_no = {int(workspace_no)}")
             if self._lines.get(name):
                 _load(connection, name, types, self._lines[name], spool, workspace_no)
-        key = head_key(workspace_no)
-        connection.execute(f"DELETE FROM base.meta WHERE key = '{key}'")
-        connection.execute(f"INSERT INTO base.meta VALUES ('{key}', '{self._head.hash.hex()}')")
+            if only_changed:
+                _note(connection, key, digest)
+        _note(connection, head, self._head.hash.hex())
         connection.execute("RESET threads")
+
+
+def _note(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
+    connection.execute(f"DELETE FROM base.meta WHERE key = '{key}'")
+    connection.execute(f"INSERT INTO base.meta VALUES ('{key}', '{value}')")
 
 
 def head_key(workspace_no: int) -> str:

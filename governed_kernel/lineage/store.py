@@ -252,7 +252,8 @@ class Store(Answering):
 
     def _put(self, rows: LedgerTables, of: Workspace | None, spool: Path) -> None:
         with self._transaction(self.path) as connection:
-            rows.replace(connection, spool, self._register(connection, of).workspace_no)
+            number = self._register(connection, of).workspace_no
+            rows.replace(connection, spool, number, only_changed=True)
 
     # --- the workspaces in it ---------------------------------------------------------------
 
@@ -305,7 +306,8 @@ class Store(Answering):
                         found += self._ingest_from(connection, source, spool, limits, sealed)
                     self._connect_workspaces(connection)
                     if rows is not None:
-                        rows.replace(connection, spool, self._number(connection) or 0)
+                        number = self._number(connection) or 0
+                        rows.replace(connection, spool, number, only_changed=True)
                     return found
             except Unreadable as error:
                 limits[error.session_id] = (error.record, error.error)
