@@ -25,7 +25,8 @@ from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.files import write_atomically
 from governed_kernel.governance import ahead, envelopes, pins
-from governed_kernel.governance.register import Register
+from governed_kernel.governance.ahead import Forged
+from governed_kernel.governance.register import Register, Unsettled
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage import merkle
 from governed_kernel.lineage.attestations import (
@@ -267,14 +268,25 @@ class StandingIndex:
         """Replay the ledger with all its signatures, and keep what came of it."""
         stamp, at_rest = _stamp(self._ledger)
         ledger = Ledger(self.workspace, with_leaves=True)
-        records = ledger.records()
-        register = Register.replay(self.workspace, [record.event for record in records])
+        events = ledger.events()
+        try:
+            with Unsettled(self.workspace, events) as found:
+                connection = self._read_off(found, ledger, stamp if at_rest else "")
+        except Forged:
+            with Unsettled(self.workspace, events, strictly=True) as found:
+                connection = self._read_off(found, ledger, stamp if at_rest else "")
         envelopes.keep_verified()
+        self._wait = ahead.beside(lambda: self._keep(connection))
+        return connection
+
+    def _read_off(self, found: Unsettled, ledger: Ledger, stamp: str) -> sqlite3.Connection:
+        """What a replay says, while its signatures are verified; nothing if one is none."""
+        records, register = ledger.records(), found.register
         register.rules_of_then = True
-        self._replayed = Registry(register)
+        replayed = Registry(register)
         facts = {
             "version": _VERSION,
-            "stamp": stamp if at_rest else "",
+            "stamp": stamp,
             "records": str(len(records)),
             "head": records[-1].head.hash.hex(),
             "workspace_id": register.workspace_id,
@@ -287,9 +299,10 @@ class StandingIndex:
             connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", _records(records))
             connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", _nodes(ledger.leaves()))
             connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", _entries(register))
-            _add_deployments(connection, self._replayed.deployments)
+            _add_deployments(connection, replayed.deployments)
             connection.executescript(_INDEXES)
-        self._wait = ahead.beside(lambda: self._keep(connection))
+        found.settle()
+        self._replayed = replayed
         return connection
 
     def _keep(self, connection: sqlite3.Connection) -> None:

@@ -2,11 +2,11 @@
 
 A replay takes entries in their order, and half of its time is the arithmetic of signatures, each of
 which can be verified by itself. So programs of one task (the command line) let copies of themselves
-verify the later entries, the last one first, while they replay the earlier ones, until both meet.
-Where a person never saw the workspace, the copies begin before the rest of the program is loaded
-(`begin`). What a copy says is taken as `Verified` takes what this process found before: this
-envelope verifies with that key. Which key counts at which record is the replay's to say; what no
-copy has answered when its turn comes, the replay verifies itself.
+verify the later ones, the last one first, while they take the entries in as if all were signed
+(`Ahead.check`); what no copy has found by then they verify from the first on, until both meet
+(`Ahead.settle`). Where a person never saw the workspace, the copies begin before the rest of the
+program is loaded (`begin`). A copy says that this envelope is signed with that key, and no more:
+its form, and which key counts at which record, is the replay's to say.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from governed_kernel.errors import GovernedError
+from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.governance import envelopes, pins
-from governed_kernel.governance.public_keys import parse_public_key
+from governed_kernel.governance.public_keys import PublicKey, parse_public_key
 from governed_kernel.lineage.chaining import DIGITS
 from governed_kernel.lineage.events import Attested
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Ahead", "allow", "begin", "beside"]
+__all__ = ["Ahead", "Forged", "allow", "begin", "beside"]
 
 WORTH = 1000
 """Fewer than so many new signatures are verified before a copy would have begun."""
@@ -102,7 +102,7 @@ class _Copies:
         for reading in tuple(self._at_work):
             with contextlib.suppress(BlockingIOError):
                 while said := os.read(reading, _ROOM):
-                    envelopes.add_verified(said)
+                    envelopes.add_signed(said)
                 self._end(reading)
 
     def wait(self) -> None:
@@ -189,6 +189,10 @@ def _is_new(workspace: Workspace) -> bool:
     return False
 
 
+class Forged(Exception):
+    """A signature that was taken for good does not verify."""
+
+
 class Ahead:
     """Copies of this process at work on later entries, for as long as the context lasts.
 
@@ -196,20 +200,23 @@ class Ahead:
     ----------
     found : sequence of dict
         The envelopes that are about to be replayed.
+    strictly : bool
+        Whether each signature is verified as soon as it is asked about.
     """
 
-    def __init__(self, found: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, found: Sequence[dict[str, Any]], *, strictly: bool = False) -> None:
         self._copies = _Copies()
+        self._waiting: list[tuple[envelopes.Opened, PublicKey]] = []
         self._ends_early = len(found) >= WORTH
         new = _new(found)
         if new >= LONG:
             _tell(new)
-        if new < WORTH or not _allowed or _early:
-            return
-        copies = min(_COPIES, _idle())
-        with contextlib.suppress(OSError):
-            for part in range(copies):
-                self._copies.begin(partial(_verified, found, _last_first(found, part, copies)))
+        if new >= WORTH and _allowed and not _early:
+            copies = min(_COPIES, _idle())
+            with contextlib.suppress(OSError):
+                for part in range(copies):
+                    self._copies.begin(partial(_verified, found, _last_first(found, part, copies)))
+        self._waits = bool(not strictly and self._ends_early and (_early or self._copies))
 
     def __enter__(self) -> Ahead:
         return self
@@ -224,13 +231,37 @@ class Ahead:
         self._copies.take()
         _early.take()
 
+    def check(self, opened: envelopes.Opened, key: PublicKey) -> None:
+        """As `Opened.check`; while copies are at work not before `settle`."""
+        if self._waits and opened.known is None:
+            self._waiting.append((opened, key))
+        else:
+            opened.check(key)
+
+    def settle(self) -> None:
+        """Verify what is not verified yet.
+
+        Raises
+        ------
+        Forged
+            What came of the entries is not to be relied on: a signature is none.
+        """
+        waiting, self._waiting = self._waiting, []
+        for number, (opened, key) in enumerate(waiting):
+            if not number % OFTEN:
+                self.take()
+            try:
+                opened.check(key)
+            except IntegrityBroken as error:
+                raise Forged from error
+
 
 def _new(found: Sequence[dict[str, Any]]) -> int:
     """About how many of these were never verified by this person."""
     if len(found) < WORTH:
         return 0
     sample = found[::_SAMPLE]
-    return sum(envelopes.verified_by(envelope) is None for envelope in sample) * _SAMPLE
+    return sum(map(envelopes.is_new, sample)) * _SAMPLE
 
 
 def _verified_of(workspace: Workspace, part: int, parts: int) -> Iterator[bytes]:
@@ -255,7 +286,7 @@ def _last_first(found: Sequence[T], part: int, parts: int) -> Iterator[T]:
 
 
 def _verified(known: Iterable[dict[str, Any]], asked: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """Of each new envelope of `asked` that verifies with a key that `known` name: what to keep."""
+    """Of each new envelope of `asked` that is signed with a key that `known` name: what to tell."""
     envelopes.begin()
     # All keys that anything says are somebody's: whether they are, the replay finds out.
     keys = {}
@@ -264,12 +295,9 @@ def _verified(known: Iterable[dict[str, Any]], asked: Iterable[dict[str, Any]]) 
             key = parse_public_key(pem)
             keys[key.keyid] = key
     for envelope in asked:
-        with contextlib.suppress(GovernedError, KeyError):
-            opened = envelopes.opened(envelope)
-            if opened.known is None:
-                key = keys[opened.key_id]
-                opened.check(key)
-                yield opened.remembered(key)
+        with contextlib.suppress(GovernedError):
+            if envelopes.is_new(envelope):
+                yield envelopes.signed_by(envelope, keys)
 
 
 def _idle() -> int:

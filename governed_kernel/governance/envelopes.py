@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -53,8 +53,9 @@ __all__ = [
     "Opened",
     "Statement",
     "Subject",
-    "add_verified",
+    "add_signed",
     "begin",
+    "is_new",
     "keep_verified",
     "may_name_a_key",
     "opened",
@@ -62,8 +63,8 @@ __all__ = [
     "public_keys",
     "sign",
     "sign_statement",
+    "signed_by",
     "subjects_of",
-    "verified_by",
     "verify",
     "verify_statement",
 ]
@@ -277,11 +278,12 @@ def begin() -> None:
     _VERIFIED.begin()
 
 
-def verified_by(envelope: dict[str, Any]) -> bytes | None:
-    """Digest of the key that exactly this envelope was verified with before; else None."""
+def is_new(envelope: dict[str, Any]) -> bool:
+    """Whether the signature of exactly this envelope was never looked at, as far as is known."""
     with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
-        return _VERIFIED.key_of(digest_of(envelope))
-    return None
+        digest = digest_of(envelope)
+        return _VERIFIED.key_of(digest) is None and _VERIFIED.signed_with(digest) is None
+    return True
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -299,20 +301,17 @@ class Opened(msgspec.Struct, frozen=True):
     predicate: Predicate
     key_id: str
     known: bytes | None
-    _digest: bytes
-    _payload: bytes = b""
-    _signature: bytes = b""
+    digest: bytes
 
     def check(self, key: PublicKey) -> None:
         """Refuse (`IntegrityBroken`) what `key` has not signed."""
-        if self.known is None:
+        known = self.known or _VERIFIED.signed_with(self.digest)
+        if known is None:
             _check_signed(self, key)
-        elif self.known != key.digest:
+        elif known != key.digest:
             verify(self.envelope, key)
-
-    def remembered(self, key: PublicKey) -> bytes:
-        """What is remembered once `key` has passed, for `add_verified`."""
-        return self._digest + key.digest
+        elif self.known is None:  # its form was looked at when it was opened
+            _VERIFIED.add(self.digest, known)
 
 
 def opened(envelope: dict[str, Any]) -> Opened:
@@ -329,17 +328,35 @@ def opened(envelope: dict[str, Any]) -> Opened:
         if known is not None:
             said = _BODY.decode(_BASE64.decode(_quoted(envelope["payload"]))).predicate
             return Opened(envelope, said, envelope["signatures"][0]["keyid"], known, digest)
-        payload, signature, key_id = _parts_of(envelope)
+        payload, _, key_id = _parts_of(envelope)
         said = _BODY.decode(payload).predicate
         event = _TELLING.decode(payload).predicate.event if isinstance(said, Record) else b""
         # Byte for byte what `sign` writes to say this: canonical (so the event in it is as well),
         # nothing unknown, of that type and subject. What was written in another way (by an older
         # version) is taken apart.
         if canonical_json(_statement_of(said, bytes(event))) == payload:
-            return Opened(envelope, said, key_id, None, digest, payload, signature)
+            return Opened(envelope, said, key_id, None, digest)
     _, said, key_id = peek(envelope)
-    payload, signature, _ = _parts_of(envelope)
-    return Opened(envelope, said, key_id, None, digest_of(envelope), payload, signature)
+    return Opened(envelope, said, key_id, None, digest_of(envelope))
+
+
+def signed_by(envelope: dict[str, Any], keys: Mapping[str, PublicKey]) -> bytes:
+    """What a copy tells of an envelope that is signed with one of `keys`, for `add_signed`.
+
+    Nothing is asked of the form of what is said: whoever takes it in looks at that (`opened`).
+
+    Raises
+    ------
+    IntegrityBroken
+        It is no envelope, or not signed by the key that it names.
+    """
+    try:
+        payload, signature, key_id = _parts_of(envelope)
+        key = keys[key_id]
+        _check(payload, signature, key_id, key)
+    except _MALFORMED as error:
+        raise _not_signed(error) from error
+    return digest_of(envelope) + key.digest
 
 
 def may_name_a_key(line: bytes) -> bool:
@@ -360,9 +377,9 @@ def public_keys(envelopes: Iterable[dict[str, Any]]) -> set[str]:
     return found
 
 
-def add_verified(said: bytes) -> None:
-    """Take what a copy of this process verified, one `Opened.remembered` after the other."""
-    _VERIFIED.add_all(said)
+def add_signed(said: bytes) -> None:
+    """Take what a copy of this process found, one `signed_by` after the other."""
+    _VERIFIED.add_signed(said)
 
 
 def keep_verified() -> None:
@@ -379,23 +396,26 @@ def verify(envelope: dict[str, Any], key: PublicKey) -> tuple[Statement, Predica
         The signature is not by `key`, or the envelope is not strictly what `sign` writes.
     """
     statement, predicate, key_id = peek(envelope)
-    payload, signature, _ = _parts_of(envelope)
-    digest = digest_of(envelope)
-    _check_signed(Opened(envelope, predicate, key_id, None, digest, payload, signature), key)
+    _check_signed(Opened(envelope, predicate, key_id, None, digest_of(envelope)), key)
     return statement, predicate
 
 
 def _check_signed(found: Opened, key: PublicKey) -> None:
     """Refuse another signature than by `key`; remember what has passed."""
     try:
-        _check(found._payload, found._signature, found.key_id, key)
+        payload, signature, key_id = _parts_of(found.envelope)
+        _check(payload, signature, key_id, key)
     except ValueError as error:
-        raise IntegrityBroken(
-            "a signature does not verify",
-            why=str(error),
-            next="what it says counts for nothing; 'governed audit verify' shows where it lies",
-        ) from error
-    _VERIFIED.add(found._digest, key.digest)
+        raise _not_signed(error) from error
+    _VERIFIED.add(found.digest, key.digest)
+
+
+def _not_signed(error: Exception) -> IntegrityBroken:
+    return IntegrityBroken(
+        "a signature does not verify",
+        why=str(error),
+        next="what it says counts for nothing; 'governed audit verify' shows where it lies",
+    )
 
 
 def _check(payload: bytes, signature: bytes, key_id: str, key: PublicKey) -> None:

@@ -11,11 +11,12 @@ from copy import copy
 from datetime import datetime
 from operator import is_
 from pathlib import Path
+from typing import Any
 
 from governed_kernel.configuration import ApprovalRule, Configuration, ReleaseRules, RiskClass
 from governed_kernel.errors import IntegrityBroken, NotApproved
 from governed_kernel.governance import envelopes, pins
-from governed_kernel.governance.ahead import OFTEN, Ahead
+from governed_kernel.governance.ahead import OFTEN, Ahead, Forged
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
 from governed_kernel.governance.holdings import Holdings
 from governed_kernel.governance.roster import Person, Roster
@@ -39,7 +40,7 @@ from governed_kernel.lineage.events import (
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Register"]
+__all__ = ["Register", "Unsettled"]
 
 
 _WORKSPACES = 4
@@ -67,7 +68,9 @@ class Register(Holdings):
     """Whether approvals are judged by the rules that the ledger carries, as they held at its end.
     For telling of the past: a gate also asks whether the workspace's own files still say so."""
 
-    def __init__(self, workspace: Workspace, events: Sequence[LedgerEvent]) -> None:
+    def __init__(
+        self, workspace: Workspace, events: Sequence[LedgerEvent], ahead: Ahead | None = None
+    ) -> None:
         first = events[0] if events else None
         if not isinstance(first, JournalOpened) or first.journal != "ledger":
             raise _no_beginning(workspace, "its first record does not open a ledger")
@@ -78,28 +81,26 @@ class Register(Holdings):
         self._rules_now: str | None = None
         self._ends_at: datetime | None = None
         self._replay = Replay(first.workspace_id)
-        self._go_on(events)
+        self._go_on(events, ahead)
         if not self._replay.genesis:
             reason = self.entries[0].reason if self.entries else "it has no signed entry"
             raise _no_beginning(workspace, reason)
 
-    def _go_on(self, events: Sequence[LedgerEvent]) -> None:
+    def _go_on(self, events: Sequence[LedgerEvent], ahead: Ahead | None = None) -> None:
         """Take in what follows on the events so far."""
-        numbered = list(enumerate(events, len(self.events)))
-        signed = [event.envelope for event in events if isinstance(event, Attested)]
-        with Ahead(signed) as ahead:
-            self._take_in(numbered, ahead)
-        self.events += events
-
-    def _take_in(self, numbered: Sequence[tuple[int, LedgerEvent]], ahead: Ahead) -> None:
-        for number, event in numbered:
+        if ahead is None:
+            with Ahead(_envelopes_in(events), strictly=True) as ahead:
+                self._go_on(events, ahead)
+            return
+        for number, event in enumerate(events, len(self.events)):
             if not number % OFTEN:
                 ahead.take()
             match event:
                 case Attested():
-                    self.withhold(self._replay.apply(number, event))
+                    self.withhold(self._replay.apply(number, event, ahead.check))
                 case _:
                     self.hold(event)
+        self.events += events
 
     def _fork(self, workspace: Workspace) -> Register:
         """The same register, to go on with; this one stays as it is."""
@@ -141,20 +142,12 @@ class Register(Holdings):
         Events that this process has replayed before, and `Ledger` found in place again, are not
         replayed once more: what came of these very objects is gone on with.
         """
-        known = _REPLAYED.get(workspace.root)
-        size = len(known.events) if known is not None else 0
-        if known is not None and len(events) >= size and all(map(is_, known.events, events)):
-            register, new = known._fork(workspace), events[size:]
-            register._go_on(new)
-        else:
-            register, new = cls(workspace, events), events
-        if new:
-            _REPLAYED.pop(workspace.root, None)
-            _REPLAYED[workspace.root] = register._fork(workspace)
-            for root in list(_REPLAYED)[:-_WORKSPACES]:
-                _REPLAYED.pop(root, None)
-        pins.check(workspace.root, register.workspace_id, register.genesis)
-        return register
+        try:
+            with Unsettled(workspace, events) as found:
+                return found.settle()
+        except Forged:
+            with Unsettled(workspace, events, strictly=True) as found:
+                return found.settle()
 
     @classmethod
     def judged(
@@ -401,6 +394,74 @@ class Register(Holdings):
             run_id=run_id,
             refused=refused,
         )
+
+
+class Unsettled:
+    """A register not all of whose signatures are verified; use as a context.
+
+    Nothing of it may be shown, kept or done before `settle`: it is for those who compute something
+    of it while copies of the process verify.
+
+    Parameters
+    ----------
+    workspace, events
+        As for `Register.replay`.
+    strictly : bool
+        Whether each signature is verified when its entry is taken in.
+    """
+
+    def __init__(
+        self, workspace: Workspace, events: Sequence[LedgerEvent], *, strictly: bool = False
+    ) -> None:
+        known = _REPLAYED.get(workspace.root)
+        size = len(known.events) if known is not None else 0
+        goes_on = len(events) >= size and known is not None and all(map(is_, known.events, events))
+        self._new = events[size:] if goes_on else events
+        self._ahead = Ahead(_envelopes_in(self._new), strictly=strictly)
+        try:
+            if goes_on and known is not None:
+                self.register = known._fork(workspace)
+                self.register._go_on(self._new, self._ahead)
+            else:
+                self.register = Register(workspace, events, self._ahead)
+        except BaseException as error:
+            self.__exit__(None, error, None)
+            raise
+
+    def __enter__(self) -> Unsettled:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if isinstance(error, Exception):
+                self._ahead.settle()  # it may have come of an entry that does not count
+        finally:
+            self._ahead.__exit__()
+
+    def settle(self) -> Register:
+        """The register, which counts from now on.
+
+        Raises
+        ------
+        Forged
+            A signature does not verify: it is to be made anew, strictly.
+        IntegrityBroken
+            The ledger is not the one that this person saw before.
+        """
+        self._ahead.settle()
+        register = self.register
+        workspace = register.workspace
+        if self._new:
+            _REPLAYED.pop(workspace.root, None)
+            _REPLAYED[workspace.root] = register._fork(workspace)
+            for root in list(_REPLAYED)[:-_WORKSPACES]:
+                _REPLAYED.pop(root, None)
+        pins.check(workspace.root, register.workspace_id, register.genesis)
+        return register
+
+
+def _envelopes_in(events: Sequence[LedgerEvent]) -> list[dict[str, Any]]:
+    return [event.envelope for event in events if isinstance(event, Attested)]
 
 
 def _no_beginning(workspace: Workspace, why: str) -> IntegrityBroken:

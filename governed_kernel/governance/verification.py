@@ -7,9 +7,10 @@ not count is kept with the reason, so that an audit can show it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -18,7 +19,7 @@ from governed_kernel.configuration import ReleaseRules
 from governed_kernel.errors import GovernedError, IntegrityBroken, SignatureRefused
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
-from governed_kernel.governance.public_keys import parse_public_key
+from governed_kernel.governance.public_keys import PublicKey, parse_public_key
 from governed_kernel.governance.roster import Person, Roster
 from governed_kernel.governance.rules import rules_digest_of
 from governed_kernel.lineage.attestations import (
@@ -48,6 +49,8 @@ from governed_kernel.lineage.attestations import (
 from governed_kernel.lineage.events import Attested, FileDigest, now
 
 __all__ = ["LONGEST_ACCEPTANCE", "NEEDED_ROLES", "Entry", "Replay"]
+
+Check: TypeAlias = Callable[[envelopes.Opened, PublicKey], None]
 
 _JUDGES = ("reviewer", "domain-expert", "model-risk", "security", "legal", "administrator")
 NEEDED_ROLES: dict[type, tuple[str, ...]] = {
@@ -121,14 +124,20 @@ class Replay:
         """PEM of the key that the service signs with now; empty before there is one."""
         return self.service_keys[-1][1] if self.service_keys else ""
 
-    def apply(self, number: int, event: Attested) -> Entry:
-        """Verify one entry, let it take effect when it counts, and keep it."""
+    def apply(self, number: int, event: Attested, check: Check = envelopes.Opened.check) -> Entry:
+        """Verify one entry, let it take effect when it counts, and keep it.
+
+        Parameters
+        ----------
+        check : callable
+            Refuses an envelope that a key has not signed.
+        """
         predicate: Predicate | None = None
         key_id = ""
         try:
             opened = envelopes.opened(event.envelope)
             predicate, key_id = opened.predicate, opened.key_id
-            self._verify(number, opened)
+            self._verify(number, opened, check)
             if isinstance(predicate, RiskAcceptance):
                 _check_acceptance(event.occurred_at, predicate)
             first = isinstance(predicate, WorkspaceCreated)
@@ -190,19 +199,19 @@ class Replay:
             )
         return person
 
-    def _verify(self, number: int, opened: envelopes.Opened) -> None:
+    def _verify(self, number: int, opened: envelopes.Opened, check: Check) -> None:
         predicate, key_id = opened.predicate, opened.key_id
         if isinstance(predicate, WorkspaceCreated):
-            opened.check(parse_public_key(predicate.public_key))
+            check(opened, parse_public_key(predicate.public_key))
         elif isinstance(predicate, Bundle | Record | Checkpoint):
             if (predicate.person, predicate.printed_name) != (SERVICE, SERVICE_NAME):
                 raise _invalid("the workspace's service signs that, nobody else")
-            opened.check(parse_public_key(self.service_key))
+            check(opened, parse_public_key(self.service_key))
         else:
             person = self.signer(predicate, number, key_id)
             key = person.key(key_id)
             assert key is not None
-            opened.check(key.key)
+            check(opened, key.key)
             if predicate.printed_name != person.printed_name:
                 raise _invalid(f"it prints another name than {person.printed_name}")
             self.check_role(predicate, person)

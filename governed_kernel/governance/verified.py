@@ -45,6 +45,7 @@ class Verified:
     def __init__(self) -> None:
         self._known: dict[bytes, bytes] = {}
         self._new: dict[bytes, bytes] = {}
+        self._signed: dict[bytes, bytes] = {}
         self._home: str | None = None
 
     def key_of(self, envelope: bytes) -> bytes | None:
@@ -69,10 +70,13 @@ class Verified:
             self.begin()
         self._known[envelope] = self._new[envelope] = key
 
-    def add_all(self, body: bytes) -> None:
-        """Remember envelopes that a copy of this process verified, each followed by its key."""
-        for envelope, key in _pairs(body):
-            self.add(envelope, key)
+    def signed_with(self, envelope: bytes) -> bytes | None:
+        """Digest of the key that a copy found an envelope signed with, whatever its form."""
+        return self._signed.get(envelope)
+
+    def add_signed(self, body: bytes) -> None:
+        """Take the envelopes that a copy found signed, each followed by its key, for this run."""
+        self._signed.update(_pairs(body))
 
     def keep(self) -> None:
         """Write down what is new, where that is worth it; nothing rests on whether it can be."""
@@ -88,6 +92,7 @@ class Verified:
         file = location()
         self._known.clear()
         self._new.clear()
+        self._signed.clear()
         with contextlib.suppress(OSError):
             status = file.stat()
             if status.st_uid != os.geteuid() or status.st_mode & 0o077:

@@ -108,12 +108,15 @@ class Lake(Store):
 
     # --- writing ----------------------------------------------------------------------------
 
-    def ingest(self, ledger: LedgerRows | None = None) -> IngestReport:
+    def ingest(
+        self, ledger: LedgerRows | None = None, confirm: Callable[[], object] = lambda: None
+    ) -> IngestReport:
         """Bring in what the journals hold beyond what is known, in one transaction.
 
         Other machines may do the same at once. A lake of an earlier schema is not touched. What the
         `ledger` says comes in with a transaction of its own.
         """
+        confirm()
         with self._alone() as spool:
             self._finish_sealing()
             with self._open(read_only=True) as connection:
@@ -146,8 +149,14 @@ class Lake(Store):
     def _connect_workspaces(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Done by `_settle`: others who ingest at once are not seen before they commit."""
 
-    def _make(self, spool: Path, rows: LedgerTables | None = None) -> list[JournalReport]:
+    def _make(
+        self,
+        spool: Path,
+        rows: LedgerTables | None = None,
+        confirm: Callable[[], object] = lambda: None,
+    ) -> list[JournalReport]:
         """Bring in anew what is of this workspace; others' rows stay."""
+        confirm()
         found = self._again(lambda: self._bring_in(partial(self._renewing, spool, rows), spool))
         self._again(self._settle)
         self.tidy()

@@ -128,7 +128,9 @@ class Store(Answering):
 
     # --- writing ----------------------------------------------------------------------------
 
-    def ingest(self, ledger: LedgerRows | None = None) -> IngestReport:
+    def ingest(
+        self, ledger: LedgerRows | None = None, confirm: Callable[[], object] = lambda: None
+    ) -> IngestReport:
         """Bring in what the journals hold beyond what is known, in one transaction.
 
         A journal that is torn or broken is reported, what precedes the break is brought in, and
@@ -138,18 +140,19 @@ class Store(Answering):
         ----------
         ledger : tuple of Head and dict, optional
             What `replace_ledger_tables` takes, to be brought in as well.
+        confirm : callable
+            Asked before anything is in place; the store stays as it is if it raises.
         """
         rows = LedgerTables(*ledger) if ledger else None
         with self._alone() as spool:
             self._finish_sealing()
             reason, moved = self._judge()
             if reason or not self.path.exists():
-                found = self._make(spool, rows)
-            elif moved:
-                found = self._project(self.path, spool, rows)
+                found = self._make(spool, rows, confirm)
             else:
-                found = []
-                if rows is not None:
+                confirm()
+                found = self._project(self.path, spool, rows) if moved else []
+                if rows is not None and not moved:
                     self._put(rows, None, spool)
             self.report = IngestReport(found, reason)
             return self.report
@@ -179,10 +182,16 @@ class Store(Answering):
             for session in sorted(Seals(self.workspace).all().keys() - there)
         ]
 
-    def _make(self, spool: Path, rows: LedgerTables | None = None) -> list[JournalReport]:
+    def _make(
+        self,
+        spool: Path,
+        rows: LedgerTables | None = None,
+        confirm: Callable[[], object] = lambda: None,
+    ) -> list[JournalReport]:
         """Make the store anew under another name, then put it in its place."""
         made = spool / self.path.name
         found = self._project(made, spool, rows)
+        confirm()
         self._wal.unlink(missing_ok=True)  # it belongs to the file that goes
         made.replace(self.path)
         return found

@@ -21,14 +21,18 @@ from governed_kernel.release.registry import (
 )
 from governed_kernel.workspace import Workspace
 
-__all__ = ["tables"]
+__all__ = ["tables", "tables_of"]
 
 Row = dict[str, Any]
 
 
 def tables(workspace: Workspace, ledger: Ledger | None = None) -> dict[str, list[Row]]:
     """Every ledger-derived table, as rows with the columns of its public view."""
-    registry = Registry.read(workspace, ledger)
+    return tables_of(Registry.read(workspace, ledger))
+
+
+def tables_of(registry: Registry) -> dict[str, list[Row]]:
+    """`tables` of a ledger that was replayed."""
     runs = list(registry.runs.values())
     return {
         **_catalog(registry),

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.governance import erasure
+from governed_kernel.governance import envelopes, erasure, pins
+from governed_kernel.governance.ahead import Forged
 from governed_kernel.governance.cards import mend_cards
-from governed_kernel.governance.register import Register
+from governed_kernel.governance.register import Register, Unsettled
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store, disk
-from governed_kernel.release.ledger_rows import tables
+from governed_kernel.release.ledger_rows import tables, tables_of
+from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 
 __all__ = ["bring_up", "opened", "rebuild", "refresh"]
@@ -79,16 +81,47 @@ def _is_writable(workspace: Workspace) -> bool:
 def _catch_up(store: Store, *, waits: bool) -> None:
     """Take in what is new, after what was to be forgotten and mended."""
     workspace, ledger = store.workspace, Ledger(store.workspace)
+    seen = pins.last_seen(workspace.root)
     moved = workspace.ledger.exists() and _has_moved(store, ledger)
-    if moved or waits:
-        register = Register.replay(workspace, ledger.events())
-        erasure.finish(workspace, register)
-        mend_cards(workspace, register.datasets)
-    said = (ledger.records()[-1].head, tables(workspace, ledger)) if moved else None
-    store.ingest(said)
+    if moved:
+        try:
+            with Unsettled(workspace, ledger.events()) as found:
+                _take_in(store, ledger, found, seen)
+        except Forged:
+            with Unsettled(workspace, ledger.events(), strictly=True) as found:
+                _take_in(store, ledger, found, seen)
+    else:
+        if waits:
+            _make_good(workspace, Register.replay(workspace, ledger.events()))
+        store.ingest()
     # the ledger's own tables too where nothing was said: an erasure may have taken the store away
-    own = [None] if said is None else []
+    own = [] if moved else [None]
     _bring_ledgers(store, [*own, *imported(workspace)])
+
+
+def _take_in(store: Store, ledger: Ledger, found: Unsettled, seen: pins.Seen | None) -> None:
+    """Bring in what the ledger says, which is put in place once its signatures are verified."""
+    workspace, records = store.workspace, ledger.records()
+    rows = records[-1].head, tables_of(Registry(found.register))
+
+    def confirm() -> None:
+        found.settle()
+        envelopes.keep_verified()
+        pins.check_seen(workspace.root, seen, records)
+
+    if found.register.erased:
+        confirm()
+        _make_good(workspace, found.register)
+        store.ingest(rows)
+    else:
+        store.ingest(rows, confirm)
+        _make_good(workspace, found.register)
+
+
+def _make_good(workspace: Workspace, register: Register) -> None:
+    """Carry out what a crash may have kept from being done."""
+    erasure.finish(workspace, register)
+    mend_cards(workspace, register.datasets)
 
 
 def _copy(store: Store, *, waits: bool) -> Store:

@@ -13,15 +13,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from securesystemslib.dsse import Envelope
 
+from governed_kernel.audit.standing_index import StandingIndex
+from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance import ahead, envelopes, keys, people, pins, verified
 from governed_kernel.governance import register as register_module
-from governed_kernel.governance.register import Register
+from governed_kernel.governance.register import Register, Unsettled
+from governed_kernel.lineage.attestations import Predicate, RoleGranted
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release import projection
 from governed_kernel.workspace import Workspace
 from tests.governance.by_hand import an_approval, append_by_hand, approve
-from tests.governance.people import passphrase, promote
+from tests.governance.people import DIGEST, RELEASE, passphrase, promote
 
 Replayed = Callable[[], tuple[Register, int]]
 
@@ -129,10 +134,10 @@ def test_a_workspace_that_a_person_never_saw_is_verified_before_the_program_is_l
 def without_more_copies(really: Callable[..., None]) -> Callable[..., None]:
     """An `Ahead` that may start none, and so lives of those that began before it."""
 
-    def begin(self: ahead.Ahead, found: Any) -> None:
+    def begin(self: ahead.Ahead, found: Any, **said: Any) -> None:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(ahead, "_allowed", False)
-            really(self, found)
+            really(self, found, **said)
 
     return begin
 
@@ -255,3 +260,106 @@ def test_copies_end_in_peace_where_nobody_is_told_of_children() -> None:
         assert not copies
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+def forge(workspace: Workspace, said: Predicate, person: str) -> None:
+    """Append what that person never signed, in an envelope that names their key."""
+    bound = msgspec.structs.replace(said, workspace_id=Register.read(workspace).workspace_id)
+    envelope = envelopes.sign(bound, keys.unlock(person, passphrase(person)))
+    other = envelopes.sign(an_approval("rita"), keys.unlock(person, passphrase(person)))
+    Ledger(workspace).append(Attested(envelope={**envelope, "signatures": other["signatures"]}))
+
+
+def a_grant() -> RoleGranted:
+    return RoleGranted(
+        person="ada", printed_name="Ada Lovelace", subject_person="olga", role="administrator"
+    )
+
+
+def test_what_a_forged_entry_would_allow_never_counts_nor_is_remembered(
+    workspace: Workspace, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(workspace)
+    forge(workspace, a_grant(), "ada")
+    append_by_hand(workspace, msgspec.structs.replace(a_grant(), person="olga",
+                   printed_name="Olga", subject_person="mallory"), "olga")  # fmt: skip
+    expected = plain(workspace, monkeypatch, replayed)
+    monkeypatch.setattr(register_module, "_REPLAYED", {})
+    monkeypatch.setattr(envelopes, "_VERIFIED", verified.Verified())
+    pins._file().unlink()
+    with Unsettled(workspace, Ledger(workspace).events()) as found:
+        assert "administrator" in found.register.people["olga"].roles
+        with pytest.raises(ahead.Forged):
+            found.settle()
+    assert not register_module._REPLAYED
+    assert not pins.is_known(workspace.root)
+    register, _ = replayed()
+    assert register.entries == expected.entries
+    assert [entry.valid for entry in register.entries[-2:]] == [False, False]
+    assert "administrator" not in register.people["olga"].roles
+
+
+@pytest.mark.usefixtures("patient")
+def test_an_error_that_may_come_of_a_forged_entry_is_not_told_for_the_ledgers(
+    workspace: Workspace, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge(workspace, a_grant(), "ada")
+    replayed()
+    monkeypatch.setattr(register_module, "_REPLAYED", {})
+    monkeypatch.setattr(envelopes, "_VERIFIED", verified.Verified())
+    with pytest.raises(ahead.Forged), Unsettled(workspace, Ledger(workspace).events()):
+        raise IntegrityBroken("two administrators", why="", next="")
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_copy_that_finds_an_envelope_signed_says_nothing_of_its_form(
+    workspace: Workspace, replayed: Replayed
+) -> None:
+    promote(workspace)
+    good = envelopes.sign(an_approval("rita"), keys.unlock("rita", passphrase("rita")))
+    twice = base64.b64decode(good["payload"]).replace(b'"comment":""', b'"comment":"","comment":""')
+    made = Envelope(twice, envelopes.PAYLOAD_TYPE, {})
+    made.sign(keys.unlock("rita", passphrase("rita")))
+    Ledger(workspace).append(Attested(envelope=made.to_dict()))
+    register, looked = replayed()
+    assert looked == 0
+    assert not envelopes.is_new(made.to_dict())  # a copy found it signed
+    assert "canonical" in register.entries[-1].reason
+
+
+def test_store_and_index_are_made_while_copies_verify_and_hold_nothing_forged(
+    workspace: Workspace, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(workspace)
+    approve(workspace, "rita")
+    forge(workspace, an_approval("dora"), "dora")
+    expected = plain(workspace, monkeypatch, replayed)
+    settled: list[bool] = []
+    really = Unsettled.settle
+
+    def settle(self: Unsettled) -> Register:
+        # the one that is put in place is not there yet
+        settled.append(workspace.store.exists())
+        return really(self)
+
+    monkeypatch.setattr(Unsettled, "settle", settle)
+    for ask in (counted_by_the_store, counted_by_the_index):
+        monkeypatch.setattr(envelopes, "_VERIFIED", verified.Verified())
+        monkeypatch.setattr(register_module, "_REPLAYED", {})
+        workspace.store.unlink(missing_ok=True)
+        settled.clear()
+        assert ask(workspace) == ["rita"]
+        assert settled[:2] == [False, False]  # and a second time, each signature at its place
+    assert [entry.valid for entry in expected.entries][-1] is False
+
+
+def counted_by_the_store(workspace: Workspace) -> list[str]:
+    found = projection.refresh(workspace).query("SELECT person FROM approvals WHERE counts")
+    return [row["person"] for row in found]
+
+
+def counted_by_the_index(workspace: Workspace) -> list[str]:
+    with StandingIndex(workspace) as index:
+        register = index.registry(index.records).register
+        found = register.approvals_for(RELEASE, DIGEST, "run")
+        return [item.person for item in found if item.counts]

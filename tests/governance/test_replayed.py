@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from governed_kernel.errors import IntegrityBroken
@@ -21,9 +23,9 @@ def replayed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     numbers: list[int] = []
     really = Replay.apply
 
-    def apply(self: Replay, number: int, event: Attested) -> object:
+    def apply(self: Replay, number: int, event: Attested, *check: Any) -> object:
         numbers.append(number)
-        return really(self, number, event)
+        return really(self, number, event, *check)
 
     monkeypatch.setattr(Replay, "apply", apply)
     return numbers
