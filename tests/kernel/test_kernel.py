@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import tempfile
 import time
@@ -235,6 +236,11 @@ def test_a_spawned_and_a_forked_process_are_witnessed(kernel: RunningKernel) -> 
         )
         assert reply.text == "0", reply
         assert path.as_uri() in _uris(kernel.of_last(Access), "read")
+
+
+def test_garbage_is_collected_as_ever(kernel: RunningKernel) -> None:
+    reply = kernel.run("import gc; gc.isenabled(), gc.get_threshold()")
+    assert reply.text == str((True, gc.get_threshold()))
 
 
 def test_the_processor_runs_a_kernel_as_any_other_program(kernel: RunningKernel) -> None:
