@@ -189,7 +189,7 @@ def explain(
     del facts["would_be_allowed_if"]
     print_facts(facts, as_json, f"{person}: {action} {resource}".strip())
     if found.floor:
-        click.echo("no policy can change that")
+        click.echo(f"no policy can change that{', but this would:' if found.changes else ''}")
     for change in found.changes:
         click.echo(f"it would be allowed if {change}")
 

@@ -170,20 +170,21 @@ def explain(register: Register, policies: Policies, question: Question) -> Expla
     if against or not verdict.allowed:
         changes = [
             said
-            for said, other in _neighbours(register.workspace, question)
+            for said, other in _neighbours(register, question)
             if policies.ask(other).allowed and not floor(register, other)
         ]
     return Explanation(question, verdict, against, changes)
 
 
-def _neighbours(workspace: Workspace, question: Question) -> Iterator[tuple[str, Question]]:
+def _neighbours(register: Register, question: Question) -> Iterator[tuple[str, Question]]:
     """The questions that differ in one thing, each with what differs."""
-    who = question.principal
+    workspace, who = register.workspace, question.principal
     held = _roles(question)
+    had, by = ("had the role", "grant") if who.id in register.people else ("were added as", "add")
     for role in names.ROLES:
         if role not in held:
             more = who._replace(parents=(*who.parents, Entity("Role", role)))
-            said = f"{who.id} had the role {role} ('governed people grant {who.id} --role {role}')"
+            said = f"{who.id} {had} {role} ('governed people {by} {who.id} --role {role}')"
             yield said, _with_person(question, more)
     if question.resource.type == "Dataset":
         yield from _other_reads(workspace, question)

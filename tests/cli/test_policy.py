@@ -124,7 +124,25 @@ def test_what_no_policy_can_change_is_said(
     register(workspace, write_records(tmp_path / "a.csv"), "a", retention_until="2020-01-01")
     done = governed("policy", "explain", "read", "a", "--as", "sam")
     assert "had to be gone by 2020-01-01" in done.out
-    assert "no policy can change that" in done.out
+    said = (
+        "no policy can change that, but this would:\nit would be allowed if it were read in a rerun"
+    )
+    assert said in done.out
+    done = governed("policy", "explain", "promote", "a@1", "--as", "ghost")
+    assert done.out.endswith("no policy can change that\n")
+
+
+def test_somebody_unknown_is_told_to_be_added_and_not_to_be_granted_a_role(
+    governed: Command, workspace: Workspace, tmp_path: Path
+) -> None:
+    register(workspace, write_records(tmp_path / "a.csv"), "a")
+    (workspace.policies / "mine.cedar").write_text(
+        '@id("mine") forbid (principal, action == Action::"read", resource) '
+        'unless { principal in Role::"legal" };'
+    )
+    done = governed("policy", "explain", "read", "a", "--as", "ghost")
+    assert "ghost were added as legal ('governed people add ghost --role legal')" in done.out
+    assert "grant" not in done.out
 
 
 def test_the_starter_set_comes_back_where_there_is_none(
