@@ -29,6 +29,7 @@ from governed_kernel.release.runs import reap_all
 from governed_kernel.workspace import Workspace
 from governed_server.following import Following
 from governed_server.jobs import Jobs
+from governed_server.keeping import Kept
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -71,6 +72,7 @@ class Service:
         self._registries: dict[Path, tuple[tuple[int, int], Registry]] = {}
         self._storing = threading.Lock()
         self.following = Following()
+        self.kept = Kept()
         with contextlib.suppress(GovernedError):  # there is none yet
             self.workspace()
             self._threads.submit(_bind)

@@ -47,6 +47,7 @@ __all__ = [
     "Ingestion",
     "JournalReport",
     "has_moved",
+    "states_in",
 ]
 
 _BLOCK = 5_000
@@ -135,14 +136,19 @@ def has_moved(
         f"WHERE session_no BETWEEN {int(first)} AND {int(last)}"
     ).fetchall()
     stored = {session: tuple(rest) for session, *rest in known}
-    paths = {name: f"{folder}/{name}" for name in journal_names(files_in(folder))}
-    found = {
-        name.removesuffix(".jsonl"): (*_state(path), *_payload_state(path))
-        for name, path in paths.items()
-    }
+    found = states_in(folder)
     if imported:  # no texts come with these, and a file that is gone says nothing
         return any(state[:2] != stored.get(name, ())[:2] for name, state in found.items())
     return found != stored
+
+
+def states_in(folder: Path) -> dict[str, tuple[int, str, int, str]]:
+    """How much there is of each journal in a folder and of its payloads, and in which form."""
+    paths = {name: f"{folder}/{name}" for name in journal_names(files_in(folder))}
+    return {
+        name.removesuffix(".jsonl"): (*_state(path), *_payload_state(path))
+        for name, path in paths.items()
+    }
 
 
 def _state(journal: str) -> tuple[int, str]:

@@ -36,6 +36,7 @@ def check_and_mend(window: Window, place: Place) -> None:
     expect(window.button("Create release candidate")).to_have_attribute("aria-disabled", "true")
     window.press(window.button("Tag the cell “parameters”"))
     expect(window.panel.get_by_text("the notebook has no cells tagged")).to_be_hidden()
+    expect(window.panel.get_by_role("region", name="Parameters with bounds")).to_be_focused()
     window.press(window.button("Change bounds…"))
     window.type_into(window.panel.get_by_label("Largest steps"), "450")
     window.page.keyboard.press("Enter")
@@ -52,8 +53,13 @@ def check_and_mend(window: Window, place: Place) -> None:
     mark = page.locator(".gn-Mark-line", has_text="berries-train@1")
     mark.scroll_into_view_if_needed()
     expect(mark).to_contain_text("public")
-    mark.click()
-    expect(page.locator(".gn-Mark-detail").get_by_text("Accesses")).to_be_visible()
+    mark.focus()
+    page.keyboard.press("Enter")
+    detail = page.locator(".gn-Mark-detail")
+    expect(detail.get_by_text("Accesses")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")  # it scrolls, and the notebook stays where it is
+    expect(detail).to_be_focused()
     expect(badge).to_contain_text("accesses explained")
     assert window.scan() == []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from governed_kernel.governance.register import Register
 from governed_kernel.workspace import Workspace
@@ -45,6 +45,17 @@ def test_a_folder_becomes_a_workspace_by_a_form(
         expect(
             page.locator(".gn-Panel:visible").get_by_text("Nothing is registered yet")
         ).to_be_visible()
+        page.evaluate("() => window.jupyterapp.commands.execute('governed:open-audit', {name: ''})")
+        page.get_by_role("tab", name="Impact").click()
+        assert _middle(page.locator(".gn-Empty:visible")) == pytest.approx(
+            _middle(page.locator(".gn-Page:visible")), abs=2
+        )
         page.close()
     register = Register.read(Workspace.open(root))
     assert register.people["ada"].roles == ["administrator"]
+
+
+def _middle(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2

@@ -17,6 +17,8 @@ from governed_server.service import Service
 __all__ = ["Around", "Columns", "columns", "graph", "targets"]
 
 _MOST_ROWS = 5_000
+_NAMED = ("dataset:", "release:", "run:")
+"""How the identity begins of what is not a file or an address."""
 
 
 class Around(Place, kw_only=True):
@@ -49,14 +51,21 @@ def graph(service: Service, asked: Around) -> dict[str, Any]:
     workspace = service.workspace(asked.path)
     if running:
         workspace = Workspace.open(Path(running.workspace))
-    with service.store(workspace) as store:
-        if asked.target:
-            return condensed.of_target(workspace, asked.target, store).as_json()
-        session = running.session if running else ""
-        if not running:
-            session = newest_session(store, workspace.relative(service.path(asked.path)))
-        found = condensed.of_session(store, session) if session else condensed.Condensed()
-        return found.as_json()
+    session = running.session if running else ""
+
+    def ask() -> tuple[dict[str, Any], bool]:
+        with service.store(workspace) as store:
+            if asked.target:
+                found = condensed.of_target(workspace, asked.target, store)
+                # what a path means is asked of the files that lie there now
+                return found.as_json(), found.focus[0].startswith(_NAMED)
+            name = session or newest_session(store, workspace.relative(service.path(asked.path)))
+            found = condensed.of_session(store, name) if name else condensed.Condensed()
+            return found.as_json(), True
+
+    about = asked.target or session or service.path(asked.path)
+    answer: dict[str, Any] = service.kept.answer(workspace, (bool(asked.target), about), ask)
+    return answer
 
 
 @get("lineage/targets")

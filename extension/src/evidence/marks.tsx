@@ -18,6 +18,11 @@ const TONES = {
   quiet: 'plain'
 } as const;
 
+const SCROLLING = [
+  ...['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight'],
+  ...['PageUp', 'PageDown', 'Home', 'End', ' ']
+];
+
 /** Below each executed cell of a notebook, one line on what it did. */
 export class EvidenceMarks {
   constructor(
@@ -151,6 +156,11 @@ function MarkLine(props: {
           role="region"
           aria-label={trans.__('Evidence of the cell')}
           tabIndex={0} // it scrolls, also for who has no mouse
+          onKeyDown={event => {
+            if (SCROLLING.includes(event.key)) {
+              event.stopPropagation(); // the notebook would go on to another cell
+            }
+          }}
         >
           <CellDetail
             path={props.path}
