@@ -424,6 +424,8 @@ class Unsettled:
                 self.register._go_on(self._new, self._ahead)
             else:
                 self.register = Register(workspace, events, self._ahead)
+            # Before anybody has it, who may ask of it what holds for a question of the past alone.
+            self._kept = self.register._fork(workspace) if self._new else None
         except BaseException as error:
             self.__exit__(None, error, None)
             raise
@@ -451,9 +453,9 @@ class Unsettled:
         self._ahead.settle()
         register = self.register
         workspace = register.workspace
-        if self._new:
+        if self._kept is not None:
             _REPLAYED.pop(workspace.root, None)
-            _REPLAYED[workspace.root] = register._fork(workspace)
+            _REPLAYED[workspace.root] = self._kept
             for root in list(_REPLAYED)[:-_WORKSPACES]:
                 _REPLAYED.pop(root, None)
         pins.check(workspace.root, register.workspace_id, register.genesis)

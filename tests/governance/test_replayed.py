@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
+from governed_kernel.audit.standing_index import StandingIndex
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.governance import envelopes, keys
+from governed_kernel.governance import envelopes, keys, register
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.verification import Replay
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 from tests.governance.by_hand import an_approval, approve
-from tests.governance.people import counting, passphrase, promote
+from tests.governance.people import DIGEST, RELEASE, counting, passphrase, promote
 
 
 @pytest.fixture
@@ -82,3 +83,19 @@ def test_another_ledger_in_its_place_is_read_as_it_is(workspace: Workspace) -> N
     assert len(shorter) == len(lines) < len(whole)
     with pytest.raises(IntegrityBroken, match="seen before"):
         Register.read(workspace)
+
+
+def test_what_is_asked_of_the_past_changes_nothing_for_a_gate(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(workspace)
+    approve(workspace, "rita")
+    monkeypatch.setattr(register, "_REPLAYED", {})
+    with StandingIndex(workspace) as index:
+        index.registry(index.records)
+    rules = workspace.root / "governed.toml"
+    rules.write_text(f'{rules.read_text()}\n[classes.mine]\npurposes = ["train"]\n')
+    gate = register.Register.read(Workspace(workspace.root))
+    (approval,) = gate.approvals_for(RELEASE, DIGEST, "run")
+    assert not approval.counts
+    assert "governed.toml" in approval.reason
