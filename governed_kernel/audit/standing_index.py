@@ -268,20 +268,28 @@ class StandingIndex:
         """Replay the ledger with all its signatures, and keep what came of it."""
         stamp, at_rest = _stamp(self._ledger)
         ledger = Ledger(self.workspace, with_leaves=True)
-        events = ledger.events()
+        records = ledger.records()  # once: it may go on meanwhile
+        read, stamp = (records, ledger.leaves()), stamp if at_rest else ""
+        events = [record.event for record in records]
         try:
             with Unsettled(self.workspace, events) as found:
-                connection = self._read_off(found, ledger, stamp if at_rest else "")
+                connection = self._read_off(found, *read, stamp)
         except Forged:
             with Unsettled(self.workspace, events, strictly=True) as found:
-                connection = self._read_off(found, ledger, stamp if at_rest else "")
+                connection = self._read_off(found, *read, stamp)
         envelopes.keep_verified()
         self._wait = ahead.beside(lambda: self._keep(connection))
         return connection
 
-    def _read_off(self, found: Unsettled, ledger: Ledger, stamp: str) -> sqlite3.Connection:
+    def _read_off(
+        self,
+        found: Unsettled,
+        records: Sequence[Record[LedgerEvent]],
+        leaves: list[bytes],
+        stamp: str,
+    ) -> sqlite3.Connection:
         """What a replay says, while its signatures are verified; nothing if one is none."""
-        records, register = ledger.records(), found.register
+        register = found.register
         register.rules_of_then = True
         replayed = Registry(register)
         facts = {
@@ -297,7 +305,7 @@ class StandingIndex:
             connection.executescript(_SCHEMA)
             connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
             connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", _records(records))
-            connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", _nodes(ledger.leaves()))
+            connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", _nodes(leaves))
             connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", _entries(register))
             _add_deployments(connection, replayed.deployments)
             connection.executescript(_INDEXES)

@@ -18,8 +18,10 @@ from governed_kernel.governance.ahead import Forged
 from governed_kernel.governance.cards import mend_cards
 from governed_kernel.governance.register import Register, Unsettled
 from governed_kernel.lineage import derivations
+from governed_kernel.lineage.events import LedgerEvent
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import imported
+from governed_kernel.lineage.journal import Record
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store, disk
 from governed_kernel.release.ledger_rows import tables, tables_of
@@ -84,12 +86,16 @@ def _catch_up(store: Store, *, waits: bool) -> None:
     seen = pins.last_seen(workspace.root)
     moved = workspace.ledger.exists() and _has_moved(store, ledger)
     if moved:
+        records = (
+            ledger.records()
+        )  # once: what is added meanwhile is the next question's to take in
+        events = [record.event for record in records]
         try:
-            with Unsettled(workspace, ledger.events()) as found:
-                _take_in(store, ledger, found, seen)
+            with Unsettled(workspace, events) as found:
+                _take_in(store, records, found, seen)
         except Forged:
-            with Unsettled(workspace, ledger.events(), strictly=True) as found:
-                _take_in(store, ledger, found, seen)
+            with Unsettled(workspace, events, strictly=True) as found:
+                _take_in(store, records, found, seen)
     else:
         if waits:
             _make_good(workspace, Register.replay(workspace, ledger.events()))
@@ -99,9 +105,14 @@ def _catch_up(store: Store, *, waits: bool) -> None:
     _bring_ledgers(store, [*own, *imported(workspace)])
 
 
-def _take_in(store: Store, ledger: Ledger, found: Unsettled, seen: pins.Seen | None) -> None:
+def _take_in(
+    store: Store,
+    records: Sequence[Record[LedgerEvent]],
+    found: Unsettled,
+    seen: pins.Seen | None,
+) -> None:
     """Bring in what the ledger says, which is put in place once its signatures are verified."""
-    workspace, records = store.workspace, ledger.records()
+    workspace = store.workspace
     rows = records[-1].head, tables_of(Registry(found.register))
 
     def confirm() -> None:

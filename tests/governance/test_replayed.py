@@ -13,6 +13,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.verification import Replay
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release.projection import refresh
 from governed_kernel.workspace import Workspace
 from tests.governance.by_hand import an_approval, approve
 from tests.governance.people import DIGEST, RELEASE, counting, passphrase, promote
@@ -99,3 +100,34 @@ def test_what_is_asked_of_the_past_changes_nothing_for_a_gate(
     (approval,) = gate.approvals_for(RELEASE, DIGEST, "run")
     assert not approval.counts
     assert "governed.toml" in approval.reason
+
+
+@pytest.mark.parametrize("where", ["store", "index"])
+def test_what_is_added_while_a_ledger_is_replayed_is_the_next_questions(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    promote(workspace)
+    monkeypatch.setattr(register, "_REPLAYED", {})
+    really = register.Register._go_on
+    late: list[None] = []
+
+    def go_on(self: register.Register, *arguments: Any) -> None:
+        really(self, *arguments)
+        if not late:
+            late.append(None)
+            approve(workspace, "rita")
+
+    monkeypatch.setattr(register.Register, "_go_on", go_on)
+
+    def entries() -> int:
+        if where == "store":
+            return len(refresh(workspace).query("SELECT * FROM approvals"))
+        with StandingIndex(workspace) as index:
+            assert index.root(index.records)
+            register._REPLAYED.clear()
+            (said,) = index._connection.execute("SELECT count(*) FROM entries").fetchone()
+            return int(said)
+
+    first, second = entries(), entries()
+    assert late
+    assert second == first + 1
