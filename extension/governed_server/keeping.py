@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -22,6 +23,7 @@ class Kept:
 
     def __init__(self) -> None:
         self._answers: OrderedDict[Hashable, tuple[Mark, Any]] = OrderedDict()
+        self._changing = threading.Lock()
 
     def answer(
         self, workspace: Workspace, question: Hashable, ask: Callable[[], tuple[Any, bool]]
@@ -37,16 +39,18 @@ class Kept:
             Gives the answer, and whether it rests on what is on record alone.
         """
         key, before = (workspace.root, question), _mark(workspace)
-        known = self._answers.get(key)
-        if known is not None and before and known[0] == before:
-            self._answers.move_to_end(key)
-            return known[1]
+        with self._changing:
+            known = self._answers.get(key)
+            if known is not None and before and known[0] == before:
+                self._answers.move_to_end(key)
+                return known[1]
         answer, is_of_record = ask()
         # what was written meanwhile may be in it or not: then it is asked again
         if is_of_record and before and _mark(workspace) == before:
-            self._answers[key] = before, answer
-            while len(self._answers) > _MOST:
-                self._answers.popitem(last=False)
+            with self._changing:
+                self._answers[key] = before, answer
+                while len(self._answers) > _MOST:
+                    self._answers.popitem(last=False)
         return answer
 
 

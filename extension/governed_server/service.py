@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import duckdb
 from jupyter_server.auth.identity import (
     IdentityProvider,
     LegacyIdentityProvider,
@@ -21,7 +20,7 @@ from jupyter_server.auth.identity import (
     User,
 )
 
-from governed_kernel.errors import GovernedError, Refused, UsageError
+from governed_kernel.errors import Refused, UsageError
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import opened
 from governed_kernel.release.registry import Registry
@@ -73,9 +72,6 @@ class Service:
         self._storing = threading.Lock()
         self.following = Following()
         self.kept = Kept()
-        with contextlib.suppress(GovernedError):  # there is none yet
-            self.workspace()
-            self._threads.submit(_bind)
 
     # --- work -------------------------------------------------------------------------------
 
@@ -197,12 +193,6 @@ class Service:
     def signed_in(self, user: User | None) -> str:
         """Who signed in; empty where the server knows nobody by name."""
         return str(user.username) if user is not None and self.knows_people() else ""
-
-
-def _bind() -> None:
-    """Let DuckDB import pandas, as it does to bind its first parameter, before somebody waits."""
-    with duckdb.connect() as connection:
-        connection.execute("SELECT ?", [1])
 
 
 def _on_hub() -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from governed_server import keeping
 from governed_server.following import Following
 from governed_server.routes.lineage import Around, graph
 from governed_server.service import Service
@@ -82,3 +86,19 @@ def test_what_rests_on_files_that_lie_there_is_asked_anew(
     opened.clear()
     asked(service, CLEAN)
     assert opened
+
+
+def test_many_threads_may_ask_at_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_mark", lambda _: ("as ever",))  # else files take all the time
+    kept = keeping.Kept()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            numbers = random.Random(1).choices(range(70), k=20_000)  # more than are kept
+            found = pool.map(lambda n: kept.answer(workspace, n, lambda: (n, True)), numbers)
+            assert list(found) == numbers
+    finally:
+        sys.setswitchinterval(before)

@@ -34,7 +34,7 @@ const WAYS: Record<string, [number, number]> = {
 /**
  * The thing that an arrow key leads to from another, or itself where there is none that way.
  *
- * The nearest in the cone of 45° to both sides; whatever is off to the side counts double.
+ * The nearest that is at most twice as far aside as ahead, where what is aside counts double.
  */
 export function towards(
   places: ReadonlyMap<string, IPoint>,
