@@ -119,14 +119,16 @@ def _take_in(
         found.settle()
         envelopes.keep_verified()
         pins.check_seen(workspace.root, seen, records)
+        # Once the store is current nobody looks at cards until the ledger goes on.
+        mend_cards(workspace, found.register.datasets)
 
     if found.register.erased:
         confirm()
-        _make_good(workspace, found.register)
+        erasure.finish(workspace, found.register)
         store.ingest(rows)
     else:
         store.ingest(rows, confirm)
-        _make_good(workspace, found.register)
+        erasure.finish(workspace, found.register)
 
 
 def _make_good(workspace: Workspace, register: Register) -> None:

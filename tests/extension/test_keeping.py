@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -93,12 +94,18 @@ def test_many_threads_may_ask_at_once(
 ) -> None:
     monkeypatch.setattr(keeping, "_mark", lambda _: ("as ever",))  # else files take all the time
     kept = keeping.Kept()
+
+    def answer_of(number: int) -> tuple[int, bool]:
+        return number, True
+
+    def ask(seed: int) -> None:
+        for number in random.Random(seed).choices(range(70), k=20_000):  # more than are kept
+            assert kept.answer(workspace, number, partial(answer_of, number)) == number
+
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(4) as pool:
-            numbers = random.Random(1).choices(range(70), k=20_000)  # more than are kept
-            found = pool.map(lambda n: kept.answer(workspace, n, lambda: (n, True)), numbers)
-            assert list(found) == numbers
+            list(pool.map(ask, range(4)))
     finally:
         sys.setswitchinterval(before)

@@ -20,7 +20,9 @@ from governed_kernel.governance.cards import card_path
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Decided
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release import projection
 from governed_kernel.release.evidence import as_input, missing_descriptions
+from governed_kernel.release.projection import refresh
 from governed_kernel.workspace import Workspace
 from tests.governance.records import register, rows, write_records
 
@@ -269,3 +271,21 @@ def test_ten_thousand_versions_are_read_in_seconds(workspace: Workspace) -> None
     access.decide(workspace, "read", str(workspace.snapshots / f"{7:064x}" / "a.csv"))
     assert len(register.datasets) == 10_000
     assert time.perf_counter() - started < 10
+
+
+def test_a_card_that_is_missing_is_mended_before_the_store_counts_as_current(
+    workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh(workspace)
+    card = card_path(workspace, register(workspace, source).version.dataset)
+    card.unlink()
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(projection, "mend_cards", crash)
+        with pytest.raises(KeyboardInterrupt):
+            refresh(workspace)
+    refresh(workspace)
+    assert card.exists()
