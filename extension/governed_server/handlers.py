@@ -14,6 +14,7 @@ from tornado.iostream import StreamClosedError
 
 from governed_kernel import errors
 from governed_kernel.errors import GovernedError, UsageError
+from governed_kernel.lineage.chaining import shown
 from governed_server import routes
 from governed_server.naming import too_long_names_in_words
 from governed_server.routes.asked import Remembered
@@ -90,7 +91,7 @@ class _Handler(APIHandler):
         except GovernedError as error:
             self._refuse(error)
             return
-        self.finish(msgspec.json.encode(done, enc_hook=str))
+        self.finish(shown(done))
 
     def _asked(self, route: Route) -> msgspec.Struct:
         """The request as its type; the person is who signed in, where the server knows people."""
@@ -124,7 +125,7 @@ class _Handler(APIHandler):
     def _refuse(self, error: GovernedError) -> None:
         kind = next(kind for kind in type(error).__mro__ if kind in _STATUS)
         self.set_status(_STATUS[kind])
-        self.finish(msgspec.json.encode(error.describe(), enc_hook=str))
+        self.finish(shown(error.describe()))
 
 
 class _StreamHandler(_Handler):
@@ -147,9 +148,11 @@ class _StreamHandler(_Handler):
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Accel-Buffering", "no")
-        with contextlib.suppress(StreamClosedError, asyncio.CancelledError):
-            await send(first, events, self.write, self.flush)
-        await events.aclose()
+        try:
+            with contextlib.suppress(StreamClosedError, asyncio.CancelledError):
+                await send(first, events, self.write, self.flush)
+        finally:
+            await events.aclose()
         with contextlib.suppress(StreamClosedError):
             self.finish(set_content_type="text/event-stream")
 

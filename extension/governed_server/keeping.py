@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
+from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.ingestion import states_in
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
@@ -56,8 +57,6 @@ class Kept:
 
 def _mark(workspace: Workspace) -> Mark:
     """What changes whenever anything is written down; empty where that can't be seen in files."""
-    if workspace.keeps_lake or any(imported(workspace)):
-        return ()
     store = workspace.store
     files = (
         store,
@@ -65,7 +64,12 @@ def _mark(workspace: Workspace) -> Mark:
         workspace.ledger,
         workspace.root / CONFIGURATION_FILE,
     )
-    return (*map(_state, files), states_in(workspace.journals))
+    try:
+        if workspace.keeps_lake or any(imported(workspace)):
+            return ()
+        return (*map(_state, files), states_in(workspace.journals))
+    except (OSError, GovernedError):  # nobody may look; the question says why
+        return ()
 
 
 def _state(path: Path) -> Mark:

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from governed_kernel.errors import GovernedError
+from governed_kernel.lineage.chaining import shown
 from governed_server.naming import too_long_names_in_words
 from governed_server.routing import Event, Stream
 
@@ -67,6 +66,6 @@ async def send(
 async def _write(
     event: Event, write: Callable[[str], object], flush: Callable[[], Awaitable[object]]
 ) -> None:
-    data = msgspec.json.encode(event.data, enc_hook=str).decode()
+    data = shown(event.data).decode()
     write(f"event: {event.name}\ndata: {data}\n\n")
     await flush()

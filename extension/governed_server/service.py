@@ -20,7 +20,7 @@ from jupyter_server.auth.identity import (
     User,
 )
 
-from governed_kernel.errors import Refused, UsageError
+from governed_kernel.errors import GovernedError, Refused, UsageError
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import opened
 from governed_kernel.release.registry import Registry
@@ -72,6 +72,8 @@ class Service:
         self._storing = threading.Lock()
         self.following = Following()
         self.kept = Kept()
+        with contextlib.suppress(GovernedError):  # there is none yet
+            self.workspace()  # followed from now on, whether anybody asks or not
 
     # --- work -------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,8 +26,8 @@ from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.files import write_atomically
 from governed_kernel.governance import ahead, envelopes, pins
-from governed_kernel.governance.ahead import Forged
-from governed_kernel.governance.register import Register, Unsettled
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.settling import Unsettled, settled
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage import merkle
 from governed_kernel.lineage.attestations import (
@@ -269,24 +270,18 @@ class StandingIndex:
         stamp, at_rest = _stamp(self._ledger)
         ledger = Ledger(self.workspace, with_leaves=True)
         records = ledger.records()  # once: it may go on meanwhile
-        read, stamp = (records, ledger.leaves()), stamp if at_rest else ""
-        events = [record.event for record in records]
-        try:
-            with Unsettled(self.workspace, events) as found:
-                connection = self._read_off(found, *read, stamp)
-        except Forged:
-            with Unsettled(self.workspace, events, strictly=True) as found:
-                connection = self._read_off(found, *read, stamp)
+        read = partial(self._read_off, records, ledger.leaves(), stamp if at_rest else "")
+        connection = settled(self.workspace, [record.event for record in records], read)
         envelopes.keep_verified()
         self._wait = ahead.beside(lambda: self._keep(connection))
         return connection
 
     def _read_off(
         self,
-        found: Unsettled,
         records: Sequence[Record[LedgerEvent]],
         leaves: list[bytes],
         stamp: str,
+        found: Unsettled,
     ) -> sqlite3.Connection:
         """What a replay says, while its signatures are verified; nothing if one is none."""
         register = found.register
@@ -309,7 +304,11 @@ class StandingIndex:
             connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", _entries(register))
             _add_deployments(connection, replayed.deployments)
             connection.executescript(_INDEXES)
-        found.settle()
+        try:
+            found.settle()
+        except BaseException:
+            connection.close()
+            raise
         self._replayed = replayed
         return connection
 

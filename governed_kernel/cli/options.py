@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from governed_kernel.errors import GovernedError, RunFailed, UsageError
+from governed_kernel.lineage.chaining import shown
 from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 
@@ -173,7 +174,7 @@ def json_option(function: Callable[P, R]) -> Callable[P, R]:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    text = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
+    text = msgspec.json.format(shown(value), indent=2)
     click.echo(text.decode())
 
 
@@ -235,5 +236,5 @@ def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     if isinstance(value, (dict, list, tuple)):
-        return msgspec.json.encode(value, enc_hook=str).decode()
+        return shown(value).decode()
     return str(value)

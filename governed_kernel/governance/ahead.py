@@ -207,6 +207,8 @@ class Ahead:
     def __init__(self, found: Sequence[dict[str, Any]], *, strictly: bool = False) -> None:
         self._copies = _Copies()
         self._waiting: list[tuple[envelopes.Opened, PublicKey]] = []
+        self._verified = 0
+        """So many of these."""
         self._ends_early = len(found) >= WORTH
         new = _new(found)
         if new >= LONG:
@@ -246,14 +248,15 @@ class Ahead:
         Forged
             What came of the entries is not to be relied on: a signature is none.
         """
-        waiting, self._waiting = self._waiting, []
-        for number, (opened, key) in enumerate(waiting):
-            if not number % OFTEN:
+        while self._verified < len(self._waiting):
+            if not self._verified % OFTEN:
                 self.take()
+            opened, key = self._waiting[self._verified]
             try:
                 opened.check(key)
             except IntegrityBroken as error:
                 raise Forged from error
+            self._verified += 1  # interrupted or refused, it is not passed over the next time
 
 
 def _new(found: Sequence[dict[str, Any]]) -> int:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from datetime import datetime
-from operator import is_
-from pathlib import Path
 from typing import Any
 
 from governed_kernel.configuration import ApprovalRule, Configuration, ReleaseRules, RiskClass
 from governed_kernel.errors import IntegrityBroken, NotApproved
 from governed_kernel.governance import envelopes, pins
-from governed_kernel.governance.ahead import OFTEN, Ahead, Forged
+from governed_kernel.governance.ahead import OFTEN, Ahead
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
 from governed_kernel.governance.holdings import Holdings
 from governed_kernel.governance.roster import Person, Roster
@@ -40,13 +38,7 @@ from governed_kernel.lineage.events import (
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Register", "Unsettled"]
-
-
-_WORKSPACES = 4
-"""Of so many workspaces a process remembers what it replayed."""
-_REPLAYED: dict[Path, Register] = {}
-"""Folder → what this process made of its ledger last; forked, never handed out."""
+__all__ = ["Register", "envelopes_in"]
 
 
 class Register(Holdings):
@@ -81,16 +73,16 @@ class Register(Holdings):
         self._rules_now: str | None = None
         self._ends_at: datetime | None = None
         self._replay = Replay(first.workspace_id)
-        self._go_on(events, ahead)
+        self.go_on(events, ahead)
         if not self._replay.genesis:
             reason = self.entries[0].reason if self.entries else "it has no signed entry"
             raise _no_beginning(workspace, reason)
 
-    def _go_on(self, events: Sequence[LedgerEvent], ahead: Ahead | None = None) -> None:
+    def go_on(self, events: Sequence[LedgerEvent], ahead: Ahead | None = None) -> None:
         """Take in what follows on the events so far."""
         if ahead is None:
-            with Ahead(_envelopes_in(events), strictly=True) as ahead:
-                self._go_on(events, ahead)
+            with Ahead(envelopes_in(events), strictly=True) as ahead:
+                self.go_on(events, ahead)
             return
         for number, event in enumerate(events, len(self.events)):
             if not number % OFTEN:
@@ -102,7 +94,7 @@ class Register(Holdings):
                     self.hold(event)
         self.events += events
 
-    def _fork(self, workspace: Workspace) -> Register:
+    def fork(self, workspace: Workspace) -> Register:
         """The same register, to go on with; this one stays as it is."""
         twin = copy(self)
         twin.workspace = workspace
@@ -142,12 +134,9 @@ class Register(Holdings):
         Events that this process has replayed before, and `Ledger` found in place again, are not
         replayed once more: what came of these very objects is gone on with.
         """
-        try:
-            with Unsettled(workspace, events) as found:
-                return found.settle()
-        except Forged:
-            with Unsettled(workspace, events, strictly=True) as found:
-                return found.settle()
+        from governed_kernel.governance.settling import Unsettled, settled  # which makes registers
+
+        return settled(workspace, events, Unsettled.settle)
 
     @classmethod
     def judged(
@@ -396,73 +385,8 @@ class Register(Holdings):
         )
 
 
-class Unsettled:
-    """A register not all of whose signatures are verified; use as a context.
-
-    Nothing of it may be shown, kept or done before `settle`: it is for those who compute something
-    of it while copies of the process verify.
-
-    Parameters
-    ----------
-    workspace, events
-        As for `Register.replay`.
-    strictly : bool
-        Whether each signature is verified when its entry is taken in.
-    """
-
-    def __init__(
-        self, workspace: Workspace, events: Sequence[LedgerEvent], *, strictly: bool = False
-    ) -> None:
-        known = _REPLAYED.get(workspace.root)
-        size = len(known.events) if known is not None else 0
-        goes_on = len(events) >= size and known is not None and all(map(is_, known.events, events))
-        self._new = events[size:] if goes_on else events
-        self._ahead = Ahead(_envelopes_in(self._new), strictly=strictly)
-        try:
-            if goes_on and known is not None:
-                self.register = known._fork(workspace)
-                self.register._go_on(self._new, self._ahead)
-            else:
-                self.register = Register(workspace, events, self._ahead)
-            # Before anybody has it, who may ask of it what holds for a question of the past alone.
-            self._kept = self.register._fork(workspace) if self._new else None
-        except BaseException as error:
-            self.__exit__(None, error, None)
-            raise
-
-    def __enter__(self) -> Unsettled:
-        return self
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        try:
-            if isinstance(error, Exception):
-                self._ahead.settle()  # it may have come of an entry that does not count
-        finally:
-            self._ahead.__exit__()
-
-    def settle(self) -> Register:
-        """The register, which counts from now on.
-
-        Raises
-        ------
-        Forged
-            A signature does not verify: it is to be made anew, strictly.
-        IntegrityBroken
-            The ledger is not the one that this person saw before.
-        """
-        self._ahead.settle()
-        register = self.register
-        workspace = register.workspace
-        if self._kept is not None:
-            _REPLAYED.pop(workspace.root, None)
-            _REPLAYED[workspace.root] = self._kept
-            for root in list(_REPLAYED)[:-_WORKSPACES]:
-                _REPLAYED.pop(root, None)
-        pins.check(workspace.root, register.workspace_id, register.genesis)
-        return register
-
-
-def _envelopes_in(events: Sequence[LedgerEvent]) -> list[dict[str, Any]]:
+def envelopes_in(events: Sequence[LedgerEvent]) -> list[dict[str, Any]]:
+    """The envelopes of what is signed."""
     return [event.envelope for event in events if isinstance(event, Attested)]
 
 

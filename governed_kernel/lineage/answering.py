@@ -162,7 +162,6 @@ class Answering(ABC):
         with self.read() as connection:
             try:
                 number = self._number(connection, of)
-                # Without a parameter: to bind one, DuckDB imports pandas, which takes longer.
                 known = dict(connection.execute("SELECT key, value FROM base.meta").fetchall())
             except duckdb.CatalogException:
                 return None

@@ -2,7 +2,8 @@
 
 To bind a value DuckDB imports pandas, to see whether it is one of its missing values: a third of a
 second, in which most of our questions are asked and answered. So a store's connections write what
-is plain into the statement; anything else is bound as ever.
+is plain into the statement; anything else is bound as ever. The statements are our own: a list
+holds things of one kind, no parameter has a number, and none stands for a column to order by.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ class _Connection:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
+    def __enter__(self) -> _Connection:
+        self._connection.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._connection.__exit__(*error)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
@@ -71,7 +79,7 @@ def _literal(value: Any) -> str | None:
         return "NULL"
     if kind is bool:
         return str(value).lower()
-    if kind is int:
+    if kind is int and -(2**127) <= value < 2**127:
         return f"({value})"
     if kind is str:
         return literal(value)

@@ -46,6 +46,16 @@ def encode(event: msgspec.Struct) -> bytes:
         return _ENCODE(_well_formed(msgspec.to_builtins(event)))
 
 
+def shown(value: Any) -> bytes:
+    """JSON of anything that people or programs are told: what it has no form for as text, and names
+    that are not valid text as `encode` writes them.
+    """
+    try:
+        return msgspec.json.encode(value, enc_hook=str)
+    except UnicodeEncodeError:
+        return _ENCODE(_well_formed(msgspec.to_builtins(value, enc_hook=str)))
+
+
 def _well_formed(value: Any) -> Any:
     if isinstance(value, str):
         return well_formed(value)

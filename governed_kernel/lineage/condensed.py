@@ -138,16 +138,16 @@ def of_target(workspace: Workspace, target: str, store: Store) -> Condensed:
     """
     found = Condensed()
     graphs = both_ways(workspace, target, store=store)
-    cells = {
+    sessions = {
         str(node.facts["session_id"])
         for graph in graphs
         for node in graph.nodes.values()
         if node.kind == "transformation"
     }
     with store.read() as connection:
-        sessions = notebooks_of(connection, cells)
+        notebooks = notebooks_of(connection, sessions)
     for graph in graphs:
-        place = {name: _place(found, node, sessions) for name, node in graph.nodes.items()}
+        place = {name: _place(found, node, notebooks) for name, node in graph.nodes.items()}
         for source, end, how in visible_links(graph):
             for name in (source, end):
                 if name not in place:

@@ -129,11 +129,10 @@ def has_moved(
     connection: duckdb.DuckDBPyConnection, folder: Path, numbers: Numbers, *, imported: bool = False
 ) -> bool:
     """Whether any journal or payload file is not exactly what the store has brought in."""
-    first, last = numbers.sessions
-    # Two numbers, in the statement: to bind a parameter DuckDB imports pandas, which takes longer.
     known = connection.execute(
         "SELECT session_id, stored, form, payload_size, payload_mark FROM base.journals "
-        f"WHERE session_no BETWEEN {int(first)} AND {int(last)}"
+        "WHERE session_no BETWEEN ? AND ?",
+        list(numbers.sessions),
     ).fetchall()
     stored = {session: tuple(rest) for session, *rest in known}
     found = states_in(folder)

@@ -263,7 +263,7 @@ def read_records(
             for body, digest in zip(block.bodies, block.hashes, strict=True):
                 try:
                     event = decoder.decode(body)
-                except msgspec.MsgspecError as error:
+                except (msgspec.MsgspecError, RecursionError) as error:
                     raise not_understood(path, head, error) from error
                 after = Head(head.records + 1, head.size + ENVELOPE + len(body), digest)
                 yield Record(head.records, event, after)

@@ -79,8 +79,7 @@ class LedgerTables:
             key, digest = f"{head}: {name}", self._digests.get(name, "")
             if known.get(key) == digest:
                 continue
-            # Without parameters: to bind one DuckDB imports pandas, which takes longer than all.
-            connection.execute(f"DELETE FROM base.{name} WHERE workspace_no = {int(workspace_no)}")
+            connection.execute(f"DELETE FROM base.{name} WHERE workspace_no = ?", [workspace_no])
             if self._lines.get(name):
                 _load(connection, name, types, self._lines[name], spool, workspace_no)
             if only_changed:
@@ -90,8 +89,8 @@ class LedgerTables:
 
 
 def _note(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
-    connection.execute(f"DELETE FROM base.meta WHERE key = '{key}'")
-    connection.execute(f"INSERT INTO base.meta VALUES ('{key}', '{value}')")
+    connection.execute("DELETE FROM base.meta WHERE key = ?", [key])
+    connection.execute("INSERT INTO base.meta VALUES (?, ?)", [key, value])
 
 
 def head_key(workspace_no: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import duckdb
 
 from governed_kernel.errors import ResourceMissing
-from governed_kernel.lineage.binding import literal
 from governed_kernel.lineage.imports import host_of, identity_of, name_of
 from governed_kernel.lineage.numbering import LAST_WORKSPACE, Numbers
 from governed_kernel.lineage.replacing import Removing
@@ -32,18 +31,17 @@ def register(
     number : int, optional
         The number that it has; else it gets the next one.
     """
-    asked = "NULL" if number is None else int(number)  # a parameter would import pandas
     known = connection.execute(
-        f"SELECT workspace_id, host FROM base.workspaces WHERE workspace_no = {asked}"
+        "SELECT workspace_id, host FROM base.workspaces WHERE workspace_no = ?", [number]
     ).fetchone()
     identity = identity_of(workspace)
     host = (known[1] if known else "") or host_of(workspace)
     if number is None or known != (identity, host):
         Removing.check(connection)
         number = _next(connection) if number is None else number
-        connection.execute(f"DELETE FROM base.workspaces WHERE workspace_no = {int(number)}")
-        told = ", ".join(map(literal, (identity, name_of(workspace), host)))
-        connection.execute(f"INSERT INTO base.workspaces VALUES ({int(number)}, {told})")
+        connection.execute("DELETE FROM base.workspaces WHERE workspace_no = ?", [number])
+        told = [number, identity, name_of(workspace), host]
+        connection.execute("INSERT INTO base.workspaces VALUES (?, ?, ?, ?)", told)
     return Numbers(number)
 
 

@@ -9,14 +9,15 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.governance import envelopes, erasure, pins
-from governed_kernel.governance.ahead import Forged
 from governed_kernel.governance.cards import mend_cards
-from governed_kernel.governance.register import Register, Unsettled
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.settling import Unsettled, settled
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.events import LedgerEvent
 from governed_kernel.lineage.forms import journal_files
@@ -86,16 +87,10 @@ def _catch_up(store: Store, *, waits: bool) -> None:
     seen = pins.last_seen(workspace.root)
     moved = workspace.ledger.exists() and _has_moved(store, ledger)
     if moved:
-        records = (
-            ledger.records()
-        )  # once: what is added meanwhile is the next question's to take in
+        # Once: what is added meanwhile is the next question's to take in.
+        records = ledger.records()
         events = [record.event for record in records]
-        try:
-            with Unsettled(workspace, events) as found:
-                _take_in(store, records, found, seen)
-        except Forged:
-            with Unsettled(workspace, events, strictly=True) as found:
-                _take_in(store, records, found, seen)
+        settled(workspace, events, partial(_take_in, store, records, seen))
     else:
         if waits:
             _make_good(workspace, Register.replay(workspace, ledger.events()))
@@ -108,8 +103,8 @@ def _catch_up(store: Store, *, waits: bool) -> None:
 def _take_in(
     store: Store,
     records: Sequence[Record[LedgerEvent]],
-    found: Unsettled,
     seen: pins.Seen | None,
+    found: Unsettled,
 ) -> None:
     """Bring in what the ledger says, which is put in place once its signatures are verified."""
     workspace = store.workspace

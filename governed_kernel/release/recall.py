@@ -303,7 +303,7 @@ def _keep_those_with(
     for version in family:
         try:
             count = _count(workspace, version, column, value)
-        except (GovernedError, duckdb.Error, UnicodeDecodeError):
+        except (GovernedError, duckdb.Error, UnicodeError):
             found.unread.append(label(version))
             continue
         if count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -187,6 +188,14 @@ def test_a_run_that_nobody_started_counts_nowhere(released: Place) -> None:
     shutil.copytree(run, run.with_name("run-20260101T000000-00000000"))
     done = released.done_here("audit verify")
     assert "run run-20260101T000000-00000000: no record in the ledger speaks of it" in done.out
+
+
+def test_a_name_of_foreign_bytes_keeps_no_verification_from_being_told(released: Place) -> None:
+    with open(os.fsencode(released.workspace.journals) + b"/\xff.jsonl", "wb"):  # noqa: PTH123
+        pass
+    done = released.here("audit verify --json")
+    assert "Traceback" not in done.err
+    assert any("udcff" in str(check) for check in json.loads(done.out)["checks"])
 
 
 def test_a_card_of_nothing_is_named(released: Place) -> None:

@@ -109,3 +109,12 @@ def test_many_threads_may_ask_at_once(
             list(pool.map(ask, range(4)))
     finally:
         sys.setswitchinterval(before)
+
+
+def test_a_server_follows_its_workspace_before_anybody_asks(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[Path] = []
+    monkeypatch.setattr(Following, "add", lambda _, root: followed.append(root))
+    Service(cast("Any", SimpleNamespace(root_dir=str(workspace.root), kernel_manager={})))
+    assert followed == [workspace.root]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,15 @@ def test_a_name_that_is_too_long_is_refused_in_words_after_the_first_event_too()
     assert data["what"] == "a name is too long for a file"
     assert "7,000 letters" in data["why"]
     assert data["next"]
+
+
+def test_a_name_of_foreign_bytes_keeps_nothing_from_being_told() -> None:
+    async def events() -> Stream:
+        yield EVENT
+        yield Event("done", {"name": "\udcff.jsonl", "at": Path("a")})
+
+    name, data = told(awaited(sent(events())))[-1]
+    assert (name, data) == ("done", {"name": "\\udcff.jsonl", "at": "a"})
 
 
 def test_what_is_no_fault_of_a_name_stays_what_it_is() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from governed_kernel.audit.standing_index import StandingIndex
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.governance import envelopes, keys, register
+from governed_kernel.governance import envelopes, keys, register, settling
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.verification import Replay
 from governed_kernel.lineage.events import Attested
@@ -91,7 +91,7 @@ def test_what_is_asked_of_the_past_changes_nothing_for_a_gate(
 ) -> None:
     promote(workspace)
     approve(workspace, "rita")
-    monkeypatch.setattr(register, "_REPLAYED", {})
+    monkeypatch.setattr(settling, "_REPLAYED", {})
     with StandingIndex(workspace) as index:
         index.registry(index.records)
     rules = workspace.root / "governed.toml"
@@ -107,8 +107,8 @@ def test_what_is_added_while_a_ledger_is_replayed_is_the_next_questions(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     promote(workspace)
-    monkeypatch.setattr(register, "_REPLAYED", {})
-    really = register.Register._go_on
+    monkeypatch.setattr(settling, "_REPLAYED", {})
+    really = register.Register.go_on
     late: list[None] = []
 
     def go_on(self: register.Register, *arguments: Any) -> None:
@@ -117,14 +117,14 @@ def test_what_is_added_while_a_ledger_is_replayed_is_the_next_questions(
             late.append(None)
             approve(workspace, "rita")
 
-    monkeypatch.setattr(register.Register, "_go_on", go_on)
+    monkeypatch.setattr(register.Register, "go_on", go_on)
 
     def entries() -> int:
         if where == "store":
             return len(refresh(workspace).query("SELECT * FROM approvals"))
         with StandingIndex(workspace) as index:
             assert index.root(index.records)
-            register._REPLAYED.clear()
+            settling._REPLAYED.clear()
             (said,) = index._connection.execute("SELECT count(*) FROM entries").fetchone()
             return int(said)
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.governance import envelopes, keys, verified
-from governed_kernel.governance import register as register_module
+from governed_kernel.governance import envelopes, keys, settling, verified
 from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Attested
@@ -37,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As another process begins."""
     monkeypatch.setattr(envelopes, "_VERIFIED", verified.Verified())
-    monkeypatch.setattr(register_module, "_REPLAYED", {})
+    monkeypatch.setattr(settling, "_REPLAYED", {})
 
 
 def test_each_signature_is_looked_at_once_by_a_person(

@@ -55,7 +55,7 @@ def test_no_text_leaves_its_place(text: str) -> None:
         assert writing.execute(asked, [text, text, text]).fetchall() == [(text, "is ? it's ?", 1)]
 
 
-@pytest.mark.parametrize("value", [1.5, b"bytes", ["x"] * 2_000, {"a": 1}])
+@pytest.mark.parametrize("value", [1.5, b"bytes", ["x"] * 2_000, {"a": 1}, 2**126])
 def test_what_is_not_plain_is_bound_as_ever(
     pair: tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnection], value: Any
 ) -> None:

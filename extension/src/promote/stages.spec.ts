@@ -67,6 +67,15 @@ describe('a finding in a list', () => {
     expect(after.get(third)).toBe(before.get(third));
   });
 
+  it('keeps the name of one of two of a kind in a cell when the other goes', () => {
+    const [one, other] = ['a.csv', 'b.csv'].map(subject => ({
+      ...finding('unregistered-input', 'blocking', 'load'),
+      subject
+    }));
+    const [, [name]] = keyed([one, other]);
+    expect(keyed([other])[0][0]).toBe(name);
+  });
+
   it('has a name of its own, also where two are alike', () => {
     const alike = [finding('secret'), finding('secret')];
     expect(new Set(keyed(alike).map(([key]) => key)).size).toBe(2);

@@ -44,7 +44,7 @@ const STAGE_OF: Record<string, string> = {
 export function keyed(findings: IFinding[]): [string, IFinding][] {
   const alike = new Map<string, number>();
   return findings.map(finding => {
-    const name = `${finding.code} ${finding.cell_id}`;
+    const name = `${finding.code} ${finding.cell_id} ${finding.subject}`;
     const at = alike.get(name) ?? 0;
     alike.set(name, at + 1);
     return [`${name} ${at}`, finding];
