@@ -1,7 +1,11 @@
 """What a governed kernel costs, as ratios against plain ipykernel.
 
-Run it: ``python tests/benchmarks/kernel_overhead.py``. Both kernels live at the same time and take
-turns cell by cell, so that a busy machine disturbs both alike; the median of each pair counts.
+Run it: ``python tests/benchmarks/kernel_overhead.py [PAIRS]``. Both kernels live at the same time
+and take turns, so that a busy machine disturbs both alike. What is small takes turns cell by cell,
+each kernel as often the first as the second: for some 50 ms after a cell the other kernel's
+threads of linear algebra still turn, waiting for work. A notebook is run whole, cell after cell as
+*Run all* does. Two equal kernels differ by several per cent for as long as they live, by where
+their memory happens to lie, so the median over pairs of fresh kernels counts, not over turns.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -25,8 +29,10 @@ from tests.kernel.running import RunningKernel, make_workspace
 # Byte code is kept, as it is where people work: else each start compiles this checkout anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-ROUNDS = 11
-PAIRS = 5
+ROUNDS = 12
+TURNS = 4
+PAIRS = 12
+PAUSE = 0.15  # seconds until the other kernel's threads and recorder are done
 _TURNS = itertools.count()
 IMPORTS = """
 import warnings; warnings.filterwarnings("ignore")
@@ -134,68 +140,83 @@ def line(name: str, plain: float, governed: float, unit: str, limit: str = "") -
 def main() -> None:
     """Print the table."""
     folder = Path(tempfile.mkdtemp(prefix="overhead-"))
-    workspace = make_workspace(folder / "workspace")
     (folder / "plain").mkdir()
+    say(f"{'':34} {'plain':>9} {'governed':>9}     ratio  limit")
+    _small(folder)
+    _notebook(folder, int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS)
+
+
+def _small(folder: Path) -> None:
+    """What one thing costs, in one pair of kernels."""
+    workspace = make_workspace(folder / "workspace")
     starts: list[tuple[float, float]] = []
     for _ in range(3):
         starts.append((_started(lambda: PlainKernel(folder / "plain")),
                        _started(lambda: RunningKernel(workspace))))  # fmt: skip
+    line("start of the kernel", *_medians(starts), "s", "0.1 s more")
     plain, governed = PlainKernel(folder / "plain"), RunningKernel(workspace)
     clients = (plain.client, governed.client)
-    say(f"{'':34} {'plain':>9} {'governed':>9}     ratio  limit")
-    line("start of the kernel", *_medians(starts), "s", "0.1 s more")
-    for client in clients:
-        seconds(client, PREPARE)
-        seconds(client, WARDS)
-    one, other = _medians([_pair(clients, "1 + 1") for _ in range(60)])
-    line("a cell of one line", one * 1000, other * 1000, "ms", "1 ms more")
-    totals = [[0.0, 0.0] for _ in range(ROUNDS)]
-    for name, code in NOTEBOOK.items():
-        pairs = [_pair(clients, code) for _ in range(ROUNDS)]
-        for total, pair in zip(totals, pairs, strict=True):
-            total[0] += pair[0]
-            total[1] += pair[1]
-        line(name, *_medians(pairs), "s")
-    ratios = sorted(after / before for before, after in totals)
-    line("the whole notebook", *_medians([(a, b) for a, b in totals]), "s", "1.03")
-    say(f"{'':34} ratios of its rounds: {', '.join(f'{ratio:.3f}' for ratio in ratios)}")
-    for client in clients:
-        seconds(client, MANY)
+    for code in (PREPARE, WARDS, MANY):
+        _pair(clients, code)
+    for code in ("x = 1", "1 + 1"):
+        one, other = _medians([_pair(clients, code) for _ in range(100)])
+        more = f"{(other - one) * 1000:.2f} ms more; 1"
+        line(f"a cell of one line, {code}", one * 1000, other * 1000, "ms", more)
     for name, (times, code) in SMALL.items():
-        pairs = [_pair(clients, code) for _ in range(ROUNDS)]
-        before, after = _medians(pairs)
+        before, after = _medians([_pair(clients, code) for _ in range(ROUNDS)])
         more = f"{(after - before) / times * 1e6:.0f} µs more each; 50" if times > 1 else "1.3"
         line(name, before, after, "s", more)
     plain.close()
     governed.close()
-    _fresh(folder)
 
 
-def _fresh(folder: Path) -> None:
-    """The notebook once in each of some pairs of kernels: what memory it takes, and its first time.
+def _notebook(folder: Path, pairs: int) -> None:
+    """The notebook in pairs of fresh kernels: its first time, what memory that takes, then turns.
 
-    After several rounds in one kernel, memory tells more of allocators than of anybody's needs.
+    After several turns in one kernel, memory tells more of allocators than of anybody's needs.
     """
-    times, sizes = [], []
-    for number in range(PAIRS):
+    firsts: list[tuple[float, float]] = []
+    sizes: list[tuple[float, float]] = []
+    wholes: list[tuple[float, float]] = []
+    cells: list[list[tuple[float, float]]] = [[] for _ in NOTEBOOK]
+    for number in range(pairs):
         workspace = make_workspace(folder / f"workspace-{number}")
         plain, governed = PlainKernel(folder / "plain"), RunningKernel(workspace)
         clients = (plain.client, governed.client)
-        pairs = [_pair(clients, IMPORTS)]
-        for code in (PREPARE, WARDS):
-            _pair(clients, code)
-        pairs += [_pair(clients, code) for code in NOTEBOOK.values()]
-        times.append((sum(one for one, _ in pairs), sum(other for _, other in pairs)))
+        opening = [_pair(clients, code) for code in (IMPORTS, PREPARE, WARDS, *NOTEBOOK.values())]
+        firsts.append(_sums([opening[0], *opening[3:]]))
         both = megabytes(governed.kernel) + megabytes(governed.recorder)
         sizes.append((megabytes(plain.pid), both))
+        turns = [_turn(clients, (number + turn) % 2) for turn in range(TURNS)]
+        for cell, taken in zip(cells, zip(*turns, strict=True), strict=True):
+            cell.append(_medians(taken))
+        wholes.append(_medians([_sums(turn) for turn in turns]))
         plain.close()
         governed.close()
-    line("first time, with its imports", *_medians(times), "s")
+    for name, times in zip(NOTEBOOK, cells, strict=True):
+        line(name, *_medians(times), "s")
+    ratios = [after / before for before, after in wholes]
+    line("the whole notebook", *_medians(wholes), "s", f"{statistics.median(ratios):.3f}; 1.03")
+    say(f"{'':34} ratios of the pairs: {', '.join(f'{ratio:.3f}' for ratio in sorted(ratios))}")
+    line("first time, with its imports", *_medians(firsts), "s")
     line("memory, with the recorder", *_medians(sizes), "MB", "50 MB more")
-    more = ", ".join(
-        f"{other - one:.0f}" for one, other in sorted(sizes, key=lambda s: s[1] - s[0])
-    )
+    more = ", ".join(f"{size:.0f}" for size in sorted(other - one for one, other in sizes))
     say(f"{'':34} more in each pair: {more} MB")
+
+
+def _turn(
+    clients: tuple[BlockingKernelClient, BlockingKernelClient], first: int
+) -> list[tuple[float, float]]:
+    """Times of each cell, the notebook run whole by one kernel and then by the other."""
+    times: list[list[float]] = [[], []]
+    for which in (first, 1 - first):
+        time.sleep(PAUSE)
+        times[which] = [seconds(clients[which], code) for code in NOTEBOOK.values()]
+    return list(zip(*times, strict=True))
+
+
+def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(one for one, _ in pairs), sum(other for _, other in pairs)
 
 
 def _started(start: Callable[[], PlainKernel | RunningKernel]) -> float:
@@ -216,7 +237,7 @@ def _pair(
     return (second, first) if turn else (first, second)
 
 
-def _medians(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+def _medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     before, after = zip(*pairs, strict=True)
     return statistics.median(before), statistics.median(after)
 
