@@ -107,7 +107,7 @@ def test_weights_within_the_approved_tolerance_are_equivalent(
 def test_a_repetition_can_not_read_the_originals_output(released: Place, stages: Stages) -> None:
     day, clock, mark = re.fullmatch(r"run-(\d+)T(\d+)-(\w+)", stages.run_id).groups()  # type: ignore[union-attr]
     named = f"-p day {int(day)} -p clock {int(clock)} -p mark {int(mark, 16)}"
-    done = released.here(f"audit rerun {stages.run_id} --as aida -p behaviour peek {named}")
+    done = released.governed(f"audit rerun {stages.run_id} --as aida -p behaviour peek {named}")
     output = released.workspace.runs / stages.run_id / "output"
     explains(done, 5, "PolicyDenied", f"does not name {output}")
 

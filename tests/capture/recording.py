@@ -99,12 +99,7 @@ def record(
         capture_output=True,
         text=True,
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "OMP_NUM_THREADS": "2",
-            **(environment or {}),
-        },
+        env={**_variables(), **(environment or {})},
         timeout=300,
         check=False,
     )
@@ -112,16 +107,66 @@ def record(
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=Recording)
 
 
-def _run(emitter: ListEmitter, cells: list[str]) -> tuple[list[str], list[str]]:
+class Begun:
+    """An observed interpreter that has run its first cells, in a folder.
+
+    Each recording goes on from there in a fork of it, so that tests with the same beginning load
+    its libraries once. Not for libraries whose threads a fork loses, such as polars.
+    """
+
+    def __init__(self, folder: Path, cells: Iterable[str]) -> None:
+        self._log = folder / "standard-error.log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=folder,
+                env=_variables(),
+            )
+        self.beginning = self._ask({"cells": list(cells), "observed": True, "goes_on": True})
+
+    def record(self, cells: Iterable[str]) -> Recording:
+        """What the first cells and these left in the record."""
+        return self._ask({"cells": list(cells)})
+
+    def end(self) -> None:
+        """No further recording."""
+        with self._process:
+            pass
+
+    def _ask(self, plan: dict[str, object]) -> Recording:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(plan) + "\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith(_ANSWER):
+                return msgspec.json.decode(line.removeprefix(_ANSWER), type=Recording)
+        raise AssertionError(self._log.read_text())
+
+
+_ANSWER = "recording: "
+
+
+def _variables() -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "2"}
+
+
+def _run(
+    emitter: ListEmitter, cells: list[str], names: dict[str, Any]
+) -> tuple[list[str], list[str]]:
     import contextlib
     import io
     import linecache
 
     from governed_kernel.capture import settle
 
-    names: dict[str, Any] = {"__name__": "__main__"}
     output, errors = [], []
-    for number, source in enumerate(cells, 1):
+    for number, source in enumerate(cells, emitter.now.execution + 1):
         emitter.now = Cell(number, f"cell-{number}")
         filename = f"<cell {number}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
@@ -148,16 +193,35 @@ def _execute(cell: ast.Module, filename: str, names: dict[str, Any]) -> None:
 
 
 def _main() -> None:
-    plan = json.loads(sys.stdin.read())
+    plan = json.loads(sys.stdin.readline())
     emitter, folder = ListEmitter(), os.path.realpath(".")
     if plan["observed"]:
         from governed_kernel.capture import install
 
         install(emitter, session="test")
-    output, errors = _run(emitter, plan["cells"])
-    events = list(emitter.events)
-    recording = Recording(folder, events, emitter.texts, output, errors)
-    sys.stdout.write("\n" + msgspec.json.encode(recording).decode() + "\n")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    output, errors = _run(emitter, plan["cells"], names)
+
+    def answer(mark: str) -> None:
+        recording = Recording(folder, list(emitter.events), emitter.texts, output, errors)
+        sys.stdout.write(f"\n{mark}{msgspec.json.encode(recording).decode()}\n")
+        sys.stdout.flush()
+
+    if not plan.get("goes_on"):
+        answer("")
+        return
+    answer(_ANSWER)
+    for line in sys.stdin:
+        if child := os.fork():
+            _, status = os.waitpid(child, 0)
+            if status:
+                sys.exit(f"a fork ended with {status}")
+            continue
+        more = _run(emitter, json.loads(line)["cells"], names)
+        output += more[0]
+        errors += more[1]
+        answer(_ANSWER)
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from governed_kernel.lineage.events import ObserverLost, Transformation
 
 from .origins import origins_of
-from .recording import Recording, record
+from .recording import Begun, Recording
 
 READ = """
 import pandas as pd
@@ -26,14 +27,27 @@ X, y = train[["a", "b"]], train["y"]
 TRAIN = "a,b,c,y\n" + "".join(f"{n},{n * n % 7},{n % 3},{n % 2}\n" for n in range(20))
 
 
-def run(folder: Path, *cells: str) -> Recording:
+Run = Callable[..., Recording]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Records cells that go on from `READ`."""
+    folder = tmp_path_factory.mktemp("learning")
     (folder / "train.csv").write_text(TRAIN)
     (folder / "test.csv").write_text(TRAIN)
-    done = record(folder, [READ, *cells])
-    assert not any(done.errors), done.errors
-    lost = done.of(ObserverLost)
-    assert lost == [], [done.texts.get(event.error) for event in lost]
-    return done
+    begun = Begun(folder, [READ])
+
+    def recorded(*cells: str) -> Recording:
+        (folder / "out.csv").unlink(missing_ok=True)
+        done = begun.record(cells)
+        assert not any(done.errors), done.errors
+        lost = done.of(ObserverLost)
+        assert lost == [], [done.texts.get(event.error) for event in lost]
+        return done
+
+    yield recorded
+    begun.end()
 
 
 def behind(done: Recording, column: str, evidence: str = "observed") -> set[str]:
@@ -49,9 +63,8 @@ def behind(done: Recording, column: str, evidence: str = "observed") -> set[str]
 LEARNED = {"train.a", "train.b", "train.y"}
 
 
-def test_a_prediction_owes_to_its_data_and_to_what_was_learned(tmp_path: Path) -> None:
+def test_a_prediction_owes_to_its_data_and_to_what_was_learned(run: Run) -> None:
     done = run(
-        tmp_path,
         "model = LogisticRegression()\nmodel.fit(X, y)",
         "pd.DataFrame({'p': model.predict(test[['a', 'b']])}).to_csv('out.csv', index=False)",
     )
@@ -59,9 +72,8 @@ def test_a_prediction_owes_to_its_data_and_to_what_was_learned(tmp_path: Path) -
     assert "LogisticRegression.fit" in done.operations(2)
 
 
-def test_a_scaled_column_owes_to_its_own(tmp_path: Path) -> None:
+def test_a_scaled_column_owes_to_its_own(run: Run) -> None:
     done = run(
-        tmp_path,
         "scaler = StandardScaler().set_output(transform='pandas')",
         "scaler.fit_transform(X).to_csv('out.csv', index=False)",
     )
@@ -77,9 +89,8 @@ def test_a_scaled_column_owes_to_its_own(tmp_path: Path) -> None:
     assert own == [("a", "a"), ("b", "b")]
 
 
-def test_a_selected_column_is_the_column_itself(tmp_path: Path) -> None:
+def test_a_selected_column_is_the_column_itself(run: Run) -> None:
     done = run(
-        tmp_path,
         "pick = SelectKBest(f_classif, k=1).set_output(transform='pandas')\n"
         "best = pick.fit_transform(train[['y', 'a']], y)",
         "best.to_csv('out.csv', index=False)",
@@ -104,9 +115,8 @@ def test_a_selected_column_is_the_column_itself(tmp_path: Path) -> None:
         "class Mine(LogisticRegression): pass\nmodel = Mine()\nmodel.fit(X, y)",
     ],
 )
-def test_what_was_learned_is_known_however_it_was_written(tmp_path: Path, cell: str) -> None:
+def test_what_was_learned_is_known_however_it_was_written(run: Run, cell: str) -> None:
     done = run(
-        tmp_path,
         cell,
         "p = model.predict(test[['a', 'b']].to_numpy())",
         "pd.Series(p, name='p').to_csv('out.csv', index=False)",
@@ -114,9 +124,8 @@ def test_what_was_learned_is_known_however_it_was_written(tmp_path: Path, cell: 
     assert behind(done, "p") == {"test.a", "test.b", *LEARNED}
 
 
-def test_what_is_learned_from_a_list_is_inferred(tmp_path: Path) -> None:
+def test_what_is_learned_from_a_list_is_inferred(run: Run) -> None:
     done = run(
-        tmp_path,
         "rows = [[a, b] for a, b in zip(train['a'], train['b'])]\n"
         "model = LogisticRegression().fit(rows, list(y))",
         "pd.DataFrame({'p': model.predict(rows)}).to_csv('out.csv', index=False)",
@@ -124,18 +133,16 @@ def test_what_is_learned_from_a_list_is_inferred(tmp_path: Path) -> None:
     assert behind(done, "p", "inferred") == LEARNED
 
 
-def test_a_score_owes_to_both(tmp_path: Path) -> None:
+def test_a_score_owes_to_both(run: Run) -> None:
     done = run(
-        tmp_path,
         "model = LogisticRegression().fit(X, y)\nscore = model.score(test[['a', 'b']], test['y'])",
         "open('out.csv', 'w').write(str(score))",
     )
     assert behind(done, "*", "inferred") == {"test.a", "test.b", "test.y", *LEARNED}
 
 
-def test_clusters_owe_to_what_was_clustered(tmp_path: Path) -> None:
+def test_clusters_owe_to_what_was_clustered(run: Run) -> None:
     done = run(
-        tmp_path,
         "labels = KMeans(2, n_init=1).fit_predict(X)",
         "pd.DataFrame({'p': labels}).to_csv('out.csv', index=False)",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from governed_kernel.lineage.events import ObserverLost, Transformation
 
 from .origins import origins_of
-from .recording import Recording, record
+from .recording import Begun, Recording, record
 
 READ = """
 import pandas as pd
@@ -17,13 +18,27 @@ frame = pd.read_csv("in.csv")
 """
 
 
-def run(folder: Path, *cells: str) -> Recording:
+Run = Callable[..., Recording]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Records cells that go on from `READ`."""
+    folder = tmp_path_factory.mktemp("variables")
     (folder / "in.csv").write_text("a,b,y,secret\n1,2,0,5\n3,4,1,6\n")
-    done = record(folder, [READ, *cells])
-    assert not any(done.errors), done.errors
-    lost = done.of(ObserverLost)
-    assert lost == [], [done.texts.get(event.error) for event in lost]
-    return done
+    begun = Begun(folder, [READ])
+
+    def recorded(*cells: str) -> Recording:
+        for made in folder.glob("out.*"):
+            made.unlink()
+        done = begun.record(cells)
+        assert not any(done.errors), done.errors
+        lost = done.of(ObserverLost)
+        assert lost == [], [done.texts.get(event.error) for event in lost]
+        return done
+
+    yield recorded
+    begun.end()
 
 
 def columns_behind(done: Recording, output: str, column: str = "*") -> set[str]:
@@ -35,9 +50,8 @@ def columns_behind(done: Recording, output: str, column: str = "*") -> set[str]:
     return {f"{name} {evidence}" for _, name, _, evidence in found}
 
 
-def test_a_list_made_of_two_columns_owes_to_these_two(tmp_path: Path) -> None:
+def test_a_list_made_of_two_columns_owes_to_these_two(run: Run) -> None:
     done = run(
-        tmp_path,
         "texts = [f'{row.a} and {row.b}' for row in frame.itertuples()]",
         "pd.DataFrame({'text': texts, 'label': frame['y']}).to_csv('out.csv', index=False)",
     )
@@ -45,9 +59,8 @@ def test_a_list_made_of_two_columns_owes_to_these_two(tmp_path: Path) -> None:
     assert columns_behind(done, "out.csv", "label") == {"y observed"}
 
 
-def test_all_in_one_cell_is_followed_as_well(tmp_path: Path) -> None:
+def test_all_in_one_cell_is_followed_as_well(run: Run) -> None:
     done = run(
-        tmp_path,
         "texts = list(frame['a'])\n"
         "longer = [text * 2 for text in texts]\n"
         "pd.Series(longer, name='text').to_csv('out.csv', index=False)",
@@ -55,17 +68,15 @@ def test_all_in_one_cell_is_followed_as_well(tmp_path: Path) -> None:
     assert columns_behind(done, "out.csv", "text") == {"a inferred"}
 
 
-def test_all_in_one_statement_is_followed_as_well(tmp_path: Path) -> None:
+def test_all_in_one_statement_is_followed_as_well(run: Run) -> None:
     done = run(
-        tmp_path,
         "pd.DataFrame({'text': [str(a) for a in frame['a']]}).to_csv('out.csv', index=False)",
     )
     assert columns_behind(done, "out.csv", "text") == {"a inferred"}
 
 
-def test_a_function_of_the_user_brings_in_what_it_reads(tmp_path: Path) -> None:
+def test_a_function_of_the_user_brings_in_what_it_reads(run: Run) -> None:
     done = run(
-        tmp_path,
         "scale = frame['b'].max()\ndef scaled(items):\n    return [item / scale for item in items]",
         "import json\nwith open('out.json', 'w') as file:\n"
         "    json.dump(scaled(list(frame['a'])), file)",
@@ -73,9 +84,8 @@ def test_a_function_of_the_user_brings_in_what_it_reads(tmp_path: Path) -> None:
     assert columns_behind(done, "out.json") == {"a inferred", "b inferred"}
 
 
-def test_what_decides_is_told_from_what_is_taken(tmp_path: Path) -> None:
+def test_what_decides_is_told_from_what_is_taken(run: Run) -> None:
     done = run(
-        tmp_path,
         "rows = []\n"
         "for a, y in zip(frame['a'], frame['y']):\n"
         "    if y > 0:\n"
@@ -103,20 +113,19 @@ def test_what_decides_is_told_from_what_is_taken(tmp_path: Path) -> None:
         "box = (lambda f: list(f['a']))(frame[['a']])",
     ],
 )
-def test_a_thing_owes_to_what_was_put_into_it(tmp_path: Path, cell: str) -> None:
-    done = run(tmp_path, cell, "open('out.txt', 'w').write(str(box))")
+def test_a_thing_owes_to_what_was_put_into_it(run: Run, cell: str) -> None:
+    done = run(cell, "open('out.txt', 'w').write(str(box))")
     assert columns_behind(done, "out.txt") == {"a inferred"}
 
 
-def test_a_file_read_by_plain_python_is_an_origin(tmp_path: Path) -> None:
-    done = run(tmp_path, "with open('in.csv') as file:\n    lines = file.readlines()",
+def test_a_file_read_by_plain_python_is_an_origin(run: Run) -> None:
+    done = run("with open('in.csv') as file:\n    lines = file.readlines()",
                "open('out.txt', 'w').writelines(lines[1:])")  # fmt: skip
     assert columns_behind(done, "out.txt") == {"* inferred"}
 
 
-def test_a_file_completed_under_another_name_is_one_file(tmp_path: Path) -> None:
+def test_a_file_completed_under_another_name_is_one_file(run: Run) -> None:
     done = run(
-        tmp_path,
         "import os\nwith open('out.tmp', 'w') as file:\n    file.write(str(list(frame['a'])))\n"
         "    file.close()\n    os.replace('out.tmp', 'out.txt')",
     )
@@ -127,14 +136,13 @@ def test_a_file_completed_under_another_name_is_one_file(tmp_path: Path) -> None
     assert not any(output.endswith("out.tmp") for output in outputs)
 
 
-def test_another_name_for_a_thing_is_no_step(tmp_path: Path) -> None:
-    done = run(tmp_path, "same = frame\nagain = [same][0]\nnumber = 3\nname = 'x'")
+def test_another_name_for_a_thing_is_no_step(run: Run) -> None:
+    done = run("same = frame\nagain = [same][0]\nnumber = 3\nname = 'x'")
     assert done.operations(2) == []
 
 
-def test_what_is_bound_anew_owes_no_more_to_what_it_was(tmp_path: Path) -> None:
+def test_what_is_bound_anew_owes_no_more_to_what_it_was(run: Run) -> None:
     done = run(
-        tmp_path,
         "texts = list(frame['secret'])",
         "texts = list(frame['a'])",
         "open('out.txt', 'w').write(str(texts))",
@@ -142,17 +150,14 @@ def test_what_is_bound_anew_owes_no_more_to_what_it_was(tmp_path: Path) -> None:
     assert columns_behind(done, "out.txt") == {"a inferred"}
 
 
-def test_code_is_no_data(tmp_path: Path) -> None:
-    done = run(tmp_path, "import json\nread = frame.head\ndef f(): return frame\nclass C: pass")
+def test_code_is_no_data(run: Run) -> None:
+    done = run("import json\nread = frame.head\ndef f(): return frame\nclass C: pass")
     assert done.operations(2) == []
 
 
 @pytest.mark.slow
-def test_a_training_loop_is_one_step_and_the_saved_weights_owe_to_its_data(
-    tmp_path: Path,
-) -> None:
+def test_a_training_loop_is_one_step_and_the_saved_weights_owe_to_its_data(run: Run) -> None:
     done = run(
-        tmp_path,
         """
 import torch
 
