@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,51 @@ import pytest
 from governed_kernel.lineage.events import ObserverLost, Transformation
 
 from .origins import origins_of
-from .recording import Recording, record
+from .recording import Begun, Recording, record
 
 FILES = {"t.csv": "k,v,s\n1,3.5,x\n2,4.0,y\n2,5.0,x\n", "u.csv": "k,w\n1,7\n2,8\n"}
 
 
+Run = Callable[..., Recording]
+TORCH = """
+import pandas as pd, torch
+from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
+"""
+DATASETS = """
+import pandas as pd
+from datasets import Dataset, concatenate_datasets
+"""
+
+
 def run(folder: Path, *cells: str) -> Recording:
+    write_files(folder)
+    return well_ended(record(folder, cells))
+
+
+@pytest.fixture(scope="module")
+def run_from(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Records cells that go on from a first one, which is run once."""
+    begun: dict[str, Begun] = {}
+
+    def recorded(first: str, *cells: str) -> Recording:
+        if first not in begun:
+            folder = tmp_path_factory.mktemp("links")
+            write_files(folder)
+            begun[first] = Begun(folder, [first])
+        return well_ended(begun[first].record(cells))
+
+    yield recorded
+    for each in begun.values():
+        each.end()
+
+
+def write_files(folder: Path) -> None:
     for name, content in FILES.items():
         (folder / name).write_text(content)
-    done = record(folder, cells)
-    assert done.errors == [""] * len(cells), done.errors
+
+
+def well_ended(done: Recording) -> Recording:
+    assert not any(done.errors), done.errors
     assert not done.of(ObserverLost), [done.texts[each.error] for each in done.of(ObserverLost)]
     return done
 
@@ -55,11 +91,9 @@ torch.save(model.state_dict(), "model.pt")
 
 
 @pytest.mark.slow
-def test_a_training_owes_to_the_loader_whose_batches_its_steps_followed(tmp_path: Path) -> None:
-    done = run(
-        tmp_path,
-        "import pandas as pd, torch\n"
-        "from torch.utils.data import DataLoader, TensorDataset, random_split\n"
+def test_a_training_owes_to_the_loader_whose_batches_its_steps_followed(run_from: Run) -> None:
+    done = run_from(
+        TORCH,
         "frame = pd.read_csv('t.csv')[['k', 'v']]",
         "x = torch.tensor(frame.to_numpy(), dtype=torch.float32)\n"
         "part, rest = random_split(TensorDataset(x), [2, 1])\n"
@@ -81,8 +115,6 @@ def test_a_training_owes_to_the_loader_whose_batches_its_steps_followed(tmp_path
 
 
 OWN = """
-import pandas as pd, torch
-from torch.utils.data import DataLoader, Dataset
 class Rows(Dataset):
     def __init__(self, frame): self.frame = frame
     def __len__(self): return len(self.frame)
@@ -94,8 +126,8 @@ loader = DataLoader(Rows(pd.read_csv("t.csv")[["k", "v"]]), batch_size=2)
 
 
 @pytest.mark.slow
-def test_a_dataset_of_ones_own_hands_on_what_it_holds(tmp_path: Path) -> None:
-    done = run(tmp_path, OWN, "torch.save(next(iter(loader)), 'batch.pt')", TRAIN)
+def test_a_dataset_of_ones_own_hands_on_what_it_holds(run_from: Run) -> None:
+    done = run_from(TORCH, OWN, "torch.save(next(iter(loader)), 'batch.pt')", TRAIN)
     assert training_inputs(done) == {("loader", "observed"), ("model", "observed")}
     expected = {"t.k TRANSFORMATION~", "t.v TRANSFORMATION~"}
     assert origins(done, "batch.pt", "*") == expected
@@ -103,10 +135,9 @@ def test_a_dataset_of_ones_own_hands_on_what_it_holds(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_dataset_over_a_file_owes_to_the_file(tmp_path: Path) -> None:
-    done = run(
-        tmp_path,
-        "import torch\nfrom torch.utils.data import DataLoader, Dataset\n"
+def test_a_dataset_over_a_file_owes_to_the_file(run_from: Run) -> None:
+    done = run_from(
+        TORCH,
         "class Lines(Dataset):\n"
         "    def __init__(self, path): self.lines = open(path).read().splitlines()[1:]\n"
         "    def __len__(self): return len(self.lines)\n"
@@ -118,10 +149,9 @@ def test_a_dataset_over_a_file_owes_to_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_steps_of_hugging_face_datasets_keep_their_columns(tmp_path: Path) -> None:
-    done = run(
-        tmp_path,
-        "import pandas as pd\nfrom datasets import Dataset, concatenate_datasets\n"
+def test_steps_of_hugging_face_datasets_keep_their_columns(run_from: Run) -> None:
+    done = run_from(
+        DATASETS,
         "data = Dataset.from_pandas(pd.read_csv('t.csv'))",
         "longer = data.map(lambda row: {'n': len(row['s'])})\n"
         "some = longer.filter(lambda row: row['k'] > 1).sort('v').rename_column('v', 'value')\n"
@@ -146,10 +176,9 @@ def test_steps_of_hugging_face_datasets_keep_their_columns(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_tokenizer_goes_into_what_it_makes_of_a_dataset(tmp_path: Path) -> None:
-    done = run(
-        tmp_path,
-        "import pandas as pd\nfrom datasets import Dataset\n"
+def test_a_tokenizer_goes_into_what_it_makes_of_a_dataset(run_from: Run) -> None:
+    done = run_from(
+        DATASETS,
         "from tokenizers import Tokenizer, models, pre_tokenizers\n"
         "from transformers import PreTrainedTokenizerFast\n"
         "words = Tokenizer(models.WordLevel({'x': 0, 'y': 1, '?': 2}, unk_token='?'))\n"
