@@ -109,14 +109,17 @@ class PythonEnvironment:
         return made
 
     def _copy(self, distribution: metadata.Distribution) -> None:
+        """As its wheel would, were there no tests in it: every gate hashes every file."""
         root = Path(str(distribution.locate_file("")))
         for file in distribution.files or ():
             source = root / file
-            if ".." in file.parts or not source.is_file():
+            if ".." in file.parts or not source.is_file() or _is_spare(file.parts):
                 continue  # scripts and pages of manuals
             target = self.site / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+            if file.name == "RECORD":
+                _write_kept_rows(target)
 
     def _put_in_product(self, distribution: metadata.Distribution) -> None:
         """What the wheel holds: the package with its templates, its metadata, its kernels."""
@@ -175,6 +178,18 @@ def _closure(names: tuple[str, ...]) -> Iterator[metadata.Distribution]:
             requirement = Requirement(line)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 waiting.append(requirement.name)
+
+
+def _is_spare(parts: tuple[str, ...]) -> bool:
+    """Libraries' own tests, and jedi's stubs (a fourth of all files): no run opens any."""
+    return "tests" in parts or parts[:2] == ("jedi", "third_party")
+
+
+def _write_kept_rows(record: Path) -> None:
+    with record.open(newline="") as file:
+        kept = [row for row in csv.reader(file) if not _is_spare(tuple(row[0].split("/")))]
+    with record.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(kept)
 
 
 def _normal(name: str) -> str:
