@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ import msgspec
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.files import write_atomically
-from governed_kernel.governance import ahead, envelopes, pins
+from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.settling import Unsettled, settled
 from governed_kernel.governance.verification import Entry
@@ -46,7 +47,7 @@ from governed_kernel.workspace import Workspace, personal_folder
 
 __all__ = ["StandingIndex"]
 
-_VERSION = "2"
+_VERSION = "3"
 _SETTLED = 2_000_000_000
 """Nanoseconds that the ledger must have rested: a change within a clock's tick leaves no trace."""
 _BLOCK = 10_000
@@ -242,15 +243,17 @@ class StandingIndex:
             if known.get("version") == _VERSION:
                 if known["stamp"] == stamp:
                     return found
-                if self._ends_as(known["records"], known["head"]):
+                if self._ends_as(known["size"], known["records"], known["head"]):
                     if at_rest:
                         self._restamp(stamp)
                     return found
         found.close()
         return None
 
-    def _ends_as(self, records: str, head: str) -> bool:
+    def _ends_as(self, size: str, records: str, head: str) -> bool:
         """Whether the chain of the whole ledger ends where that of the index does."""
+        if size != str(self._ledger.stat().st_size):
+            return False  # as after most changes, without reading it
         with JournalReader(self._ledger) as reader:
             while not (block := reader.block(limit=_BLOCK)).last:
                 pass
@@ -273,7 +276,10 @@ class StandingIndex:
         read = partial(self._read_off, records, ledger.leaves(), stamp if at_rest else "")
         connection = settled(self.workspace, [record.event for record in records], read)
         envelopes.keep_verified()
-        self._wait = ahead.beside(lambda: self._keep(connection))
+        # Most of that is to wait for the disk, while the question is answered.
+        keeping = threading.Thread(target=self._keep, args=(connection.serialize(),))
+        keeping.start()
+        self._wait = keeping.join
         return connection
 
     def _read_off(
@@ -291,6 +297,7 @@ class StandingIndex:
             "version": _VERSION,
             "stamp": stamp,
             "records": str(len(records)),
+            "size": str(records[-1].head.size),
             "head": records[-1].head.hash.hex(),
             "workspace_id": register.workspace_id,
             "genesis": register.genesis,
@@ -312,9 +319,9 @@ class StandingIndex:
         self._replayed = replayed
         return connection
 
-    def _keep(self, connection: sqlite3.Connection) -> None:
+    def _keep(self, body: bytes) -> None:
         with contextlib.suppress(GovernedError):  # then it is made again the next time
-            write_atomically(self._path, connection.serialize(), mode=0o600)
+            write_atomically(self._path, body, mode=0o600)
 
 
 def _for_nothing() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from governed_kernel.lineage import graph
 from governed_kernel.lineage import readers as reading
 from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.store import Store
-from governed_kernel.release.projection import refresh
+from governed_kernel.release.projection import opened, refresh
 from governed_kernel.workspace import Workspace
 
 __all__ = ["lineage"]
@@ -33,9 +35,27 @@ __all__ = ["lineage"]
 
 def _up_to_date(workspace: Workspace) -> Store:
     """The store, brought up to date; what could not be read is said on standard error."""
+    _announce(workspace)
+    store = refresh(workspace)
+    _warn(store)
+    return store
+
+
+@contextlib.contextmanager
+def _open_and_up_to_date(workspace: Workspace) -> Iterator[Store]:
+    """The same, opened once for a single question."""
+    _announce(workspace)
+    with opened(workspace) as store:
+        _warn(store)
+        yield store
+
+
+def _announce(workspace: Workspace) -> None:
     if not workspace.keeps_lake and not workspace.store.exists() and sys.stderr.isatty():
         click.echo("governed: making the lineage store, once …", err=True)
-    store = refresh(workspace)
+
+
+def _warn(store: Store) -> None:
     for journal in store.report.journals:
         if journal.problem:
             click.echo(f"governed: warning: {journal.problem}", err=True)
@@ -45,7 +65,6 @@ def _up_to_date(workspace: Workspace) -> Store:
                 f"unfinished ({journal.torn} bytes) and was left out",
                 err=True,
             )
-    return store
 
 
 @click.group()
@@ -62,7 +81,9 @@ def sql(workspace: Workspace, query: str, as_json: bool) -> None:
 
     "select view_name, comment from duckdb_views() where not internal" lists them.
     """
-    print_facts(_up_to_date(workspace).query(query), as_json)
+    with _open_and_up_to_date(workspace) as store:
+        found = store.query(query)
+    print_facts(found, as_json)
 
 
 @lineage.command("sessions")

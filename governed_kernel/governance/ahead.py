@@ -31,7 +31,7 @@ from governed_kernel.lineage.chaining import DIGITS
 from governed_kernel.lineage.events import Attested
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Ahead", "Forged", "allow", "begin", "beside"]
+__all__ = ["Ahead", "Forged", "allow", "begin"]
 
 WORTH = 1000
 """Fewer than so many new signatures are verified before a copy would have begun."""
@@ -105,12 +105,6 @@ class _Copies:
                     envelopes.add_signed(said)
                 self._end(reading)
 
-    def wait(self) -> None:
-        """Wait until all have ended by themselves."""
-        for reading in tuple(self._at_work):
-            os.set_blocking(reading, True)
-        self.take()
-
     def end(self) -> None:
         """End those that are still at work."""
         for reading in tuple(self._at_work):
@@ -161,25 +155,6 @@ def begin(workspace: Workspace) -> None:
             for part in range(copies):
                 _early.begin(partial(_verified_of, workspace, part, copies))
         atexit.register(_early.end)
-
-
-def beside(work: Callable[[], None]) -> Callable[[], None]:
-    """Do something in a copy of this process; returns what waits until it is done.
-
-    Where this process is not to be copied, or can't be, it does so itself, at once.
-    """
-    copies = _Copies()
-    if _allowed and _idle():
-        with contextlib.suppress(OSError):
-            copies.begin(partial(_nothing_found_by, work))
-    if not copies:
-        work()
-    return copies.wait
-
-
-def _nothing_found_by(work: Callable[[], None]) -> Iterator[bytes]:
-    work()
-    yield from ()
 
 
 def _is_new(workspace: Workspace) -> bool:

@@ -27,7 +27,7 @@ from governed_kernel.lineage.opening import out_of_reach
 from governed_kernel.lineage.reading import admit
 from governed_kernel.lineage.replacing import Removing
 from governed_kernel.lineage.schema import EVENT_TABLES, LEDGER_TABLES
-from governed_kernel.lineage.store import LedgerRows, Store
+from governed_kernel.lineage.store import LedgerRows, Rows, Store
 from governed_kernel.lineage.workspaces import number_of
 from governed_kernel.workspace import Workspace
 
@@ -109,7 +109,9 @@ class Lake(Store):
     # --- writing ----------------------------------------------------------------------------
 
     def ingest(
-        self, ledger: LedgerRows | None = None, confirm: Callable[[], object] = lambda: None
+        self,
+        ledger: Callable[[], LedgerRows] | None = None,
+        confirm: Callable[[], object] = lambda: None,
     ) -> IngestReport:
         """Bring in what the journals hold beyond what is known, in one transaction.
 
@@ -125,7 +127,7 @@ class Lake(Store):
             found = self._bring_in_all(spool, adding=known) if moved else []
             self.report = IngestReport(found)
         if ledger is not None:
-            self.replace_ledger_tables(*ledger)
+            self.replace_ledger_tables(*ledger())
         return self.report
 
     def _bring_in_all(self, spool: Path, *, adding: bool) -> list[JournalReport]:
@@ -152,7 +154,7 @@ class Lake(Store):
     def _make(
         self,
         spool: Path,
-        rows: LedgerTables | None = None,
+        rows: Rows | None = None,
         confirm: Callable[[], object] = lambda: None,
     ) -> list[JournalReport]:
         """Bring in anew what is of this workspace; others' rows stay."""
@@ -265,9 +267,7 @@ class Lake(Store):
         connection.execute("UPDATE base.meta SET value = ? WHERE key = 'schema'", [_mark()])
 
     @contextlib.contextmanager
-    def _renewing(
-        self, spool: Path, rows: LedgerTables | None
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _renewing(self, spool: Path, rows: Rows | None) -> Iterator[duckdb.DuckDBPyConnection]:
         """A transaction in which nothing of this workspace is left, and then `rows` are."""
         with self._writing(exclusive=True) as connection:
             version = int(schema.mark_of(connection).partition(":")[0] or schema.SCHEMA_VERSION)
@@ -277,7 +277,7 @@ class Lake(Store):
                 self._clear(connection)
             yield connection
             if rows is not None:
-                rows.replace(connection, spool, self._register(connection).workspace_no)
+                rows().replace(connection, spool, self._register(connection).workspace_no)
 
     def _clear(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Remove what is of this workspace; everything, where the schema is an earlier one."""

@@ -27,9 +27,10 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "JSON": (dict, list, tuple, str, int, float, bool),
 }
 """What a column of each type may hold, beside None."""
-_ONE_BY_ONE = ("VARCHAR[]", "JSON")
-"""msgspec takes more for these: sets, which have no order, too."""
+_LISTS = (list, tuple, type(None))
+"""msgspec takes more for lists: sets, which have no order, too."""
 _AS_THEY_ARE = (datetime,)
+_ENCODER = msgspec.json.Encoder()
 
 
 class LedgerTables:
@@ -51,7 +52,7 @@ class LedgerTables:
     def __init__(self, head: Head, tables: dict[str, list[dict[str, Any]]]) -> None:
         self._head = head
         self._lines = {name: _checked(name, rows) for name, rows in tables.items()}
-        self._digests = {name: digest_bytes(b"\n".join(rows)) for name, rows in self._lines.items()}
+        self._digests = {name: digest_bytes(lines) for name, lines in self._lines.items()}
 
     def replace(
         self,
@@ -98,7 +99,7 @@ def head_key(workspace_no: int) -> str:
     return f"ledger_head of {workspace_no}" if workspace_no else "ledger_head"
 
 
-def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
+def _checked(name: str, rows: list[dict[str, Any]]) -> bytes:
     """Rows of a ledger table as JSON lines, after their names and types were checked.
 
     Raises
@@ -113,22 +114,24 @@ def _checked(name: str, rows: list[dict[str, Any]]) -> list[bytes]:
         msgspec.convert(rows, list[_row_type(name)], builtin_types=_AS_THEY_ARE)  # type: ignore[misc]
     except msgspec.ValidationError:
         _say_what_is_wrong(name, types, rows)
-    for column in (column for column, kind in types.items() if kind in _ONE_BY_ONE):
+    lists = [column for column, kind in types.items() if kind == "VARCHAR[]"]
+    if any(type(row.get(column)) not in _LISTS for column in lists for row in rows):
+        _say_what_is_wrong(name, types, rows)
+    texts = [column for column, kind in types.items() if kind == "JSON"]
+    for column in texts:
         for row in rows:
             _check_value(name, types, column, row.get(column))
-    texts = [name for name, kind in types.items() if kind == "JSON"]
     if texts:
         rows = [{**row, **_as_json(row, texts)} for row in rows]
-    return list(map(msgspec.json.encode, rows))
+    return _ENCODER.encode_lines(rows)
 
 
 @cache
 def _row_type(name: str) -> type[msgspec.Struct]:
     """What plain columns of a table may hold, to look at many rows at once."""
-    fields = [
-        (column, Any if kind in _ONE_BY_ONE else Union[(*_PYTHON_TYPES[kind], None)], None)
-        for column, kind in schema.LEDGER_TABLES[name].items()
-    ]
+    plain: dict[str, Any] = {kind: Union[(*types, None)] for kind, types in _PYTHON_TYPES.items()}
+    plain |= {"VARCHAR[]": list[str] | None, "JSON": Any}
+    fields = [(column, plain[kind], None) for column, kind in schema.LEDGER_TABLES[name].items()]
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True)
 
 
@@ -166,16 +169,16 @@ def _load(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     types: dict[str, str],
-    lines: list[bytes],
+    lines: bytes,
     spool: Path,
     workspace_no: int,
 ) -> None:
     """Put such lines into a table, by way of a file in `spool`."""
     path = spool / f"{name}.jsonl"
-    path.write_bytes(b"\n".join(lines) + b"\n")
+    path.write_bytes(lines)
     read = {column: kind.replace("TIMESTAMP", "TIMESTAMPTZ") for column, kind in types.items()}
     listed = ", ".join(f"{schema.quoted(column)}: '{kind}'" for column, kind in read.items())
-    room = max(1 << 21, 2 * max(map(len, lines)) + 1024)
+    room = max(1 << 21, 2 * max(map(len, lines.splitlines())) + 1024)
     taken = ", ".join(
         f"nullif({schema.quoted(column)}, '')" if kind == "VARCHAR" else schema.quoted(column)
         for column, kind in types.items()

@@ -11,6 +11,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -44,6 +45,8 @@ __all__ = ["IngestReport", "JournalReport", "Store", "disk"]
 
 LedgerRows: TypeAlias = tuple[Head, dict[str, list[dict[str, Any]]]]
 """The head of a ledger, and what it says: table → rows (`Store.replace_ledger_tables`)."""
+Rows: TypeAlias = Callable[[], LedgerTables]
+"""Gives them, once they are computed."""
 _SPOOL = "ingest-"
 
 
@@ -129,7 +132,9 @@ class Store(Answering):
     # --- writing ----------------------------------------------------------------------------
 
     def ingest(
-        self, ledger: LedgerRows | None = None, confirm: Callable[[], object] = lambda: None
+        self,
+        ledger: Callable[[], LedgerRows] | None = None,
+        confirm: Callable[[], object] = lambda: None,
     ) -> IngestReport:
         """Bring in what the journals hold beyond what is known, in one transaction.
 
@@ -138,22 +143,24 @@ class Store(Answering):
 
         Parameters
         ----------
-        ledger : tuple of Head and dict, optional
-            What `replace_ledger_tables` takes, to be brought in as well.
+        ledger : callable, optional
+            Gives what `replace_ledger_tables` takes, to be brought in as well; it is asked in a
+            thread of its own, while the store is opened or made.
         confirm : callable
             Asked before anything is in place; the store stays as it is if it raises.
         """
-        rows = LedgerTables(*ledger) if ledger else None
-        with self._alone() as spool:
+        with self._alone() as spool, _computed(ledger) as rows:
             self._finish_sealing()
             reason, moved = self._judge()
             if reason or not self.path.exists():
                 found = self._make(spool, rows, confirm)
             else:
+                if rows is not None:
+                    rows()  # first: two threads of Python would only wait for each other
                 confirm()
                 found = self._project(self.path, spool, rows) if moved else []
                 if rows is not None and not moved:
-                    self._put(rows, None, spool)
+                    self._put(rows(), None, spool)
             self.report = IngestReport(found, reason)
             return self.report
 
@@ -170,7 +177,7 @@ class Store(Answering):
         rows = LedgerTables(*ledger) if ledger else None
         with self._alone() as spool:
             self._finish_sealing()
-            found = [*self._make(spool, rows), *self._gone()]
+            found = [*self._make(spool, (lambda: rows) if rows else None), *self._gone()]
             self.report = IngestReport(found, "asked for")
             return self.report
 
@@ -185,7 +192,7 @@ class Store(Answering):
     def _make(
         self,
         spool: Path,
-        rows: LedgerTables | None = None,
+        rows: Rows | None = None,
         confirm: Callable[[], object] = lambda: None,
     ) -> list[JournalReport]:
         """Make the store anew under another name, then put it in its place."""
@@ -255,7 +262,7 @@ class Store(Answering):
         with self._alone() as spool:
             reason, _ = self._judge()
             if (reason or not self.path.exists()) and of is None:
-                self._make(spool, rows)
+                self._make(spool, lambda: rows)
             else:
                 self._put(rows, of, spool)
 
@@ -291,9 +298,7 @@ class Store(Answering):
         if left and self.workspace.ledger.exists():
             finish_interrupted(left, Seals(self.workspace).all().values())
 
-    def _project(
-        self, path: Path, spool: Path, rows: LedgerTables | None = None
-    ) -> list[JournalReport]:
+    def _project(self, path: Path, spool: Path, rows: Rows | None = None) -> list[JournalReport]:
         """Bring all that is new into the store at `path`."""
         return self._bring_in(lambda: self._transaction(path), spool, rows)
 
@@ -301,7 +306,7 @@ class Store(Answering):
         self,
         transaction: Callable[[], contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]],
         spool: Path,
-        rows: LedgerTables | None = None,
+        rows: Rows | None = None,
     ) -> list[JournalReport]:
         """Bring all that is new into a store, in one transaction that succeeds."""
         limits: dict[str, tuple[int, IntegrityBroken]] = {}
@@ -316,7 +321,7 @@ class Store(Answering):
                     self._connect_workspaces(connection)
                     if rows is not None:
                         number = self._number(connection) or 0
-                        rows.replace(connection, spool, number, only_changed=True)
+                        rows().replace(connection, spool, number, only_changed=True)
                     return found
             except Unreadable as error:
                 limits[error.session_id] = (error.record, error.error)
@@ -425,3 +430,14 @@ class Store(Answering):
             connection.execute("COMMIT")
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def _computed(ledger: Callable[[], LedgerRows] | None) -> Iterator[Rows | None]:
+    """Compute the ledger's tables in a thread; whoever asks for them waits for it."""
+    if ledger is None:
+        yield None
+        return
+    with ThreadPoolExecutor(1) as beside:
+        made = beside.submit(lambda: LedgerTables(*ledger()))
+        yield made.result

@@ -24,7 +24,7 @@ from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.journal import Record
 from governed_kernel.lineage.ledger import Ledger
-from governed_kernel.lineage.store import Store, disk
+from governed_kernel.lineage.store import LedgerRows, Store, disk
 from governed_kernel.release.ledger_rows import tables, tables_of
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
@@ -45,13 +45,13 @@ def opened(workspace: Workspace) -> Iterator[Store]:
     """
     waits = _erasure_waits(workspace)
     with contextlib.ExitStack() as questions:
-        store = Store(workspace)
+        store, ledger = Store(workspace), Ledger(workspace)
         if not _is_writable(workspace):
             store = _copy(store, waits=waits)
             questions.enter_context(store.kept_open())
-        elif waits or not _is_open_and_current(store, questions):
+        elif waits or not _is_open_and_current(store, ledger, questions):
             questions.close()  # whoever brings in what is new needs it alone
-            _catch_up(store, waits=waits)
+            _catch_up(store, ledger, waits=waits)
             questions.enter_context(store.kept_open())
         yield store
 
@@ -66,8 +66,9 @@ def refresh(workspace: Workspace) -> Store:
     store, waits = Store(workspace), _erasure_waits(workspace)
     if not _is_writable(workspace):
         return _copy(store, waits=waits)
-    if waits or not _is_current(store):
-        _catch_up(store, waits=waits)
+    ledger = Ledger(workspace)
+    if waits or not _is_current(store, ledger):
+        _catch_up(store, ledger, waits=waits)
     return store
 
 
@@ -81,9 +82,9 @@ def _is_writable(workspace: Workspace) -> bool:
     return workspace.keeps_lake or os.access(workspace.state, os.W_OK)
 
 
-def _catch_up(store: Store, *, waits: bool) -> None:
+def _catch_up(store: Store, ledger: Ledger, *, waits: bool) -> None:
     """Take in what is new, after what was to be forgotten and mended."""
-    workspace, ledger = store.workspace, Ledger(store.workspace)
+    workspace = store.workspace
     seen = pins.last_seen(workspace.root)
     moved = workspace.ledger.exists() and _has_moved(store, ledger)
     if moved:
@@ -108,7 +109,9 @@ def _take_in(
 ) -> None:
     """Bring in what the ledger says, which is put in place once its signatures are verified."""
     workspace = store.workspace
-    rows = records[-1].head, tables_of(Registry(found.register))
+
+    def rows() -> LedgerRows:
+        return records[-1].head, tables_of(Registry(found.register))
 
     def confirm() -> None:
         found.settle()
@@ -187,23 +190,23 @@ def _bring_ledgers(store: Store, of_whom: Sequence[Workspace | None]) -> None:
                 store.replace_ledger_tables(head, tables(ledger.workspace, ledger), of)
 
 
-def _is_current(store: Store) -> bool:
+def _is_current(store: Store, ledger: Ledger) -> bool:
     """Whether a store has taken in all that is on record: one look, as most questions need."""
     with contextlib.ExitStack() as questions:
-        return _is_open_and_current(store, questions)
+        return _is_open_and_current(store, ledger, questions)
 
 
-def _is_open_and_current(store: Store, questions: contextlib.ExitStack) -> bool:
+def _is_open_and_current(store: Store, ledger: Ledger, questions: contextlib.ExitStack) -> bool:
     """The same, and if so it is open until `questions` end."""
     if store.workspace.keeps_lake or not store.exists():
         return False
     with contextlib.suppress(GovernedError):
         questions.enter_context(store.kept_open())
-        ledgers = [(of, Ledger(of or store.workspace)) for of in (None, *imported(store.workspace))]
+        ledgers = [(None, ledger), *((of, Ledger(of)) for of in imported(store.workspace))]
         return not store.is_behind() and not any(
-            store.ledger_head(of) != ledger.records()[-1].head.hash.hex()
-            for of, ledger in ledgers
-            if ledger.path.exists()
+            store.ledger_head(of) != each.records()[-1].head.hash.hex()
+            for of, each in ledgers
+            if each.path.exists()
         )
     return False
 

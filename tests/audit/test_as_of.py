@@ -288,6 +288,18 @@ def test_a_ledger_cut_short_answers_nothing(released: Place) -> None:
     explains(released.here("audit as-of 2100-01-01"), 4, unseen)
 
 
+def test_an_index_is_not_held_against_a_ledger_of_another_size(
+    released: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(released, datetime.now(UTC))
+    with released.inside(), StandingIndex(released.workspace) as index:
+        before = index.records
+    assert released.here("approve sour --for run {ada}").code == 3  # a refusal: one record more
+    monkeypatch.setattr(standing_index, "JournalReader", None)
+    with released.inside(), StandingIndex(released.workspace) as index:
+        assert index.records == before + 1
+
+
 def test_an_altered_ledger_answers_nothing(released: Place) -> None:
     at(released, datetime.now(UTC))
     alter(released.workspace.ledger)

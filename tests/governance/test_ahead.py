@@ -237,17 +237,6 @@ def test_where_no_more_processes_may_be_started_it_does_without(
             os.waitpid(process, os.WNOHANG)
 
 
-def test_what_is_done_beside_is_done_when_it_was_waited_for(
-    tmp_path: Path, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for allowed in (True, False):
-        monkeypatch.setattr(ahead, "_allowed", allowed)
-        made = tmp_path / str(allowed)
-        wait = ahead.beside(lambda made=made: made.write_text(str(os.getpid())))  # type: ignore[misc]
-        wait()
-        assert (made.read_text() == str(os.getpid())) is not allowed
-
-
 def test_copies_end_in_peace_where_nobody_is_told_of_children() -> None:
     """As below a supervisor, or `trap '' CHLD`: the system takes an ended child away itself."""
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)

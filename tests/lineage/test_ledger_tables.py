@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage import ledger_tables, schema
 from governed_kernel.lineage.events import DatasetRegistered, FileDigest
 from governed_kernel.lineage.journal import Head
@@ -54,6 +55,20 @@ def test_a_table_that_says_the_same_is_not_written_again(
         assert written == ["datasets", "runs", "artifacts", "runs", "runs", "artifacts"]
     store.rebuild((Head(4, 4, b"\4" * 32), said))  # another file knows nothing
     assert one(store, "select dataset from datasets") == "d"
+
+
+def test_nothing_comes_in_where_what_the_ledger_says_can_t_be_told(workspace: Workspace) -> None:
+    """It is computed in a thread, while the store is made: what is wrong there ends all of it."""
+
+    def untold() -> Any:
+        raise IntegrityBroken("a signature does not verify", why="", next="")
+
+    store = Store(workspace)
+    for _ in range(2):  # where there is no store, and where there is one
+        with pytest.raises(IntegrityBroken, match="a signature"):
+            store.ingest(untold)
+        assert store.ledger_head() is None
+        store.ingest()
 
 
 def test_every_type_of_a_ledger_row_comes_back(workspace: Workspace) -> None:
