@@ -161,6 +161,7 @@ def accept_risk(
     """
     from governed_kernel.release import acceptance
 
+    acceptance.check_terms(until, reason, control)  # before anybody is asked for a passphrase
     registry = Registry.read(workspace)
     record = registry.release(name)
     run = registry.run(run_id) if run_id else acceptance.newest_validated(record)

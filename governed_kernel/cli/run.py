@@ -117,7 +117,8 @@ def validate(
         raise CheckFailed(
             f"{found.suite} did not pass",
             why=f"not passed: {', '.join(map(str, failing))}",
-            next="mend the notebook and promote a new version, or run with other parameters",
+            next="mend the notebook and promote a new version, run with other parameters, or have "
+            "the risk of one case accepted: 'governed release accept-risk RELEASE CASE'",
         )
 
 

@@ -63,8 +63,8 @@ def decide_purpose(
     Notes
     -----
     Whatever policies say, denied are: a locked holdout or its parent outside a validation run, a
-    version that was withdrawn or is not approved yet, and one whose retention has ended (but not
-    for a re-run, which repeats what was done in time). Beyond that the policies decide.
+    version that was withdrawn or is not approved yet, and one whose retention has ended (for a
+    re-run too: what had to be gone is not read). Beyond that the policies decide.
     """
     person = person or authorization.session_person()
     found = floor(register, version, purpose, mode, run_kind)
@@ -95,7 +95,7 @@ def floor(
     name = f"{version.dataset}@{version.version}"
     if version.state in ("withdrawn", "registered"):
         found.append(("state", f"{name} is {version.state}, not approved"))
-    if run_kind != "rerun" and authorization.is_expired(version):
+    if authorization.is_expired(version):
         found.append(("retention", f"{name} had to be gone by {version.retention_until}"))
     return found
 

@@ -15,7 +15,7 @@ from governed_kernel.release import gate
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["LONGEST_DAYS", "accept", "accepted_case", "newest_validated"]
+__all__ = ["LONGEST_DAYS", "accept", "accepted_case", "check_terms", "newest_validated"]
 
 LONGEST_DAYS = LONGEST_ACCEPTANCE.days
 
@@ -95,46 +95,44 @@ def accept(
     SignatureRefused, PolicyDenied
         Who signs is the author, or has no role that may.
     """
-    expires = _end_of(until)
-    _check_reasons(reason, control)
-    said: list[RiskAcceptance] = []
+    expires = check_terms(until, reason, control)
 
     def make(register: Register, who: Person) -> RiskAcceptance:
         registry = Registry(register)
         record = _judged(registry, release, who)
         run = registry.run(run_id) if run_id else newest_validated(record)
         found, case = accepted_case(run, case_id)
-        said.append(
-            RiskAcceptance(
-                person=who.name,
-                printed_name=who.printed_name,
-                meaning="accepted",
-                release=record.name,
-                digest=record.digest,
-                run_id=run.run_id,
-                validation_run=found.validation_run,
-                suite=found.suite,
-                case_id=case.case_id,
-                value=case.value,
-                threshold=case.threshold,
-                reason=reason.strip(),
-                control=control.strip(),
-                expires_at=expires,
-            )
+        return RiskAcceptance(
+            person=who.name,
+            printed_name=who.printed_name,
+            meaning="accepted",
+            release=record.name,
+            digest=record.digest,
+            run_id=run.run_id,
+            validation_run=found.validation_run,
+            suite=found.suite,
+            case_id=case.case_id,
+            value=case.value,
+            threshold=case.threshold,
+            reason=reason.strip(),
+            control=control.strip(),
+            expires_at=expires,
         )
-        return said[-1]
 
-    attest(workspace, person, passphrase, make, action="accept-risk", resource=release)
-    return said[-1]
+    entry = attest(workspace, person, passphrase, make, action="accept-risk", resource=release)
+    assert isinstance(entry.predicate, RiskAcceptance)
+    return entry.predicate
 
 
-def _check_reasons(reason: str, control: str) -> None:
+def check_terms(until: str, reason: str, control: str) -> datetime:
+    """The moment that an acceptance ends at; refused (`UsageError`) without end or reasons."""
     if not reason.strip() or not control.strip():
         raise UsageError(
             "a risk is not accepted without a reason and a control",
             why="whoever reads the record later must learn why, and what is done instead",
             next="give --reason and --control",
         )
+    return _end_of(until)
 
 
 def _judged(registry: Registry, release: str, who: Person) -> ReleaseRecord:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from governed_kernel.errors import IntegrityBroken, Refused
@@ -100,10 +99,10 @@ def _check_lifetime(version: DatasetRegistered) -> None:
             why="its owner no longer allows its use",
             next="promote a new version of the release without it",
         )
-    today = datetime.now(UTC).date().isoformat()
-    if version.retention_until and version.retention_until[:10] < today:
+    if authorization.is_expired(version):
         raise Refused(
             f"{name} is past its retention",
-            why=f"it was to be kept until {version.retention_until}",
-            next="register a version with a legal basis for longer retention, or do without it",
+            why=f"it was to be kept until {version.retention_until}, and no later day is taken for "
+            "the same content",
+            next="promote a new version of the release, from data that may still be kept",
         )

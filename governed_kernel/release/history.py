@@ -226,7 +226,7 @@ class RunRecord:
             if item.state_at(self.moment) != "valid"
         ]
         named = f": {', '.join(failing)}" if failing else ""
-        return "; ".join([f"its validation did not pass{named}", *expired])
+        return "; ".join([f"its validation did not pass{named}", *dict.fromkeys(expired)])
 
 
 @dataclass

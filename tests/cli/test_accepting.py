@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.errors import IntegrityBroken, UnknownName
+from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
 from governed_kernel.governance import keys
+from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import RiskAcceptance
 from governed_kernel.release import bundle
@@ -150,6 +151,25 @@ def test_who_and_what_can_not_be_is_refused(
 ) -> None:
     done = failing.place.here(failing.accept(case or failing.cases[0], by, until), *SAID)
     explains(done, code, why)
+
+
+def test_nobody_is_announced_or_asked_for_a_secret_where_the_day_is_none(failing: Failing) -> None:
+    done = failing.place.here(failing.accept(failing.cases[0], "mara", "soon"), *SAID)
+    assert "mara accepts" not in done.err
+
+
+def test_what_was_accepted_is_told_as_it_was_signed(failing: Failing, tmp_path: Path) -> None:
+    mine = failing.copy(tmp_path)
+    accepted = mine.accept(mine.cases[0])
+    for _ in range(2):
+        said = mine.place.done_here(f"{accepted} --json", *SAID).facts
+        assert said["workspace_id"] == Register.read(mine.place.workspace).workspace_id
+    later = datetime.now(UTC) + timedelta(days=40)
+    run = Registry.read(mine.place.workspace).run(mine.run)
+    expired = dataclasses.replace(run, moment=later)
+    with pytest.raises(NotApproved) as refused:
+        expired.evidence()
+    assert refused.value.why.count(f"the acceptance of {mine.cases[0]} is expired") == 1
 
 
 def test_what_an_author_signs_with_another_program_does_not_count(

@@ -72,6 +72,16 @@ def test_who_registers_what_had_to_be_gone_is_told_that_nobody_may_read_it(
     assert "biopsies@1 had to be gone by 2020-01-01: nobody may read it" in done.err
 
 
+def test_a_later_day_for_the_same_content_is_said_not_to_be_taken(
+    governed: Command, source: Path
+) -> None:
+    assert register(governed, source, "--retention", "2030-01-01").code == 0
+    done = register(governed, source, "--retention", "2040-01-01")
+    assert (done.code, done.facts["retention_until"]) == (0, "2030-01-01")
+    assert "biopsies@1 is kept until 2030-01-01, as before: no later day is taken" in done.err
+    assert "warning" not in register(governed, source, "--retention", "2030-01-01").err
+
+
 def test_the_rules_that_the_help_of_a_transformation_shows_are_carried_out(
     governed: Command, source: Path, workspace: Workspace
 ) -> None:

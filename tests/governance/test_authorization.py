@@ -11,6 +11,7 @@ from governed_kernel.errors import (
     IntegrityBroken,
     NotApproved,
     PolicyDenied,
+    Refused,
     UnknownName,
 )
 from governed_kernel.governance import access, authorization, people, permission, policy
@@ -21,6 +22,8 @@ from governed_kernel.governance.rules import read_rules, rule_files, rules_diges
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import PolicyAdopted
 from governed_kernel.lineage.events import Decided
+from governed_kernel.release import admission
+from governed_kernel.release.manifest import Input
 from governed_kernel.workspace import Workspace
 from tests.governance.people import passphrase, promote
 from tests.governance.records import register, write_records
@@ -101,6 +104,15 @@ def test_no_policy_opens_a_holdout_or_what_is_past_its_retention(
     current = Register.read(workspace)
     decision = permission.decide_purpose(current, current.version("old"), "train")
     assert (decision.allowed, decision.policies) == (False, ["retention"])
+    again = permission.decide_purpose(
+        current, current.version("old"), "train", mode="release", run_kind="rerun"
+    )
+    assert (again.allowed, again.policies) == (False, ["retention"])
+    old = current.version("old")
+    item = Input("old", "1", "data", old.sha256, old.data_class, old.purposes)
+    with pytest.raises(Refused, match="past its retention") as refused:
+        admission.check_inputs(workspace, current, [item])
+    assert "register" not in refused.value.next, "a later day would be refused as well"
 
 
 def test_an_adoption_that_carries_other_rules_than_it_names_does_not_count(
