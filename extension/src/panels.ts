@@ -294,6 +294,11 @@ export async function fetchPanels(): Promise<void> {
     // without it the panel says what is wrong when it is opened
     await fetchCode().catch(() => undefined);
   }
+  // the largest of all, and the first graph would wait for it
+  await idle();
+  await import('./lineage/canvas')
+    .then(({ prepare }) => prepare())
+    .catch(() => undefined);
 }
 
 function idle(): Promise<unknown> {

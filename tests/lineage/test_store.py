@@ -11,12 +11,14 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from governed_kernel.errors import CheckFailed, ResourceMissing
 from governed_kernel.lineage import schema
+from governed_kernel.lineage.opening import read_only
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.lakes import only_a_file
@@ -41,6 +43,21 @@ def test_who_reads_can_only_read(told: Store, sql: str) -> None:
     with pytest.raises(CheckFailed) as refused:
         told.query(sql)
     assert refused.value.why
+
+
+@only_a_file
+def test_a_small_store_is_read_by_one_thread_and_a_large_one_by_all(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    store = Store(workspace)
+    store.ingest()
+    with store.read() as connection:
+        (threads,) = connection.execute("SELECT current_setting('threads')").fetchall()
+    assert threads == (1,)
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 30)
+    assert "threads" not in read_only(large)
 
 
 def test_two_processes_read_at_once(told: Store) -> None:

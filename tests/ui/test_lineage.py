@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Worker, expect
 
 from tests.extension.server import Server
 from tests.loop import berries
@@ -59,6 +59,15 @@ def run_all(window: Window) -> None:
 def headed(where: Locator, name: str | re.Pattern[str]) -> Locator:
     """The row of a table whose own heading is `name`."""
     return where.locator("tr", has=where.page.get_by_role("rowheader", name=name))
+
+
+def test_what_a_graph_is_drawn_with_is_there_before_anybody_asks_for_one(window: Window) -> None:
+    def is_laying_out(worker: Worker) -> bool:
+        return "governed-notebooks" in worker.url
+
+    if not any(map(is_laying_out, window.page.workers)):
+        window.page.wait_for_event("worker", is_laying_out)
+    assert window.page.locator(".gn-Lineage").count() == 0
 
 
 def test_the_graph_leads_to_the_cell_that_read_a_dataset(window: Window, place: Place) -> None:
