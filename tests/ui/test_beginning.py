@@ -12,7 +12,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.workspace import Workspace
 from tests.extension.server import TOKEN, serving
 from tests.loop.place import Place
-from tests.ui.window import AXE
+from tests.ui.window import AXE, tab_to, type_into
 
 pytestmark = pytest.mark.full
 
@@ -31,17 +31,19 @@ def test_a_folder_becomes_a_workspace_by_a_form(
         page.locator(".jp-LauncherCard", has_text="Catalog").click()
         expect(page.locator(".gn-StatusBadge")).to_be_hidden()  # there is no notebook
         form = page.get_by_role("form", name="New workspace")
-        form.get_by_label("Your short name").fill("ada")
-        form.get_by_label("Your printed name").fill("Ada Lovelace")
-        form.get_by_label("Passphrase", exact=True).fill("four words of hers")
-        form.get_by_label("Passphrase once more").fill("three words of")
+        type_into(page, form.get_by_label("Your short name"), "ada")
+        type_into(page, form.get_by_label("Your printed name"), "Ada Lovelace")
+        type_into(page, form.get_by_label("Passphrase", exact=True), "four words of hers")
+        again = form.get_by_label("Passphrase once more")
+        type_into(page, again, "three words of")
         make = form.get_by_role("button", name="Make the workspace")
         expect(make).to_have_attribute("aria-disabled", "true")
         page.add_script_tag(path=str(AXE))
         found = page.evaluate("async () => (await window.axe.run('.gn-Panel')).violations")
         assert not [item for item in found if item["impact"] in ("serious", "critical")]
-        form.get_by_label("Passphrase once more").fill("four words of hers")
-        make.click()
+        type_into(page, again, "four words of hers")
+        tab_to(page, make)
+        page.keyboard.press("Enter")
         expect(
             page.locator(".gn-Panel:visible").get_by_text("Nothing is registered yet")
         ).to_be_visible()

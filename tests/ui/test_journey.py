@@ -82,6 +82,40 @@ def test_a_file_is_registered_from_the_file_browser_and_loaded_in_the_notebook(
     expect(mark).to_be_visible()
 
 
+def test_a_file_that_a_notebook_reads_is_registered_in_its_finding_by_keyboard_alone(
+    window: Window, place: Place
+) -> None:
+    page = window.page
+    (place.root / "stalls.csv").write_text("stall,rent\nnorth,320\n")
+    cell = nbformat.v4.new_code_cell("from pathlib import Path\nPath('../stalls.csv').read_text()")
+    kernel = {"name": "governed-research", "display_name": "Governed Python (Research)"}
+    document = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    nbformat.write(document, place.root / "research/stalls.ipynb")
+    window.command("docmanager:open", path="research/stalls.ipynb")
+    kernel_is = "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status"
+    page.wait_for_function(f"({kernel_is})() === 'idle'")  # before, JupyterLab asks which kernel
+    window.command("notebook:run-all-cells")
+    expect(page.locator(".gn-Mark-line", has_text="stalls.csv")).to_be_visible()
+    window.command("docmanager:save")
+    window.command("governed:promote", path="research/stalls.ipynb")
+    window.press(window.button("Register stalls.csv…"))
+    data = window.panel.get_by_role("region", name="Data and models from the catalog")
+    form = data.locator("form")
+    window.type_into(form.get_by_label("Name in the catalog"), "stalls-of-today")
+    window.choose(form.get_by_label("Data class"), "public")
+    window.type_into(form.get_by_label("Owner"), "Market hall")
+    window.type_into(form.get_by_label("Legal basis"), "read off a board")
+    window.act_by_keyboard(form, "Dora")
+    assert window.scan() == []
+    assert window.lost() == []
+    window.sign_by_keyboard(form, journey.secret_of("dora"))
+    expect(window.button("Register stalls.csv…")).to_have_count(0)
+    known = {row["dataset"]: row for row in place.done("data list --json").facts}
+    assert known["stalls-of-today"]["owner"] == "Market hall"
+    where = "() => document.activeElement.closest('.gn-Page section, .gn-Page h1') !== null"
+    page.wait_for_function(where)  # not lost with the form
+
+
 def test_views_stay_in_a_notebook_whose_kernel_has_ended(window: Window, place: Place) -> None:
     page = window.page
     found = min(place.root.glob(".governed/runs/validation-*/output/evidence/*.json"))

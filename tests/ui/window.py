@@ -17,34 +17,70 @@ AXE = Path(__file__).parents[2] / "extension" / "node_modules" / "axe-core" / "a
 PATIENCE_MS = 90_000
 OURS = (".gn-Panel", ".gn-Badge", ".gn-ToolbarButton", ".gn-Mark")
 
-_LOST = """panel => {
+_LOOK = """node => {
+    const style = getComputedStyle(node);
+    const isOutlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+    const outline = isOutlined && [style.outlineStyle, style.outlineWidth, style.outlineColor];
+    return JSON.stringify([outline, style.boxShadow, style.borderColor]);
+}"""
+"""How a thing is drawn around: what shows the focus differs from what is there without it."""
+
+_SHOWN = f"""node => {{
+    const look = {_LOOK};
+    const on = look(node);
+    node.blur();
+    const off = look(node);
+    node.focus({{ preventScroll: true }});
+    return on !== off;
+}}"""
+
+_LOST = f"""panel => {{
     const found = [];
     const say = (why, node) => found.push([why, node.outerHTML.slice(0, 160)]);
+    const isShown = {_SHOWN};
     const before = document.activeElement;
-    for (const node of panel.querySelectorAll('*')) {
-        const handlers = node[Object.keys(node).find(key => key.startsWith('__reactProps'))] ?? {};
+    for (const node of panel.querySelectorAll('*')) {{
+        const props = Object.keys(node).find(key => key.startsWith('__reactProps'));
+        const handlers = node[props] ?? {{}};
         const isPressed = handlers.onClick || handlers.onMouseDown || handlers.onDoubleClick;
         const isControl = node.matches('button, input, select, textarea, a, summary, iframe');
-        if (isPressed && !isControl && node.tabIndex < 0 && !handlers.onKeyDown) {
+        if (isPressed && !isControl && node.tabIndex < 0 && !handlers.onKeyDown) {{
             say('only a mouse presses it', node);
-        }
+        }}
         const isOneOfMany = node.matches('[role=tab]');
-        if (isControl && node.tabIndex < 0 && !isOneOfMany) {
+        if (isControl && node.tabIndex < 0 && !isOneOfMany) {{
             say('no key reaches it', node);
-        }
-        if (node.tabIndex < 0 || node.disabled || !node.checkVisibility()) {
+        }}
+        if (node.tabIndex < 0 || node.disabled || !node.checkVisibility()) {{
             continue;
-        }
-        node.focus({ preventScroll: true });
-        const { outlineStyle, boxShadow } = getComputedStyle(node);
-        const isShown = outlineStyle !== 'none' || boxShadow !== 'none';
-        if (document.activeElement === node && !isShown && node.tagName !== 'IFRAME') {
+        }}
+        node.focus({{ preventScroll: true }});
+        const isReached = document.activeElement === node && node.tagName !== 'IFRAME';
+        if (isReached && !isShown(node)) {{
             say('nothing shows that it has the focus', node);
-        }
-    }
+        }}
+    }}
     before?.focus();
     return found;
-}"""
+}}"""
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Reach a thing in a page by the tabulator key alone, and see where one is."""
+    target.wait_for()
+    for _ in range(160):
+        if target.evaluate("node => node === document.activeElement"):
+            assert target.evaluate(_SHOWN), f"nothing shows that {target} has the focus"
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"no way by keyboard to {target}")
+
+
+def type_into(page: Page, target: Locator, text: str) -> None:
+    """Reach a field by keyboard, and write into it instead of what it holds."""
+    tab_to(page, target)
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text)
 
 
 class Window:
@@ -112,15 +148,7 @@ class Window:
 
     def tab_to(self, target: Locator) -> None:
         """Reach it by the tabulator key alone, as who has no mouse does, and see where one is."""
-        target.wait_for()
-        for _ in range(160):
-            if target.evaluate("node => node === document.activeElement"):
-                style = "(({ outlineStyle, boxShadow }) => [outlineStyle, boxShadow])"
-                seen = target.evaluate(f"node => {style}(getComputedStyle(node))")
-                assert set(seen) != {"none"}, f"nothing shows that {target} has the focus"
-                return
-            self.page.keyboard.press("Tab")
-        raise AssertionError(f"no way by keyboard to {target}")
+        tab_to(self.page, target)
 
     def press(self, target: Locator) -> None:
         """Reach a button by keyboard, and press it."""
@@ -129,9 +157,7 @@ class Window:
 
     def type_into(self, target: Locator, text: str) -> None:
         """Reach a field by keyboard, and write into it instead of what it holds."""
-        self.tab_to(target)
-        self.page.keyboard.press("Control+a")
-        self.page.keyboard.type(text)
+        type_into(self.page, target, text)
 
     def choose(self, target: Locator, beginning: str) -> None:
         """Reach a choice by keyboard, and choose what begins like this."""
