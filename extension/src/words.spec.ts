@@ -119,8 +119,10 @@ describe('numbers', () => {
     expect(bytes(0)).toBe('0 B');
     expect(bytes(1536)).toBe('1.5 KiB');
     expect(bytes(64 << 20)).toBe('64 MiB');
-    expect(duration(75)).toBe('1:15');
-    expect(duration(3661)).toBe('1:01:01');
+    expect(duration(0.4)).toBe('0 s');
+    expect(duration(18)).toBe('18 s');
+    expect(duration(75)).toBe('1 min 15 s');
+    expect(duration(3605)).toBe('1 h 0 min 5 s');
   });
 });
 
@@ -139,6 +141,12 @@ describe('a moment', () => {
   it('is written as in the country of who reads the language', () => {
     writeIn('en', ['de-DE', 'en-GB']);
     expect(moment(at)).toContain('21 Nov 2026');
+  });
+
+  it('names its zone, which reviewers elsewhere do not share', () => {
+    writeIn('en', ['en-GB']);
+    expect(moment(at)).toMatch(/ (UTC|GMT([+-]\d+)?|[A-Z]{2,5})$/);
+    expect(moment('no moment')).toBe('no moment');
   });
 
   it('is written somehow in a language that no browser knows', () => {

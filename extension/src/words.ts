@@ -137,17 +137,19 @@ export function bytes(count: number): string {
   return `${unit && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** 75 → "1:15". */
+/** 75 → "1 min 15 s"; the units' signs are the same in every language. */
 export function duration(seconds: number): string {
   const whole = Math.floor(seconds);
-  const [hours, minutes] = [
-    Math.floor(whole / 3600),
-    Math.floor((whole % 3600) / 60)
+  const parts: [number, string][] = [
+    [Math.floor(whole / 3600), 'h'],
+    [Math.floor((whole % 3600) / 60), 'min'],
+    [whole % 60, 's']
   ];
-  const rest = String(whole % 60).padStart(2, '0');
-  return hours
-    ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}`
-    : `${minutes}:${rest}`;
+  const first = parts.findIndex(([count]) => count > 0); // of none: the last
+  return parts
+    .slice(first)
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(' ');
 }
 
 let language: string | undefined;
@@ -174,12 +176,20 @@ function isLanguage(tag: string): boolean {
   }
 }
 
-/** A moment as it is written in a table: day and minute, in the reader's own time. */
+/** A moment as it is written in a table: day and minute in the reader's own time, and its zone. */
 export function moment(text: string): string {
   const at = new Date(/[zZ]|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
   return Number.isNaN(at.valueOf())
     ? text
-    : at.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
+    : `${at.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })} ${zone(at)}`;
+}
+
+/** The zone's name then, as it is in summer or in winter: others may read the same page elsewhere. */
+function zone(at: Date): string {
+  const parts = new Intl.DateTimeFormat(language, {
+    timeZoneName: 'short'
+  }).formatToParts(at);
+  return parts.find(part => part.type === 'timeZoneName')?.value ?? '';
 }
 
 /** A measured number with four digits that count; nothing where there is none. */

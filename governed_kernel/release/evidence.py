@@ -146,7 +146,8 @@ def check_cells(session: RecordedSession, notebook: Notebook) -> Iterator[Findin
             yield _finding(
                 "changed-since-run",
                 "blocking",
-                f"{cell.label}: it is not what ran as [{ran.execution}] in {session.session_id}",
+                f"{cell.label}: it is not what ran as [{ran.execution}] in session "
+                f"{session.session_id}",
                 "the record would not speak of this notebook",
                 "restart the kernel, run all cells, save",
                 cell.index,
@@ -157,7 +158,8 @@ def check_cells(session: RecordedSession, notebook: Notebook) -> Iterator[Findin
             yield _finding(
                 "failed-in-session",
                 "blocking",
-                f"{cell.label}: it ended as {ran.status or 'nothing yet'} in {session.session_id}",
+                f"{cell.label}: it ended as {ran.status or 'nothing yet'} in session "
+                f"{session.session_id}",
                 "a release run stops at the first error",
                 "mend it, restart the kernel, run all cells, save",
                 cell.index,
@@ -167,7 +169,7 @@ def check_cells(session: RecordedSession, notebook: Notebook) -> Iterator[Findin
         yield _finding(
             "session-differs",
             "blocking",
-            f"the notebook has {len(cells)} cells with code, {session.session_id} ran "
+            f"the notebook has {len(cells)} cells with code, session {session.session_id} ran "
             f"{len(session.cells)}",
             "the release would do something else than what was recorded",
             "restart the kernel, run all cells, save",
@@ -279,7 +281,7 @@ def check_record(session: RecordedSession) -> Iterator[Finding]:
         yield _finding(
             "no-witness",
             "warning",
-            f"{session.session_id} was recorded without the witness",
+            f"session {session.session_id} was recorded without the witness",
             told.witness if told else "nothing says how complete its record is",
             "run it where the system calls can be witnessed, if reviewers ask for it",
         )

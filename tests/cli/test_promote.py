@@ -120,7 +120,7 @@ def test_a_cell_edited_since_it_ran_is_named(wild: Place) -> None:
     document.cells[1].source += "  # only a comment"
     evidence = found(wild, WILD, document)
     (edited,) = [item for item in evidence.findings if item.code == "changed-since-run"]
-    assert edited.what.startswith("cell 2 (cell-1): it is not what ran as [2]")
+    assert edited.what.startswith("cell 2 (cell-1): it is not what ran as [2] in session ")
 
 
 def test_a_cell_added_since_the_run_is_noticed(wild: Place) -> None:
