@@ -22,7 +22,7 @@ READ_ONLY: _Settings = {
     "lock_configuration": "true",
 }
 """A connection that can read this file and no other, and change no setting."""
-_SMALL_BYTES = 32 << 20
+_SMALL_BYTES = 16 << 20
 """Up to here one thread answers sooner: what others took over is less than waking them costs."""
 
 
