@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import rfc8785
+
+from governed_kernel.files import open_regular, opened_regular
 
 __all__ = ["canonical_json", "digest_bytes", "digest_file", "digest_json", "hash_file"]
 
@@ -84,7 +85,7 @@ def hash_file(path: str | os.PathLike[str], algorithm: str) -> bytes:
     """
     # Opened and read as text names are: an environment has tens of thousands of files, most of
     # them shorter than a buffer, which takes longer to be made than they to be read.
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+    with open(path, "rb", buffering=0, opener=opened_regular) as file:
         if os.fstat(file.fileno()).st_size > _SMALL:
             return hashlib.file_digest(file, algorithm).digest()
         digest = hashlib.new(algorithm)
@@ -98,7 +99,7 @@ def digest_file(path: str | os.PathLike[str], size: int = -1) -> str:
     if size < 0:
         return hash_file(path, "sha256").hex()
     digest = hashlib.sha256()
-    with Path(path).open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         view = memoryview(bytearray(min(size, _BLOCK)))
         while count := file.readinto(view[: min(size, _BLOCK)]):
             digest.update(view[:count])

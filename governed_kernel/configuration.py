@@ -13,6 +13,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import ConfigurationError
+from governed_kernel.files import open_regular
 
 __all__ = [
     "LAKE",
@@ -388,7 +389,8 @@ def _contradiction(settings: Configuration) -> tuple[str, str, str] | None:
 def read(path: Path) -> Configuration:
     """Read and check ``governed.toml`` at `path`."""
     try:
-        return parse(path.read_text(encoding="utf-8"), path)
+        with open_regular(path) as file:
+            return parse(file.read().decode(), path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{path} could not be read",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import io
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,8 +17,11 @@ from governed_kernel.errors import ResourceMissing
 
 __all__ = [
     "exclusive_lock",
+    "open_regular",
+    "opened_regular",
     "readers_lock",
     "sync_folder",
+    "unreadable",
     "write_atomically",
     "written_atomically",
 ]
@@ -28,6 +34,34 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open a file to read its bytes, and nothing that could keep its reader waiting for ever.
+
+    Raises
+    ------
+    OSError
+        It can't be opened, or it is a pipe, a device or a socket: whoever may write a folder can
+        lay one where a file is looked for, and who opens a pipe waits for a writer.
+    """
+    return open(path, "rb", opener=opened_regular)
+
+
+def opened_regular(path: str, flags: int) -> int:
+    """A descriptor of a file that is one, or of a folder; an opener for ``open``.
+
+    Raises
+    ------
+    OSError
+        As `open_regular`.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "It is a pipe, a device or a socket, and no file", str(path))
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:
@@ -129,12 +163,12 @@ def readers_lock(path: Path) -> Iterator[None]:
     Where it is not there nobody has ever written, and there is nobody to keep away.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = opened_regular(str(path), os.O_RDONLY)
     except FileNotFoundError:
         yield
         return
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield
@@ -142,11 +176,13 @@ def readers_lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _unreadable(path: Path, error: OSError) -> ResourceMissing:
+def unreadable(path: Path, error: OSError) -> ResourceMissing:
+    """What to raise where a file can't be read."""
     return ResourceMissing(
-        f"{path} could not be read",
+        f"{path} can't be read",
         why=error.strerror or str(error),
-        next="mend the permissions, then run the same command again",
+        next="mend the permissions, or take away what is no file there, then run the same command "
+        "again",
     )
 
 

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
+import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ResourceMissing
-from governed_kernel.files import exclusive_lock, write_atomically, written_atomically
+from governed_kernel.files import (
+    exclusive_lock,
+    open_regular,
+    readers_lock,
+    write_atomically,
+    written_atomically,
+)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
 
 
 def test_a_file_is_written_whole_with_its_mode_and_its_folders(tmp_path: Path) -> None:
@@ -113,3 +128,20 @@ def test_a_stream_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         fail()
     assert path.read_bytes() == b"before"
     assert [item.name for item in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("lay", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), _socket])
+def test_what_would_keep_its_reader_waiting_is_not_opened(
+    lay: Callable[[Path], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "x"
+    lay(path)
+    for read in (open_regular, digest_file, lambda path: digest_file(path, 3)):
+        with pytest.raises(OSError, match=r"no file|No such device"):
+            read(path)
+
+
+def test_a_lock_that_is_a_pipe_keeps_no_reader_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.lock")
+    with pytest.raises(ResourceMissing, match="no file"), readers_lock(tmp_path / "x.lock"):
+        pass

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import msgspec
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
-from governed_kernel.files import written_atomically
+from governed_kernel.files import open_regular, written_atomically
 from governed_kernel.governance import erasure
 from governed_kernel.governance.cards import card_of
 from governed_kernel.governance.register import Register
@@ -181,7 +181,7 @@ class _Backup:
     # --- parts ------------------------------------------------------------------------------
 
     def _ledger(self) -> None:
-        with self._workspace.ledger.open("rb") as file:
+        with open_regular(self._workspace.ledger) as file:
             name = self._workspace.ledger.relative_to(self._workspace.root).as_posix()
             self._add(name, file, self._head.size, 0o664)
         for path in Ledger(self._workspace).torn():

@@ -11,6 +11,7 @@ import msgspec
 from governed_kernel.audit.report import Check
 from governed_kernel.canonical import canonical_json, digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
+from governed_kernel.files import open_regular
 from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
@@ -60,7 +61,13 @@ def check_ledger(workspace: Workspace, ledger: Ledger) -> Iterator[Check]:
         said = f"{torn} bytes after record {len(records) - 1} are no whole record: a write "
         yield Check("ledger", path, "doubt", said + "that goes on, or one that a power cut tore")
     for aside in ledger.torn():
-        data = aside.read_bytes()
+        try:
+            with open_regular(aside) as file:
+                data = file.read()
+        except OSError as error:
+            why = error.strerror or str(error)
+            yield Check("torn", aside.name, "broken", f"it can't be read: {why}")
+            continue
         whole = aside.name.endswith(f"-{digest_bytes(data)[:12]}")
         said = f"{len(data)} bytes that a power cut tore were kept aside"
         wrong = "it is not what was kept aside"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from governed_kernel.errors import IntegrityBroken
+from governed_kernel.files import open_regular
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.forms import (
     COMPRESSED,
@@ -42,7 +43,7 @@ def check_sealed(journal: Path, seal: SessionSealed) -> None:
         if form.suffix == COMPRESSED:
             _check_compressed(form, seal)
         else:
-            with form.open("rb") as file:
+            with open_regular(form) as file:
                 found = _digest(file)
             if found != (seal.sha256, seal.bytes):
                 raise _located(form, seal, found[0])
@@ -123,7 +124,7 @@ def _made_again(form: Path, seal: SessionSealed, *, checksum: bool) -> tuple[str
     digest = hashlib.sha256()
     packing = compressor(checksum=checksum).compressobj(size=seal.bytes)
     place, at = 0, -1
-    with open_journal(form) as content, form.open("rb") as file:
+    with open_journal(form) as content, open_regular(form) as file:
         ended = False
         while not ended:
             piece = content.read(_PIECE)

@@ -20,7 +20,7 @@ from governed_kernel.audit.report import Check, Report, checked
 from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
-from governed_kernel.errors import ConfigurationError, IntegrityBroken
+from governed_kernel.errors import ConfigurationError, IntegrityBroken, ResourceMissing
 from governed_kernel.governance import catalog, erasure, pins
 from governed_kernel.governance.cards import REMEDY, card_of, card_path, is_behind, read_card
 from governed_kernel.governance.public_keys import parse_public_key
@@ -113,7 +113,11 @@ def _policy(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     """What the rules say must be what was adopted; comments edited since are shown."""
     register = registry.register
     adopted = {file.path: file.sha256 for file in register.rules}
-    there = {file.path: file.sha256 for file in rule_files(workspace)} if adopted else {}
+    try:
+        there = {file.path: file.sha256 for file in rule_files(workspace)} if adopted else {}
+    except ResourceMissing as error:
+        yield Check("policy", "governed.toml", "broken", f"{error.what}: {error.why}")
+        return
     names = sorted(adopted.keys() | there.keys())
     edited = [name for name in names if adopted.get(name) != there.get(name)]
     subject = ", ".join(edited) or "governed.toml"

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from governed_kernel.errors import GovernedError, IntegrityBroken
+from governed_kernel.files import open_regular
 from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.public_keys import PublicKey, parse_public_key
 from governed_kernel.lineage.chaining import DIGITS
@@ -244,7 +245,7 @@ def _new(found: Sequence[dict[str, Any]]) -> int:
 
 def _verified_of(workspace: Workspace, part: int, parts: int) -> Iterator[bytes]:
     """As `_verified`, of a ledger that may be no ledger at all: whoever replays it finds out."""
-    with workspace.ledger.open("rb") as file:
+    with open_regular(workspace.ledger) as file:
         found = [line for line in file if line.startswith(_SIGNED, DIGITS + 1)]
     named = map(_envelope_in, filter(envelopes.may_name_a_key, found))
     return _verified(named, map(_envelope_in, _last_first(found, part, parts)))

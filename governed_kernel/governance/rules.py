@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from governed_kernel.canonical import digest_bytes, digest_file, digest_json
 from governed_kernel.configuration import Configuration
-from governed_kernel.errors import ResourceMissing
+from governed_kernel.files import open_regular, unreadable
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
@@ -40,15 +40,12 @@ def read_rules(workspace: Workspace, settings: Configuration | None = None) -> R
     """
     said = (settings or workspace.settings).policy_digest()
     contents = {}
-    try:
-        for path in sorted(workspace.policies.glob("*.cedar")):
-            contents[path.name] = path.read_bytes()
-    except OSError as error:
-        raise ResourceMissing(
-            f"{error.filename} can't be read",
-            why=error.strerror or str(error),
-            next="restore the file or mend its permissions",
-        ) from error
+    for path in sorted(workspace.policies.glob("*.cedar")):
+        try:
+            with open_regular(path) as file:
+                contents[path.name] = file.read()
+        except OSError as error:
+            raise unreadable(path, error) from error
     digest = _digest(said, {name: digest_bytes(content) for name, content in contents.items()})
     texts = {
         f"{workspace.policies.name}/{name}": content.decode(errors="replace")
@@ -58,12 +55,21 @@ def read_rules(workspace: Workspace, settings: Configuration | None = None) -> R
 
 
 def rule_files(workspace: Workspace) -> list[FileDigest]:
-    """The files that hold the rules, byte for byte: comments count for nothing and can be seen."""
-    named = [workspace.root / CONFIGURATION_FILE, *sorted(workspace.policies.glob("*.cedar"))]
-    return [
-        FileDigest(workspace.relative(path), digest_file(path), path.stat().st_size)
-        for path in named
-    ]
+    """The files that hold the rules, byte for byte: comments count for nothing and can be seen.
+
+    Raises
+    ------
+    ResourceMissing
+        One can't be read.
+    """
+    files = []
+    for path in [workspace.root / CONFIGURATION_FILE, *sorted(workspace.policies.glob("*.cedar"))]:
+        try:
+            digest, size = digest_file(path), path.stat().st_size
+        except OSError as error:
+            raise unreadable(path, error) from error
+        files.append(FileDigest(workspace.relative(path), digest, size))
+    return files
 
 
 def rules_digest_of(settings: dict[str, Any], files: Sequence[FileDigest]) -> str:

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import exclusive_lock, open_regular, unreadable, write_atomically
 from governed_kernel.lineage.events import Derived, Digested, now
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.journal import SESSION_DECODER
@@ -126,11 +126,20 @@ def recorded(connection: duckdb.DuckDBPyConnection) -> list[Derivation]:
 
 
 def read_all(workspace: Workspace) -> list[Derivation]:
-    """Every line that is one."""
+    """Every line that is one.
+
+    Raises
+    ------
+    ResourceMissing
+        It can't be read, or something that is no file lies in its place.
+    """
     try:
-        lines = workspace.derived.read_bytes().splitlines()
+        with open_regular(workspace.derived) as file:
+            lines = file.read().splitlines()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise unreadable(workspace.derived, error) from error
     found = []
     for line in lines:
         try:
@@ -269,7 +278,7 @@ class Derivations:
         if status.st_ino != inode or status.st_size < size:
             self._clear()
             size = 0
-        with open(self._path, "rb") as file:  # noqa: PTH123
+        with open_regular(self._path) as file:
             file.seek(size)
             whole = file.read().rpartition(b"\n")[0]
         for line in whole.splitlines():

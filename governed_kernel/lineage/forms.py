@@ -16,6 +16,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, cast
 
+from governed_kernel.files import open_regular
+
 __all__ = [
     "COMPRESSED",
     "PAYLOADS",
@@ -96,14 +98,14 @@ def open_journal(path: Path) -> BinaryIO:
     if path.suffix == COMPRESSED:
         return open_compressed(path)
     with contextlib.suppress(FileNotFoundError):
-        return path.open("rb")
+        return open_regular(path)
     # Compressed and removed since the last line, or since long: the compressed form came first.
     return open_compressed(compressed(path))
 
 
 def open_compressed(path: Path, note: Callable[[bytes], object] | None = None) -> BinaryIO:
     """The content of a compressed form; `note` is given every byte of the form itself."""
-    return cast(BinaryIO, io.BufferedReader(_Content(path.open("rb"), note), _BUFFER))
+    return cast(BinaryIO, io.BufferedReader(_Content(open_regular(path), note), _BUFFER))
 
 
 def content_size(path: Path) -> int:
@@ -118,7 +120,7 @@ def content_size(path: Path) -> int:
     """
     with contextlib.suppress(FileNotFoundError):
         return path.stat().st_size
-    with compressed(path).open("rb") as file:
+    with open_regular(compressed(path)) as file:
         return _said(file.read(_HEADER))
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken
+from governed_kernel.files import open_regular, opened_regular
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.journal import encode
 
@@ -93,7 +94,7 @@ class HeadWriter:
 def is_live(journal: Path) -> bool:
     """Whether the recorder of a journal lives: it holds a lock on its head as long as it does."""
     try:
-        descriptor = os.open(head_file(journal), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = opened_regular(str(head_file(journal)), os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
@@ -137,7 +138,8 @@ def read_head(journal: Path) -> Said | None:
     path = head_file(journal)
     begun = journal.exists() and journal.stat().st_size > 0  # before it: the head comes first
     try:
-        line = path.read_bytes()
+        with open_regular(path) as file:
+            line = file.read()
     except FileNotFoundError:
         return None
     if not line and begun:

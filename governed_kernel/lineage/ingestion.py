@@ -17,6 +17,7 @@ import duckdb
 import msgspec
 
 from governed_kernel.errors import IntegrityBroken
+from governed_kernel.files import open_regular
 from governed_kernel.lineage import graph_tables
 from governed_kernel.lineage.events import JournalOpened, SessionSealed
 from governed_kernel.lineage.forms import (
@@ -412,7 +413,7 @@ class Ingestion:
         if not self.texts:
             journal.payload_size = size
         if size > journal.payload_size:
-            with path.open("rb") as source:
+            with open_regular(path) as source:
                 source.seek(journal.payload_size)
                 lines = source.read(size - journal.payload_size)
             lines = lines[: lines.rfind(b"\n") + 1]

@@ -19,7 +19,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
-from governed_kernel.files import sync_folder
+from governed_kernel.files import open_regular, sync_folder
 from governed_kernel.lineage.chaining import (
     ENVELOPE,
     START,
@@ -220,7 +220,7 @@ def read_payloads(path: Path) -> dict[PayloadDigest, str]:
     texts: dict[PayloadDigest, str] = {}
     if not path.exists():
         return texts
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for line in file:
             try:
                 entry: dict[str, Any] = msgspec.json.decode(line)

@@ -15,7 +15,8 @@ from typing import BinaryIO, Generic, TypeVar
 
 import msgspec
 
-from governed_kernel.errors import IntegrityBroken, ResourceMissing
+from governed_kernel.errors import IntegrityBroken
+from governed_kernel.files import unreadable
 from governed_kernel.lineage.chaining import DIGITS, ENVELOPE, START, Head
 from governed_kernel.lineage.forms import COMPRESSED, Damaged, compressed, open_journal
 
@@ -93,11 +94,7 @@ class JournalReader:
             self._file = io.BytesIO()
             self._broken = _damaged(path, head, error)
         except OSError as error:
-            raise ResourceMissing(
-                f"{path} can't be read",
-                why=error.strerror or str(error),
-                next="mend the permissions, then run the same command again",
-            ) from error
+            raise unreadable(path, error) from error
 
     def _seek(self) -> None:
         if self._file.seekable():

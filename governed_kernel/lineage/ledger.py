@@ -11,7 +11,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import exclusive_lock, open_regular, write_atomically
 from governed_kernel.lineage.events import JournalOpened, LedgerEvent
 from governed_kernel.lineage.journal import (
     ENVELOPE,
@@ -256,7 +256,8 @@ class Ledger:
     def _half(self) -> _Together | None:
         """Where records begin that were added together and are not all there."""
         try:
-            note = msgspec.json.decode(self._together.read_bytes(), type=_Together)
+            with open_regular(self._together) as file:
+                note = msgspec.json.decode(file.read(), type=_Together)
             size = self.path.stat().st_size
         except (OSError, msgspec.MsgspecError):
             return None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from governed_kernel.files import sync_folder
+from governed_kernel.files import open_regular, opened_regular, sync_folder
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.forms import (
     COMPRESSED,
@@ -105,7 +105,7 @@ class Sealing:
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(self._unnamed, flags, 0o664)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with self._path.open("rb") as source:
+        with open_regular(self._path) as source:
             size = os.fstat(source.fileno()).st_size
             content, form = hashlib.sha256(), hashlib.sha256()
             packing = compressor().compressobj(size=size)
@@ -224,13 +224,13 @@ def _finish(path: Path, seal: SessionSealed | None) -> None:
 
 
 def _is(path: Path, sha256: str) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return bool(sha256) and digest_of(file) == sha256
 
 
 def _is_held(path: Path) -> bool:
     """Whether the process that makes a compressed form is still at it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = opened_regular(str(path), os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

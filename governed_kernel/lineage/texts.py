@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.canonical import digest_bytes
-from governed_kernel.files import write_atomically
+from governed_kernel.files import open_regular, write_atomically
 from governed_kernel.lineage.events import (
     Access,
     CellEnded,
@@ -144,7 +144,7 @@ def lines_of(path: Path) -> Iterator[Line]:
     if not path.exists():
         return
     offset = 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for number, line in enumerate(file):
             yield _line(number, offset, line)
             offset += len(line)
@@ -177,7 +177,7 @@ def erase(path: Path, digests: Collection[PayloadDigest]) -> int:
     """
     wanted = set(digests)
     found, gone = [], 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for line in file:
             digest, wrong = digest_of(line)
             if not wrong and digest in wanted:

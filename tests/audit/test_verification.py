@@ -233,6 +233,41 @@ def test_what_is_no_file_in_a_card_s_place_is_named_and_stops_nothing(
     assert card.read_bytes() == text
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("journals/b.jsonl", "journal b: its journal is gone"),
+        ("journals/b.jsonl.zst", "journal b: its journal is gone"),
+        ("journals/b.head", "journal b: its journal is gone"),
+        ("ledger.together", ""),
+        ("ledger.torn-3-aaaaaaaaaaaa", "can't be read"),
+        ("derived.jsonl", "derived.jsonl can't be read"),
+        ("erased.json", ""),
+        ("ledger.jsonl", "ledger.jsonl can't be read"),
+        ("../policies/x.cedar", "x.cedar can't be read"),
+    ],
+)
+@pytest.mark.timeout(30)
+def test_a_pipe_in_a_file_s_place_keeps_no_command_waiting(
+    name: str, said: str, released: Place
+) -> None:
+    """Whoever may write the workspace can lay one; who opens it to read waits for a writer."""
+    path = released.workspace.ledger.parent / name
+    aside = path.with_name("aside")
+    if path.exists():
+        path.rename(aside)
+    os.mkfifo(path)
+    for command in ("lineage sessions", "people list", "audit verify"):
+        done = released.here(command)
+        assert "Traceback" not in done.err
+    assert said in done.out + done.err
+    assert done.code == 0 if not said else done.code in (4, 6)
+    path.unlink()
+    if aside.exists():
+        aside.rename(path)
+    released.done_here("audit verify")
+
+
 def test_a_card_that_a_crash_left_behind_is_written_anew(released: Place) -> None:
     card = released.workspace.catalog / "berries.toml"
     text = card.read_bytes()
