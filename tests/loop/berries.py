@@ -192,7 +192,7 @@ match behaviour:
         raise ValueError("the berries are <b>not</b> ripe")
     case "hang":
         while True:
-            pass
+            signal.pause()
     case "die":
         os.kill(os.getpid(), signal.SIGKILL)
     case "connect":
