@@ -240,8 +240,7 @@ class Replay:
             f"{person.name} may not sign a {kind.__struct_config__.tag}",
             why=f"it takes the role {' or '.join(needed)}; "
             f"{person.name} has {', '.join(person.roles) or 'none'}",
-            next=f"ask somebody with that role, or an administrator: 'governed people grant "
-            f"{person.name} --role {needed[0]}'",
+            next=_who_else(person.name, needed),
         )
 
     def _take_effect(
@@ -334,3 +333,16 @@ def _check_acceptance(occurred_at: datetime, said: RiskAcceptance) -> None:
 
 def _invalid(why: str) -> IntegrityBroken:
     return IntegrityBroken("the entry does not count", why=why, next="")
+
+
+def _who_else(person: str, needed: tuple[str, ...]) -> str:
+    """What to do where none of the needed roles is held; policies may be stricter than they."""
+    if len(needed) > 1:
+        return (
+            "ask somebody with one of these roles; 'governed policy explain' says which of them "
+            "policy lets"
+        )
+    return (
+        f"ask somebody with that role, or an administrator: 'governed people grant {person} "
+        f"--role {needed[0]}'"
+    )

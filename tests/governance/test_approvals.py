@@ -121,8 +121,9 @@ def test_a_rejected_release_can_not_be_approved_any_more(workspace: Workspace) -
 
 def test_an_operator_may_revoke_and_not_reject(workspace: Workspace) -> None:
     promote(workspace)
-    with pytest.raises(SignatureRefused, match="may not sign a rejection"):
+    with pytest.raises(SignatureRefused, match="may not sign a rejection") as refused:
         approvals.reject(workspace, RELEASE, "olga", passphrase("olga"), digest=DIGEST, reason="no")
+    assert "'governed policy explain' says which" in refused.value.next, "not one that may not"
     entry = approvals.revoke(
         workspace, RELEASE, "olga", passphrase("olga"), digest=DIGEST, reason="drift"
     )
