@@ -12,7 +12,7 @@ import duckdb
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
 from governed_kernel.lineage.binding import writing_literals
 
-__all__ = ["READ_ONLY", "connect", "disk", "out_of_reach", "read_only"]
+__all__ = ["READ_ONLY", "connect", "disk", "out_of_reach"]
 
 _Settings = dict[str, str | bool | int | float | list[str]]
 READ_ONLY: _Settings = {
@@ -22,14 +22,6 @@ READ_ONLY: _Settings = {
     "lock_configuration": "true",
 }
 """A connection that can read this file and no other, and change no setting."""
-_SMALL_BYTES = 16 << 20
-"""Up to here one thread answers sooner: what others took over is less than waking them costs."""
-
-
-def read_only(path: Path) -> _Settings:
-    """The settings of a connection that only reads the file at `path`."""
-    is_small = path.exists() and path.stat().st_size <= _SMALL_BYTES
-    return {**READ_ONLY, "threads": 1} if is_small else READ_ONLY
 
 
 def connect(

@@ -35,7 +35,7 @@ from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.ledger_tables import LedgerTables
 from governed_kernel.lineage.loading import Unreadable
 from governed_kernel.lineage.numbering import Numbers
-from governed_kernel.lineage.opening import READ_ONLY, connect, disk, read_only
+from governed_kernel.lineage.opening import READ_ONLY, connect, disk
 from governed_kernel.lineage.sealing import finish_interrupted, unfinished
 from governed_kernel.lineage.seals import Seals
 from governed_kernel.lineage.workspaces import number_of, register
@@ -113,9 +113,9 @@ class Store(Answering):
 
     @contextlib.contextmanager
     def _read(self, *, locked: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        settings = READ_ONLY if locked else {}
         if not self.path.exists():
             self.ingest()
-        settings = read_only(self.path) if locked else {}
         connection = connect(self.path, settings, read_only=True, patience=self.patience)
         if not schema.is_current(connection, texts=self.texts):
             connection.close()

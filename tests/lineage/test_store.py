@@ -11,14 +11,13 @@ import sys
 import textwrap
 import threading
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
 
 from governed_kernel.errors import CheckFailed, ResourceMissing
 from governed_kernel.lineage import schema
-from governed_kernel.lineage.opening import read_only
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.lakes import only_a_file
@@ -45,19 +44,10 @@ def test_who_reads_can_only_read(told: Store, sql: str) -> None:
     assert refused.value.why
 
 
-@only_a_file
-def test_a_small_store_is_read_by_one_thread_and_a_large_one_by_all(
-    workspace: Workspace, tmp_path: Path
-) -> None:
-    store = Store(workspace)
-    store.ingest()
-    with store.read() as connection:
-        (threads,) = connection.execute("SELECT current_setting('threads')").fetchall()
-    assert threads == (1,)
-    large = tmp_path / "large"
-    with large.open("wb") as file:
-        file.truncate(1 << 30)
-    assert "threads" not in read_only(large)
+def test_who_reads_keeps_no_other_thread_from_looking_for_news(told: Store) -> None:
+    """One process has one database of a file: all its readers have to open it alike."""
+    with told.read(), ThreadPoolExecutor() as others:
+        assert not others.submit(Store(told.workspace, patience=1).ingest).result().journals
 
 
 def test_two_processes_read_at_once(told: Store) -> None:
