@@ -89,7 +89,9 @@ def sql(workspace: Workspace, query: str, as_json: bool) -> None:
 @lineage.command("sessions")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only N of them.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Pass over N.")
-@click.option("--search", default="", metavar="TEXT", help="In names, notebooks, users, machines.")
+@click.option(
+    "--search", default="", metavar="TEXT", help="In names, notebooks, runs, users, machines."
+)
 @json_option
 @workspace_option
 def sessions(

@@ -17,8 +17,11 @@ __all__ = ["Page", "State", "sessions"]
 State: TypeAlias = Literal["sealed", "running", "cut off", "journal gone"]
 
 _NAMED = """
-SELECT s.*, j.session_no FROM sessions s JOIN base.journals j USING (session_id)
-WHERE contains(lower(concat_ws(' ', s.session_id, s.notebook, s.user_name, s.host)), lower(?))
+SELECT s.*, nullif(b.run_id, '') AS run_id, r.release, j.session_no
+FROM sessions s JOIN base.journals j USING (session_id)
+JOIN base.session_started b USING (session_no) LEFT JOIN runs r ON r.run_id = b.run_id
+WHERE contains(lower(concat_ws(' ', s.session_id, s.notebook, b.run_id, r.release, s.user_name,
+    s.host)), lower(?))
 """
 
 _SESSIONS = f"""
@@ -77,7 +80,8 @@ def sessions(
     was killed, so its end is only its recorder's word) or ``journal gone``. ``lost`` counts what is
     on record as not recorded: observers that failed, writes for which the disk had no room, a
     journal that somebody else changed. ``clock_back`` counts how often the clock stepped back
-    between cells: the order of records is the truth, their times are claims.
+    between cells: the order of records is the truth, their times are claims. ``run_id`` and
+    ``release`` are of a session that executed a release, which has no ``notebook`` of its own.
 
     Parameters
     ----------
@@ -86,7 +90,8 @@ def sessions(
     limit, offset : int
         How many to give, after how many others. A page takes no longer with more of them.
     search : str
-        Only those whose name, notebook, user or machine contains it, in letters of either case.
+        Only those whose name, notebook, run, release, user or machine contains it, in letters of
+        either case.
     """
     rows = store.query(_SESSIONS, [search, limit, offset])
     (found,) = store.query(f"SELECT count(*) AS there FROM ({_NAMED})", [search])

@@ -10,11 +10,13 @@ import pytest
 from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import CellEnded, CellStarted, SessionStarted
+from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.session_states import sessions
 from governed_kernel.lineage.store import Store
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import home_of, make_workspace
+from tests.lineage.sessions import Session
 
 
 @pytest.fixture
@@ -60,6 +62,26 @@ def test_where_a_clock_steps_back_order_is_kept_times_are_marked_and_all_verifie
     before = store.fingerprint()
     store.rebuild()
     assert store.fingerprint() == before
+
+
+def test_a_session_of_a_run_says_which_run_of_which_release_it_is(governed: Workspace) -> None:
+    Session(governed, "s1").end()
+    Session(governed, "s2", run_id="run-1", notebook="").end()
+    Session(governed, "s3", run_id="run-2", notebook="").end()
+    store = Store(governed)
+    store.ingest()
+    run = {"run_id": "run-1", "release": "triage@1", "kind": "release"}
+    store.replace_ledger_tables(Head(1, 1, b"1" * 32), {"runs": [run]})
+    said = {row["session_id"]: row for row in sessions(governed, store).sessions}
+    assert [(row["run_id"], row["release"]) for row in said.values()] == [
+        ("run-2", None),  # the ledger knows no such run
+        ("run-1", "triage@1"),
+        (None, None),
+    ]
+    for text, found in {"RUN-": ["s3", "s2"], "triage@": ["s2"], "triage.ipynb": ["s1"]}.items():
+        page = sessions(governed, store, search=text)
+        assert [row["session_id"] for row in page.sessions] == found
+        assert page.total == len(found)
 
 
 def test_each_session_says_how_it_ended(governed: Workspace) -> None:

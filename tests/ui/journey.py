@@ -298,6 +298,10 @@ def audit(window: Window, place: Place, run: str) -> None:
     window.panel.get_by_label("Search").fill("SOUR.IPYNB")
     sessions = window.panel.get_by_role("table", name="Sessions")
     expect(sessions).to_contain_text("sealed")
+    window.panel.get_by_label("Search").fill(run)
+    expect(sessions.get_by_role("row")).to_have_count(2)
+    for name in ("sour@1", run):
+        expect(sessions.get_by_role("button", name=name, exact=True)).to_be_visible()
     window.panel.get_by_role("tab", name="Readers").click()
     window.type_into(window.panel.get_by_label("Who read"), "berries-holdout@1")
     window.page.keyboard.press("Enter")

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import { Tag, useGoverned } from '../parts';
+import { ReleaseLink, RunLink } from '../parts/opening';
 import { Paged, SearchField, usePaged } from '../parts/paged';
 import { Table } from '../parts/table';
 import type { ISessionPage, ISessionRow } from '../records';
@@ -16,7 +17,7 @@ export function Sessions(): React.ReactElement {
       <div className="gn-Form">
         <SearchField
           paged={paged}
-          hint={trans.__('Session, notebook, user or machine')}
+          hint={trans.__('Session, notebook, release, run, user or machine')}
         />
       </div>
       <Paged paged={paged} busy={trans.__('Reading what is on record…')}>
@@ -53,7 +54,18 @@ function Rows(props: { rows: ISessionRow[] }): React.ReactElement {
             <Tag tone={TONES[row.state]}>{label(row.state, trans)}</Tag>
           )
         },
-        { title: trans.__('Notebook'), cell: row => row.notebook },
+        {
+          title: trans.__('Notebook or run'),
+          cell: row =>
+            row.run_id ? (
+              <>
+                {row.release && <ReleaseLink release={row.release} />}{' '}
+                <RunLink run={row.run_id} />
+              </>
+            ) : (
+              row.notebook
+            )
+        },
         {
           title: trans.__('User'),
           cell: row => row.user_name,

@@ -105,6 +105,9 @@ export interface ISessionRow {
   state: 'sealed' | 'running' | 'cut off' | 'journal gone';
   mode: string | null;
   notebook: string | null;
+  /** What it executed, where it is no notebook of a person; the ledger names the release. */
+  run_id: string | null;
+  release: string | null;
   user_name: string | null;
   host: string | null;
   started_at: string | null;
