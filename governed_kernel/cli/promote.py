@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -20,12 +20,17 @@ from governed_kernel.cli.options import (
     print_json,
     workspace_option,
 )
-from governed_kernel.release.findings import Finding, is_blocked
+from governed_kernel.release.findings import is_blocked
+from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
+
+if TYPE_CHECKING:
+    from governed_kernel.release.promotion import Examination
 
 __all__ = ["check", "promote"]
 
 _STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
+_LONGEST = 72
 
 
 def _release_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +93,7 @@ def check(
             }
         )
     else:
-        _show(found.findings)
+        _show(found)
         verdict = "can't be promoted yet" if blocked else "can be promoted"
         console().print(f"{workspace.relative(found.path)} {verdict}", markup=False)
     return 1 if blocked else 0
@@ -161,11 +166,28 @@ def _asked(
     ]
 
 
-def _show(findings: list[Finding]) -> None:
-    out = console()
-    for finding in findings:
+def _show(found: Examination) -> None:
+    out, lines = console(), _first_lines(found)
+    for finding in found.findings:
         out.print(
             f"{finding.severity}: {finding.what}", style=_STYLES[finding.severity], markup=False
         )
+        if finding.cell_id in lines:
+            out.print(f"  cell: {lines[finding.cell_id]}", markup=False)
         out.print(f"  why:  {finding.why}", markup=False)
         out.print(f"  next: {finding.next}", markup=False)
+
+
+def _first_lines(found: Examination) -> dict[str, str]:
+    """What each cell begins with, by its id; of none that a secret was found in."""
+    from governed_kernel.release.notebook import code_cells
+
+    hidden = {finding.cell_id for finding in found.findings if finding.code == "secret"}
+    lines = {
+        cell.cell_id: cell.source.strip().splitlines()[0] for cell in code_cells(found.document)
+    }
+    return {
+        cell_id: visible(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…")
+        for cell_id, line in lines.items()
+        if cell_id not in hidden
+    }

@@ -53,8 +53,8 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """How messages name the cell."""
-        return f"cell {self.index + 1} ({self.cell_id})"
+        """How messages name the cell: people count cells, its id is for programs."""
+        return f"cell {self.index + 1}"
 
 
 def read(path: Path) -> Notebook:

@@ -68,8 +68,21 @@ def test_what_stands_in_the_way_is_told_with_what_to_do(wild: Place) -> None:
     assert f"{WILD} can't be promoted yet" in done.out
     assert "blocking: [2] it reads research/wild.csv, which is not in the catalog" in done.out
     assert "next: 'governed data register NAME research/wild.csv" in done.out
+    assert "  cell: open('wild.csv').read()\n" in done.out
+    assert "cell-1" not in done.out
     findings = done.out.count("  why:  ")
     assert findings == done.out.count("  next: ") > 3
+
+
+def test_a_cell_that_holds_a_secret_is_not_quoted(place: Place) -> None:
+    path = place.root / "research" / "secret.ipynb"
+    token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    cells = [nbformat.v4.new_code_cell(source) for source in (f"token = '{token}'", "open('/a/b')")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    told = place.governed("check research/secret.ipynb").out
+    assert "cell 1: line 1 of its source looks like a secret" in told
+    assert "  cell: open('/a/b')\n" in told
+    assert token not in told
 
 
 def test_an_altered_environment_stands_in_the_way(
@@ -120,7 +133,7 @@ def test_a_cell_edited_since_it_ran_is_named(wild: Place) -> None:
     document.cells[1].source += "  # only a comment"
     evidence = found(wild, WILD, document)
     (edited,) = [item for item in evidence.findings if item.code == "changed-since-run"]
-    assert edited.what.startswith("cell 2 (cell-1): it is not what ran as [2] in session ")
+    assert edited.what.startswith("cell 2: it is not what ran as [2] in session ")
 
 
 def test_a_cell_added_since_the_run_is_noticed(wild: Place) -> None:
