@@ -26,7 +26,8 @@ from governed_kernel.audit.sheet import (
 )
 from governed_kernel.errors import ResourceMissing
 from governed_kernel.files import write_atomically
-from governed_kernel.lineage.events import CaseResult
+from governed_kernel.governance import authorization
+from governed_kernel.lineage.events import CaseResult, DatasetRegistered
 from governed_kernel.release.registry import RunRecord
 
 __all__ = ["annex_iv_page", "engineer_page", "manager_page", "pages", "write"]
@@ -172,13 +173,18 @@ def _materials(found: Dossier) -> str:
             words(version.data_class, 30),
             words(f"{version.rows:,}" if version.rows >= 0 else ""),
             words(version.legal_basis or version.licence or "not stated", 60),
-            words(version.retention_until or "no end set"),
+            words(_kept(version)),
             words(version.owner, 40),
         ]
         for role, item, version in found.inputs()
     ]
     heads = ["As", "Version", "Class", "Rows", "Legal basis or licence", "Keep until", "Owner"]
     return table(heads, rows, most=6, right=(3,))
+
+
+def _kept(version: DatasetRegistered) -> str:
+    passed = ", which has passed" if authorization.is_expired(version) else ""
+    return f"{version.retention_until}{passed}" or "no end set"
 
 
 def _tests(run: RunRecord | None) -> str:

@@ -232,16 +232,22 @@ def _draw(facts: dict[str, Any]) -> None:
                 f"{step['person']}: {step['reason']}"
             )
         )
+    told = facts | {"risks": [row | {"until": _until(row)} for row in facts["risks"]]}
     for title in ("risks", "recalls", "refusals"):
-        if not facts[title]:
+        if not told[title]:
             continue
         branch = tree.add(title)
-        for row in facts[title]:
+        for row in told[title]:
             shown = ", ".join(
                 f"{key} {value}" for key, value in row.items() if value not in ("", None, [], {})
             )
             branch.add(escape(shown))
     console().print(tree)
+
+
+def _until(risk: dict[str, Any]) -> str:
+    passed = ", which has passed" if risk["state"] == "expired" else ""
+    return f"{risk['until']:%Y-%m-%d}{passed}"
 
 
 def _path(facts: dict[str, Any]) -> Iterator[tuple[int, str]]:

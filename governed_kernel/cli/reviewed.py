@@ -101,7 +101,8 @@ def _input(item: Mapping[str, Any]) -> Text:
     if item["kind"] == "model":
         known.insert(0, f"base model, licence {item['licence'] or 'not stated'}")
     if item["retention_until"]:
-        known.append(f"until {item['retention_until']}")
+        passed = ", which has passed" if item["retention_over"] else ""
+        known.append(f"until {item['retention_until']}{passed}")
     if item["opened_as"]:
         known.append(f"opened as {', '.join(item['opened_as'])}")
     style = "bold yellow" if item["state"] in _UNUSUAL else ""

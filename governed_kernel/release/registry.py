@@ -159,7 +159,8 @@ class Registry:
         key = person.key(entry.key_id) if person else None
         withdrawn_at = key.revoked_at if key else entry.occurred_at
         run.acceptances.append(Acceptance(said, entry, withdrawn_at))
-        until = f"{said.expires_at:%Y-%m-%d}"
+        passed = ", which has passed" if said.expires_at <= self.moment else ""
+        until = f"{said.expires_at:%Y-%m-%d}{passed}"
         reason = f"{said.suite} passed but for {said.case_id}, accepted until {until}"
         self._validate(run, entry.occurred_at, said.person, reason)
 

@@ -16,7 +16,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved
-from governed_kernel.governance import permission
+from governed_kernel.governance import authorization, permission
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
@@ -292,6 +292,7 @@ def _input(register: Register, item: Input) -> dict[str, Any]:
         "purposes": version.purposes,
         "rows": version.rows,
         "retention_until": version.retention_until,
+        "retention_over": authorization.is_expired(version),
         "owner": version.owner,
         "opened_as": item.paths,
     }

@@ -14,8 +14,9 @@ import pytest
 
 from governed_kernel.audit import annex_iv, pages
 from governed_kernel.audit.dossier import Dossier
-from governed_kernel.lineage.events import CaseResult
+from governed_kernel.lineage.events import CaseResult, DatasetRegistered
 from governed_kernel.release import intake
+from governed_kernel.release.manifest import Input
 from tests.loop.refusal import alter
 from tests.loop.stages import Stages
 
@@ -110,6 +111,26 @@ def test_the_facts_are_there(stages: Stages, tmp_path: Path) -> None:
     }
     assert (listed["1(a)"], listed["2(g)"], listed["8"]) == ("said", "recorded", "for people")
     assert "<div class=whole>for people</div>" in index, "it is set on one line"
+
+
+class Kept(Dossier):
+    """The same release, from data that had to be gone by a day."""
+
+    until = ""
+
+    def version(self, item: Input) -> DatasetRegistered:
+        return msgspec.structs.replace(super().version(item), retention_until=self.until)
+
+
+def test_a_day_that_has_passed_is_said_to_have(dossier: Dossier) -> None:
+    found = Kept(**vars(dossier))
+    for until, said in (
+        ("2020-01-01", "2020-01-01, which has passed"),
+        ("2999-01-01", "2999-01-01"),
+        ("", "no end set"),
+    ):
+        found.until = until
+        assert f">{said}<" in pages.manager_page(found)
 
 
 def test_every_file_that_the_index_names_is_in_the_bundle(dossier: Dossier, stages: Stages) -> None:

@@ -109,12 +109,18 @@ def test_accepted_risks_let_exactly_their_cases_pass_and_go_into_the_bundle(
         rows = store.execute("select case_id, person, state from risk_acceptances").fetchall()
     assert sorted(rows) == sorted((case, "mara", "valid") for case in failing.cases)
 
-    # a month later nothing of it may go live again
+    assert "which has passed" not in place.done_here("release show sour").out
+    # a month later nothing of it may go live again, and whoever looks is told why
     with pytest.MonkeyPatch.context() as patch:
         later = datetime.now(UTC) + timedelta(days=31)
         patch.setattr("governed_kernel.release.registry.now", lambda: later)
         done = place.here("deploy sour --env production {otto}")
         explains(done, 3, "its validation did not pass", "is expired")
+        shown = place.done_here("release show sour").out
+    history, _, risks = " ".join(shown.split()).partition(" risks ")
+    day = f"until {datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}, which has passed"
+    assert history.count(f"passed but for {failing.cases[-1]}, accepted {day}") == 1
+    assert risks.count(f"{day}, state expired") == len(failing.cases)
     # and a signature stops counting with its key
     place.done_here("people revoke-key mara --reason 'laptop stolen' {ada}")
     done = place.here("deploy sour --env production {otto}")

@@ -14,6 +14,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record
 from governed_kernel.lineage.events import FileDigest, ValidationRecorded
 from governed_kernel.lineage.forms import forms
+from governed_kernel.release import admission
 from governed_kernel.release.evidence import as_input
 from governed_kernel.release.registry import Registry
 from governed_kernel.validation.evidence import Evidence
@@ -74,6 +75,22 @@ def test_two_people_approve_a_run_and_are_shown_what_they_sign(candidate: Place)
     second = candidate.done_here("approve sour --meaning approved {kim}")
     assert "sour@1 was approved for run" in second.out
     assert candidate.release()["state"] == "approved"
+
+
+@pytest.mark.parametrize(("until", "passed"), [("2020-01-01", True), ("2999-01-01", False)])
+def test_data_that_had_to_be_gone_is_shown_as_such(
+    candidate: Place, monkeypatch: pytest.MonkeyPatch, until: str, passed: bool
+) -> None:
+    known = admission.catalogued
+    kept = {"retention_until": until}
+    monkeypatch.setattr(
+        admission, "catalogued", lambda *given: msgspec.structs.replace(known(*given), **kept)
+    )
+    done = candidate.done_here(f"{FOR_RUN} {{rui}} --json")
+    told = [*done.facts["reviewed"]["inputs"], *done.facts["reviewed"]["suites"][0]["inputs"]]
+    assert [item["retention_over"] for item in told] == [passed] * len(told)
+    assert done.err.count(f"; until {until}") == len(told) > 1
+    assert done.err.count(f"; until {until}, which has passed") == passed * len(told)
 
 
 def test_machines_are_told_the_same_facts(candidate: Place) -> None:

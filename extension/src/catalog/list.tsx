@@ -108,13 +108,17 @@ function State(props: { row: IVersionRow }): React.ReactElement {
 }
 
 /** The day by which it must be gone, marked when that day is over. */
-export function Retention(props: { until: string }): React.ReactElement {
+export function Retention(props: {
+  until: string;
+  /** What the server says of it; else it is held against the time here. */
+  isOver?: boolean;
+}): React.ReactElement {
   const { trans } = useGoverned();
   return (
     <>
       {props.until || trans.__('no end')}{' '}
-      {isPast(props.until, new Date()) && (
-        <Tag tone="bad">{trans.__('over')}</Tag>
+      {(props.isOver ?? isPast(props.until, new Date())) && (
+        <Tag tone="bad">{trans.__('has passed')}</Tag>
       )}
     </>
   );

@@ -80,6 +80,8 @@ export interface IReviewedInput {
   purposes: string[];
   rows: number;
   retention_until: string;
+  /** That day has passed: no run of it begins, no validation either. */
+  retention_over: boolean;
   owner: string;
 }
 

@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import { Retention } from '../catalog/list';
 import { ClassTag, Digest, Tag, useGoverned } from '../parts';
 import { Difference } from '../parts/difference';
 import { VersionLink } from '../parts/opening';
@@ -93,7 +94,15 @@ function Inputs(props: { inputs: IReviewedInput[] }): React.ReactElement {
           isNumber: true
         },
         { title: trans.__('Owner'), cell: item => item.owner },
-        { title: trans.__('Until'), cell: item => item.retention_until },
+        {
+          title: trans.__('Keep until'),
+          cell: item => (
+            <Retention
+              until={item.retention_until}
+              isOver={item.retention_over}
+            />
+          )
+        },
         {
           title: trans.__('SHA-256'),
           cell: item => <Digest value={item.sha256} />
