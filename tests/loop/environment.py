@@ -118,7 +118,8 @@ class PythonEnvironment:
             target = self.site / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-            if file.name == "RECORD":
+            # One of what a library carries within itself is a file like any other.
+            if file.name == "RECORD" and len(file.parts) == 2:
                 _write_kept_rows(target)
 
     def _put_in_product(self, distribution: metadata.Distribution) -> None:
