@@ -62,7 +62,7 @@ def messages() -> Iterator[tuple[str, ...]]:
                 )
 
 
-_FIGURES = re.compile(r"[A-Z][a-z]{2} \d+, \d{4}, \d+:\d+\s[AP]M|[\d.]+ (?:[KMGT]i)?B\b")
+_FIGURES = re.compile(r"[A-Z][a-z]{2} \d+, \d{4}, \d+:\d+\s[AP]M [A-Z]\S+|[\d.]+ (?:[KMGT]i)?B\b")
 
 
 def install(environment: PythonEnvironment) -> None:

@@ -119,6 +119,7 @@ def test_a_file_that_a_notebook_reads_is_registered_in_its_finding_by_keyboard_a
 def test_views_stay_in_a_notebook_whose_kernel_has_ended(window: Window, place: Place) -> None:
     page = window.page
     found = min(place.root.glob(".governed/runs/validation-*/output/evidence/*.json"))
+    window.command("docmanager:open", path=berries.NOTEBOOK)  # other tests opened others
     window.insert(f"from governed_kernel import widgets\nwidgets.evaluation({str(found)!r})")
     expect(page.locator(".gn-Output").get_by_text("Suite berries over")).to_be_visible()
     window.insert("widgets.lineage(data.load('market'), name='market')")
