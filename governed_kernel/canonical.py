@@ -85,13 +85,20 @@ def hash_file(path: str | os.PathLike[str], algorithm: str) -> bytes:
     """
     # Opened and read as text names are: an environment has tens of thousands of files, most of
     # them shorter than a buffer, which takes longer to be made than they to be read.
-    with open(path, "rb", buffering=0, opener=opened_regular) as file:
-        if os.fstat(file.fileno()).st_size > _SMALL:
-            return hashlib.file_digest(file, algorithm).digest()
+    descriptor = opened_regular(path, os.O_RDONLY)
+    try:
         digest = hashlib.new(algorithm)
-        while data := file.read(_SMALL):
-            digest.update(data)
-    return digest.digest()
+        data = os.read(descriptor, _SMALL)
+        if len(data) < _SMALL:
+            while data:
+                digest.update(data)
+                data = os.read(descriptor, _SMALL)
+            return digest.digest()
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            return hashlib.file_digest(file, algorithm).digest()
+    finally:
+        os.close(descriptor)
 
 
 def digest_file(path: str | os.PathLike[str], size: int = -1) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import ConfigurationError
-from governed_kernel.files import open_regular
+from governed_kernel.files import read_regular
 
 __all__ = [
     "LAKE",
@@ -389,8 +389,7 @@ def _contradiction(settings: Configuration) -> tuple[str, str, str] | None:
 def read(path: Path) -> Configuration:
     """Read and check ``governed.toml`` at `path`."""
     try:
-        with open_regular(path) as file:
-            return parse(file.read().decode(), path)
+        return parse(read_regular(path).decode(), path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{path} could not be read",

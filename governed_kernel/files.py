@@ -9,6 +9,7 @@ import io
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -19,12 +20,18 @@ __all__ = [
     "exclusive_lock",
     "open_regular",
     "opened_regular",
+    "read_regular",
     "readers_lock",
     "sync_folder",
     "unreadable",
     "write_atomically",
     "written_atomically",
 ]
+
+
+_LEASED = 45.0
+"""Seconds a file server has to give a lease back (``/proc/sys/fs/lease-break-time``), as `open`
+waits for it; see fcntl(2)."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -48,7 +55,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     return open(path, "rb", opener=opened_regular)
 
 
-def opened_regular(path: str, flags: int) -> int:
+def opened_regular(path: str | os.PathLike[str], flags: int) -> int:
     """A descriptor of a file that is one, or of a folder; an opener for ``open``.
 
     Raises
@@ -56,12 +63,27 @@ def opened_regular(path: str, flags: int) -> int:
     OSError
         As `open_regular`.
     """
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    until = time.monotonic() + _LEASED
+    while True:
+        try:
+            descriptor = os.open(path, flags)
+            break
+        except BlockingIOError:  # whoever has a lease of it was just asked to give it back
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return descriptor
     os.close(descriptor)
     raise OSError(errno.EINVAL, "It is a pipe, a device or a socket, and no file", str(path))
+
+
+def read_regular(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file; raises as `open_regular`."""
+    with open_regular(path) as file:
+        return file.read()
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:
@@ -181,8 +203,8 @@ def unreadable(path: Path, error: OSError) -> ResourceMissing:
     return ResourceMissing(
         f"{path} can't be read",
         why=error.strerror or str(error),
-        next="mend the permissions, or take away what is no file there, then run the same command "
-        "again",
+        next="restore the file, mend its permissions, or take away what is no file there; then run "
+        "the same command again",
     )
 
 

@@ -145,7 +145,7 @@ describe('a moment', () => {
 
   it('names its zone, which reviewers elsewhere do not share', () => {
     writeIn('en', ['en-GB']);
-    expect(moment(at)).toMatch(/ (UTC|GMT([+-]\d+)?|[A-Z]{2,5})$/);
+    expect(moment(at)).toMatch(/ (UTC|GMT([+-]\d+(:\d\d)?)?|[A-Z]{2,5})$/);
     expect(moment('no moment')).toBe('no moment');
   });
 

@@ -137,7 +137,7 @@ export function bytes(count: number): string {
   return `${unit && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** 75 → "1 min 15 s"; the units' signs are the same in every language. */
+/** 75 → "1 min 15 s"; the units are written by their international symbols. */
 export function duration(seconds: number): string {
   const whole = Math.floor(seconds);
   const parts: [number, string][] = [

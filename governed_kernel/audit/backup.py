@@ -20,7 +20,7 @@ from typing import BinaryIO
 import msgspec
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
-from governed_kernel.files import open_regular, written_atomically
+from governed_kernel.files import open_regular, read_regular, unreadable, written_atomically
 from governed_kernel.governance import erasure
 from governed_kernel.governance.cards import card_of
 from governed_kernel.governance.register import Register
@@ -136,9 +136,11 @@ class _Backup:
     def _file(self, path: Path) -> bool:
         """One regular file as long as it is now; false when it is not there."""
         try:
-            file = path.open("rb")
+            file = open_regular(path)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise unreadable(path, error) from error
         with file:
             status = os.fstat(file.fileno())
             name = path.relative_to(self._workspace.root).as_posix()
@@ -152,7 +154,7 @@ class _Backup:
             if status.st_size > _AT_ONCE:
                 self._file(path)
                 return
-            data = path.read_bytes()
+            data = _read(path)
         except FileNotFoundError:
             return
         name = path.relative_to(self._workspace.root).as_posix()
@@ -213,7 +215,7 @@ class _Backup:
         content = content[: content.rfind(b"\n") + 1]
         texts = b""
         if texts_file(journal).exists():
-            lines = texts_file(journal).read_bytes().splitlines(keepends=True)
+            lines = _read(texts_file(journal)).splitlines(keepends=True)
             texts = b"".join(lines[: seal.texts] if seal and seal.texts >= 0 else lines)
         self._put(name.as_posix(), content, 0o664)
         self._put(texts_file(name).as_posix(), texts, 0o664)
@@ -246,7 +248,7 @@ class _Backup:
         """Of a run that goes on: what it was given and where it stands; its output is half-made."""
         for path in sorted(folder.glob("*")):
             if path.is_file() and not path.is_symlink():
-                self._put(path.relative_to(self._workspace.root).as_posix(), path.read_bytes())
+                self._put(path.relative_to(self._workspace.root).as_posix(), _read(path))
 
     def _bundles(self) -> None:
         for run in self._registry.runs.values():
@@ -261,10 +263,19 @@ class _Backup:
             if relative.parts[0] not in _NAMED and relative.as_posix() not in taken:
                 self._working_file(path)
         for path in sorted((self._workspace.state / "exports").glob("*.jsonl")):
-            self._put(path.relative_to(self._workspace.root).as_posix(), path.read_bytes())
+            self._put(path.relative_to(self._workspace.root).as_posix(), _read(path))
         for done in (self._workspace.state / "erased.json", self._workspace.derived):
             if done.exists():
-                self._put(done.relative_to(self._workspace.root).as_posix(), done.read_bytes())
+                self._put(done.relative_to(self._workspace.root).as_posix(), _read(done))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 class _Digesting(io.RawIOBase):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import GovernedError
+from governed_kernel.files import read_regular
 from governed_kernel.governance import authorization
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release import bundle, gate, intake, manifest
@@ -63,7 +64,7 @@ class Dossier:
         folder = manifest.release_folder(workspace, release.name)
         bound = manifest.load(folder, release.digest)
         gate.check_promotion(release, bound)
-        lock = msgspec.json.decode((folder / "environment.json").read_bytes(), type=EnvironmentLock)
+        lock = msgspec.json.decode(read_regular(folder / "environment.json"), type=EnvironmentLock)
         path = overview(registry, release)
         run = _chosen(release, [item["bundle"] for item in _live(path)])
         return cls(

@@ -11,7 +11,7 @@ import msgspec
 from governed_kernel.audit.report import Check
 from governed_kernel.canonical import canonical_json, digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import open_regular
+from governed_kernel.files import read_regular
 from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
@@ -62,8 +62,7 @@ def check_ledger(workspace: Workspace, ledger: Ledger) -> Iterator[Check]:
         yield Check("ledger", path, "doubt", said + "that goes on, or one that a power cut tore")
     for aside in ledger.torn():
         try:
-            with open_regular(aside) as file:
-                data = file.read()
+            data = read_regular(aside)
         except OSError as error:
             why = error.strerror or str(error)
             yield Check("torn", aside.name, "broken", f"it can't be read: {why}")
@@ -112,7 +111,7 @@ def check_since(register: Register, ledger: Ledger, since: Path) -> None:
     IntegrityBroken
         Another key signed it, or the records that it stands for are not those of the ledger.
     """
-    data = since.read_bytes()
+    data = read_regular(since)
     try:
         envelope = msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from governed_kernel.audit.sealed import check_sealed
 from governed_kernel.errors import IntegrityBroken, UsageError
-from governed_kernel.files import exclusive_lock, sync_folder
+from governed_kernel.files import exclusive_lock, read_regular, sync_folder
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.forms import forms
@@ -97,7 +97,7 @@ def _check_same(copy: Workspace, before: Workspace) -> None:
     """What was imported before must be the beginning of what comes now."""
     if not before.ledger.exists():
         return
-    known = before.ledger.read_bytes()
+    known = read_regular(before.ledger)
     with copy.ledger.open("rb") as file:
         if file.read(len(known)) != known:
             raise IntegrityBroken(

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UsageError
+from governed_kernel.files import read_regular
 from governed_kernel.governance import signing
 from governed_kernel.lineage.events import Artifact, RerunCompared, RunEnded
 from governed_kernel.release import (
@@ -304,7 +305,7 @@ def _evidence(workspace: Workspace, run_id: str, suite: str) -> Evidence:
 
 
 def _environments(source: Path, here: EnvironmentLock) -> list[str]:
-    approved = msgspec.json.decode((source / "environment.json").read_bytes(), type=EnvironmentLock)
+    approved = msgspec.json.decode(read_regular(source / "environment.json"), type=EnvironmentLock)
     return [f"environment: {item}" for item in environment.compare(approved, here)]
 
 

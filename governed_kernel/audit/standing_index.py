@@ -276,10 +276,15 @@ class StandingIndex:
         read = partial(self._read_off, records, ledger.leaves(), stamp if at_rest else "")
         connection = settled(self.workspace, [record.event for record in records], read)
         envelopes.keep_verified()
+        body = connection.serialize()
         # Most of that is to wait for the disk, while the question is answered.
-        keeping = threading.Thread(target=self._keep, args=(connection.serialize(),))
-        keeping.start()
-        self._wait = keeping.join
+        keeping = threading.Thread(target=self._keep, args=(body,))
+        try:
+            keeping.start()
+        except RuntimeError:  # no more threads may be started
+            self._keep(body)
+        else:
+            self._wait = keeping.join
         return connection
 
     def _read_off(

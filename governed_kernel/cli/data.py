@@ -162,7 +162,7 @@ def register(
     if authorization.is_expired(done.version):
         said = f"{catalog.label(done.version)} had to be gone by {done.version.retention_until}"
         click.echo(f"governed: warning: {said}: nobody may read it, and no run use it", err=True)
-    elif description.retention_until not in ("", done.version.retention_until):
+    elif retention and catalog.as_day(retention) != done.version.retention_until:
         said = f"{catalog.label(done.version)} is kept until {done.version.retention_until}"
         click.echo(f"governed: warning: {said}, as before: no later day is taken", err=True)
     title = "was registered" if done.new else "is this content already; nothing was changed"

@@ -44,6 +44,7 @@ __all__ = [
     "dataset_entity",
     "denied",
     "is_expired",
+    "kept_until",
     "may_read",
     "may_read_somehow",
     "names_datasets",
@@ -125,14 +126,20 @@ def dataset_entity(register: Register, version: DatasetRegistered, *, named: boo
     return Entity("Dataset", name, attributes)
 
 
+def kept_until(version: DatasetRegistered) -> date | None:
+    """The last day on which a version may be kept; None where no end is set."""
+    if not version.retention_until:
+        return None
+    try:
+        return date.fromisoformat(version.retention_until)
+    except ValueError:  # not written by this program; what can't be read has ended
+        return date.min
+
+
 def is_expired(version: DatasetRegistered) -> bool:
     """Whether the retention of a version has ended."""
-    if not version.retention_until:
-        return False
-    try:
-        return date.fromisoformat(version.retention_until) < datetime.now(UTC).date()
-    except ValueError:  # not written by this program; what can't be read has ended
-        return True
+    last = kept_until(version)
+    return last is not None and last < datetime.now(UTC).date()
 
 
 def release_entity(name: str, author: Entity, risk: str) -> Entity:

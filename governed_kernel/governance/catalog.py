@@ -269,24 +269,23 @@ def _checked(register: Register, name: str, description: Description, person: st
 
 def _retention(known: DataClass, name: str, description: Description) -> str:
     """Until when it may be kept: as was said, and no longer than its class allows."""
-    if description.retention_until:
-        _check_date(description.retention_until)
+    asked = as_day(description.retention_until) if description.retention_until else ""
     if not known.retention_days:
-        if description.data_class == _BOUND and not description.retention_until:
+        if description.data_class == _BOUND and not asked:
             raise UsageError(
                 f"it is not said when {name} must be gone",
                 why=f"that is what the class {_BOUND} is for, and it sets no number of days",
                 next="give a day with --retention",
             )
-        return description.retention_until
+        return asked
     latest = (datetime.now(UTC).date() + timedelta(days=known.retention_days)).isoformat()
-    if description.retention_until > latest:
+    if asked > latest:
         raise UsageError(
-            f"{name} can't be kept until {description.retention_until}",
+            f"{name} can't be kept until {asked}",
             why=f"data of class {description.data_class} is kept for {known.retention_days} days",
             next=f"name a day until {latest} with --retention, or none",
         )
-    return description.retention_until or latest
+    return asked or latest
 
 
 def check_person(register: Register, person: str) -> None:
@@ -304,9 +303,16 @@ def check_person(register: Register, person: str) -> None:
         )
 
 
-def _check_date(text: str) -> None:
+def as_day(text: str) -> str:
+    """A day as it is registered, whichever of ISO 8601's forms it came in.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise UsageError(
             f"{text!r} is no date",
@@ -393,10 +399,12 @@ def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered
 
 def _ends_as_said(known: DatasetRegistered, event: DatasetRegistered) -> bool:
     """Whether nobody is led to believe in another end of the retention than the one that holds."""
-    asked, held = event.retention_until, known.retention_until
+    asked, held = authorization.kept_until(event), authorization.kept_until(known)
     if known.dataset == event.dataset:  # what is registered stays: an earlier end would be lost
-        return not asked or (held != "" and asked >= held)
-    return not held or (asked != "" and asked <= held)  # another name is no way to keep it longer
+        return asked is None or (held is not None and asked >= held)
+    return held is None or (
+        asked is not None and asked <= held
+    )  # another name is no way to keep it longer
 
 
 def _not_its_digest(version: DatasetRegistered) -> GovernedError:

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from governed_kernel.errors import Refused, UnknownName, UsageError
-from governed_kernel.files import exclusive_lock, open_regular, write_atomically
+from governed_kernel.files import exclusive_lock, read_regular, write_atomically
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest, identify, record_refusal
@@ -380,8 +380,7 @@ def _erasures(register: Register) -> list[tuple[int, Erasure]]:
 
 def _read_done(workspace: Workspace) -> _Done | None:
     try:
-        with open_regular(_done_file(workspace)) as file:
-            return msgspec.json.decode(file.read(), type=_Done)
+        return msgspec.json.decode(read_regular(_done_file(workspace)), type=_Done)
     except (OSError, msgspec.MsgspecError):
         return None
 

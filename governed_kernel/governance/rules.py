@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from governed_kernel.canonical import digest_bytes, digest_file, digest_json
 from governed_kernel.configuration import Configuration
-from governed_kernel.files import open_regular, unreadable
+from governed_kernel.files import read_regular, unreadable
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
@@ -42,8 +42,7 @@ def read_rules(workspace: Workspace, settings: Configuration | None = None) -> R
     contents = {}
     for path in sorted(workspace.policies.glob("*.cedar")):
         try:
-            with open_regular(path) as file:
-                contents[path.name] = file.read()
+            contents[path.name] = read_regular(path)
         except OSError as error:
             raise unreadable(path, error) from error
     digest = _digest(said, {name: digest_bytes(content) for name, content in contents.items()})

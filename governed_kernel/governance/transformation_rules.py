@@ -43,6 +43,7 @@ from typing import Annotated
 import msgspec
 
 from governed_kernel.errors import UsageError
+from governed_kernel.files import read_regular
 
 __all__ = ["Criterion", "Deduplicate", "Filter", "Redact", "Rules", "Synthesise", "read_rules"]
 
@@ -128,7 +129,7 @@ def read_rules(path: Path) -> tuple[Rules, bytes]:
         There are none, or they say something that has no meaning.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
         rules = msgspec.convert(tomllib.loads(data.decode()), Rules)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _unusable(path, str(error)) from error

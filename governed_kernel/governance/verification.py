@@ -339,8 +339,8 @@ def _who_else(person: str, needed: tuple[str, ...]) -> str:
     """What to do where none of the needed roles is held; policies may be stricter than they."""
     if len(needed) > 1:
         return (
-            "ask somebody with one of these roles; 'governed policy explain' says which of them "
-            "policy lets"
+            "ask somebody with one of these roles; 'governed policy explain ACTION RELEASE --as "
+            "NAME' says whether policy lets them"
         )
     return (
         f"ask somebody with that role, or an administrator: 'governed people grant {person} "

@@ -12,7 +12,13 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from governed_kernel.lineage.events import FileDigest, PayloadDigest, RunEvent, now
-from governed_kernel.lineage.vocabulary import Moment
+from governed_kernel.lineage.vocabulary import (
+    Component,
+    ComponentOrNone,
+    Moment,
+    ReleaseName,
+    Sha256,
+)
 
 __all__ = [
     "PREDICATE_ROOT",
@@ -44,10 +50,10 @@ PREDICATE_ROOT = "urn:governed-notebooks:attestation:1:"
 
 
 class _Predicate(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    person: str
+    person: Component
     """Who signs."""
     printed_name: str
-    workspace_id: str = ""
+    workspace_id: ComponentOrNone = ""
     """The workspace it is said in, so that it counts in no other; always filled by signing."""
     signed_at: Moment = msgspec.field(default_factory=now)
     meaning: str = "authored"
@@ -57,7 +63,7 @@ class _Predicate(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 class WorkspaceCreated(_Predicate, frozen=True, kw_only=True, tag="workspace-created"):
     """First entry of a ledger: its first administrator, self-signed."""
 
-    workspace_id: str
+    workspace_id: Component
     name: str
     public_key: str
     """PEM, SubjectPublicKeyInfo, P-256."""
@@ -74,7 +80,7 @@ class WorkspaceCreated(_Predicate, frozen=True, kw_only=True, tag="workspace-cre
 class PersonAdded(_Predicate, frozen=True, kw_only=True, tag="person-added"):
     """An administrator vouches for a person, a key and roles."""
 
-    subject_person: str
+    subject_person: Component
     subject_name: str
     roles: list[str]
     public_key: str
@@ -124,11 +130,11 @@ class PolicyAdopted(_Predicate, frozen=True, kw_only=True, tag="policy-adopted")
 class Promotion(_Predicate, frozen=True, kw_only=True, tag="promotion"):
     """The author asks for a release; the subject is the release digest."""
 
-    release: str
+    release: ReleaseName
     digest: str
     notebook: str
     """Workspace-relative path of the research notebook."""
-    session_id: str
+    session_id: ComponentOrNone
     """The research session whose evidence was used."""
     risk_class: str = "unrated"
 
@@ -136,11 +142,11 @@ class Promotion(_Predicate, frozen=True, kw_only=True, tag="promotion"):
 class Approval(_Predicate, frozen=True, kw_only=True, tag="approval"):
     """A person approves a release for a run, or one run for deployment."""
 
-    release: str
+    release: Component
     purpose: Literal["run", "deployment"]
     digest: str
     """Release digest; for deployment the digest of the run's evidence list."""
-    run_id: str = ""
+    run_id: ComponentOrNone = ""
     evidence: list[FileDigest] = []
     """What the signer was shown."""
     comment: str = ""
@@ -149,7 +155,7 @@ class Approval(_Predicate, frozen=True, kw_only=True, tag="approval"):
 class Rejection(_Predicate, frozen=True, kw_only=True, tag="rejection"):
     """A reviewer says no; the release ends as ``rejected``."""
 
-    release: str
+    release: Component
     digest: str
     reason: str
 
@@ -157,7 +163,7 @@ class Rejection(_Predicate, frozen=True, kw_only=True, tag="rejection"):
 class Revocation(_Predicate, frozen=True, kw_only=True, tag="revocation"):
     """A release is withdrawn after approval; it ends as ``revoked``."""
 
-    release: str
+    release: Component
     digest: str
     reason: str
 
@@ -165,11 +171,11 @@ class Revocation(_Predicate, frozen=True, kw_only=True, tag="revocation"):
 class RiskAcceptance(_Predicate, frozen=True, kw_only=True, tag="risk-acceptance"):
     """One failing case of one validation may pass, until a day and for a reason."""
 
-    release: str
+    release: Component
     digest: str
     """Release digest."""
-    run_id: str
-    validation_run: str
+    run_id: Component
+    validation_run: Component
     """The validation in which it failed; another one must be accepted anew."""
     suite: str
     case_id: str
@@ -184,9 +190,9 @@ class RiskAcceptance(_Predicate, frozen=True, kw_only=True, tag="risk-acceptance
 class Bundle(_Predicate, frozen=True, kw_only=True, tag="bundle"):
     """The service seals a bundle: it signs its manifest, after every gate."""
 
-    release: str
-    run_id: str
-    digest: str
+    release: Component
+    run_id: Component
+    digest: Sha256
     requested_by: str
     model_signature: str = ""
     """SHA-256 of ``model.sig``, which covers every file but this signature."""
@@ -217,9 +223,9 @@ class Deployment(_Predicate, frozen=True, kw_only=True, tag="deployment"):
 
     environment: str
     slot: str
-    release: str
-    bundle: str
-    sha256: str
+    release: Component
+    bundle: Component
+    sha256: Sha256
     reason: str = ""
     share: float = 1.0
 
@@ -239,16 +245,16 @@ class Erasure(_Predicate, frozen=True, kw_only=True, tag="erasure"):
 class Withdrawal(_Predicate, frozen=True, kw_only=True, tag="withdrawal"):
     """A version of a dataset or base model may not be read any more."""
 
-    dataset: str
-    version: str
-    sha256: str
+    dataset: Component
+    version: Component
+    sha256: Sha256
     reason: str
 
 
 class Recall(_Predicate, frozen=True, kw_only=True, tag="recall"):
     """Versions are taken back, or records in them, and everything made from them is named."""
 
-    recall: str
+    recall: Component
     """Its name; sorts by time."""
     versions: dict[str, str]
     """``NAME@VERSION`` → SHA-256: what was asked for, and what holds it or was made from it."""
@@ -263,8 +269,8 @@ class Recall(_Predicate, frozen=True, kw_only=True, tag="recall"):
 class RecallAnswer(_Predicate, frozen=True, kw_only=True, tag="recall-answer"):
     """What becomes of one release that a recall named."""
 
-    recall: str
-    release: str
+    recall: Component
+    release: Component
     digest: str
     decision: Literal["continue", "stop"]
     """``stop``: it is never run or deployed again."""
@@ -276,7 +282,7 @@ class Collection(_Predicate, frozen=True, kw_only=True, tag="collection"):
 
     versions: list[str] = []
     """``NAME@VERSION`` whose snapshots are removed."""
-    objects: list[str] = []
+    objects: list[Sha256] = []
     """SHA-256 of the removed objects."""
     bytes: int = 0
 

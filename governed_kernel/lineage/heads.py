@@ -17,7 +17,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.files import open_regular, opened_regular
+from governed_kernel.files import opened_regular, read_regular, unreadable
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.journal import encode
 
@@ -97,6 +97,8 @@ def is_live(journal: Path) -> bool:
         descriptor = opened_regular(str(head_file(journal)), os.O_RDONLY)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise unreadable(head_file(journal), error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -138,10 +140,11 @@ def read_head(journal: Path) -> Said | None:
     path = head_file(journal)
     begun = journal.exists() and journal.stat().st_size > 0  # before it: the head comes first
     try:
-        with open_regular(path) as file:
-            line = file.read()
+        line = read_regular(path)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise unreadable(path, error) from error
     if not line and begun:
         raise _not_written(path, "it is empty, and its journal is not")
     if not line:

@@ -19,7 +19,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
-from governed_kernel.files import open_regular, sync_folder
+from governed_kernel.files import open_regular, sync_folder, unreadable
 from governed_kernel.lineage.chaining import (
     ENVELOPE,
     START,
@@ -216,11 +216,21 @@ def payload_of(text: str) -> tuple[PayloadDigest, bytes]:
 
 
 def read_payloads(path: Path) -> dict[PayloadDigest, str]:
-    """All texts of a payload file that still match their digest; a torn last line is left out."""
+    """All texts of a payload file that still match their digest; a torn last line is left out.
+
+    Raises
+    ------
+    ResourceMissing
+        It can't be read, or it is no file.
+    """
     texts: dict[PayloadDigest, str] = {}
-    if not path.exists():
+    try:
+        file = open_regular(path)
+    except FileNotFoundError:
         return texts
-    with open_regular(path) as file:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    with file:
         for line in file:
             try:
                 entry: dict[str, Any] = msgspec.json.decode(line)

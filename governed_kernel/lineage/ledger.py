@@ -11,7 +11,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import exclusive_lock, open_regular, write_atomically
+from governed_kernel.files import exclusive_lock, read_regular, write_atomically
 from governed_kernel.lineage.events import JournalOpened, LedgerEvent
 from governed_kernel.lineage.journal import (
     ENVELOPE,
@@ -84,6 +84,7 @@ class Ledger:
                 )
             self._keep_aside(block)
             opened = JournalOpened(workspace_id=workspace_id, journal="ledger")
+            _check_form(opened)
             return self._write(Head(), (opened, *events))
 
     def records(self) -> list[Record[LedgerEvent]]:
@@ -221,7 +222,8 @@ class Ledger:
         Raises
         ------
         IntegrityBroken
-            What is there does not verify; nothing is added to it.
+            What is there does not verify, or what is to be added has a name or digest that is
+            none, so that nobody could read the ledger any more; nothing is added to it.
         ResourceMissing
             The disk is full, or the file can't be written; the ledger is as it was.
         """
@@ -232,6 +234,8 @@ class Ledger:
             records = self.records()
             events, result = decide([record.event for record in records])
             head = records[-1].head
+            for event in events:
+                _check_form(event)
             return (self._write(head, events) if events else head), result
 
     def _write(self, head: Head, events: tuple[msgspec.Struct, ...]) -> Head:
@@ -256,8 +260,7 @@ class Ledger:
     def _half(self) -> _Together | None:
         """Where records begin that were added together and are not all there."""
         try:
-            with open_regular(self._together) as file:
-                note = msgspec.json.decode(file.read(), type=_Together)
+            note = msgspec.json.decode(read_regular(self._together), type=_Together)
             size = self.path.stat().st_size
         except (OSError, msgspec.MsgspecError):
             return None
@@ -308,3 +311,16 @@ class Ledger:
     def torn(self) -> list[Path]:
         """What torn last records were kept aside; an auditor is told of them."""
         return sorted(self.path.parent.glob(f"{self.path.stem}.torn-*"))
+
+
+def _check_form(event: msgspec.Struct) -> None:
+    """Refuse what no reader would take for a record."""
+    try:
+        LEDGER_DECODER.decode(encode(event))
+    except msgspec.MsgspecError as error:
+        kind = event.__struct_config__.tag
+        raise IntegrityBroken(
+            f"a record of type {kind} is not as records are, so it was not added",
+            why=str(error),
+            next="nothing was changed",
+        ) from error

@@ -7,9 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from governed_kernel.lineage.session_events import ColumnEdge
-from governed_kernel.lineage.vocabulary import (
-    Event,
-)
+from governed_kernel.lineage.vocabulary import Component, ComponentOrNone, Event, Sha256
 
 __all__ = [
     "Artifact",
@@ -45,10 +43,10 @@ class SessionSealed(Event, frozen=True, kw_only=True, tag="session-sealed"):
     """
 
     schema: int = 2
-    session_id: str
+    session_id: Component
     records: int
     bytes: int
-    head: str
+    head: Sha256
     texts: int = -1
     """How many texts lie beside the journal; -1 where nobody counted (schema 1)."""
     texts_sha256: str = ""
@@ -64,7 +62,7 @@ class FileDigest(msgspec.Struct, frozen=True):
     """One file of a dataset, model, bundle … by relative path."""
 
     path: str
-    sha256: str
+    sha256: Sha256
     bytes: int
 
 
@@ -72,11 +70,11 @@ class DatasetRegistered(Event, frozen=True, kw_only=True, tag="dataset-registere
     """A version of a dataset or base model entered the catalog, with its immutable snapshot."""
 
     schema: int = 3
-    dataset: str
-    version: str
+    dataset: Component
+    version: Component
     """Counting from ``1`` within the dataset."""
     kind: Literal["data", "model"]
-    sha256: str
+    sha256: Sha256
     """Of the file, or of the canonical manifest of a folder."""
     bytes: int
     files: list[FileDigest]
@@ -111,8 +109,8 @@ class DatasetRegistered(Event, frozen=True, kw_only=True, tag="dataset-registere
 class SplitRecorded(Event, frozen=True, kw_only=True, tag="split-recorded"):
     """A dataset was divided by code; its parts are registered datasets."""
 
-    dataset: str
-    version: str
+    dataset: Component
+    version: Component
     code: str
     code_sha256: str
     parts: dict[str, str]
@@ -136,16 +134,16 @@ class Criterion(msgspec.Struct, frozen=True):
 class DataTransformed(Event, frozen=True, kw_only=True, tag="data-transformed"):
     """A version was made from another by rules: filtered, deduplicated, redacted, minimised."""
 
-    dataset: str
-    version: str
+    dataset: Component
+    version: Component
     """What was made."""
     made_from: str
     """``NAME@VERSION``."""
     rules: str
     """Path of the rules in the workspace."""
-    rules_sha256: str
+    rules_sha256: Sha256
     """Of the rules, which the object store keeps."""
-    code_sha256: str
+    code_sha256: Sha256
     """Of the code that carried them out."""
     engine: str
     operations: list[dict[str, Any]]
@@ -164,9 +162,9 @@ class DataTransformed(Event, frozen=True, kw_only=True, tag="data-transformed"):
 class DatasetMasked(Event, frozen=True, kw_only=True, tag="dataset-masked"):
     """A copy of a version was made for those who may not see some of its columns as they are."""
 
-    dataset: str
-    version: str
-    sha256: str
+    dataset: Component
+    version: Component
+    sha256: Sha256
     """Of the copy, a Parquet file."""
     bytes: int
     masked: dict[str, str]
@@ -202,7 +200,7 @@ class Decided(Event, frozen=True, kw_only=True, tag="decided"):
 class RunRefused(Event, frozen=True, kw_only=True, tag="run-refused"):
     """A run was asked for and a gate said no before a process was started."""
 
-    release: str
+    release: Component
     kind: Literal["release", "rerun", "validation"]
     person: str
     error: str
@@ -212,15 +210,15 @@ class RunRefused(Event, frozen=True, kw_only=True, tag="run-refused"):
 class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):
     """A headless execution began."""
 
-    run_id: str
-    release: str
+    run_id: Component
+    release: Component
     digest: str
     kind: Literal["release", "rerun", "validation"]
     person: str
     parameters: dict[str, Any]
     environment: str
     """Digest of the environment that was really there."""
-    subject_run: str = ""
+    subject_run: ComponentOrNone = ""
     """The run that a re-run repeats or a validation examines."""
 
 
@@ -238,10 +236,10 @@ class Artifact(msgspec.Struct, frozen=True):
 class RunEnded(Event, frozen=True, kw_only=True, tag="run-ended"):
     """A headless execution stopped, whatever the way."""
 
-    run_id: str
+    run_id: Component
     state: Literal["succeeded", "failed", "interrupted"]
     artifacts: list[Artifact] = []
-    session_id: str = ""
+    session_id: ComponentOrNone = ""
     error: str = ""
     reason: str = ""
     seconds: float = 0.0
@@ -266,8 +264,8 @@ class CaseResult(msgspec.Struct, frozen=True):
 class ValidationRecorded(Event, frozen=True, kw_only=True, tag="validation-recorded"):
     """A suite was run over a run's artifacts."""
 
-    run_id: str
-    validation_run: str
+    run_id: Component
+    validation_run: Component
     suite: str
     suite_sha256: str
     passed: bool
@@ -281,8 +279,8 @@ class ValidationRecorded(Event, frozen=True, kw_only=True, tag="validation-recor
 class RerunCompared(Event, frozen=True, kw_only=True, tag="rerun-compared"):
     """An auditor's re-run was held against the original."""
 
-    run_id: str
-    rerun_id: str
+    run_id: Component
+    rerun_id: Component
     verdict: Literal["IDENTICAL", "EQUIVALENT", "DIFFERENT"]
     weights_sha256: str
     differences: list[str]

@@ -56,6 +56,8 @@ def unregistered_inputs(
 def past_retention(store: Store, day: date, *, everything: bool = False) -> list[dict[str, Any]]:
     """Versions that had to be gone by a day, the longest overdue first, and who read them since.
 
+    A day that nobody can read has passed, as gates have it.
+
     Parameters
     ----------
     everything : bool
@@ -63,13 +65,15 @@ def past_retention(store: Store, day: date, *, everything: bool = False) -> list
     """
     return store.query(
         """SELECT v.dataset, v.version, v.data_class, v.state, v.retention_until,
-            date_diff('day', v.retention_until::DATE, ?::DATE) AS days_over, d.owner,
-            count(DISTINCT a.session_id) FILTER (a.occurred_at::DATE > v.retention_until::DATE)
+            date_diff('day', TRY_CAST(v.retention_until AS DATE), ?::DATE) AS days_over, d.owner,
+            count(DISTINCT a.session_id)
+                FILTER (coalesce(a.occurred_at::DATE > TRY_CAST(v.retention_until AS DATE), true))
                 AS sessions_since
         FROM dataset_versions v LEFT JOIN datasets d USING (dataset)
         LEFT JOIN accesses a ON a.dataset = v.dataset AND a.version = v.version
             AND a.operation = 'read' AND a.decision IS DISTINCT FROM 'denied'
-        WHERE v.retention_until IS NOT NULL AND (? OR v.retention_until::DATE < ?::DATE)
-        GROUP BY ALL ORDER BY days_over DESC, v.dataset, v.version""",
+        WHERE v.retention_until IS NOT NULL
+            AND (? OR coalesce(TRY_CAST(v.retention_until AS DATE) < ?::DATE, true))
+        GROUP BY ALL ORDER BY days_over DESC NULLS FIRST, v.dataset, v.version""",
         [day, everything, day],
     )

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -439,5 +439,12 @@ def _computed(ledger: Callable[[], LedgerRows] | None) -> Iterator[Rows | None]:
         yield None
         return
     with ThreadPoolExecutor(1) as beside:
-        made = beside.submit(lambda: LedgerTables(*ledger()))
-        yield made.result
+        try:
+            made = beside.submit(_made, ledger).result
+        except RuntimeError:  # no more threads may be started
+            made = cache(partial(_made, ledger))
+        yield made
+
+
+def _made(ledger: Callable[[], LedgerRows]) -> LedgerTables:
+    return LedgerTables(*ledger())

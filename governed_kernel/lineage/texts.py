@@ -13,12 +13,13 @@ import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator
+from io import BufferedReader
 from pathlib import Path
 
 import msgspec
 
 from governed_kernel.canonical import digest_bytes
-from governed_kernel.files import open_regular, write_atomically
+from governed_kernel.files import open_regular, unreadable, write_atomically
 from governed_kernel.lineage.events import (
     Access,
     CellEnded,
@@ -139,12 +140,25 @@ def erased_line(digest: PayloadDigest) -> bytes:
     return _ENCODE(_Erased(digest)) + b"\n"
 
 
+def _opened(path: Path) -> BufferedReader:
+    try:
+        return open_regular(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def lines_of(path: Path) -> Iterator[Line]:
-    """Every line of a payload file, each held against its own digest; none for a missing file."""
+    """Every line of a payload file, each held against its own digest; none for a missing file.
+
+    Raises
+    ------
+    ResourceMissing
+        It can't be read, or it is no file.
+    """
     if not path.exists():
         return
     offset = 0
-    with open_regular(path) as file:
+    with _opened(path) as file:
         for number, line in enumerate(file):
             yield _line(number, offset, line)
             offset += len(line)
@@ -173,11 +187,11 @@ def erase(path: Path, digests: Collection[PayloadDigest]) -> int:
     Raises
     ------
     ResourceMissing
-        The file can't be written; nothing was erased.
+        The file can't be read or written; nothing was erased.
     """
     wanted = set(digests)
     found, gone = [], 0
-    with open_regular(path) as file:
+    with _opened(path) as file:
         for line in file:
             digest, wrong = digest_of(line)
             if not wrong and digest in wanted:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 __all__ = [
+    "Component",
+    "ComponentOrNone",
     "Event",
     "Evidence",
     "JournalOpened",
@@ -15,7 +17,9 @@ __all__ = [
     "Operation",
     "PayloadDigest",
     "Relation",
+    "ReleaseName",
     "ResourceKind",
+    "Sha256",
     "now",
 ]
 
@@ -42,6 +46,23 @@ Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its zone; one without can't be compared, and is understood by nobody."""
 
 
+Component: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[^./\x00][^/\x00]{0,254}\Z")]
+"""A name that becomes part of a path: one component of it, which leads nowhere else.
+
+Not every record is signed, and whoever hands over a workspace may have written all of them: what
+is decoded is held to this before anything is made of it.
+"""
+ComponentOrNone: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"\A([^./\x00][^/\x00]{0,254})?\Z")
+]
+ReleaseName: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,62}@[1-9][0-9]{0,8}\Z")
+]
+"""``NAME@VERSION`` of a release."""
+Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+"""A digest by which content is found: 64 hexadecimal digits; it becomes part of a path too."""
+
+
 def now() -> datetime:
     """The current time in UTC, as events carry it."""
     return datetime.now(UTC)
@@ -60,6 +81,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=Fals
 class JournalOpened(Event, frozen=True, kw_only=True, tag="journal-opened"):
     """First record of every journal and of the ledger: what it is, so that none can be swapped."""
 
-    workspace_id: str
-    journal: str
+    workspace_id: Component
+    journal: Component
     """``ledger`` or the session's id."""

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from governed_kernel.files import read_regular
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.counting import CountedApproval
 from governed_kernel.lineage.events import (
@@ -84,7 +85,7 @@ class Account:
     ) -> Account:
         """Gather it from the ledger, the release and the journal of the run's session."""
         folder = manifest.release_folder(workspace, run.started.release)
-        lock = msgspec.json.decode((folder / "environment.json").read_bytes(), type=EnvironmentLock)
+        lock = msgspec.json.decode(read_regular(folder / "environment.json"), type=EnvironmentLock)
         release = registry.release(run.started.release)
         return cls(
             workspace, registry, release, run, bound, lock, _learnt(workspace, registry, run)

@@ -19,7 +19,7 @@ import msgspec
 
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import IntegrityBroken, Refused, ResourceMissing
-from governed_kernel.files import exclusive_lock, sync_folder
+from governed_kernel.files import exclusive_lock, read_regular, sync_folder
 from governed_kernel.governance import envelopes, keys
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.public_keys import parse_public_key
@@ -88,16 +88,18 @@ def build(workspace: Workspace, run_id: str, person: str) -> Bundle:
     IntegrityBroken
         What the run made is not what was recorded when it ended.
     """
+    named = run_id
     try:
         with exclusive_lock(workspace.state / "sealing.lock"):
             registry = Registry.read(workspace)
             run = registry.run(run_id)
             release = registry.release(run.started.release)
+            named = release.name
             made = run.bundle or _build(workspace, registry, release, run, person)
             folder_of(workspace, made)
             return made
     except (Refused, IntegrityBroken) as error:
-        record_refusal(workspace, person, "release build", release.name, error)
+        record_refusal(workspace, person, "release build", named, error)
         raise
 
 
@@ -155,7 +157,7 @@ def complete_folder(workspace: Workspace, made: Bundle) -> Path:
 def manifest_of(folder: Path) -> tuple[BundleManifest, str]:
     """The manifest of a bundle and its digest, as they lie there."""
     try:
-        encoded = (folder / _MANIFEST).read_bytes()
+        encoded = read_regular(folder / _MANIFEST)
         return msgspec.json.decode(encoded, type=BundleManifest), digest_bytes(encoded)
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise packing.altered(folder / _MANIFEST, str(error)) from error
@@ -214,7 +216,7 @@ def pack(workspace: Workspace, made: Bundle, target: Path) -> str:
 def _signed(path: Path, service_key: str) -> Predicate:
     """What the service signed, from the one form in which it is written."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
         envelope = msgspec.json.decode(data)
         if canonical_json(envelope) != data:
             raise packing.altered(path, "it is not written as it was sealed")
@@ -266,16 +268,16 @@ def _check_signatures(folder: Path, made: BundleManifest) -> None:
     """Hold signatures of people against the keys in ``people.json``, the service's against its."""
     service = parse_public_key(made.service_key)
     for path in sorted((folder / "attestations").glob("*.dsse.json")):
-        envelopes.verify_statement(msgspec.json.decode(path.read_bytes()), service)
+        envelopes.verify_statement(msgspec.json.decode(read_regular(path)), service)
     if "people.json" not in {file.path for file in made.files}:
         raise packing.altered(
             folder / "people.json", "the bundle has no keys to check signatures with"
         )
-    people = msgspec.json.decode((folder / "people.json").read_bytes())
+    people = msgspec.json.decode(read_regular(folder / "people.json"))
     bound = {made.release_digest, made.evidence}
     kinds = {"approvals": Promotion | Approval, "risk_acceptances": RiskAcceptance}
     for path in sorted(path for name in kinds for path in (folder / name).glob("*")):
-        envelope = msgspec.json.decode(path.read_bytes())
+        envelope = msgspec.json.decode(read_regular(path))
         _, stated, key_id = envelopes.peek(envelope)
         if key_id not in people:
             raise packing.altered(path, f"people.json does not know its key {key_id}")

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from governed_kernel.errors import GovernedError
+from governed_kernel.files import read_regular
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import difference, manifest
 from governed_kernel.release.difference import Comparison
@@ -92,7 +93,7 @@ def _texts(bound: ReleaseManifest) -> list[FileDigest]:
 
 def _read(folder: Path, bound: ReleaseManifest) -> dict[str, bytes]:
     return {
-        file.path: (folder / file.path).read_bytes() for file in [bound.notebook, *_texts(bound)]
+        file.path: read_regular(folder / file.path) for file in [bound.notebook, *_texts(bound)]
     }
 
 

@@ -19,6 +19,7 @@ from governed_kernel.errors import (
     ResourceMissing,
     SignatureRefused,
 )
+from governed_kernel.files import read_regular
 from governed_kernel.governance.counting import Purpose, unmet
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
@@ -342,7 +343,7 @@ def check_environment(workspace: Workspace, bound: ReleaseManifest) -> Environme
     found, differences = environment.inspect()
     if found.digest() != bound.environment:
         path = manifest.release_folder(workspace, bound.release) / "environment.json"
-        approved = msgspec.json.decode(path.read_bytes(), type=EnvironmentLock)
+        approved = msgspec.json.decode(read_regular(path), type=EnvironmentLock)
         differences = [*environment.compare(approved, found), *differences]
     if differences:
         shown = "; ".join(str(difference) for difference in differences[:5])

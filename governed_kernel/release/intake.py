@@ -17,7 +17,7 @@ import msgspec
 from governed_kernel import configuration
 from governed_kernel.configuration import RiskClass
 from governed_kernel.errors import ConfigurationError, GovernedError, UnknownName, UsageError
-from governed_kernel.files import write_atomically
+from governed_kernel.files import read_regular, write_atomically
 from governed_kernel.governance.templates import template_folder
 from governed_kernel.release.findings import Finding
 from governed_kernel.workspace import Workspace
@@ -198,7 +198,7 @@ def encode(card: Card) -> bytes:
 
 def _read(path: Path, *, required: bool) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path).decode()
     except FileNotFoundError:
         if not required:
             return ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import date
 from typing import Any
 
 import msgspec
 
+from governed_kernel.governance.authorization import kept_until
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.attestations import Checkpoint
@@ -82,6 +84,14 @@ def _catalog(registry: Registry) -> dict[str, list[Row]]:
     }
 
 
+def _last_day(version: DatasetRegistered) -> str | None:
+    """Written as dates are, if it can be read."""
+    last = kept_until(version)
+    if last is None or last == date.min:
+        return version.retention_until or None
+    return last.isoformat()
+
+
 def _version(version: DatasetRegistered, divided: Collection[tuple[str, str]]) -> Row:
     is_divided = (version.dataset, version.version) in divided
     return {
@@ -92,7 +102,7 @@ def _version(version: DatasetRegistered, divided: Collection[tuple[str, str]]) -
         "data_class": version.data_class,
         "purposes": version.purposes,
         "legal_basis": version.legal_basis,
-        "retention_until": version.retention_until or None,
+        "retention_until": _last_day(version),
         "state": "divided" if is_divided else version.state,
         "registered_at": version.occurred_at,
         "registered_by": version.person,

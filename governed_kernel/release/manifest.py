@@ -11,6 +11,7 @@ import msgspec
 
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, UnknownName, UsageError
+from governed_kernel.files import read_regular
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import intake, notebook
 from governed_kernel.release.checks import parameters_of
@@ -37,7 +38,7 @@ __all__ = [
 ORIGIN = "origin.ipynb"
 DIFFERENCE = "diff.html"
 _CHECKPOINT = "-checkpoint.ipynb"
-_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}\Z")
 
 
 class Input(msgspec.Struct, frozen=True, order=True):
@@ -200,7 +201,7 @@ def load_alone(folder: Path, digest: str) -> ReleaseManifest:
         The manifest is not what was promoted.
     """
     try:
-        encoded = (folder / "manifest.json").read_bytes()
+        encoded = read_regular(folder / "manifest.json")
     except OSError as error:
         raise altered(folder / "manifest.json", error.strerror or str(error)) from error
     if digest_bytes(encoded) != digest:
@@ -228,7 +229,7 @@ def card_of(folder: Path, manifest: ReleaseManifest) -> Card:
     if manifest.card is None:
         return Card()
     path = folder / intake.CARD
-    data = path.read_bytes()
+    data = read_regular(path)
     try:
         card = intake.parse(data.decode(), path)
     except (GovernedError, UnicodeDecodeError) as error:

@@ -15,6 +15,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import UnknownName, UsageError
+from governed_kernel.files import read_regular
 
 # nbformat and IPython come where a notebook is really read: together they take a tenth of a second,
 # and most commands know notebooks by their digests only.
@@ -70,7 +71,7 @@ def read(path: Path) -> Notebook:
     try:
         if path.stat().st_size > LIMIT_BYTES:
             raise _unusable(path, f"it is larger than {LIMIT_BYTES >> 20} MiB", "clear outputs")
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path).decode()
         _check_ids(path, json.loads(text))
         notebook: Notebook = nbformat.reads(text, as_version=nbformat.NO_CONVERT)
         nbformat.validate(notebook)

@@ -13,7 +13,7 @@ import msgspec
 
 from governed_kernel.canonical import canonical_json, digest_bytes
 from governed_kernel.errors import CheckFailed, ResourceMissing, UsageError
-from governed_kernel.files import exclusive_lock, sync_folder
+from governed_kernel.files import exclusive_lock, read_regular, sync_folder
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
@@ -274,7 +274,7 @@ def _file(path: str, data: bytes) -> FileDigest:
 
 def _unchanged(workspace: Workspace, file: FileDigest) -> bytes:
     """The content of a file of the workspace, which is still what was examined."""
-    data = workspace.inside(file.path).read_bytes()
+    data = read_regular(workspace.inside(file.path))
     if digest_bytes(data) != file.sha256:
         raise UsageError(
             f"{file.path} changed while it was promoted",
@@ -285,7 +285,7 @@ def _unchanged(workspace: Workspace, file: FileDigest) -> bytes:
 
 
 def _digest(workspace: Workspace, path: Path) -> FileDigest:
-    return _file(workspace.relative(path), path.read_bytes())
+    return _file(workspace.relative(path), read_regular(path))
 
 
 def _place(workspace: Workspace, folder: Path, files: dict[str, bytes]) -> None:

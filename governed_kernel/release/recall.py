@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from governed_kernel.errors import GovernedError, NotApproved, UnknownName, UsageError
+from governed_kernel.files import read_regular
 from governed_kernel.governance import catalog, withdrawal
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.inheritance import files_made_from, is_changed
@@ -283,7 +284,7 @@ def _made_from(register: Register, roots: list[DatasetRegistered]) -> Iterator[D
 
 def _inputs(folder: Path, digest: str) -> Iterator[str]:
     """What a release reads, its validation included; a manifest that is altered is not believed."""
-    encoded = (folder / "manifest.json").read_bytes()
+    encoded = read_regular(folder / "manifest.json")
     bound = msgspec.json.decode(encoded, type=ReleaseManifest)
     if bound.digest() != digest:
         raise manifest.altered(folder / "manifest.json", f"promoted was {digest}")

@@ -16,6 +16,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved
+from governed_kernel.files import read_regular
 from governed_kernel.governance import authorization, permission
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
@@ -158,7 +159,7 @@ def _release(
     manifest.check_nothing_else(folder, bound)
     gate.check_promotion(record, bound)
     card = gate.check_card(workspace, register, bound)
-    files = {file.path: (folder / file.path).read_bytes() for file in manifest.bound_files(bound)}
+    files = {file.path: read_regular(folder / file.path) for file in manifest.bound_files(bound)}
     earlier = changes.previous(workspace, registry, record.name)
     before = earlier[1].release if earlier else ""
     comparisons = changes.compare(bound, files, earlier)

@@ -14,7 +14,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import exclusive_lock, read_regular, write_atomically
 from governed_kernel.lineage.events import Artifact, FileDigest, now
 from governed_kernel.release.manifest import Input
 from governed_kernel.workspace import Workspace, new_identifier
@@ -139,7 +139,7 @@ def state_of(workspace: Workspace, run_id: str) -> RunState:
 
 def _read(path: Path, kind: type[S]) -> S:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(read_regular(path), type=kind)
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise IntegrityBroken(
             f"{path} can't be read",

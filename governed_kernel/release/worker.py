@@ -25,6 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing, RunFailed
+from governed_kernel.files import read_regular
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted
 from governed_kernel.lineage.sessions import session_of_run
@@ -224,7 +225,7 @@ def _papermill(
 
 
 def _progress(workspace: Workspace, plan: Plan) -> Callable[[int, Any], None]:
-    source = (run_folder(workspace, plan.run_id) / "work" / plan.notebook).read_bytes()
+    source = read_regular(run_folder(workspace, plan.run_id) / "work" / plan.notebook)
     cells = len(msgspec.json.decode(source)["cells"]) + 1  # papermill adds one
     heading = ""
 

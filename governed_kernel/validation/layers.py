@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from governed_kernel.errors import GovernedError
+from governed_kernel.files import read_regular
 from governed_kernel.validation import metrics
 from governed_kernel.validation.evidence import Case
 from governed_kernel.validation.predictor import Predict, ask
@@ -101,7 +102,7 @@ def change_surface_cases(suite: Suite, adapter: Path, base_model: Path) -> list[
     def other_base() -> tuple[float, str]:
         from governed_kernel.training.artifacts import SURFACE_FILE
 
-        said = msgspec.json.decode((adapter / SURFACE_FILE).read_bytes())
+        said = msgspec.json.decode(read_regular(adapter / SURFACE_FILE))
         trained = str(said["surface"]["base_weights"])
         same = trained == surface().base_weights
         return float(not same), f"trained on {trained[:12]}, here {surface().base_weights[:12]}"

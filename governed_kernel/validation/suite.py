@@ -16,6 +16,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_file, digest_json
 from governed_kernel.errors import ConfigurationError, IntegrityBroken, UnknownName
+from governed_kernel.files import read_regular
 from governed_kernel.lineage.events import FileDigest
 
 __all__ = [
@@ -182,7 +183,7 @@ def read_suite(folder: str | os.PathLike[str]) -> Suite:
                 why=f"it has no {needed.name}",
                 next=f"a suite is a folder with {SUITE_FILE} and {PREDICTOR_FILE}",
             )
-    text = path.read_text(encoding="utf-8")
+    text = read_regular(path).decode()
     try:
         suite = msgspec.convert(tomllib.loads(text), Suite)
     except tomllib.TOMLDecodeError as error:

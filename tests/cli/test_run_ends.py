@@ -33,7 +33,7 @@ FAILURES = {
     "quit": "the kernel",
     "end": "the kernel died",
     "raise": "ValueError: the berries are <b>not</b> ripe",
-    "hang": "a cell did not end in time",
+    "spin": "a cell did not end in time",
     "die": "the kernel died",
     "connect": "failed",
     "escape": "PolicyDenied",

@@ -123,11 +123,22 @@ def test_an_operator_may_revoke_and_not_reject(workspace: Workspace) -> None:
     promote(workspace)
     with pytest.raises(SignatureRefused, match="may not sign a rejection") as refused:
         approvals.reject(workspace, RELEASE, "olga", passphrase("olga"), digest=DIGEST, reason="no")
-    assert "'governed policy explain' says which" in refused.value.next, "not one that may not"
+    assert "'governed policy explain ACTION RELEASE --as NAME' says" in refused.value.next, (
+        "not one that may not"
+    )
     entry = approvals.revoke(
         workspace, RELEASE, "olga", passphrase("olga"), digest=DIGEST, reason="drift"
     )
     assert isinstance(entry.predicate, Revocation)
+
+
+def test_a_promotion_of_a_name_that_leads_elsewhere_does_not_count(workspace: Workspace) -> None:
+    """Who signs with a program of their own can write any; no audit stumbles over it."""
+    for name in ("../../evil@1", "triage", "triage@1\n", "Triage@1", ".@1"):
+        with pytest.raises(SignatureRefused):
+            promote(workspace, release=name)
+    register = Register.read(workspace)
+    assert not register.promotions
 
 
 def test_a_rejection_without_a_reason_is_wrong_use(workspace: Workspace) -> None:

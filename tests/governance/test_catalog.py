@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from governed_kernel.errors import (
@@ -16,6 +18,7 @@ from governed_kernel.errors import (
     UsageError,
 )
 from governed_kernel.governance import catalog
+from governed_kernel.governance.authorization import is_expired, kept_until
 from governed_kernel.governance.cards import card_path
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Decided
@@ -63,6 +66,24 @@ def test_registering_again_neither_loses_an_earlier_end_nor_leads_past_one(
             register(workspace, source, name, retention_until=until)
     assert not register(workspace, source, retention_until="").new
     assert register(workspace, source, "sooner", retention_until="2090-01-01").new
+
+
+def test_a_day_counts_as_a_day_however_it_is_written(workspace: Workspace, source: Path) -> None:
+    done = register(workspace, source, retention_until="20980101")
+    assert done.version.retention_until == "2098-01-01"
+    for name, until in {"other": "2098-12-31", "biopsies": "2097-W48-1"}.items():
+        with pytest.raises(Refused, match="kept until 2098-01-01"):
+            register(workspace, source, name, retention_until=until)
+
+
+def test_a_day_of_a_record_that_another_program_wrote_counts_as_a_day_too(
+    workspace: Workspace, source: Path
+) -> None:
+    done = register(workspace, source, retention_until="2098-01-01")
+    short = msgspec.structs.replace(done.version, dataset="short", retention_until="20980101")
+    known = msgspec.structs.replace(done.version, dataset="known", retention_until="someday")
+    assert kept_until(short) == date(2098, 1, 1)
+    assert is_expired(known), "what can't be read has ended"
 
 
 def test_other_content_is_the_next_version(workspace: Workspace, source: Path) -> None:

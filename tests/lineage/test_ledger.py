@@ -13,7 +13,14 @@ import msgspec
 import pytest
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, UnknownName
-from governed_kernel.lineage.events import Decided, JournalOpened, LedgerEvent
+from governed_kernel.lineage.events import (
+    DatasetRegistered,
+    Decided,
+    FileDigest,
+    JournalOpened,
+    LedgerEvent,
+    SessionSealed,
+)
 from governed_kernel.lineage.journal import JournalWriter, chain, encode
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
@@ -317,3 +324,57 @@ def test_a_beginning_that_was_cut_short_can_be_made_again(tmp_path: Path) -> Non
     ledger.path.with_suffix(".together").write_bytes(msgspec.json.encode(note))
     ledger.create("w-2", decided("first"))
     assert actions(ledger.events()) == ["first"]
+
+
+REGISTERED = DatasetRegistered(
+    dataset="berries",
+    version="1",
+    kind="data",
+    sha256="a" * 64,
+    bytes=1,
+    files=[FileDigest("berries.csv", "a" * 64, 1)],
+    data_class="public",
+    owner="Ada",
+    purposes=["train"],
+    legal_basis="ours",
+    source="",
+    person="ada",
+)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        msgspec.structs.replace(REGISTERED, dataset="../../x"),
+        msgspec.structs.replace(REGISTERED, dataset="x\0"),
+        msgspec.structs.replace(REGISTERED, version=".."),
+        msgspec.structs.replace(REGISTERED, sha256="/home/them/.ssh"),
+        msgspec.structs.replace(REGISTERED, files=[FileDigest("x", "../x", 1)]),
+        SessionSealed(session_id="../../x", records=1, bytes=1, head="a" * 64),
+        SessionSealed(session_id="s1", records=1, bytes=1, head="x"),
+    ],
+)
+def test_a_name_that_leads_elsewhere_makes_no_record(event: msgspec.Struct, ledger: Ledger) -> None:
+    """Names and digests become parts of paths, of whoever asks, verifies, imports or restores."""
+    with pytest.raises(IntegrityBroken, match="not as records are"):
+        ledger.append(event)
+    ledger.append(REGISTERED)  # as it is it is taken
+    writer = JournalWriter(ledger.path, ledger.records()[-1].head)
+    writer.append(event)  # as another program would
+    writer.close()
+    with pytest.raises(IntegrityBroken, match="record 3"):
+        Ledger(ledger.workspace).events()
+
+
+@pytest.mark.parametrize("name", ["../known_workspaces", "/home/them", ".", "a/b", ""])
+def test_a_ledger_of_a_workspace_whose_name_leads_elsewhere_is_none(
+    name: str, tmp_path: Path
+) -> None:
+    ledger = Ledger(Workspace(tmp_path))
+    with pytest.raises(IntegrityBroken, match="not as records are"):
+        ledger.create(name, decided("first"))
+    writer = JournalWriter(ledger.path)
+    writer.append(JournalOpened(workspace_id=name, journal="ledger"), decided("first"))
+    writer.close()
+    with pytest.raises(IntegrityBroken, match="record 0"):
+        ledger.events()

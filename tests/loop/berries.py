@@ -143,7 +143,7 @@ def is_sour(tastes):
 '''
 
 BEHAVIOURS = (
-    *("good", "exit", "quit", "end", "raise", "hang", "die"),
+    *("good", "exit", "quit", "end", "raise", "hang", "spin", "die"),
     *("connect", "escape", "outside", "peek", "fill", "link", "identify"),
 )
 PARAMETERS = f"""\
@@ -193,6 +193,9 @@ match behaviour:
     case "hang":
         while True:
             signal.pause()
+    case "spin":
+        while True:
+            pass
     case "die":
         os.kill(os.getpid(), signal.SIGKILL)
     case "connect":
