@@ -85,6 +85,7 @@ class Ledger:
             self._keep_aside(block)
             opened = JournalOpened(workspace_id=workspace_id, journal="ledger")
             _check_form(opened)
+            _check_opening(self.path, opened)
             return self._write(Head(), (opened, *events))
 
     def records(self) -> list[Record[LedgerEvent]]:
@@ -115,7 +116,7 @@ class Ledger:
             self._records.extend(one for one in found if half is None or one.head.size <= half.size)
             if not self._records:
                 raise self._missing()
-            self._check_opening()
+            _check_opening(self.path, self._records[0].event)
             self._seen = seen
             self._remember()
         return list(self._records)
@@ -157,15 +158,6 @@ class Ledger:
                 f"{self.path} was replaced",
                 why=f"record {self._head.records - 1} had the hash {self._head.hash.hex()}, "
                 f"and the file now has {head.records} records ending in {head.hash.hex()}",
-                next="restore the ledger from a backup",
-            )
-
-    def _check_opening(self) -> None:
-        opening = self._records[0].event
-        if not isinstance(opening, JournalOpened) or opening.journal != "ledger":
-            raise IntegrityBroken(
-                f"{self.path} is no ledger",
-                why="its first record does not open one",
                 next="restore the ledger from a backup",
             )
 
@@ -324,3 +316,13 @@ def _check_form(event: msgspec.Struct) -> None:
             why=str(error),
             next="nothing was changed",
         ) from error
+
+
+def _check_opening(path: Path, opening: LedgerEvent) -> None:
+    if isinstance(opening, JournalOpened) and opening.journal == "ledger" and opening.workspace_id:
+        return
+    raise IntegrityBroken(
+        f"{path} is no ledger",
+        why="its first record does not open one, or names no workspace",
+        next="restore the ledger from a backup",
+    )

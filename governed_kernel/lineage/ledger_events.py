@@ -200,7 +200,8 @@ class Decided(Event, frozen=True, kw_only=True, tag="decided"):
 class RunRefused(Event, frozen=True, kw_only=True, tag="run-refused"):
     """A run was asked for and a gate said no before a process was started."""
 
-    release: Component
+    release: str
+    """As it was asked for, whatever that was."""
     kind: Literal["release", "rerun", "validation"]
     person: str
     error: str

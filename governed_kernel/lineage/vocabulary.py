@@ -81,6 +81,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=Fals
 class JournalOpened(Event, frozen=True, kw_only=True, tag="journal-opened"):
     """First record of every journal and of the ledger: what it is, so that none can be swapped."""
 
-    workspace_id: Component
+    workspace_id: ComponentOrNone
+    """None for a session of a folder that is no workspace yet."""
     journal: Component
     """``ledger`` or the session's id."""

@@ -323,7 +323,7 @@ def test_what_promotion_would_not_make_is_not_signed(
     ("stated", "code", "said"),
     [
         ({"parameters": []}, 4, "states other parameters"),
-        ({"session_id": "../journals/20260101T000000-00000000"}, 2, "there is no session"),
+        ({"session_id": "20260101T000000-00000000"}, 2, "there is no session"),
         ({"tolerance": {"weights": 9.0, "probabilities": 0.001}}, 4, "'weights': 9.0}, its suites"),
         ({"author": "rui"}, 4, "other than its author signed are person"),
     ],

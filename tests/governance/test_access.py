@@ -223,10 +223,10 @@ def test_the_holdouts_content_stays_locked_under_another_name(
     assert read(workspace, parts.parts["holdout"].snapshot)[0] is False
 
 
-def test_what_had_to_be_gone_is_denied_but_to_a_rerun(workspace: Workspace, source: Path) -> None:
+def test_what_had_to_be_gone_is_denied_to_every_run(workspace: Workspace, source: Path) -> None:
     register(workspace, source, retention_until="2020-01-01")
     assert purpose(workspace, "biopsies", "train") == ["retention"]
-    assert purpose(workspace, "biopsies", "train", "release", "rerun") == ["read"]
+    assert purpose(workspace, "biopsies", "train", "release", "rerun") == ["retention"]
     assert read(workspace, source) == (False, ["retention"])
 
 

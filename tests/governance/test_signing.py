@@ -15,6 +15,7 @@ from governed_kernel.lineage.attestations import (
     Record,
 )
 from governed_kernel.lineage.events import RunStarted
+from governed_kernel.lineage.journal import JournalWriter
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 from tests.governance.by_hand import append_by_hand
@@ -61,7 +62,12 @@ def test_nobody_speaks_for_the_service_under_their_own_name(workspace: Workspace
 
 
 def test_an_unsigned_report_of_a_run_is_no_event_of_a_ledger(workspace: Workspace) -> None:
-    Ledger(workspace).append(STARTED)
+    ledger = Ledger(workspace)
+    with pytest.raises(IntegrityBroken, match="not as records are"):
+        ledger.append(STARTED)
+    writer = JournalWriter(ledger.path, ledger.records()[-1].head)
+    writer.append(STARTED)  # as another program would
+    writer.close()
     with pytest.raises(IntegrityBroken, match="record"):
         Register.read(workspace)
 

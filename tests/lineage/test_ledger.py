@@ -371,10 +371,10 @@ def test_a_ledger_of_a_workspace_whose_name_leads_elsewhere_is_none(
     name: str, tmp_path: Path
 ) -> None:
     ledger = Ledger(Workspace(tmp_path))
-    with pytest.raises(IntegrityBroken, match="not as records are"):
+    with pytest.raises(IntegrityBroken, match=r"not as records are|no ledger"):
         ledger.create(name, decided("first"))
     writer = JournalWriter(ledger.path)
     writer.append(JournalOpened(workspace_id=name, journal="ledger"), decided("first"))
     writer.close()
-    with pytest.raises(IntegrityBroken, match="record 0"):
+    with pytest.raises(IntegrityBroken, match=r"record 0|no ledger"):
         ledger.events()
