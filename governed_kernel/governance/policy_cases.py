@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from governed_kernel.errors import ConfigurationError
+from governed_kernel.files import read_regular
 from governed_kernel.governance.authorization import (
     ACTIONS,
     OF_WORKSPACE,
@@ -93,7 +94,7 @@ def read_cases(path: Path) -> list[Case]:
         It is not TOML, or a case says something that has no meaning.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(read_regular(path).decode())
         found = document.pop("case", [])
         if document or not isinstance(found, list):
             raise ValueError(f"each case is a [[case]]; {', '.join(document) or 'case'} is none")

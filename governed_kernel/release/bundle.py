@@ -188,6 +188,8 @@ def verify(folder: Path, service_key: str = "") -> BundleManifest:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or name not in {*listed, _MANIFEST, _SEAL}:
             raise packing.altered(path, "it is not in the manifest")
+        if not path.is_file():
+            raise packing.altered(path, "it is no file")
         if name in listed:
             found = digest_file(path)
             if found != listed.pop(name):

@@ -249,6 +249,8 @@ def test_what_is_no_file_in_a_card_s_place_is_named_and_stops_nothing(
         ("runs/RUN/plan.json", "plan.json"),
         ("../release/sour@1/manifest.json", "manifest.json"),
         ("../bundles/BUNDLE/model.sig", "model.sig"),
+        ("../bundles/BUNDLE/README.md", "README.md"),
+        ("../policies/cases.toml", "cases.toml"),
         ("../policies/x.cedar", "x.cedar can't be read"),
     ],
 )
@@ -270,7 +272,7 @@ def test_a_pipe_in_a_file_s_place_keeps_no_command_waiting(
     told = ""
     for command in (
         *("lineage sessions", "lineage texts", "people list", "release show sour"),
-        *("audit verify", f"store backup {tmp_path / 'kept.tar'}"),
+        *("policy test", "audit verify", f"store backup {tmp_path / 'kept.tar'}"),
     ):
         done = released.here(command)
         assert "Traceback" not in done.err
