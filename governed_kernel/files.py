@@ -20,6 +20,7 @@ __all__ = [
     "exclusive_lock",
     "open_regular",
     "opened_regular",
+    "read_or_refuse",
     "read_regular",
     "readers_lock",
     "sync_folder",
@@ -84,6 +85,24 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file; raises as `open_regular`."""
     with open_regular(path) as file:
         return file.read()
+
+
+def read_or_refuse(path: Path) -> bytes:
+    """The bytes of a file that may be missing.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is not there.
+    ResourceMissing
+        It can't be read, or something that is no file lies in its place.
+    """
+    try:
+        return read_regular(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:

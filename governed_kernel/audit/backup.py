@@ -20,7 +20,7 @@ from typing import BinaryIO
 import msgspec
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
-from governed_kernel.files import open_regular, read_regular, unreadable, written_atomically
+from governed_kernel.files import open_regular, read_or_refuse, unreadable, written_atomically
 from governed_kernel.governance import erasure
 from governed_kernel.governance.cards import card_of
 from governed_kernel.governance.register import Register
@@ -154,7 +154,7 @@ class _Backup:
             if status.st_size > _AT_ONCE:
                 self._file(path)
                 return
-            data = _read(path)
+            data = read_or_refuse(path)
         except FileNotFoundError:
             return
         name = path.relative_to(self._workspace.root).as_posix()
@@ -215,7 +215,7 @@ class _Backup:
         content = content[: content.rfind(b"\n") + 1]
         texts = b""
         if texts_file(journal).exists():
-            lines = _read(texts_file(journal)).splitlines(keepends=True)
+            lines = read_or_refuse(texts_file(journal)).splitlines(keepends=True)
             texts = b"".join(lines[: seal.texts] if seal and seal.texts >= 0 else lines)
         self._put(name.as_posix(), content, 0o664)
         self._put(texts_file(name).as_posix(), texts, 0o664)
@@ -248,7 +248,7 @@ class _Backup:
         """Of a run that goes on: what it was given and where it stands; its output is half-made."""
         for path in sorted(folder.glob("*")):
             if path.is_file() and not path.is_symlink():
-                self._put(path.relative_to(self._workspace.root).as_posix(), _read(path))
+                self._put(path.relative_to(self._workspace.root).as_posix(), read_or_refuse(path))
 
     def _bundles(self) -> None:
         for run in self._registry.runs.values():
@@ -263,19 +263,10 @@ class _Backup:
             if relative.parts[0] not in _NAMED and relative.as_posix() not in taken:
                 self._working_file(path)
         for path in sorted((self._workspace.state / "exports").glob("*.jsonl")):
-            self._put(path.relative_to(self._workspace.root).as_posix(), _read(path))
+            self._put(path.relative_to(self._workspace.root).as_posix(), read_or_refuse(path))
         for done in (self._workspace.state / "erased.json", self._workspace.derived):
             if done.exists():
-                self._put(done.relative_to(self._workspace.root).as_posix(), _read(done))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_regular(path)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise unreadable(path, error) from error
+                self._put(done.relative_to(self._workspace.root).as_posix(), read_or_refuse(done))
 
 
 class _Digesting(io.RawIOBase):

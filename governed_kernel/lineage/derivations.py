@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.files import exclusive_lock, open_regular, unreadable, write_atomically
+from governed_kernel.files import exclusive_lock, open_regular, read_or_refuse, write_atomically
 from governed_kernel.lineage.events import Derived, Digested, now
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.journal import SESSION_DECODER
@@ -134,12 +134,9 @@ def read_all(workspace: Workspace) -> list[Derivation]:
         It can't be read, or something that is no file lies in its place.
     """
     try:
-        with open_regular(workspace.derived) as file:
-            lines = file.read().splitlines()
+        lines = read_or_refuse(workspace.derived).splitlines()
     except FileNotFoundError:
         return []
-    except OSError as error:
-        raise unreadable(workspace.derived, error) from error
     found = []
     for line in lines:
         try:

@@ -17,7 +17,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.files import opened_regular, read_regular, unreadable
+from governed_kernel.files import opened_regular, read_or_refuse, unreadable
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.journal import encode
 
@@ -140,11 +140,9 @@ def read_head(journal: Path) -> Said | None:
     path = head_file(journal)
     begun = journal.exists() and journal.stat().st_size > 0  # before it: the head comes first
     try:
-        line = read_regular(path)
+        line = read_or_refuse(path)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise unreadable(path, error) from error
     if not line and begun:
         raise _not_written(path, "it is empty, and its journal is not")
     if not line:

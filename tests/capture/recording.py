@@ -148,6 +148,14 @@ class Begun:
         raise AssertionError(self._log.read_text())
 
 
+def well_ended(done: Recording) -> Recording:
+    """A recording in which no cell failed and no observer lost anything."""
+    assert not any(done.errors), done.errors
+    lost = done.of(ObserverLost)
+    assert lost == [], [done.texts.get(event.error) for event in lost]
+    return done
+
+
 _ANSWER = "recording: "
 
 

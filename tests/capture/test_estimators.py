@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.lineage.events import ObserverLost, Transformation
+from governed_kernel.lineage.events import Transformation
 
 from .origins import origins_of
-from .recording import Begun, Recording
+from .recording import Begun, Recording, well_ended
 
 READ = """
 import pandas as pd
@@ -40,11 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
     def recorded(*cells: str) -> Recording:
         (folder / "out.csv").unlink(missing_ok=True)
-        done = begun.record(cells)
-        assert not any(done.errors), done.errors
-        lost = done.of(ObserverLost)
-        assert lost == [], [done.texts.get(event.error) for event in lost]
-        return done
+        return well_ended(begun.record(cells))
 
     yield recorded
     begun.end()

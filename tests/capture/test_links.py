@@ -10,7 +10,7 @@ import pytest
 from governed_kernel.lineage.events import ObserverLost, Transformation
 
 from .origins import origins_of
-from .recording import Begun, Recording, record
+from .recording import Begun, Recording, record, well_ended
 
 FILES = {"t.csv": "k,v,s\n1,3.5,x\n2,4.0,y\n2,5.0,x\n", "u.csv": "k,w\n1,7\n2,8\n"}
 
@@ -51,12 +51,6 @@ def run_from(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def write_files(folder: Path) -> None:
     for name, content in FILES.items():
         (folder / name).write_text(content)
-
-
-def well_ended(done: Recording) -> Recording:
-    assert not any(done.errors), done.errors
-    assert not done.of(ObserverLost), [done.texts[each.error] for each in done.of(ObserverLost)]
-    return done
 
 
 def origins(done: Recording, name: str, column: str) -> set[str]:
