@@ -15,7 +15,8 @@
     ├── IntegrityBroken           4  bytes are not what was recorded
     ├── RunFailed                 5  a run started and did not finish well
     ├── ResourceMissing           6  disk, GPU, package, database
-    │   └── MissingExtra          6  an optional library; names the extra
+    │   ├── MissingExtra          6  an optional library; names the extra
+    │   └── LockHeld              6  another process does not let go of a lock
     └── RecorderLost              6  the session can no longer be recorded
 
 Every message has three parts: what happened, why, and what to do next.
@@ -30,6 +31,7 @@ __all__ = [
     "ConfigurationError",
     "GovernedError",
     "IntegrityBroken",
+    "LockHeld",
     "MissingExtra",
     "NotApproved",
     "ParameterRefused",
@@ -163,6 +165,10 @@ class MissingExtra(ResourceMissing):
 
     def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
         return type(self), (self.library, self.extra)
+
+
+class LockHeld(ResourceMissing):
+    """Another process does not let go of a lock."""
 
 
 class RecorderLost(ResourceMissing):

@@ -1,10 +1,9 @@
-"""Files that are never half-made: atomic writes, durable renames, locks between processes."""
+"""Files that are never half-made: atomic writes, durable renames, nothing read that is none."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import io
 import os
 import secrets
@@ -17,14 +16,13 @@ from typing import BinaryIO
 from governed_kernel.errors import ResourceMissing
 
 __all__ = [
-    "exclusive_lock",
     "open_regular",
     "opened_regular",
     "read_or_refuse",
     "read_regular",
-    "readers_lock",
     "sync_folder",
     "unreadable",
+    "unwritable",
     "write_atomically",
     "written_atomically",
 ]
@@ -140,7 +138,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644, replace: boo
         raise
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 @contextlib.contextmanager
@@ -162,7 +160,7 @@ def written_atomically(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -179,42 +177,7 @@ def _temporary(path: Path) -> tuple[int, Path]:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(temporary, flags, 0o600), temporary
     except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-@contextlib.contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold an advisory lock (flock) on `path` between processes; it dies with its holder."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def readers_lock(path: Path) -> Iterator[None]:
-    """Keep those away who hold `exclusive_lock` on `path`, also where it may only be read.
-
-    Where it is not there nobody has ever written, and there is nobody to keep away.
-    """
-    try:
-        descriptor = opened_regular(str(path), os.O_RDONLY)
-    except FileNotFoundError:
-        yield
-        return
-    except OSError as error:
-        raise unreadable(path, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
+        raise unwritable(path, error) from error
 
 
 def unreadable(path: Path, error: OSError) -> ResourceMissing:
@@ -227,7 +190,8 @@ def unreadable(path: Path, error: OSError) -> ResourceMissing:
     )
 
 
-def _unwritable(path: Path, error: OSError) -> ResourceMissing:
+def unwritable(path: Path, error: OSError) -> ResourceMissing:
+    """What to raise where a file can't be written."""
     return ResourceMissing(
         f"{path} could not be written",
         why=error.strerror or str(error),

@@ -15,13 +15,7 @@ import pytest
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ResourceMissing
-from governed_kernel.files import (
-    exclusive_lock,
-    open_regular,
-    readers_lock,
-    write_atomically,
-    written_atomically,
-)
+from governed_kernel.files import open_regular, write_atomically, written_atomically
 
 
 def _socket(path: Path) -> None:
@@ -59,27 +53,6 @@ def test_a_folder_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ResourceMissing, match="could not be written"):
         write_atomically(tmp_path / "file" / "x", b"")
-
-
-def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path: Path) -> None:
-    counter, lock = tmp_path / "counter", tmp_path / "lock"
-    counter.write_text("0")
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_count, args=(counter, lock)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    assert counter.read_text() == "150"
-    with exclusive_lock(lock):
-        pass
-
-
-def _count(counter: Path, lock: Path) -> None:
-    for _ in range(50):
-        with exclusive_lock(lock):
-            counter.write_text(str(int(counter.read_text()) + 1))
 
 
 def _write_too_much(path: Path) -> str:
@@ -139,9 +112,3 @@ def test_what_would_keep_its_reader_waiting_is_not_opened(
     for read in (open_regular, digest_file, lambda path: digest_file(path, 3)):
         with pytest.raises(OSError, match=r"no file|No such device"):
             read(path)
-
-
-def test_a_lock_that_is_a_pipe_keeps_no_reader_waiting(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "x.lock")
-    with pytest.raises(ResourceMissing, match="no file"), readers_lock(tmp_path / "x.lock"):
-        pass

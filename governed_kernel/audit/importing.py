@@ -9,12 +9,13 @@ from pathlib import Path
 
 from governed_kernel.audit.sealed import check_sealed
 from governed_kernel.errors import IntegrityBroken, UsageError
-from governed_kernel.files import exclusive_lock, read_regular, sync_folder
+from governed_kernel.files import read_regular, sync_folder
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.forms import forms
 from governed_kernel.lineage.imports import folder_of, identity_of
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
 __all__ = ["import_workspace"]
@@ -53,7 +54,7 @@ def import_workspace(
     seals = [event for event in events if isinstance(event, SessionSealed)]
     home = folder_of(workspace)
     home.mkdir(parents=True, exist_ok=True)
-    with exclusive_lock(home / "importing.lock"):
+    with exclusive_lock(home / "importing.lock", AN_HOUR):
         copy = Workspace(Path(tempfile.mkdtemp(prefix=".", dir=home)))
         try:
             sealed = _copy(other, copy, seals, progress)

@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import write_atomically
+from governed_kernel.locks import exclusive_lock
 from governed_kernel.workspace import personal_folder
 
 __all__ = ["RELIES_ON", "Seen"]

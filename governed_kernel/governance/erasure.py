@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from governed_kernel.errors import Refused, UnknownName, UsageError
-from governed_kernel.files import exclusive_lock, read_regular, write_atomically
+from governed_kernel.files import read_regular, write_atomically
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest, identify, record_refusal
@@ -29,6 +29,7 @@ from governed_kernel.lineage.events import CellStarted, PayloadDigest
 from governed_kernel.lineage.heads import is_live
 from governed_kernel.lineage.journal import SESSION_DECODER, read_payloads, read_records
 from governed_kernel.lineage.store import Store
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.workspace import Workspace
 
 __all__ = [
@@ -308,7 +309,7 @@ def _done_file(workspace: Workspace) -> Path:
 
 def held(workspace: Workspace) -> contextlib.AbstractContextManager[None]:
     """Keep texts from being erased: what is gone has its entry in the ledger already."""
-    return exclusive_lock(workspace.state / "erased.lock")
+    return exclusive_lock(workspace.state / "erased.lock", AN_HOUR)
 
 
 def finish(workspace: Workspace, register: Register) -> int:

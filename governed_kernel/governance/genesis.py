@@ -13,7 +13,7 @@ import msgspec
 from governed_kernel import configuration
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import ResourceMissing, UsageError
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import write_atomically
 from governed_kernel.governance import envelopes, keys, pins
 from governed_kernel.governance.names import check_name, check_printed_name
 from governed_kernel.governance.rules import rule_files, rules_digest
@@ -21,6 +21,7 @@ from governed_kernel.governance.templates import template_folder
 from governed_kernel.lineage.attestations import WorkspaceCreated
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.locks import exclusive_lock
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
 if TYPE_CHECKING:

@@ -23,10 +23,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, SignatureRefused, UsageError
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import write_atomically
 from governed_kernel.governance.names import check_name
 from governed_kernel.governance.pkcs8 import Cost, encrypt
 from governed_kernel.governance.public_keys import parse_public_key, pem_of
+from governed_kernel.locks import exclusive_lock
 from governed_kernel.workspace import personal_folder
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ import duckdb
 from governed_kernel.canonical import digest_file
 from governed_kernel.configuration import DataClass
 from governed_kernel.errors import UsageError
-from governed_kernel.files import exclusive_lock, sync_folder
+from governed_kernel.files import sync_folder
 from governed_kernel.governance import tables
 from governed_kernel.governance.masking import copy_of, folder_of, masked_columns
 from governed_kernel.governance.signing import append
 from governed_kernel.governance.tables import name_of
 from governed_kernel.lineage.binding import literal
 from governed_kernel.lineage.events import DatasetMasked, DatasetRegistered
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.workspace import Workspace
 
 __all__ = ["make"]
@@ -41,7 +42,7 @@ def make(
     if rule is None or not rule.masked or version.kind != "data":
         return None
     folder = folder_of(workspace, version)
-    with exclusive_lock(folder.parent / ".lock"):
+    with exclusive_lock(folder.parent / ".lock", AN_HOUR):
         known = copy_of(workspace, version)
         if known is not None:
             return known

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from governed_kernel.canonical import digest_file, digest_json
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
-from governed_kernel.files import exclusive_lock, sync_folder
+from governed_kernel.files import sync_folder
 from governed_kernel.governance.originals import (
     copy_sharing,
     files_below,
@@ -27,6 +27,7 @@ from governed_kernel.governance.originals import (
     unreadable,
 )
 from governed_kernel.lineage.events import FileDigest
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.workspace import Workspace
 
 __all__ = ["ObjectStore", "Progress", "manifest_digest"]
@@ -126,7 +127,7 @@ class ObjectStore:
         wanted = {_safe(file.path): file for file in files}
         if all((target / name).is_file() for name in wanted):
             return target
-        with exclusive_lock(self.snapshots / ".lock"), _disk(self.snapshots):
+        with exclusive_lock(self.snapshots / ".lock", AN_HOUR), _disk(self.snapshots):
             for left in self.snapshots.glob(".making-*"):  # by a process that was killed
                 _remove(left)
             temporary = Path(tempfile.mkdtemp(dir=self.snapshots, prefix=".making-"))

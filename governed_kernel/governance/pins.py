@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import write_atomically
 from governed_kernel.lineage.journal import Head, Record
+from governed_kernel.locks import exclusive_lock
 from governed_kernel.workspace import personal_folder
 
 __all__ = [

@@ -12,6 +12,7 @@ import msgspec
 
 from governed_kernel.errors import (
     GovernedError,
+    LockHeld,
     Refused,
     SignatureRefused,
     UnknownName,
@@ -211,8 +212,8 @@ def record_refusal(
     error: GovernedError,
     purpose: str = "",
 ) -> None:
-    """Put a refused attempt on record, once."""
-    if error.on_record:
+    """Put a refused attempt on record, once; not that a lock was held, which would wait again."""
+    if error.on_record or isinstance(error, LockHeld):
         return
     reason = f"{error.what}: {error.why}" if error.why else error.what
     refused = Decided(

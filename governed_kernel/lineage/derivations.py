@@ -22,12 +22,13 @@ from urllib.parse import unquote
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.files import exclusive_lock, open_regular, read_or_refuse, write_atomically
+from governed_kernel.files import open_regular, read_or_refuse, write_atomically
 from governed_kernel.lineage.events import Derived, Digested, now
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.journal import SESSION_DECODER
 from governed_kernel.lineage.journal_reader import JournalReader
 from governed_kernel.lineage.numbering import of_session
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.workspace import Workspace
 
 if TYPE_CHECKING:  # recorders start with every notebook, and need no database
@@ -86,7 +87,7 @@ def add(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
     new, path = list(derivations), workspace.derived
     if not new:
         return
-    with exclusive_lock(path.with_suffix(".lock")):
+    with exclusive_lock(path.with_suffix(".lock"), AN_HOUR):
         if not path.exists():  # what is lost is found first: it must not begin anew with these
             found = _write_from_journals(workspace)
             known = {(one.session_id, one.path, one.sha256) for one in found}
@@ -167,7 +168,7 @@ def write_anew(
     whole : collection of str
         The sessions whose journals were read to their end.
     """
-    with exclusive_lock(workspace.derived.with_suffix(".lock")):
+    with exclusive_lock(workspace.derived.with_suffix(".lock"), AN_HOUR):
         there = read_all(workspace)
         known = {(one.session_id, one.path, one.sha256): one for one in there}
         kept = [one for one in there if one.session_id not in whole]
@@ -191,7 +192,7 @@ def restore(workspace: Workspace) -> bool:
     """
     if workspace.derived.exists():
         return False
-    with exclusive_lock(workspace.derived.with_suffix(".lock")):
+    with exclusive_lock(workspace.derived.with_suffix(".lock"), AN_HOUR):
         if workspace.derived.exists():
             return False
         _write_from_journals(workspace)

@@ -11,7 +11,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import exclusive_lock, read_regular, write_atomically
+from governed_kernel.files import read_regular, write_atomically
 from governed_kernel.lineage.events import JournalOpened, LedgerEvent
 from governed_kernel.lineage.journal import (
     ENVELOPE,
@@ -26,6 +26,7 @@ from governed_kernel.lineage.journal import (
     whole_record,
 )
 from governed_kernel.lineage.merkle import leaf_hash
+from governed_kernel.locks import exclusive_lock
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Ledger"]

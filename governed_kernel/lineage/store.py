@@ -19,7 +19,6 @@ from typing import Any, TypeAlias
 import duckdb
 
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.files import exclusive_lock, readers_lock
 from governed_kernel.lineage import crossings, schema
 from governed_kernel.lineage.answering import Answering
 from governed_kernel.lineage.forms import journal_files
@@ -39,6 +38,7 @@ from governed_kernel.lineage.opening import READ_ONLY, connect, disk
 from governed_kernel.lineage.sealing import finish_interrupted, unfinished
 from governed_kernel.lineage.seals import Seals
 from governed_kernel.lineage.workspaces import number_of, register
+from governed_kernel.locks import AN_HOUR, exclusive_lock, readers_lock
 from governed_kernel.workspace import Workspace
 
 __all__ = ["IngestReport", "JournalReport", "Store", "disk"]
@@ -205,7 +205,7 @@ class Store(Answering):
 
     def copy_to(self, folder: Path) -> None:
         """Copy its file into a folder, as it is between two ingestions; to read it is enough."""
-        with readers_lock(self.path.with_suffix(".lock")):
+        with readers_lock(self.path.with_suffix(".lock"), AN_HOUR):
             for source in (self.path, self._wal):
                 if source.exists():
                     shutil.copyfile(source, folder / source.name)
@@ -368,7 +368,7 @@ class Store(Answering):
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Path]:
         """Hold the lock of those who write; gives an empty folder, gone afterwards."""
-        with exclusive_lock(self.path.with_suffix(".lock")):
+        with exclusive_lock(self.path.with_suffix(".lock"), AN_HOUR):
             for left in self.path.parent.glob(f"{_SPOOL}*"):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
             with disk(self.location):

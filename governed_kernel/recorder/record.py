@@ -278,6 +278,7 @@ class SessionRecord:
             return "", False  # a workspace of one's own, without governance
         from governed_kernel.lineage.ledger import Ledger
         from governed_kernel.lineage.sealing import Sealing
+        from governed_kernel.locks import A_DAY, patiently
 
         with Sealing(self.path) as sealing:
             seal = msgspec.structs.replace(self._seal(), sha256=self._writer.sha256)
@@ -289,7 +290,8 @@ class SessionRecord:
                     compressed_sha256=form.compressed_sha256,
                 )
             try:
-                Ledger(self.workspace).append(seal)
+                with patiently(A_DAY):  # nobody else can say how far this session went
+                    Ledger(self.workspace).append(seal)
             except (GovernedError, OSError) as error:
                 return f"session {self.session} is not sealed: {error}", False
             if form is not None:

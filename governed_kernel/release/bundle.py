@@ -19,7 +19,7 @@ import msgspec
 
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import IntegrityBroken, Refused, ResourceMissing
-from governed_kernel.files import exclusive_lock, read_regular, sync_folder
+from governed_kernel.files import read_regular, sync_folder
 from governed_kernel.governance import envelopes, keys
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.public_keys import parse_public_key
@@ -34,6 +34,7 @@ from governed_kernel.lineage.attestations import (
     RiskAcceptance,
 )
 from governed_kernel.lineage.events import FileDigest
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.release import gate, manifest, model_signature, packing, run_states
 from governed_kernel.release.account import Account
 from governed_kernel.release.manifest import ReleaseManifest
@@ -90,7 +91,7 @@ def build(workspace: Workspace, run_id: str, person: str) -> Bundle:
     """
     named = run_id
     try:
-        with exclusive_lock(workspace.state / "sealing.lock"):
+        with exclusive_lock(workspace.state / "sealing.lock", AN_HOUR):
             registry = Registry.read(workspace)
             run = registry.run(run_id)
             release = registry.release(run.started.release)

@@ -13,12 +13,13 @@ import msgspec
 
 from governed_kernel.canonical import canonical_json, digest_bytes
 from governed_kernel.errors import CheckFailed, ResourceMissing, UsageError
-from governed_kernel.files import exclusive_lock, read_regular, sync_folder
+from governed_kernel.files import read_regular, sync_folder
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.lineage.events import FileDigest
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.release import changes, checks, environment, intake, learned, notebook, suites
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import Difference, EnvironmentLock
@@ -158,7 +159,7 @@ def promote(
     """
     found = examine(workspace, path, name=name, card=card, fields=fields)
     _refuse_blocked(workspace, found)
-    with exclusive_lock(workspace.state / "promotion.lock"):
+    with exclusive_lock(workspace.state / "promotion.lock", AN_HOUR):
         registry = Registry.read(workspace)
         registry.register.check_policy()
         release = registry.next_version(found.name)

@@ -14,8 +14,9 @@ import msgspec
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import exclusive_lock, read_regular, write_atomically
+from governed_kernel.files import read_regular, write_atomically
 from governed_kernel.lineage.events import Artifact, FileDigest, now
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.release.manifest import Input
 from governed_kernel.workspace import Workspace, new_identifier
 
@@ -151,7 +152,7 @@ def _read(path: Path, kind: type[S]) -> S:
 def update_state(workspace: Workspace, run_id: str, **changes: Any) -> RunState:
     """Change fields of ``state.json``, unless the run is over."""
     folder = run_folder(workspace, run_id)
-    with exclusive_lock(folder / "state.lock"):
+    with exclusive_lock(folder / "state.lock", AN_HOUR):
         state = state_of(workspace, run_id)
         if not state.is_over:
             state = msgspec.structs.replace(state, **changes)

@@ -26,10 +26,11 @@ from governed_kernel.errors import (
     ResourceMissing,
     RunFailed,
 )
-from governed_kernel.files import exclusive_lock, write_atomically
+from governed_kernel.files import write_atomically
 from governed_kernel.governance import signing
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import FileDigest, RunEnded, RunStarted, now
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.release.run_states import (
     Plan,
     RunState,
@@ -201,7 +202,7 @@ def reap(workspace: Workspace, run_id: str) -> None:
     folder = run_folder(workspace, run_id)
     if (child := _workers.get(run_id)) is not None and child.poll() is not None:
         del _workers[run_id]
-    with exclusive_lock(folder / "state.lock"):
+    with exclusive_lock(folder / "state.lock", AN_HOUR):
         state = state_of(workspace, run_id)
         if state.is_over or is_alive(state) or _still_starting(state):
             return
@@ -239,7 +240,7 @@ def finish(workspace: Workspace, ended: RunEnded, **shown: Any) -> None:
         Further fields of `RunState`.
     """
     folder = run_folder(workspace, ended.run_id)
-    with exclusive_lock(folder / "state.lock"):
+    with exclusive_lock(folder / "state.lock", AN_HOUR):
         state = state_of(workspace, ended.run_id)
         if not state.is_over:
             _end(workspace, state, ended, settled=True, **shown)

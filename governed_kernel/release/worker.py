@@ -29,6 +29,7 @@ from governed_kernel.files import read_regular
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted
 from governed_kernel.lineage.sessions import session_of_run
+from governed_kernel.locks import A_DAY, patiently
 from governed_kernel.release import admission, gate, manifest, run_states, runs
 from governed_kernel.release.execution import record_validation
 from governed_kernel.release.learned import check_learned
@@ -74,8 +75,9 @@ def main(arguments: list[str]) -> int:
         run_states.update_state(workspace, run_id, state="running", pid=os.getpid())
         snapshots = check_again(workspace, plan)
         artifacts, facts = execute(workspace, plan, snapshots)
-        if plan.subject is not None:
-            record_validation(workspace, plan)
+        if plan.subject is not None:  # whoever keeps a lock must not cost what hours have made
+            with patiently(A_DAY):
+                record_validation(workspace, plan)
         state = "succeeded"
     except KeyboardInterrupt:
         state = "interrupted"
@@ -94,7 +96,8 @@ def main(arguments: list[str]) -> int:
             next=f"read {run_folder(workspace, run_id) / 'log.txt'}",
         )
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _finish(workspace, plan, state, error, artifacts, facts, time.monotonic() - started)
+    with patiently(A_DAY):
+        _finish(workspace, plan, state, error, artifacts, facts, time.monotonic() - started)
     return 0 if error is None else error.exit_code
 
 

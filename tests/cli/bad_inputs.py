@@ -183,6 +183,13 @@ ELSEWHERE = {
         "archive (see below)", "5", "run failed",
         "tests/release/test_programs.py::test_a_pickle_is_refused_under_any_name",
     ),
+    "another process keeps a lock": Elsewhere(
+        "after two seconds the waiting is told, with the file and the process that holds it; after "
+        "two minutes (an hour where data is copied or the store made) it ends as a refusal", "6",
+        "-",
+        "tests/test_locks.py::"
+        "test_a_lock_that_is_never_let_go_is_a_refusal_in_words",
+    ),
     "any sequence of events": Elsewhere(
         "none reaches `released` without its gates (Hypothesis draws them)", "3", "-",
         "tests/release/test_registry.py::"

@@ -19,10 +19,11 @@ from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, H
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import ResourceMissing, UsageError
-from governed_kernel.files import exclusive_lock, written_atomically
+from governed_kernel.files import written_atomically
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.openlineage.events import session_events, sessions
 from governed_kernel.lineage.store import Store
+from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Delivered", "to_endpoint", "to_file", "to_stream"]
@@ -156,7 +157,7 @@ class _Progress:
     def held(cls, workspace: Workspace, url: str) -> Iterator[_Progress]:
         """The progress of one destination, with everybody else kept from sending to it."""
         path = workspace.state / "exports" / f"{digest_bytes(url.encode())[:16]}.jsonl"
-        with exclusive_lock(path.with_suffix(".lock")):
+        with exclusive_lock(path.with_suffix(".lock"), AN_HOUR):
             progress = cls(path, url)
             try:
                 yield progress
