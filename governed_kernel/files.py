@@ -16,6 +16,7 @@ from typing import BinaryIO
 from governed_kernel.errors import ResourceMissing
 
 __all__ = [
+    "check_regular",
     "open_regular",
     "opened_regular",
     "read_or_refuse",
@@ -77,6 +78,25 @@ def opened_regular(path: str | os.PathLike[str], flags: int) -> int:
         return descriptor
     os.close(descriptor)
     raise OSError(errno.EINVAL, "It is a pipe, a device or a socket, and no file", str(path))
+
+
+def check_regular(path: Path) -> None:
+    """Refuse to have somebody else open what is no file, and would keep them waiting.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is not there.
+    ResourceMissing
+        It can't be opened, or something that is no file lies in its place.
+    """
+    try:
+        with open_regular(path):
+            pass
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def read_regular(path: str | os.PathLike[str]) -> bytes:
@@ -195,5 +215,6 @@ def unwritable(path: Path, error: OSError) -> ResourceMissing:
     return ResourceMissing(
         f"{path} could not be written",
         why=error.strerror or str(error),
-        next="free disk space or mend the permissions, then run the same command again",
+        next="free disk space, mend the permissions, or take away what is no file there; then run "
+        "the same command again",
     )

@@ -70,6 +70,9 @@ class Seen:
                 status = os.stat(path)  # noqa: PTH116 (many)
             except FileNotFoundError:
                 continue
+            except OSError:  # a link to itself, say: another state than none
+                found.append((str(path), 0, 0, 0, 0, 0))
+                continue
             found.append(
                 (
                     str(path),

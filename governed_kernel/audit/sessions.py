@@ -6,6 +6,7 @@ recorder was killed) must be what its recorder said last, and is never called go
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,6 +125,9 @@ class _Session:
 
     def verify(self, seal: SessionSealed | None) -> tuple[Outcome, str]:
         """What becomes of it, and what is to be said; raises `IntegrityBroken` with the reason."""
+        for path in self.files():
+            if os.path.lexists(path) and not path.is_file():
+                raise _otherwise(f"{path} can't be read: something that is no file is in its place")
         if not forms(self.journal):
             if seal is None:
                 raise _otherwise("its journal is gone, and other files of it are there")

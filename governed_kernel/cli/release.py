@@ -107,7 +107,7 @@ def card(workspace: Workspace, name: str, as_json: bool) -> int:
     from governed_kernel.release.manifest import check_name
 
     path = intake.start(workspace, check_name(name.partition("@")[0]))
-    text = path.read_text(encoding="utf-8")
+    text = intake.read(path, required=True)
     found = intake.parse(text, path)
     missing = [msgspec.to_builtins(item) for item in intake.missing(found, text)]
     unknown = intake.unknown_class(workspace, found)

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
-from governed_kernel.files import write_atomically
+from governed_kernel.files import read_regular, write_atomically
 from governed_kernel.lineage.journal import Head, Record
 from governed_kernel.locks import exclusive_lock
 from governed_kernel.workspace import personal_folder
@@ -200,7 +200,7 @@ def _change(change: Callable[[_Known], bool]) -> None:
 
 def _read() -> _Known:
     try:
-        return msgspec.json.decode(_file().read_bytes(), type=_Known)
+        return msgspec.json.decode(read_regular(_file()), type=_Known)
     except FileNotFoundError:
         return _Known()
     except (OSError, ValueError, msgspec.MsgspecError) as error:

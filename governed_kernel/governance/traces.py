@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -11,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from governed_kernel.errors import IntegrityBroken
+from governed_kernel.files import read_regular
 from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.lineage.forms import COMPRESSED, Damaged, open_compressed
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
@@ -37,8 +39,9 @@ def places_of(workspace: Workspace, sessions: Sequence[str]) -> list[str]:
                 if path.suffix in (".ipynb", ".txt", ".html", ".json"):
                     found[workspace.relative(path)] = None
             for bundle in sorted(workspace.bundles.glob("[!.]*/manifest.json")):
-                if started.run_id in bundle.read_text(errors="replace"):
-                    found[workspace.relative(bundle.parent)] = None
+                with contextlib.suppress(OSError):  # what is no file holds nothing
+                    if started.run_id.encode() in read_regular(bundle):
+                        found[workspace.relative(bundle.parent)] = None
     return list(found)
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import read_regular, write_atomically
+from governed_kernel.files import read_regular, unreadable, write_atomically
 from governed_kernel.lineage.events import JournalOpened, LedgerEvent
 from governed_kernel.lineage.journal import (
     ENVELOPE,
@@ -101,8 +101,10 @@ class Ledger:
         """
         try:
             status = self.path.stat()
-        except OSError:
+        except FileNotFoundError:
             raise self._missing() from None
+        except OSError as error:
+            raise unreadable(self.path, error) from error
         # A change of content changes the size or the change time, which nobody can set.
         seen = (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
         if seen != self._seen:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
+from governed_kernel.files import check_regular
 from governed_kernel.lineage.binding import writing_literals
 
 __all__ = ["READ_ONLY", "connect", "disk", "out_of_reach"]
@@ -32,10 +33,12 @@ def connect(
     Raises
     ------
     ResourceMissing
-        Others held it for longer than `patience` seconds, or it may not be read.
+        Others held it for longer than `patience` seconds, it may not be read, or is no file.
     IntegrityBroken
         It is no database of this version of DuckDB.
     """
+    if path.exists():
+        check_regular(path)  # DuckDB waits at a pipe
     deadline = time.monotonic() + patience
     pause = 0.005
     while True:
@@ -97,6 +100,13 @@ def disk(location: str) -> Iterator[None]:
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise ResourceMissing(
             f"the lineage store {location} could not be written",
-            why=(isinstance(error, OSError) and error.strerror) or str(error),
-            next="free disk space or mend the permissions; nothing recorded is lost",
+            why=_reason(error) if isinstance(error, OSError) else str(error),
+            next="free disk space, mend the permissions, or take away what is no file there; "
+            "nothing recorded is lost",
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    """With the file, which may be a journal that is brought in."""
+    why = error.strerror or str(error)
+    return f"{error.filename}: {why}" if error.filename else why

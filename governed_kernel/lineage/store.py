@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import duckdb
 
 from governed_kernel.errors import IntegrityBroken
+from governed_kernel.files import check_regular
 from governed_kernel.lineage import crossings, schema
 from governed_kernel.lineage.answering import Answering
 from governed_kernel.lineage.forms import journal_files
@@ -207,8 +208,10 @@ class Store(Answering):
         """Copy its file into a folder, as it is between two ingestions; to read it is enough."""
         with readers_lock(self.path.with_suffix(".lock"), AN_HOUR):
             for source in (self.path, self._wal):
-                if source.exists():
-                    shutil.copyfile(source, folder / source.name)
+                with contextlib.suppress(FileNotFoundError):
+                    check_regular(source)
+                    with disk(str(folder)):
+                        shutil.copyfile(source, folder / source.name)
 
     def forget(self) -> None:
         """Delete the store with all that lies in its free pages; the next reader makes it anew."""

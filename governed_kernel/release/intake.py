@@ -6,6 +6,7 @@ release digest in one canonical form, so that whoever approves a release approve
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ __all__ = [
     "facts",
     "missing",
     "parse",
+    "read",
     "start",
     "unbound",
 ]
@@ -116,8 +118,9 @@ def start(workspace: Workspace, name: str) -> Path:
     """The card of `name`, written from the template if nobody wrote it yet."""
     path = card_path(workspace, name)
     if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, (template_folder("cards") / CARD).read_bytes(), replace=False)
+        with contextlib.suppress(FileExistsError):  # whatever is there, who reads it says
+            template = (template_folder("cards") / CARD).read_bytes()
+            write_atomically(path, template, replace=False)
     return path
 
 
@@ -152,7 +155,7 @@ def examine(
     """
     file = path or card_path(workspace, name)
     try:
-        text = _read(file, required=path is not None)
+        text = read(file, required=path is not None)
         card = _with(parse(text, file), fields)
     except GovernedError as error:
         return Card(), [_blocking("card-unusable", error.what, error.why, error.next)]
@@ -196,7 +199,16 @@ def encode(card: Card) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _read(path: Path, *, required: bool) -> str:
+def read(path: Path, *, required: bool) -> str:
+    """The text of a card; empty where there is none and none is `required`.
+
+    Raises
+    ------
+    UnknownName
+        It is required, and not there.
+    ConfigurationError
+        It can't be read, is no text, or something that is no file lies in its place.
+    """
     try:
         return read_regular(path).decode()
     except FileNotFoundError:

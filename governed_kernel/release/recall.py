@@ -12,10 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
 from governed_kernel.errors import GovernedError, NotApproved, UnknownName, UsageError
-from governed_kernel.files import read_regular
 from governed_kernel.governance import catalog, withdrawal
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.inheritance import files_made_from, is_changed
@@ -25,7 +22,6 @@ from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Recall, RecallAnswer
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release import manifest
-from governed_kernel.release.manifest import ReleaseManifest
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace, new_identifier
 
@@ -284,10 +280,7 @@ def _made_from(register: Register, roots: list[DatasetRegistered]) -> Iterator[D
 
 def _inputs(folder: Path, digest: str) -> Iterator[str]:
     """What a release reads, its validation included; a manifest that is altered is not believed."""
-    encoded = read_regular(folder / "manifest.json")
-    bound = msgspec.json.decode(encoded, type=ReleaseManifest)
-    if bound.digest() != digest:
-        raise manifest.altered(folder / "manifest.json", f"promoted was {digest}")
+    bound = manifest.load_alone(folder, digest)
     yield from (item.name for item in bound.inputs)
     yield from (item.name for suite in bound.suites for item in suite.inputs)
 

@@ -236,7 +236,7 @@ def test_what_is_no_file_in_a_card_s_place_is_named_and_stops_nothing(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("journals/b.jsonl", "journal b: its journal is gone"),
+        ("journals/b.jsonl", "b.jsonl can't be read"),
         ("journals/cut.head", "cut.head can't be read"),
         ("journals/SESSION.jsonl.zst", "can't be read"),
         ("journals/SESSION.payloads.jsonl", "payloads.jsonl can't be read"),

@@ -190,6 +190,11 @@ ELSEWHERE = {
         "tests/test_locks.py::"
         "test_a_lock_that_is_never_let_go_is_a_refusal_in_words",
     ),
+    "a folder, a pipe, a device or a link to itself in a file's place": Elsewhere(
+        "it is named, as what can't be read; nothing waits for it, and a verification goes on",
+        "4 or 6", "-",
+        "tests/audit/test_odd_files.py::test_whatever_lies_there_is_told_in_words",
+    ),
     "any sequence of events": Elsewhere(
         "none reaches `released` without its gates (Hypothesis draws them)", "3", "-",
         "tests/release/test_registry.py::"
