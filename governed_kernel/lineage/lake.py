@@ -22,12 +22,12 @@ from governed_kernel.lineage import crossings, schema
 from governed_kernel.lineage.imports import identity_of
 from governed_kernel.lineage.ingestion import IngestReport, JournalReport
 from governed_kernel.lineage.lake_engine import LAKE_NAME, Engine
-from governed_kernel.lineage.ledger_tables import LedgerTables, head_key
+from governed_kernel.lineage.ledger_tables import LedgerTables, Telling, Told, head_key
 from governed_kernel.lineage.opening import out_of_reach
 from governed_kernel.lineage.reading import admit
 from governed_kernel.lineage.replacing import Removing
 from governed_kernel.lineage.schema import EVENT_TABLES, LEDGER_TABLES
-from governed_kernel.lineage.store import LedgerRows, Rows, Store
+from governed_kernel.lineage.store import Store
 from governed_kernel.lineage.workspaces import number_of
 from governed_kernel.workspace import Workspace
 
@@ -110,7 +110,7 @@ class Lake(Store):
 
     def ingest(
         self,
-        ledger: Callable[[], LedgerRows] | None = None,
+        ledger: Telling | None = None,
         confirm: Callable[[], object] = lambda: None,
     ) -> IngestReport:
         """Bring in what the journals hold beyond what is known, in one transaction.
@@ -127,7 +127,9 @@ class Lake(Store):
             found = self._bring_in_all(spool, adding=known) if moved else []
             self.report = IngestReport(found)
         if ledger is not None:
-            self.replace_ledger_tables(*ledger())
+            said = ledger("")
+            if self.ledger_head() != said.head.hash.hex():
+                self._replace(said, None)
         return self.report
 
     def _bring_in_all(self, spool: Path, *, adding: bool) -> list[JournalReport]:
@@ -154,12 +156,12 @@ class Lake(Store):
     def _make(
         self,
         spool: Path,
-        rows: Rows | None = None,
+        told: Told | None = None,
         confirm: Callable[[], object] = lambda: None,
     ) -> list[JournalReport]:
         """Bring in anew what is of this workspace; others' rows stay."""
         confirm()
-        found = self._again(lambda: self._bring_in(partial(self._renewing, spool, rows), spool))
+        found = self._again(lambda: self._bring_in(partial(self._renewing, spool, told), spool))
         self._again(self._settle)
         self.tidy()
         return found
@@ -267,8 +269,8 @@ class Lake(Store):
         connection.execute("UPDATE base.meta SET value = ? WHERE key = 'schema'", [_mark()])
 
     @contextlib.contextmanager
-    def _renewing(self, spool: Path, rows: Rows | None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A transaction in which nothing of this workspace is left, and then `rows` are."""
+    def _renewing(self, spool: Path, told: Told | None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction in which nothing of this workspace is left, and then what is told."""
         with self._writing(exclusive=True) as connection:
             version = int(schema.mark_of(connection).partition(":")[0] or schema.SCHEMA_VERSION)
             if version < schema.SCHEMA_VERSION or schema.mark_of(connection).startswith(
@@ -276,8 +278,8 @@ class Lake(Store):
             ):
                 self._clear(connection)
             yield connection
-            if rows is not None:
-                rows().replace(connection, spool, self._register(connection).workspace_no)
+            if told is not None:
+                told().replace(connection, spool, self._register(connection).workspace_no)
 
     def _clear(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Remove what is of this workspace; everything, where the schema is an earlier one."""

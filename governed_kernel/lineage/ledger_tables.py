@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, TypeAlias, Union
 
 import duckdb
 import msgspec
@@ -15,7 +17,7 @@ from governed_kernel.canonical import digest_bytes
 from governed_kernel.lineage import schema
 from governed_kernel.lineage.journal import Head
 
-__all__ = ["LedgerTables", "head_key"]
+__all__ = ["LedgerTables", "Telling", "Told", "computed", "head_key", "head_of"]
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "VARCHAR": (str,),
@@ -34,14 +36,17 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class LedgerTables:
-    """All that the ledger says, as rows.
+    """What the ledger says, as rows.
 
     Parameters
     ----------
     head : Head
         Of the ledger that they were computed from.
     tables : dict of str to list of dict
-        Table → rows.
+        Table → rows; one that is left out is empty, or as it was.
+    since : str
+        Hash of the last record that a store has taken in, where tables that the records after it
+        can't have changed are left out; empty where `tables` say everything.
 
     Raises
     ------
@@ -49,8 +54,11 @@ class LedgerTables:
         A table or column that does not exist, or a value of another type.
     """
 
-    def __init__(self, head: Head, tables: dict[str, list[dict[str, Any]]]) -> None:
-        self._head = head
+    def __init__(
+        self, head: Head, tables: dict[str, list[dict[str, Any]]], since: str = ""
+    ) -> None:
+        self.head = head
+        self._since = since
         self._lines = {name: _checked(name, rows) for name, rows in tables.items()}
         self._digests = {name: digest_bytes(lines) for name, lines in self._lines.items()}
 
@@ -70,13 +78,22 @@ class LedgerTables:
             A folder for the time between.
         only_changed : bool
             Whether a table is left as it is that was made of the same rows, which is noted.
+
+        Raises
+        ------
+        ValueError
+            They go on from another record than the store.
         """
         # As little as this is read, and put in its place, sooner by one thread than by several.
         connection.execute("SET threads = 1")
         head = head_key(workspace_no)
-        found = connection.execute("SELECT key, value FROM base.meta").fetchall()
-        known = dict(found) if only_changed and head in dict(found) else {}
+        noted = dict(connection.execute("SELECT key, value FROM base.meta").fetchall())
+        if self._since and noted.get(head) != self._since:
+            raise ValueError(f"they go on from {self._since}, the store from {noted.get(head)}")
+        known = noted if only_changed and head in noted else {}
         for name, types in schema.LEDGER_TABLES.items():
+            if self._since and name not in self._lines:
+                continue
             key, digest = f"{head}: {name}", self._digests.get(name, "")
             if known.get(key) == digest:
                 continue
@@ -85,8 +102,28 @@ class LedgerTables:
                 _load(connection, name, types, self._lines[name], spool, workspace_no)
             if only_changed:
                 _note(connection, key, digest)
-        _note(connection, head, self._head.hash.hex())
+        _note(connection, head, self.head.hash.hex())
         connection.execute("RESET threads")
+
+
+Telling: TypeAlias = Callable[[str], LedgerTables]
+"""Says what a ledger says since the record of a hash; since its beginning where that is empty."""
+Told: TypeAlias = Callable[[], LedgerTables]
+"""Gives it, once it is computed."""
+
+
+@contextlib.contextmanager
+def computed(ledger: Telling | None) -> Iterator[Told | None]:
+    """Compute all that a ledger says in a thread; whoever asks for it waits for that."""
+    if ledger is None:
+        yield None
+        return
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            told = beside.submit(ledger, "").result
+        except RuntimeError:  # no more threads may be started
+            told = cache(partial(ledger, ""))
+        yield told
 
 
 def _note(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
@@ -97,6 +134,14 @@ def _note(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
 def head_key(workspace_no: int) -> str:
     """Where ``base.meta`` keeps which ledger a workspace's rows are of."""
     return f"ledger_head of {workspace_no}" if workspace_no else "ledger_head"
+
+
+def head_of(connection: duckdb.DuckDBPyConnection, workspace_no: int) -> str:
+    """Hash of the last record of a ledger that a store has taken in; empty where it has none."""
+    found = connection.execute(
+        "SELECT value FROM base.meta WHERE key = ?", [head_key(workspace_no)]
+    ).fetchone()
+    return str(found[0]) if found else ""
 
 
 def _checked(name: str, rows: list[dict[str, Any]]) -> bytes:

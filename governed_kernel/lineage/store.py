@@ -11,10 +11,9 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -32,7 +31,7 @@ from governed_kernel.lineage.ingestion import (
     has_moved,
 )
 from governed_kernel.lineage.journal import Head
-from governed_kernel.lineage.ledger_tables import LedgerTables
+from governed_kernel.lineage.ledger_tables import LedgerTables, Telling, Told, computed, head_of
 from governed_kernel.lineage.loading import Unreadable
 from governed_kernel.lineage.numbering import Numbers
 from governed_kernel.lineage.opening import READ_ONLY, connect, disk
@@ -44,11 +43,18 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["IngestReport", "JournalReport", "Store", "disk"]
 
-LedgerRows: TypeAlias = tuple[Head, dict[str, list[dict[str, Any]]]]
-"""The head of a ledger, and what it says: table → rows (`Store.replace_ledger_tables`)."""
-Rows: TypeAlias = Callable[[], LedgerTables]
-"""Gives them, once they are computed."""
 _SPOOL = "ingest-"
+
+
+class _Standing(NamedTuple):
+    """How a store's file stands to what it is made from."""
+
+    reason: str
+    """Why it can't be gone on with; empty where it can, or is not there."""
+    has_moved: bool
+    """Whether any journal has moved beyond it."""
+    ledger_head: str = ""
+    """Hash of the last record of the ledger that it has taken in."""
 
 
 class Store(Answering):
@@ -134,7 +140,7 @@ class Store(Answering):
 
     def ingest(
         self,
-        ledger: Callable[[], LedgerRows] | None = None,
+        ledger: Telling | None = None,
         confirm: Callable[[], object] = lambda: None,
     ) -> IngestReport:
         """Bring in what the journals hold beyond what is known, in one transaction.
@@ -145,40 +151,43 @@ class Store(Answering):
         Parameters
         ----------
         ledger : callable, optional
-            Gives what `replace_ledger_tables` takes, to be brought in as well; it is asked in a
-            thread of its own, while the store is opened or made.
+            Gives what the ledger says, to be brought in as well. It is told the hash of the last
+            record that the store has taken in, empty where that is none: then it is asked in a
+            thread of its own, while the store is made.
         confirm : callable
             Asked before anything is in place; the store stays as it is if it raises.
         """
-        with self._alone() as spool, _computed(ledger) as rows:
+        with self._alone() as spool:
             self._finish_sealing()
-            reason, moved = self._judge()
-            if reason or not self.path.exists():
-                found = self._make(spool, rows, confirm)
+            standing = self._judge()
+            if standing.reason or not self.path.exists():
+                with computed(ledger) as told:
+                    found = self._make(spool, told, confirm)
             else:
-                if rows is not None:
-                    rows()  # first: two threads of Python would only wait for each other
+                # First: two threads of Python would only wait for each other.
+                said = ledger(standing.ledger_head) if ledger else None
                 confirm()
-                found = self._project(self.path, spool, rows) if moved else []
-                if rows is not None and not moved:
-                    self._put(rows(), None, spool)
-            self.report = IngestReport(found, reason)
+                found = []
+                if standing.has_moved:
+                    found = self._project(self.path, spool, (lambda: said) if said else None)
+                elif said is not None:
+                    self._put(said, None, spool)
+            self.report = IngestReport(found, standing.reason)
             return self.report
 
-    def rebuild(self, ledger: LedgerRows | None = None) -> IngestReport:
+    def rebuild(self, ledger: LedgerTables | None = None) -> IngestReport:
         """Project every journal again, and put the result in the store's place.
 
         Whoever reads meanwhile reads the store as it was.
 
         Parameters
         ----------
-        ledger : tuple of Head and dict, optional
-            What `replace_ledger_tables` takes; without it the tables of the ledger are empty.
+        ledger : LedgerTables, optional
+            All that the ledger says; without it its tables are empty.
         """
-        rows = LedgerTables(*ledger) if ledger else None
         with self._alone() as spool:
             self._finish_sealing()
-            found = [*self._make(spool, (lambda: rows) if rows else None), *self._gone()]
+            found = [*self._make(spool, (lambda: ledger) if ledger else None), *self._gone()]
             self.report = IngestReport(found, "asked for")
             return self.report
 
@@ -193,12 +202,12 @@ class Store(Answering):
     def _make(
         self,
         spool: Path,
-        rows: Rows | None = None,
+        told: Told | None = None,
         confirm: Callable[[], object] = lambda: None,
     ) -> list[JournalReport]:
         """Make the store anew under another name, then put it in its place."""
         made = spool / self.path.name
-        found = self._project(made, spool, rows)
+        found = self._project(made, spool, told)
         confirm()
         self._wal.unlink(missing_ok=True)  # it belongs to the file that goes
         made.replace(self.path)
@@ -263,8 +272,7 @@ class Store(Answering):
 
     def _replace(self, rows: LedgerTables, of: Workspace | None) -> None:
         with self._alone() as spool:
-            reason, _ = self._judge()
-            if (reason or not self.path.exists()) and of is None:
+            if (self._judge().reason or not self.path.exists()) and of is None:
                 self._make(spool, lambda: rows)
             else:
                 self._put(rows, of, spool)
@@ -301,15 +309,15 @@ class Store(Answering):
         if left and self.workspace.ledger.exists():
             finish_interrupted(left, Seals(self.workspace).all().values())
 
-    def _project(self, path: Path, spool: Path, rows: Rows | None = None) -> list[JournalReport]:
+    def _project(self, path: Path, spool: Path, told: Told | None = None) -> list[JournalReport]:
         """Bring all that is new into the store at `path`."""
-        return self._bring_in(lambda: self._transaction(path), spool, rows)
+        return self._bring_in(lambda: self._transaction(path), spool, told)
 
     def _bring_in(
         self,
         transaction: Callable[[], contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]],
         spool: Path,
-        rows: Rows | None = None,
+        told: Told | None = None,
     ) -> list[JournalReport]:
         """Bring all that is new into a store, in one transaction that succeeds."""
         limits: dict[str, tuple[int, IntegrityBroken]] = {}
@@ -322,9 +330,9 @@ class Store(Answering):
                     for source, sealed in seals:
                         found += self._ingest_from(connection, source, spool, limits, sealed)
                     self._connect_workspaces(connection)
-                    if rows is not None:
+                    if told is not None:
                         number = self._number(connection) or 0
-                        rows().replace(connection, spool, number, only_changed=True)
+                        told().replace(connection, spool, number, only_changed=True)
                     return found
             except Unreadable as error:
                 limits[error.session_id] = (error.record, error.error)
@@ -382,18 +390,19 @@ class Store(Answering):
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _judge(self) -> tuple[str, bool]:
-        """Why the file can't be gone on with, and whether any journal has moved beyond it."""
+    def _judge(self) -> _Standing:
         if not self.path.exists():
-            return "", True
+            return _Standing("", has_moved=True)
         try:
             connection = connect(self.path, READ_ONLY, read_only=True, patience=self.patience)
         except IntegrityBroken as error:
-            return error.why, True
+            return _Standing(error.why, has_moved=True)
         with contextlib.closing(connection):
             if not schema.is_current(connection, texts=self.texts):
-                return "it was made by another version, or with other rules for texts", True
-            return "", self._has_moved(connection)
+                reason = "it was made by another version, or with other rules for texts"
+                return _Standing(reason, has_moved=True)
+            head = head_of(connection, self._number(connection) or 0)
+            return _Standing("", self._has_moved(connection), head)
 
     def is_behind(self) -> bool:
         """Whether a journal holds what is not taken in, or a sealing is to be finished first."""
@@ -433,21 +442,3 @@ class Store(Answering):
             connection.execute("COMMIT")
         finally:
             connection.close()
-
-
-@contextlib.contextmanager
-def _computed(ledger: Callable[[], LedgerRows] | None) -> Iterator[Rows | None]:
-    """Compute the ledger's tables in a thread; whoever asks for them waits for it."""
-    if ledger is None:
-        yield None
-        return
-    with ThreadPoolExecutor(1) as beside:
-        try:
-            made = beside.submit(_made, ledger).result
-        except RuntimeError:  # no more threads may be started
-            made = cache(partial(_made, ledger))
-        yield made
-
-
-def _made(ledger: Callable[[], LedgerRows]) -> LedgerTables:
-    return LedgerTables(*ledger())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -11,8 +12,14 @@ import msgspec
 from governed_kernel.governance.authorization import kept_until
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.attestations import Checkpoint
-from governed_kernel.lineage.events import DatasetRegistered, DataTransformed, Decided
+from governed_kernel.lineage.attestations import Checkpoint, Record, Withdrawal
+from governed_kernel.lineage.events import (
+    DatasetRegistered,
+    DataTransformed,
+    Decided,
+    JournalOpened,
+    SplitRecorded,
+)
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release.registry import (
     Acceptance,
@@ -26,6 +33,10 @@ from governed_kernel.workspace import Workspace
 __all__ = ["tables", "tables_of"]
 
 Row = dict[str, Any]
+_OF_CATALOG = {JournalOpened, DatasetRegistered, SplitRecorded, DataTransformed, Withdrawal}
+"""What `Holdings` take in, but for where content lies; and a ledger's beginning."""
+_OF_EVIDENCE = {JournalOpened, Record}
+"""What tells of the runs themselves, and not of what people make of them."""
 
 
 def tables(workspace: Workspace, ledger: Ledger | None = None) -> dict[str, list[Row]]:
@@ -33,24 +44,45 @@ def tables(workspace: Workspace, ledger: Ledger | None = None) -> dict[str, list
     return tables_of(Registry.read(workspace, ledger))
 
 
-def tables_of(registry: Registry) -> dict[str, list[Row]]:
-    """`tables` of a ledger that was replayed."""
+def tables_of(registry: Registry, taken: int = 0) -> dict[str, list[Row]]:
+    """`tables` of a ledger that was replayed.
+
+    Parameters
+    ----------
+    taken : int
+        So many records are known already: tables that the later ones can't have changed are left
+        out, which are those with most rows.
+    """
     runs = list(registry.runs.values())
+    changes = _changes(registry.register, taken)
     return {
-        **_catalog(registry),
+        **(_catalog(registry) if not changes.isdisjoint(_OF_CATALOG) else {}),
+        **(_evidence(runs) if not changes.isdisjoint(_OF_EVIDENCE) else {}),
         "releases": [_release(release) for release in registry.releases.values()],
         "approvals": [
             row for release in registry.releases.values() for row in _approvals(registry, release)
         ],
         "runs": [_run(run) for run in runs],
-        "artifacts": [row for run in runs for row in _artifacts(run)],
-        "validations": [row for run in runs for row in _validations(run)],
         "recalls": [_recall(*each) for each in registry.recalls()],
         "deployments": _deployments(registry),
         "decisions": _decisions(registry),
         "risk_acceptances": [_acceptance(run, item) for run in runs for item in run.acceptances],
         "incidents": [],
         "checkpoints": _checkpoints(registry),
+    }
+
+
+def _changes(register: Register, taken: int) -> set[type]:
+    """What kinds of events, and of signed statements that count, follow on so many records."""
+    later = takewhile(lambda entry: entry.number >= taken, reversed(register.entries))
+    signed = {type(entry.predicate) for entry in later if entry.valid}
+    return signed.union(map(type, register.events[taken:]))
+
+
+def _evidence(runs: Iterable[RunRecord]) -> dict[str, list[Row]]:
+    return {
+        "artifacts": [row for run in runs for row in _artifacts(run)],
+        "validations": [row for run in runs for row in _validations(run)],
     }
 
 

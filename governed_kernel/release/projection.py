@@ -24,7 +24,8 @@ from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.journal import Record
 from governed_kernel.lineage.ledger import Ledger
-from governed_kernel.lineage.store import LedgerRows, Store, disk
+from governed_kernel.lineage.ledger_tables import LedgerTables
+from governed_kernel.lineage.store import Store, disk
 from governed_kernel.release.ledger_rows import tables, tables_of
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
@@ -110,8 +111,10 @@ def _take_in(
     """Bring in what the ledger says, which is put in place once its signatures are verified."""
     workspace = store.workspace
 
-    def rows() -> LedgerRows:
-        return records[-1].head, tables_of(Registry(found.register))
+    def telling(known: str) -> LedgerTables:
+        taken = _taken(records, known)
+        said = tables_of(Registry(found.register), taken)
+        return LedgerTables(records[-1].head, said, known if taken else "")
 
     def confirm() -> None:
         found.settle()
@@ -123,10 +126,20 @@ def _take_in(
     if found.register.erased:
         confirm()
         erasure.finish(workspace, found.register)
-        store.ingest(rows)
+        store.ingest(telling)
     else:
-        store.ingest(rows, confirm)
+        store.ingest(telling, confirm)
         erasure.finish(workspace, found.register)
+
+
+def _taken(records: Sequence[Record[LedgerEvent]], known: str) -> int:
+    """So many of these records a store has taken in, where the last of them has this hash.
+
+    None where it is of another ledger: records that come to the same hash are the same.
+    """
+    sought = bytes.fromhex(known)
+    found = (record.head.records for record in reversed(records) if record.head.hash == sought)
+    return next(found, 0)
 
 
 def _make_good(workspace: Workspace, register: Register) -> None:
@@ -235,7 +248,7 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
         register = Register.replay(workspace, ledger.events())
         erasure.finish(workspace, register)
         mend_cards(workspace, register.datasets)
-        found = ledger.records()[-1].head, tables(workspace, ledger)
+        found = LedgerTables(ledger.records()[-1].head, tables(workspace, ledger))
     progress("the journals")
     store = Store(workspace, progress=_each(1_000_000, progress))
     store.rebuild(found)

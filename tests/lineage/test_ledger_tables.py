@@ -11,6 +11,7 @@ from governed_kernel.errors import IntegrityBroken
 from governed_kernel.lineage import ledger_tables, schema
 from governed_kernel.lineage.events import DatasetRegistered, FileDigest
 from governed_kernel.lineage.journal import Head
+from governed_kernel.lineage.ledger_tables import LedgerTables
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.sessions import one
@@ -53,14 +54,14 @@ def test_a_table_that_says_the_same_is_not_written_again(
         assert one(store, "select dataset from datasets") == "d"
     if not workspace.keeps_lake:  # where a note of each table would be a file more
         assert written == ["datasets", "runs", "artifacts", "runs", "runs", "artifacts"]
-    store.rebuild((Head(4, 4, b"\4" * 32), said))  # another file knows nothing
+    store.rebuild(LedgerTables(Head(4, 4, b"\4" * 32), said))  # another file knows nothing
     assert one(store, "select dataset from datasets") == "d"
 
 
 def test_nothing_comes_in_where_what_the_ledger_says_can_t_be_told(workspace: Workspace) -> None:
     """It is computed in a thread, while the store is made: what is wrong there ends all of it."""
 
-    def untold() -> Any:
+    def untold(_: str) -> Any:
         raise IntegrityBroken("a signature does not verify", why="", next="")
 
     store = Store(workspace)
@@ -69,6 +70,33 @@ def test_nothing_comes_in_where_what_the_ledger_says_can_t_be_told(workspace: Wo
             store.ingest(untold)
         assert store.ledger_head() is None
         store.ingest()
+
+
+def test_what_is_told_from_a_record_on_goes_on_from_that_record_alone(
+    workspace: Workspace,
+) -> None:
+    store = Store(workspace)
+    told: list[str] = []
+
+    def telling(known: str) -> LedgerTables:
+        told.append(known)
+        number = len(told)
+        head = Head(number, number, bytes([number]) * 32)
+        everything = {} if known else {"datasets": [{"dataset": "d"}]}
+        return LedgerTables(head, {**everything, "runs": [{"run_id": f"r{number}"}]}, known)
+
+    store.ingest(telling)
+    store.ingest(telling)
+    if workspace.keeps_lake:  # where every table is replaced
+        assert told == ["", ""]
+    else:
+        assert told == ["", "01" * 32]
+    assert one(store, "select dataset from datasets") == "d"
+    assert one(store, "select run_id from runs") == "r2"
+    with pytest.raises(ValueError, match="go on from"):
+        store.ingest(lambda _: LedgerTables(Head(3, 3, b"\3" * 32), {}, "03" * 32))
+    assert one(store, "select run_id from runs") == "r2"
+    assert store.ledger_head() == "02" * 32
 
 
 def test_every_type_of_a_ledger_row_comes_back(workspace: Workspace) -> None:
