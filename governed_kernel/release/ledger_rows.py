@@ -30,7 +30,7 @@ from governed_kernel.release.registry import (
 )
 from governed_kernel.workspace import Workspace
 
-__all__ = ["tables", "tables_of"]
+__all__ = ["tables", "tables_of", "tells_of_data"]
 
 Row = dict[str, Any]
 _OF_CATALOG = {JournalOpened, DatasetRegistered, SplitRecorded, DataTransformed, Withdrawal}
@@ -54,10 +54,11 @@ def tables_of(registry: Registry, taken: int = 0) -> dict[str, list[Row]]:
         out, which are those with most rows.
     """
     runs = list(registry.runs.values())
-    changes = _changes(registry.register, taken)
+    register = registry.register
+    tells_of_runs = not _changes(register, taken).isdisjoint(_OF_EVIDENCE)
     return {
-        **(_catalog(registry) if not changes.isdisjoint(_OF_CATALOG) else {}),
-        **(_evidence(runs) if not changes.isdisjoint(_OF_EVIDENCE) else {}),
+        **(_catalog(registry) if tells_of_data(register, taken) else {}),
+        **(_evidence(runs) if tells_of_runs else {}),
         "releases": [_release(release) for release in registry.releases.values()],
         "approvals": [
             row for release in registry.releases.values() for row in _approvals(registry, release)
@@ -70,6 +71,11 @@ def tables_of(registry: Registry, taken: int = 0) -> dict[str, list[Row]]:
         "incidents": [],
         "checkpoints": _checkpoints(registry),
     }
+
+
+def tells_of_data(register: Register, taken: int) -> bool:
+    """Whether what follows on so many records can have changed the catalog."""
+    return not _changes(register, taken).isdisjoint(_OF_CATALOG)
 
 
 def _changes(register: Register, taken: int) -> set[type]:

@@ -26,7 +26,7 @@ from governed_kernel.lineage.journal import Record
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.ledger_tables import LedgerTables
 from governed_kernel.lineage.store import Store, disk
-from governed_kernel.release.ledger_rows import tables, tables_of
+from governed_kernel.release.ledger_rows import tables, tables_of, tells_of_data
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
 
@@ -109,9 +109,10 @@ def _take_in(
     found: Unsettled,
 ) -> None:
     """Bring in what the ledger says, which is put in place once its signatures are verified."""
-    workspace = store.workspace
+    workspace, taken = store.workspace, 0
 
     def telling(known: str) -> LedgerTables:
+        nonlocal taken
         taken = _taken(records, known)
         said = tables_of(Registry(found.register), taken)
         return LedgerTables(records[-1].head, said, known if taken else "")
@@ -120,8 +121,9 @@ def _take_in(
         found.settle()
         envelopes.keep_verified()
         pins.check_seen(workspace.root, seen, records)
-        # Once the store is current nobody looks at cards until the ledger goes on.
-        mend_cards(workspace, found.register.datasets)
+        # Once the store is current nobody looks at cards until the ledger tells of data again.
+        if tells_of_data(found.register, taken):
+            mend_cards(workspace, found.register.datasets)
 
     if found.register.erased:
         confirm()
