@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ import msgspec
 
 from governed_kernel.errors import GovernedError
 
-__all__ = ["Check", "Kind", "Outcome", "Report", "checked"]
+__all__ = ["Check", "Kind", "Outcome", "Report", "checked", "told"]
 
 Outcome = Literal["ok", "broken", "unsealed", "doubt", "unread"]
 Kind = Literal[
@@ -87,11 +87,23 @@ def checked(kind: Kind, subject: str, action: Callable[[], object], said: str = 
     """`action` as a check: broken when it raises, with its reason."""
     try:
         action()
-    except GovernedError as error:
-        why = f": {error.why}" if error.why else ""
-        return Check(kind, subject, "broken", f"{error.what}{why}")
-    except OSError as error:
-        return Check(kind, subject, "broken", f"{error.filename}: {error.strerror}")
-    except Exception as error:  # what a check falls over is not what was recorded
-        return Check(kind, subject, "broken", f"{type(error).__name__}: {error}")
+    except Exception as error:
+        return Check(kind, subject, "broken", _reason(error))
     return Check(kind, subject, "ok", said)
+
+
+def told(kind: Kind, subject: str, checks: Iterable[Check]) -> Iterator[Check]:
+    """The checks of one subject; where to make them raises it is broken, with the reason."""
+    try:
+        yield from checks
+    except Exception as error:
+        yield Check(kind, subject, "broken", _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Why something is broken: what a check falls over is not what was recorded."""
+    if isinstance(error, GovernedError):
+        return f"{error.what}: {error.why}" if error.why else error.what
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{type(error).__name__}: {error}"

@@ -73,6 +73,8 @@ def check_sessions(
             outcome, said = found.verify(seal)
         except GovernedError as error:
             outcome, said = "broken", f"{error.what}: {error.why}" if error.why else error.what
+        except OSError as error:
+            outcome, said = "broken", str(error)
         if outcome == "ok":
             seen.note(session, token, stamps, said)
         yield Check("journal", session, outcome, said)

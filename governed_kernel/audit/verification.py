@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from governed_kernel.audit.entries import (
     read_register,
 )
 from governed_kernel.audit.projected import check_store
-from governed_kernel.audit.report import Check, Report, checked
+from governed_kernel.audit.report import Check, Kind, Report, checked, told
 from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
 from governed_kernel.canonical import digest_file
@@ -24,12 +24,13 @@ from governed_kernel.errors import ConfigurationError, IntegrityBroken, Resource
 from governed_kernel.governance import catalog, erasure, pins
 from governed_kernel.governance.cards import REMEDY, card_of, card_path, is_behind, read_card
 from governed_kernel.governance.public_keys import parse_public_key
+from governed_kernel.governance.register import Register
 from governed_kernel.governance.rules import rule_files
-from governed_kernel.lineage.attestations import Deployment
-from governed_kernel.lineage.events import FileDigest, RunEnded
+from governed_kernel.lineage.attestations import Bundle, Deployment, Erasure
+from governed_kernel.lineage.events import DatasetRegistered, FileDigest, RunEnded
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import bundle, manifest
-from governed_kernel.release.registry import Registry
+from governed_kernel.release.registry import Registry, RunRecord
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Check", "Report", "verify_bundle", "verify_workspace"]
@@ -85,11 +86,11 @@ def verify_workspace(
     parts: dict[str, Part] = {**_PARTS, "journals": partial(_journals, seen=seen)}
     for name, part in parts.items():
         progress(name)
-        checks.extend(part(workspace, registry))
+        checks.extend(told(_KINDS[name], name, part(workspace, registry)))
     seen.save()
     if store:
         progress("the lineage store")
-        checks.extend(check_store(workspace))
+        checks.extend(told("store", workspace.store.name, check_store(workspace)))
     return Report(checks)
 
 
@@ -135,18 +136,21 @@ def _journals(
 
 
 def _erasures(workspace: Workspace, registry: Registry) -> Iterator[Check]:
-    for found in erasure.unfinished(workspace, registry.register):
-        subject = f"record {found.number}"
-        if not found.left:
-            yield Check("erasure", subject, "ok")
-            continue
-        where = f"{sum(found.left.values())} texts of {', '.join(sorted(found.left))}"
-        if found.again:
-            said = f"{where} were erased and are there again; 'governed lineage sessions' erases "
-            yield Check("erasure", subject, "broken", f"{said}them once more")
-        else:
-            said = f"{where} are still there; 'governed lineage sessions' carries it out"
-            yield Check("erasure", subject, "doubt", said)
+    for number, said in erasure.erasures(registry.register):
+        yield from told("erasure", f"record {number}", _erasure(workspace, number, said))
+
+
+def _erasure(workspace: Workspace, number: int, erased: Erasure) -> Iterator[Check]:
+    found, subject = erasure.unfinished(workspace, number, erased), f"record {number}"
+    where = f"{sum(found.left.values())} texts of {', '.join(sorted(found.left))}"
+    if not found.left:
+        yield Check("erasure", subject, "ok")
+    elif found.again:
+        said = f"{where} were erased and are there again; 'governed lineage sessions' erases "
+        yield Check("erasure", subject, "broken", f"{said}them once more")
+    else:
+        said = f"{where} are still there; 'governed lineage sessions' carries it out"
+        yield Check("erasure", subject, "doubt", said)
 
 
 def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:
@@ -164,15 +168,15 @@ def _datasets(workspace: Workspace, registry: Registry) -> Iterator[Check]:
 
 def _releases(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     for release in registry.releases.values():
-        folder = manifest.release_folder(workspace, release.name)
-        check = partial(_check_release, folder, release.digest)
+        check = partial(_check_release, workspace, release.name, release.digest)
         yield checked("release", release.name, check, release.digest)
     there = {path.name for path in workspace.releases.glob("[!.]*") if path.is_dir()}
     for name in sorted(there - registry.releases.keys()):
         yield Check("release", name, "doubt", "nobody promoted it: it counts nowhere")
 
 
-def _check_release(folder: Path, digest: str) -> None:
+def _check_release(workspace: Workspace, release: str, digest: str) -> None:
+    folder = manifest.release_folder(workspace, release)
     bound = manifest.load(folder, digest)
     manifest.check_nothing_else(folder, bound)
 
@@ -180,23 +184,29 @@ def _check_release(folder: Path, digest: str) -> None:
 def _cards(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     known = registry.register.datasets
     for name, versions in known.items():
-        subject = card_path(workspace, name).name
-        try:
-            text = read_card(workspace, name)
-        except IntegrityBroken as error:
-            yield Check("card", subject, "broken", f"{error.what}: {error.why}; {error.next}")
-            continue
-        if is_behind(text, name, versions):
-            said = "it is gone, or older than the ledger; 'governed store rebuild' writes it anew"
-            yield Check("card", subject, "doubt", said)
-        elif text != card_of(name, versions).encode():
-            said = f"it says something else than the ledger; {REMEDY}"
-            yield Check("card", subject, "broken", said)
-        else:
-            yield Check("card", subject, "ok")
+        yield from told("card", f"{name}.toml", _card(workspace, name, versions))
     for path in sorted(workspace.catalog.glob("*.toml")):
         if path.stem not in known:
             yield Check("card", path.name, "broken", "the ledger knows nothing of that name")
+
+
+def _card(
+    workspace: Workspace, name: str, versions: Sequence[DatasetRegistered]
+) -> Iterator[Check]:
+    subject = card_path(workspace, name).name
+    try:
+        text = read_card(workspace, name)
+    except IntegrityBroken as error:
+        yield Check("card", subject, "broken", f"{error.what}: {error.why}; {error.next}")
+        return
+    if is_behind(text, name, versions):
+        said = "it is gone, or older than the ledger; 'governed store rebuild' writes it anew"
+        yield Check("card", subject, "doubt", said)
+    elif text != card_of(name, versions).encode():
+        said = f"it says something else than the ledger; {REMEDY}"
+        yield Check("card", subject, "broken", said)
+    else:
+        yield Check("card", subject, "ok")
 
 
 def _objects(workspace: Workspace, registry: Registry) -> Iterator[Check]:
@@ -207,30 +217,35 @@ def _objects(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     codes = register.kept_code
     for path in sorted(workspace.objects.glob("??/*")):
         if path.name in codes:
-            found = digest_file(path)
-            whole = found == path.name
-            said = "" if whole else f"{path}: its SHA-256 is {found}"
-            yield Check("object", codes.pop(path.name), "ok" if whole else "broken", said)
+            yield checked("object", codes.pop(path.name), partial(_check_code, path))
         elif path.name not in named:
             yield Check("object", path.name, "doubt", "no registered version contains it")
     for code in codes.values():
         yield Check("object", code, "broken", "the code of a split is gone")
 
 
+def _check_code(path: Path) -> None:
+    if (found := digest_file(path)) != path.name:
+        raise IntegrityBroken(f"{path}: its SHA-256 is {found}")
+
+
 def _runs(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     for run in registry.runs.values():
-        if run.ended is None:
-            yield Check("run", run.run_id, "unsealed", "it is not over")
-            continue
-        folder = workspace.runs / run.run_id
-        wrong = list(_strange_files(folder, run.ended))
-        said = f"{', '.join(wrong)}: not what the run left" if wrong else run.state
-        yield Check("run", run.run_id, "broken" if wrong else "ok", said)
-        if not wrong and (more := _said_later(folder, run.ended)):
-            yield Check("run", run.run_id, "doubt", f"log.txt goes on {more} bytes after its end")
+        yield from told("run", run.run_id, _run(workspace.runs / run.run_id, run))
     there = {path.name for path in workspace.runs.glob("[!.]*") if path.is_dir()}
     for name in sorted(there - registry.runs.keys()):
         yield Check("run", name, "doubt", "no record in the ledger speaks of it: it counts nowhere")
+
+
+def _run(folder: Path, run: RunRecord) -> Iterator[Check]:
+    if run.ended is None:
+        yield Check("run", run.run_id, "unsealed", "it is not over")
+        return
+    wrong = list(_strange_files(folder, run.ended))
+    said = f"{', '.join(wrong)}: not what the run left" if wrong else run.state
+    yield Check("run", run.run_id, "broken" if wrong else "ok", said)
+    if not wrong and (more := _said_later(folder, run.ended)):
+        yield Check("run", run.run_id, "doubt", f"log.txt goes on {more} bytes after its end")
 
 
 def _strange_files(folder: Path, ended: RunEnded) -> Iterator[str]:
@@ -264,16 +279,20 @@ def _bundles(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     for name in sorted(there - known.keys()):
         yield Check("bundle", name, "broken", "no record in the ledger speaks of it")
     for name, event in sorted(known.items()):
-        folder = workspace.bundles / name
-        if not folder.exists() and bundle.complete_folder(workspace, event).is_dir():
-            said = "a crash cut its sealing short; 'governed release build' brings it to its end"
-            yield Check("bundle", name, "doubt", said)
-            continue
-        verify = partial(bundle.verify, folder, registry.register.service_key_of(name))
-        check = checked("bundle", name, verify, event.digest)
-        if check.outcome == "ok" and bundle.manifest_of(folder)[1] != event.digest:
-            check = Check("bundle", name, "broken", "another bundle lies under its name")
-        yield check
+        yield from told("bundle", name, _bundle(workspace, registry.register, event))
+
+
+def _bundle(workspace: Workspace, register: Register, event: Bundle) -> Iterator[Check]:
+    folder = workspace.bundles / event.name
+    if not folder.exists() and bundle.complete_folder(workspace, event).is_dir():
+        said = "a crash cut its sealing short; 'governed release build' brings it to its end"
+        yield Check("bundle", event.name, "doubt", said)
+        return
+    verify = partial(bundle.verify, folder, register.service_key_of(event.name))
+    check = checked("bundle", event.name, verify, event.digest)
+    if check.outcome == "ok" and bundle.manifest_of(folder)[1] != event.digest:
+        check = Check("bundle", event.name, "broken", "another bundle lies under its name")
+    yield check
 
 
 def _deployments(_: Workspace, registry: Registry) -> Iterator[Check]:
@@ -288,6 +307,18 @@ def _deployments(_: Workspace, registry: Registry) -> Iterator[Check]:
 
 
 _LOG = "log.txt"
+_KINDS: dict[str, Kind] = {
+    "policy": "policy",
+    "journals": "journal",
+    "erasures": "erasure",
+    "datasets and base models": "dataset",
+    "cards": "card",
+    "objects": "object",
+    "releases": "release",
+    "runs": "run",
+    "bundles": "bundle",
+    "deployments": "deployment",
+}
 _PARTS: dict[str, Part] = {
     "policy": _policy,
     "journals": _journals,

@@ -37,6 +37,7 @@ __all__ = [
     "Plan",
     "Unfinished",
     "erase",
+    "erasures",
     "finish",
     "held",
     "permit",
@@ -323,10 +324,10 @@ def finish(workspace: Workspace, register: Register) -> int:
         known = _read_done(workspace)
         done = known or _Done()
         back = _put_back(workspace, done)
-        erasures = _erasures(register)
+        signed = erasures(register)
         pending = [
             (number, said)
-            for number, said in erasures
+            for number, said in signed
             if number > done.record or not back.isdisjoint(said.texts)
         ]
         gone, finished, left = 0, done.record, False
@@ -340,7 +341,7 @@ def finish(workspace: Workspace, register: Register) -> int:
             finished = finished if left else max(finished, number)
         if gone or any(number > done.record for number, _ in pending):
             Store(workspace).forget()
-        named = {session for _, said in erasures for session in said.texts}
+        named = {session for _, said in signed for session in said.texts}
         now = _Done(finished, left, {name: _stamp(workspace, name) for name in sorted(named)})
         if now != known:
             write_atomically(_done_file(workspace), msgspec.json.encode(now))
@@ -371,7 +372,8 @@ def _stamp(workspace: Workspace, session: str) -> _Stamp:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _erasures(register: Register) -> list[tuple[int, Erasure]]:
+def erasures(register: Register) -> list[tuple[int, Erasure]]:
+    """Those that are signed and count, each with the number of its record."""
     return [
         (entry.number, entry.predicate)
         for entry in register.entries
@@ -404,15 +406,14 @@ class Unfinished(NamedTuple):
     again: bool
 
 
-def unfinished(workspace: Workspace, register: Register) -> Iterator[Unfinished]:
-    """Each erasure, and what of it is still there."""
+def unfinished(workspace: Workspace, number: int, said: Erasure) -> Unfinished:
+    """What of an erasure, the ledger's record `number`, is still there."""
     done = _read_done(workspace) or _Done()
-    for number, said in _erasures(register):
-        left = {}
-        for session, digests in said.texts.items():
-            wanted = set(digests)
-            lines = texts.lines_of(texts.texts_file(_journal(workspace, session)))
-            count = sum(not line.erased and line.digest in wanted for line in lines)
-            if count:
-                left[session] = count
-        yield Unfinished(number, left, number <= done.record)
+    left = {}
+    for session, digests in said.texts.items():
+        wanted = set(digests)
+        lines = texts.lines_of(texts.texts_file(_journal(workspace, session)))
+        count = sum(not line.erased and line.digest in wanted for line in lines)
+        if count:
+            left[session] = count
+    return Unfinished(number, left, number <= done.record)

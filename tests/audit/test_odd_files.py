@@ -107,6 +107,24 @@ def test_a_journal_s_place_is_not_called_empty(released: Place, name: str, kind:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_one_thing_that_can_t_be_verified_is_one_broken_line(released: Place, kind: str) -> None:
+    """The code of a split; what comes after it is verified as well."""
+    (code,) = (path for path in released.workspace.objects.glob("*/*") if _is_code(path))
+    lay(released, str(code.relative_to(released.root)), kind)
+    signal.alarm(SECONDS)
+    checks = released.here("audit verify --json").facts["checks"]
+    signal.alarm(0)
+    (broken,) = (check for check in checks if check["outcome"] == "broken")
+    assert broken["kind"] == "object"
+    kinds = {check["kind"] for check in checks if check["outcome"] == "ok"}
+    assert kinds > {"release", "run", "bundle", "deployment"}
+
+
+def _is_code(path: Path) -> bool:
+    return b"def " in path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_store_that_is_no_file_is_not_opened(released: Place, kind: str) -> None:
     released.done_here("lineage sql 'select 1'")
     path = lay(released, ".governed/lineage.duckdb", kind)
