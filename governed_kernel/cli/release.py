@@ -164,7 +164,7 @@ def accept_risk(
     acceptance.check_terms(until, reason, control)  # before anybody is asked for a passphrase
     registry = Registry.read(workspace)
     record = registry.release(name)
-    run = registry.run(run_id) if run_id else acceptance.newest_validated(record)
+    run = acceptance.judged_run(registry, record, run_id)
     _, failing = acceptance.accepted_case(run, case)
     click.echo(
         f"{person} accepts until {until}: {failing.layer}/{failing.case_id} of {run.run_id} "

@@ -15,13 +15,32 @@ from governed_kernel.release import gate
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
 from governed_kernel.workspace import Workspace
 
-__all__ = ["LONGEST_DAYS", "accept", "accepted_case", "check_terms", "newest_validated"]
+__all__ = ["LONGEST_DAYS", "accept", "accepted_case", "check_terms", "judged_run"]
 
 LONGEST_DAYS = LONGEST_ACCEPTANCE.days
 
 
-def newest_validated(release: ReleaseRecord) -> RunRecord:
-    """The newest run of a release that a suite was run over, whatever it said."""
+def judged_run(registry: Registry, release: ReleaseRecord, run_id: str = "") -> RunRecord:
+    """The run whose risk is accepted; by default the newest one that a suite was run over.
+
+    Raises
+    ------
+    UsageError
+        It is a run of another release, for which the acceptance would not count.
+    NotApproved
+        No run of the release was validated.
+    """
+    if run_id:
+        run = registry.run(run_id)
+        if run.started.digest != release.digest:
+            raise UsageError(
+                f"{run_id} is no run of {release.name}",
+                why=f"it is one of {run.started.release}; an acceptance lets a case of its own "
+                "release pass, and would let nothing pass here",
+                next=f"name a run of {release.name}, which 'governed release show {release.name}' "
+                f"lists, or accept the risk of {run.started.release}",
+            )
+        return run
     for run in reversed(release.runs):
         if run.started.kind == "release" and run.validations:
             return run
@@ -100,7 +119,7 @@ def accept(
     def make(register: Register, who: Person) -> RiskAcceptance:
         registry = Registry(register)
         record = _judged(registry, release, who)
-        run = registry.run(run_id) if run_id else newest_validated(record)
+        run = judged_run(registry, record, run_id)
         found, case = accepted_case(run, case_id)
         return RiskAcceptance(
             person=who.name,
@@ -125,7 +144,25 @@ def accept(
 
 
 def check_terms(until: str, reason: str, control: str) -> datetime:
-    """The moment that an acceptance ends at; refused (`UsageError`) without end or reasons."""
+    """The moment that an acceptance ends at: the end of that day, UTC.
+
+    Parameters
+    ----------
+    until : str
+        Date (ISO 8601), at most `LONGEST_DAYS` away.
+    reason, control : str
+        Why, and what is done instead.
+
+    Returns
+    -------
+    datetime
+        From then on it lets nothing pass.
+
+    Raises
+    ------
+    UsageError
+        It has no end, none that may be, or no reason or control.
+    """
     if not reason.strip() or not control.strip():
         raise UsageError(
             "a risk is not accepted without a reason and a control",

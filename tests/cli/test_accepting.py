@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName
+from governed_kernel.errors import IntegrityBroken, NotApproved, UnknownName, UsageError
 from governed_kernel.governance import keys
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
-from governed_kernel.lineage.attestations import RiskAcceptance
-from governed_kernel.release import bundle
+from governed_kernel.lineage.attestations import Promotion, RiskAcceptance
+from governed_kernel.release import acceptance, bundle
 from governed_kernel.release.evaluations import evaluation, evaluations
 from governed_kernel.release.projection import refresh
 from governed_kernel.release.registry import Registry
@@ -125,6 +126,41 @@ def test_accepted_risks_let_exactly_their_cases_pass_and_go_into_the_bundle(
     place.done_here("people revoke-key mara --reason 'laptop stolen' {ada}")
     done = place.here("deploy sour --env production {otto}")
     explains(done, 3, "its validation did not pass", "is withdrawn")
+
+
+def test_the_risk_of_another_release_s_run_is_refused_before_anybody_signs(
+    failing: Failing, tmp_path: Path
+) -> None:
+    """It would be signed, and let nothing pass."""
+    place = failing.copy(tmp_path).place
+    with place.inside():
+        attest(
+            place.workspace, "dora", secret(place, "dora"), _another_release,
+            action="promote", resource="other@1",
+        )  # fmt: skip
+    command = failing.accept(failing.cases[0]).replace(" sour ", " other ")
+    asked = f"{command} --run {failing.run}"
+    done = place.here(asked.replace("{mara}", "--as mara"), *SAID)  # nobody gives a passphrase
+    explains(done, 2, f"{failing.run} is no run of other@1", "it is one of sour@1")
+    with place.inside(), pytest.raises(UsageError, match="is no run of other@1"):
+        acceptance.accept(
+            place.workspace, "other@1", failing.cases[0], "mara", secret(place, "mara"),
+            until=f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}", reason="r", control="c",
+            run_id=failing.run,
+        )  # fmt: skip
+    assert place.events("RiskAcceptance") == []
+
+
+def _another_release(_: Register, who: Person) -> Promotion:
+    return Promotion(
+        person=who.name,
+        printed_name=who.printed_name,
+        release="other@1",
+        digest="ab" * 32,
+        notebook="research/sour.ipynb",
+        session_id="20261121T000000-00000000",
+        risk_class="minimal",
+    )
 
 
 def test_an_acceptance_after_the_approval_takes_another_approval(
