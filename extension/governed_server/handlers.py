@@ -13,7 +13,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from governed_kernel import errors
-from governed_kernel.errors import GovernedError, UsageError
+from governed_kernel.errors import GovernedError, Refused, UsageError
 from governed_kernel.lineage.chaining import shown
 from governed_server import routes
 from governed_server.naming import too_long_names_in_words
@@ -85,7 +85,7 @@ class _Handler(APIHandler):
             raise web.HTTPError(405)
         route = self._routes[method]
         try:
-            asked = self._asked(route)
+            asked = await self._asked(route)
             with too_long_names_in_words():
                 done = await self.service.call(route.function, asked)
         except GovernedError as error:
@@ -93,8 +93,22 @@ class _Handler(APIHandler):
             return
         self.finish(shown(done))
 
-    def _asked(self, route: Route) -> msgspec.Struct:
+    async def _asked(self, route: Route) -> Any:
         """The request as its type; the person is who signed in, where the server knows people."""
+        asked: Any = self._understood(route)
+        if isinstance(asked, Remembered):
+            asked.person = self.service.signed_in(self.current_user) or asked.person
+        elif hasattr(asked, "person"):
+            try:
+                asked.person = self.service.person_of(self.current_user, asked.person)
+            except Refused as error:
+                if route.method == "POST":  # what only asks leaves no record
+                    tried = (self.service.signed_in(self.current_user), route.path, error)
+                    await self.service.in_thread(self.service.put_on_record, asked, *tried)
+                raise
+        return asked
+
+    def _understood(self, route: Route) -> Any:
         try:
             if route.method == "POST":
                 if len(self.request.body) > LARGEST_BODY:
@@ -116,10 +130,6 @@ class _Handler(APIHandler):
                 why=_without_values(error),
                 next="reload the page; if it stays, the browser has an older version",
             ) from error
-        if isinstance(asked, Remembered):
-            asked.person = self.service.signed_in(self.current_user) or asked.person
-        elif hasattr(asked, "person"):
-            asked.person = self.service.person_of(self.current_user, asked.person)
         return asked
 
     def _refuse(self, error: GovernedError) -> None:
@@ -139,7 +149,7 @@ class _StreamHandler(_Handler):
         """Follow something as server-sent events."""
         route = self._routes["STREAM"]
         try:
-            asked = self._asked(route)
+            asked = await self._asked(route)
             events = in_words(route.function(self.service, asked))
             first = await anext(events, None)
         except GovernedError as error:

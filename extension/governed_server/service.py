@@ -181,6 +181,14 @@ class Service:
             )
         return known or named
 
+    def put_on_record(self, asked: Any, person: str, action: str, error: Refused) -> None:
+        """Let the ledger tell that who signed in tried to act as somebody else."""
+        from governed_kernel.governance.signing import record_refusal
+
+        with contextlib.suppress(GovernedError):  # no workspace, no room: the refusal matters
+            about = str(getattr(asked, "release", ""))
+            record_refusal(self.workspace(asked.path), person, action, about, error)
+
     def knows_people(self) -> bool:
         """Whether JupyterHub, or an identity provider of the server's own, says who people are.
 

@@ -11,7 +11,15 @@ from governed_server import routes
 from governed_server.routes.asked import Signed
 from governed_server.routing import ROUTES, Route
 
-from governed_kernel.lineage.events import Access, CellEnded, CellStarted, SessionStarted, now
+from governed_kernel.lineage.events import (
+    Access,
+    CellEnded,
+    CellStarted,
+    Decided,
+    SessionStarted,
+    now,
+)
+from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.workspace import Workspace
@@ -300,6 +308,14 @@ def test_where_the_server_knows_people_the_person_is_who_signed_in(
         ):
             state, error = server.job("governed/deployments", headers, person="", **said)
             assert (state, error["error"], error["what"]) == ("failed", "SignatureRefused", what)
+        before = len(Ledger(workspace).events())
+        other = server.post("governed/deployments", None, person="rui", **said)
+        assert (other.status, other.facts["what"]) == (409, "you can't act as rui")
+        assert SECRET not in workspace.ledger.read_text()
+    (tried,) = Ledger(workspace).events()[before:]  # by who signed in; what only asked left none
+    assert isinstance(tried, Decided)
+    assert (tried.person, tried.action, tried.resource) == ("ada", "deployments", "x@1")
+    assert (tried.outcome, tried.reason.partition(":")[0]) == ("denied", "you can't act as rui")
 
 
 def test_on_a_server_of_one_s_own_the_browser_says_who_it_is(server: Server) -> None:
