@@ -167,7 +167,7 @@ def register(
         click.echo(f"governed: warning: {said}, as before: no later day is taken", err=True)
     title = "was registered" if done.new else "is this content already; nothing was changed"
     facts = {
-        **_counted(catalog_rows.row(done.version), as_json),
+        **catalog_rows.shown(catalog_rows.row(done.version), as_json),
         "new": done.new,
         "card": workspace.relative(done.card),
     }
@@ -180,7 +180,7 @@ def register(
 def list_data(workspace: Workspace, as_json: bool) -> None:
     """Every version in the catalog."""
     rows = catalog_rows.rows(Register.read(workspace))
-    print_facts([_counted(row, as_json) for row in rows], as_json, "Catalog")
+    print_facts([catalog_rows.shown(row, as_json) for row in rows], as_json, "Catalog")
 
 
 @data.command()
@@ -191,7 +191,7 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
     """One version (NAME@VERSION, or the newest of NAME): facts, and what it may be used for."""
     current = Register.read(workspace)
     version = current.version(name)
-    facts = _counted(catalog_rows.facts(workspace, current, version), as_json)
+    facts = catalog_rows.shown(catalog_rows.facts(workspace, current, version), as_json)
     print_facts(facts, as_json, catalog.label(version))
 
 
@@ -315,11 +315,6 @@ def mask(workspace: Workspace, name: str, person: str, as_json: bool) -> None:
         "copy": str(copy) if copy else "none: its class masks nothing",
     }
     print_facts(facts, as_json, catalog.label(version))
-
-
-def _counted(facts: dict[str, Any], as_json: bool) -> dict[str, Any]:
-    """For people nothing where rows were not counted; for programs the number that says so."""
-    return facts if as_json or facts["rows"] >= 0 else {**facts, "rows": ""}
 
 
 def _named_value(text: str) -> tuple[str, Any]:

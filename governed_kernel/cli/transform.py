@@ -60,7 +60,7 @@ def transform(
     done = carry_out(workspace, workspace.named(rules), name, person, into=into)
     record = done.record
     facts: dict[str, Any] = {
-        **catalog_rows.row(done.made.version),
+        **catalog_rows.shown(catalog_rows.row(done.made.version), as_json),
         "made_from": record.made_from,
         "rules": record.rules,
         "rules_sha256": record.rules_sha256,

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from governed_kernel.governance import catalog, permission
+from governed_kernel.governance import authorization, catalog, permission
 from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
 
-__all__ = ["facts", "row", "rows"]
+__all__ = ["facts", "row", "rows", "shown"]
 
 
 def row(version: DatasetRegistered) -> dict[str, Any]:
@@ -26,6 +26,7 @@ def row(version: DatasetRegistered) -> dict[str, Any]:
         "owner": version.owner,
         "purposes": version.purposes,
         "retention_until": version.retention_until,
+        "retention_over": authorization.is_expired(version),
         "bytes": version.bytes,
         "rows": version.rows,
         "sha256": version.sha256,
@@ -46,6 +47,7 @@ def facts(workspace: Workspace, register: Register, version: DatasetRegistered) 
     }
     return {
         **found,
+        "retention_over": authorization.is_expired(version),
         "versions": [other.version for other in register.datasets[version.dataset]],
         "snapshot": str(catalog.snapshot_of(workspace, version)),
         "research": {
@@ -53,3 +55,16 @@ def facts(workspace: Workspace, register: Register, version: DatasetRegistered) 
             for purpose, decision in decisions.items()
         },
     }
+
+
+def shown(facts: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """A row or facts as they are told: as they are to programs, and to people in words.
+
+    They read nothing where rows were not counted, and that the day of the retention has passed.
+    """
+    if as_json:
+        return facts
+    passed = ", which has passed" if facts["retention_over"] else ""
+    told = {**facts, "retention_until": f"{facts['retention_until']}{passed}"}
+    del told["retention_over"]
+    return told if facts["rows"] >= 0 else {**told, "rows": ""}

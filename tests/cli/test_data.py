@@ -7,7 +7,7 @@ import pytest
 
 from governed_kernel.workspace import Workspace
 from tests.cli.commands import Command, Done
-from tests.governance.records import BY_PATIENT, BY_ROW, write_code, write_records
+from tests.governance.records import BY_PATIENT, BY_ROW, rows, write_code, write_records
 
 BY_ORDER = """
 def split(frame):
@@ -70,6 +70,21 @@ def test_who_registers_what_had_to_be_gone_is_told_that_nobody_may_read_it(
     done = register(governed, source, "--retention", "2020-01-01")
     assert done.code == 0
     assert "biopsies@1 had to be gone by 2020-01-01: nobody may read it" in done.err
+
+
+def test_whoever_looks_at_data_is_told_that_its_day_has_passed(
+    governed: Command, source: Path, tmp_path: Path
+) -> None:
+    register(governed, source, "--retention", "2020-01-01")
+    said = " ".join(governed("data", "show", "biopsies").out.split())
+    assert "2020-01-01, which has passed" in said
+    register(governed, write_records(tmp_path / "biopsies.csv", rows(30)))
+    listed = governed("data", "list", "--json").facts
+    assert [row["retention_over"] for row in listed] == [True, False]
+    assert governed("data", "show", "biopsies@1", "--json").facts["retention_over"] is True
+    assert governed("data", "show", "biopsies@2", "--json").facts["retention_over"] is False
+    assert "passed" in governed("data", "list").out
+    assert "passed" not in governed("data", "show", "biopsies@2").out
 
 
 def test_a_later_day_for_the_same_content_is_said_not_to_be_taken(

@@ -11,7 +11,7 @@ import { Paged, SearchField, usePaged } from '../parts/paged';
 import type { IPage, IVersionRow } from '../records';
 import { bytes } from '../words';
 import { NothingRegistered } from './nothing';
-import { isPast, nameOf } from './versions';
+import { nameOf } from './versions';
 import { label, labels } from '../labels';
 
 /** Every dataset and base model, by version. */
@@ -82,7 +82,12 @@ function List(props: { rows: IVersionRow[] }): React.ReactElement {
         { title: trans.__('Owner'), cell: row => row.owner },
         {
           title: trans.__('Keep until'),
-          cell: row => <Retention until={row.retention_until} />
+          cell: row => (
+            <Retention
+              until={row.retention_until}
+              isOver={row.retention_over}
+            />
+          )
         },
         {
           title: trans.__('Rows'),
@@ -110,16 +115,13 @@ function State(props: { row: IVersionRow }): React.ReactElement {
 /** The day by which it must be gone, marked when that day is over. */
 export function Retention(props: {
   until: string;
-  /** What the server says of it; else it is held against the time here. */
-  isOver?: boolean;
+  isOver: boolean;
 }): React.ReactElement {
   const { trans } = useGoverned();
   return (
     <>
       {props.until || trans.__('no end')}{' '}
-      {(props.isOver ?? isPast(props.until, new Date())) && (
-        <Tag tone="bad">{trans.__('has passed')}</Tag>
-      )}
+      {props.isOver && <Tag tone="bad">{trans.__('has passed')}</Tag>}
     </>
   );
 }

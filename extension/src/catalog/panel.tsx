@@ -90,7 +90,11 @@ function Facts(props: { found: IVersion }): React.ReactElement {
     [trans.__('Legal basis'), found.legal_basis],
     [
       trans.__('Keep until'),
-      <Retention key="until" until={found.retention_until} />
+      <Retention
+        key="until"
+        until={found.retention_until}
+        isOver={found.retention_over}
+      />
     ],
     [trans.__('Licence'), found.licence],
     [trans.__('Origin'), found.origin],

@@ -3,11 +3,6 @@ export function nameOf(row: { dataset: string; version: string }): string {
   return `${row.dataset}@${row.version}`;
 }
 
-/** Whether a retention ended before a moment; it lasts to the end of its day. */
-export function isPast(until: string, now: Date): boolean {
-  return until !== '' && until < now.toISOString().slice(0, 10);
-}
-
 /** A file as its workspace names it; null when it lies elsewhere. */
 export function inWorkspace(path: string, workspace: string): string | null {
   if (!workspace || workspace === '.') {

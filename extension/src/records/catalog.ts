@@ -10,6 +10,8 @@ export interface IVersionRow {
   owner: string;
   purposes: string[];
   retention_until: string;
+  /** Whether that day has passed. */
+  retention_over: boolean;
   bytes: number;
   rows: number;
   sha256: string;
@@ -26,6 +28,8 @@ export interface IVersion {
   purposes: string[];
   legal_basis: string;
   retention_until: string;
+  /** Whether that day has passed. */
+  retention_over: boolean;
   licence: string;
   origin: string;
   source: string;
