@@ -9,7 +9,7 @@ from pathlib import Path
 
 from governed_kernel.audit.sealed import check_sealed
 from governed_kernel.errors import IntegrityBroken, UsageError
-from governed_kernel.files import read_regular, sync_folder
+from governed_kernel.files import read_regular, sync_folder, unwritable
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import SessionSealed
 from governed_kernel.lineage.forms import forms
@@ -52,8 +52,7 @@ def import_workspace(
     events = ledger.events()
     Register.replay(other, events)
     seals = [event for event in events if isinstance(event, SessionSealed)]
-    home = folder_of(workspace)
-    home.mkdir(parents=True, exist_ok=True)
+    home = _home(workspace)
     with exclusive_lock(home / "importing.lock", AN_HOUR):
         copy = Workspace(Path(tempfile.mkdtemp(prefix=".", dir=home)))
         try:
@@ -69,6 +68,22 @@ def import_workspace(
         "sessions": sealed,
         "left out": len(journals - {seal.session_id for seal in seals}),
     }
+
+
+def _home(workspace: Workspace) -> Path:
+    """Where imports go; a link would have what lies elsewhere replaced, and deleted."""
+    home = folder_of(workspace)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(home, error) from error
+    if home.is_symlink():
+        raise IntegrityBroken(
+            f"{home} is a symbolic link",
+            why="imports are kept inside of the workspace, and what an import replaces is deleted",
+            next="take the link away, and import again",
+        )
+    return home
 
 
 def _copy(
@@ -111,6 +126,9 @@ def _check_same(copy: Workspace, before: Workspace) -> None:
 def _put(copy: Workspace, place: Path) -> None:
     """Put the copy where the last one was; who is killed between imports again."""
     gone = place.with_name(f".{place.name}.gone")
+    for path in (gone, place):
+        if path.is_symlink():  # what it leads to is not ours
+            path.unlink()
     shutil.rmtree(gone, ignore_errors=True)
     if place.exists():
         place.rename(gone)

@@ -19,9 +19,7 @@ from governed_kernel.errors import GovernedError, ResourceMissing
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.contents import contents, first_difference
 from governed_kernel.lineage.derivations import Derivation
-from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
-from governed_kernel.release.ledger_rows import tables
 from governed_kernel.release.projection import bring_up, refresh
 from governed_kernel.workspace import Workspace
 
@@ -77,8 +75,8 @@ def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
     copy, fresh = _store(workspace, folder / "copy"), _store(workspace, folder / "fresh")
     Store(workspace).copy_to(copy.path.parent)
     for _ in range(_TRIES):  # a session that goes on may write between one store and the other
-        rebuilt = _bring_up(workspace, copy)
-        _bring_up(workspace, fresh)
+        rebuilt = bring_up(copy).rebuilt
+        bring_up(fresh)
         mine, theirs = contents(copy.path), contents(fresh.path)
         if mine.get("journals") == theirs.get("journals"):
             break
@@ -131,15 +129,6 @@ def _store(workspace: Workspace, folder: Path) -> Store:
     """A store of this workspace that lies elsewhere."""
     folder.mkdir()
     return Store(workspace, path=folder / workspace.store.name)
-
-
-def _bring_up(workspace: Workspace, store: Store) -> str:
-    """Bring in what is new; why it had to be made anew, or nothing."""
-    rebuilt = store.ingest().rebuilt
-    if workspace.ledger.exists():
-        ledger = Ledger(workspace)
-        store.replace_ledger_tables(ledger.records()[-1].head, tables(workspace))
-    return rebuilt
 
 
 @contextlib.contextmanager

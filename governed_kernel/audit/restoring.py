@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -15,7 +16,7 @@ import msgspec
 
 from governed_kernel.audit.backup import BEGINNING, END, Beginning, broken
 from governed_kernel.errors import IntegrityBroken, UsageError
-from governed_kernel.files import sync_folder
+from governed_kernel.files import open_regular, sync_folder, unreadable, unwritable
 from governed_kernel.governance import pins
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.objects import ObjectStore
@@ -28,6 +29,8 @@ from governed_kernel.workspace import Workspace
 __all__ = ["restore"]
 
 _BLOCK = 1 << 20
+_NO_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ)
+"""What comes of names that no backup has: twice the same, a file within a file, too long."""
 Progress = Callable[[str], None]
 
 
@@ -54,11 +57,19 @@ def restore(
     Raises
     ------
     UsageError
-        There is something in the folder already.
+        There is something in the folder already, or it is a link.
+    ResourceMissing
+        The backup can't be read, or the disk is full or can't be written.
     IntegrityBroken
         The backup is not whole, says something else than it holds, or is older than what was seen.
     """
     folder = folder.absolute()
+    if folder.is_symlink():
+        raise UsageError(
+            f"{folder} is a symbolic link",
+            why="a backup is restored into a folder of its own, which is made under that name",
+            next=f"name the folder itself: {folder.resolve()}",
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             f"there is something in {folder}",
@@ -113,9 +124,11 @@ def _extract(backup: Path, folder: Path) -> Beginning:
     written: list[FileDigest] = []
     first, last = b"", b""
     try:
-        with tarfile.open(backup, mode="r:") as archive:
+        with _opened(backup) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
-                content = archive.extractfile(member) if member.isreg() else None
+                # A sparse one may say that it is larger than any disk.
+                regular = member.isreg() and not member.issparse()
+                content = archive.extractfile(member) if regular else None
                 if content is None:
                     raise broken(backup, f"{member.name} is no regular file")
                 if member.name == END:
@@ -128,6 +141,10 @@ def _extract(backup: Path, folder: Path) -> Beginning:
                     target.unlink()
     except (tarfile.TarError, EOFError) as error:
         raise broken(backup, str(error)) from error
+    except OSError as error:
+        if error.errno in _NO_NAME:
+            raise broken(backup, f"{member.name[:200]}: {error.strerror}") from error
+        raise unwritable(folder, error) from error
     try:
         listed = msgspec.json.decode(last, type=list[FileDigest])
         beginning = msgspec.json.decode(first, type=Beginning)
@@ -139,6 +156,13 @@ def _extract(backup: Path, folder: Path) -> Beginning:
     if len(listed) != len(written):
         raise broken(backup, f"{len(listed)} files were backed up, {len(written)} are there")
     return beginning
+
+
+def _opened(backup: Path) -> IO[bytes]:
+    try:
+        return open_regular(backup)
+    except OSError as error:
+        raise unreadable(backup, error) from error
 
 
 def _inside(backup: Path, name: str) -> PurePosixPath:

@@ -25,7 +25,7 @@ from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.journal import Record
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.ledger_tables import LedgerTables
-from governed_kernel.lineage.store import Store, disk
+from governed_kernel.lineage.store import IngestReport, Store, disk
 from governed_kernel.release.ledger_rows import tables, tables_of, tells_of_data
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace
@@ -189,10 +189,11 @@ def _copied(store: Store, *, with_texts: bool) -> Store:
     return copy
 
 
-def bring_up(store: Store) -> None:
+def bring_up(store: Store) -> IngestReport:
     """Bring a store up to date with journals and ledger, and with those that were imported."""
-    store.ingest()
+    report = store.ingest()
     _bring_ledgers(store, [None, *imported(store.workspace)])
+    return report
 
 
 def _bring_ledgers(store: Store, of_whom: Sequence[Workspace | None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from governed_kernel.audit import restoring
 from governed_kernel.audit.backup import END, back_up
 from governed_kernel.audit.restoring import restore
 from governed_kernel.audit.verification import verify_workspace
-from governed_kernel.errors import IntegrityBroken, UsageError
+from governed_kernel.errors import IntegrityBroken, ResourceMissing, UsageError
 from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.lineage.ledger import Ledger
@@ -320,3 +321,46 @@ def test_a_file_in_the_way_is_wrong_use(tmp_path: Path) -> None:
     (tmp_path / "again").write_text("x")
     with pytest.raises(UsageError):
         restore(tmp_path / "x.tar", tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "a"), ("a", "./a"), ("a", "a/b"), ("n" * 300,)], ids=lambda names: names[-1][:4]
+)
+def test_names_that_no_backup_has_are_told_in_words(tmp_path: Path, names: tuple[str, ...]) -> None:
+    path = tmp_path / "hostile.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(IntegrityBroken, match="no whole backup"):
+        restore(path, tmp_path / "again")
+    assert not list(tmp_path.glob("*again*"))
+
+
+def test_a_file_that_says_it_is_larger_than_any_disk_is_not_written(tmp_path: Path) -> None:
+    """A sparse member has as many zeros as it says, in half a kilobyte."""
+    path = tmp_path / "hostile.tar"
+    member = tarfile.TarInfo("big")
+    member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    member.pax_headers |= {"GNU.sparse.name": "big", "GNU.sparse.realsize": str(1 << 50)}
+    content = b"1\n0\n0\n".ljust(512, b"\0")
+    member.size = len(content)
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(member, io.BytesIO(content))
+    with tarfile.open(path) as archive:
+        (found,) = archive
+        assert (found.isreg(), found.size) == (True, 1 << 50)
+    with pytest.raises(IntegrityBroken, match="big is no regular file"):
+        restore(path, tmp_path / "again")
+
+
+def test_a_backup_that_is_a_pipe_keeps_nobody_waiting_and_no_link_is_replaced(
+    tmp_path: Path,
+) -> None:
+    os.mkfifo(tmp_path / "backup.tar")
+    with pytest.raises(ResourceMissing, match="can't be read"):
+        restore(tmp_path / "backup.tar", tmp_path / "again")
+    (tmp_path / "empty").mkdir()
+    for name, to in (("dangling", tmp_path / "none"), ("link", tmp_path / "empty")):
+        (tmp_path / name).symlink_to(to)
+        with pytest.raises(UsageError, match="is a symbolic link"):
+            restore(tmp_path / "backup.tar", tmp_path / name)

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.audit.importing import import_workspace
+from governed_kernel.audit.projected import check_store
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, UsageError
-from governed_kernel.lineage.events import SessionSealed
+from governed_kernel.lineage.events import Decided, SessionSealed
 from governed_kernel.lineage.forms import compressed
 from governed_kernel.lineage.graph import impact, trace
+from governed_kernel.lineage.imports import folder_of, identity_of
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.sealing import Sealing
@@ -103,3 +105,36 @@ def test_what_is_not_what_was_sealed_is_not_imported(
         import_workspace(there, there)
     kept = next((there.state / "imports").glob("[!.]*/.governed/ledger.jsonl"))
     assert kept.read_bytes() == b"".join(records), "what was taken in stays"
+
+
+def test_a_store_with_what_was_imported_is_held_against_those_ledgers_too(
+    places: tuple[Workspace, Workspace],
+) -> None:
+    here, there = places
+    Ledger(here).append(Decided(person="ada", action="x", resource="r", outcome="denied"))
+    import_workspace(there, here)
+    store = refresh(there)
+    assert store.query("select person from decisions") == [{"person": "ada"}]
+    assert {check.outcome for check in check_store(there)} == {"ok"}
+
+
+def test_nothing_outside_of_the_workspace_is_replaced_by_an_import(
+    places: tuple[Workspace, Workspace], tmp_path: Path
+) -> None:
+    """Links that lie where imports go, to a folder with what has the other's identity."""
+    here, there = places
+    identity = identity_of(here)
+    precious = tmp_path / "elsewhere" / identity / "precious"
+    precious.parent.mkdir(parents=True)
+    precious.touch()
+    imports = folder_of(there)
+    imports.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(IntegrityBroken, match="is a symbolic link"):
+        import_workspace(there, here)
+    imports.unlink()
+    imports.mkdir()
+    for name in (identity, f".{identity}.gone"):
+        (imports / name).symlink_to(precious.parent)
+    import_workspace(there, here)
+    assert not (imports / identity).is_symlink()
+    assert [path.name for path in precious.parent.iterdir()] == ["precious"]
