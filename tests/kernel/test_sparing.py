@@ -1,0 +1,70 @@
+"""What stock kernels do for nothing is left undone; what somebody has stays as it was."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+from governed_kernel.kernel.sparing import keep_history_journal, make_no_unseen_records
+from governed_kernel.workspace import Workspace
+from tests.kernel.running import RunningKernel, wait_until
+
+
+def test_records_are_made_of_what_a_handler_takes_and_of_nothing_else(
+    kernel: RunningKernel,
+) -> None:
+    asked = "log = get_ipython().kernel.log\nprint([log.isEnabledFor(n) for n in (10, 20, 30, 40)])"
+    assert kernel.run(asked).text == "[False, False, True, True]\n"
+
+
+def test_a_logger_that_somebody_listens_to_closely_goes_on_telling_all() -> None:
+    for least, propagates in ((logging.DEBUG, False), (logging.WARNING, True)):
+        log = logging.Logger("a kernel's", logging.DEBUG)
+        log.propagate = propagates
+        handler = logging.StreamHandler()
+        handler.setLevel(least)
+        log.addHandler(handler)
+        make_no_unseen_records(log)
+        assert log.isEnabledFor(logging.DEBUG)
+    silent = logging.Logger("another", logging.DEBUG)
+    silent.propagate = False
+    make_no_unseen_records(silent)
+    assert silent.isEnabledFor(logging.DEBUG)  # a handler may come
+
+
+def test_the_journal_of_the_input_history_stays_and_every_kernel_s_cells_are_kept(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    history = tmp_path / "profile_default" / "history.sqlite"
+    journal = history.with_name("history.sqlite-journal")
+
+    def lines() -> list[str]:
+        with sqlite3.connect(history) as other:
+            found = other.execute("SELECT source FROM history ORDER BY session, line").fetchall()
+        other.close()
+        return [source for (source,) in found]
+
+    kernel = RunningKernel(workspace, environment={**os.environ, "IPYTHONDIR": str(tmp_path)})
+    try:
+        kernel.run("first = 1")
+        wait_until(lambda: lines() == ["first = 1"])
+        wait_until(lambda: journal.exists() and not journal.stat().st_size)
+        made = journal.stat().st_ino
+        kernel.run("second = 2")
+        wait_until(lambda: lines() == ["first = 1", "second = 2"])
+        assert journal.stat().st_ino == made
+        with sqlite3.connect(history) as stock:  # another kernel, which removes it
+            stock.execute("INSERT INTO history VALUES (99, 1, 'theirs', 'theirs')")
+        stock.close()
+        assert not journal.exists()
+        kernel.run("third = 3")
+        wait_until(lambda: lines() == ["first = 1", "second = 2", "third = 3", "theirs"])
+    finally:
+        kernel.close(now=True)
+
+
+def test_a_history_that_is_not_saved_is_left_alone() -> None:
+    keep_history_journal(None)
+    keep_history_journal(object())
