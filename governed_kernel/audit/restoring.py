@@ -61,7 +61,8 @@ def restore(
     ResourceMissing
         The backup can't be read, or the disk is full or can't be written.
     IntegrityBroken
-        The backup is not whole, says something else than it holds, or is older than what was seen.
+        The backup is not whole, says something else than it holds, is older than what was seen, or
+        of another workspace than this person knows by that folder or identity.
     """
     folder = folder.absolute()
     if folder.is_symlink():
@@ -83,10 +84,12 @@ def restore(
         beginning = _extract(backup, making)
         workspace = Workspace.open(making)
         _check_ledger(backup, workspace, beginning)
+        register = Register(workspace, Ledger(workspace).events())
+        # Also of an older one: what was seen of another ledger is not to be given up for this.
+        pins.check_identity(folder.resolve(), register.workspace_id, register.genesis)
         if not older:
             _check_seen(backup, folder.resolve(), workspace)
         progress("snapshots")
-        register = Register(workspace, Ledger(workspace).events())
         for history in register.datasets.values():
             for version in history:
                 if label(version) not in register.collected:

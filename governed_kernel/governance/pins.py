@@ -29,6 +29,7 @@ __all__ = [
     "accept_older",
     "check",
     "check_hashes",
+    "check_identity",
     "check_seen",
     "given_up",
     "is_known",
@@ -79,16 +80,20 @@ def check(folder: Path, workspace_id: str, genesis: str) -> None:
     IntegrityBroken
         The folder held another workspace, or the workspace began with another entry.
     """
+    if not check_identity(folder, workspace_id, genesis):
+        remember(folder, workspace_id, genesis)
+
+
+def check_identity(folder: Path, workspace_id: str, genesis: str) -> bool:
+    """As `check`, and nothing is remembered; whether all of it was known already."""
     known = _read()
     same_start = known.workspaces.get(workspace_id)
     same_folder = known.folders.get(str(folder))
-    if same_start == genesis and same_folder == workspace_id:
-        return
     if same_start not in (None, genesis):
         raise _replaced(folder, f"workspace {workspace_id} began with another signed entry")
     if same_folder not in (None, workspace_id):
         raise _replaced(folder, f"it held workspace {same_folder}, and now holds {workspace_id}")
-    remember(folder, workspace_id, genesis)
+    return same_start == genesis and same_folder == workspace_id
 
 
 def is_known(folder: Path) -> bool:

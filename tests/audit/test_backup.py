@@ -20,6 +20,7 @@ from governed_kernel.audit.backup import END, back_up
 from governed_kernel.audit.restoring import restore
 from governed_kernel.audit.verification import verify_workspace
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, UsageError
+from governed_kernel.governance import genesis
 from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.lineage.ledger import Ledger
@@ -190,6 +191,25 @@ def test_an_older_backup_is_taken_when_asked_for_and_what_it_gives_up_is_told_fo
     kim.done_here("revoke sour --reason 'the recall, again' {rui}")
     assert "gave up" in released.done_here("audit verify").out
     assert released.release()["state"] == "revoked"
+
+
+def test_another_workspace_s_backup_takes_no_known_one_s_place_nor_what_is_remembered_of_it(
+    released: Place, tmp_path: Path
+) -> None:
+    """With --older as well: their own ledger would be the one that nobody knows afterwards."""
+    with released.inside():
+        other = genesis.initialise(tmp_path / "other", "mallory", "Mallory", b"a long passphrase")
+        hostile = back_up(other, tmp_path / "hostile.tar")
+    released.done_here("audit verify")
+    released.root.rename(tmp_path / "aside")
+    remembered = (released.home / "known_workspaces.json").read_bytes()
+    for more in ("", " --older"):
+        done = elsewhere(released, f"store restore {hostile} {released.root}{more}")
+        explains(done, 4, "it held workspace", str(released.root))
+        assert not released.root.exists()
+    assert (released.home / "known_workspaces.json").read_bytes() == remembered
+    (tmp_path / "aside").rename(released.root)
+    released.done_here("audit verify")
 
 
 def test_the_drill_as_it_is_documented(released: Place) -> None:
