@@ -97,12 +97,7 @@ def rerun(
     """
     registry = Registry.read(workspace)
     original, first = _ended(registry, run_id)
-    try:
-        execution.check_artifacts(workspace, original)  # before minutes are spent on it
-        source = source_of(workspace, registry, original)
-    except IntegrityBroken as error:
-        signing.record_refusal(workspace, person, "audit rerun", run_id, error)
-        raise
+    source = _whole_source(workspace, registry, original, person)
     here = environment.current()
     state = execution.start_rerun(
         workspace, run_id, person, source, here.digest(), overrides, proof=proof
@@ -124,6 +119,18 @@ def rerun(
     verdict = msgspec.structs.replace(verdict, surroundings=surroundings)
     _record(workspace, verdict, person)
     return verdict
+
+
+def _whole_source(
+    workspace: Workspace, registry: Registry, original: RunRecord, person: str
+) -> Path:
+    """Where the release lies that is executed again, with what the run left verified first."""
+    try:
+        execution.check_artifacts(workspace, original)  # before minutes are spent on it
+        return source_of(workspace, registry, original)
+    except IntegrityBroken as error:
+        signing.record_refusal(workspace, person, "audit rerun", original.run_id, error)
+        raise
 
 
 def _ended(registry: Registry, run_id: str) -> tuple[RunRecord, RunEnded]:

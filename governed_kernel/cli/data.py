@@ -24,6 +24,7 @@ from governed_kernel.cli.options import (
 from governed_kernel.cli.transform import transform
 from governed_kernel.governance import authorization, catalog, catalog_rows
 from governed_kernel.governance.register import Register
+from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
 
 __all__ = ["data"]
@@ -129,10 +130,8 @@ def register(
     """
     from governed_kernel.governance import sources
 
-    asked: dict[str, Any] = {}
-    if query:
-        named = dict(_named_value(text) for text in parameters)
-        asked = {"statement": query, "parameters": named}
+    named = dict(_named_value(text) for text in parameters)
+    asked = {"statement": query, "parameters": named} if query else {}
     description = catalog.Description(
         data_class=data_class,
         owner=owner,
@@ -149,22 +148,10 @@ def register(
         source=sources.source_of(source) if sources.is_remote(source) else "",
         query=asked,
     )
-    with tempfile.TemporaryDirectory(prefix="governed-source-") as folder:
-        if query:
-            path = Path(folder, f"{name}.parquet")
-            sources.run_query(source, query, asked["parameters"], path)
-        elif sources.is_remote(source):
-            path = sources.fetch(source, Path(folder))
-        else:
-            path = workspace.named(Path(source))
-        with _progress(path) as progress:
-            done = catalog.register(workspace, name, path, description, person, progress)
-    if authorization.is_expired(done.version):
-        said = f"{catalog.label(done.version)} had to be gone by {done.version.retention_until}"
-        click.echo(f"governed: warning: {said}: nobody may read it, and no run use it", err=True)
-    elif retention and catalog.as_day(retention) != done.version.retention_until:
-        said = f"{catalog.label(done.version)} is kept until {done.version.retention_until}"
-        click.echo(f"governed: warning: {said}, as before: no later day is taken", err=True)
+    brought = _brought(workspace, name, source, asked)
+    with brought as path, _progress(path) as progress:
+        done = catalog.register(workspace, name, path, description, person, progress)
+    _warn_of_the_end(done.version, retention)
     title = "was registered" if done.new else "is this content already; nothing was changed"
     facts = {
         **catalog_rows.shown(catalog_rows.row(done.version), as_json),
@@ -315,6 +302,34 @@ def mask(workspace: Workspace, name: str, person: str, as_json: bool) -> None:
         "copy": str(copy) if copy else "none: its class masks nothing",
     }
     print_facts(facts, as_json, catalog.label(version))
+
+
+@contextlib.contextmanager
+def _brought(workspace: Workspace, name: str, source: str, asked: dict[str, Any]) -> Iterator[Path]:
+    """What is registered, where it can be read: a query's result and what lies afar is a copy."""
+    from governed_kernel.governance import sources
+
+    with tempfile.TemporaryDirectory(prefix="governed-source-") as folder:
+        if asked:
+            path = Path(folder, f"{name}.parquet")
+            sources.run_query(source, asked["statement"], asked["parameters"], path)
+            yield path
+        elif sources.is_remote(source):
+            yield sources.fetch(source, Path(folder))
+        else:
+            yield workspace.named(Path(source))
+
+
+def _warn_of_the_end(version: DatasetRegistered, asked: str) -> None:
+    """Say that a version had to be gone already, or is not kept as long as was asked for."""
+    label, until = catalog.label(version), version.retention_until
+    if authorization.is_expired(version):
+        said = f"{label} had to be gone by {until}: nobody may read it, and no run use it"
+    elif asked and catalog.as_day(asked) != until:
+        said = f"{label} is kept until {until}, as before: no later day is taken"
+    else:
+        return
+    click.echo(f"governed: warning: {said}", err=True)
 
 
 def _named_value(text: str) -> tuple[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from governed_kernel.errors import NotApproved, UsageError
 from governed_kernel.governance.register import Register
@@ -120,19 +121,11 @@ def accept(
         registry = Registry(register)
         record = _judged(registry, release, who)
         run = judged_run(registry, record, run_id)
-        found, case = accepted_case(run, case_id)
         return RiskAcceptance(
             person=who.name,
             printed_name=who.printed_name,
             meaning="accepted",
-            release=record.name,
-            digest=record.digest,
-            run_id=run.run_id,
-            validation_run=found.validation_run,
-            suite=found.suite,
-            case_id=case.case_id,
-            value=case.value,
-            threshold=case.threshold,
+            **_measured(record, run, case_id),
             reason=reason.strip(),
             control=control.strip(),
             expires_at=expires,
@@ -141,6 +134,21 @@ def accept(
     entry = attest(workspace, person, passphrase, make, action="accept-risk", resource=release)
     assert isinstance(entry.predicate, RiskAcceptance)
     return entry.predicate
+
+
+def _measured(record: ReleaseRecord, run: RunRecord, case_id: str) -> dict[str, Any]:
+    """The case whose risk is accepted, as the validation that counts measured it."""
+    found, case = accepted_case(run, case_id)
+    return {
+        "release": record.name,
+        "digest": record.digest,
+        "run_id": run.run_id,
+        "validation_run": found.validation_run,
+        "suite": found.suite,
+        "case_id": case.case_id,
+        "value": case.value,
+        "threshold": case.threshold,
+    }
 
 
 def check_terms(until: str, reason: str, control: str) -> datetime:
