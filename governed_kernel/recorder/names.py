@@ -133,9 +133,9 @@ class Names:
             known = ""
         else:
             base = paths.base(thread, directory)
-            if base.startswith("/proc"):
+            if base.startswith("/proc") or base.endswith(paths.REMOVED):
                 return self._followed(thread, path, directory)
-            # what the system gives as a folder of a process has no links in it
+            # what the system gives as a folder of a process, and is there, has no links in it
             known = base.rstrip("/")
             if folder:
                 known, _ = self._canonical_folder(thread, os.fsencode(f"{known}/") + folder)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import stat
 import struct
 from urllib.parse import quote, unquote, urlsplit
 
+from governed_kernel.recorder.processes import process_of
+
 __all__ = [
+    "REMOVED",
     "Unreachable",
     "address_of",
     "base",
@@ -25,7 +29,10 @@ __all__ = [
 
 _SAFE = "/:@!$&'()*+,;=~-._"
 _LOCAL = ("file", "sqlite", "duckdb")
-_REMOVED = " (deleted)"
+REMOVED = " (deleted)"
+"""What the system puts behind the name of an open file or folder that was removed."""
+_JUMP = re.compile(r"/proc/\d+(?:/task/\d+)?/(?:cwd|root|exe|(?:fd|map_files|ns)/[^/]+)")
+"""Links that lead to what a process has open, whatever lies at the name that they show by now."""
 _MOST_LINKS = 40  # as the system
 _AT_WORKING_DIRECTORY = 0xFFFFFF9C  # AT_FDCWD (-100) as an unsigned 32-bit argument
 
@@ -130,13 +137,15 @@ def resolve(
     Unreachable
         As `link`.
     """
-    text = os.fsdecode(path)
+    text, start = os.fsdecode(path), ""
     if not text.startswith("/"):
-        text = os.path.join(base(process, directory), text) if text else base(process, directory)
+        start = base(process, directory)
+        if not text or _JUMP.fullmatch(start):  # as long as it can't be looked at
+            text, start = f"{start}/{text}".rstrip("/"), ""
     if follow:
-        return trace(process, text, nameless)[0]
+        return trace(process, text, nameless, start)[0]
     folder, name = os.path.split(text.rstrip("/"))
-    return os.path.join(real(process, folder), name)
+    return os.path.join(trace(process, folder, start=start)[0], name)
 
 
 def real(process: int, path: str) -> str:
@@ -144,11 +153,22 @@ def real(process: int, path: str) -> str:
     return trace(process, path)[0]
 
 
-def trace(process: int, path: str, nameless: list[str] | None = None) -> tuple[str, bool]:
+def trace(
+    process: int, path: str, nameless: list[str] | None = None, start: str = ""
+) -> tuple[str, bool]:
     """As `real`, and whether it led through ``/proc``, where it may lead elsewhere next time.
 
     ``/proc/self``, and so ``/dev/fd``, are those of the process, whatever link leads there.
-    `nameless` takes what in ``/proc`` led to something that has no name any more.
+
+    Parameters
+    ----------
+    process : int
+        The process or thread that named it.
+    nameless : list of str, optional
+        Takes what at the very end, in ``/proc``, led to something that has no name any more.
+    start : str
+        The folder from which a relative path goes on, as the system names it. There is no link in
+        it; what lies there by now may be one, and something else than the process has open.
 
     Raises
     ------
@@ -156,7 +176,7 @@ def trace(process: int, path: str, nameless: list[str] | None = None) -> tuple[s
         As `link`.
     """
     waiting = path.split("/")[::-1]
-    found = ""
+    found = start.rstrip("/")
     links = 0
     fleeting = False
     while waiting:
@@ -168,15 +188,23 @@ def trace(process: int, path: str, nameless: list[str] | None = None) -> tuple[s
             continue
         step = f"{found}/{name}"
         if step in ("/proc/self", "/proc/thread-self"):
-            found, fleeting = f"/proc/{process}", True
+            # Threads of one process may have open files and a working folder of their own.
+            found, fleeting = f"/proc/{process_of(process) or process}", True
+            if step == "/proc/thread-self":
+                found += f"/task/{process}"
             continue
         fleeting = fleeting or found == "/proc"
         target = link(step)
         if target is None:
             found = step
             continue
-        if nameless is not None and target.endswith(_REMOVED) and step.startswith("/proc/"):
-            nameless.append(step)
+        if _JUMP.fullmatch(step):
+            at_end = all(rest in ("", ".") for rest in waiting)
+            if nameless is not None and at_end and target.endswith(REMOVED):
+                nameless.append(step)
+            # No link is followed in it, and ".." leads to the folder above what is open.
+            found = target.rstrip("/") if target.startswith("/") else f"{found}/{target}"
+            continue
         links += 1
         if links > _MOST_LINKS:
             return "/".join([step, *reversed(waiting)]), fleeting

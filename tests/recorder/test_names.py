@@ -91,6 +91,8 @@ def test_nothing_is_remembered_while_a_call_that_changes_names_is_under_way(
     assert names.place(thread, asked, None).path == str(tmp_path / "other" / "file")
     os.write(writing, b"x")
     waiting.join()
+    while Path(f"/proc/{waiting.native_id}").exists():
+        pass  # its last steps come after it was waited for
     assert names.place(thread, asked, None).path == str(tmp_path / "other" / "file")
     (tmp_path / "folder").unlink()  # nobody tells of it, so what is remembered shows
     assert names.place(thread, asked, None).path == str(tmp_path / "other" / "file")
