@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.files import open_regular, read_or_refuse, write_atomically
+from governed_kernel.files import open_regular, read_or_refuse, unreadable, write_atomically
 from governed_kernel.lineage.events import Derived, Digested, now
 from governed_kernel.lineage.forms import journal_files
 from governed_kernel.lineage.journal import SESSION_DECODER
@@ -265,7 +265,13 @@ class Derivations:
         self.sizes: dict[int, set[str]] = {}
 
     def refresh(self) -> bool:
-        """Read on; returns whether there was anything new."""
+        """Read on; returns whether there was anything new.
+
+        Raises
+        ------
+        ResourceMissing
+            Something that is no file lies in its place, or it can't be read.
+        """
         try:
             status = os.stat(self._path)  # noqa: PTH116 (called for every open)
         except OSError:
@@ -276,9 +282,12 @@ class Derivations:
         if status.st_ino != inode or status.st_size < size:
             self._clear()
             size = 0
-        with open_regular(self._path) as file:
-            file.seek(size)
-            whole = file.read().rpartition(b"\n")[0]
+        try:
+            with open_regular(self._path) as file:
+                file.seek(size)
+                whole = file.read().rpartition(b"\n")[0]
+        except OSError as error:
+            raise unreadable(Path(self._path), error) from error
         for line in whole.splitlines():
             try:
                 self.take(msgspec.json.decode(line, type=Derivation))

@@ -158,6 +158,17 @@ def test_a_card_or_a_manifest_that_is_no_file_keeps_nobody_waiting(
     assert "manifest.json is not what was promoted" in ask(released, "recall plan berries").err
 
 
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device"])
+def test_what_sessions_made_is_not_decided_without_the_list_of_it(
+    released: Place, kind: str
+) -> None:
+    path = lay(released, ".governed/derived.jsonl", kind)
+    said = "--class public --owner O --legal-basis L --purpose train --as dora"
+    done = ask(released, f"data register seeds berries.csv {said}")
+    assert done.code == 6
+    assert f"{path} can't be read" in done.err
+
+
 def test_what_a_person_remembers_that_is_a_pipe_keeps_nobody_waiting(released: Place) -> None:
     known = released.home / "known_workspaces.json"
     known.unlink()
