@@ -220,7 +220,8 @@ def split(
     """Divide NAME by code into NAME-train, NAME-validation and NAME-holdout (locked).
 
     Refused when a row, or an entity of --key, comes into more than one part. Afterwards only
-    validation runs read the holdout, or NAME itself, which contains it.
+    validation runs read the holdout, or NAME itself, which contains it; what was made from NAME
+    before is told, and closed as it is.
     """
     from governed_kernel.governance import split as splitting
 
@@ -235,6 +236,7 @@ def split(
         },
         "dropped": done.dropped,
         "leaks": done.leaks,
+        "closed": done.closed,
         "new": done.new,
     }
     title = "was divided" if done.new else "was divided in just this way before"

@@ -16,7 +16,7 @@ _ALWAYS = {
         "use the training or validation part of the split",
     ),
     "split-parent": (
-        "it contains a locked holdout, since it was divided",
+        "it contains a locked holdout, since it was divided, or what it was made from",
         "use the training or validation part of the split",
     ),
     "restricted-content": (

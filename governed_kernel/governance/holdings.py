@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from governed_kernel.errors import UnknownName
@@ -28,8 +30,6 @@ class Holdings:
         Divisions into train, validation and holdout.
     locked : dict of str to DatasetRegistered
         Digest of each locked holdout; its content stays locked under any other name.
-    divided : dict of str to SplitRecorded
-        Digest of each version that was divided, and so contains a holdout.
     transformations : dict of str to DataTransformed
         ``NAME@VERSION`` that rules made from another version, and how.
     collected : dict of str to int
@@ -40,7 +40,7 @@ class Holdings:
         self.datasets: dict[str, list[DatasetRegistered]] = {}
         self.splits: list[SplitRecorded] = []
         self.locked: dict[str, DatasetRegistered] = {}
-        self.divided: dict[str, SplitRecorded] = {}
+        self._divided: dict[str, SplitRecorded] | None = None
         self.collected: dict[str, int] = {}
         self.transformations: dict[str, DataTransformed] = {}
 
@@ -48,7 +48,7 @@ class Holdings:
         """Go on without whom this was copied from: neither changes what the other holds."""
         self.datasets = {name: list(versions) for name, versions in self.datasets.items()}
         self.splits = list(self.splits)
-        self.locked, self.divided = dict(self.locked), dict(self.divided)
+        self.locked = dict(self.locked)
         self.collected, self.transformations = dict(self.collected), dict(self.transformations)
 
     def hold(self, event: LedgerEvent) -> None:
@@ -56,20 +56,48 @@ class Holdings:
         match event:
             case DatasetRegistered():
                 self.datasets.setdefault(event.dataset, []).append(event)
+                self._divided = None
                 if event.state == "locked":
                     self.locked.setdefault(event.sha256, event)
             case SplitRecorded():
-                self._divide(event)
+                self.splits.append(event)
+                self._divided = None
             case DataTransformed():
                 self.transformations[f"{event.dataset}@{event.version}"] = event
             case _:
                 pass
 
-    def _divide(self, event: SplitRecorded) -> None:
-        self.splits.append(event)
-        for version in self.datasets.get(event.dataset, []):
-            if version.version == event.version:
-                self.divided.setdefault(version.sha256, event)
+    @property
+    def divided(self) -> dict[str, SplitRecorded]:
+        """Digest of each version that a holdout was taken from, and which division did that.
+
+        What was made from such a version holds the holdout's rows as well, whenever it was made,
+        unless it was made from the division's parts.
+        """
+        if self._divided is None:
+            found: dict[str, SplitRecorded] = {}
+            for split in self.splits:
+                if whole := self.whole_of(split):
+                    found.setdefault(whole.sha256, split)
+            lineage = _Lineage(self)
+            for split in self.splits:
+                if whole := self.whole_of(split):
+                    for made in lineage.made_from(whole, split.parts.values()):
+                        found.setdefault(made.sha256, split)
+            self._divided = found
+        return self._divided
+
+    def whole_of(self, split: SplitRecorded) -> DatasetRegistered | None:
+        """The version that was divided."""
+        versions = self.datasets.get(split.dataset, [])
+        return next((each for each in versions if each.version == split.version), None)
+
+    def made_from(self, version: DatasetRegistered) -> list[DatasetRegistered]:
+        """What was made from a version otherwise than by dividing it, at any remove."""
+        whole = (version.dataset, version.version)
+        own = (split for split in self.splits if (split.dataset, split.version) == whole)
+        parts = [part for split in own for part in split.parts.values()]
+        return list(_Lineage(self).made_from(version, parts))
 
     def withhold(self, entry: Entry) -> None:
         """Let a signed entry take effect that takes data back, or removes what is not needed."""
@@ -116,3 +144,37 @@ class Holdings:
             why=f"it has {', '.join(version.version for version in versions)}",
             next=f"see 'governed data show {dataset}'",
         )
+
+
+class _Lineage:
+    """Which versions were made from which, by rules or in sessions, or have the same content."""
+
+    def __init__(self, holdings: Holdings) -> None:
+        self._named: dict[str, DatasetRegistered] = {}
+        self._alike: dict[str, list[DatasetRegistered]] = {}
+        self._children: dict[str, list[DatasetRegistered]] = {}
+        for version in (each for history in holdings.datasets.values() for each in history):
+            self._named[_label(version)] = version
+            self._alike.setdefault(version.sha256, []).append(version)
+            for parent in {version.derived_from, *version.made_from}:
+                self._children.setdefault(parent, []).append(version)
+
+    def made_from(
+        self, version: DatasetRegistered, parts: Iterable[str]
+    ) -> Iterator[DatasetRegistered]:
+        """What was made from a version at any remove, but not by way of its `parts`."""
+        known = [self._named[part].sha256 for part in parts if part in self._named]
+        seen, waiting = set(known), [version]
+        while waiting:
+            parent = waiting.pop()
+            if parent.sha256 in seen:
+                continue
+            seen.add(parent.sha256)
+            for alike in self._alike[parent.sha256]:
+                if alike is not version:
+                    yield alike
+                waiting += self._children.get(_label(alike), [])
+
+
+def _label(version: DatasetRegistered) -> str:
+    return f"{version.dataset}@{version.version}"

@@ -36,6 +36,11 @@ def restriction(register: Register, version: DatasetRegistered) -> tuple[str, st
     if split is not None:
         parts = ", ".join(part for which, part in split.parts.items() if which != "holdout")
         holdout = split.parts.get("holdout", "")
+        whole = register.whole_of(split)
+        if whole is not None and whole.sha256 != version.sha256:
+            made = f"{name} was made from {split.dataset}@{split.version}, which contains"
+            use = f"use {parts}, or what is made from these"
+            return "split-parent", f"{made} the locked holdout {holdout}; {use}"
         return "split-parent", f"{name} contains the locked holdout {holdout}; use {parts}"
     return "", ""
 

@@ -46,6 +46,8 @@ class Split:
     dropped: int
     leaks: dict[str, int]
     new: bool
+    closed: list[str]
+    """``NAME@VERSION`` that were made from it, and are closed with it."""
 
 
 def divide(
@@ -160,6 +162,31 @@ def _refuse_part(register: Register, parent: DatasetRegistered) -> None:
             why="it is a locked holdout or no data",
             next="divide the dataset it was made from, in a new version",
         )
+    _refuse_related(register, parent)
+
+
+def _refuse_related(register: Register, parent: DatasetRegistered) -> None:
+    """Refuse to divide what holds rows of another division's holdout, by what it was made from."""
+    held = register.divided.get(parent.sha256)
+    whole = register.whole_of(held) if held else None
+    if held and whole and whole.sha256 != parent.sha256:
+        parts = ", ".join(part for which, part in held.parts.items() if which != "holdout")
+        raise Refused(
+            f"{label(parent)} can't be divided",
+            why=f"it was made from {label(whole)}, which was divided: rows of "
+            f"{held.parts['holdout']} would come into its parts",
+            next=f"use {parts}, and transform these",
+        )
+    made = {version.sha256 for version in register.made_from(parent)}
+    for split in register.splits:
+        other = register.whole_of(split)
+        if other and other.sha256 in made:
+            raise Refused(
+                f"{label(parent)} can't be divided",
+                why=f"{label(other)} was made from it and is divided: rows of "
+                f"{split.parts['holdout']} would come into the new parts",
+                next=f"use the parts of {label(other)}; new data is a new version",
+            )
 
 
 def _earlier_holdouts(register: Register, parent: DatasetRegistered) -> list[Path]:
@@ -196,12 +223,14 @@ def _record(
         _part_event(register, parent, part, file, checked.rows[part], person)
         for part, file in files.items()
     ]
-    said = False
+    said, closed = False, list[str]()
 
     def conclude(
         versions: list[DatasetRegistered], current: Register
     ) -> tuple[msgspec.Struct, ...]:
-        nonlocal said
+        nonlocal said, closed
+        _refuse_related(current, parent)
+        closed = [label(version) for version in current.made_from(parent)]
         parts = {part: label(version) for part, version in zip(files, versions, strict=True)}
         for split in current.splits:
             if (split.dataset, split.version) == (parent.dataset, parent.version):
@@ -225,7 +254,7 @@ def _record(
 
     registered = catalog.enter(workspace, events, conclude)
     parts = dict(zip(files, registered, strict=True))
-    return Split(parent, parts, checked.rows, checked.dropped, checked.leaks, not said)
+    return Split(parent, parts, checked.rows, checked.dropped, checked.leaks, not said, closed)
 
 
 def _part_event(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
+from governed_kernel.governance import access, permission
 from governed_kernel.governance.catalog import label, snapshot_of
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
@@ -153,3 +154,50 @@ def test_a_less_strict_class_takes_another_role_and_a_divided_parent_is_refused(
             transform(notes, rules(notes, keep, "k.toml"), name, "sam")
     made = transform(notes, rules(notes, keep, "k.toml"), "biopsies-train", "sam")
     assert made.made.version.derived_from == "biopsies-train@1"
+
+
+def test_what_was_made_from_data_before_it_is_divided_is_closed_with_it(
+    workspace: Workspace,
+) -> None:
+    def may_train(name: str) -> bool:
+        known = Register.read(workspace)
+        return permission.decide_purpose(known, known.version(name), "train", person="ada").allowed
+
+    keep = '[keep]\npatient = "x"\nsize = "x"\nshape = "x"\n'
+    register(workspace, write_records(workspace.root / "b.csv"))
+    made = transform(workspace, rules(workspace, keep, "k.toml"), "biopsies", "ada").made
+    transform(workspace, rules(workspace, '[keep]\nsize = "x"\n', "s.toml"), "biopsies-k", "ada")
+    copied = workspace.root / "copied.csv"
+    copied.write_bytes(made.snapshot.read_bytes())
+    register(workspace, copied, "copied")
+    closed = {"biopsies-k@1", "biopsies-k-s@1", "copied@1"}
+    assert all(may_train(name) for name in closed)
+    code = write_code(workspace, BY_PATIENT)
+    done = divide(workspace, "biopsies", code, "sam", keys=["patient"])
+    assert set(done.closed) == closed
+    assert not any(may_train(name) for name in closed)
+    known = Register.read(workspace)
+    policy, why = permission.restriction(known, known.version("biopsies-k-s"))
+    assert policy == "split-parent"
+    assert "was made from biopsies@1, which contains the locked holdout biopsies-holdout@1" in why
+    assert not access.decide(workspace, "read", str(copied)).allowed
+    # The parts stay open, and what is made from them.
+    transform(workspace, rules(workspace, keep, "k.toml"), "biopsies-train", "ada")
+    assert may_train("biopsies-train@1")
+    assert may_train("biopsies-train-k@1")
+    for name in closed:
+        with pytest.raises(Refused, match="which was divided: rows of biopsies-holdout@1"):
+            divide(workspace, name, code, "sam", keys=["patient"])
+
+
+def test_what_data_was_made_from_is_not_divided_once_more(workspace: Workspace) -> None:
+    keep = '[keep]\npatient = "x"\nsize = "x"\nshape = "x"\n'
+    register(workspace, write_records(workspace.root / "b.csv"))
+    transform(workspace, rules(workspace, keep, "k.toml"), "biopsies", "ada")
+    code = write_code(workspace, BY_PATIENT)
+    divide(workspace, "biopsies-k", code, "sam", keys=["patient"])
+    with pytest.raises(Refused, match="rows of biopsies-k-holdout@1 would come") as refused:
+        divide(workspace, "biopsies", code, "sam", keys=["patient"])
+    assert "use the parts of biopsies-k@1" in str(refused.value)
+    known = Register.read(workspace)
+    assert permission.restriction(known, known.version("biopsies-k-train")) == ("", "")
