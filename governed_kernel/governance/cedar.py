@@ -9,6 +9,7 @@ Language: https://docs.cedarpolicy.com.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -171,8 +172,8 @@ class Policies:
 
         text = "\n".join(policy.text for policy in self.policies)
         self._handle = cedarpy.PolicySet.from_str(text)
-        self.names_datasets = 'Dataset::"' in text
-        """Whether some policy speaks of one dataset by its name."""
+        self.names_datasets = _names_a_dataset(json.loads(cedarpy.policies_to_json_str(text)))
+        """Whether some policy tells one dataset from others like it: by its name, or as itself."""
 
     def __getitem__(self, identifier: str) -> Policy:
         return self._by_id[identifier]
@@ -213,6 +214,19 @@ class Policies:
             named = f"policy {policy.id!r} ({policy.file}, line {policy.line})"
             error = _COUNTED.sub(lambda _, named=named: named, error, count=1)  # type: ignore[misc]
         return error
+
+
+def _names_a_dataset(said: Any) -> bool:
+    """Whether policies, in Cedar's JSON, look at a dataset's name or speak of one as itself."""
+    match said:
+        case {"type": "Dataset", "id": _} | {"attr": "name"}:
+            return True
+        case dict():
+            return any(map(_names_a_dataset, said.values()))
+        case list():
+            return any(map(_names_a_dataset, said))
+        case _:
+            return False
 
 
 def _facts(about: Iterable[Entity]) -> Iterator[dict[str, Any]]:

@@ -136,8 +136,13 @@ class Restrictions:
             with contextlib.suppress(OSError):
                 self._asked = _Asked(news, self._start())
 
-    def refresh(self) -> None:
+    def refresh(self) -> bool:
         """Ask again when the ledger says something new of data, people or policies.
+
+        Returns
+        -------
+        bool
+            Whether there is a new answer.
 
         Raises
         ------
@@ -145,13 +150,16 @@ class Restrictions:
             There is no answer, so nothing more can be opened safely.
         """
         news = self._ledger.look()
+        asks = False
         if news is not None:
             if any(tag in news for tag in _OF_CONSEQUENCE):
                 self._has_data = self._has_data or REGISTERED in news
-                if self._has_data:
+                asks = self._has_data
+                if asks:
                     self._take(self._answer(news))
             self._ledger.take()
         self.is_known = True
+        return asks
 
     def close(self) -> None:
         """End what was asked and is not waited for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import select
@@ -39,6 +40,8 @@ from governed_kernel.recorder.witness import Sighting, Witness
 __all__ = ["Session"]
 
 _SECONDS_BETWEEN_LOOKS = 0.25
+_SHARE_OF_ASKING = 10
+"""So many times as long as it took nobody asks again what is restricted, while cells run."""
 _MILLISECONDS_TO_COLLECT = 2
 _MILLISECONDS_TO_SYNC = 250
 _MILLISECONDS_AT_REST = 1000
@@ -93,6 +96,8 @@ class Session:
         self._fault: Fault | None = None
         self._ended = False
         self._begun = False
+        self._ask_again = 0.0
+        """When it may be asked again what is restricted, while a cell runs."""
         self._parent = int(os.environ.get("JPY_PARENT_PID") or 0)
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poll = select.poll()
@@ -149,7 +154,7 @@ class Session:
             now = time.monotonic()
             if now - looked >= _SECONDS_BETWEEN_LOOKS:
                 looked = now
-                self._look_around()
+                self._look_around(now)
         _, status = os.waitpid(self._kernel.pid, 0)
         return status
 
@@ -159,12 +164,29 @@ class Session:
         busy = self._record.waits or self._processes.running
         return _MILLISECONDS_TO_SYNC if busy else _MILLISECONDS_AT_REST
 
-    def _look_around(self) -> None:
+    def _look_around(self, now: float) -> None:
         """What is due whether or not anything happens."""
         self._hear(quietly=True)
         self._record.sync_if_due()
+        if self._processes.running and now >= self._ask_again:
+            self._ask_meanwhile()
         if self._parent and is_orphaned(self._parent):
             self._kernel.end("the process that started the kernel is gone")
+
+    def _ask_meanwhile(self) -> None:
+        """Let what was withdrawn or forbidden since a cell began hold for the rest of it.
+
+        Nothing is opened until the answer is there; so most of the time goes by without asking.
+        """
+        if self._restrictions is None:
+            return
+        begun = time.monotonic()
+        # Where there is no answer, what was refused stays so, and the next cell is told why not.
+        with contextlib.suppress(GovernedError):
+            if self._restrictions.refresh() and self._witness is not None:
+                self._witness.names.forget()
+        ended = time.monotonic()
+        self._ask_again = ended + _SHARE_OF_ASKING * (ended - begun)
 
     def _lost(self, descriptor: int) -> None:
         """The other end is closed: by the kernel's end, or by a cell that meddles."""

@@ -15,6 +15,7 @@ from governed_kernel.errors import (
     UnknownName,
 )
 from governed_kernel.governance import access, authorization, people, permission, policy
+from governed_kernel.governance.cedar import Policies
 from governed_kernel.governance.explaining import ask, explain
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -26,7 +27,7 @@ from governed_kernel.release import admission
 from governed_kernel.release.manifest import Input
 from governed_kernel.workspace import Workspace
 from tests.governance.people import passphrase, promote
-from tests.governance.records import register, write_records
+from tests.governance.records import register, rows, write_records
 
 HEALTH_BY_ROLE = """
 @id("health-by-role")
@@ -286,3 +287,36 @@ def test_what_is_asked_rests_on_what_lies_there(workspace: Workspace) -> None:
     before = read_rules(workspace).digest
     (workspace.policies / "reading.cedar").write_text("")
     assert read_rules(workspace).digest != before
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'resource has name && resource.name == "biopsies"',
+        'resource.name like "biop*"',
+        'resource["name"] == "biopsies"',
+        'resource == Dataset :: "biopsies@1"',
+        'resource == Dataset::\n  "biopsies@1"',
+        '[resource].contains(Dataset::"biopsies@1")',
+    ],
+)
+def test_a_policy_about_one_dataset_holds_for_its_files_however_it_is_written(
+    workspace: Workspace, data: Path, condition: str
+) -> None:
+    other = write_records(data.parent / "other.csv", rows(30, 300))
+    register(workspace, other, "other")
+    text = 'forbid (principal, action == Action::"read", resource)\nwhen { CONDITION };'
+    adopt(workspace, one=f'@id("stop")\n{text.replace("CONDITION", condition)}')
+    decision = access.decide(Workspace(workspace.root), "read", str(data))
+    assert (decision.allowed, decision.policies) == (False, ["stop"])
+    assert access.decide(Workspace(workspace.root), "read", str(other)).allowed
+
+
+def test_policies_that_name_no_dataset_are_asked_once_for_all_that_are_alike(
+    workspace: Workspace,
+) -> None:
+    told = '@id("a") @reason("by name, as Dataset::x") permit (principal, action, resource);'
+    assert not Policies({"a.cedar": f"// resource.name\n{told}"}).names_datasets
+    starters = {path.name: path.read_text() for path in workspace.policies.glob("*.cedar")}
+    assert starters
+    assert not Policies(starters).names_datasets

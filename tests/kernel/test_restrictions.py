@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.governance.split import divide
+from governed_kernel.governance.withdrawal import withdraw
 from governed_kernel.lineage.events import Access
 from governed_kernel.lineage.forms import journal_files
 from tests.governance.records import BY_ROW, register, write_code, write_records
-from tests.kernel.running import RunningKernel, events_of, home_of, make_workspace
+from tests.kernel.running import RunningKernel, events_of, home_of, make_workspace, wait_until
 
 WITH = {
     "an unobserved library": "os.close(libc.open(PATH.encode(), 0)) if (fd := libc.open("
@@ -147,6 +148,33 @@ def test_what_is_locked_later_is_refused_from_the_next_cell_on(secret: Secret) -
     status, said, denied = secret.read("an unobserved library", source)
     assert status == "error", said
     assert ("denied", "later", ["retention"]) in denied
+
+
+def test_what_is_withdrawn_meanwhile_is_refused_to_a_cell_that_runs_on(secret: Secret) -> None:
+    """Also to readers that no observer sees, as they are in a training of hours."""
+    source = write_records(
+        secret.workspace.root / "meanwhile.csv", [f"{n},2,3,4" for n in range(70)]
+    )
+    register(secret.workspace, source, "meanwhile", person="ada")
+    waits, goes = (secret.workspace.root / name for name in ("waits", "goes"))
+    code = f"""
+import subprocess, time
+def tell(path):
+    return subprocess.run(['cat', path], capture_output=True).returncode
+before = tell({str(source)!r})
+open({str(waits)!r}, 'w').close()
+while not os.path.exists({str(goes)!r}):
+    time.sleep(0.05)
+time.sleep(1)  # four looks of the recorder
+print(before, tell({str(source)!r}))"""
+    request = secret.kernel.send(code)
+    wait_until(waits.exists)
+    withdraw(secret.workspace, "meanwhile@1", "ada", b"a passphrase of ada's", "no consent")
+    goes.touch()
+    reply = secret.kernel.wait(request)
+    assert reply.text == "0 1\n", reply.error
+    denied = [event for event in secret.kernel.of_last(Access) if event.decision == "denied"]
+    assert {(event.dataset, *event.policies) for event in denied} == {("meanwhile", "state")}
 
 
 TRICKS = {
