@@ -15,7 +15,8 @@ import pytest
 
 from governed_kernel import locks
 from governed_kernel.cli import main
-from governed_kernel.errors import ResourceMissing
+from governed_kernel.errors import Refused, ResourceMissing
+from governed_kernel.governance.signing import record_refusal
 from governed_kernel.locks import A_DAY, exclusive_lock, patiently, readers_lock
 from governed_kernel.workspace import Workspace
 from tests.governance.conftest import home, made_keys, workspace
@@ -142,6 +143,22 @@ def test_a_command_waits_once_for_a_held_ledger_and_ends_with_words(
     assert f"process {process.pid} (python" in said
     assert said.count("governed: waiting for") == 1
     assert workspace.ledger.read_bytes() == before
+
+
+def test_a_refusal_keeps_its_reason_where_it_can_t_be_put_on_record(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "MOMENT", 0.01)
+    refusal = Refused("kim may not deploy", why="kim is no operator", next="ask one")
+    with _holding(workspace.ledger.with_suffix(".lock")) as process:
+        record_refusal(workspace, "kim", "deploy", "triage@1", refusal)
+        process.kill()
+    assert not refusal.on_record
+    assert refusal.why.startswith("kim is no operator; this attempt is not on record: ")
+    assert "ledger.lock is held" in refusal.why
+    again = Refused("kim may not deploy", why="kim is no operator", next="ask one")
+    record_refusal(workspace, "kim", "deploy", "triage@1", again)
+    assert (again.on_record, again.why) == (True, "kim is no operator")
 
 
 def test_a_lock_that_is_a_pipe_or_a_folder_keeps_nobody_waiting(lock: Path) -> None:

@@ -212,7 +212,11 @@ def record_refusal(
     error: GovernedError,
     purpose: str = "",
 ) -> None:
-    """Put a refused attempt on record, once; not that a lock was held, which would wait again."""
+    """Put a refused attempt on record, once; not that a lock was held, which would wait again.
+
+    Where the ledger is held by somebody who does not let go, the refusal says that it is not on
+    record: nothing was let through, and the reason is worth more than a note of it.
+    """
     if error.on_record or isinstance(error, LockHeld):
         return
     reason = f"{error.what}: {error.why}" if error.why else error.what
@@ -225,7 +229,11 @@ def record_refusal(
         policies=list(getattr(error, "policies", ())),
         reason=reason[: 8 * _LONGEST],
     )
-    append(workspace, lambda _: ((refused,), None))
+    try:
+        append(workspace, lambda _: ((refused,), None))
+    except LockHeld as held:
+        error.why = f"{error.why}; this attempt is not on record: {held.what}".removeprefix("; ")
+        return
     error.on_record = True
 
 

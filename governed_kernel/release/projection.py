@@ -139,7 +139,10 @@ def _taken(records: Sequence[Record[LedgerEvent]], known: str) -> int:
 
     None where it is of another ledger: records that come to the same hash are the same.
     """
-    sought = bytes.fromhex(known)
+    try:
+        sought = bytes.fromhex(known)
+    except ValueError:  # whoever may write the store's file may write anything
+        return 0
     found = (record.head.records for record in reversed(records) if record.head.hash == sought)
     return next(found, 0)
 

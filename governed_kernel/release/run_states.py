@@ -149,10 +149,18 @@ def _read(path: Path, kind: type[S]) -> S:
         ) from error
 
 
-def update_state(workspace: Workspace, run_id: str, **changes: Any) -> RunState:
-    """Change fields of ``state.json``, unless the run is over."""
+def update_state(
+    workspace: Workspace, run_id: str, *, patience: float = AN_HOUR, **changes: Any
+) -> RunState:
+    """Change fields of ``state.json``, unless the run is over.
+
+    Raises
+    ------
+    LockHeld
+        Somebody else holds it for longer than `patience` seconds.
+    """
     folder = run_folder(workspace, run_id)
-    with exclusive_lock(folder / "state.lock", AN_HOUR):
+    with exclusive_lock(folder / "state.lock", patience):
         state = state_of(workspace, run_id)
         if not state.is_over:
             state = msgspec.structs.replace(state, **changes)

@@ -24,7 +24,13 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from governed_kernel.canonical import digest_file
-from governed_kernel.errors import GovernedError, IntegrityBroken, ResourceMissing, RunFailed
+from governed_kernel.errors import (
+    GovernedError,
+    IntegrityBroken,
+    LockHeld,
+    ResourceMissing,
+    RunFailed,
+)
 from governed_kernel.files import read_regular
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Artifact, RunEnded, RunStarted
@@ -42,6 +48,7 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["KINDS", "check_again", "collect", "execute", "main"]
 
+_SECONDS_FOR_PROGRESS = 1.0
 _TAKE_FINGERPRINT = (
     "import os; os.nice(19)\n"  # the notebook comes first
     "from governed_kernel.training import fingerprints; fingerprints.main()"
@@ -238,7 +245,10 @@ def _progress(workspace: Workspace, plan: Plan) -> Callable[[int, Any], None]:
             if line.startswith("#"):
                 heading = line.lstrip("# ").strip()[:80]
         progress = Progress(min(index + 1, cells), cells, heading)
-        run_states.update_state(workspace, plan.run_id, progress=progress)
+        with contextlib.suppress(LockHeld):  # people see the next one; what is computed goes on
+            run_states.update_state(
+                workspace, plan.run_id, patience=_SECONDS_FOR_PROGRESS, progress=progress
+            )
 
     return on_cell
 

@@ -49,6 +49,13 @@ def test_a_store_is_what_the_journals_say_in_whatever_order_they_came(place: Pla
     assert not list(place.workspace.state.glob(".verifying-*"))
 
 
+def test_a_store_whose_note_of_the_ledger_is_spoilt_is_brought_up_to_date(place: Place) -> None:
+    edit(place, "UPDATE base.meta SET value = 'zz' WHERE key = 'ledger_head'")
+    place.done_here("lineage sessions")
+    checks = place.done_here("audit verify --json").facts["checks"]
+    assert [check["outcome"] for check in checks if check["kind"] == "store"] == ["ok"]
+
+
 @pytest.mark.parametrize(
     ("statement", "table"),
     [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -34,6 +36,23 @@ def test_a_plan_that_is_not_on_record_is_refused(stages: Stages, change: dict[st
         assert worker.check_again(place.workspace, plan)
         with pytest.raises(IntegrityBroken, match="is not what was asked for"):
             worker.check_again(place.workspace, msgspec.structs.replace(plan, **change))
+
+
+def test_who_holds_the_state_of_a_run_keeps_its_progress_from_people_and_nothing_else(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read a run's folder is enough to hold its lock, and hours were computed by then."""
+    monkeypatch.setattr(worker, "_SECONDS_FOR_PROGRESS", 0.01)
+    place = stages.executed
+    with place.inside():
+        plan = run_states.plan_of(place.workspace, stages.run_id)
+        tell = worker._progress(place.workspace, plan)
+        cell = SimpleNamespace(cell_type="code", source="x = 1")
+        folder = run_states.run_folder(place.workspace, stages.run_id)
+        with (folder / "state.lock").open() as held:
+            fcntl.flock(held, fcntl.LOCK_SH)
+            tell(0, cell)
+        tell(1, cell)
 
 
 def test_files_in_folders_are_artifacts(tmp_path: Path) -> None:
