@@ -384,18 +384,18 @@ def withdraw(
     A finding is opened on every release made from it, as by 'governed recall open'. Its content
     stays until 'governed store collect', and for ever where a release names it.
     """
-    from governed_kernel.governance.withdrawal import withdraw as take_back
-    from governed_kernel.release.recall import recall
+    from governed_kernel.release.recall import withdraw as take_back
 
     secret = passphrase(f"Passphrase of {person}")
-    version = take_back(workspace, name, person, secret, reason)
-    called, found = recall(workspace, name, person, secret, reason)
+    called, found = take_back(workspace, name, person, secret, reason)
+    version = Register.read(workspace).version(name)
     facts = {
         "version": catalog.label(version),
         "state": version.state,
         "sha256": version.sha256,
         "recall": called,
         "releases": [row["release"] for row in found.releases],
+        "unread": found.unread,
     }
     print_facts(facts, as_json, "withdrawn")
 

@@ -5,7 +5,7 @@ People sign what they answer for; the workspace's service signs what it did and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -65,6 +65,7 @@ def attest(
     resource: str,
     purpose: str = "",
     after: Callable[[], tuple[msgspec.Struct, ...]] = tuple,
+    also: Sequence[Make] = (),
 ) -> Entry:
     """Have `person` sign what `make` gives, and add it to the ledger.
 
@@ -76,6 +77,8 @@ def attest(
         What a refusal is recorded as.
     after : callable
         Gives further ledger events, added in the same write.
+    also : sequence of callable
+        Give what is signed as well, in the same write: all of it comes to be on record, or nothing.
 
     Raises
     ------
@@ -87,10 +90,12 @@ def attest(
     try:
         register = Register.read(workspace)
         who = _signer(register, person)
-        wanted = make(register, who)
-        _check_texts(wanted)
-        register.check_role(wanted, who)
-        policies = authorization.check_action(register, who, wanted)
+        policies: list[str] = []
+        for say in (make, *also):
+            wanted = say(register, who)
+            _check_texts(wanted)
+            register.check_role(wanted, who)
+            policies += authorization.check_action(register, who, wanted)
         signer = keys.unlock(person, passphrase)
         _check_key(who, signer)
 
@@ -99,11 +104,13 @@ def attest(
             # The key file may be changed while a person types, the ledger too: ask again.
             _check_key(_signer(current, person), signer)
             author = current.person(person)
-            predicate = make(current, author)
-            authorization.check_action(current, author, predicate)
-            entry = _sign(current, predicate, signer)
+            entries = []
+            for say in (make, *also):
+                predicate = say(current, author)
+                authorization.check_action(current, author, predicate)
+                entries.append(_sign(current, predicate, signer))
             decided = _allowed(person, action, resource, purpose, policies)
-            return (_event(entry), *decided, *after()), entry
+            return (*map(_event, entries), *decided, *after()), entries[0]
 
         return append(workspace, decide)
     except (Refused, UsageError) as error:

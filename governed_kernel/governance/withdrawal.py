@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from governed_kernel.errors import UsageError
 from governed_kernel.governance.cards import write_card
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
-from governed_kernel.governance.signing import attest
+from governed_kernel.governance.signing import Make, attest
 from governed_kernel.lineage.attestations import Withdrawal
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
@@ -15,7 +17,12 @@ __all__ = ["withdraw"]
 
 
 def withdraw(
-    workspace: Workspace, name: str, person: str, passphrase: bytes, reason: str
+    workspace: Workspace,
+    name: str,
+    person: str,
+    passphrase: bytes,
+    reason: str,
+    also: Sequence[Make] = (),
 ) -> DatasetRegistered:
     """Take back a version of a dataset or base model, by a signed entry.
 
@@ -23,6 +30,8 @@ def withdraw(
     ----------
     name : str
         ``NAME@VERSION``; a name alone is not enough, since versions are withdrawn one by one.
+    also : sequence of callable
+        Give what is signed with it: the recall of what was made from it (`release.recall`).
 
     Raises
     ------
@@ -58,7 +67,7 @@ def withdraw(
             reason=reason.strip(),
         )
 
-    attest(workspace, person, passphrase, make, action="data withdraw", resource=name)
+    attest(workspace, person, passphrase, make, action="data withdraw", resource=name, also=also)
     register = Register.read(workspace)
     version = register.version(name)
     write_card(workspace, version.dataset, register.datasets[version.dataset])

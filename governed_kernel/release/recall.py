@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from governed_kernel.errors import GovernedError, NotApproved, UnknownName, UsageError
+from governed_kernel.errors import GovernedError, NotApproved, Refused, UnknownName, UsageError
 from governed_kernel.governance import catalog, withdrawal
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.inheritance import files_made_from, is_changed
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
-from governed_kernel.governance.signing import attest
+from governed_kernel.governance.signing import attest, record_refusal
 from governed_kernel.lineage.attestations import Recall, RecallAnswer
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release import manifest
 from governed_kernel.release.registry import Registry
 from governed_kernel.workspace import Workspace, new_identifier
 
-__all__ = ["Downstream", "answer", "downstream", "recall"]
+__all__ = ["Downstream", "answer", "downstream", "recall", "withdraw"]
 
 _READERS = {".csv": "read_csv", ".parquet": "read_parquet", ".jsonl": "read_json"}
 
@@ -46,7 +46,8 @@ class Downstream:
     releases, runs, bundles, deployments : list of dict
         What read one of the versions, and what came of it.
     unread : list of str
-        Versions whose files can't be searched for a record: each is taken to hold it.
+        What can't be read, and is taken to be concerned: versions whose files can't be searched
+        for a record, releases whose manifest is not what was promoted.
     """
 
     versions: dict[str, str]
@@ -79,8 +80,7 @@ def downstream(
     registry = Registry.read(workspace)
     register = registry.register
     asked = register.version(name)
-    roots = register.datasets[asked.dataset] if record and "@" not in name else [asked]
-    family = list(_made_from(register, roots))
+    family = _family(register, name, record)
     found = Downstream({label(version): version.sha256 for version in family})
     if record is not None:
         _keep_those_with(workspace, found, family, *record)
@@ -96,21 +96,39 @@ def downstream(
                 why=f"{len(family)} versions were searched for it in the column {record[0]}",
                 next=f"'governed data show {asked.dataset}' lists versions and columns",
             )
-    found.files.extend(
-        {"path": made.path, "made_from": made.origins, "class": made.data_class,
-         "session": made.session_id, "changed_since": is_changed(made)}
-        for made in files_made_from(workspace, found.versions)
-    )  # fmt: skip
+    try:
+        found.files.extend(
+            {"path": made.path, "made_from": made.origins, "class": made.data_class,
+             "session": made.session_id, "changed_since": is_changed(made)}
+            for made in files_made_from(workspace, found.versions)
+        )  # fmt: skip
+    except GovernedError as error:  # a finding stands on releases, and waits for no list of files
+        found.unread.append(f"files made in sessions: {error.what}")
     _add_releases(workspace, registry, found)
     return found
+
+
+def _family(
+    register: Register, name: str, record: tuple[str, str] | None
+) -> list[DatasetRegistered]:
+    """What is asked about, and everything that was made from it."""
+    asked = register.version(name)
+    roots = register.datasets[asked.dataset] if record and "@" not in name else [asked]
+    return list(_made_from(register, roots))
 
 
 def _add_releases(workspace: Workspace, registry: Registry, found: Downstream) -> None:
     """Add what read one of the versions, and what came of it."""
     for release in registry.releases.values():
         folder = manifest.release_folder(workspace, release.name)
-        read = sorted({item for item in _inputs(folder, release.digest) if item in found.versions})
-        if read:
+        unread = False
+        try:
+            inputs = set(_inputs(folder, release.digest))
+        except GovernedError as error:  # who can alter a file keeps nothing from being taken back
+            found.unread.append(f"{release.name}: {error.what}")
+            inputs, unread = set(), True
+        read = sorted(inputs & found.versions.keys())
+        if read or unread:
             live = [
                 item for item in registry.deployments if item.deployment.release == release.name
             ]
@@ -159,13 +177,18 @@ def recall(
             why="it takes NAME@VERSION (with --record a NAME is enough) and a reason",
             next=f"'governed data show {name.partition('@')[0]}' lists the versions",
         )
-    found = downstream(workspace, name, record)
     register = Register.read(workspace)
-    if record is None and register.version(name).state != "withdrawn":
-        withdrawal.withdraw(workspace, name, person, passphrase, reason)
+    family = {label(version) for version in _family(register, name, record)}
+    found = downstream(workspace, name, record)
     called = new_identifier("recall-")
 
-    def make(_: Register, who: Person) -> Recall:
+    def make(current: Register, who: Person) -> Recall:
+        if {label(version) for version in _family(current, name, record)} != family:
+            raise Refused(
+                f"{name} can't be recalled in this moment",
+                why="a version made from it was registered while it was looked at",
+                next="run the same command again",
+            )
         return Recall(
             person=who.name,
             printed_name=who.printed_name,
@@ -177,8 +200,36 @@ def recall(
             records=sum(found.records.values()) if record else 0,
         )
 
-    attest(workspace, person, passphrase, make, action="recall", resource=name)
+    # Both in one write: a withdrawal that stood alone would open no finding, ever.
+    if record is None and register.version(name).state != "withdrawn":
+        withdrawal.withdraw(workspace, name, person, passphrase, reason, also=[make])
+    else:
+        attest(workspace, person, passphrase, make, action="recall", resource=name)
     return called, found
+
+
+def withdraw(
+    workspace: Workspace, name: str, person: str, passphrase: bytes, reason: str
+) -> tuple[str, Downstream]:
+    """As `recall` of a version, which is done once.
+
+    Raises
+    ------
+    UsageError
+        It is withdrawn, and the findings that this asks for were opened.
+    """
+    registry = Registry.read(workspace)
+    if "@" in name and registry.register.version(name).state == "withdrawn":
+        opened = [said for said in registry.taken_back if not said.records]
+        if done := next((said.recall for said in opened if name in said.versions), ""):
+            error = UsageError(
+                f"{name} is withdrawn already",
+                why=f"an entry in the ledger says so, and {done} what was made from it",
+                next="nothing is to be done; 'governed recall list' shows what waits for an answer",
+            )
+            record_refusal(workspace, person, "data withdraw", name, error)
+            raise error
+    return recall(workspace, name, person, passphrase, reason)
 
 
 def answer(

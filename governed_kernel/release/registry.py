@@ -73,6 +73,8 @@ class Registry:
         In the order of their promotion.
     runs : dict of str to RunRecord
         In the order in which they started.
+    taken_back : list of Recall
+        Every recall, also of what no release was made from.
     """
 
     def __init__(self, register: Register) -> None:
@@ -80,6 +82,7 @@ class Registry:
         self.releases: dict[str, ReleaseRecord] = {}
         self.runs: dict[str, RunRecord] = {}
         self.deployments: list[DeploymentRecord] = []
+        self.taken_back: list[Recall] = []
         self._live: dict[tuple[str, str], int] = {}
         self.moment = _moment(register)
         for found in register.in_order():
@@ -165,6 +168,7 @@ class Registry:
         self._validate(run, entry.occurred_at, said.person, reason)
 
     def _recall(self, said: Recall, at: datetime) -> None:
+        self.taken_back.append(said)
         for name, digest in said.releases.items():
             release = self.releases.get(name)
             if release is not None and release.digest == digest:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from governed_kernel.governance.withdrawal import withdraw
 from governed_kernel.release.projection import refresh
 from tests.loop.place import Place
 from tests.loop.refusal import explains
@@ -95,3 +96,57 @@ def test_withdrawing_a_version_opens_the_finding_too(stages: Stages, tmp_path: P
     facts = place.done_here("data withdraw berries@1 --reason 'not ours' {dora} --json").facts
     assert facts["releases"] == ["sour@1"]
     explains(place.here("deploy sour --env production {otto}"), 3, "was recalled", "not ours")
+
+
+def test_an_altered_manifest_keeps_no_data_from_being_taken_back(
+    stages: Stages, tmp_path: Path
+) -> None:
+    place = stages.released.copy(tmp_path)
+    manifest = place.root / "release" / "sour@1" / "manifest.json"
+    was = manifest.read_bytes()
+    manifest.chmod(0o644)
+    manifest.write_bytes(was + b" ")
+    withdraw = "data withdraw berries-train@1 --reason 'consent withdrawn'"
+    facts = place.done_here(f"{withdraw} {{dora}} --json").facts
+    assert facts["releases"] == ["sour@1"]
+    (unread,) = facts["unread"]
+    assert "sour@1" in unread
+    assert "is not what was promoted" in unread
+    manifest.write_bytes(was)
+    explains(place.here("deploy sour --env production {otto}"), 3, "was recalled", "unanswered")
+    done = place.here(f"{withdraw} {{dora}}")
+    explains(done, 2, "is withdrawn already", "'governed recall list' shows what waits")
+
+
+def test_a_withdrawal_and_its_recall_are_on_record_together_or_not_at_all(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = stages.released.copy(tmp_path)
+    withdraw = "data withdraw berries@1 --reason 'not ours' {dora}"
+    before = len(place.record())
+    with monkeypatch.context() as patch:
+
+        def killed(**_: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr("governed_kernel.release.recall.Recall", killed)
+        assert place.here(withdraw).code == 130
+    assert len(place.record()) == before
+    place.done_here(withdraw)
+    last = [type(event).__name__ for event in place.record()][-3:]
+    assert last == ["Withdrawal", "Recall", "Decided"]
+
+
+def test_where_a_withdrawal_stands_alone_the_next_one_opens_the_finding(
+    stages: Stages, tmp_path: Path
+) -> None:
+    place = stages.released.copy(tmp_path)
+    secret = (place.home / "passphrases" / "dora").read_bytes().strip()
+    with place.inside():  # as ledgers have it that were written before both were signed at once
+        withdraw(place.workspace, "berries-train@1", "dora", secret, "consent withdrawn")
+    assert place.events("Recall") == []
+    facts = place.done_here("data withdraw berries-train@1 --reason again {dora} --json").facts
+    assert facts["releases"] == ["sour@1"]
+    assert len(place.events("Withdrawal")) == 1
+    (finding,) = place.release()["recalls"]
+    assert (finding["state"], finding["reason"]) == ("open", "again")
