@@ -10,7 +10,7 @@ the same in two through a view or a relation, and the same in pandas give one an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from governed_kernel.capture.sql.model import (
     Column,
@@ -33,6 +33,7 @@ __all__ = [
     "Schemas",
     "Table",
     "lineage_of",
+    "placed",
     "without_secrets",
 ]
 
@@ -75,6 +76,13 @@ def without_secrets(sql: str) -> str:
     from governed_kernel.capture.sql.redaction import without_secrets as redact
 
     return redact(sql)
+
+
+def placed(sql: str, place: tuple[str, str], is_there: Callable[[str], bool]) -> str:
+    """A view's statement with catalog and schema before the bare names that `is_there` knows."""
+    from governed_kernel.capture.sql.parsing import placed as with_place
+
+    return with_place(sql, place, is_there)
 
 
 class _Named(Schemas):

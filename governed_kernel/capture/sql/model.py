@@ -191,10 +191,12 @@ def _any_of(name: str, inside: Sequence[Column]) -> Column:
 
 def one_of_every(name: str, candidates: Sequence[Column]) -> Column:
     """The column `name` of something unknown; of several unknown things it may be any's."""
-    sure: Evidence = "observed" if len(candidates) == 1 else "conservative"
+    # What all of them owe to is certain, whichever it is.
+    shared = frozenset.intersection(*[made.origins for made in candidates])
     found: set[Origin] = set()
     for made in candidates:
         for origin in made.origins:
+            sure: Evidence = "observed" if origin in shared else "conservative"
             # What decided by all columns still decides by all.
             own = origin.column == EVERY and origin.relation in DIRECT
             named = origin._replace(column=name) if own else origin

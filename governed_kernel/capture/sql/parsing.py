@@ -6,12 +6,13 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 
 from sqlglot import exp, parse, tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-__all__ = ["NotReadable", "numbered", "tree_of", "trees_of"]
+__all__ = ["NotReadable", "numbered", "placed", "tree_of", "trees_of"]
 
 _MOST = 200
 _LONGEST = 100_000
@@ -82,6 +83,21 @@ def numbered(sql: str, dialect: str) -> str:
         parts += [sql[end : mark.start], f"${number}"]
         end = mark.end + 1
     return "".join(parts) + sql[end:]
+
+
+def placed(sql: str, place: tuple[str, str], is_there: Callable[[str], bool]) -> str:
+    """A view's statement of DuckDB with `place` before the bare names that `is_there` knows."""
+    try:
+        tree = tree_of(sql, "duckdb").copy()
+    except NotReadable:
+        return sql
+    own = {made.alias.lower() for made in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        bare = isinstance(table.this, exp.Identifier) and not table.db
+        if bare and table.name.lower() not in own and is_there(table.name.lower()):
+            table.set("catalog", exp.to_identifier(place[0], quoted=True))
+            table.set("db", exp.to_identifier(place[1], quoted=True))
+    return tree.sql(dialect="duckdb")
 
 
 def _parse(sql: str, dialect: str) -> list[exp.Expression] | str:

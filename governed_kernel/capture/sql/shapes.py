@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from governed_kernel.capture.sql.expressions import all_of, name_parts, value_of
-from governed_kernel.capture.sql.model import EVERY, NONE, Column, Origins, column, through
+from governed_kernel.capture.sql.model import EVERY, NONE, Column, column, through
 from governed_kernel.capture.sql.outputs import columns_named, outputs_of
 from governed_kernel.capture.sql.reading import Reading
 from governed_kernel.capture.sql.scopes import Relation, Scope
@@ -35,7 +35,7 @@ def _pivoted(node: exp.Pivot, scope: Scope, reading: Reading) -> Relation:
         across = [part.this if isinstance(part, exp.In) else part for part in node.expressions]
         values = [part for part in node.args.get("using") or [] if part is not None]
     decided_by = all_of(across, scope, reading)
-    made = value_of_all(values, scope, reading)
+    made = [value_of(value, scope, reading).origins for value in values]
     used = _names([*across, *values])
     group = node.args.get("group")
     if group is not None:
@@ -44,16 +44,10 @@ def _pivoted(node: exp.Pivot, scope: Scope, reading: Reading) -> Relation:
     else:
         groups = [one for one in scope.every() if one.name.lower() not in used]
     keys = through("GROUP_BY", decided_by | NONE.union(*[one.origins for one in groups]))
-    cells = made if made else scope.rows
     columns = [column(one.name, one.origins | keys, one) for one in groups]
-    # Without USING the cells are counts.
-    columns.append(Column(EVERY, cells | keys))
+    # Without USING the cells are counts; of several aggregates only the names will tell.
+    columns += [Column(EVERY, cells | keys) for cells in made or [scope.rows]]
     return Relation(tuple(columns), scope.rows | keys)
-
-
-def value_of_all(nodes: Iterable[exp.Expression], scope: Scope, reading: Reading) -> Origins:
-    """What several aggregates owe to."""
-    return NONE.union(*[value_of(node, scope, reading).origins for node in nodes])
 
 
 def _names(nodes: Iterable[exp.Expression]) -> set[str]:

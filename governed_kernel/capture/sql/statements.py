@@ -187,7 +187,12 @@ def _update(tree: exp.Update, text: str, reading: Reading) -> Lineage:
     chosen = value_of(where.this, scope, reading).origins if where is not None else NONE
     columns = _assigned(tree.expressions, scope, through("CONDITIONAL", chosen), reading)
     relation = Relation(tuple(columns))
-    return _of_relation("update", text, relation, reading, target=table, keeps=True)
+    # Of a row that is changed for certain nothing is left in what is assigned.
+    every = where is None and not tree.args.get("from_")
+    options = {"rows": "every"} if every else {}
+    return _of_relation(
+        "update", text, relation, reading, target=table, keeps=True, options=options
+    )
 
 
 def _target_scope(target: exp.Table, source: Any, reading: Reading) -> Scope:

@@ -7,10 +7,9 @@ DuckDB's own: tables and views, then Python's variables, then files.
 
 from __future__ import annotations
 
-import builtins
 import os
-import types
 from collections.abc import Iterator, Mapping
+from types import FrameType
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -21,11 +20,20 @@ from governed_kernel.capture.adapters.duckdb.files import (
     matching,
     uri_of,
 )
-from governed_kernel.capture.adapters.duckdb.instances import Connected, Key, catalogs, key_of
+from governed_kernel.capture.adapters.duckdb.instances import Connected, Key
 from governed_kernel.capture.adapters.duckdb.objects import Seen, seen, variable
+from governed_kernel.capture.adapters.duckdb.places import (
+    catalogs,
+    definition_of,
+    elsewhere,
+    is_there,
+    key_of,
+    quoted,
+    relation_named,
+)
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.sql import Known, Macro, Schemas, Table
+from governed_kernel.capture.sql import Known, Macro, Schemas, Table, placed
 from governed_kernel.capture.sql.steps import table_uri
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.uris import sqlite_uri
@@ -56,19 +64,6 @@ class Source(NamedTuple):
     extra: Any = None
 
 
-def _as_it_is(call: Any, name: Any) -> Any:
-    return call(name)
-
-
-# DuckDB looks for variables in the frame that calls it: this one has none that SQL could name.
-_code = _as_it_is.__code__
-_bare = types.FunctionType(
-    _code.replace(co_varnames=("@call", "@name"), co_name="@bare"),
-    {"__builtins__": vars(builtins)},
-    "@bare",
-)
-
-
 class Catalog(Schemas):
     """Answers for one statement, and remembers what it answered.
 
@@ -88,7 +83,7 @@ class Catalog(Schemas):
         step: Step,
         known: Connected,
         connection: Any,
-        frame: types.FrameType | None,
+        frame: FrameType | None,
         *,
         exact: bool = False,
         bound: Mapping[str, Source] | None = None,
@@ -149,20 +144,20 @@ class Catalog(Schemas):
             key = key_of(table.name, self.known, self.connection)
             if definition := self.known.instance.views.get(key):
                 # Binding it would read the beginnings of its files.
-                return Known(None, definition)
+                return Known(None, self._as_there(definition, key))
         relation = bound_by_duckdb(table.name, self.known, self.connection)
         if relation is not None:
             return self._in_catalog(table, relation)
-        if len(table.name) > 1:
-            if table.name[:-1] in (("main",), ("temp",), ("temp", "main")):
-                alone = table._replace(name=table.name[-1:])
-                known = self._named(alone)
-                if alone in self.sources:
-                    self.sources[table] = self.sources[alone]
-                    return known
-            definition = self._definition(key_of(table.name, self.known, self.connection))
-            if definition:
-                return Known(None, definition)
+        if table.name[:-1] in (("main",), ("temp",), ("temp", "main")):
+            alone = table._replace(name=table.name[-1:])
+            known = self._named(alone)
+            if alone in self.sources:
+                self.sources[table] = self.sources[alone]
+                return known
+        if len(table.name) > 1 or elsewhere(self.known, self.connection):
+            key = key_of(table.name, self.known, self.connection)
+            if definition := definition_of(key, self.known, self.connection):
+                return Known(None, self._as_there(definition, key))
         thing = variable(self.frame, table.name[-1])
         return None if thing is None else self._variable(table, thing)
 
@@ -186,8 +181,10 @@ class Catalog(Schemas):
             return self._relation(table, self.known.relations[name])
         key = key_of(table.name, self.known, self.connection)
         # Views, and tables of other schemas, come as queries.
-        if relation.type != "TABLE_RELATION" and (definition := self._definition(key)):
-            return Known(columns, definition)
+        if relation.type != "TABLE_RELATION":
+            definition = definition_of(key, self.known, self.connection)
+            if definition:
+                return Known(columns, self._as_there(definition, key))
         return self._table(table, key, columns)
 
     def _table(self, table: Table, key: Key, columns: tuple[str, ...]) -> Known:
@@ -207,17 +204,13 @@ class Catalog(Schemas):
         self.sources[table] = Source(Seen(columns, cells), kind="table")
         return Known(columns)
 
-    def _definition(self, key: Key) -> str:
-        found = self.known.instance.views.get(key)
-        if found is None:
-            rows = self.connection.cursor().execute(
-                "SELECT sql FROM duckdb_views() WHERE lower(database_name) = $1 "
-                "AND lower(schema_name) = $2 AND lower(view_name) = $3",
-                [key[0].partition("#")[0], key[1], key[2]],
-            )
-            row = rows.fetchone()
-            found = self.known.instance.views[key] = row[0] if row is not None else ""
-        return found
+    def _as_there(self, definition: str, key: Key) -> str:
+        """A view's query with the names that its own schema has, which is looked through first."""
+        known, connection = self.known, self.connection
+        if key[0].startswith("temp#") or (key[1] == "main" and not elsewhere(known, connection)):
+            return definition
+        place = key[:2]
+        return placed(definition, place, lambda name: is_there((*place, name), known, connection))
 
     def _variable(self, table: Table, thing: Any) -> Known | None:
         node = self.observation.registry.get(thing)
@@ -298,13 +291,12 @@ def bound_by_duckdb(name: tuple[str, ...], known: Connected, connection: Any) ->
     absent = known.instance.absent
     if name in absent:
         return None
-    for spelling in _spellings(name, known, connection):
-        try:
-            return _bare(connection.table, spelling)
-        except duckdb.CatalogException:
-            continue
-        except duckdb.Error:
-            return None
+    try:
+        for spelling in _spellings(name, known, connection):
+            if (found := relation_named(connection, spelling)) is not None:
+                return found
+    except duckdb.Error:
+        return None
     if all(not uri or uri.startswith("duckdb:") for uri in catalogs(known, connection).values()):
         absent.add(name)
     return None
@@ -313,20 +305,21 @@ def bound_by_duckdb(name: tuple[str, ...], known: Connected, connection: Any) ->
 def _spellings(name: tuple[str, ...], known: Connected, connection: Any) -> Iterator[str]:
     """How ``connection.table`` may know a table.
 
-    A single name is taken as it is, for a view as well; several must be a table's. It doesn't
-    look for the schema of an attached database, which is ``public`` in some.
+    A single name is taken as it is, for a view as well, and found in ``main`` alone; several must
+    be a table's. It doesn't look for the schema of an attached database, which is ``public`` in
+    some.
     """
-    yield name[0] if len(name) == 1 else _quoted(name)
     places = catalogs(known, connection)
+    if len(name) == 1 and elsewhere(known, connection):
+        key = key_of(name, known, connection)
+        yield name[0] if key[0].startswith("temp#") else quoted(key)
+    else:
+        yield name[0] if len(name) == 1 else quoted(name)
     if len(name) < 3 and len(places) > 1:
         catalog, schema, _ = key_of(name, known, connection)
         if places.get(catalog, "").startswith("postgresql") and schema == "main":
             schema = "public"
-        yield _quoted((catalog, schema, name[-1]))
-
-
-def _quoted(name: tuple[str, ...]) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
+        yield quoted((catalog, schema, name[-1]))
 
 
 def file_claim(path: str, operation: Operation = "read") -> Claim:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from governed_kernel.capture.adapters.duckdb.catalog import (
     file_claim,
 )
 from governed_kernel.capture.adapters.duckdb.files import common_folder, is_file_name
-from governed_kernel.capture.adapters.duckdb.instances import Key, catalogs, key_of
+from governed_kernel.capture.adapters.duckdb.instances import Key
+from governed_kernel.capture.adapters.duckdb.places import catalogs, key_of, told_path
 from governed_kernel.capture.adapters.duckdb.plans import Plan, plan_of
 from governed_kernel.capture.adapters.duckdb.recording import Flow, origins_from
 from governed_kernel.capture.observation import Observation
@@ -44,13 +45,22 @@ def apply(observation: Observation, observed: Observed, plan: Plan, lineage: Lin
 
 
 def put_table(
-    flow: Flow, key: Key, uri: str, names: Sequence[str], *, replaces: Node | None = None
+    flow: Flow,
+    key: Key,
+    uri: str,
+    names: Sequence[str],
+    *,
+    replaces: Node | None = None,
+    anew: Collection[str] = (),
 ) -> None:
-    """The table that a step leaves: outside the process, or a new thing in memory."""
+    """The table that a step leaves: outside the process, or a new thing in memory.
+
+    Of the table that it `replaces` nothing is left in the columns that are made `anew`.
+    """
     columns = tuple(names)
     instance = flow.plan.known.instance
     if replaces is not None:
-        flow.same(replaces, columns)
+        flow.same(replaces, tuple([column for column in columns if column not in anew]))
     if uri:
         flow.record([(Node(table_uri(uri, key[1:]), "table", columns), key[2])])
         return
@@ -62,7 +72,8 @@ def _target(plan: Plan, lineage: Lineage) -> tuple[Key, str]:
     """The target's full name and the URI of its database, empty in memory."""
     assert lineage.target is not None
     name = lineage.target.name
-    key = key_of(name, plan.known, plan.connection)
+    made = lineage.kind.startswith("create")
+    key = key_of(name, plan.known, plan.connection, made=made)
     if lineage.options.get("temporary") == "yes":
         key = (f"temp#{plan.known.number}", "main", name[-1].lower())
     return key, catalogs(plan.known, plan.connection).get(key[0], "")
@@ -135,7 +146,10 @@ def _change_table(
     if uri:
         # What it held before is still in it: itself as it was is an input.
         before = Node(table_uri(uri, key[1:]), "table", names)
-    put_table(flow, key, uri, names, replaces=before if lineage.keeps else None)
+    anew = set()
+    if lineage.options.get("rows") == "every" and not lineage.reason:
+        anew = {spelled.get(made.name.lower(), made.name) for made in lineage.columns}
+    put_table(flow, key, uri, names, replaces=before if lineage.keeps else None, anew=anew)
 
 
 def _alter(observation: Observation, observed: Observed, plan: Plan, lineage: Lineage) -> None:
@@ -168,7 +182,9 @@ def _drop(
     lineage: Lineage,
 ) -> None:
     known = plan.known
-    if lineage.target is not None:
+    if lineage.kind == "drop schema":
+        _drop_schema(plan, lineage)
+    elif lineage.target is not None:
         key, _ = _target(plan, lineage)
         known.instance.tables.pop(key, None)
         known.instance.views.pop(key, None)
@@ -176,6 +192,17 @@ def _drop(
         known.relations.pop(key[2], None)
     if lineage.kind not in ("drop table", "drop view"):
         known.instance.changed()
+
+
+def _drop_schema(plan: Plan, lineage: Lineage) -> None:
+    """With CASCADE what is in it is gone as well."""
+    assert lineage.target is not None
+    name = [part for part in lineage.target.name if part]
+    instance = plan.known.instance
+    catalog, schema, _ = key_of((*name, ""), plan.known, plan.connection)
+    for key in [key for key in (*instance.tables, *instance.views) if key[:2] == (catalog, schema)]:
+        instance.tables.pop(key, None)
+        instance.views.pop(key, None)
 
 
 # --- files -----------------------------------------------------------------------------------
@@ -280,11 +307,13 @@ def _other_place(
     observation: Observation,  # noqa: ARG001
     observed: Observed,  # noqa: ARG001
     plan: Plan,
-    lineage: Lineage,  # noqa: ARG001
+    lineage: Lineage,
 ) -> None:
-    """``ATTACH``, ``DETACH``, ``USE``: names may lead elsewhere."""
+    """``ATTACH``, ``DETACH``, ``USE``, and what nobody reads: names may lead elsewhere."""
     plan.known.instance.changed()
-    plan.known.default = None
+    # Other statements of one text are read by what it says, the next call's by what DuckDB says.
+    plan.known.path = told_path(lineage.sql, plan.known, plan.connection)
+    plan.known.moved = True
 
 
 def _setting(observation: Observation, observed: Observed, plan: Plan, lineage: Lineage) -> None:
@@ -344,5 +373,7 @@ _RULES: dict[str, _Rule] = {
     "detach": _other_place,
     "use": _other_place,
     "set": _setting,
+    "other": _setting,
+    "unknown": _other_place,
     "transaction": _transaction,
 }

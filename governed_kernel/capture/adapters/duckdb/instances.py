@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from governed_kernel.capture.adapters.duckdb.addresses import attached_uri
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Macro
 
-__all__ = ["Connected", "Instance", "connected", "key_of", "new_instance"]
+__all__ = ["Connected", "Instance", "Key", "connected", "is_last", "new_instance"]
 
 Key: TypeAlias = tuple[str, str, str]
 """Catalog, schema and table, in lower case."""
@@ -71,8 +70,10 @@ class Connected:
     relations: dict[str, Node] = field(default_factory=dict)
     """Views that were made of relations."""
     prepared: dict[str, str] = field(default_factory=dict)
-    default: tuple[str, str] | None = None
-    """Catalog and schema of names that have none; None until it is asked."""
+    path: tuple[tuple[str, str], ...] | None = None
+    """Catalogs and schemas where names without one are looked for; None until it is asked."""
+    moved: bool = False
+    """Something that may have set the path was carried out."""
     result: Node | None = None
     """What the last statement gave."""
     before: dict[Key, Node] | None = None
@@ -133,50 +134,3 @@ def connected(connection: Any, instance: Instance | None = None) -> Connected:
     made = Connected(instance or Instance(), next(_numbers), reference)
     _connections[identity] = made
     return made
-
-
-def catalogs(known: Connected, connection: Any) -> dict[str, str]:
-    """Name → URI of what is attached to an instance, asked of DuckDB; without the system's."""
-    if known.instance.catalogs is None:
-        rows = (
-            connection.cursor()
-            .execute("SELECT database_name, path, type FROM duckdb_databases() WHERE NOT internal")
-            .fetchall()
-        )
-        known.instance.catalogs = {
-            name.lower(): (attached_uri(path, kind) or "") if path else ""
-            for name, path, kind in rows
-        }
-    return known.instance.catalogs
-
-
-def default_place(known: Connected, connection: Any) -> tuple[str, str]:
-    """Catalog and schema that a bare name belongs to."""
-    if known.default is None:
-        names = catalogs(known, connection)
-        if len(names) == 1:
-            known.default = next(iter(names)), "main"
-        else:
-            # A cursor begins with the defaults of the instance, so the connection itself is asked.
-            found = connection.sql("SELECT current_database(), current_schema()").fetchone()
-            known.default = found[0].lower(), found[1].lower()
-    return known.default
-
-
-def key_of(name: tuple[str, ...], known: Connected, connection: Any) -> Key:
-    """The full name of a table."""
-    parts = [part.lower() for part in name]
-    catalog, schema = default_place(known, connection)
-    if len(parts) == 1:
-        temporary = (f"temp#{known.number}", "main", parts[0])
-        instance = known.instance
-        is_temporary = temporary in instance.tables or temporary in instance.views
-        return temporary if is_temporary else (catalog, schema, parts[0])
-    if len(parts) == 2:
-        if parts[0] in catalogs(known, connection):
-            return parts[0], "main", parts[1]
-        if parts[0] == "temp":
-            return f"temp#{known.number}", "main", parts[1]
-        return catalog, parts[0], parts[1]
-    first = f"temp#{known.number}" if parts[0] == "temp" else parts[0]
-    return first, parts[1], parts[2]

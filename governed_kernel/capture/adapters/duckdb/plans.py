@@ -22,8 +22,9 @@ from governed_kernel.capture.adapters.duckdb.catalog import (
 )
 from governed_kernel.capture.adapters.duckdb.extensions import extension_claims
 from governed_kernel.capture.adapters.duckdb.files import kept_files
-from governed_kernel.capture.adapters.duckdb.instances import Connected, catalogs, key_of
+from governed_kernel.capture.adapters.duckdb.instances import Connected
 from governed_kernel.capture.adapters.duckdb.objects import Seen
+from governed_kernel.capture.adapters.duckdb.places import catalogs, key_of
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.sql import Known, Lineage, Table, lineage_of, without_secrets
 from governed_kernel.capture.sql.model import EVERY, VALUE, parameter
@@ -259,7 +260,8 @@ def _of_target(lineage: Lineage, plan: Plan) -> Iterable[Claim]:
         if uri := catalogs(known, connection).get(place.lower(), known.instance.uri):
             yield database_claim("write", uri)
     elif lineage.kind.startswith(("create", "drop", *_CHANGES)):
-        key = key_of(target.name, known, connection)
+        made = lineage.kind.startswith("create")
+        key = key_of(target.name, known, connection, made=made)
         uri = catalogs(known, connection).get(key[0], "")
         if uri and lineage.options.get("temporary") != "yes":
             operation: Operation = "delete" if lineage.kind in _REMOVALS else "write"

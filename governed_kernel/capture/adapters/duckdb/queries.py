@@ -10,6 +10,7 @@ from governed_kernel.capture.adapters.duckdb.catalog import Claim
 from governed_kernel.capture.adapters.duckdb.changes import apply
 from governed_kernel.capture.adapters.duckdb.instances import Connected, connected
 from governed_kernel.capture.adapters.duckdb.objects import caller
+from governed_kernel.capture.adapters.duckdb.places import search_path
 from governed_kernel.capture.adapters.duckdb.plans import (
     Plan,
     announce_all,
@@ -77,6 +78,10 @@ def _before(*, method: bool) -> Any:
     def before(observation: Observation, call: Call) -> None:
         connection = connection_of(call, method=method)
         known = connected(connection)
+        if known.moved:
+            # Asked now, while no result waits: asking would take it away.
+            known.path = None
+            search_path(known, connection)
         sql = _text(given(call, "query", int(method)))
         step = Step(observation, Observed(call, None))
         name = "parameters" if call.target.name.startswith("execute") else "params"

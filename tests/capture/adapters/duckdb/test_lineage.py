@@ -114,6 +114,100 @@ con.sql("SELECT a FROM t").write_csv(OUT)
 """,
         "a <- u.csv.c IDENTITY",
     ),
+    "a temporary table is main's as well": (
+        """
+con = fresh()
+con.execute("CREATE TEMP TABLE t AS SELECT c AS a FROM u")
+con.sql("SELECT a FROM main.t").write_csv(OUT)
+""",
+        "a <- u.csv.c IDENTITY",
+    ),
+    "a bare name after USE is the schema's": (
+        """
+con = fresh()
+con.sql("CREATE SCHEMA s")
+con.sql("CREATE TABLE s.t AS SELECT c AS a, id FROM u")
+con.sql("USE s")
+con.sql("SELECT a FROM t").write_csv(OUT)
+""",
+        "a <- u.csv.c IDENTITY",
+    ),
+    "a bare name is the first's on the search path that has it": (
+        """
+con = fresh()
+con.execute("CREATE SCHEMA s; CREATE TABLE s.t AS SELECT c AS a FROM u; CREATE SCHEMA r")
+con.execute("SET search_path = 'r,s,main'")
+con.execute("UPDATE u SET id = 0")
+con.execute("COPY (SELECT t.a, u.c FROM t, u) TO OUT")
+""",
+        "a <- u.csv.c IDENTITY\nc <- u.csv.c IDENTITY",
+    ),
+    "a text of several statements that goes to a schema and back": (
+        """
+con = fresh()
+con.execute("CREATE SCHEMA s; USE s; CREATE TABLE t AS SELECT c AS a FROM u; USE main")
+con.execute("USE s; COPY (SELECT a FROM t) TO OUT; USE main")
+""",
+        "a <- u.csv.c IDENTITY",
+    ),
+    "a table is made in the first schema, and dropped from there": (
+        """
+con = fresh()
+con.sql("CREATE SCHEMA s")
+con.sql("USE s")
+con.sql("CREATE TABLE t AS SELECT c AS a FROM u")
+con.sql("DROP TABLE t")
+con.sql("SELECT a FROM t").write_csv(OUT)
+""",
+        "a <- t.csv.a IDENTITY",
+    ),
+    "a view's names are its own schema's": (
+        """
+con = fresh()
+con.sql("CREATE SCHEMA s")
+con.sql("CREATE TABLE s.t AS SELECT c AS a FROM u")
+con.sql("USE s")
+con.sql("CREATE VIEW v AS SELECT a FROM t")
+con.sql("USE main")
+con.sql("SELECT a FROM s.v").write_csv(OUT)
+""",
+        "a <- u.csv.c IDENTITY",
+    ),
+    "a schema dropped with what was in it": (
+        """
+con = fresh()
+con.sql("CREATE SCHEMA s")
+con.sql("CREATE TABLE s.t AS SELECT c AS a FROM u")
+con.sql("SET search_path = 's,main'")
+con.sql("DROP SCHEMA s CASCADE")
+con.sql("RESET search_path")
+con.sql("SELECT a FROM t").write_csv(OUT)
+""",
+        "a <- t.csv.a IDENTITY",
+    ),
+    "columns of all rows set anew, each from what the other was": (
+        """
+con = fresh()
+con.execute("UPDATE t SET a = b, b = a")
+con.sql("SELECT a, b, id FROM t").write_csv(OUT)
+""",
+        """
+a <- t.csv.b IDENTITY
+b <- t.csv.a IDENTITY
+id <- t.csv.id IDENTITY
+""",
+    ),
+    "several aggregates of a pivot are told apart by nobody": (
+        """
+con = fresh()
+con.sql('FROM (PIVOT t ON id USING sum(a) AS x, max(b) AS y) SELECT "1_x" AS a').write_csv(OUT)
+""",
+        """
+a <- t.csv.a AGGREGATION conservative
+a <- t.csv.b AGGREGATION conservative
+a <- t.csv.id GROUP_BY
+""",
+    ),
     "a cursor sees the same tables": (
         """
 con = fresh()
@@ -218,9 +312,7 @@ con.table("made").update({"c": duckdb.SQLExpression("c + id")})
 con.sql("SELECT c FROM made").write_csv(OUT)
 """,
         """
-c <- u.csv.c IDENTITY
 c <- u.csv.c FILTER
-c <- t.csv.a IDENTITY
 c <- u.csv.c TRANSFORMATION
 c <- u.csv.id TRANSFORMATION
 c <- t.csv.a TRANSFORMATION
