@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -381,8 +381,10 @@ def withdraw(
 ) -> None:
     """Take a version back: nobody may read it any more, and no release run starts with it.
 
-    A finding is opened on every release made from it, as by 'governed recall open'. Its content
-    stays until 'governed store collect', and for ever where a release names it.
+    The same content under another name is withdrawn with it. What was made from it is not: it is
+    listed, and withdrawn version by version. A finding is opened on every release made from it, as
+    by 'governed recall open'. Its content stays until 'governed store collect', and for ever where
+    a release names it.
     """
     from governed_kernel.release.recall import withdraw as take_back
 
@@ -393,11 +395,26 @@ def withdraw(
         "version": catalog.label(version),
         "state": version.state,
         "sha256": version.sha256,
+        **_also_and_not(workspace, version, found.versions),
         "recall": called,
         "releases": [row["release"] for row in found.releases],
         "unread": found.unread,
     }
     print_facts(facts, as_json, "withdrawn")
+
+
+def _also_and_not(
+    workspace: Workspace, withdrawn: DatasetRegistered, family: Iterable[str]
+) -> dict[str, list[str]]:
+    """The other names of what was withdrawn, and what was made from it and is open as before."""
+    register = Register.read(workspace)
+    others = [register.version(name) for name in family if name != catalog.label(withdrawn)]
+    alike = [each for each in others if each.sha256 == withdrawn.sha256]
+    made = [each for each in others if each.state != "withdrawn"]
+    return {
+        "also_withdrawn": [catalog.label(each) for each in alike],
+        "not_withdrawn": [catalog.label(each) for each in made],
+    }
 
 
 @data.command()

@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.files import write_atomically
@@ -22,6 +25,7 @@ __all__ = ["REMEDY", "card_of", "card_path", "is_behind", "mend_cards", "read_ca
 REMEDY = "take it away, and 'governed store rebuild' writes it anew from the ledger"
 """For a card that somebody edited, or that is none."""
 _VERSION = b"\n[[version]]\n"
+_STATE = re.compile(rb'^state = "(approved|locked|withdrawn)"$', re.MULTILINE)
 
 
 def card_path(workspace: Workspace, name: str) -> Path:
@@ -59,9 +63,10 @@ def read_card(workspace: Workspace, name: str) -> bytes | None:
 
 
 def is_behind(text: bytes | None, name: str, versions: Sequence[DatasetRegistered]) -> bool:
-    """Whether a card is as it was before a later version: a crash came between, or it is a copy.
+    """Whether a card is as it was before a later version, or before a withdrawal.
 
-    A card that is gone, or was never written, is behind as well.
+    A crash came between, it is a copy, or the content was withdrawn under another name before that
+    counted. A card that is gone, or was never written, is behind as well.
 
     Parameters
     ----------
@@ -71,7 +76,22 @@ def is_behind(text: bytes | None, name: str, versions: Sequence[DatasetRegistere
     if text is None:
         return True
     told = text.count(_VERSION)  # no value holds a line end, so nothing else looks like it
-    return 0 < told < len(versions) and text == card_of(name, versions[:told]).encode()
+    then = _before_withdrawals(text, versions[:told])
+    is_older = 0 < told < len(versions) or (told == len(versions) and then != list(versions))
+    return is_older and text == card_of(name, then).encode()
+
+
+def _before_withdrawals(
+    text: bytes, versions: Sequence[DatasetRegistered]
+) -> list[DatasetRegistered]:
+    """The versions as a card may have told them before some were withdrawn."""
+    if not any(version.state == "withdrawn" for version in versions):
+        return list(versions)
+    states = [found.decode() for found in _STATE.findall(text)]
+    return [
+        msgspec.structs.replace(version, state=state) if version.state == "withdrawn" else version
+        for version, state in zip(versions, states, strict=False)
+    ]
 
 
 def mend_cards(workspace: Workspace, datasets: Mapping[str, Sequence[DatasetRegistered]]) -> None:

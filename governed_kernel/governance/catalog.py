@@ -393,7 +393,9 @@ def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered
         f"asked for: class {event.data_class}, "
         f"state {event.state}, purposes {', '.join(event.purposes)}, never to be learned "
         f"{', '.join(event.never_learn) or 'nothing'}, kept until {ends[1]}",
-        next=f"use {label(known)}; registering again does not change how content is governed",
+        next="use other data: what was withdrawn stays so under every name"
+        if known.state == "withdrawn"
+        else f"use {label(known)}; registering again does not change how content is governed",
     )
 
 

@@ -30,6 +30,8 @@ class Holdings:
         Divisions into train, validation and holdout.
     locked : dict of str to DatasetRegistered
         Digest of each locked holdout; its content stays locked under any other name.
+    withdrawn : set of str
+        Digests of what was taken back; its content stays so under any other name.
     transformations : dict of str to DataTransformed
         ``NAME@VERSION`` that rules made from another version, and how.
     collected : dict of str to int
@@ -40,6 +42,8 @@ class Holdings:
         self.datasets: dict[str, list[DatasetRegistered]] = {}
         self.splits: list[SplitRecorded] = []
         self.locked: dict[str, DatasetRegistered] = {}
+        self.withdrawn: set[str] = set()
+        self._called: dict[str, tuple[str, ...]] = {}
         self._divided: dict[str, SplitRecorded] | None = None
         self.collected: dict[str, int] = {}
         self.transformations: dict[str, DataTransformed] = {}
@@ -48,14 +52,17 @@ class Holdings:
         """Go on without whom this was copied from: neither changes what the other holds."""
         self.datasets = {name: list(versions) for name, versions in self.datasets.items()}
         self.splits = list(self.splits)
-        self.locked = dict(self.locked)
+        self.locked, self.withdrawn = dict(self.locked), set(self.withdrawn)
+        self._called = dict(self._called)
         self.collected, self.transformations = dict(self.collected), dict(self.transformations)
 
     def hold(self, event: LedgerEvent) -> None:
         """Take in an event that nobody signs; others than those about data change nothing."""
         match event:
             case DatasetRegistered():
-                self.datasets.setdefault(event.dataset, []).append(event)
+                names = self._called.get(event.sha256, ())
+                self._called[event.sha256] = (*names, event.dataset)
+                self.datasets.setdefault(event.dataset, []).append(self._as_it_is(event))
                 self._divided = None
                 if event.state == "locked":
                     self.locked.setdefault(event.sha256, event)
@@ -103,14 +110,21 @@ class Holdings:
         """Let a signed entry take effect that takes data back, or removes what is not needed."""
         said = entry.predicate if entry.valid else None
         if isinstance(said, Withdrawal):
-            self.datasets[said.dataset] = [
-                msgspec.structs.replace(known, state="withdrawn")
-                if (known.version, known.sha256) == (said.version, said.sha256)
-                else known
-                for known in self.datasets.get(said.dataset, [])
-            ]
+            self.withdrawn.add(said.sha256)
+            for name in self.called(said.sha256):
+                self.datasets[name] = [self._as_it_is(known) for known in self.datasets[name]]
         elif isinstance(said, Collection):
             self.collected.update(dict.fromkeys(said.versions, entry.number))
+
+    def called(self, sha256: str) -> list[str]:
+        """The datasets of which a version has that content, in the order in which they got it."""
+        return list(dict.fromkeys(self._called.get(sha256, ())))
+
+    def _as_it_is(self, version: DatasetRegistered) -> DatasetRegistered:
+        """Withdrawn, where that content is, whatever it is called."""
+        if version.sha256 in self.withdrawn and version.state != "withdrawn":
+            return msgspec.structs.replace(version, state="withdrawn")
+        return version
 
     @property
     def kept_code(self) -> dict[str, str]:

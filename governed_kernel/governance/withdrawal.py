@@ -26,6 +26,8 @@ def withdraw(
 ) -> DatasetRegistered:
     """Take back a version of a dataset or base model, by a signed entry.
 
+    Its content is withdrawn under every other name as well.
+
     Parameters
     ----------
     name : str
@@ -70,5 +72,6 @@ def withdraw(
     attest(workspace, person, passphrase, make, action="data withdraw", resource=name, also=also)
     register = Register.read(workspace)
     version = register.version(name)
-    write_card(workspace, version.dataset, register.datasets[version.dataset])
+    for dataset in register.called(version.sha256):
+        write_card(workspace, dataset, register.datasets[dataset])
     return version

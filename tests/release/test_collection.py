@@ -73,6 +73,19 @@ def test_a_withdrawn_version_is_read_by_nobody_and_then_collected(place: Place) 
     assert (said.person, said.versions, len(said.objects)) == ("dora", ["nuts@1"], 2)
 
 
+def test_whoever_withdraws_is_told_what_is_withdrawn_with_it_and_what_is_not(place: Place) -> None:
+    place.done_here(
+        f"data register hazel nuts --owner Kitchen --legal-basis 'picked by us' --class public "
+        f"--as dora {ASKED}"
+    )
+    facts = place.done_here("data withdraw nuts@1 --reason 'a recall' {dora} --json").facts
+    assert (facts["also_withdrawn"], facts["not_withdrawn"]) == (["hazel@1"], [])
+    assert collected(place)["versions"] == ["nuts@1", "hazel@1"]
+    facts = place.done_here("data withdraw berries@1 --reason 'a recall' {dora} --json").facts
+    parts = {f"berries-{part}@1" for part in ("train", "validation", "holdout")}
+    assert set(facts["not_withdrawn"]) == parts
+
+
 def test_what_a_release_names_stays_whatever_becomes_of_it(place: Place) -> None:
     withdraw(place, "berries-train@1")
     withdraw(place, "berries-holdout@1")  # its suite reads that
@@ -82,15 +95,16 @@ def test_what_a_release_names_stays_whatever_becomes_of_it(place: Place) -> None
     assert kept == {"berries-train@1": ["sour@1"], "berries-holdout@1": ["sour@1"]}
 
 
-def test_content_of_two_names_stays_as_long_as_one_of_them_stands(place: Place) -> None:
+def test_content_that_a_larger_version_holds_stays_as_long_as_that_stands(place: Place) -> None:
+    (place.root / "nuts" / "three.csv").write_text("a\n3\n")
     place.done_here(
         f"data register pecans nuts --owner Kitchen --legal-basis 'picked by us' --class public "
         f"--as dora {ASKED}"
     )
     withdraw(place, "nuts@1")
-    explains(place.here("store collect {dora}"), 2, "nothing to collect")
+    assert collected(place)["objects"] == 0
     withdraw(place, "pecans@1")
-    assert collected(place)["versions"] == ["nuts@1", "pecans@1"]
+    assert collected(place)["objects"] == 3
 
 
 def test_a_release_that_nobody_can_read_stops_everything(place: Place) -> None:
