@@ -313,6 +313,8 @@ class Step:
                 entity = memory.shared.get(place) or self.observation.new_entity()
                 memory.shared[place] = entity
                 self.links = [(i, r, "conservative", p) for i, r, _, p in self.links if i != entity]
+            if len(set(columns)) != len(columns):
+                self._mingle(columns)
             self._inherit(columns)
             entity = entity or self.observation.new_entity()
             node = Node(entity, kind, columns, self._influences())
@@ -329,6 +331,23 @@ class Step:
         elif not self.observation.registry.put(output, node):
             self.observation.scalars.keep(output, node)
         return node
+
+    def _mingle(self, columns: tuple[str, ...]) -> None:
+        """Columns of one name are one to the record: each may be what any of them is."""
+        sources: dict[str, set[tuple[str, str]]] = {}
+        for entity, relation, _, pairs in self.links:
+            for out, into in pairs if relation in DIRECT else ():
+                sources.setdefault(out, set()).add((entity, into))
+        mixed = {
+            name for name, found in sources.items() if len(found) > 1 and columns.count(name) > 1
+        }
+        links: list[Link] = []
+        for entity, relation, evidence, pairs in self.links:
+            sure = tuple([pair for pair in pairs if pair[0] not in mixed])
+            rest = tuple([pair for pair in pairs if pair[0] in mixed])
+            links += [(entity, relation, evidence, sure)] if sure else []
+            links += [(entity, relation, "conservative", rest)] if rest else []
+        self.links = links
 
     def _note(self, node: Node) -> None:
         doings = self.observation.doings

@@ -13,6 +13,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     is_label,
     labels_of,
     levels,
+    levels_meant,
     look,
     own_values,
     size,
@@ -115,7 +116,9 @@ def group_by(observation: Observation, observed: Observed) -> None:
     buckets: list[str] = []
     for key in by if isinstance(by, list) else [by]:
         if isinstance(key, pd.Grouper):
-            named = (text(key.key),) if key.key is not None else levels(subject.index)
+            level = getattr(key, "level", None)
+            own = key.key is not None
+            named = (text(key.key),) if own else levels_meant(subject.index, level)
             buckets += named if getattr(key, "freq", None) is not None else ()
             keys += [name for name in named if name in node.columns]
         elif is_label(key) and text(key) in node.columns:
@@ -127,7 +130,8 @@ def group_by(observation: Observation, observed: Observed) -> None:
         elif key is not None:
             decided += [(node.entity, column, relation, "conservative") for column in node.columns]
     if observed.arguments.get("level") is not None or not (keys or decided):
-        keys += [name for name in levels(subject.index) if name not in keys]
+        level = observed.arguments.get("level")
+        keys += [name for name in levels_meant(subject.index, level) if name not in keys]
     buckets += keys if kind == "resample" else ()
     decided = [(node.entity, key, relation, "observed") for key in keys] + decided
     values = tuple(column for column in own_values(node, subject) if column not in keys)

@@ -21,6 +21,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.lineage.events import Evidence
 
 __all__ = ["arm"]
 
@@ -49,9 +50,25 @@ def reset_index(observation: Observation, observed: Observed) -> None:
     if node.kind == "series" and output[0] == "frame":
         work.same(node, output[1][:-1])
         work.pairs(node, [(output[1][-1], value_column(node))])
-    else:
+    elif observed["names"] is None or observed["drop"]:
         work.same(node, output[1])
+    else:
+        _renamed_levels(work, node, observed)
     work.close()
+
+
+def _renamed_levels(work: Work, node: Node, observed: Observed) -> None:
+    """``frame.reset_index(names=[…])``: a level comes under another name, in its place."""
+    given, made = observed["names"], column_labels(work.output())
+    named = [text(name) for name in (given if isinstance(given, (list, tuple)) else [given])]
+    kept = tuple([column for column in made if column not in named])
+    old = tuple([column for column in node.columns if column not in kept])
+    work.same(node, (*levels(work.output().index), *kept))
+    if len(old) == len(named) and observed["level"] is None:
+        work.pairs(node, zip(named, old, strict=True))
+    else:
+        there = tuple([name for name in named if name in made])
+        work.product(there, node, old, "IDENTITY", "conservative")
 
 
 def set_index(observation: Observation, observed: Observed) -> None:
@@ -200,7 +217,9 @@ def transpose(observation: Observation, observed: Observed) -> None:
         return
     if isinstance(observed.result, pd.DataFrame):
         values = own_values(node, observed.subject)
-        work.product(column_labels(observed.result), node, values, "IDENTITY")
+        # Rows are no columns: which of them a value came from is told by its place alone.
+        sure: Evidence = "observed" if len(values) == 1 else "conservative"
+        work.product(column_labels(observed.result), node, values, "IDENTITY", sure)
     else:
         work.same(node, output[1])
     work.close()

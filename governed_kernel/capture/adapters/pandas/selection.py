@@ -77,14 +77,24 @@ def keep(observation: Observation, observed: Observed) -> None:
     elif output is not None:
         if observed.target.name == "xs" and observed["axis"] in (1, "columns"):
             _cut(work, node, observed)
-        elif output[0] == "frame" and len(output[1]) == len(node.columns):
-            # Levels of column labels that went or changed places.
-            work.pairs(node, zip(output[1], node.columns, strict=True))
+        elif output[0] == "frame" and _across(observed):
+            # Levels of column labels that went or changed places: the columns stay where they are.
+            work.same(node, levels(observed.result.index))
+            old = column_labels(observed.subject)
+            work.pairs(node, zip(column_labels(observed.result), old, strict=True))
         else:
             work.same(node, output[1])
     else:
         work.take(node)
     work.close()
+
+
+_OF_LABELS = ("droplevel", "swaplevel", "reorder_levels")
+
+
+def _across(observed: Observed) -> bool:
+    """Whether levels of the column labels are meant, and not those of the index."""
+    return observed.target.name in _OF_LABELS and observed["axis"] in (1, "columns")
 
 
 def _cut(work: Work, node: Any, observed: Observed) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "is_number",
     "is_written_out",
     "levels",
+    "levels_meant",
     "look",
     "parts_of",
     "remember",
@@ -73,6 +74,16 @@ def levels(index: pd.Index) -> tuple[str, ...]:
         return tuple(text(name) for name in index.names if name is not None)
     name = index.name
     return () if name is None else (text(name),)
+
+
+def levels_meant(index: pd.Index, level: Any) -> tuple[str, ...]:
+    """The named levels of an index that an argument ``level`` means; None means all."""
+    if level is None or not isinstance(index, pd.MultiIndex):
+        return levels(index)
+    names = list(index.names)
+    meant = level if isinstance(level, (list, tuple, pd.Index)) and level not in names else [level]
+    found = [each if each in names else names[each] for each in meant]
+    return tuple([text(name) for name in found if name is not None])
 
 
 def look(thing: Any) -> tuple[str, tuple[str, ...]] | None:

@@ -19,6 +19,7 @@ from governed_kernel.capture.observing import Observed, Target, each_time, obser
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import remember_step, same_as_before
+from governed_kernel.lineage.events import Evidence
 
 __all__ = ["anything", "arm", "arm_rest", "by_plan", "keep", "leave"]
 
@@ -181,7 +182,9 @@ def transpose(observation: Observation, observed: Observed) -> None:
     if node is not None and output is not None:
         header = observed["header_name"] if observed["include_header"] else None
         made = tuple(name for name in output[1] if name != header)
-        work.product(made, node, node.columns, "IDENTITY")
+        # Rows are no columns: which of them a value came from is told by its place alone.
+        sure: Evidence = "observed" if len(node.columns) == 1 else "conservative"
+        work.product(made, node, node.columns, "IDENTITY", sure)
         work.close()
 
 
