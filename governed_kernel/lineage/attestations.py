@@ -137,6 +137,9 @@ class Promotion(_Predicate, frozen=True, kw_only=True, tag="promotion"):
     session_id: ComponentOrNone
     """The research session whose evidence was used."""
     risk_class: str = "unrated"
+    inputs: dict[str, str] = {}
+    """``NAME@VERSION`` → SHA-256: all that it reads, its validation included, as the manifest says;
+    so the ledger alone tells which releases a recall concerns. Earlier promotions don't say it."""
 
 
 class Approval(_Predicate, frozen=True, kw_only=True, tag="approval"):

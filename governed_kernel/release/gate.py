@@ -28,6 +28,7 @@ from governed_kernel.release.environment import EnvironmentLock
 from governed_kernel.release.intake import Card
 from governed_kernel.release.manifest import Input, ReleaseManifest
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
+from governed_kernel.release.taken_back import check_recalls
 from governed_kernel.workspace import Workspace
 
 __all__ = [
@@ -39,7 +40,6 @@ __all__ = [
     "check_environment",
     "check_identity",
     "check_promotion",
-    "check_recalls",
     "check_requirements",
     "check_separation",
     "check_signatures",
@@ -89,7 +89,7 @@ def allow(
     bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
     check_approvals(registry.register, record, bound)
     check_card(workspace, registry.register, bound)
-    check_recalls(record)
+    check_recalls(registry, record)
     values = parameters.resolve(bound.parameters, given or {}, texts)
     admission.check_inputs(workspace, registry.register, bound.inputs)
     admission.check_inputs(workspace, registry.register, _validation_inputs(bound), validation=True)
@@ -143,13 +143,15 @@ def check_approvals(register: Register, record: ReleaseRecord, bound: ReleaseMan
 
 def check_promotion(record: ReleaseRecord, bound: ReleaseManifest) -> None:
     """Refuse a manifest that says otherwise of the release than what its author signed with it."""
-    stated = {
+    stated: dict[str, Any] = {
         "release": bound.release,
         "person": bound.author,
         "notebook": bound.research_notebook.path,
         "session_id": bound.session_id,
         "risk_class": bound.risk_class,
     }
+    if record.promotion.inputs:  # earlier promotions don't say it
+        stated["inputs"] = bound.read()
     wrong = [name for name, value in stated.items() if value != getattr(record.promotion, name)]
     if wrong:
         raise IntegrityBroken(
@@ -205,7 +207,7 @@ def check_deployable(registry: Registry, release: ReleaseRecord, run: RunRecord)
             next=f"take a run of {release.name}; 'governed release show {release.name}' lists them",
         )
     check_state(release)
-    check_recalls(release)
+    check_recalls(registry, release)
     registry.register.check_policy()
     check_signatures(registry.register, release)
     found = check_signatures(registry.register, release, run)
@@ -232,23 +234,6 @@ def check_card(workspace: Workspace, register: Register, bound: ReleaseManifest)
             next="promote a new version with 'governed promote', which asks for each",
         )
     return card
-
-
-def check_recalls(record: ReleaseRecord) -> None:
-    """Refuse a release that a recall names, until somebody answered for it."""
-    for finding in record.recalls:
-        if finding.state == "continued":
-            continue
-        said, answer = finding.recall, finding.answer
-        by = f"{answer.printed_name} answered to stop: {answer.reason}" if answer else "unanswered"
-        raise Refused(
-            f"{record.name} can't be run or deployed: what it was made from was recalled",
-            why=f"{said.recall}, {', '.join(said.versions)}: {said.reason}; {by}",
-            next="promote a new version without it"
-            if answer
-            else f"somebody who judges releases answers: 'governed recall answer {said.recall} "
-            f"{record.name} --decision continue --reason TEXT --as PERSON'",
-        )
 
 
 def check_separation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -20,6 +21,7 @@ from governed_kernel.lineage.attestations import (
     RiskAcceptance,
 )
 from governed_kernel.lineage.events import (
+    DatasetRegistered,
     FileDigest,
     RerunCompared,
     RunEnded,
@@ -38,6 +40,7 @@ __all__ = [
     "RunRecord",
     "State",
     "Step",
+    "TakenBack",
 ]
 
 State: TypeAlias = Literal[
@@ -92,6 +95,35 @@ class RecallFinding:
         if self.answer is None:
             return "open"
         return "continued" if self.answer.decision == "continue" else "stopped"
+
+
+class TakenBack:
+    """What a recall names, and what was made from it since.
+
+    Attributes
+    ----------
+    said : Recall
+        As it was signed.
+    """
+
+    def __init__(self, said: Recall) -> None:
+        self.said = said
+        self._names, self._contents = set(said.versions), set(said.versions.values())
+
+    def go_on(self, version: DatasetRegistered) -> None:
+        """Take in a version that was registered later: whether it holds a record, nobody looked."""
+        parents = {version.derived_from, *version.made_from}
+        if version.sha256 in self._contents or parents & self._names:
+            self._names.add(f"{version.dataset}@{version.version}")
+            self._contents.add(version.sha256)
+
+    def concerns(self, inputs: Mapping[str, str]) -> list[str]:
+        """Which of some versions (``NAME@VERSION`` → SHA-256) were taken back."""
+        return sorted(
+            name
+            for name, sha256 in inputs.items()
+            if name in self._names or sha256 in self._contents
+        )
 
 
 @dataclass

@@ -12,6 +12,7 @@ import msgspec
 from governed_kernel.canonical import canonical_json, digest_bytes, digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, UnknownName, UsageError
 from governed_kernel.files import read_regular
+from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import intake, notebook
 from governed_kernel.release.checks import parameters_of
@@ -29,6 +30,7 @@ __all__ = [
     "bound_files",
     "card_of",
     "check_nothing_else",
+    "inputs_of",
     "load",
     "load_alone",
     "parse_name",
@@ -130,6 +132,11 @@ class ReleaseManifest(msgspec.Struct, frozen=True):
             next="promote a new version whose notebook reads it",
         )
 
+    def read(self) -> dict[str, str]:
+        """``NAME@VERSION`` → SHA-256 of all that is read, by its validation as well."""
+        everything = [*self.inputs, *(item for suite in self.suites for item in suite.inputs)]
+        return {item.name: item.sha256 for item in everything}
+
     def base_models(self) -> list[Input]:
         """The base models among the inputs."""
         return [item for item in self.inputs if item.kind == "model"]
@@ -216,6 +223,19 @@ def load_alone(folder: Path, digest: str) -> ReleaseManifest:
             why=str(error),
             next="promote a new version, or use the version of governed-notebooks that wrote it",
         ) from error
+
+
+def inputs_of(workspace: Workspace, said: Promotion) -> dict[str, str]:
+    """``NAME@VERSION`` → SHA-256 of all that a release reads, as its promotion or manifest says.
+
+    Raises
+    ------
+    IntegrityBroken
+        The promotion doesn't say it, and the manifest is not what was promoted.
+    """
+    if said.inputs:
+        return said.inputs
+    return load_alone(release_folder(workspace, said.release), said.digest).read()
 
 
 def card_of(folder: Path, manifest: ReleaseManifest) -> Card:

@@ -20,7 +20,16 @@ from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.locks import AN_HOUR, exclusive_lock
-from governed_kernel.release import changes, checks, environment, intake, learned, notebook, suites
+from governed_kernel.release import (
+    changes,
+    checks,
+    environment,
+    intake,
+    learned,
+    notebook,
+    suites,
+    taken_back,
+)
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import Difference, EnvironmentLock
 from governed_kernel.release.evidence import SessionEvidence, check_session
@@ -129,7 +138,8 @@ def examine(
         *session.findings,
         *missing,
         *unsaid,
-        *_check_inputs(register, session),
+        *_check_inputs(session),
+        *taken_back.findings(register, session.inputs, bound),
         *_check_learned(workspace, register, session),
         *_check_environment(lock, altered),
     ]
@@ -211,6 +221,7 @@ def _statement(manifest: ReleaseManifest, who: Person) -> Promotion:
         notebook=manifest.research_notebook.path,
         session_id=manifest.session_id,
         risk_class=manifest.risk_class,
+        inputs=manifest.read(),
     )
 
 
@@ -321,7 +332,7 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check_inputs(register: Register, session: SessionEvidence) -> list[Finding]:
+def _check_inputs(session: SessionEvidence) -> list[Finding]:
     found = []
     kinds = [item.kind for item in session.inputs]
     if session.session_id and "model" not in kinds:
@@ -334,18 +345,6 @@ def _check_inputs(register: Register, session: SessionEvidence) -> list[Finding]
                 next="register it with --kind model and load it with data.model(NAME)",
             )
         )
-    for item in session.inputs:
-        version = register.version(item.name)
-        if version.state == "withdrawn":
-            found.append(
-                Finding(
-                    code="withdrawn-input",
-                    severity="blocking",
-                    what=f"{item.name} was withdrawn",
-                    why="its owner no longer allows its use",
-                    next="use another version",
-                )
-            )
     return found
 
 

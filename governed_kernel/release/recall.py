@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from governed_kernel.errors import GovernedError, NotApproved, Refused, UnknownName, UsageError
@@ -120,10 +119,9 @@ def _family(
 def _add_releases(workspace: Workspace, registry: Registry, found: Downstream) -> None:
     """Add what read one of the versions, and what came of it."""
     for release in registry.releases.values():
-        folder = manifest.release_folder(workspace, release.name)
         unread = False
         try:
-            inputs = set(_inputs(folder, release.digest))
+            inputs = set(manifest.inputs_of(workspace, release.promotion))
         except GovernedError as error:  # who can alter a file keeps nothing from being taken back
             found.unread.append(f"{release.name}: {error.what}")
             inputs, unread = set(), True
@@ -220,7 +218,7 @@ def withdraw(
     """
     registry = Registry.read(workspace)
     if "@" in name and registry.register.version(name).state == "withdrawn":
-        opened = [said for said in registry.taken_back if not said.records]
+        opened = [back.said for back in registry.taken_back if not back.said.records]
         if done := next((said.recall for said in opened if name in said.versions), ""):
             error = UsageError(
                 f"{name} is withdrawn already",
@@ -327,13 +325,6 @@ def _made_from(register: Register, roots: list[DatasetRegistered]) -> Iterator[D
             or label(other) in parts
             or other.sha256 == version.sha256
         ]
-
-
-def _inputs(folder: Path, digest: str) -> Iterator[str]:
-    """What a release reads, its validation included; a manifest that is altered is not believed."""
-    bound = manifest.load_alone(folder, digest)
-    yield from (item.name for item in bound.inputs)
-    yield from (item.name for suite in bound.suites for item in suite.inputs)
 
 
 def _keep_those_with(

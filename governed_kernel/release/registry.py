@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from governed_kernel.lineage.attestations import (
     RiskAcceptance,
 )
 from governed_kernel.lineage.events import (
+    DatasetRegistered,
     RerunCompared,
     RunEnded,
     RunEvent,
@@ -39,6 +40,7 @@ from governed_kernel.release.history import (
     RunRecord,
     State,
     Step,
+    TakenBack,
 )
 from governed_kernel.workspace import Workspace
 
@@ -51,6 +53,7 @@ __all__ = [
     "RunRecord",
     "State",
     "Step",
+    "TakenBack",
 ]
 
 _ORDER: dict[State, int] = {
@@ -73,7 +76,7 @@ class Registry:
         In the order of their promotion.
     runs : dict of str to RunRecord
         In the order in which they started.
-    taken_back : list of Recall
+    taken_back : list of TakenBack
         Every recall, also of what no release was made from.
     """
 
@@ -82,12 +85,15 @@ class Registry:
         self.releases: dict[str, ReleaseRecord] = {}
         self.runs: dict[str, RunRecord] = {}
         self.deployments: list[DeploymentRecord] = []
-        self.taken_back: list[Recall] = []
+        self.taken_back: list[TakenBack] = []
         self._live: dict[tuple[str, str], int] = {}
         self.moment = _moment(register)
         for found in register.in_order():
             if isinstance(found, RunRefused) and found.release in self.releases:
                 self.releases[found.release].refusals.append(found)
+            elif isinstance(found, DatasetRegistered):
+                for earlier in self.taken_back:
+                    earlier.go_on(found)
             elif isinstance(found, Entry) and found.valid:
                 self._take_signed(found)
         for release in self.releases.values():
@@ -168,11 +174,23 @@ class Registry:
         self._validate(run, entry.occurred_at, said.person, reason)
 
     def _recall(self, said: Recall, at: datetime) -> None:
-        self.taken_back.append(said)
-        for name, digest in said.releases.items():
-            release = self.releases.get(name)
-            if release is not None and release.digest == digest:
+        back = TakenBack(said)
+        self.taken_back.append(back)
+        for release in self.releases.values():
+            named = said.releases.get(release.name) == release.digest
+            if named or back.concerns(release.promotion.inputs):
                 release.recalls.append(RecallFinding(said, at))
+
+    def _promote(self, said: Promotion, at: datetime) -> None:
+        """A release that reads what was taken back before has the finding from its beginning."""
+        release = ReleaseRecord(said, [Step("candidate", at, said.person, f"from {said.notebook}")])
+        release.recalls = [RecallFinding(found, at) for found, _ in self.recalls_of(said.inputs)]
+        self.releases[said.release] = release
+
+    def recalls_of(self, inputs: Mapping[str, str]) -> list[tuple[Recall, list[str]]]:
+        """The recalls that concern versions (``NAME@VERSION`` → SHA-256), and which of these."""
+        found = [(back.said, back.concerns(inputs)) for back in self.taken_back]
+        return [(said, names) for said, names in found if names]
 
     def _answer(self, said: RecallAnswer) -> None:
         for finding in self.releases[said.release].recalls:
@@ -222,8 +240,7 @@ class Registry:
         at = entry.occurred_at
         match predicate := entry.predicate:
             case Promotion() if predicate.release not in self.releases:
-                step = Step("candidate", at, predicate.person, f"from {predicate.notebook}")
-                self.releases[predicate.release] = ReleaseRecord(predicate, [step])
+                self._promote(predicate, at)
             case Rejection() | Revocation() if predicate.release in self.releases:
                 release = self.releases[predicate.release]
                 if predicate.digest == release.digest:

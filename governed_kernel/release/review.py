@@ -32,6 +32,7 @@ from governed_kernel.release import (
     manifest,
     notebook,
     suites,
+    taken_back,
 )
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import EnvironmentLock
@@ -171,10 +172,7 @@ def _release(
     facts = {
         "risk_class": bound.risk_class,
         "card": dict(intake.facts(card)),
-        "recalls": [
-            {"recall": item.recall.recall, "reason": item.recall.reason, "state": item.state}
-            for item in record.recalls
-        ],
+        "recalls": list(taken_back.told(registry, record)),
         "git_commit": bound.git_commit,
         "notebook": {
             "path": workspace.relative(folder / bound.notebook.path),

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.governance.withdrawal import withdraw
+from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.release.projection import refresh
+from tests.loop import berries, crafted
 from tests.loop.place import Place
 from tests.loop.refusal import explains
 from tests.loop.stages import Stages
@@ -102,19 +104,21 @@ def test_an_altered_manifest_keeps_no_data_from_being_taken_back(
     stages: Stages, tmp_path: Path
 ) -> None:
     place = stages.released.copy(tmp_path)
-    manifest = place.root / "release" / "sour@1" / "manifest.json"
-    was = manifest.read_bytes()
-    manifest.chmod(0o644)
-    manifest.write_bytes(was + b" ")
-    withdraw = "data withdraw berries-train@1 --reason 'consent withdrawn'"
-    facts = place.done_here(f"{withdraw} {{dora}} --json").facts
-    assert facts["releases"] == ["sour@1"]
+    crafted.craft(place)  # whose promotion does not say what it reads
+    for release in ("sour@1", "sour@2"):
+        manifest = place.root / "release" / release / "manifest.json"
+        manifest.chmod(0o644)
+        manifest.write_bytes(manifest.read_bytes() + b" ")
+    withdraw = "data withdraw berries-train@1 --reason 'consent withdrawn' {dora}"
+    facts = place.done_here(f"{withdraw} --json").facts
+    assert facts["releases"] == ["sour@1", "sour@2"]
     (unread,) = facts["unread"]
-    assert "sour@1" in unread
+    assert "sour@2" in unread
     assert "is not what was promoted" in unread
-    manifest.write_bytes(was)
-    explains(place.here("deploy sour --env production {otto}"), 3, "was recalled", "unanswered")
-    done = place.here(f"{withdraw} {{dora}}")
+    manifest = place.root / "release" / "sour@1" / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+    explains(place.here("deploy sour@1 --env production {otto}"), 3, "was recalled", "unanswered")
+    done = place.here(withdraw)
     explains(done, 2, "is withdrawn already", "'governed recall list' shows what waits")
 
 
@@ -150,3 +154,89 @@ def test_where_a_withdrawal_stands_alone_the_next_one_opens_the_finding(
     assert len(place.events("Withdrawal")) == 1
     (finding,) = place.release()["recalls"]
     assert (finding["state"], finding["reason"]) == ("open", "again")
+
+
+def test_a_release_that_is_promoted_after_a_recall_has_the_finding_from_its_beginning(
+    recalled: Place, tmp_path: Path
+) -> None:
+    place = recalled.copy(tmp_path)
+    (first,) = (said for said in place.record() if isinstance(said, Promotion))
+    assert first.inputs.keys() >= {"berries-train@1", "berries-holdout@1", "palate@1"}
+    crafted.craft(place, signed={"inputs": first.inputs})  # as 'governed promote' signs it
+    (finding,) = place.release("sour@2")["recalls"]
+    assert (finding["state"], finding["reason"]) == ("open", "picked by mistake")
+    rows = place.done_here("recall list --json").facts
+    assert [row["release"] for row in rows] == ["sour@1", "sour@2"]
+    crafted.approve_unseen(place)
+    shown = place.here("approve sour@2 --for run --meaning reviewed {kim}")
+    assert f"{finding['recall']} is open: picked by mistake" in " ".join(shown.err.split())
+    explains(place.here("run sour@2 --as otto"), 3, "was recalled", "unanswered")
+    answer = f"recall answer {finding['recall']} sour@2 --decision continue --reason fine {{mara}}"
+    place.done_here(answer)
+    states = {
+        row["release"]: row["state"] for row in place.done_here("recall list --all --json").facts
+    }
+    assert states == {"sour@1": "open", "sour@2": "continued"}
+
+
+def test_a_promotion_that_does_not_say_what_it_reads_is_held_against_its_manifest(
+    recalled: Place, tmp_path: Path
+) -> None:
+    place = recalled.copy(tmp_path)
+    crafted.craft(place)
+    crafted.approve_unseen(place)
+    assert place.release("sour@2")["recalls"] == []
+    said = "berries-train@1, which it reads, was taken back"
+    explains(place.here("run sour@2 --as otto"), 3, said, "recall open berries-train@1 --record")
+    shown = place.here("approve sour@2 --for run --meaning reviewed {kim}")
+    assert "taken back, and on no finding" in " ".join(shown.err.split())
+    place.done_here("recall open berries --record berry_id b01 --reason again {dora}")
+    (finding,) = place.release("sour@2")["recalls"]
+    assert (finding["state"], finding["reason"]) == ("open", "again")
+
+
+def test_a_promotion_that_says_it_reads_something_else_is_refused(
+    recalled: Place, tmp_path: Path
+) -> None:
+    place = recalled.copy(tmp_path)
+    crafted.craft(place, signed={"inputs": {"palate@1": "0" * 64}})
+    crafted.approve_unseen(place)
+    explains(place.here("run sour@2 --as otto"), 4, "is not that of its promotion", "inputs")
+
+
+def test_what_is_made_later_from_recalled_data_is_recalled_too(
+    recalled: Place, tmp_path: Path
+) -> None:
+    place = recalled.copy(tmp_path)
+    (place.root / "less.toml").write_text(
+        '[keep]\ntaste = "is predicted"\n[[criterion]]\nname = "all"\n'
+        'sql = "(select count(*) from after)"\nminimum = 1\n'
+    )
+    place.done_here("data transform less.toml berries-train --into less --as dora")
+    (made,) = (each for each in place.events("DatasetRegistered") if each.dataset == "less")
+    crafted.craft(place, signed={"inputs": {"less@1": made.sha256}})
+    (finding,) = place.release("sour@2")["recalls"]
+    assert finding["state"] == "open"
+
+
+def test_a_check_says_that_what_was_read_is_recalled(recalled: Place, tmp_path: Path) -> None:
+    place = recalled.copy(tmp_path)
+
+    def found(code: str) -> list[str]:
+        facts = place.here(f"check {berries.NOTEBOOK} --json").facts
+        return [one["severity"] for one in facts["findings"] if one["code"] == code]
+
+    assert found("recalled-input") == ["warning"]
+    place.done_here("data withdraw berries@1 --reason 'not ours' {dora}")
+    assert sorted(found("recalled-input")) == ["blocking", "warning"]
+
+
+def test_nothing_goes_live_that_reads_what_a_withdrawal_alone_took_back(
+    stages: Stages, tmp_path: Path
+) -> None:
+    place = stages.released.copy(tmp_path)
+    secret = (place.home / "passphrases" / "dora").read_bytes().strip()
+    with place.inside():  # as ledgers have it that were written before both were signed at once
+        withdraw(place.workspace, "berries-train@1", "dora", secret, "consent withdrawn")
+    done = place.here("deploy sour --env production {otto}")
+    explains(done, 3, "berries-train@1, which it reads, was taken back", "data withdraw")
