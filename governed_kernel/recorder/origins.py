@@ -3,14 +3,15 @@
 Each thing, in memory or a file, owes to versions of classified data: to those that its inputs owe
 to. A file that a recorded transformation wrote owes to what that one says. Of a file that somebody
 wrote whom no observer followed (a program, native code, a function of C) only this much is certain,
-that it can hold nothing that the session had not read: so it owes to all of that.
+that it can hold nothing that the session had not read: so it owes to all of that. So does what was
+made of a thing in memory that no step made: who knows by which way it came there.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
@@ -62,6 +63,8 @@ class Origins:
         self._session = session
         self._local_path = local_path
         self._of_memory: dict[str, _Made] = {}
+        self._newest = 0
+        """Number of the newest thing in the kernel's memory before anything classified was read."""
         self._read: _Versions = _NOTHING
         self._unfollowed: _Versions = _NOTHING
         self._fresh: set[str] = set()
@@ -69,6 +72,8 @@ class Origins:
         self._moves: dict[str, str] = {}
         self._waiting: dict[str, _Versions] = {}
         self._made: dict[str, _Made] = {}
+        self._unmade: dict[str, set[str]] = {}
+        """File → what went into it that no step has made until then."""
         self._awaited: dict[int, Derivation] = {}
         self._unknown: set[int] = set()
         self._new: list[Derivation] = []
@@ -105,7 +110,7 @@ class Origins:
 
     def transformed(self, event: Transformation) -> None:
         """What was made owes to whatever its maker took."""
-        made = _Made(_NOTHING, _evidence_of(event))
+        made, unmade = _Made(_NOTHING, _evidence_of(event)), set()
         for entity in event.inputs:
             name = entity.entity
             path = None if name.startswith("memory:") else self._local_path(name)
@@ -114,16 +119,36 @@ class Origins:
                 made = made.with_more(_Made(self._of_file(path), "observed"))
             elif name in self._of_memory:
                 made = made.with_more(self._of_memory[name])
-            elif self._unfollowed:  # it may hold what was read where nobody could follow
-                made = made.with_more(_Made(self._unfollowed, "conservative"))
+            elif self._may_hold(name):
+                unmade.add(name)
         for entity in event.outputs:
             name = entity.entity
             path = None if name.startswith("memory:") else self._local_path(name)
             if path is not None:  # several tables of one file, or several parts, come one by one
                 known = self._made.get(path)
                 self._made[path] = made if known is None else made.with_more(known)
-            elif self._read:
-                self._of_memory[name] = made
+                self._unmade.setdefault(path, set()).update(unmade)
+            elif self._read or made.origins:
+                whole = made.with_more(self._of_all_read()) if unmade else made
+                # What changes a thing in place may tell of no more than what came to it.
+                self._of_memory[name] = whole.with_more(self._of_memory.get(name, whole))
+            else:
+                self._newest = max(self._newest, self._number_of(name))
+
+    def _may_hold(self, name: str) -> bool:
+        """Whether a thing that no step made can hold anything that is classified."""
+        if not name.startswith("memory:"):
+            return bool(self._unfollowed)
+        number = self._number_of(name)
+        return bool(self._read) and not 0 < number <= self._newest
+
+    def _number_of(self, name: str) -> int:
+        """Which thing of the kernel's it is; 0 for those of its children."""
+        session, _, number = name.removeprefix("memory://").rpartition("/")
+        return int(number) if session == self._session and number.isdecimal() else 0
+
+    def _of_all_read(self) -> _Made:
+        return _Made(self._read, "conservative")
 
     def _of_file(self, path: str) -> _Versions:
         made = self._made.get(path)
@@ -182,20 +207,27 @@ class Origins:
         if made is None and source != path and source not in self._wrote:
             # it only has another name now
             made = _Made(frozenset(self._restrictions.inherited(source, status)), "observed")
-        return made or _Made(self._read, "conservative")
+        return made or self._of_all_read()
 
     def _made_below(self, path: str) -> _Made | None:
         """What was said of a file, or of a folder that it lies in."""
         place = path
         while place and place != "/":
             if place in self._made:
-                return self._made[place]
+                return self._with_unmade(self._made[place], self._unmade.get(place, ()))
             place = os.path.dirname(place)
         return None
+
+    def _with_unmade(self, made: _Made, names: Iterable[str]) -> _Made:
+        """What else went into a file, where a step that came later may have told of it."""
+        for name in names:
+            made = made.with_more(self._of_memory.get(name) or self._of_all_read())
+        return made
 
     def settled(self) -> None:
         """Everything that the cell wrote was looked at."""
         self._made.clear()
+        self._unmade.clear()
         self._fresh.clear()
         self._wrote.clear()
         self._moves.clear()

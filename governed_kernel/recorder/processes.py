@@ -1,7 +1,7 @@
 """Which cell a process or thread belongs to.
 
 The kernel's own threads belong to the cell that is running. A child belongs to the cell that was
-running when it started, however long it lives.
+running when it started, however long it lives, and so does what it starts itself.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ BEFORE = Cell(0, "")
 """Stands for the time before the first cell."""
 
 _FRESH_SECONDS = 0.1
+_DEEPEST = 32
 _REMEMBERED = 50
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -91,15 +92,29 @@ class Processes:
         process = thread if thread == self.kernel else process or process_of(thread)
         if process == self.kernel or process is None:
             return Credit(*self._now(), process or thread)
-        start = _start_of(process)
-        if start is None:
-            return Credit(*self._now(), process)
+        return Credit(*(self._of_child(process, starts=starts) or self._now()), process)
+
+    def _of_child(
+        self, process: int, *, starts: bool = False, depth: int = 0
+    ) -> tuple[Cell, bool] | None:
+        """The cell of a child of the kernel's, or of another child; None when it is gone."""
+        birth = _birth_of(process)
+        if birth is None:
+            return None
+        parent, start = birth
         known = self._children.get((process, start))
-        if known is None:
+        if known is not None:
+            return known
+        if parent == self.kernel:
             fresh = starts and len(self._running) == 1 and boot_time() - start < _FRESH_SECONDS
             known = self._now() if fresh else self._at(start)
-            self._children[(process, start)] = known
-        return Credit(*known, process)
+        elif parent not in (os.getpid(), 1) and depth < _DEEPEST:
+            known = self._of_child(parent, depth=depth + 1)
+        if known is None:  # whoever started it is gone, and may have been any cell's
+            cell, certain = self._at(start)
+            known = cell, certain and cell is BEFORE
+        self._children[(process, start)] = known
+        return known
 
     def _now(self) -> tuple[Cell, bool]:
         if len(self._running) == 1:
@@ -147,11 +162,12 @@ def process_of(thread: int) -> int | None:
     return int(rest.split(None, 1)[0]) if rest else None
 
 
-def _start_of(process: int) -> float | None:
-    """When a process started, in seconds on the clock of `boot_time`."""
+def _birth_of(process: int) -> tuple[int, float] | None:
+    """Who started a process, and when, in seconds on the clock of `boot_time`."""
     try:
         line = Path(f"/proc/{process}/stat").read_bytes()
     except OSError:
         return None
-    # the command, in parentheses, may hold anything; field 22 is the 20th after it
-    return int(line.rpartition(b")")[2].split()[19]) * _TICK
+    # the command, in parentheses, may hold anything; field 4 is the second after it
+    fields = line.rpartition(b")")[2].split()
+    return int(fields[1]), int(fields[19]) * _TICK

@@ -307,6 +307,9 @@ class Witness:
         found = self._paths(notification)
         if number in _EXECS:
             seen = self._executed(notification, found[0])
+            if seen and seen[0].denied is not None:
+                self._listener.refuse(notification, errno.EACCES)
+                return seen
         elif (refused := self._refused_change(notification, found)) is not None:
             self._listener.refuse(notification, errno.EACCES)
             return [refused]
@@ -341,7 +344,12 @@ class Witness:
             return []  # the shell and `subprocess` try every folder of PATH
         name = CALLS[notification.number].name
         counts = not self._rules.runs(path)
-        return [Sighting(notification.thread, name, "execute", path, possible=counts)]
+        denied = None
+        if counts and self._restrictions is not None:  # a program can be what policy keeps back
+            status = paths.status(path)
+            denied = _restricted(self._restrictions, path, status, replaces=False)
+        thread = notification.thread
+        return [Sighting(thread, name, "execute", path, possible=counts, denied=denied)]
 
     def _changed(self, notification: Notification, found: list[str]) -> list[Sighting]:
         """Renames, links, removals, truncation: what is written and what is gone."""

@@ -63,6 +63,21 @@ def test_the_program_of_a_spawned_child_is_told_of(kernel: RunningKernel) -> Non
     assert {access.evidence for access in started} == {"observed"}
 
 
+def test_what_a_child_starts_while_another_cell_runs_is_its_own_cell_s(
+    kernel: RunningKernel,
+) -> None:
+    begin = """
+import os, subprocess, time
+open('late.csv', 'w').write('a\\n')
+code = 'while [ ! -e go ]; do sleep 0.05; done; cat late.csv > /dev/null; touch gone'
+later = subprocess.Popen(code, shell=True)"""
+    assert kernel.run(begin).status == "ok"
+    cell = kernel.last()
+    wait = "open('go', 'w').close()\nwhile not os.path.exists('gone'): time.sleep(0.05)"
+    assert kernel.run(f"{wait}\nlater.wait()").status == "ok"
+    assert _reads(kernel, "late") == [(cell, "witness:openat", "unexplained")]
+
+
 def test_things_in_memory_have_names_that_no_other_process_gives(kernel: RunningKernel) -> None:
     source = """
 import multiprocessing

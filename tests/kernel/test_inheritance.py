@@ -28,8 +28,19 @@ MADE = {
     "json.dump(mean, open('mean.json', 'w'))",
     "part.parquet": "import duckdb\nduckdb.sql(\"copy (from 'small.csv') to 'part.parquet'\")",
     "moved.csv": "df.to_csv('passing.csv')\nos.rename('passing.csv', 'moved.csv')",
-    "harmless.csv": "pd.DataFrame({'day': range(40)}).to_csv('harmless.csv')",
+    "unmade.csv": "pd.DataFrame({'day': range(40)}).to_csv('unmade.csv')",
+    "rows.csv": "import polars as pl\nheld = pl.read_csv('biopsies.csv')\n"
+    "pl.DataFrame(held.rows(named=True)).write_csv('rows.csv')",
+    "dicts.csv": "pd.DataFrame(held.to_dicts()).to_csv('dicts.csv')",
+    "buffer.csv": "import io\nheld.write_parquet(buffer := io.BytesIO())\n"
+    "pd.read_parquet(buffer).to_csv('buffer.csv')",
+    "table.csv": "import sqlite3\nhere = sqlite3.connect(':memory:')\ndf.to_sql('t', here)\n"
+    "pd.read_sql('select * from t', here).to_csv('table.csv')",
+    "worker.csv": "import multiprocessing\n"
+    "with multiprocessing.get_context('fork').Pool(1) as pool:\n"
+    "    pool.apply(df.to_csv, ('worker.csv',))",
     "town.csv": "pd.read_csv('towns.csv').head(9).to_csv('town.csv', index=False)",
+    "days.csv": "days.tail(9).to_csv('days.csv')",
     "cut.csv": "import subprocess\nsubprocess.run('head -5 biopsies.csv > cut.csv', shell=True)",
 }
 """What a cell leaves, and how; the frame ``df`` is health data."""
@@ -60,6 +71,9 @@ class Sessions:
         maker = RunningKernel(self.workspace)
         self.said: dict[str, Derived | None] = {}
         assert maker.run(BEGIN + "import pandas as pd").status == "ok"
+        before = "days = pd.DataFrame({'day': range(40)}).head(30)\ndays.to_csv('before.csv')"
+        assert maker.run(before).status == "ok"
+        self.before = maker.of_last(Derived)
         assert maker.run("df = pd.read_csv('biopsies.csv')").status == "ok"
         for name in MADE:
             reply = maker.run(MADE[name])
@@ -107,8 +121,20 @@ def test_what_nobody_could_follow_may_be_anything_that_was_read(made: Sessions) 
     assert one.evidence == "conservative"
 
 
+@pytest.mark.parametrize(
+    "name", ["unmade.csv", "rows.csv", "dicts.csv", "buffer.csv", "table.csv", "worker.csv"]
+)
+def test_so_may_what_came_from_a_thing_that_no_step_made(made: Sessions, name: str) -> None:
+    """Rows in a list, a buffer in memory, another process: by which way it came nobody knows."""
+    one = made.said[name]
+    assert one is not None
+    assert one.data_class == "health"
+    assert one.evidence == ("inferred" if name == "dicts.csv" else "conservative")
+
+
 def test_what_owes_to_other_data_is_not_health_data(made: Sessions) -> None:
-    assert made.said["harmless.csv"] is None
+    assert made.before == []
+    assert made.said["days.csv"] is None
     town = made.said["town.csv"]
     assert town is not None
     assert (town.data_class, town.origins) == ("public", ["towns@1"])
@@ -144,7 +170,7 @@ def test_who_may_not_say_so_cannot_make_it_public(made: Sessions) -> None:
     assert set(below.versions) == {"biopsies@1", "small@1"}
     files = {Path(row["path"]).name for row in below.files}
     assert files >= {"small.csv", "mean.json", "part.parquet", "cut.csv"}
-    assert not files & {"harmless.csv", "town.csv"}
+    assert not files & {"before.csv", "days.csv", "town.csv"}
     assert not any(row["changed_since"] for row in below.files)
     mean = made.root / "mean.json"
     was = mean.read_bytes()

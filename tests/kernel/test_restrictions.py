@@ -150,6 +150,18 @@ def test_what_is_locked_later_is_refused_from_the_next_cell_on(secret: Secret) -
     assert ("denied", "later", ["retention"]) in denied
 
 
+def test_a_program_that_may_not_be_read_is_not_run_either(secret: Secret) -> None:
+    program = secret.workspace.root / "model"
+    program.write_bytes(Path("/usr/bin/env").read_bytes())
+    program.chmod(0o755)
+    assert secret.kernel.run(f"print(libc.system({str(program)!r}.encode()))").text.endswith("0\n")
+    register(secret.workspace, program, "model", person="ada", retention_until="2020-01-01")
+    for way in (f"libc.system({str(program)!r}.encode())", f"os.system('env ' + {str(program)!r})"):
+        assert not secret.kernel.run(f"print({way} == 0)").text.endswith("True\n"), way
+        denied = [event for event in secret.kernel.of_last(Access) if event.decision == "denied"]
+        assert {(e.operation, e.dataset) for e in denied} == {("execute", "model")}, way
+
+
 def test_what_is_withdrawn_meanwhile_is_refused_to_a_cell_that_runs_on(secret: Secret) -> None:
     """Also to readers that no observer sees, as they are in a training of hours."""
     source = write_records(
