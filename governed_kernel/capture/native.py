@@ -218,6 +218,12 @@ def _machinery() -> tuple[type, Any]:
     def __reduce_ex__(self: Any, protocol: Any) -> Any:  # noqa: N807
         return self.__wrapped__.__reduce_ex__(protocol)
 
+    def __copy__(self: Any) -> Any:  # noqa: N807 - functions are what they are a copy of
+        return self
+
+    def __deepcopy__(self: Any, memo: Any) -> Any:  # noqa: N807
+        return self
+
     # Under this name, for tools that show the type of what they describe.
     wrapper = type(
         "builtin_function_or_method",
@@ -227,6 +233,8 @@ def _machinery() -> tuple[type, Any]:
             "__module__": "builtins",
             "__repr__": __repr__,
             "__reduce_ex__": __reduce_ex__,
+            "__copy__": __copy__,
+            "__deepcopy__": __deepcopy__,
         },
     )
     places: Any = (_Function, _Instance, _Positional, _Keywords)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import gc
 import inspect
 import operator
@@ -83,6 +85,13 @@ def test_it_looks_like_the_function(journal: Journal) -> None:
     assert pydoc.render_doc(seen) == pydoc.render_doc(sorted)
     assert pickle.loads(pickle.dumps(observed("a".upper, journal.hooks())))() == "A"
     assert str(type(seen).__name__) == "builtin_function_or_method"
+
+
+def test_its_copies_are_the_function_itself(journal: Journal) -> None:
+    """So a model that holds one can be cloned, as grid searches do."""
+    function = observed(sorted, journal.hooks())
+    assert copy.copy(function) is function
+    assert copy.deepcopy([functools.partial(function)])[0].func is function
 
 
 def test_methods_are_bound_as_before(journal: Journal) -> None:
