@@ -86,9 +86,11 @@ class DataClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     readers: tuple[Role, ...] = ()
     """Roles that may read data of the class in research; empty: whoever policies permit."""
     masked: dict[str, Masking] = {}
-    """Columns (``*`` and ``?`` stand for any letters) that are masked for whoever has none of the
-    roles in ``unmasked``, and how: ``redact`` leaves a mark in the place of each value, ``hash`` a
-    keyed digest, by which equal values stay equal, ``drop`` leaves the column out."""
+    """Columns (``*`` and ``?`` stand for any letters; case and outer spaces are nothing) that are
+    masked for whoever has none of the roles in ``unmasked``, and how: ``redact`` leaves a mark in
+    the place of each value, ``hash`` a keyed digest, by which equal values stay equal, ``drop``
+    leaves the column out. A column is masked as a whole for a field in it (``name``, or
+    ``who.name``), and where its fields are known from the data alone (JSON of several kinds)."""
     unmasked: tuple[Role, ...] = ()
     """Roles that see masked columns as they are."""
 

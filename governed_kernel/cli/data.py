@@ -157,6 +157,7 @@ def register(
         **catalog_rows.shown(catalog_rows.row(done.version), as_json),
         "new": done.new,
         "card": workspace.relative(done.card),
+        **_masked(workspace, done.version),
     }
     print_facts(facts, as_json, f"{catalog.label(done.version)} {title}")
 
@@ -296,11 +297,11 @@ def mask(workspace: Workspace, name: str, person: str, as_json: bool) -> None:
     catalog.check_person(current, person)
     version = current.version(name)
     copy = masked_copies.make(workspace, version, catalog.verify(workspace, version), person)
-    rule = workspace.settings.classes.get(version.data_class)
     facts = {
         "version": catalog.label(version),
         "class": version.data_class,
-        "masked": dict(rule.masked) if rule else {},
+        "masked": {},
+        **_masked(workspace, version),
         "copy": str(copy) if copy else "none: its class masks nothing",
     }
     print_facts(facts, as_json, catalog.label(version))
@@ -320,6 +321,24 @@ def _brought(workspace: Workspace, name: str, source: str, asked: dict[str, Any]
             yield sources.fetch(source, Path(folder))
         else:
             yield workspace.named(Path(source))
+
+
+def _masked(workspace: Workspace, version: DatasetRegistered) -> dict[str, Any]:
+    """Which columns are masked, where the class masks some; a warning where it is none of these."""
+    rule = workspace.settings.classes.get(version.data_class)
+    if rule is None or not rule.masked or version.kind != "data":
+        return {}
+    from governed_kernel.governance import masked_copies
+
+    masked, label = masked_copies.masked_in(workspace, version), catalog.label(version)
+    if masked is None:
+        said = f"of {label} no masked copy can be made; who may not see its columns reads nothing"
+    elif not masked:
+        said = f"no column of {label} is called {' or '.join(rule.masked)}: everybody sees all"
+    else:
+        return {"masked": masked}
+    click.echo(f"governed: warning: {said}", err=True)
+    return {"masked": masked or {}}
 
 
 def _warn_of_the_end(version: DatasetRegistered, asked: str) -> None:

@@ -41,6 +41,11 @@ _UNREADABLE = Decision(
 _UNKNOWN = Decision(
     allowed=False, reason="the catalog does not know it", policies=["unknown-origin"]
 )
+_NOT_MASKED_SO = Decision(
+    allowed=False,
+    reason="it is no masked copy as governed.toml asks for one now",
+    policies=["masked-columns"],
+)
 
 
 class Denials(NamedTuple):
@@ -301,6 +306,10 @@ class Guard:
                 self._show_masked(version, folders)
             for identity in self._identities(version, source):
                 _stricter(by_identity, identity, decision)
+        copies = {folder for folder, _ in folders}
+        for made in masking.folders(self.workspace).glob("*/"):
+            if f"{made}{os.sep}" not in copies:
+                folders.append((f"{made}{os.sep}", _NOT_MASKED_SO))
         self._by_object, self._by_path = by_object, by_path
         self._restricted = {key: known for key, known in by_object.items() if not known.allowed}
         self._restricted_sizes = sizes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -13,7 +15,14 @@ from governed_kernel.configuration import DataClass
 from governed_kernel.errors import UsageError
 from governed_kernel.files import sync_folder
 from governed_kernel.governance import tables
-from governed_kernel.governance.masking import copy_of, folder_of, masked_columns
+from governed_kernel.governance.masking import (
+    UNKNOWN,
+    copy_of,
+    folder_of,
+    masked_columns,
+    names_of,
+)
+from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import append
 from governed_kernel.governance.tables import name_of
 from governed_kernel.lineage.binding import literal
@@ -21,8 +30,9 @@ from governed_kernel.lineage.events import DatasetMasked, DatasetRegistered
 from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.workspace import Workspace
 
-__all__ = ["make"]
+__all__ = ["make", "masked_in"]
 
+_OPAQUE = ("JSON", "VARIANT")
 _MARK = "[masked]"
 
 
@@ -67,6 +77,34 @@ def make(
         return final
 
 
+def masked_in(workspace: Workspace, version: DatasetRegistered) -> dict[str, str] | None:
+    """The columns that are masked in a version's copy, and how; None where there is no copy."""
+    copy = copy_of(workspace, version)
+    made = (event for event in reversed(Register.read(workspace).events) if copy is not None)
+    for event in made:
+        if isinstance(event, DatasetMasked) and copy is not None and event.sha256 == copy.stem:
+            return event.masked
+    return None
+
+
+def _fields(name: str, kind: Any, path: str = "") -> Iterator[str]:
+    """By what the fields below a column are known: by their own names, and by where they are."""
+    here = f"{path}.{name}" if path else name
+    if kind.id == "map" or str(kind) in _OPAQUE:
+        yield UNKNOWN
+    if kind.id in ("list", "array"):
+        yield from _fields(name, dict(kind.children)["child"], path)
+    elif kind.id == "map":
+        yield from _fields("value", dict(kind.children)["value"], here)
+    elif kind.id in ("struct", "union"):
+        below = [(field, each) for field, each in kind.children if field]
+        for field, each in below:
+            for called in names_of(field, [other for other, _ in below]):
+                yield called
+                yield f"{here}.{called}"
+            yield from _fields(field, each, here)
+
+
 def _write(rule: DataClass, source: Path, target: Path) -> dict[str, str]:
     """Each digest is made with a secret that nobody keeps: equal values stay equal, and hidden.
 
@@ -78,7 +116,12 @@ def _write(rule: DataClass, source: Path, target: Path) -> dict[str, str]:
     secret = secrets.token_hex(16)
     with tables.engine(*tables.table_files(source), folder=target.parent) as connection:
         columns = tables.scan(connection, source, "data")
-        masked = masked_columns(rule, columns)
+        kinds = connection.view("data").types
+        fields = {
+            column: {*names_of(column, columns), *_fields(column, kind)}
+            for column, kind in zip(columns, kinds, strict=True)
+        }
+        masked = masked_columns(rule, fields)
         shown = []
         for column in columns:
             name = name_of(column)

@@ -7,6 +7,7 @@ import pytest
 
 from governed_kernel.workspace import Workspace
 from tests.cli.commands import Command, Done
+from tests.governance.people import mask
 from tests.governance.records import BY_PATIENT, BY_ROW, rows, write_code, write_records
 
 BY_ORDER = """
@@ -191,3 +192,38 @@ def test_a_file_that_is_not_there_has_exit_code_6(governed: Command, source: Pat
 
 def test_a_name_that_is_not_there_has_exit_code_2(governed: Command, source: Path) -> None:
     assert governed("data", "show", "nothing").code == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "told", "warned"),
+    [
+        ('SIZE = "redact", no = "drop"', {"size": "redact"}, ""),
+        ('names = "redact"', {}, "no column of biopsies@1 is called names: everybody sees all"),
+    ],
+)
+def test_whoever_registers_is_told_which_columns_are_masked(
+    governed: Command,
+    source: Path,
+    workspace: Workspace,
+    columns: str,
+    told: dict[str, str],
+    warned: str,
+) -> None:
+    mask(workspace, f"{{ {columns} }}")
+    done = register(governed, source)
+    assert done.code == 0, done.err
+    assert done.facts["masked"] == told
+    assert warned in done.err
+    assert ("warning" in done.err) == bool(warned)
+    assert governed("data", "mask", "biopsies", "--json").facts["masked"] == told
+
+
+def test_whoever_registers_no_table_of_a_masked_class_is_told_that_it_is_closed(
+    governed: Command, source: Path, workspace: Workspace
+) -> None:
+    mask(workspace, '{ name = "redact" }')
+    letter = source.with_suffix(".txt")
+    letter.write_text("Dear Alice")
+    done = register(governed, letter)
+    assert (done.code, done.facts["masked"]) == (0, {})
+    assert "no masked copy can be made" in done.err

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from governed_kernel.governance import genesis, people
+from governed_kernel.governance import genesis, people, policy
 from governed_kernel.governance import keys as key_files
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.rules import rules_digest
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Promotion
 from governed_kernel.workspace import Workspace
@@ -73,3 +75,14 @@ def reasons(workspace: Workspace, digest: str = DIGEST, release: str = RELEASE) 
     """Why the other approvals do not count."""
     given = Register.read(workspace).approvals_for(release, digest, "run")
     return [approval.reason for approval in given if not approval.counts]
+
+
+def mask(workspace: Workspace, masked: str) -> Workspace:
+    """Have the columns of health data masked for whoever is no domain expert."""
+    file = workspace.root / "governed.toml"
+    text = re.sub(r"\nmasked = .*\nunmasked = .*", "", file.read_text())
+    said = f'masked = {masked}\nunmasked = ["domain-expert"]'
+    file.write_text(text.replace("[classes.health]\n", f"[classes.health]\n{said}\n"))
+    workspace = Workspace.open(workspace.root)
+    policy.adopt(workspace, "ada", passphrase("ada"), rules_digest(workspace))
+    return workspace

@@ -1,0 +1,92 @@
+"""Which columns are masked: by what people take for their names, wherever these stand."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from governed_kernel.governance import access, masking
+from governed_kernel.governance.masked_copies import make, masked_in
+from governed_kernel.workspace import Workspace
+from tests.governance.people import mask
+from tests.governance.records import register, write_records
+
+MASKED = '{ name = "redact", "icd*" = "hash", "who.born" = "drop" }'
+
+
+def masked_of(workspace: Workspace, file: str, content: Any) -> dict[str, str] | None:
+    """Which columns are masked in a table."""
+    path = workspace.root / file
+    lines = content if isinstance(content, list) else [content]
+    is_json = path.suffix == ".jsonl"
+    path.write_text("\n".join(map(json.dumps, lines) if is_json else lines) + "\n")
+    return masked_in(workspace, register(workspace, path, path.stem).version)
+
+
+@pytest.mark.parametrize(
+    ("header", "masked"),
+    [
+        ("Name,x", ["Name"]),
+        ("NAME ,x", ["NAME"]),
+        ("\u200bname,x", ["\u200bname"]),
+        ("\uff4e\uff41\uff4d\uff45,x", ["\uff4e\uff41\uff4d\uff45"]),
+        ("ICD_10,Name", ["ICD_10", "Name"]),
+        ("Name,name,x_1", ["Name", "name_1"]),
+        ("name_1,name,Name", ["name_1", "name", "Name_1_1"]),
+        ("surname,x", []),
+    ],
+)
+def test_a_column_is_masked_however_its_name_is_written(
+    workspace: Workspace, header: str, masked: list[str]
+) -> None:
+    workspace = mask(workspace, MASKED)
+    line = ",".join("abc"[: header.count(",") + 1])
+    assert list(masked_of(workspace, "p.csv", [header, line]) or ()) == masked
+
+
+@pytest.mark.parametrize(
+    ("records", "masked"),
+    [
+        ([{"who": {"Name": "Alice"}, "x": 1}], {"who": "redact"}),
+        ([{"seen": [{"by": {"name": "Alice"}}], "x": 1}], {"seen": "redact"}),
+        ([{"who": {"born": 1950}, "x": 1}], {"who": "drop"}),
+        ([{"where": {"born": 1950}, "x": 1}], {}),
+        ([{"m": {"k": 1}, "x": 1}, {"m": "of several kinds", "x": 2}], {"m": "redact"}),
+        ([{"m": {f"k{n}": n for n in range(300)}, "x": 1}], {"m": "redact"}),
+    ],
+)
+def test_a_nested_column_is_masked_for_a_field_in_it(
+    workspace: Workspace, records: list[Any], masked: dict[str, str]
+) -> None:
+    workspace = mask(workspace, MASKED)
+    assert masked_of(workspace, "q.jsonl", records) == masked
+
+
+def test_nothing_of_a_masked_structure_is_in_the_copy(workspace: Workspace) -> None:
+    workspace = mask(workspace, MASKED)
+    masked_of(workspace, "q.jsonl", [{"who": {"name": "Alice"}, "x": 1}])
+    (copy,) = masking.folders(workspace).glob("*/*.parquet")
+    assert duckdb.execute("select * from read_parquet(?)", [str(copy)]).fetchall() == [
+        ("[masked]", 1)
+    ]
+
+
+def test_a_copy_that_earlier_settings_asked_for_is_open_to_nobody(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = mask(workspace, '{ size = "hash" }')
+    done = register(workspace, write_records(workspace.root / "biopsies.csv"))
+    (before,) = masking.folders(workspace).glob("*/*.parquet")
+    monkeypatch.setitem(os.environ, "GOVERNED_PERSON", "sam")
+    assert access.decide(workspace, "read", str(before)).allowed
+    workspace = mask(workspace, '{ size = "hash", shape = "hash" }')
+    after = make(workspace, done.version, Path(done.snapshot), "sam")
+    guard = access.Guard(workspace)
+    assert guard.decide("read", str(after)).allowed
+    decision = guard.decide("read", str(before))
+    assert (decision.allowed, decision.policies) == (False, ["masked-columns"])
