@@ -13,7 +13,9 @@ from pathlib import Path
 
 import msgspec
 
+from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
+from governed_kernel.files import read_regular, unreadable
 from governed_kernel.governance import catalog, permission
 from governed_kernel.governance.catalog import Registered, label
 from governed_kernel.governance.leak_checks import look
@@ -82,8 +84,12 @@ def divide(
         parent = register.version(name)
         _refuse_part(register, parent)
         path, function = _code(workspace, code)
+        read = _read(path)
         with tempfile.TemporaryDirectory(prefix="governed-split-") as folder:
-            written = _run(workspace, catalog.verify(workspace, parent), path, function, folder)
+            written = _run(
+                workspace, catalog.verify(workspace, parent), path, read, function, folder
+            )
+            _refuse_changed(path, read)
             checked = check_parts(
                 catalog.snapshot_of(workspace, parent),
                 written,
@@ -96,7 +102,7 @@ def divide(
                 asked = Asked(texts=texts, time=time, ignored=targets, similarity=similarity)
                 checked.leaks.update(look(workspace, written, asked))
             files = _keep(workspace, parent, written)
-        return _record(workspace, register, parent, path, files, checked, person)
+        return _record(workspace, register, parent, (path, read), files, checked, person)
     except (Refused, CheckFailed) as error:
         record_refusal(workspace, person, "data split", name, error)
         raise
@@ -114,16 +120,43 @@ def _code(workspace: Workspace, code: str) -> tuple[Path, str]:
     return path, function or "split"
 
 
+def _read(path: Path) -> bytes:
+    """The code as it is run and kept: one reading for both."""
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _refuse_changed(path: Path, read: bytes) -> None:
+    """Refuse code that is another after it ran: who opens its file would be shown another."""
+    try:
+        if read_regular(path) == read:
+            return
+        why = "its file is another than it was when it was read and run"
+    except OSError as error:
+        why = error.strerror or str(error)
+    raise Refused(
+        f"the split code {path.name} changed while it ran",
+        why=why,
+        next="save it, see what it does, then run the same command again; nothing was registered",
+    )
+
+
 def _run(
-    workspace: Workspace, source: Path, code: Path, function: str, folder: str
+    workspace: Workspace, source: Path, code: Path, read: bytes, function: str, folder: str
 ) -> dict[str, Path]:
-    """Run the code in a child process; the CSV file of each part."""
+    """Run the code as it was read, in a child process; the CSV file of each part."""
+    copy = Path(folder, "code.py")
+    copy.write_bytes(read)
     output = Path(folder, "parts")
     output.mkdir()
     specification = Path(folder, "split.json")
     spec = {
         "source": str(source),
         "code": str(code),
+        "copy": str(copy),
+        "sha256": digest_bytes(read),
         "function": function,
         "folder": str(output),
     }
@@ -212,13 +245,14 @@ def _record(
     workspace: Workspace,
     register: Register,
     parent: DatasetRegistered,
-    code: Path,
+    code: tuple[Path, bytes],
     files: Mapping[str, FileDigest],
     checked: Checked,
     person: str,
 ) -> Split:
     """Register the parts and the split in one write of the ledger."""
-    code_file = ObjectStore(workspace).add_file(code)
+    path, read = code
+    code_file = ObjectStore(workspace).add_bytes(read, path.name)
     events = [
         _part_event(register, parent, part, file, checked.rows[part], person)
         for part, file in files.items()
@@ -243,7 +277,7 @@ def _record(
             SplitRecorded(
                 dataset=parent.dataset,
                 version=parent.version,
-                code=workspace.relative(code),
+                code=workspace.relative(path),
                 code_sha256=code_file.sha256,
                 parts=parts,
                 rows=rows,

@@ -6,12 +6,14 @@ not believed: `split_checks` reads the files afterwards, in a process where that
 
 from __future__ import annotations
 
+import importlib.abc
 import importlib.util
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, UsageError
 
 __all__ = ["PARTS", "main"]
@@ -20,11 +22,18 @@ PARTS = ("train", "validation", "holdout")
 
 
 def main(specification: str) -> None:
-    """Divide as the specification says: source, code, function, folder."""
+    """Divide as the specification says: source, code and its copy, function, folder."""
     from governed_kernel.governance.frames import read_pandas
 
     spec: dict[str, str] = json.loads(Path(specification).read_text(encoding="utf-8"))
-    function = _function(Path(spec["code"]), spec["function"])
+    code = Path(spec["copy"]).read_bytes()
+    if digest_bytes(code) != spec["sha256"]:
+        raise UsageError(
+            "the split code is not what was read",
+            why="its copy was changed before it ran",
+            next="run the same command again",
+        )
+    function = _function(Path(spec["code"]), code, spec["function"])
     frame = read_pandas(Path(spec["source"]))
     first, second = (_parts(function(frame.copy()), list(frame.columns)) for _ in range(2))
     if first != second:
@@ -37,9 +46,23 @@ def main(specification: str) -> None:
         Path(spec["folder"], f"{part}.csv").write_bytes(text.encode())
 
 
-def _function(code: Path, name: str) -> Any:
-    spec = importlib.util.spec_from_file_location("governed_split_code", code)
-    if spec is None or spec.loader is None:
+class _AsRead(importlib.abc.SourceLoader):
+    """Loads what was read of a file, which may be another by now."""
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self._path, self._data = str(path), data
+
+    def get_filename(self, _: str) -> str:
+        return self._path
+
+    def get_data(self, _: Any) -> bytes:
+        return self._data
+
+
+def _function(code: Path, data: bytes, name: str) -> Any:
+    loader = _AsRead(code, data)
+    spec = importlib.util.spec_from_file_location("governed_split_code", code, loader=loader)
+    if spec is None or spec.loader is None or code.suffix != ".py":
         raise UsageError(
             f"{code} is no Python file", why="it must end in .py", next="name a file with --by"
         )

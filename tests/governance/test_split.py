@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.split import Split, divide
@@ -187,3 +188,48 @@ def test_nobody_without_the_role_divides(workspace: Workspace, source: Path) -> 
     with pytest.raises(Refused, match="may not register data"):
         divide(workspace, "biopsies", write_code(workspace, BY_PATIENT), "olga")
     assert not [e for e in Ledger(workspace).events() if isinstance(e, SplitRecorded)]
+
+
+CHANGES = """
+def split(frame):
+    from pathlib import Path
+    parts = {"train": frame[:30], "validation": frame[30:45], "holdout": frame[45:]}
+    Path(__file__).write_text("# nothing to see")
+    return parts
+"""
+
+
+def test_code_that_is_another_after_it_ran_divides_nothing(
+    workspace: Workspace, source: Path
+) -> None:
+    write_code(workspace, CHANGES)
+    before = Register.read(workspace).splits
+    with pytest.raises(Refused, match="changed while it ran"):
+        divide(workspace, "biopsies", "divide.py", "sam")
+    known = Register.read(workspace)
+    assert known.splits == before
+    assert "biopsies-train" not in known.datasets
+    last = known.events[-1]
+    assert isinstance(last, Decided)
+    assert last.outcome == "denied"
+
+
+def test_what_is_kept_is_the_code_that_ran_whatever_lay_there_meanwhile(
+    workspace: Workspace, source: Path
+) -> None:
+    # An editor saves the file while it runs, and takes that back.
+    other = "def split(frame):\n    raise SystemExit"
+    code = f"""
+from pathlib import Path
+HERE = Path(__file__)
+MINE = HERE.read_bytes()
+HERE.write_text({other!r})
+{BY_PATIENT}
+import atexit
+atexit.register(HERE.write_bytes, MINE)
+"""
+    split(workspace, code)
+    recorded = Register.read(workspace).splits[-1]
+    assert recorded.code_sha256 == digest_bytes(code.encode())
+    kept = workspace.objects / recorded.code_sha256[:2] / recorded.code_sha256
+    assert kept.read_text() == code
