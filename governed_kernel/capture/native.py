@@ -221,7 +221,7 @@ def _machinery() -> tuple[type, Any]:
     def __copy__(self: Any) -> Any:  # noqa: N807 - functions are what they are a copy of
         return self
 
-    def __deepcopy__(self: Any, memo: Any) -> Any:  # noqa: N807
+    def __deepcopy__(self: Any, _: Any) -> Any:  # noqa: N807
         return self
 
     # Under this name, for tools that show the type of what they describe.

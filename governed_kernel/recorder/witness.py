@@ -374,8 +374,10 @@ class Witness:
         if len(found) == 1:
             possible = exists or number == _CREAT
             return [Sighting(thread, name, "write", target, exists, possible)]
-        source = "" if number in _SYMLINKS else found[0]
-        possible = number in _SYMLINKS or os.path.isfile(found[0])
+        # Of a file that had no name until now nothing was seen: it is written by being named.
+        nameless = found[0].endswith(paths.REMOVED)
+        source = "" if number in _SYMLINKS or nameless else found[0]
+        possible = number in _SYMLINKS or nameless or os.path.isfile(found[0])
         return [*seen, Sighting(thread, name, "write", target, exists, possible, source=source)]
 
     def _left(self, notification: Notification, source: str) -> list[Sighting]:

@@ -87,19 +87,19 @@ def _catch_up(store: Store, ledger: Ledger, *, waits: bool) -> None:
     """Take in what is new, after what was to be forgotten and mended."""
     workspace = store.workspace
     seen = pins.last_seen(workspace.root)
-    moved = workspace.ledger.exists() and _has_moved(store, ledger)
-    if moved:
+    is_behind = _is_behind(store, ledger)
+    if not is_behind:
+        if waits:
+            _make_good(workspace, Register.replay(workspace, ledger.events()))
+        store.ingest()
+        # An erasure may have taken the store away, and the ledger gone on meanwhile.
+        is_behind = _is_behind(store, ledger)
+    if is_behind:
         # Once: what is added meanwhile is the next question's to take in.
         records = ledger.records()
         events = [record.event for record in records]
         settled(workspace, events, partial(_take_in, store, records, seen))
-    else:
-        if waits:
-            _make_good(workspace, Register.replay(workspace, ledger.events()))
-        store.ingest()
-    # the ledger's own tables too where nothing was said: an erasure may have taken the store away
-    own = [] if moved else [None]
-    _bring_ledgers(store, [*own, *imported(workspace)])
+    _bring_ledgers(store, imported(workspace))
 
 
 def _take_in(
@@ -230,8 +230,10 @@ def _is_open_and_current(store: Store, ledger: Ledger, questions: contextlib.Exi
     return False
 
 
-def _has_moved(store: Store, ledger: Ledger) -> bool:
-    """Whether the ledger has gone on since the store took it in."""
+def _is_behind(store: Store, ledger: Ledger) -> bool:
+    """Whether there is a ledger, and it has gone on since the store took it in."""
+    if not ledger.path.exists():
+        return False
     try:
         known = store.ledger_head()
     except GovernedError:  # a file that is no store is made anew by those who ingest

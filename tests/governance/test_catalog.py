@@ -23,6 +23,7 @@ from governed_kernel.governance.cards import card_path
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Decided
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.lineage.store import Store
 from governed_kernel.release import projection
 from governed_kernel.release.evidence import as_input, missing_descriptions
 from governed_kernel.release.projection import refresh
@@ -310,3 +311,24 @@ def test_a_card_that_is_missing_is_mended_before_the_store_counts_as_current(
             refresh(workspace)
     refresh(workspace)
     assert card.exists()
+
+
+def test_a_card_that_is_left_behind_while_journals_come_in_is_mended_too(
+    workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh(workspace)
+    cards: list[Path] = []
+    really = Store.ingest
+
+    def ingest(self: Store, *given: Any) -> Any:
+        """Bring in journals, while a registration is killed before it writes its card."""
+        if not cards:
+            cards.append(card_path(workspace, register(workspace, source).version.dataset))
+            cards[0].unlink()
+        return really(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "ingest", ingest)
+        patch.setattr(projection, "_is_current", lambda *_: False)
+        refresh(workspace)
+    assert cards[0].exists()

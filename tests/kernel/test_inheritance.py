@@ -40,6 +40,9 @@ MADE = {
     "with multiprocessing.get_context('fork').Pool(1) as pool:\n"
     "    pool.apply(df.to_csv, ('worker.csv',))",
     "town.csv": "pd.read_csv('towns.csv').head(9).to_csv('town.csv', index=False)",
+    "named.csv": "file = os.open('.', os.O_TMPFILE | os.O_RDWR, 0o644)\n"
+    "os.write(file, df.to_csv().encode())\n"
+    "assert libc.linkat(file, b'', -100, b'named.csv', 0x1000) == 0",
     "days.csv": "days.tail(9).to_csv('days.csv')",
     "cut.csv": "import subprocess\nsubprocess.run('head -5 biopsies.csv > cut.csv', shell=True)",
 }
@@ -122,7 +125,11 @@ def test_what_nobody_could_follow_may_be_anything_that_was_read(made: Sessions) 
 
 
 @pytest.mark.parametrize(
-    "name", ["unmade.csv", "rows.csv", "dicts.csv", "buffer.csv", "table.csv", "worker.csv"]
+    "name",
+    [
+        *("unmade.csv", "rows.csv", "dicts.csv", "buffer.csv", "table.csv", "worker.csv"),
+        "named.csv",
+    ],
 )
 def test_so_may_what_came_from_a_thing_that_no_step_made(made: Sessions, name: str) -> None:
     """Rows in a list, a buffer in memory, another process: by which way it came nobody knows."""
