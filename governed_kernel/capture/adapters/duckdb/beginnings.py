@@ -8,6 +8,7 @@ from typing import Any
 from governed_kernel.capture.adapters.duckdb.catalog import Source, file_claim
 from governed_kernel.capture.adapters.duckdb.files import matching
 from governed_kernel.capture.adapters.duckdb.instances import connected
+from governed_kernel.capture.adapters.duckdb.late import made_lazy
 from governed_kernel.capture.adapters.duckdb.objects import seen
 from governed_kernel.capture.adapters.duckdb.plans import announce_all, plan_of, report
 from governed_kernel.capture.adapters.duckdb.queries import (
@@ -129,7 +130,7 @@ def _asked_frame(observation: Observation, observed: Observed) -> None:
     if plan.lineages:
         names, last = observed.result.columns, plan.lineages[-1]
         node = record_query(observation, observed, plan, last, observed.result, "relation", names)
-        extra = Lazy(known, (), observed.result.sql_query())
+        extra = made_lazy(Lazy(known, (), observed.result.sql_query()), plan)
         observation.registry.put(observed.result, node._replace(extra=extra))
 
 

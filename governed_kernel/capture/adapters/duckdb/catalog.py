@@ -227,6 +227,9 @@ class Catalog(Schemas):
 
     def _relation(self, table: Table, node: Node) -> Known:
         """Another relation: what it reads is read now."""
+        from governed_kernel.capture.adapters.duckdb.late import by_now
+
+        node = by_now(self.observation, self.step.observed, node)
         cells = {column: ((node, column),) for column in node.columns}
         claims = tuple(getattr(node.extra, "claims", ()))
         self.sources[table] = Source(Seen(node.columns, cells), kind="relation", claims=claims)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from governed_kernel.capture.adapters.duckdb.catalog import Claim
+from governed_kernel.capture.adapters.duckdb.catalog import Claim, Source
 from governed_kernel.capture.adapters.duckdb.changes import apply
 from governed_kernel.capture.adapters.duckdb.instances import Connected, connected
 from governed_kernel.capture.adapters.duckdb.objects import caller
@@ -25,7 +25,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Lineage, Table
 from governed_kernel.capture.steps import Step
 
-__all__ = ["SCAN", "Lazy", "arm", "connection_of", "given", "relation_node"]
+__all__ = ["SCAN", "Lazy", "arm", "connection_of", "given"]
 
 
 SCAN = re.compile(r"\b(?:pandas|arrow|polars|python)_scan(?:_dumb)?\([^()]*\)")
@@ -42,6 +42,14 @@ class Lazy(NamedTuple):
     """Its query as DuckDB writes it."""
     ancestors: tuple[tuple[str, Node], ...] = ()
     """The relations that it was made of, by their queries."""
+    rests: tuple[tuple[Table, tuple[str, ...]], ...] = ()
+    """The tables that it reads, with what they were when it was looked at last."""
+    named: tuple[tuple[str, Source], ...] = ()
+    """Python's own things that its query names."""
+    held: bool = False
+    """It was carried out, and may hold rows since."""
+    unreadable: bool = False
+    """What it does is a function's, or nobody could read it."""
 
 
 def connection_of(call: Call, *, method: bool) -> Any:
@@ -95,6 +103,8 @@ def _before(*, method: bool) -> Any:
 
 def _related(observation: Observation, observed: Observed) -> None:
     """``sql`` and ``query``: the last statement may give a relation, which is yet to be read."""
+    from governed_kernel.capture.adapters.duckdb.late import made_lazy
+
     result = observed.result
     last = _carried_out(observation, observed)
     if last is None or result is None:
@@ -113,7 +123,8 @@ def _related(observation: Observation, observed: Observed) -> None:
         if (source := plan.sources.get(Table((name,)))) is not None:
             known.instance.scans[scan] = source
     node = record_query(observation, observed, plan, lineage, result, "relation", names)
-    observation.registry.put(result, node._replace(extra=Lazy(known, claims, text)))
+    lazy = Lazy(known, claims, text, unreadable=bool(lineage.reason))
+    observation.registry.put(result, node._replace(extra=made_lazy(lazy, plan)))
 
 
 def _executed(observation: Observation, observed: Observed) -> None:
@@ -170,14 +181,6 @@ def say(observation: Observation, known: Connected, claims: Sequence[Claim]) -> 
     fresh = [claim for claim in claims if claim not in known.said[1]]
     known.said[1].update(fresh)
     return fresh
-
-
-def relation_node(observation: Observation, relation: Any) -> Node | None:
-    """The node of a relation; one that nobody saw being made gets one without origins."""
-    node = observation.registry.get(relation)
-    if node is not None and isinstance(node.extra, Lazy):
-        return node
-    return None
 
 
 def arm(observation: Observation, modules: Sequence[Any], connection: type) -> None:

@@ -13,16 +13,15 @@ from typing import Any
 from governed_kernel.capture.adapters.duckdb.catalog import Claim, Source
 from governed_kernel.capture.adapters.duckdb.changes import apply
 from governed_kernel.capture.adapters.duckdb.instances import Connected
+from governed_kernel.capture.adapters.duckdb.late import made_lazy, relation_node, scanned
 from governed_kernel.capture.adapters.duckdb.objects import Seen
 from governed_kernel.capture.adapters.duckdb.plans import plan_of, report
 from governed_kernel.capture.adapters.duckdb.queries import (
-    SCAN,
     Lazy,
     given,
-    relation_node,
 )
 from governed_kernel.capture.adapters.duckdb.recording import record_query
-from governed_kernel.capture.adapters.duckdb.results import executing
+from governed_kernel.capture.adapters.duckdb.results import executing, hold
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.registry import Node
@@ -73,13 +72,8 @@ def _around(text: str, known: Connected, parents: Sequence[Node]) -> tuple[str, 
         if f"({query})" in text:
             text = text.replace(f"({query})", f'(FROM "{name}")')
             bound[name] = source_of(node)
-    for scan in set(SCAN.findall(text)):
-        scanned = known.instance.scans.get(scan)
-        if scanned is not None:
-            name = f"@{scan}"
-            text = text.replace(scan, f'"{name}"')
-            bound[name] = scanned
-    return text, bound
+    text, objects = scanned(text, known)
+    return text, bound | objects
 
 
 def relate(
@@ -100,8 +94,10 @@ def relate(
     plan = plan_of(observation, step, known, connection, around, None, bound)
     claims = tuple(dict.fromkeys([*plan.claims, *_claims_of(parents)]))
     ancestors = _ancestors(parents)
-    extra = Lazy(known, claims, text, ancestors)
     lineage = plan.lineages[-1] if plan.lineages else None
+    unreadable = lineage is None or bool(lineage.reason) or _are_unreadable(parents)
+    extra = made_lazy(Lazy(known, claims, text, ancestors, unreadable=unreadable), plan)
+    extra = _with_parents(extra, parents)
     if lineage is None or (lineage.reason and not bound):
         node = _conservative(observation, observed, parents, result, names)
     else:
@@ -120,6 +116,21 @@ def _conservative(
     for node in parents:
         step.product(tuple(names), node, node.columns, "TRANSFORMATION", "conservative")
     return step.finish(result, "relation", tuple(names))
+
+
+def _are_unreadable(parents: Iterable[Node]) -> bool:
+    return any(isinstance(node.extra, Lazy) and node.extra.unreadable for node in parents)
+
+
+def _with_parents(lazy: Lazy, parents: Iterable[Node]) -> Lazy:
+    """With the tables and things that a relation reads through those that it was made of."""
+    rests, named = dict(lazy.rests), dict(lazy.named)
+    for node in parents:
+        if isinstance(node.extra, Lazy):
+            rests = dict(node.extra.rests) | rests
+            named = dict(node.extra.named) | named
+    own = {name: source for name, source in named.items() if not name.startswith("@")}
+    return lazy._replace(rests=tuple(rests.items()), named=tuple(own.items()))
 
 
 def _claims_of(parents: Iterable[Node]) -> Iterator[Claim]:
@@ -141,7 +152,7 @@ def _ancestors(parents: Iterable[Node]) -> tuple[tuple[str, Node], ...]:
 def parents_of(observation: Observation, call: Call) -> list[Node]:
     """The nodes of the relations among a call's arguments, ``self`` first."""
     args, kwargs = call.arguments
-    nodes = [relation_node(observation, each) for each in (*args, *kwargs.values())]
+    nodes = [relation_node(observation, call, each) for each in (*args, *kwargs.values())]
     return [node for node in nodes if node is not None]
 
 
@@ -162,7 +173,9 @@ def _mapped(observation: Observation, observed: Observed) -> None:
     if not parents or not isinstance(parents[0].extra, Lazy):
         return
     node = _conservative(observation, observed, parents, result, result.columns)
-    extra = parents[0].extra._replace(text=result.sql_query(), ancestors=_ancestors(parents))
+    extra = parents[0].extra._replace(
+        text=result.sql_query(), ancestors=_ancestors(parents), unreadable=True
+    )
     observation.registry.put(result, node._replace(extra=extra))
 
 
@@ -187,7 +200,8 @@ def _asked(observation: Observation, observed: Observed) -> None:
     names, last = observed.result.columns, plan.lineages[-1]
     node = record_query(observation, observed, plan, last, observed.result, "relation", names)
     text = observed.result.sql_query()
-    extra = Lazy(known, parents[0].extra.claims, text, _ancestors(parents))
+    extra = made_lazy(Lazy(known, parents[0].extra.claims, text, _ancestors(parents)), plan)
+    extra = _with_parents(extra, parents)
     observation.registry.put(observed.result, node._replace(extra=extra))
 
 
@@ -199,6 +213,8 @@ def _same(observation: Observation, observed: Observed) -> None:
     report(observation, observed.call, parents[0].extra.text)
     result, parent = observed.result, parents[0]
     known = parents[0].extra.known
+    if observed.target.name == "execute":
+        hold(observation, observed.call.arguments[0][0], parent)
     if observed.target.name in ("create_view", "to_view"):
         known.instance.absent.clear()
         known.relations[str(given(observed.call, "view_name", 1)).lower()] = parent

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from governed_kernel.capture.adapters.duckdb.instances import connected
+from governed_kernel.capture.adapters.duckdb.late import relation_node
 from governed_kernel.capture.adapters.duckdb.plans import announce_all, report
 from governed_kernel.capture.adapters.duckdb.queries import (
     Lazy,
     connection_of,
-    relation_node,
     say,
 )
 from governed_kernel.capture.observation import Call, Observation
@@ -18,7 +18,7 @@ from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 
-__all__ = ["arm", "executing", "fetched", "hand_on", "hand_out"]
+__all__ = ["arm", "executing", "fetched", "hand_on", "hand_out", "hold"]
 
 FETCHERS = (
     *("df", "fetchdf", "fetch_df", "fetch_df_chunk", "to_df", "pl", "arrow", "to_arrow_table"),
@@ -93,19 +93,27 @@ def fetched(observation: Observation, observed: Observed) -> None:
 def executing(observation: Observation, call: Call) -> None:
     """Before a relation is carried out: what it reads is read now."""
     args, _ = call.arguments
-    node = relation_node(observation, args[0])
+    node = relation_node(observation, call, args[0])
     if node is not None and isinstance(node.extra, Lazy) and node.extra.claims:
         announce_all(observation, call, say(observation, node.extra.known, node.extra.claims))
 
 
 def _carried_out(observation: Observation, observed: Observed) -> None:
     args, _ = observed.call.arguments
-    node = relation_node(observation, args[0])
+    node = relation_node(observation, observed.call, args[0])
     if node is None or not isinstance(node.extra, Lazy):
         return
     report(observation, observed.call, node.extra.text)
     if observed.target.name not in _LOOKS:
         hand_out(observation, observed, node)
+    if observed.target.name in _VALUES:
+        hold(observation, args[0], node)
+
+
+def hold(observation: Observation, relation: Any, node: Node) -> None:
+    """Note that a relation holds rows from now on, which it may give later."""
+    if not node.extra.held:
+        observation.registry.put(relation, node._replace(extra=node.extra._replace(held=True)))
 
 
 def arm(observation: Observation, modules: Sequence[Any], connection: type, relation: type) -> None:

@@ -208,6 +208,65 @@ a <- t.csv.b AGGREGATION conservative
 a <- t.csv.id GROUP_BY
 """,
     ),
+    "a relation whose table was replaced reads the one that is there": (
+        """
+con = fresh()
+r = con.sql("SELECT a AS x FROM t")
+con.sql("CREATE OR REPLACE TABLE t AS SELECT id, c AS a FROM u")
+r.write_csv(OUT)
+""",
+        "x <- u.csv.c IDENTITY",
+    ),
+    "a chain of relations whose table was filled meanwhile": (
+        """
+con = fresh()
+r = con.table("t").filter("id > 0").project("a")
+con.sql("INSERT INTO t SELECT id, c, c FROM u")
+r.df().to_csv(OUT, index=False)
+""",
+        """
+a <- t.csv.a IDENTITY
+a <- u.csv.c IDENTITY
+a <- t.csv.id FILTER
+a <- u.csv.id FILTER
+""",
+    ),
+    "a relation of a relation and a frame, whose table was replaced": (
+        """
+con = fresh()
+r = con.sql("SELECT id, a AS x FROM t")
+s = con.sql("SELECT x, frame.b FROM r JOIN frame USING (id)")
+con.sql("CREATE OR REPLACE TABLE t AS SELECT id, c AS a FROM u")
+con.sql("SELECT x FROM s").write_csv(OUT)
+""",
+        """
+x <- u.csv.c IDENTITY
+x <- u.csv.id JOIN
+x <- t.csv.id JOIN
+""",
+    ),
+    "a view made of a relation, whose table was replaced": (
+        """
+con = fresh()
+con.sql("SELECT a AS x FROM t").create_view("v")
+con.sql("CREATE OR REPLACE TABLE t AS SELECT id, c AS a FROM u")
+con.sql("SELECT x FROM v").write_csv(OUT)
+""",
+        "x <- u.csv.c IDENTITY",
+    ),
+    "a relation carried out before its table was replaced may hold the rows of before": (
+        """
+con = fresh()
+r = con.sql("SELECT a AS x FROM t")
+r.execute()
+con.sql("CREATE OR REPLACE TABLE t AS SELECT id, c AS a FROM u")
+pd.DataFrame(r.df()).to_csv(OUT, index=False)
+""",
+        """
+x <- t.csv.a IDENTITY conservative
+x <- u.csv.c IDENTITY conservative
+""",
+    ),
     "a cursor sees the same tables": (
         """
 con = fresh()
