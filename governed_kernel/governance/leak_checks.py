@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from governed_kernel.errors import CheckFailed, Refused, UsageError
-from governed_kernel.governance import authorization, catalog
+from governed_kernel.governance import authorization, catalog, permission
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.leaks import Asked, find_leaks
 from governed_kernel.governance.register import Register
@@ -30,7 +30,7 @@ def check_leaks(
     CheckFailed
         Something leaks, and ``governed.toml`` says that this blocks.
     Refused
-        `person` may not register data.
+        `person` may not register data, or sees some of these columns masked.
     UsageError
         Fewer than two versions, or columns that are not in all of them.
     """
@@ -47,6 +47,8 @@ def check_leaks(
                 why=f"{said} is one content",
                 next="name two versions: 'governed data leaks A@1 B@1'",
             )
+        for version in versions:
+            permission.check_sees_all(register, version, person, "look for what is shared with")
         places = {label(version): catalog.verify(workspace, version) for version in versions}
         found = find_leaks(places, asked)
         blocks = workspace.settings.leaks.action == "block"

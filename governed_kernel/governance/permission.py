@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from governed_kernel.capture.emitter import Decision
 from governed_kernel.configuration import Configuration
-from governed_kernel.governance import authorization
+from governed_kernel.errors import PolicyDenied
+from governed_kernel.governance import authorization, masking
 from governed_kernel.governance.cedar import Verdict
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
 
 __all__ = [
+    "check_sees_all",
     "closed_to",
     "decide_purpose",
     "decision_of",
@@ -115,6 +117,37 @@ def closed_to(register: Register, version: DatasetRegistered, person: str) -> li
         person,
         who.roles if who is not None else (),
     )
+
+
+def check_sees_all(
+    register: Register, version: DatasetRegistered, person: str, action: str
+) -> None:
+    """Refuse who may not read a version's class, or some of its columns, what tells of all values.
+
+    Parameters
+    ----------
+    action : str
+        What is asked for, as in "divide".
+
+    Raises
+    ------
+    PolicyDenied
+        A rule, code or a comparison of theirs could tell what is hidden from them.
+    """
+    name = f"{version.dataset}@{version.version}"
+    reasons = [reason for _, reason in closed_to(register, version, person)]
+    if masking.is_masked_for(register, version, person):
+        unmasked = register.workspace.settings.classes[version.data_class].unmasked
+        reasons.append(
+            f"some columns of {name} are masked for {person}, and this works on their values; "
+            f"{' or '.join(unmasked) or 'nobody'} sees these"
+        )
+    if reasons:
+        raise PolicyDenied(
+            f"{person} may not {action} {name}",
+            why="; ".join(reasons),
+            next="ask somebody with such a role to; a notebook is given the masked copy",
+        )
 
 
 def not_a_reader(

@@ -82,6 +82,7 @@ def divide(
         register.check_policy()
         catalog.check_person(register, person)
         parent = register.version(name)
+        permission.check_sees_all(register, parent, person, "divide")
         _refuse_part(register, parent)
         path, function = _code(workspace, code)
         read = _read(path)

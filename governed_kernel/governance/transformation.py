@@ -94,6 +94,7 @@ def _check_readable(register: Register, parent: DatasetRegistered, person: str) 
             next=f"'governed policy explain read {label(parent)} --as {person}' says what would "
             "change that; data is transformed before it is divided",
         )
+    permission.check_sees_all(register, parent, person, "transform")
     if parent.kind != "data":
         raise UsageError(
             f"{label(parent)} is a base model",

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from governed_kernel.governance import access, masking
+from governed_kernel.errors import PolicyDenied
+from governed_kernel.governance import access, masking, people
+from governed_kernel.governance.leak_checks import check_leaks
+from governed_kernel.governance.leaks import Asked
 from governed_kernel.governance.masked_copies import make, masked_in
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.split import divide
+from governed_kernel.governance.transformation import transform
+from governed_kernel.lineage.events import Decided
 from governed_kernel.workspace import Workspace
-from tests.governance.people import mask
-from tests.governance.records import register, write_records
+from tests.governance.people import mask, passphrase
+from tests.governance.records import BY_ROW, register, write_code, write_records
 
 MASKED = '{ name = "redact", "icd*" = "hash", "who.born" = "drop" }'
 
@@ -90,3 +98,41 @@ def test_a_copy_that_earlier_settings_asked_for_is_open_to_nobody(
     assert guard.decide("read", str(after)).allowed
     decision = guard.decide("read", str(before))
     assert (decision.allowed, decision.policies) == (False, ["masked-columns"])
+
+
+SPYING = """
+[keep]
+size = "it is predicted from"
+
+[[criterion]]
+name = "a letter of what is hidden"
+sql = "(select unicode(shape::varchar) from before order by size limit 1)"
+minimum = 0
+"""
+
+
+def test_who_sees_columns_masked_makes_nothing_from_their_values(workspace: Workspace) -> None:
+    """A criterion, the code of a division or a guess that is compared would tell them."""
+    workspace = mask(workspace, '{ shape = "redact" }')
+    register(workspace, write_records(workspace.root / "biopsies.csv"))
+    register(workspace, write_records(workspace.root / "guess.csv", ["1,2,3,4"]), "guess")
+    rules = workspace.root / "rules.toml"
+    rules.write_text(SPYING)
+    code = write_code(workspace, "import pathlib\npathlib.Path('told').touch()" + BY_ROW)
+    asked = Asked(keys=["shape"])
+    tries: dict[str, Callable[[str], object]] = {
+        "transform": lambda person: transform(workspace, rules, "biopsies", person, into="less"),
+        "look for": lambda person: check_leaks(workspace, ["biopsies", "guess"], asked, person),
+        "divide": lambda person: divide(workspace, "biopsies", code, person),
+    }
+    for action, attempt in tries.items():
+        with pytest.raises(PolicyDenied, match=f"sam may not {action}") as refused:
+            attempt("sam")
+        assert "masked for sam" in refused.value.why
+        assert "domain-expert sees these" in refused.value.why
+    assert not (workspace.root / "told").exists()
+    denied = [one for one in Register.read(workspace).events if isinstance(one, Decided)]
+    assert [(one.person, one.outcome) for one in denied] == [("sam", "denied")] * 3
+    people.grant(workspace, "ada", passphrase("ada"), name="sam", role="domain-expert")
+    for action in ("transform", "divide"):
+        tries[action]("sam")
