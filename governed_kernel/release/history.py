@@ -71,12 +71,14 @@ class Acceptance:
 
     said: RiskAcceptance
     entry: Entry
-    withdrawn_at: datetime | None
-    """When the key that signed it was revoked, if it was."""
+    withdrawn: int | None
+    """The record that revoked the key which signed it, if one did: no clock says when that was."""
 
-    def state_at(self, moment: datetime) -> Literal["valid", "expired", "withdrawn"]:
-        """Whether it lets its case pass at `moment`."""
-        if self.withdrawn_at is not None and self.withdrawn_at <= moment:
+    def state_at(
+        self, moment: datetime, record: int | None = None
+    ) -> Literal["valid", "expired", "withdrawn"]:
+        """Whether it lets its case pass at `moment`, or did when the ledger got its `record`."""
+        if self.withdrawn is not None and (record is None or self.withdrawn <= record):
             return "withdrawn"
         return "valid" if moment < self.said.expires_at else "expired"
 
@@ -164,16 +166,18 @@ class RunRecord:
         """Whether every suite that was run over it passed, now: accepted risks may expire."""
         return self.passed_at(self.moment)
 
-    def passed_at(self, moment: datetime) -> bool:
-        """As `has_passed`, at another moment."""
+    def passed_at(self, moment: datetime, record: int | None = None) -> bool:
+        """As `has_passed`, at another moment: that of a record."""
         found = self.evaluations
-        return bool(found) and all(self.passes(each, moment) for each in found)
+        return bool(found) and all(self.passes(each, moment, record) for each in found)
 
-    def passes(self, found: ValidationRecorded, moment: datetime) -> bool:
+    def passes(
+        self, found: ValidationRecorded, moment: datetime, record: int | None = None
+    ) -> bool:
         """Whether a suite lets the run pass, given the risks that were accepted by then."""
         if found.passed:
             return True
-        accepted = {item.said.case_id for item in self.accepted(found, moment)}
+        accepted = {item.said.case_id for item in self.accepted(found, moment, record)}
         # What was never measured can't be accepted, nor what an older record does not tell.
         cases = [
             msgspec.structs.replace(case, outcome="passed")
@@ -183,13 +187,15 @@ class RunRecord:
         ]
         return bool(found.required) and bool(accepted) and suite_gate(cases, found.required)[0]
 
-    def accepted(self, found: ValidationRecorded, moment: datetime) -> list[Acceptance]:
+    def accepted(
+        self, found: ValidationRecorded, moment: datetime, record: int | None = None
+    ) -> list[Acceptance]:
         """The risks accepted in one validation that count at `moment`."""
         return [
             item
             for item in self.acceptances
             if item.said.validation_run == found.validation_run
-            and item.state_at(moment) == "valid"
+            and item.state_at(moment, record) == "valid"
             and item.entry.occurred_at <= moment
         ]
 

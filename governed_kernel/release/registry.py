@@ -132,7 +132,7 @@ class Registry:
         taken = [int(key.partition("@")[2]) for key in self.releases if key.startswith(f"{name}@")]
         return f"{name}@{max(taken, default=0) + 1}"
 
-    def _take(self, event: RunEvent) -> None:
+    def _take(self, event: RunEvent, number: int) -> None:
         match event:
             case RunStarted() if event.run_id not in self.runs:
                 run = RunRecord(event, moment=self.moment)
@@ -147,15 +147,17 @@ class Registry:
                     return  # nothing was there yet to be validated
                 run.validations.append(event)
                 reason = f"{event.suite} passed"
-                self._validate(run, event.occurred_at, event.person, reason)
+                self._validate(
+                    run, number, Step("validated", event.occurred_at, event.person, reason)
+                )
             case RerunCompared() if event.run_id in self.runs:
                 self.runs[event.run_id].comparisons.append(event)
             case _:
                 pass
 
-    def _validate(self, run: RunRecord, at: datetime, person: str, reason: str) -> None:
-        if run.started.kind == "release" and run.passed_at(at):
-            self._advance(run, Step("validated", at, person, reason))
+    def _validate(self, run: RunRecord, number: int, step: Step) -> None:
+        if run.started.kind == "release" and run.passed_at(step.at, number):
+            self._advance(run, step)
 
     def _accept(self, said: RiskAcceptance, entry: Entry) -> None:
         """A risk counts for the run and the validation that it names, of that very release."""
@@ -166,12 +168,13 @@ class Registry:
             return
         person = self.register.people.get(said.person)
         key = person.key(entry.key_id) if person else None
-        withdrawn_at = key.revoked_at if key else entry.occurred_at
-        run.acceptances.append(Acceptance(said, entry, withdrawn_at))
+        withdrawn = key.revoked if key else entry.number
+        run.acceptances.append(Acceptance(said, entry, withdrawn))
         passed = ", which has passed" if said.expires_at <= self.moment else ""
         until = f"{said.expires_at:%Y-%m-%d}{passed}"
         reason = f"{said.suite} passed but for {said.case_id}, accepted until {until}"
-        self._validate(run, entry.occurred_at, said.person, reason)
+        step = Step("validated", entry.occurred_at, said.person, reason)
+        self._validate(run, entry.number, step)
 
     def _recall(self, said: Recall, at: datetime) -> None:
         back = TakenBack(said)
@@ -210,9 +213,9 @@ class Registry:
         for name, release in self.releases.items():
             yield from ((name, finding) for finding in release.recalls)
 
-    def _seal(self, run: RunRecord, bundle: Bundle, at: datetime) -> None:
+    def _seal(self, run: RunRecord, bundle: Bundle, at: datetime, number: int) -> None:
         """The service signs after every gate; what these ask is asked again."""
-        passed = run.passed_at(at)
+        passed = run.passed_at(at, number)
         own = run.started.release == bundle.release and run.started.kind == "release"
         if passed and own and run.state == "succeeded":
             run.bundle = bundle
@@ -248,9 +251,9 @@ class Registry:
                     release.history.append(Step(state, at, predicate.person, predicate.reason))
             case Bundle():
                 if (run := self.runs.get(predicate.run_id)) is not None:
-                    self._seal(run, predicate, at)
+                    self._seal(run, predicate, at, entry.number)
             case Record():
-                self._take(predicate.event)
+                self._take(predicate.event, entry.number)
             case RiskAcceptance():
                 self._accept(predicate, entry)
             case Recall():

@@ -21,7 +21,7 @@ from governed_kernel.governance import people as changes
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import attest, record, seal
-from governed_kernel.lineage.attestations import Bundle, Deployment, Recall
+from governed_kernel.lineage.attestations import Bundle, Deployment, KeyRevoked, Recall
 from governed_kernel.lineage.events import (
     Artifact,
     CaseResult,
@@ -29,10 +29,12 @@ from governed_kernel.lineage.events import (
     RunEnded,
     RunStarted,
     ValidationRecorded,
+    now,
 )
 from governed_kernel.release import acceptance, gate, recall
 from governed_kernel.release.registry import Registry, ReleaseRecord
 from governed_kernel.workspace import Workspace
+from tests.governance.by_hand import append_by_hand
 from tests.governance.conftest import made_keys
 from tests.governance.people import DIGEST, OTHER, RELEASE, make_workspace, passphrase, promote
 
@@ -342,6 +344,31 @@ def test_approvals_that_stop_counting_stop_what_has_not_happened_yet(candidate: 
     story.tell("seal")
     assert "seal" not in story.happened
     assert story.release.state == "validated"
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("signed_at", [datetime(2001, 1, 1, tzinfo=UTC), None])
+def test_a_key_that_is_revoked_later_takes_nothing_back_whatever_its_signer_s_clock_says(
+    candidate: Path, signed_at: datetime | None
+) -> None:
+    story = told(candidate, RISKY)
+    before = Registry.read(story.workspace)
+    rita = before.register.person("rita")
+    said = KeyRevoked(
+        person="rita",
+        printed_name=rita.printed_name,
+        subject_person="rita",
+        key_id=rita.keys[-1].key_id,
+        reason="mine",
+        signed_at=signed_at or now(),
+    )
+    append_by_hand(story.workspace, said, "rita")
+    after = Registry.read(story.workspace)
+    assert after.release(RELEASE).state == before.release(RELEASE).state == "released"
+    assert after.run(RUN).bundle == before.run(RUN).bundle
+    assert len(after.deployments) == len(before.deployments) > 0
+    assert not after.run(RUN).has_passed  # nothing new rests on what she accepted
+    assert [item.state_at(after.moment) for item in after.run(RUN).acceptances] == ["withdrawn"]
 
 
 @pytest.mark.usefixtures("home")
