@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from governed_kernel.canonical import digest_file
 from governed_kernel.capture.emitter import Decision
 from governed_kernel.capture.uris import resolved
+from governed_kernel.forking import hold_still
 from governed_kernel.governance import authorization, masking
 from governed_kernel.governance.cedar import Verdict
 from governed_kernel.governance.permission import closed_to, decision_of, floor
@@ -345,34 +346,12 @@ class Guard:
 _GUARDS: dict[Path, Guard] = {}
 
 
-_held: list[Guard] = []
-
-
-def _before_fork() -> None:
-    _held[:] = [guard for guard in _GUARDS.values() if guard.before_fork()]
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop().after_fork()
-
-
-def _begin_in_child() -> None:
-    _held.clear()
-    for guard in _GUARDS.values():
-        guard.begin_in_child()
-
-
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_in_child
-)
-
-
 def decide(workspace: Workspace, operation: Operation, path: str) -> Decision:
     """Whether a research session may do `operation` on `path`; see `Guard.decide`."""
     guard = _GUARDS.get(workspace.root)
     if guard is None:
         guard = _GUARDS[workspace.root] = Guard(workspace)
+        hold_still(guard)
     return guard.decide(operation, path)
 
 

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+import governed_kernel.forking  # noqa: F401 - before IPython, whose hook at a fork waits for a thread
+
 # As ipykernel_launcher does: nothing in the working directory may stand in for a library
 # while the kernel starts. IPython puts it back for the cells.
 if sys.path[0] in ("", os.getcwd()):  # noqa: PTH109

@@ -25,6 +25,8 @@ class Place(NamedTuple):
 
     path: str
     status: os.stat_result | None = None
+    way: str = ""
+    """What leads there in ``/proc``, where the path does not any more."""
 
 
 class Names:
@@ -152,7 +154,7 @@ class Names:
         found = paths.resolve(thread, path, directory, nameless=nameless)
         if not nameless:
             return Place(found)
-        return Place(found, paths.status(nameless[-1]))
+        return Place(found, paths.status(nameless[-1]), nameless[-1])
 
     def _canonical_folder(self, thread: int, folder: bytes) -> tuple[str, bool]:
         """As `paths.trace` of an absolute path, with nothing at its end."""

@@ -237,13 +237,15 @@ class Restrictions:
         classes = {known.classes.get(name, "") for name in origins}
         return max(classes, key=lambda name: (known.strictness.get(name, sys.maxsize), name))
 
-    def _derivation(self, path: str, status: os.stat_result | None) -> Derivation | None:
+    def _derivation(
+        self, path: str, status: os.stat_result | None, way: str = ""
+    ) -> Derivation | None:
         self._derived.refresh()
         found = self._derived.of(path, status)
         if found is None and status is not None and stat.S_ISREG(status.st_mode):
             alike = self._derived.sizes.get(status.st_size)
             if alike and (_is_small(status) or any(map(self._is_denied, alike))):
-                found = self._derived.contents.get(self._digest(path, status))
+                found = self._derived.contents.get(self._digest(way or path, status))
         return found
 
     def _is_denied(self, sha256: str) -> bool:
@@ -267,7 +269,12 @@ class Restrictions:
         return alike or (status.st_dev, status.st_ino) in self._identities
 
     def of(
-        self, path: str, status: os.stat_result | None, *, replaces: bool = False
+        self,
+        path: str,
+        status: os.stat_result | None,
+        *,
+        replaces: bool = False,
+        way: str = "",
     ) -> Restriction | None:
         """What restricts the file at a canonical path; None when nothing does.
 
@@ -275,11 +282,14 @@ class Restrictions:
         ----------
         replaces : bool
             Whether it is opened to be written anew: what it was made from is not read then.
+        way : str
+            What leads to the file, where that name does not any more.
 
         Raises
         ------
         ResourceMissing
-            As `refresh`, which is asked before the first answer.
+            As `refresh`, which is asked before the first answer; or it may be restricted by its
+            content, which can't be read.
         """
         if not self.is_known:
             if status is not None and stat.S_ISDIR(status.st_mode):
@@ -294,30 +304,40 @@ class Restrictions:
         if place is None and status is not None and stat.S_ISREG(status.st_mode):
             place = self._identities.get((status.st_dev, status.st_ino))
             if place is None and status.st_size in self._sizes:
-                place = known.contents.get(self._digest(path, status))
+                sha256 = self._digest(way or path, status)
+                if not sha256:
+                    raise ResourceMissing(
+                        f"{path} has the size of restricted data",
+                        why="it can't be opened to see whether it is that",
+                        next="read it under a name that it still has",
+                    )
+                place = known.contents.get(sha256)
         if place is not None:
             return known.entries[place]
-        return None if replaces or not known.versions else self._by_origin(path, status)
+        return None if replaces or not known.versions else self._by_origin(path, status, way)
 
-    def _by_origin(self, path: str, status: os.stat_result | None) -> Restriction | None:
+    def _by_origin(self, path: str, status: os.stat_result | None, way: str) -> Restriction | None:
         """What restricts a file because of what a session made it from."""
-        found = self._derivation(path, status)
+        found = self._derivation(path, status, way)
         if found is None or found.sha256 in self._known.known.contents:
             return None
         denied = [name for name in found.origins if name in self._known.versions]
         return self._known.entries[self._known.versions[denied[0]]] if denied else None
 
     def _digest(self, path: str, status: os.stat_result) -> str:
-        """SHA-256 of a file that has the size of a restricted one; empty if it can't be read."""
+        """SHA-256 of a file that has the size of a restricted one; empty if it can't be read.
+
+        By that name another file may lie there by now.
+        """
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         known = self._hashed.get(key)
         if known is not None:
             return known
-        try:
-            self._hashed[key] = digest_file(path)
-        except OSError:
-            return ""
-        return self._hashed[key]
+        with contextlib.suppress(OSError):
+            now = os.stat(path)
+            if (now.st_dev, now.st_ino) == key[:2]:
+                self._hashed[key] = digest_file(path)
+        return self._hashed.get(key, "")
 
 
 def _folder_of(path: str, folders: Mapping[str, P]) -> P | None:

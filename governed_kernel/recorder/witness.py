@@ -273,7 +273,9 @@ class Witness:
             elif self._restrictions is not None and (
                 not environment or self._restrictions.may_concern(status)
             ):
-                denied = _restricted(self._restrictions, path, status, replaces=replaces)
+                denied = _restricted(
+                    self._restrictions, path, status, replaces=replaces, way=place.way
+                )
         if environment and denied is None:
             return []
         return [
@@ -283,7 +285,7 @@ class Witness:
                 "write" if write else "read",
                 path,
                 exists=mode is not None,
-                possible=_has_content(mode, flags, path),
+                possible=_has_content(mode, flags, place.way or path),
                 both=flags & os.O_ACCMODE == os.O_RDWR,
                 denied=denied,
                 replaces=replaces,
@@ -326,6 +328,12 @@ class Witness:
             if why:
                 name = CALLS[notification.number].name
                 return Sighting(notification.thread, name, "write", path, denied=_kept_back(why))
+        if notification.number == _TRUNCATE and self._restrictions is not None:
+            # A copy of what is denied would be another content, with all but a byte of it.
+            status = paths.status(found[0])
+            denied = _restricted(self._restrictions, found[0], status, replaces=False)
+            if denied is not None:
+                return Sighting(notification.thread, "truncate", "write", found[0], denied=denied)
         return None
 
     def _paths(self, notification: Notification) -> list[str]:
@@ -416,11 +424,16 @@ class Witness:
 
 
 def _restricted(
-    restrictions: Restrictions, path: str, status: os.stat_result | None, *, replaces: bool
+    restrictions: Restrictions,
+    path: str,
+    status: os.stat_result | None,
+    *,
+    replaces: bool,
+    way: str = "",
 ) -> Restriction | None:
     """As `Restrictions.of`; what can't be found out is a refusal, never a pass."""
     try:
-        return restrictions.of(path, status, replaces=replaces)
+        return restrictions.of(path, status, replaces=replaces, way=way)
     except GovernedError as error:
         return _kept_back(f"{error.what}: {error.why}")
 

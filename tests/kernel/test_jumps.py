@@ -104,3 +104,32 @@ def test_and_what_is_read_by_one_is_on_record_under_its_name(secret: Secret, way
     status, read = _run(secret, way, secret.innocent)
     assert status == "ok"
     assert {event.uri for event in read} == {secret.innocent.as_uri()}
+
+
+NAMELESS = """
+os.link(PATH, 'second')
+held = os.open('second', os.O_PATH)
+libc.unlink(b'second')
+libc.close(libc.open(f'/proc/self/fd/{held}'.encode(), 0)) == 0 or fail(ctypes.get_errno())"""
+
+
+def test_what_has_lost_its_name_is_what_it_holds(secret: Secret) -> None:
+    reply = secret.kernel.run(f"PATH = {str(secret.names['a copy'])!r}{NAMELESS}")
+    assert reply.status == "error"
+    read = [event for event in secret.kernel.of_last(Access) if event.operation == "read"]
+    assert {(event.decision, event.dataset) for event in read} == {("denied", "biopsies-holdout")}
+    reply = secret.kernel.run(f"PATH = {str(secret.innocent)!r}{NAMELESS}")
+    assert reply.status == "ok", reply.error
+    read = [event for event in secret.kernel.of_last(Access) if event.operation == "read"]
+    assert [event.uri.endswith("/second%20(deleted)") for event in read] == [True]
+
+
+def test_a_copy_is_not_cut_to_be_another_content(secret: Secret) -> None:
+    copy = secret.names["a copy"]
+    before = copy.read_bytes()
+    for size in (len(before) + 1, len(before) - 1):
+        cut = f"libc.truncate({str(copy)!r}.encode(), {size}) == 0 or fail(ctypes.get_errno())"
+        assert secret.kernel.run(cut).error_name == "PermissionError"
+    assert copy.read_bytes() == before
+    cut = f"libc.truncate({str(secret.innocent)!r}.encode(), {len(before)}) == 0 or fail(1)"
+    assert secret.kernel.run(cut).status == "ok"

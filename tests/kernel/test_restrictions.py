@@ -150,6 +150,17 @@ def test_what_is_locked_later_is_refused_from_the_next_cell_on(secret: Secret) -
     assert ("denied", "later", ["retention"]) in denied
 
 
+def test_forks_in_a_row_end_where_data_is_catalogued(secret: Secret) -> None:
+    """IPython's thread that saves the history opens its file anew after each, and is waited for."""
+    forks = """
+import multiprocessing
+for _ in range(4):
+    with multiprocessing.get_context('fork').Pool(6) as pool:
+        assert pool.map(len, ['a'] * 6) == [1] * 6"""
+    for _ in range(4):
+        assert secret.kernel.run(forks).status == "ok"
+
+
 def test_a_program_that_may_not_be_read_is_not_run_either(secret: Secret) -> None:
     program = secret.workspace.root / "model"
     program.write_bytes(Path("/usr/bin/env").read_bytes())
