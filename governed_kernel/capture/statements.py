@@ -112,8 +112,10 @@ class _Reader:
             case ast.AnnAssign(value=ast.expr() as value):
                 self.bind(node.target, self.take(value), value)
             case ast.AugAssign():
-                before = self.take(_as_load(node.target))
-                self.bind(node.target, before | self.take(node.value), None)
+                before, added = self.take(_as_load(node.target)), self.take(node.value)
+                if isinstance(node.target, ast.Name):
+                    self.touch(node.target, added)  # an array stays the thing that it is
+                self.bind(node.target, before | added, None)
             case ast.For() | ast.AsyncFor():
                 self._loop(node)
             case ast.While():
@@ -329,6 +331,10 @@ class _Reader:
                 for part in parts:
                     made = made | extended(subject, str(getattr(part, "value", "")))
                 return made
+            case ast.Tuple(elts=[*rows, ast.Constant(value=str() as key)]):
+                # ``frame.loc[rows, "a"]``, ``frame.at[row, "a"]``
+                made = extended(subject, key)
+                return Made(made.direct, made.indirect | self._all(rows).all)
         index = self.value(node.slice)
         return Made(subject.direct, subject.indirect | index.all)
 
@@ -337,6 +343,9 @@ class _Reader:
             return self._code(code)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         given = self._all(arguments)
+        for keyword in node.keywords:
+            if keyword.arg == "out":
+                self.touch(keyword.value, closed(given))
         if isinstance(node.func, ast.Attribute):
             subject = self.value(node.func.value)
             method = node.func.attr

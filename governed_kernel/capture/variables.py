@@ -165,7 +165,8 @@ class Variables:
         }
         outputs: list[_Output] = []
         for name, owed in self._bound(before):
-            self._follow(name, owed, before, (made, used), outputs)
+            in_place = name in before.flow.touches
+            self._follow(name, owed, before, (made, used), outputs, changed=in_place)
         for name, owed in self._changed(before).items():
             self._follow(name, owed, before, (made, used), outputs, changed=True)
         self._complete(doings, before, (made, used), outputs)

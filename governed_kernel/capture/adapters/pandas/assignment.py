@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from governed_kernel.capture.adapters.pandas.selection import LOCATION, names_in, spoken_of
+from governed_kernel.capture.adapters.pandas.selection import CELLS, LOCATION, names_in, spoken_of
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Before,
@@ -74,7 +74,7 @@ def set_item(observation: Observation, observed: Observed) -> None:
 
 
 def locate(observation: Observation, observed: Observed) -> None:
-    """``.loc[rows, columns] = value`` and ``.iloc``."""
+    """``.loc[rows, columns] = value``, ``.iloc``, ``.at`` and ``.iat``."""
     indexer, key, value = observed.call.arguments[:3]
     subject = indexer.obj
     observed.operation = f"{type(subject).__name__}.{indexer.name} ="
@@ -82,7 +82,7 @@ def locate(observation: Observation, observed: Observed) -> None:
     columns: Any = slice(None)
     if isinstance(key, tuple) and isinstance(subject, pd.DataFrame) and len(key) == 2:
         rows, columns = key
-        if indexer.name == "iloc" and not isinstance(columns, slice):
+        if indexer.name in ("iloc", "iat") and not isinstance(columns, slice):
             labels = np.asarray(column_labels(subject), dtype=object)
             try:
                 columns = list(np.atleast_1d(labels[columns]))
@@ -170,16 +170,26 @@ def evaluate(observation: Observation, observed: Observed) -> None:
     node, output = work.subject(), look(work.output())
     if node is None or output is None:
         return
-    made: dict[str, str] = {}
+    lines: list[tuple[str, str]] = []
     for line in observed["expr"].splitlines():
         name, equals, rest = line.partition("=")
         if equals and name.strip().isidentifier() and not rest.startswith("="):
-            made[name.strip()] = rest
-    if made:
+            lines.append((name.strip(), rest.strip()))
+    if lines:
+        made: dict[str, set[str]] = {}
+        things: dict[str, list[Any]] = {}
+        for name, rest in lines:
+            # Each line sees what those before it have made.
+            read = names_in(
+                rest, (*node.columns, *[each for each in made if each not in node.columns])
+            )
+            made[name] = set().union(*[made.get(each, {each}) for each in read])
+            before = [thing for each in read for thing in things.get(each, ())]
+            things[name] = [*before, *spoken_of(observation, rest)]
         work.same(node, tuple(column for column in output[1] if column not in made))
-        for name, rest in made.items():
-            work.product((name,), node, names_in(rest.strip(), node.columns))
-            for thing in spoken_of(observation, rest):
+        for name, owed in made.items():
+            work.product((name,), node, tuple(column for column in node.columns if column in owed))
+            for thing in things[name]:
                 if (other := work.of(thing)) is not None:
                     work.product((name,), other, other.columns or ("*",))
     else:
@@ -224,6 +234,6 @@ def arm(observation: Observation) -> None:
     observe(
         observation, "pandas", pd.DataFrame, "__setattr__", set_attribute, before=_remember_named
     )
-    indexers = (LOCATION,)
+    indexers = (LOCATION, *CELLS)
     for indexer in indexers:
         observe(observation, "pandas", indexer, "__setitem__", locate, before=_remember_located)

@@ -135,9 +135,30 @@ def elementwise(observation: Observation, observed: Observed) -> None:
                 _values(work, found, thing, output)
             elif is_number(thing) and not is_written_out(observation, thing):
                 work.open_value(output[1])
+        for thing in observed.call.arguments[1:]:
+            _looked_up(work, thing, output)
     else:
         work.take(node)
     work.close()
+
+
+def _looked_up(work: Work, thing: Any, output: tuple[str, tuple[str, ...]]) -> None:
+    """``map(names)``, ``replace({"k": names})``: a dictionary or list made of something."""
+    if not isinstance(thing, (dict, list, set)):
+        return
+    columns = (
+        {text(label): part for label, part in thing.items()} if isinstance(thing, dict) else {}
+    )
+    if columns and all(isinstance(part, dict) for part in columns.values()):
+        for name, part in columns.items():
+            if name in output[1]:
+                _looked_up(work, part, (output[0], (name,)))
+        return
+    made = output[1][-1:] if output[0] == "series" or len(output[1]) == 1 else output[1]
+    if (found := work.observation.registry.get(thing)) is not None:
+        work.product(made, found, found.columns or ("*",))
+    elif not is_written_out(work.observation, thing):
+        work.open(made)
 
 
 _BY_COLUMN = ("fillna", "astype", "replace", "round", "clip")

@@ -27,10 +27,12 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 
-__all__ = ["LOCATION", "arm", "names_in", "spoken_of"]
+__all__ = ["CELLS", "LOCATION", "arm", "names_in", "spoken_of"]
 
 LOCATION: type = pd.DataFrame.iloc.fget(pd.DataFrame()).__class__.__mro__[1]  # type: ignore[attr-defined]
 """What ``loc`` and ``iloc`` have in common."""
+CELLS: tuple[type, ...] = (type(pd.DataFrame().at), type(pd.DataFrame().iat))
+"""What ``at`` and ``iat`` are."""
 
 
 KEEP = [
