@@ -36,7 +36,7 @@ _ALIASES = {
 
 
 def check_name(name: str, of: str = "person") -> str:
-    """`name` when it may name a person, dataset or workspace; it becomes part of file names.
+    """`name` when it may name a person, dataset, slot or workspace; it may be part of file names.
 
     Raises
     ------
@@ -49,7 +49,8 @@ def check_name(name: str, of: str = "person") -> str:
             why=f"{SERVICE!r} is the workspace's own signature"
             if name == SERVICE
             else "names are 1 to 64 of a-z, 0-9, '.', '_', '-', and begin with a letter or digit",
-            next="choose another name; a person's full name goes into --printed-name",
+            next="choose another name"
+            + ("; a person's full name goes into --printed-name" if of == "person" else ""),
         )
     return name
 

@@ -11,6 +11,7 @@ from governed_kernel.errors import (
     Refused,
     UsageError,
 )
+from governed_kernel.governance.names import check_name
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest, record_refusal
@@ -62,6 +63,8 @@ def deploy(
         No run of it is validated and approved for deployment.
     IntegrityBroken
         The bundle is not what was sealed.
+    UsageError
+        There is no such environment, or `slot` is no name.
     """
     known = workspace.settings.deployment.environments
     if environment not in known:
@@ -70,6 +73,8 @@ def deploy(
             why=f"governed.toml names {', '.join(known)}",
             next="choose one of them with --env",
         )
+    if slot != "default":
+        _check_slot(workspace, environment, slot)
     try:
         registry, run, made = _sealed(workspace, release, person, run_id)
     except (Refused, IntegrityBroken) as error:
@@ -156,6 +161,13 @@ def roll_back(
     )
     record_refusal(workspace, person, "rollback", live, error, environment)
     raise error
+
+
+def _check_slot(workspace: Workspace, environment: str, slot: str) -> None:
+    """Refuse a new slot by what is no name: it stands in the record and in lists for ever."""
+    taken = (record.deployment for record in Registry.read(workspace).deployments)
+    if (environment, slot) not in {(known.environment, known.slot) for known in taken}:
+        check_name(slot, "slot")
 
 
 def _history(registry: Registry, environment: str, slot: str) -> tuple[str, list[Deployment]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from governed_kernel.release import deployment
 from tests.loop.place import Place
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
@@ -43,6 +44,26 @@ def test_an_environment_that_nobody_named_is_wrong_use(validated: Place) -> None
     done = validated.here("deploy sour --env moon {otto}")
     explains(done, 2, "there is no environment 'moon'", "preprod, production")
     nothing_is_live(validated)
+
+
+@pytest.mark.parametrize("slot", ["''", "'a b'", "'a\nb'", "../x", "x" * 300, "A"])
+def test_a_slot_is_called_by_a_name(validated: Place, slot: str) -> None:
+    done = validated.here(f"deploy sour --env preprod --slot {slot} {{otto}}")
+    explains(done, 2, "can't name a slot")
+    nothing_is_live(validated)
+    assert not list(validated.workspace.bundles.glob("*"))
+
+
+def test_a_slot_from_before_names_were_held_to_a_form_goes_on(
+    validated: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(deployment, "_check_slot", lambda *_: None)
+        validated.done_here("deploy sour --env preprod --slot 'EU 1' {otto}")
+    done = validated.done_here("deploy sour --env preprod --slot 'EU 1' {otto} --json")
+    assert done.facts["slot"] == "EU 1"
+    done = validated.here("deploy sour --env production --slot 'EU 1' {otto}")
+    explains(done, 2, "can't name a slot")
 
 
 def test_only_an_operator_deploys(validated: Place) -> None:
