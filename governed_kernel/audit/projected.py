@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from governed_kernel.audit.report import Check
@@ -36,10 +36,10 @@ def check_store(workspace: Workspace) -> Iterator[Check]:
     The store itself is neither brought up to date nor otherwise changed: a copy is.
     """
     name = workspace.store.name
-    if workspace.keeps_lake:
-        yield from _check_lake(workspace)
-        return
-    if not workspace.store.exists():
+    if workspace.keeps_lake or not workspace.store.exists():
+        yield from _check_derived(workspace, derivations.from_journals(workspace))
+        if workspace.keeps_lake:
+            yield from _check_lake(workspace)
         return
     try:
         with _folder(workspace) as folder:
@@ -80,11 +80,13 @@ def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
         mine, theirs = contents(copy.path), contents(fresh.path)
         if mine.get("journals") == theirs.get("journals"):
             break
+    with fresh.read() as connection:
+        recorded = derivations.recorded(connection)
+    yield from _check_derived(workspace, recorded)
     if rebuilt:
         said = f"it is made anew by whoever asks it next: {rebuilt}"
         yield Check("store", workspace.store.name, "doubt", said)
         return
-    yield from _check_derived(workspace, fresh)
     differing = sorted(table for table in mine.keys() | theirs.keys()
                        if mine.get(table) != theirs.get(table))  # fmt: skip
     for table in differing:
@@ -97,10 +99,8 @@ def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
         yield Check("store", workspace.store.name, "ok", f"{rows} rows")
 
 
-def _check_derived(workspace: Workspace, fresh: Store) -> Iterator[Check]:
+def _check_derived(workspace: Workspace, recorded: Sequence[Derivation]) -> Iterator[Check]:
     """What decisions about opens rest on, held against what the sessions' journals say."""
-    with fresh.read() as connection:
-        recorded = derivations.recorded(connection)
     said = {_key(one) for one in recorded}
     places = {_place(one) for one in recorded}
     there = derivations.read_all(workspace)

@@ -14,7 +14,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -39,6 +39,7 @@ __all__ = [
     "Derivations",
     "Stamp",
     "add",
+    "from_journals",
     "known",
     "read_all",
     "recorded",
@@ -120,7 +121,7 @@ def recorded(connection: duckdb.DuckDBPyConnection) -> list[Derivation]:
             stamp=(0, 0, size or 0, 0),
             sha256=sha256 or "",
             session_id=session,
-            at=at,
+            at=at.replace(tzinfo=UTC),
         )
         for session, uri, origins, data_class, at, sha256, size in rows
     ]
@@ -138,6 +139,10 @@ def read_all(workspace: Workspace) -> list[Derivation]:
         lines = read_or_refuse(workspace.derived).splitlines()
     except FileNotFoundError:
         return []
+    return _decoded(lines)
+
+
+def _decoded(lines: Iterable[bytes]) -> list[Derivation]:
     found = []
     for line in lines:
         try:
@@ -151,7 +156,7 @@ def known(workspace: Workspace) -> list[Derivation]:
     """Every line, or where the list is lost what the journals say; nothing is written."""
     if workspace.derived.exists():
         return read_all(workspace)
-    return _from_journals(workspace)
+    return from_journals(workspace)
 
 
 def write_anew(
@@ -184,29 +189,50 @@ def write_anew(
 
 
 def restore(workspace: Workspace) -> bool:
-    """Write the list from the sessions' journals where there is none; whether it was written.
+    """Write the list from the sessions' journals where it is lost; whether it was written.
 
-    Without it what sessions made of classified data would be nobody's. A journal that is broken is
-    read up to there: `write_anew` and an audit look at more, and this must never keep a session
-    from starting.
+    It is where it is not there, or where a line of it is none: a power cut left it, or a byte was
+    changed. Without it what sessions made of classified data would be nobody's. A journal that is
+    broken is read up to there: `write_anew` and an audit look at more, and this must never keep a
+    session from starting.
     """
-    if workspace.derived.exists():
+    if _is_whole(workspace):
         return False
     with exclusive_lock(workspace.derived.with_suffix(".lock"), AN_HOUR):
-        if workspace.derived.exists():
+        if _is_whole(workspace):
             return False
         _write_from_journals(workspace)
     return True
 
 
+def _is_whole(workspace: Workspace) -> bool:
+    """Whether the list is there, and each of its lines is one."""
+    try:
+        lines = read_or_refuse(workspace.derived).splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) == len(_decoded(lines))
+
+
 def _write_from_journals(workspace: Workspace) -> list[Derivation]:
-    """Write the list anew, empty as well, which says that it was looked for; returns it."""
-    found = _from_journals(workspace)
+    """Write the list anew, empty as well, which says that it was looked for; returns it.
+
+    What still lies there stays: it knows the files' identity, which journals don't.
+    """
+    there = read_all(workspace)
+    known = {(one.session_id, one.path, one.sha256, tuple(one.origins)) for one in there}
+    found = there + [
+        one
+        for one in from_journals(workspace)
+        if (one.session_id, one.path, one.sha256, tuple(one.origins)) not in known
+    ]
+    found.sort(key=lambda it: it.at)
     write_atomically(workspace.derived, b"".join(msgspec.json.encode(one) + b"\n" for one in found))
     return found
 
 
-def _from_journals(workspace: Workspace) -> list[Derivation]:
+def from_journals(workspace: Workspace) -> list[Derivation]:
+    """What the sessions' journals say, as far as each can be read."""
     found = [one for path in journal_files(workspace.journals) for one in _of_journal(path)]
     return sorted(found, key=lambda it: it.at)
 

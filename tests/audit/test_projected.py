@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from governed_kernel.kernel import restrictions
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.contents import contents
 from governed_kernel.lineage.forms import compressed, journal_files
@@ -131,3 +132,35 @@ def test_what_a_killed_verification_left_goes(place: Place) -> None:
     shutil.copyfile(place.workspace.store, left / "copy" / "lineage.duckdb")
     place.done_here("audit verify")
     assert not left.exists()
+
+
+def test_a_line_that_was_taken_out_of_the_list_of_made_files_is_found_and_put_back(
+    place: Place,
+) -> None:
+    derived = place.workspace.derived
+    lines = derived.read_bytes().splitlines(keepends=True)
+    made = derivations.read_all(place.workspace)
+    gone = made[0].path
+    derived.write_bytes(b"".join(line for line in lines if gone.encode() not in line))
+    said = f"BROKEN: derived files derived.jsonl: it lacks {gone}"
+    assert said in place.here("audit verify").out
+    place.workspace.store.rename(place.root / "aside")
+    assert said in place.here("audit verify").out  # nobody asked the store yet
+    place.done_here("store rebuild")
+    assert {one.path for one in derivations.read_all(place.workspace)} == {one.path for one in made}
+    place.done_here("audit verify")
+
+
+def test_a_line_of_the_list_of_made_files_that_is_none_is_read_from_the_journals(
+    place: Place,
+) -> None:
+    derived = place.workspace.derived
+    made = derivations.read_all(place.workspace)
+    flipped = derived.read_bytes().replace(b'{"path":', b'{"qath":')
+    derived.write_bytes(flipped)
+    assert not derivations.read_all(place.workspace)
+    assert restrictions.main(str(place.root)) == 0  # as every recorder asks before it begins
+    said = {(one.path, one.sha256) for one in derivations.read_all(place.workspace)}
+    assert said == {(one.path, one.sha256) for one in made if one.sha256}
+    assert not derivations.restore(place.workspace)
+    place.done_here("audit verify")
