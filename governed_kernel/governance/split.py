@@ -16,7 +16,7 @@ import msgspec
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
 from governed_kernel.files import read_regular, unreadable
-from governed_kernel.governance import catalog, permission
+from governed_kernel.governance import authorization, catalog, permission
 from governed_kernel.governance.catalog import Registered, label
 from governed_kernel.governance.leak_checks import look
 from governed_kernel.governance.leaks import Asked
@@ -196,6 +196,14 @@ def _refuse_part(register: Register, parent: DatasetRegistered) -> None:
             why="it is a locked holdout or no data",
             next="divide the dataset it was made from, in a new version",
         )
+    if parent.state == "withdrawn" or authorization.is_expired(parent):
+        raise Refused(
+            f"{label(parent)} can't be divided",
+            why="it was withdrawn"
+            if parent.state == "withdrawn"
+            else f"it had to be gone by {parent.retention_until}",
+            next="divide data that may still be used",
+        )
     _refuse_related(register, parent)
 
 
@@ -264,7 +272,7 @@ def _record(
         versions: list[DatasetRegistered], current: Register
     ) -> tuple[msgspec.Struct, ...]:
         nonlocal said, closed
-        _refuse_related(current, parent)
+        _refuse_part(current, current.version(label(parent)))  # it took its time
         closed = [label(version) for version in current.made_from(parent)]
         parts = {part: label(version) for part, version in zip(files, versions, strict=True)}
         for split in current.splits:

@@ -79,7 +79,7 @@ def transform(
         rules_kept = store.add_bytes(data, path.name)
         event = _version(register, parent, wanted, data_class, file, made, rules, person)
         record = _record(workspace, parent, path, rules_kept.sha256, made, person)
-        return _enter(workspace, parent, event, record)
+        return _enter(workspace, parent, event, record, person)
     except (Refused, CheckFailed) as error:
         record_refusal(workspace, person, "data transform", name, error)
         raise
@@ -195,13 +195,18 @@ def _enter(
     parent: DatasetRegistered,
     event: DatasetRegistered,
     record: DataTransformed,
+    person: str,
 ) -> Transformation:
-    """Register version and record in one write of the ledger; the same again is said once."""
+    """Register version and record in one write of the ledger; the same again is said once.
+
+    The source may have been withdrawn or divided while it was computed: that is asked once more.
+    """
     said = [record]
 
     def conclude(
         versions: list[DatasetRegistered], current: Register
     ) -> tuple[msgspec.Struct, ...]:
+        _check_readable(current, current.version(label(parent)), person)
         version = versions[0]
         said[0] = msgspec.structs.replace(record, dataset=version.dataset, version=version.version)
         known = current.transformations.get(label(version))

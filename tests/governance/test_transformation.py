@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
-from governed_kernel.governance import access, permission
+from governed_kernel.governance import access, permission, split_checks, transforming
+from governed_kernel.governance import split as splitting
 from governed_kernel.governance.catalog import label, snapshot_of
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.split import divide
 from governed_kernel.governance.transformation import chain_of, transform
 from governed_kernel.governance.transforming import code_digest
+from governed_kernel.governance.withdrawal import withdraw
 from governed_kernel.lineage.events import ColumnEdge, Decided
 from governed_kernel.workspace import Workspace
+from tests.governance.people import passphrase
 from tests.governance.records import BY_PATIENT, register, write_code, write_records
 
 RULES = """
@@ -201,3 +205,45 @@ def test_what_data_was_made_from_is_not_divided_once_more(workspace: Workspace) 
     assert "use the parts of biopsies-k@1" in str(refused.value)
     known = Register.read(workspace)
     assert permission.restriction(known, known.version("biopsies-k-train")) == ("", "")
+
+
+@pytest.mark.parametrize("what", ["withdrawn", "divided"])
+def test_what_became_of_the_source_while_it_was_transformed_counts(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    register(workspace, write_records(workspace.root / "b.csv"))
+    code = write_code(workspace, BY_PATIENT)
+    real = transforming.carry_out
+
+    def meanwhile(*given: Any) -> Any:
+        made = real(*given)
+        if what == "withdrawn":
+            withdraw(workspace, "biopsies@1", "ada", passphrase("ada"), "not ours")
+        else:
+            divide(workspace, "biopsies", code, "sam", keys=["patient"])
+        return made
+
+    monkeypatch.setattr(transforming, "carry_out", meanwhile)
+    with pytest.raises(Refused, match="ada may not transform biopsies@1"):
+        transform(workspace, rules(workspace, '[keep]\nsize = "x"\n', "k.toml"), "biopsies", "ada")
+    assert "biopsies-k" not in Register.read(workspace).datasets
+
+
+def test_data_that_is_withdrawn_is_not_divided_nor_while_it_is(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(workspace, write_records(workspace.root / "b.csv"))
+    code = write_code(workspace, BY_PATIENT)
+    real = split_checks.check_parts
+
+    def meanwhile(*given: Any, **more: Any) -> Any:
+        withdraw(workspace, "biopsies@1", "ada", passphrase("ada"), "not ours")
+        return real(*given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(splitting, "check_parts", meanwhile)
+        with pytest.raises(Refused, match="it was withdrawn"):
+            divide(workspace, "biopsies", code, "sam", keys=["patient"])
+    with pytest.raises(Refused, match="it was withdrawn"):
+        divide(workspace, "biopsies", code, "sam", keys=["patient"])
+    assert list(Register.read(workspace).datasets) == ["biopsies"]
