@@ -172,12 +172,22 @@ def _on_conflict(
         ]
     )
     found = {made.name.lower(): made for made in relation.columns}
+    keys = _names_of(conflict.args.get("conflict_keys") or [])
+    # Which row it is, the keys of both decide.
+    both = [
+        scope.find([name, key]) for name in (table.name[-1].lower(), "excluded") for key in keys
+    ]
+    by = through("JOIN", NONE.union(*[made.origins for made in both if made is not None]))
     for part in conflict.expressions:
         name = part.this.name
-        value = value_of(part.expression, scope, reading).origins
+        value = value_of(part.expression, scope, reading).origins | by
         known = found.get(name.lower())
         found[name.lower()] = column(name, value | (known.origins if known else NONE))
     return Relation(tuple(found.values()), relation.rows)
+
+
+def _names_of(nodes: list[exp.Expression]) -> list[str]:
+    return [found.name for node in nodes for found in node.find_all(exp.Column)]
 
 
 def _update(tree: exp.Update, text: str, reading: Reading) -> Lineage:
@@ -354,9 +364,18 @@ def _alter(tree: exp.Alter, text: str, reading: Reading) -> Lineage:  # noqa: AR
         if isinstance(action, exp.RenameColumn):
             options[f"rename {action.this.name}"] = action.args["to"].name
         elif isinstance(action, exp.AlterRename):
-            options["rename"] = action.this.name
+            # ``RENAME a TO b`` without COLUMN names a column as well.
+            into = [part for part in tree.args.get("options") or [] if _is_new_name(part)]
+            if into:
+                options[f"rename {action.this.name}"] = into[0].this.name
+            else:
+                options["rename"] = action.this.name
     table = table_named(target) if isinstance(target, exp.Table) else None
     return Lineage("alter", text, target=table, options=options, keeps=True)
+
+
+def _is_new_name(part: exp.Expression) -> bool:
+    return isinstance(part, exp.ToTableProperty)
 
 
 def _simple(kind: str) -> Callable[[Any, str, Reading], Lineage]:

@@ -210,10 +210,14 @@ def _given_columns(node: exp.Func) -> tuple[str, ...]:
 
 def _join(scope: Scope, join: exp.Expression, reading: Reading) -> None:
     """Put one more item beside those of `scope`."""
+    item = join.this if isinstance(join, exp.Join) else join
+    right = _item(item, scope, scope.parent, reading)
+    if isinstance(item, exp.Lateral) and _may_be_empty(item) and not join.args.get("side"):
+        # It is made for each row: a row for which it has none is not there.
+        scope.decide(through("JOIN", right.rows))
     if not isinstance(join, exp.Join):
-        _beside(scope, _item(join, scope, scope.parent, reading), {})
+        _beside(scope, right, {})
         return
-    right = _item(join.this, scope, scope.parent, reading)
     method, side, kind = (str(join.args.get(k) or "").upper() for k in ("method", "side", "kind"))
     names = [part.name for part in join.args.get("using") or []]
     if method == "NATURAL":
@@ -229,6 +233,14 @@ def _join(scope: Scope, join: exp.Expression, reading: Reading) -> None:
     if (on := join.args.get("on")) is not None:
         keys |= value_of(on, both, reading).origins
     scope.decide(through("JOIN", keys))
+
+
+def _may_be_empty(item: exp.Lateral) -> bool:
+    """Whether a lateral query may have no rows: aggregates of all rows always make one."""
+    query = item.this.unnest() if isinstance(item.this, exp.Subquery) else item.this
+    if not isinstance(query, exp.Select) or query.args.get("group") or query.args.get("having"):
+        return True
+    return not any(each.find(exp.AggFunc) for each in query.expressions)
 
 
 def _using(

@@ -21,6 +21,7 @@ from governed_kernel.capture.adapters.pandas.repeats import arithmetic, repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Work,
+    array_columns,
     column_labels,
     is_number,
     is_written_out,
@@ -125,8 +126,14 @@ def elementwise(observation: Observation, observed: Observed) -> None:
     node, output = work.subject(), look(work.output())
     if node is None:
         return
-    if output is not None:
-        if observed.target.name in _BY_COLUMN and isinstance(observed.subject, pd.DataFrame):
+    if isinstance(observed.result, np.ndarray):
+        _into_array(work, node, observed)
+    elif output is not None:
+        if observed.target.name in _PRODUCTS and output[0] == "frame":
+            # Each column is a sum over all of the left side's.
+            left = own_values(node, observed.subject)
+            work.product(column_labels(observed.result), node, left)
+        elif observed.target.name in _BY_COLUMN and isinstance(observed.subject, pd.DataFrame):
             _some_columns(work, node, observed, output)
         else:
             _values(work, node, observed.subject, output, word_of(observed))
@@ -140,6 +147,21 @@ def elementwise(observation: Observation, observed: Observed) -> None:
     else:
         work.take(node)
     work.close()
+
+
+_PRODUCTS = ("__matmul__", "dot")
+
+
+def _into_array(work: Work, node: Node, observed: Observed) -> None:
+    """``series.searchsorted(values)``: an array of what went in, whichever place it has there."""
+    made = array_columns(observed.result)
+    work.product(made, node, own_values(node, observed.subject) or ("*",))
+    for thing in parts_of(observed.call.arguments[1:]):
+        if (found := work.of(thing)) is not None:
+            values = found.columns if found.kind in PLAIN else own_values(found, thing)
+            work.product(made, found, values or ("*",))
+        elif isinstance(thing, np.ndarray):
+            work.open(made)
 
 
 def _looked_up(work: Work, thing: Any, output: tuple[str, tuple[str, ...]]) -> None:

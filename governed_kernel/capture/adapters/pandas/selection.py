@@ -26,6 +26,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.lineage.events import Evidence
 
 __all__ = ["CELLS", "LOCATION", "arm", "names_in", "spoken_of"]
 
@@ -203,16 +204,28 @@ def locate(observation: Observation, observed: Observed) -> None:
     column = isinstance(key, tuple) and len(key) > 1 and not _whole(key[1])
     if output[0] == "series" and isinstance(subject, pd.DataFrame):
         name = output[1][-1]
-        if column or name in node.columns:
+        if name in node.columns:
             work.same(node, output[1])
         else:
-            work.product((name,), node, column_labels(subject), "IDENTITY")
+            _row(work, node, name, subject, key[1] if column else slice(None))
     else:
         work.same(node, output[1])
     mask_decides(work, rows, node)
     if not _whole(rows) and not is_mask(rows) and indexer.name == "loc":
         work.decides(node, levels(subject.index), "FILTER")
     work.close()
+
+
+def _row(work: Work, node: Any, name: str, subject: pd.DataFrame, columns: Any) -> None:
+    """A row as a series: of all its columns, or of those that are named or counted."""
+    every = column_labels(subject)
+    if _whole(columns):
+        work.product((name,), node, every, "IDENTITY")
+        return
+    there = set(labels_of(columns)) if work.observed.call.arguments[0].name == "loc" else set()
+    chosen = tuple(column for column in every if column in there)
+    sure: Evidence = "observed" if chosen else "conservative"
+    work.product((name,), node, chosen or every, "IDENTITY", sure)
 
 
 def _whole(key: Any) -> bool:

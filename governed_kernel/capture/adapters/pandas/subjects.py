@@ -175,7 +175,8 @@ class Work(Step):
         before = self.observed.call.note
         rows_in = before.rows if isinstance(before, Before) else size(self.observed.subject)
         seen = look(output)
-        if seen is None and isinstance(output, np.ndarray):
+        if seen is None and isinstance(output, np.ndarray) and (self.links or self.rows):
+            # An array that no rule has linked is left to what its statement says.
             seen = "array", array_columns(output)
         if seen is None:
             if self.links:

@@ -267,6 +267,47 @@ x <- t.csv.a IDENTITY conservative
 x <- u.csv.c IDENTITY conservative
 """,
     ),
+    "columns renamed without the word": (
+        """
+con = fresh()
+con.sql("ALTER TABLE t RENAME a TO z")
+con.sql("ALTER TABLE t RENAME b TO a")
+con.sql("SELECT a, z FROM t").write_csv(OUT)
+""",
+        "a <- t.csv.b IDENTITY\nz <- t.csv.a IDENTITY",
+    ),
+    "rows that are there already are found by their keys": (
+        """
+con = fresh()
+con.sql("CREATE TABLE h (k INT PRIMARY KEY, x INT)")
+con.sql("INSERT INTO h SELECT id, c FROM u")
+con.sql("INSERT INTO h SELECT a, b FROM t ON CONFLICT (k) DO UPDATE SET x = excluded.x")
+con.sql("SELECT x FROM h").write_csv(OUT)
+""",
+        """
+x <- u.csv.c IDENTITY
+x <- t.csv.b IDENTITY
+x <- t.csv.a JOIN
+x <- u.csv.id JOIN
+""",
+    ),
+    "rows without any of a query made for each are not there": (
+        """
+con = fresh()
+con.sql(
+    "SELECT t.b, l.x FROM t, LATERAL (SELECT c + t.a AS x FROM u WHERE u.id = t.id) l"
+).write_csv(OUT)
+""",
+        """
+b <- t.csv.b IDENTITY
+b <- t.csv.id JOIN
+b <- u.csv.id JOIN
+x <- t.csv.a TRANSFORMATION
+x <- u.csv.c TRANSFORMATION
+x <- t.csv.id FILTER
+x <- u.csv.id FILTER
+""",
+    ),
     "a cursor sees the same tables": (
         """
 con = fresh()
