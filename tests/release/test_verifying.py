@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
+import string
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +21,7 @@ from tests.release import tools
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[2] / "docs" / "verifying.md").read_text()
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-Verify = Callable[[Path], "subprocess.CompletedProcess[str]"]
+Verify = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +36,11 @@ def verify(stages: Stages, programs: Path, tmp_path_factory: pytest.TempPathFact
     """Run every command of the page, to the first that fails."""
     folder = tmp_path_factory.mktemp("auditor")
     (folder / "service.pub").write_text(stages.released.done_here("audit key").out)
-    script = "set -e -o pipefail\n" + "\n".join(COMMANDS) + "\necho all of it"
 
-    def run(bundle: Path) -> subprocess.CompletedProcess[str]:
+    def run(bundle: Path, commands: list[str] = COMMANDS) -> subprocess.CompletedProcess[str]:
+        script = ["set -e -o pipefail", *commands, "echo all of it"]
         return subprocess.run(
-            ["bash", "-c", script],
+            ["bash", "-c", "\n".join(script)],
             cwd=folder,
             env=tools.variables(programs, BUNDLE=str(bundle)),
             capture_output=True,
@@ -104,6 +107,45 @@ def test_they_find_every_altered_file(verify: Verify, bundle: Path, change: str)
             unnoticed.append(path.name)
         path.write_bytes(data)
     assert unnoticed == []
+
+
+def _other_bits(text: str) -> str:
+    """The same bytes in base64 by other letters, where some bits of the last one say nothing."""
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+    body = text.rstrip("=")
+    if body == text:
+        return f"{text[:20]}\n{text[20:]}"
+    return body[:-1] + letters[letters.index(body[-1]) | 1] + text[len(body) :]
+
+
+def _beside(seal: dict[str, Any]) -> None:
+    seal["signatures"].append({"keyid": "11" * 32, "sig": "eA=="})
+
+
+FORMS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a field more": lambda seal: seal.update(note="also approved for children"),
+    "a field more in the signature": lambda seal: seal["signatures"][0].update(cert="x"),
+    "a signature more": _beside,
+    "the signature twice": lambda seal: seal["signatures"].append(seal["signatures"][0]),
+    "other bits of the signature": lambda seal: seal["signatures"][0].update(
+        sig=_other_bits(seal["signatures"][0]["sig"])
+    ),
+    "other bits of the payload": lambda seal: seal.update(payload=_other_bits(seal["payload"])),
+}
+
+
+@pytest.mark.parametrize("change", list(FORMS))
+def test_they_find_what_nobody_signed_around_a_signature(
+    verify: Verify, bundle: Path, change: str
+) -> None:
+    path = bundle / "signature.dsse.json"
+    seal = json.loads(path.read_bytes())
+    assert verify(bundle, COMMANDS[2:3]).returncode == 0
+    FORMS[change](seal)
+    path.write_text(json.dumps(seal, sort_keys=True, separators=(",", ":")))
+    done = verify(bundle, COMMANDS[2:3])
+    assert done.returncode != 0
+    assert re.search("is not written as it was sealed|Multiple signatures|base64 data", done.stderr)
 
 
 @pytest.mark.parametrize("name", ["artifacts/more.py", ".gitattributes", "approvals/05-run.json"])
