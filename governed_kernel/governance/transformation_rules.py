@@ -18,7 +18,7 @@ r"""The rules of a controlled transformation: a file in TOML that people read, r
     reason = "the same slide was scanned twice"
 
     [[redact]]
-    columns = ["note"]            # "*" means every column of text
+    columns = ["note"]            # "*": every column of text; then no column may match
     pattern = '\d{3}-\d{4}'
     with = "[telephone]"
     reason = "notes hold telephone numbers"

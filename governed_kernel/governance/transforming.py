@@ -244,14 +244,24 @@ class _Work:
             )
         operations = [item for item in self._made.operations if item["operation"] == "redact"]
         for rule, operation in zip(self._rules.redact, operations, strict=True):
-            there = [name for name in self._redacted(rule) if name in columns]
+            # Said of all columns it holds of all, and not of those alone that hold text.
+            said = self._columns if "*" in rule.columns else self._redacted(rule)
+            there = [name for name in said if name in columns]
             if there:
-                (left,) = self._one(
-                    f"SELECT count(*) FROM after WHERE {_matches(rule, there, text=True)}"
-                )
+                left = self._matching(rule, there)
                 operation["survived"] = left
                 if left:
-                    raise _survived(left, f"rows that match {rule.pattern!r}")
+                    where = [name for name in there if self._matching(rule, [name])]
+                    said_of = f"rows that match {rule.pattern!r} in {', '.join(where)}"
+                    raise _survived(left, said_of, other=self._not_text(where))
+
+    def _matching(self, rule: Redact, columns: Sequence[str]) -> int:
+        """How many rows of the result match, whatever kind of values they hold."""
+        condition = _matches(rule, columns, text=True)
+        return int(self._one(f"SELECT count(*) FROM after WHERE {condition}")[0])
+
+    def _not_text(self, columns: Sequence[str]) -> list[str]:
+        return [name for name in columns if self._types[name] != "VARCHAR"]
 
     def _judge(self) -> None:
         for wanted in self._rules.criterion:
@@ -391,9 +401,15 @@ def _is_number(kind: str) -> bool:
     ) or (kind in ("FLOAT", "DOUBLE"))
 
 
-def _survived(count: int, what: str) -> CheckFailed:
+def _survived(count: int, what: str, other: Sequence[str] = ()) -> CheckFailed:
+    mend = "mend the rules (does the replacement match its own pattern?)"
+    if other:
+        mend = (
+            f"leave {', '.join(other)} out ([keep]), which holds no plain text, where alone a "
+            "pattern is replaced; or name the rule's columns instead of '*'"
+        )
     return CheckFailed(
         f"{count} {what} survived",
         why="the result holds what the rules should have taken out of it",
-        next="mend the rules (does the replacement match its own pattern?); nothing was registered",
+        next=f"{mend}; nothing was registered",
     )

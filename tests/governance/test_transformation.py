@@ -247,3 +247,33 @@ def test_data_that_is_withdrawn_is_not_divided_nor_while_it_is(
     with pytest.raises(Refused, match="it was withdrawn"):
         divide(workspace, "biopsies", code, "sam", keys=["patient"])
     assert list(Register.read(workspace).datasets) == ["biopsies"]
+
+
+EVERYWHERE = """
+[keep]
+note = "what the doctor saw"
+{column} = "it is asked for"
+[[redact]]
+columns = ["*"]
+pattern = '\\d{{3}}-?\\d{{4}}'
+with = "[telephone]"
+reason = "telephone numbers"
+"""
+
+
+@pytest.mark.parametrize("column", ["phone", "deep", "several"])
+def test_a_rule_for_all_columns_is_proved_of_those_too_that_hold_no_plain_text(
+    workspace: Workspace, column: str
+) -> None:
+    path = workspace.root / "calls.jsonl"
+    row = '{"id": 1, "note": "555-1234", "phone": 5551234, "deep": {"note": "call 555-1234"}, '
+    path.write_text(row + '"several": ["555-7777"]}\n')
+    register(workspace, path, "calls")
+    text = EVERYWHERE.format(column=column)
+    with pytest.raises(CheckFailed, match=f"in {column} survived") as failed:
+        transform(workspace, rules(workspace, text, "all.toml"), "calls", "ada")
+    assert f"leave {column} out" in str(failed.value)
+    made = transform(
+        workspace, rules(workspace, EVERYWHERE.format(column="id"), "all.toml"), "calls", "ada"
+    )
+    assert made.record.operations[0]["survived"] == 0
