@@ -121,6 +121,8 @@ def set_item(observation: Observation, observed: Observed) -> None:
             work.product((target,), source, source.columns[-1:], "IDENTITY")
         elif isinstance(value, (list, tuple)):
             work.product((target,), node, node.columns, "TRANSFORMATION", "conservative")
+        elif observation.variables is not None and not observation.variables.writes_out(value):
+            work.open((target,))
         if (by := work.of(rows)) is not None:
             work.product((target,), by, by.columns[-1:], "CONDITIONAL")
     work.finish(observed.subject, *after, rows_in=before.rows, rows_out=size(observed.subject))

@@ -57,13 +57,19 @@ def _link(work: Work, made: tuple[str, ...], data: Any) -> None:
     if isinstance(data, dict):
         for name, value in list(data.items())[:_MOST_VALUES]:
             node = known_thing(work, value)
-            if node is not None and str(name) in made:
-                work.product((str(name),), node, _values(node, value), "IDENTITY")
+            if str(name) not in made:
+                continue
+            if node is not None:
+                work.product((str(name),), node, _values(node, value) or ("*",), "IDENTITY")
+            elif not _is_written_out(work, value):
+                work.open((str(name),))
         return
     node = known_thing(work, data)
     if node is not None:
         columns = _values(node, data)
-        if set(made) <= set(columns):
+        if not columns:
+            work.product(made, node, ("*",), "IDENTITY")
+        elif set(made) <= set(columns):
             work.same(node, made)
         elif len(made) == len(columns):
             work.pairs(node, zip(made, columns, strict=True))
@@ -84,6 +90,16 @@ def _link(work: Work, made: tuple[str, ...], data: Any) -> None:
             else:
                 columns = _values(part, each)
                 work.product(made, part, columns, "TRANSFORMATION", "conservative")
+        if not any(part is not None for _, part in parts) and not _is_written_out(work, data):
+            work.open()
+    elif data is not None and not _is_written_out(work, data):
+        work.open()
+
+
+def _is_written_out(work: Work, value: Any) -> bool:
+    """Whether a value stands in the statement's own text, and so comes from nowhere else."""
+    variables = work.observation.variables
+    return variables is None or bool(variables.writes_out(value))
 
 
 def construct(observation: Observation, observed: Observed) -> None:
