@@ -22,7 +22,11 @@ from governed_kernel.kernel.interrupts import uninterrupted
 from governed_kernel.kernel.link import RecorderLink
 from governed_kernel.kernel.magics import GovernedMagics
 from governed_kernel.kernel.shell import follow_statements, hooks_of, wait_for_record
-from governed_kernel.kernel.sparing import keep_history_journal, make_no_unseen_records
+from governed_kernel.kernel.sparing import (
+    keep_history_journal,
+    make_no_unseen_records,
+    remember_signatures,
+)
 from governed_kernel.lineage.events import CellEnded, ObserverLost
 
 __all__ = ["GovernedKernel"]
@@ -63,6 +67,7 @@ class GovernedKernel(IPythonKernel):
         with contextlib.suppress(OSError):  # where none can be written, a cell says so
             tempfile.gettempdir()  # tries a folder out by a file; ipykernel asks in the first cell
         make_no_unseen_records(self.log)
+        remember_signatures()
         if self.shell is not None:
             keep_history_journal(self.shell.history_manager)
         super().start()  # type: ignore[no-untyped-call]

@@ -7,11 +7,14 @@ It pays for a part of what recording a cell costs. Nothing here is needed: where
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import sqlite3
 from typing import Any
 
-__all__ = ["keep_history_journal", "make_no_unseen_records"]
+from ipykernel import ipkernel
+
+__all__ = ["keep_history_journal", "make_no_unseen_records", "remember_signatures"]
 
 
 def make_no_unseen_records(log: logging.Logger) -> None:
@@ -23,6 +26,27 @@ def make_no_unseen_records(log: logging.Logger) -> None:
     if log.handlers and not log.propagate:
         least = min(handler.level for handler in log.handlers)
         log.setLevel(max(log.level, least))
+
+
+def remember_signatures() -> None:
+    """Look once at the signature of a function that ipykernel looks at for every cell.
+
+    It asks whether the shell's ``run_cell`` takes a cell's id; one that is put in its place is
+    asked anew.
+    """
+    ask: Any = vars(ipkernel).get("_accepts_parameters")
+    if ask is None or hasattr(ask, "__wrapped__"):
+        return
+    known: dict[tuple[Any, ...], dict[str, bool]] = {}
+
+    @functools.wraps(ask)
+    def ask_once(method: Any, names: list[str]) -> dict[str, bool]:
+        key = (getattr(method, "__func__", method), *names)
+        if key not in known:
+            known[key] = ask(method, names)
+        return dict(known[key])
+
+    vars(ipkernel)["_accepts_parameters"] = ask_once
 
 
 def keep_history_journal(history: Any) -> None:

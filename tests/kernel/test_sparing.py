@@ -34,6 +34,22 @@ def test_a_logger_that_somebody_listens_to_closely_goes_on_telling_all() -> None
     assert silent.isEnabledFor(logging.DEBUG)  # a handler may come
 
 
+def test_a_shell_that_runs_cells_in_its_own_way_is_asked_how(own_kernel: RunningKernel) -> None:
+    replace = """
+shell = get_ipython()
+async def run_cell_async(code, store_history=False, silent=False, shell_futures=True, *,
+                         transformed_cell=None, preprocessing_exc_tuple=None):
+    print('mine')
+    return await type(shell).run_cell_async(
+        shell, code, store_history, silent, shell_futures, transformed_cell=transformed_cell,
+        preprocessing_exc_tuple=preprocessing_exc_tuple)
+shell.run_cell_async = run_cell_async"""
+    waiting = "import asyncio\nawait asyncio.sleep(0)\nprint(2)"
+    assert own_kernel.run(waiting, cell_id="a").text == "2\n"
+    assert own_kernel.run(replace).status == "ok"
+    assert own_kernel.run(waiting, cell_id="b").text == "mine\n2\n"
+
+
 def test_the_journal_of_the_input_history_stays_and_every_kernel_s_cells_are_kept(
     workspace: Workspace, tmp_path: Path
 ) -> None:
