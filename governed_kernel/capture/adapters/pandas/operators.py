@@ -179,8 +179,14 @@ def _looked_up(work: Work, thing: Any, output: tuple[str, tuple[str, ...]]) -> N
     made = output[1][-1:] if output[0] == "series" or len(output[1]) == 1 else output[1]
     if (found := work.observation.registry.get(thing)) is not None:
         work.product(made, found, found.columns or ("*",))
-    elif not is_written_out(work.observation, thing):
+    elif not (_is_a_variable(work.observation, thing) or is_written_out(work.observation, thing)):
         work.open(made)
+
+
+def _is_a_variable(observation: Observation, thing: Any) -> bool:
+    """Whether a variable stands for a thing: what that owes to was told where it was bound."""
+    variables = observation.variables
+    return variables is not None and any(thing is each for each in variables.values())
 
 
 _BY_COLUMN = ("fillna", "astype", "replace", "round", "clip")
