@@ -59,6 +59,8 @@ class Known(NamedTuple):
     columns: tuple[str, ...] | None = None
     definition: str = ""
     """A view's query: its lineage goes through to the tables below."""
+    generated: tuple[tuple[str, str], ...] = ()
+    """Columns that the table makes of others, with their expressions; nobody inserts them."""
 
 
 class Macro(NamedTuple):

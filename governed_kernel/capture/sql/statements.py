@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from governed_kernel.capture.sql.commands import command_of
 from governed_kernel.capture.sql.expressions import value_of
+from governed_kernel.capture.sql.generated import generated_columns, with_generated
 from governed_kernel.capture.sql.model import (
     EVERY,
     NONE,
@@ -121,6 +122,9 @@ def _create(tree: exp.Create, text: str, reading: Reading) -> Lineage:
         options["temporary"] = "yes"
     query = tree.args.get("expression")
     if query is None:
+        options |= {
+            f"generated {name}": text for name, text in generated_columns(tree.this, reading)
+        }
         columns = tuple([Column(name) for name in names])
         return Lineage("create table", text, target=table, columns=columns, options=options)
     relation = reading.relation(query).renamed(names)
@@ -147,12 +151,18 @@ def _insert(tree: exp.Insert, text: str, reading: Reading) -> Lineage:
     conflict = tree.args.get("conflict")
     if conflict is not None and conflict.expressions:
         relation = _on_conflict(conflict, table, relation, reading)
+    nothing = Relation(tuple([Column(name) for name in _columns_of(table, reading) or ()]))
+    relation = with_generated(table, relation, nothing, reading)
     return _of_relation("insert", text, relation, reading, target=table, keeps=True)
 
 
 def _columns_of(table: Table, reading: Reading) -> tuple[str, ...] | None:
+    """Those that can be filled."""
     known = reading.schemas.table(table)
-    return known.columns if known is not None else None
+    if known is None or known.columns is None:
+        return None
+    own = {name for name, _ in known.generated}
+    return tuple([name for name in known.columns if name not in own])
 
 
 def _itself(table: Table, reading: Reading) -> Relation:
@@ -196,7 +206,7 @@ def _update(tree: exp.Update, text: str, reading: Reading) -> Lineage:
     where = tree.args.get("where")
     chosen = value_of(where.this, scope, reading).origins if where is not None else NONE
     columns = _assigned(tree.expressions, scope, through("CONDITIONAL", chosen), reading)
-    relation = Relation(tuple(columns))
+    relation = with_generated(table, Relation(tuple(columns)), _itself(table, reading), reading)
     # Of a row that is changed for certain nothing is left in what is assigned.
     every = where is None and not tree.args.get("from_")
     options = {"rows": "every"} if every else {}

@@ -190,14 +190,15 @@ class Catalog(Schemas):
     def _table(self, table: Table, key: Key, columns: tuple[str, ...]) -> Known:
         """A table of this database: outside the process, or in its memory."""
         uri = catalogs(self.known, self.connection).get(key[0], "")
+        generated = self.known.instance.generated.get(key, ())
         if uri:
             self.sources[table] = database_table(uri, key)
-            return Known(columns)
+            return Known(columns, generated=generated)
         tables = self.known.instance.tables
         node = tables.get(key)
         if node is None or node.columns != columns:
             node = tables[key] = Node(self.observation.new_entity(), "table", columns)
-        return self._memory(table, node, columns)
+        return self._memory(table, node, columns)._replace(generated=generated)
 
     def _memory(self, table: Table, node: Node, columns: tuple[str, ...]) -> Known:
         cells = {column: ((node, column),) for column in columns}

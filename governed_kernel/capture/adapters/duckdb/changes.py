@@ -98,6 +98,11 @@ def _create_table(
 ) -> None:
     key, uri = _target(plan, lineage)
     names = _names(plan, lineage)
+    plan.known.instance.generated[key] = tuple(
+        (name.removeprefix("generated "), text)
+        for name, text in lineage.options.items()
+        if name.startswith("generated ")
+    )
     flow = _flow(observation, observed, plan, lineage.kind)
     _fill(flow, lineage, names)
     put_table(flow, key, uri, names)

@@ -34,6 +34,8 @@ class Instance:
     """Tables in memory as they are now."""
     views: dict[Key, str] = field(default_factory=dict)
     """Definitions of views that were seen being made."""
+    generated: dict[Key, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """Tables that make columns of others: these, with their expressions."""
     catalogs: dict[str, str] | None = None
     """Name → URI of what is attached; None until it is asked."""
     macros: dict[str, Macro] | None = None

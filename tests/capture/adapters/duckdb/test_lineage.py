@@ -308,6 +308,25 @@ x <- t.csv.id FILTER
 x <- u.csv.id FILTER
 """,
     ),
+    "columns that a table makes of others": (
+        """
+con = fresh()
+con.sql("CREATE TABLE h (v INT, twice INT GENERATED ALWAYS AS (v * 2), w INT)")
+con.sql("INSERT INTO h SELECT a, b FROM t")
+con.sql("SELECT twice, w FROM h").write_csv(OUT)
+""",
+        "twice <- t.csv.a TRANSFORMATION\nw <- t.csv.b IDENTITY",
+    ),
+    "columns that a table makes of others, which are set": (
+        """
+con = fresh()
+con.sql("CREATE TABLE h (v INT, w INT, more INT AS (v + w))")
+con.sql("INSERT INTO h (v, w) SELECT a, b FROM t")
+con.sql("UPDATE h SET v = (SELECT max(c) FROM u)")
+con.sql("SELECT more FROM h").write_csv(OUT)
+""",
+        "more <- u.csv.c AGGREGATION\nmore <- t.csv.b TRANSFORMATION",
+    ),
     "a cursor sees the same tables": (
         """
 con = fresh()
