@@ -120,7 +120,7 @@ def dataset_entity(register: Register, version: DatasetRegistered, *, named: boo
         "legal_basis": version.legal_basis,
         "holdout": version.sha256 in register.locked,
         "contains_holdout": version.sha256 in register.divided,
-        "expired": is_expired(version),
+        "expired": is_expired(version, register.moment),
     }
     name = f"{version.dataset}@{version.version}" if named else ""
     return Entity("Dataset", name, attributes)
@@ -136,10 +136,10 @@ def kept_until(version: DatasetRegistered) -> date | None:
         return date.min
 
 
-def is_expired(version: DatasetRegistered) -> bool:
-    """Whether the retention of a version has ended."""
+def is_expired(version: DatasetRegistered, moment: datetime | None = None) -> bool:
+    """Whether the retention of a version has ended, by the clock or at a `Register.moment`."""
     last = kept_until(version)
-    return last is not None and last < datetime.now(UTC).date()
+    return last is not None and last < (moment or datetime.now(UTC)).date()
 
 
 def release_entity(name: str, author: Entity, risk: str) -> Entity:

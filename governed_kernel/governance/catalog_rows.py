@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,8 +16,8 @@ from governed_kernel.workspace import Workspace
 __all__ = ["facts", "row", "rows", "shown"]
 
 
-def row(version: DatasetRegistered) -> dict[str, Any]:
-    """One version as a line of a list."""
+def row(version: DatasetRegistered, moment: datetime | None = None) -> dict[str, Any]:
+    """One version as a line of a list; `moment` is that of a register."""
     return {
         "dataset": version.dataset,
         "version": version.version,
@@ -26,7 +27,7 @@ def row(version: DatasetRegistered) -> dict[str, Any]:
         "owner": version.owner,
         "purposes": version.purposes,
         "retention_until": version.retention_until,
-        "retention_over": authorization.is_expired(version),
+        "retention_over": authorization.is_expired(version, moment),
         "bytes": version.bytes,
         "rows": version.rows,
         "sha256": version.sha256,
@@ -35,7 +36,9 @@ def row(version: DatasetRegistered) -> dict[str, Any]:
 
 def rows(register: Register) -> list[dict[str, Any]]:
     """Every version of every dataset and base model, in the order in which they came."""
-    return [row(version) for versions in register.datasets.values() for version in versions]
+    moment = register.moment
+    versions = (version for history in register.datasets.values() for version in history)
+    return [row(version, moment) for version in versions]
 
 
 def facts(workspace: Workspace, register: Register, version: DatasetRegistered) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def facts(workspace: Workspace, register: Register, version: DatasetRegistered) 
     }
     return {
         **found,
-        "retention_over": authorization.is_expired(version),
+        "retention_over": authorization.is_expired(version, register.moment),
         "versions": [other.version for other in register.datasets[version.dataset]],
         "snapshot": str(catalog.snapshot_of(workspace, version)),
         "research": {

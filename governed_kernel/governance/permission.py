@@ -102,7 +102,7 @@ def floor(
     name = f"{version.dataset}@{version.version}"
     if version.state in ("withdrawn", "registered"):
         found.append(("state", f"{name} is {version.state}, not approved"))
-    if authorization.is_expired(version):
+    if authorization.is_expired(version, register.moment):
         found.append(("retention", f"{name} had to be gone by {version.retention_until}"))
     return found
 

@@ -34,6 +34,7 @@ from governed_kernel.lineage.events import (
     LedgerEvent,
     PayloadDigest,
     RunEvent,
+    now,
 )
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
@@ -72,6 +73,7 @@ class Register(Holdings):
         super().__init__()
         self._rules_now: str | None = None
         self._ends_at: datetime | None = None
+        self._signed: tuple[int, datetime | None] = (0, None)
         self._replay = Replay(first.workspace_id)
         self.go_on(events, ahead)
         if not self._replay.genesis:
@@ -163,6 +165,7 @@ class Register(Holdings):
         register.workspace_id = workspace_id
         register.events = []
         register._ends_at = ends_at
+        register._signed = (0, None)
         Holdings.__init__(register)
         register._rules_now = None
         register._replay = Replay(workspace_id)
@@ -240,6 +243,24 @@ class Register(Holdings):
     def ends_at(self) -> datetime:
         """The latest time that any record bears."""
         return self._ends_at or max(event.occurred_at for event in self.events)
+
+    @property
+    def moment(self) -> datetime:
+        """Now; never before what is on record by signature, so that no clock revives what ended.
+
+        What is not signed is nobody's word for the time: one such line, far ahead, would end every
+        accepted risk for good.
+        """
+        done, latest = self._signed
+        times = [
+            min(entry.occurred_at, entry.predicate.signed_at)
+            for entry in self.entries[done:]
+            if entry.valid and entry.predicate is not None
+        ]
+        if latest is not None:
+            times.append(latest)
+        self._signed = (len(self.entries), max(times, default=None))
+        return max([now(), *times])
 
     @property
     def genesis(self) -> str:

@@ -40,7 +40,7 @@ def check_inputs(
                 why=locked,
                 next="promote a new version of the release that does without it",
             )
-        _check_lifetime(version)
+        _check_lifetime(register, version)
         found[item.name] = catalog.verify(workspace, version)
     return found
 
@@ -91,7 +91,7 @@ def catalogued(register: Register, item: Input) -> DatasetRegistered:
     return version
 
 
-def _check_lifetime(version: DatasetRegistered) -> None:
+def _check_lifetime(register: Register, version: DatasetRegistered) -> None:
     name = f"{version.dataset}@{version.version}"
     if version.state == "withdrawn":
         raise Refused(
@@ -99,7 +99,7 @@ def _check_lifetime(version: DatasetRegistered) -> None:
             why="its owner no longer allows its use",
             next="promote a new version of the release without it",
         )
-    if authorization.is_expired(version):
+    if authorization.is_expired(version, register.moment):
         raise Refused(
             f"{name} is past its retention",
             why=f"it was to be kept until {version.retention_until}, and no later day is taken for "

@@ -29,7 +29,6 @@ from governed_kernel.lineage.events import (
     RunRefused,
     RunStarted,
     ValidationRecorded,
-    now,
 )
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release.history import (
@@ -291,8 +290,7 @@ class Registry:
 
 def _moment(register: Register) -> datetime:
     """Now, or when the ledger ends where it is asked about then; no clock revives what expired."""
-    last = register.ends_at
-    return last if register.rules_of_then else max(now(), last)
+    return register.ends_at if register.rules_of_then else register.moment
 
 
 def _move(release: ReleaseRecord, step: Step) -> None:

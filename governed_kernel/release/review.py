@@ -291,7 +291,7 @@ def _input(register: Register, item: Input) -> dict[str, Any]:
         "purposes": version.purposes,
         "rows": version.rows,
         "retention_until": version.retention_until,
-        "retention_over": authorization.is_expired(version),
+        "retention_over": authorization.is_expired(version, register.moment),
         "owner": version.owner,
         "opened_as": item.paths,
     }

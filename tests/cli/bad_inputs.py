@@ -161,7 +161,7 @@ ELSEWHERE = {
         "tests/cli/test_bad_input.py::test_an_approval_is_no_approval_of_another_release",
     ),
     "a clock that goes back": Elsewhere(
-        "the ledger's order holds, and the latest moment on record: nothing expired or withdrawn "
+        "the ledger's order holds, and the latest moment that a signature puts on record: nothing expired or withdrawn "
         "comes back", "as without", "as without", "tests/cli/test_bad_input.py::"
         "test_a_clock_that_goes_back_changes_no_order_and_revives_nothing",
     ),

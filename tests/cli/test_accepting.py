@@ -114,7 +114,7 @@ def test_accepted_risks_let_exactly_their_cases_pass_and_go_into_the_bundle(
     # a month later nothing of it may go live again, and whoever looks is told why
     with pytest.MonkeyPatch.context() as patch:
         later = datetime.now(UTC) + timedelta(days=31)
-        patch.setattr("governed_kernel.release.registry.now", lambda: later)
+        patch.setattr("governed_kernel.governance.register.now", lambda: later)
         done = place.here("deploy sour --env production {otto}")
         explains(done, 3, "its validation did not pass", "is expired")
         shown = place.done_here("release show sour").out

@@ -239,7 +239,9 @@ def test_a_clock_that_goes_back_changes_no_order_and_revives_nothing(
     desk: Desk, clock: Callable[[timedelta], None]
 ) -> None:
     assert desk.type("people withdraw rita --role reviewer", "ada").code == 0
-    known = Ledger(desk.workspace).events()[-1].occurred_at
+    said = Register.read(desk.workspace).entries[-1].predicate
+    assert said is not None
+    known = said.signed_at
     clock(timedelta(days=-400))
     desk.type("people grant dora --role legal", "ada")
     append_by_hand(desk.workspace, an_approval("rita"), signer="rita")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,18 @@ from governed_kernel.errors import (
     UnknownName,
     UsageError,
 )
-from governed_kernel.governance import catalog
+from governed_kernel.governance import access, catalog, catalog_rows, permission
 from governed_kernel.governance.authorization import is_expired, kept_until
 from governed_kernel.governance.cards import card_path
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.events import Decided
+from governed_kernel.lineage.events import Decided, now
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.store import Store
 from governed_kernel.release import projection
 from governed_kernel.release.evidence import as_input, missing_descriptions
 from governed_kernel.release.projection import refresh
 from governed_kernel.workspace import Workspace
+from tests.governance.by_hand import an_approval, append_by_hand
 from tests.governance.records import register, rows, write_records
 
 
@@ -332,3 +333,27 @@ def test_a_card_that_is_left_behind_while_journals_come_in_is_mended_too(
         patch.setattr(projection, "_is_current", lambda *_: False)
         refresh(workspace)
     assert cards[0].exists()
+
+
+def test_a_clock_that_goes_back_revives_no_data_whose_retention_has_ended(
+    workspace: Workspace, source: Path
+) -> None:
+    day = (now() + timedelta(days=3)).date().isoformat()
+    register(workspace, source, retention_until=day)
+    later = now() + timedelta(days=9)
+
+    def decision() -> tuple[bool, list[str]]:
+        current = Register.read(workspace)
+        version = current.version("biopsies")
+        told = permission.decide_purpose(current, version, "train")
+        assert catalog_rows.rows(current)[0]["retention_over"] != told.allowed
+        by_path = access.Guard(workspace).decide("read", str(source))
+        assert by_path.allowed == told.allowed
+        return told.allowed, told.policies
+
+    unsigned = Decided(person="x", action="read", resource="y", outcome="denied", occurred_at=later)
+    Ledger(workspace).append(unsigned)
+    assert decision()[0]  # anybody who can write the file could say so
+    said = an_approval("rita", signed_at=later)
+    append_by_hand(workspace, said, signer="rita", occurred_at=later)
+    assert decision() == (False, ["retention"])

@@ -25,12 +25,14 @@ from governed_kernel.lineage.attestations import Bundle, Deployment, KeyRevoked,
 from governed_kernel.lineage.events import (
     Artifact,
     CaseResult,
+    Decided,
     FileDigest,
     RunEnded,
     RunStarted,
     ValidationRecorded,
     now,
 )
+from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import acceptance, gate, recall
 from governed_kernel.release.registry import Registry, ReleaseRecord
 from governed_kernel.workspace import Workspace
@@ -326,6 +328,18 @@ def test_a_risk_that_was_accepted_leads_to_released_and_a_recall_stops_it(candid
     stopped = told(candidate, [*RISKY[:-2], "recall ada", "seal", "answer stop rita", "seal"])
     assert "seal" not in stopped.happened
     assert stopped.release.state == "validated"
+
+
+@pytest.mark.usefixtures("home")
+def test_an_unsigned_record_of_a_time_to_come_ends_no_accepted_risk(candidate: Path) -> None:
+    story = told(candidate, RISKY)
+    ahead = datetime.now(UTC) + timedelta(days=70_000)
+    Ledger(story.workspace).append(
+        Decided(person="x", action="read", resource="y", outcome="denied", occurred_at=ahead)
+    )
+    (run,) = story.release.runs
+    assert run.has_passed
+    assert [item.state_at(run.moment) for item in run.acceptances] == ["valid"]
 
 
 @pytest.mark.usefixtures("home")
