@@ -179,7 +179,9 @@ def retire(person: str) -> Path | None:
     file = key_file(person)
     if not file.exists():
         return None
-    aside = file.with_suffix(f".retired-{int(time.time())}.pem")
+    moment = time.time_ns()
+    while (aside := file.with_suffix(f".retired-{moment}.pem")).exists():
+        moment += 1  # a rename would write over that one
     file.rename(aside)
     file.with_suffix(".pub").unlink(missing_ok=True)
     return aside

@@ -130,6 +130,21 @@ def test_a_second_key_of_one_name_is_refused_until_the_first_is_put_aside(home: 
     assert keys.generate("rita", passphrase("rita")) != before
 
 
+def test_no_key_that_is_put_aside_takes_the_place_of_another(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often that happens, and by whatever clock."""
+    monkeypatch.setattr("time.time_ns", lambda: 1)
+    made = set()
+    for _ in range(3):
+        made.add(keys.key_file("rita").read_bytes())
+        keys.retire("rita")
+        keys.generate("rita", passphrase("rita"))
+    there = {path.read_bytes() for path in (home / "keys").glob("rita.retired-*.pem")}
+    assert there == made
+    assert len(made) == 3
+
+
 def test_a_short_passphrase_makes_no_key(home: Path) -> None:
     with pytest.raises(UsageError, match="too short"):
         keys.generate("nina", b"1234567")
