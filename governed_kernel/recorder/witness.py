@@ -371,7 +371,9 @@ class Witness:
         seen = self._left(notification, found[0]) if renames else []
         # a file of the user's under a name that programs keep for themselves is still the user's
         moves = len(found) == 2 and number not in _SYMLINKS
-        brings = moves and not self._rules.covers(found[0], write=False)
+        # Python writes byte code under a name of its own first, which only it may write.
+        known = any(self._rules.covers(found[0], write=write) for write in (False, True))
+        brings = moves and not known
         if not brings and self._set_aside(target, write=True, makes=number not in _REMOVALS):
             return seen
         mode = _mode(target)

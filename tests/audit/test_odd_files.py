@@ -155,7 +155,9 @@ def test_a_card_or_a_manifest_that_is_no_file_keeps_nobody_waiting(
     lay(released, "cards/sour.toml", kind)
     assert "cards/sour.toml could not be read" in ask(released, "release card sour").err
     lay(released, "release/sour@1/manifest.json", kind)
-    assert "manifest.json is not what was promoted" in ask(released, "recall plan berries").err
+    done = ask(released, "recall plan berries --json")
+    assert done.code == 0
+    assert "sour@1" in done.out  # whatever lies there now: the ledger says what it reads
 
 
 @pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device"])

@@ -136,7 +136,7 @@ def test_so_may_what_came_from_a_thing_that_no_step_made(made: Sessions, name: s
     one = made.said[name]
     assert one is not None
     assert one.data_class == "health"
-    assert one.evidence == ("inferred" if name == "dicts.csv" else "conservative")
+    assert one.evidence == ("inferred" if name in ("dicts.csv", "rows.csv") else "conservative")
 
 
 def test_what_owes_to_other_data_is_not_health_data(made: Sessions) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +23,7 @@ from governed_kernel.lineage.events import (
 )
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.recorder import environment
+from governed_kernel.workspace import Workspace
 from tests.kernel.running import RunningKernel, every_event, wait_until
 
 FOPEN = """
@@ -55,6 +58,28 @@ def test_a_journal_begins_with_what_it_is(kernel: RunningKernel) -> None:
     assert started.witness == "full"
     assert started.pid == kernel.kernel
     assert started.environment_rules == environment.digest()
+
+
+def test_byte_code_that_python_writes_for_a_library_is_environment(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """It is written under another name and renamed; some installers leave that to the first run."""
+    library = Path(sysconfig.get_path("purelib")) / f"module_{os.getpid()}.py"
+    variables = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
+    library.write_text("found = 7\n")
+    running = RunningKernel(workspace, environment=variables)
+    try:
+        reply = running.run(
+            f"import {library.stem} as module\nprint(module.found, module.__cached__)"
+        )
+        found, compiled = reply.text.split()
+        assert (found, Path(compiled).exists()) == ("7", True)
+        assert [event.uri for event in running.of_last(Access)] == []
+    finally:
+        running.close(now=True)
+        library.unlink()
+        for left in library.parent.glob(f"__pycache__/{library.stem}.*"):
+            left.unlink()
 
 
 def test_nothing_is_unexplained_before_the_first_cell(kernel: RunningKernel) -> None:
