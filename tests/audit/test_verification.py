@@ -44,7 +44,7 @@ def test_an_untouched_workspace_is_whole(released: Place) -> None:
     assert done.facts["whole"]
     outcomes = {(check["kind"], check["outcome"]) for check in done.facts["checks"]}
     kinds = ["ledger", "signature", "policy", "journal", "dataset", "card", "object"]
-    kinds += ["release", "run", "bundle", "deployment"]
+    kinds += ["release", "run", "bundle", "deployment", "derived files"]
     assert outcomes == {(kind, "ok") for kind in kinds}
 
 
