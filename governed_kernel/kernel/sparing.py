@@ -31,8 +31,8 @@ def make_no_unseen_records(log: logging.Logger) -> None:
 def remember_signatures() -> None:
     """Look once at the signature of a function that ipykernel looks at for every cell.
 
-    It asks whether the shell's ``run_cell`` takes a cell's id; one that is put in its place is
-    asked anew.
+    It asks whether what runs a cell (the shell's ``run_cell_async``) takes the cell's id; one that
+    is put in its place is asked anew.
     """
     ask: Any = vars(ipkernel).get("_accepts_parameters")
     if ask is None or hasattr(ask, "__wrapped__"):

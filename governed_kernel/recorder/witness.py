@@ -371,7 +371,7 @@ class Witness:
         seen = self._left(notification, found[0]) if renames else []
         # a file of the user's under a name that programs keep for themselves is still the user's
         moves = len(found) == 2 and number not in _SYMLINKS
-        # Python writes byte code under a name of its own first, which only it may write.
+        # Byte code is written under another name first, which may be written and not read as code.
         known = any(self._rules.covers(found[0], write=write) for write in (False, True))
         brings = moves and not known
         if not brings and self._set_aside(target, write=True, makes=number not in _REMOVALS):

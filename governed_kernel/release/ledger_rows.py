@@ -54,11 +54,10 @@ def tables_of(registry: Registry, taken: int = 0) -> dict[str, list[Row]]:
         out, which are those with most rows.
     """
     runs = list(registry.runs.values())
-    register = registry.register
-    tells_of_runs = not _changes(register, taken).isdisjoint(_OF_EVIDENCE)
+    changes = _changes(registry.register, taken)
     return {
-        **(_catalog(registry) if tells_of_data(register, taken) else {}),
-        **(_evidence(runs) if tells_of_runs else {}),
+        **(_catalog(registry) if changes & _OF_CATALOG else {}),
+        **(_evidence(runs) if changes & _OF_EVIDENCE else {}),
         "releases": [_release(release) for release in registry.releases.values()],
         "approvals": [
             row for release in registry.releases.values() for row in _approvals(registry, release)
@@ -75,7 +74,7 @@ def tables_of(registry: Registry, taken: int = 0) -> dict[str, list[Row]]:
 
 def tells_of_data(register: Register, taken: int) -> bool:
     """Whether what follows on so many records can have changed the catalog."""
-    return not _changes(register, taken).isdisjoint(_OF_CATALOG)
+    return bool(_changes(register, taken) & _OF_CATALOG)
 
 
 def _changes(register: Register, taken: int) -> set[type]:
