@@ -9,27 +9,18 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
 
 import msgspec
 
 from governed_kernel.recorder import messages
 from governed_kernel.recorder.messages import Assembler, Said
 
-__all__ = ["Line", "Standing"]
+__all__ = ["Line"]
 
 _MOST = 4_096
 """More packets than the system keeps of either way; `__main__` says how much that is."""
 _AT_ONCE = 256
 _TURNS = 4
-
-
-class Standing(Enum):
-    """Whether the kernel still holds its ends."""
-
-    OPEN = auto()
-    QUIET_CLOSED = auto()
-    CLOSED = auto()
 
 
 class Line:
@@ -45,6 +36,9 @@ class Line:
         Given each message's number and what is said in it.
     tampered : callable
         Told of what no honest kernel sends.
+    closed : callable
+        Told that the quiet end alone is closed, before anything that came beside it is taken: no
+        answer says yet that all is well.
     """
 
     def __init__(
@@ -53,11 +47,12 @@ class Line:
         quiet: socket.socket,
         take: Callable[[int, Said], None],
         tampered: Callable[[str], None],
+        closed: Callable[[], None],
     ) -> None:
         link.setblocking(False)
         quiet.setblocking(False)
         self._link, self._quiet = link, quiet
-        self._take, self._tampered = take, tampered
+        self._take, self._tampered, self._closed = take, tampered, closed
         self._assembler = Assembler()
         self._waiting: deque[bytes] = deque()
         """What came by the quiet way, and may be the next or not."""
@@ -66,8 +61,10 @@ class Line:
         self._since = 0
         """Packets that have come by the other way since."""
 
-    def hear(self, *, quietly: bool = False) -> Standing:
+    def hear(self, *, quietly: bool = False) -> bool:
         """Take what was sent, not for ever if somebody goes on and on.
+
+        Returns whether more can come: the kernel still holds its end of the link.
 
         Parameters
         ----------
@@ -78,10 +75,11 @@ class Line:
         for _ in range(_TURNS):
             # In this order: what was said before any of these is found by then.
             packets, is_open = _received(self._link, _AT_ONCE)
-            quiet_open = True
             if packets or quietly or self._waiting:
                 quiet, quiet_open = _received(self._quiet, _MOST)
                 self._waiting += quiet
+                if is_open and not quiet_open:
+                    self._closed()
             for packet in packets:
                 self._hear_quiet(before=packet)
                 self._add(packet)
@@ -90,10 +88,8 @@ class Line:
                 self._look_for_missing(len(packets))
             if not self._waiting:
                 self._first = None
-                if not is_open:
-                    return Standing.CLOSED
-                return Standing.OPEN if quiet_open else Standing.QUIET_CLOSED
-        return Standing.OPEN
+                return is_open
+        return True
 
     def _look_for_missing(self, came: int) -> None:
         """What should be before what waits was sent before it: it comes at once, or never."""

@@ -1,7 +1,10 @@
 """Which cell a process or thread belongs to.
 
-The kernel's own threads belong to the cell that is running. A child belongs to the cell that was
-running when it started, however long it lives, and so does what it starts itself.
+The kernel's own threads belong to the cell that is running: certainly the main one, which runs
+cells, and what started since the cell began. One that is older may work for the cell that started
+it (a thread that outlives its cell) or for this one (a library's pool): that is not certain. A
+child belongs to the cell that was running when it started, however long it lives, and so does what
+it starts itself.
 """
 
 from __future__ import annotations
@@ -83,16 +86,31 @@ class Processes:
         if start is not None:
             self._ended.append((start, boot_time(), cell))
 
-    def credit(self, thread: int, process: int | None = None, *, starts: bool = False) -> Credit:
+    def credit(self, thread: int, *, starts: bool = False) -> Credit:
         """The cell that `thread` (of any process) works for, and whether that is certain.
 
         `starts` says that it executes a program: a child that nothing is known of yet was
         started a moment ago, by the only cell that runs.
         """
-        process = thread if thread == self.kernel else process or process_of(thread)
-        if process == self.kernel or process is None:
-            return Credit(*self._now(), process or thread)
-        return Credit(*(self._of_child(process, starts=starts) or self._now()), process)
+        if thread == self.kernel:
+            return Credit(*self._now(), thread)
+        process = process_of(thread)
+        if process == self.kernel:
+            return Credit(*self._of_thread(thread), process)
+        if process is not None:
+            found = self._of_child(process, starts=starts)
+            if found is not None:
+                return Credit(*found, process)
+        return Credit(self._now()[0], certain=False, process=process or thread)
+
+    def _of_thread(self, thread: int) -> tuple[Cell, bool]:
+        """The cell of a thread of the kernel's that is not its main one."""
+        cell, certain = self._now()
+        birth = _birth_of(thread)
+        began = self._running.get(cell)
+        if birth is None or (began is not None and birth[1] + _TICK < began):
+            certain = False
+        return cell, certain
 
     def _of_child(
         self, process: int, *, starts: bool = False, depth: int = 0

@@ -26,9 +26,9 @@ from governed_kernel.recorder import messages, paths
 from governed_kernel.recorder.accesses import Accesses
 from governed_kernel.recorder.confinement import Confinement
 from governed_kernel.recorder.early import EarlyWitness
-from governed_kernel.recorder.line import Line, Standing
+from governed_kernel.recorder.line import Line
 from governed_kernel.recorder.messages import Answer, Fault, Said, Status
-from governed_kernel.recorder.processes import BEFORE, Cell, Processes, is_orphaned
+from governed_kernel.recorder.processes import BEFORE, Cell, Credit, Processes, is_orphaned
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.recorder.restrictions import Restriction, Restrictions
@@ -91,7 +91,7 @@ class Session:
         self._restrictions = restrictions
         self._reconciler = Reconciler(lacks)
         self._processes = Processes(kernel.pid)
-        self._line = Line(link, quiet, self._said, self._meddled)
+        self._line = Line(link, quiet, self._said, self._meddled, self._quiet_closed)
         self._accesses = Accesses(record, restrictions, self._lose)
         self._fault: Fault | None = None
         self._ended = False
@@ -101,7 +101,10 @@ class Session:
         self._parent = int(os.environ.get("JPY_PARENT_PID") or 0)
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poll = select.poll()
+        self._credit: Credit | None = None
+        """Whose doing what the witness looks at is."""
         if witness is not None:
+            witness.before_it_goes_on = self._find_out_whose
             self._watch(kernel.listener, self._look)
         self._watch(link.fileno(), self._hear)
         self._watch(self._accesses.descriptor, self._accesses.take_digests)
@@ -213,25 +216,25 @@ class Session:
             if notification is None:
                 return
             self._hear()  # the cell that it works for may have been announced a moment ago
+            self._credit = None
             sightings = witness.examine(notification)
         except (OSError, ValueError) as error:
             self._lose("witness", type(error).__name__, str(error))
             return
         for sighting in sightings:
-            self._saw(sighting)
+            self._saw(sighting, self._credit)
         known = self._restrictions is not None and self._restrictions.is_known
         if known and witness.unjudged:
             self._saw_late(witness.judged())
 
     def _hear(self, *, quietly: bool = False) -> None:
         """Take every packet that the kernel has sent."""
-        standing = self._line.hear(quietly=quietly)
-        if standing is Standing.CLOSED:
+        if not self._line.hear(quietly=quietly):
             self._lost(self._link.fileno())
-            return
+
+    def _quiet_closed(self) -> None:
         # whether the kernel ends takes a while to see, and is of no interest after a fault
-        closed = standing is Standing.QUIET_CLOSED and self._fault is None
-        if closed and not self._kernel_is_over():
+        if self._fault is None and not self._kernel_is_over():
             self._meddled("the kernel closed its link to the recorder")
 
     # --- what the kernel says ------------------------------------------------------------
@@ -328,7 +331,10 @@ class Session:
 
     # --- what the witness sees -----------------------------------------------------------
 
-    def _saw(self, sighting: Sighting) -> None:
+    def _find_out_whose(self, thread: int, executes: bool) -> None:
+        self._credit = self._processes.credit(thread, starts=executes)
+
+    def _saw(self, sighting: Sighting, credit: Credit | None = None) -> None:
         if not self._begun and (sighting.thread, sighting.operation) == (
             self._kernel.pid,
             "execute",
@@ -336,10 +342,7 @@ class Session:
             self._begun = True  # the recorder's own act
             return
         self._accesses.saw(sighting)
-        starts = sighting.operation == "execute"
-        cell, certain, process = self._processes.credit(
-            sighting.thread, sighting.process, starts=starts
-        )
+        cell, certain, process = credit or self._processes.credit(sighting.thread)
         if sighting.denied is not None:
             self._refused(sighting, sighting.denied, cell, certain)
             return

@@ -67,8 +67,6 @@ class Sighting(NamedTuple):
         Why the call was refused.
     replaces : bool
         Whether nothing of what the file held before is left.
-    process : int
-        The thread's process, where it had to be looked up while the thread was held; else 0.
     """
 
     thread: int
@@ -81,7 +79,6 @@ class Sighting(NamedTuple):
     source: str = ""
     denied: Restriction | None = None
     replaces: bool = False
-    process: int = 0
 
 
 class Witness:
@@ -123,7 +120,9 @@ class Witness:
         self.names = Names(environment, restrictions)
         self.unjudged: list[tuple[Notification, str, os.stat_result]] = []
         """Environment that was opened before it was known what is restricted."""
-        self._main_threads: set[int] = set()
+        self.before_it_goes_on: Callable[[int, bool], None] | None = None
+        """Told whose call was seen, and whether it executes a program, while the caller waits for
+        the answer: a child may be gone a moment after it."""
 
     def receive(self) -> Notification | None:
         """The next call that waits for `examine`; None when its thread is gone again."""
@@ -197,11 +196,17 @@ class Witness:
         directory = None if number == _OPEN else arguments[0]
         if path.endswith(b"comm") and flags & _WRITING and self._names_thread(notification, path):
             return []
-        seen = self._opened(notification, self.names.place(thread, path, directory), flags)
+        place_of = self.names.place(thread, path, directory)
+        return self._answered(notification, self._opened(notification, place_of, flags))
+
+    def _answered(self, notification: Notification, seen: list[Sighting]) -> list[Sighting]:
+        """`seen`, after the call was let through or refused as it says."""
+        if seen and self.before_it_goes_on is not None:
+            self.before_it_goes_on(notification.thread, notification.number in _EXECS)
         if seen and seen[0].denied is not None:
-            listener.refuse(notification, errno.EACCES)
+            self._listener.refuse(notification, errno.EACCES)
         else:
-            listener.proceed(notification)
+            self._listener.proceed(notification)
         return seen
 
     def _names_thread(self, notification: Notification, path: bytes) -> bool:
@@ -289,18 +294,8 @@ class Witness:
                 both=flags & os.O_ACCMODE == os.O_RDWR,
                 denied=denied,
                 replaces=replaces,
-                process=self._process_of(notification.thread),
             )
         ]
-
-    def _process_of(self, thread: int) -> int:
-        """The process of a thread that may be gone in a moment; 0 for a process's main thread."""
-        if thread in self._main_threads:
-            return 0
-        process = process_of(thread)
-        if process == thread:
-            self._main_threads.add(thread)
-        return process or 0
 
     def _other(self, notification: Notification) -> list[Sighting]:
         number = notification.number
@@ -308,17 +303,10 @@ class Witness:
             return self._connected(notification)
         found = self._paths(notification)
         if number in _EXECS:
-            seen = self._executed(notification, found[0])
-            if seen and seen[0].denied is not None:
-                self._listener.refuse(notification, errno.EACCES)
-                return seen
-        elif (refused := self._refused_change(notification, found)) is not None:
-            self._listener.refuse(notification, errno.EACCES)
-            return [refused]
-        else:
-            seen = self._changed(notification, found)
-        self._listener.proceed(notification)
-        return seen
+            return self._answered(notification, self._executed(notification, found[0]))
+        refused = self._refused_change(notification, found)
+        seen = self._changed(notification, found) if refused is None else [refused]
+        return self._answered(notification, seen)
 
     def _refused_change(self, notification: Notification, found: list[str]) -> Sighting | None:
         """A change of what no notebook touches; None for any other."""
@@ -409,6 +397,8 @@ class Witness:
         if address is None:
             self._listener.proceed(notification)  # it leads nowhere
             return []
+        if self.before_it_goes_on is not None:
+            self.before_it_goes_on(thread, False)
         allowed = self._may_connect is None or self._may_connect(address)
         local = address.removeprefix("unix://")
         # asked before the call goes on: who listens may be gone a moment later

@@ -99,17 +99,14 @@ def test_what_is_deleted_is_not_written() -> None:
 
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
-SIMPLE = st.recursive(
-    NAMES,
-    lambda inner: st.one_of(
-        st.tuples(inner, inner).map(lambda two: f"({two[0]} + {two[1]})"),
-        inner.map(lambda one: f"f({one})"),
-        inner.map(lambda one: f"[{one}]"),
-        st.tuples(inner, inner).map(lambda two: f"[({two[0]}) for q in {two[1]}]"),
-        inner.map(lambda one: f"({one})['k']"),
-    ),
-    max_leaves=6,
-)
+FORMS = st.sampled_from(["({} + {})", "f({})", "[{}]", "[({}) for q in {}]", "({})['k']"])
+
+
+def _longer(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds(str.format, FORMS, inner, inner)
+
+
+SIMPLE = st.recursive(NAMES, _longer, max_leaves=6)
 
 
 @settings(max_examples=200, deadline=None)

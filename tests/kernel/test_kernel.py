@@ -297,6 +297,26 @@ def test_a_thread_belongs_to_the_cell_that_started_it(kernel: RunningKernel) -> 
     assert (access.execution, access.evidence) == (first, "observed")
 
 
+def test_native_code_in_a_thread_of_an_earlier_cell_is_no_cell_s_for_certain(
+    kernel: RunningKernel,
+) -> None:
+    for name in ("older.bin", "newer.bin"):
+        (kernel.workspace.root / name).write_text("x")
+    kernel.run(
+        "import ctypes, threading\n"
+        "wake = threading.Event(); libc = ctypes.CDLL(None)\n"
+        "def natively(name): libc.close(libc.open(name, 0))\n"
+        "def late(): wake.wait(); natively(b'older.bin')\n"
+        "older = threading.Thread(target=late); older.start()"
+    )
+    kernel.run(
+        "newer = threading.Thread(target=natively, args=(b'newer.bin',)); newer.start()\n"
+        "wake.set(); older.join(); newer.join()"
+    )
+    found = {Path(access.uri).name: access.evidence for access in kernel.of_last(Access)}
+    assert found == {"older.bin": "ambiguous", "newer.bin": "unexplained"}
+
+
 def test_libraries_are_environment_and_data_beside_them_is_not(kernel: RunningKernel) -> None:
     kernel.run("import importlib.util, pathlib, sqlite3, xml.dom.minidom, jinja2")
     assert not kernel.of_last(Access)

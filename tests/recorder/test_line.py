@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from governed_kernel.recorder import messages
-from governed_kernel.recorder.line import Line, Standing
+from governed_kernel.recorder.line import Line
 from governed_kernel.recorder.messages import Said, StatusRequested
 
 
@@ -23,7 +23,12 @@ class Heard:
         self.theirs = (link, quiet)
         self.numbers: list[int] = []
         self.wrong: list[str] = []
-        self.line = Line(link, quiet, self._take, self.wrong.append)
+        self.closed_after: list[int] = []
+        """How much had been heard when it was told that the quiet end is closed."""
+        self.line = Line(link, quiet, self._take, self.wrong.append, self._closed)
+
+    def _closed(self) -> None:
+        self.closed_after.append(len(self.numbers))
 
     def _take(self, number: int, said: Said) -> None:
         assert said.messages == [StatusRequested()]
@@ -45,7 +50,7 @@ def heard() -> Iterator[Heard]:
 def test_what_was_said_quietly_waits_for_what_is_said_aloud(heard: Heard) -> None:
     heard.say(1, quietly=True)
     heard.say(2, quietly=True)
-    assert heard.line.hear() is Standing.OPEN
+    assert heard.line.hear()
     assert heard.numbers == []
     heard.say(3)
     heard.say(4, quietly=True)
@@ -96,8 +101,9 @@ def test_all_that_a_kernel_said_before_it_was_killed_is_heard(heard: Heard) -> N
         heard.say(number, quietly=True)
     heard.quiet.close()
     heard.link.close()
-    assert heard.line.hear(quietly=True) is Standing.CLOSED
+    assert not heard.line.hear(quietly=True)
     assert heard.numbers == list(range(1, 150))
+    assert heard.closed_after == []
 
 
 def test_whoever_goes_on_and_on_does_not_hide_that_a_message_is_missing(heard: Heard) -> None:
@@ -155,8 +161,19 @@ def test_what_is_no_packet_is_found_out_by_either_way(heard: Heard) -> None:
 def test_what_was_said_before_the_end_is_heard(heard: Heard) -> None:
     heard.say(1, quietly=True)
     heard.quiet.close()
-    assert heard.line.hear(quietly=True) is Standing.QUIET_CLOSED
+    assert heard.line.hear(quietly=True)
     heard.say(2)
     heard.link.close()
-    assert heard.line.hear() is Standing.CLOSED
+    assert not heard.line.hear()
     assert heard.numbers == [1, 2]
+
+
+def test_a_closed_quiet_end_is_told_of_before_what_came_beside_it(heard: Heard) -> None:
+    heard.say(1)
+    heard.line.hear()
+    heard.say(2, quietly=True)
+    heard.quiet.close()
+    heard.say(3)
+    assert heard.line.hear()
+    assert heard.closed_after == [1]
+    assert heard.numbers == [1, 2, 3]
