@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -19,13 +19,14 @@ from governed_kernel.audit.projected import check_store
 from governed_kernel.audit.report import Check, Kind, Report, checked, told
 from governed_kernel.audit.seen import Seen
 from governed_kernel.audit.sessions import check_sessions
+from governed_kernel.audit.use_cases import check_use_cases
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ConfigurationError, IntegrityBroken, ResourceMissing
 from governed_kernel.governance import catalog, erasure, pins
 from governed_kernel.governance.cards import REMEDY, card_of, card_path, is_behind, read_card
 from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.rules import rule_files
+from governed_kernel.governance.rules import CASES, rule_files
 from governed_kernel.lineage.attestations import Bundle, Deployment, Erasure
 from governed_kernel.lineage.events import DatasetRegistered, FileDigest, RunEnded
 from governed_kernel.lineage.ledger import Ledger
@@ -119,14 +120,33 @@ def _policy(workspace: Workspace, registry: Registry) -> Iterator[Check]:
     except ResourceMissing as error:
         yield Check("policy", "governed.toml", "broken", f"{error.what}: {error.why}")
         return
-    names = sorted(adopted.keys() | there.keys())
-    edited = [name for name in names if adopted.get(name) != there.get(name)]
-    subject = ", ".join(edited) or "governed.toml"
+    edited = [
+        name
+        for name in sorted(adopted.keys() | there.keys())
+        if adopted.get(name) != there.get(name)
+    ]
+    cases = [name for name in edited if PurePosixPath(name).name == CASES]
+    rules = [name for name in edited if name not in cases]
+    subject = ", ".join(rules) or "governed.toml"
     found = checked("policy", subject, register.check_policy)
-    if found.outcome == "ok" and edited:
+    if found.outcome == "ok" and rules:
         said = "it says what was adopted in other words: comments or layout were edited since"
         found = Check("policy", subject, "doubt", said)
     yield found
+    for name in cases:
+        said = _of_cases(noted=name in adopted, there=name in there)
+        yield Check("policy", name, "doubt", f"{said}; 'governed policy adopt' notes what is there")
+
+
+def _of_cases(*, noted: bool, there: bool) -> str:
+    """How the cases differ from those that lay there when the policies were adopted."""
+    if not noted:
+        return "nobody noted these cases when the policies were adopted"
+    return (
+        "they are other cases than were adopted"
+        if there
+        else "the cases that were adopted are gone"
+    )
 
 
 def _journals(
@@ -313,6 +333,7 @@ _KINDS: dict[str, Kind] = {
     "erasures": "erasure",
     "datasets and base models": "dataset",
     "cards": "card",
+    "cards of use cases": "card",
     "objects": "object",
     "releases": "release",
     "runs": "run",
@@ -325,6 +346,7 @@ _PARTS: dict[str, Part] = {
     "erasures": _erasures,
     "datasets and base models": _datasets,
     "cards": _cards,
+    "cards of use cases": check_use_cases,
     "objects": _objects,
     "releases": _releases,
     "runs": _runs,

@@ -20,7 +20,7 @@ from governed_kernel.governance.cedar import Policies, Policy, schema_text
 from governed_kernel.governance.genesis import write_starter_policies
 from governed_kernel.governance.policy_cases import read_cases, run_cases
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.rules import read_rules
+from governed_kernel.governance.rules import CASES, read_rules
 from governed_kernel.workspace import Workspace
 
 __all__ = ["policy"]
@@ -103,7 +103,7 @@ def starter(workspace: Workspace) -> None:
 @workspace_option
 def test(workspace: Workspace, as_json: bool) -> None:
     """Ask the policies the cases in policies/cases.toml; exits with 1 when one fails or none is."""
-    file = workspace.policies / "cases.toml"
+    file = workspace.policies / CASES
     cases = read_cases(file)
     if not cases:
         raise CheckFailed(

@@ -12,7 +12,10 @@ from governed_kernel.files import read_regular, unreadable
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
-__all__ = ["Rules", "read_rules", "rule_files", "rules_digest", "rules_digest_of"]
+__all__ = ["CASES", "Rules", "read_rules", "rule_files", "rules_digest", "rules_digest_of"]
+
+CASES = "cases.toml"
+"""Beside the policies: what they must answer. It decides nothing, and is adopted with them."""
 
 
 class Rules(NamedTuple):
@@ -56,13 +59,17 @@ def read_rules(workspace: Workspace, settings: Configuration | None = None) -> R
 def rule_files(workspace: Workspace) -> list[FileDigest]:
     """The files that hold the rules, byte for byte: comments count for nothing and can be seen.
 
+    The cases that policies are tested by are among them, and are no part of the rules' digest.
+
     Raises
     ------
     ResourceMissing
         One can't be read.
     """
     files = []
-    for path in [workspace.root / CONFIGURATION_FILE, *sorted(workspace.policies.glob("*.cedar"))]:
+    policies = sorted(workspace.policies.glob("*.cedar"))
+    cases = sorted(workspace.policies.glob(CASES))
+    for path in [workspace.root / CONFIGURATION_FILE, *policies, *cases]:
         try:
             digest, size = digest_file(path), path.stat().st_size
         except OSError as error:

@@ -151,6 +151,57 @@ def test_comments_in_the_rules_are_shown_and_change_nothing(released: Place) -> 
     assert "DOUBT" not in released.done_here("audit verify").out
 
 
+def test_cases_that_policies_are_tested_by_are_held_against_those_adopted(released: Place) -> None:
+    cases = released.workspace.policies / "cases.toml"
+    text = cases.read_text()
+    cases.write_text(f"# all of them pass\n{text}")
+    said = "DOUBT: policy policies/cases.toml"
+    assert (
+        f"{said}: they are other cases than were adopted" in released.done_here("audit verify").out
+    )
+    cases.unlink()
+    found = released.done_here("audit verify").out
+    assert f"{said}: the cases that were adopted are gone" in found
+    cases.write_text(text)
+    assert "DOUBT" not in released.done_here("audit verify").out
+
+
+def test_cases_do_not_stop_a_gate(released: Place) -> None:
+    """They decide nothing: with others, or none, policies hold as they were adopted."""
+    (released.workspace.policies / "cases.toml").unlink()
+    assert released.done_here("policy show --json").facts["in_force"]
+    released.done_here("policy adopt {ada}")
+    assert "DOUBT" not in released.done_here("audit verify").out
+
+
+def _emptied(card: Path) -> None:
+    card.write_text("")
+
+
+def _unlike(card: Path) -> None:
+    card.write_text(card.read_text().replace('decision = "', 'decision = "no longer '))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_unlike, "the newest release says something else in use_case.decision"),
+        (_emptied, "the newest release says something else in use_case.decision, use_case.risk"),
+        (Path.unlink, "there is no card"),
+        (lambda card: card.write_text("nonsense ="), "not a valid use-case card"),
+    ],
+    ids=["altered", "emptied", "removed", "no card"],
+)
+def test_a_use_case_that_is_another_than_was_released_is_shown(
+    released: Place, change: Callable[[Path], None], said: str
+) -> None:
+    change(released.root / "cards" / "sour.toml")
+    found = " ".join(released.done_here("audit verify").out.split())
+    assert "DOUBT: card cards/sour.toml" in found
+    assert said in found
+    assert "nothing rests on it: release/sour@1/card.toml is signed" in found
+
+
 def test_rules_that_can_not_be_read_are_named(released: Place) -> None:
     (released.root / "governed.toml").write_bytes(b"\xff")
     explains(released.here("audit verify"), 4, "policy governed.toml")
