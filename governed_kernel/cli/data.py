@@ -23,6 +23,7 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.cli.transform import transform
 from governed_kernel.governance import authorization, catalog, catalog_rows
+from governed_kernel.governance.holdings import holds
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
@@ -400,10 +401,10 @@ def withdraw(
 ) -> None:
     """Take a version back: nobody may read it any more, and no release run starts with it.
 
-    The same content under another name is withdrawn with it. What was made from it is not: it is
-    listed, and withdrawn version by version. A finding is opened on every release made from it, as
-    by 'governed recall open'. Its content stays until 'governed store collect', and for ever where
-    a release names it.
+    The same content under another name is withdrawn with it, and every folder that holds it. What
+    was made from it is not: it is listed, and withdrawn version by version. A finding is opened on
+    every release made from it, as by 'governed recall open'. Its content stays until 'governed
+    store collect', and for ever where a release names it.
     """
     from governed_kernel.release.recall import withdraw as take_back
 
@@ -425,10 +426,10 @@ def withdraw(
 def _also_and_not(
     workspace: Workspace, withdrawn: DatasetRegistered, family: Iterable[str]
 ) -> dict[str, list[str]]:
-    """The other names of what was withdrawn, and what was made from it and is open as before."""
+    """Other names of what was withdrawn, folders with it, and what was made from it and stays."""
     register = Register.read(workspace)
     others = [register.version(name) for name in family if name != catalog.label(withdrawn)]
-    alike = [each for each in others if each.sha256 == withdrawn.sha256]
+    alike = [each for each in others if holds(each, withdrawn.sha256)]
     made = [each for each in others if each.state != "withdrawn"]
     return {
         "also_withdrawn": [catalog.label(each) for each in alike],

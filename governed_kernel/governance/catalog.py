@@ -354,6 +354,12 @@ def _place(register: Register, event: DatasetRegistered) -> tuple[DatasetRegiste
     for known in (version for found in register.datasets.values() for version in found):
         if known.sha256 == event.sha256:
             _refuse_another_treatment(known, event)
+    if held := register.withdrawn_in(event):
+        raise Refused(
+            f"this folder can't be registered as {event.dataset}",
+            why=f"it holds {', '.join(held)}, which was withdrawn",
+            next="leave that out: what was withdrawn stays so wherever it lies",
+        )
     for known in reversed(versions):
         if known.sha256 == event.sha256:
             if _says_more(event, known):

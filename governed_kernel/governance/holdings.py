@@ -16,7 +16,7 @@ from governed_kernel.lineage.events import (
     SplitRecorded,
 )
 
-__all__ = ["Holdings"]
+__all__ = ["Holdings", "holds"]
 
 
 class Holdings:
@@ -31,7 +31,8 @@ class Holdings:
     locked : dict of str to DatasetRegistered
         Digest of each locked holdout; its content stays locked under any other name.
     withdrawn : set of str
-        Digests of what was taken back; its content stays so under any other name.
+        Digests of what was taken back; its content stays so under any other name, and whatever
+        folder holds it as a file is taken back with it.
     transformations : dict of str to DataTransformed
         ``NAME@VERSION`` that rules made from another version, and how.
     collected : dict of str to int
@@ -44,6 +45,7 @@ class Holdings:
         self.locked: dict[str, DatasetRegistered] = {}
         self.withdrawn: set[str] = set()
         self._called: dict[str, tuple[str, ...]] = {}
+        self._folders: dict[str, None] = {}
         self._divided: dict[str, SplitRecorded] | None = None
         self.collected: dict[str, int] = {}
         self.transformations: dict[str, DataTransformed] = {}
@@ -53,7 +55,7 @@ class Holdings:
         self.datasets = {name: list(versions) for name, versions in self.datasets.items()}
         self.splits = list(self.splits)
         self.locked, self.withdrawn = dict(self.locked), set(self.withdrawn)
-        self._called = dict(self._called)
+        self._called, self._folders = dict(self._called), dict(self._folders)
         self.collected, self.transformations = dict(self.collected), dict(self.transformations)
 
     def hold(self, event: LedgerEvent) -> None:
@@ -62,6 +64,8 @@ class Holdings:
             case DatasetRegistered():
                 names = self._called.get(event.sha256, ())
                 self._called[event.sha256] = (*names, event.dataset)
+                if [file.sha256 for file in event.files] != [event.sha256]:
+                    self._folders[event.dataset] = None
                 self.datasets.setdefault(event.dataset, []).append(self._as_it_is(event))
                 self._divided = None
                 if event.state == "locked":
@@ -117,12 +121,25 @@ class Holdings:
             self.collected.update(dict.fromkeys(said.versions, entry.number))
 
     def called(self, sha256: str) -> list[str]:
-        """The datasets of which a version has that content, in the order in which they got it."""
-        return list(dict.fromkeys(self._called.get(sha256, ())))
+        """The datasets of which a version has that content, or holds it as a file of a folder."""
+        folders = (
+            name
+            for name in self._folders
+            if any(holds(version, sha256) for version in self.datasets[name])
+        )
+        return list(dict.fromkeys((*self._called.get(sha256, ()), *folders)))
+
+    def withdrawn_in(self, version: DatasetRegistered) -> list[str]:
+        """The files of a folder that were withdrawn as versions of their own, by path."""
+        if not self.withdrawn or version.sha256 in self.withdrawn:
+            return []
+        return [file.path for file in version.files if file.sha256 in self.withdrawn]
 
     def _as_it_is(self, version: DatasetRegistered) -> DatasetRegistered:
-        """Withdrawn, where that content is, whatever it is called."""
-        if version.sha256 in self.withdrawn and version.state != "withdrawn":
+        """Withdrawn, where that content is, whatever it is called, or a file of it."""
+        if version.state == "withdrawn" or not self.withdrawn:
+            return version
+        if version.sha256 in self.withdrawn or self.withdrawn_in(version):
             return msgspec.structs.replace(version, state="withdrawn")
         return version
 
@@ -188,6 +205,11 @@ class _Lineage:
                 if alike is not version:
                     yield alike
                 waiting += self._children.get(_label(alike), [])
+
+
+def holds(version: DatasetRegistered, sha256: str) -> bool:
+    """Whether a version is that content, or a folder with a file that is."""
+    return version.sha256 == sha256 or any(file.sha256 == sha256 for file in version.files)
 
 
 def _label(version: DatasetRegistered) -> str:

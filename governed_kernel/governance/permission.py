@@ -101,7 +101,9 @@ def floor(
         found.append((policy, reason))
     name = f"{version.dataset}@{version.version}"
     if version.state in ("withdrawn", "registered"):
-        found.append(("state", f"{name} is {version.state}, not approved"))
+        held = ", ".join(register.withdrawn_in(version))
+        because = f": it holds {held}, which was withdrawn" if held else ""
+        found.append(("state", f"{name} is {version.state}, not approved{because}"))
     if authorization.is_expired(version, register.moment):
         found.append(("retention", f"{name} had to be gone by {version.retention_until}"))
     return found

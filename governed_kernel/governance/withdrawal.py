@@ -26,7 +26,7 @@ def withdraw(
 ) -> DatasetRegistered:
     """Take back a version of a dataset or base model, by a signed entry.
 
-    Its content is withdrawn under every other name as well.
+    Its content is withdrawn under every other name as well, and with it every folder that holds it.
 
     Parameters
     ----------

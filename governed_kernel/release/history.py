@@ -115,7 +115,8 @@ class TakenBack:
     def go_on(self, version: DatasetRegistered) -> None:
         """Take in a version that was registered later: whether it holds a record, nobody looked."""
         parents = {version.derived_from, *version.made_from}
-        if version.sha256 in self._contents or parents & self._names:
+        contents = {version.sha256, *(file.sha256 for file in version.files)}
+        if contents & self._contents or parents & self._names:
             self._names.add(f"{version.dataset}@{version.version}")
             self._contents.add(version.sha256)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from governed_kernel.errors import GovernedError, NotApproved, Refused, UnknownName, UsageError
 from governed_kernel.governance import catalog, withdrawal
 from governed_kernel.governance.catalog import label
+from governed_kernel.governance.holdings import holds
 from governed_kernel.governance.inheritance import files_made_from, is_changed
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -299,7 +300,7 @@ def answer(
 
 
 def _made_from(register: Register, roots: list[DatasetRegistered]) -> Iterator[DatasetRegistered]:
-    """The versions, what was divided or made from them, and the same content elsewhere.
+    """The versions, what was divided or made from them, and what has or holds the same content.
 
     Made from them is what rules made, and what sessions made by their recorded lineage.
     """
@@ -323,7 +324,7 @@ def _made_from(register: Register, roots: list[DatasetRegistered]) -> Iterator[D
             if other.derived_from == label(version)
             or label(version) in other.made_from
             or label(other) in parts
-            or other.sha256 == version.sha256
+            or holds(other, version.sha256)
         ]
 
 

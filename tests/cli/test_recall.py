@@ -100,6 +100,25 @@ def test_withdrawing_a_version_opens_the_finding_too(stages: Stages, tmp_path: P
     explains(place.here("deploy sour --env production {otto}"), 3, "was recalled", "not ours")
 
 
+def test_what_reads_a_folder_that_holds_a_withdrawn_file_has_the_finding(
+    stages: Stages, tmp_path: Path
+) -> None:
+    """The weights of the base model, registered alone, are those in its folder."""
+    place = stages.released.copy(tmp_path)
+    place.done_here(
+        "data register weights palate/model.safetensors --class public --owner Kitchen "
+        "--legal-basis CC0 --purpose train --as dora"
+    )
+    plan = place.done_here("recall plan weights@1 --json").facts
+    assert set(plan["versions"]) == {"weights@1", "palate@1"}
+    assert [row["release"] for row in plan["releases"]] == ["sour@1"]
+    said = place.done_here("data withdraw weights@1 --reason 'not ours' {dora} --json").facts
+    assert said["also_withdrawn"] == ["palate@1"]
+    assert said["releases"] == ["sour@1"]
+    assert place.release()["recalls"]
+    explains(place.here("run sour@1 {otto}"), 3, "was recalled", "not ours")
+
+
 def test_an_altered_manifest_keeps_no_data_from_being_taken_back(
     stages: Stages, tmp_path: Path
 ) -> None:

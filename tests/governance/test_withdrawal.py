@@ -73,6 +73,58 @@ def test_withdrawn_content_takes_no_new_name(twice: Workspace) -> None:
     assert written_by_hand.version("tissues@1").state == "withdrawn"
 
 
+@pytest.fixture
+def inside(workspace: Workspace) -> Workspace:
+    """The records of one clinic, registered alone and in a folder with those of another."""
+    folder = workspace.root / "clinics"
+    folder.mkdir()
+    source = write_records(folder / "north.csv")
+    write_records(folder / "south.csv", ["1,2,3,4", "5,6,7,8"])
+    register(workspace, source, "biopsies")
+    register(workspace, folder, "clinics")
+    return workspace
+
+
+def test_a_folder_that_holds_what_was_withdrawn_is_withdrawn_with_it(inside: Workspace) -> None:
+    before = Register.read(inside)
+    assert permission.decide_purpose(before, before.version("clinics@1"), "train").allowed
+    take_back(inside, "biopsies@1")
+    now = Register.read(inside)
+    folder = now.version("clinics@1")
+    decision = permission.decide_purpose(now, folder, "train")
+    assert (decision.allowed, decision.policies) == (False, ["state"])
+    assert "clinics@1 is withdrawn" in decision.reason
+    assert "it holds north.csv, which was withdrawn" in decision.reason
+    guard = Workspace(inside.root)
+    for place in (snapshot_of(inside, folder), inside.root / "clinics"):
+        assert not access.decide(guard, "read", str(place / "north.csv")).allowed
+    assert "withdrawn" in (inside.root / "catalog" / "clinics.toml").read_text()
+
+
+def test_a_folder_without_it_stays_and_one_with_it_is_not_registered(inside: Workspace) -> None:
+    folder = inside.root / "clinics"
+    north = (folder / "north.csv").read_bytes()
+    (folder / "north.csv").unlink()
+    register(inside, folder, "clinics")
+    take_back(inside, "biopsies@1")
+    states = [known.state for known in Register.read(inside).datasets["clinics"]]
+    assert states == ["withdrawn", "approved"]
+    (folder / "east.csv").write_bytes(north)
+    with pytest.raises(Refused, match="can't be registered as clinics") as refused:
+        register(inside, folder, "clinics")
+    assert "east.csv" in refused.value.why
+
+
+def test_withdrawing_a_folder_says_nothing_of_one_that_shares_a_file(inside: Workspace) -> None:
+    """A better version of a folder has most of its files, and is the way out of a withdrawal."""
+    (inside.root / "clinics" / "south.csv").unlink()
+    register(inside, inside.root / "clinics", "clinics")
+    take_back(inside, "clinics@1")
+    found = Register.read(inside)
+    assert [known.state for known in found.datasets["clinics"]] == ["withdrawn", "approved"]
+    assert found.version("biopsies@1").state == "approved"
+
+
 def test_a_card_from_before_a_withdrawal_is_written_anew_and_an_edited_one_is_not(
     twice: Workspace,
 ) -> None:
