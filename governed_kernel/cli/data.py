@@ -221,6 +221,7 @@ def split(
 ) -> None:
     """Divide NAME by code into NAME-train, NAME-validation and NAME-holdout (locked).
 
+    The code is one file, which is kept; it imports what is installed, no file of the workspace.
     Refused when a row, or an entity of --key, comes into more than one part. Afterwards only
     validation runs read the holdout, or NAME itself, which contains it; what was made from NAME
     before is told, and closed as it is.

@@ -65,7 +65,8 @@ def divide(
 ) -> Split:
     """Divide a version by ``FILE.py[:function]`` inside the workspace.
 
-    The code runs in a process of its own, twice, and must give the same parts both times. Parts
+    The code runs in a process of its own, twice, and must give the same parts both times; it is
+    one file, and what it imports is none of the workspace's. Parts
     are registered as ``NAME-train``, ``NAME-validation`` and ``NAME-holdout`` (locked).
 
     Raises
@@ -154,6 +155,7 @@ def _run(
     output.mkdir()
     specification = Path(folder, "split.json")
     spec = {
+        "workspace": str(workspace.root),
         "source": str(source),
         "code": str(code),
         "copy": str(copy),

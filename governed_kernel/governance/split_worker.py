@@ -2,14 +2,22 @@
 
 It writes one CSV a part into the folder it is told, and nothing else. What it says about itself is
 not believed: `split_checks` reads the files afterwards, in a process where that code never ran.
+
+What is recorded of it is its one file, so that no other of the workspace divides as well: modules
+come from the environment.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.abc
+import importlib.machinery
 import importlib.util
 import json
+import os
+import site
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +30,7 @@ PARTS = ("train", "validation", "holdout")
 
 
 def main(specification: str) -> None:
-    """Divide as the specification says: source, code and its copy, function, folder."""
+    """Divide as the specification says: workspace, source, code and its copy, function, folder."""
     from governed_kernel.governance.frames import read_pandas
 
     spec: dict[str, str] = json.loads(Path(specification).read_text(encoding="utf-8"))
@@ -33,6 +41,7 @@ def main(specification: str) -> None:
             why="its copy was changed before it ran",
             next="run the same command again",
         )
+    _keep_modules_out(Path(spec["workspace"]), Path(spec["code"]))
     function = _function(Path(spec["code"]), code, spec["function"])
     frame = read_pandas(Path(spec["source"]))
     first, second = (_parts(function(frame.copy()), list(frame.columns)) for _ in range(2))
@@ -44,6 +53,41 @@ def main(specification: str) -> None:
         )
     for part, text in first.items():
         Path(spec["folder"], f"{part}.csv").write_bytes(text.encode())
+
+
+def _keep_modules_out(workspace: Path, code: Path) -> None:
+    """Refuse to open a module that lies in the workspace, whatever way it is loaded.
+
+    An environment within the workspace is none of its files.
+    """
+    installed = {
+        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
+    own = str(Path(__file__).parents[1])
+    installed |= {*site.getsitepackages(), site.getusersitepackages(), own}
+    libraries = tuple(f"{folder}{os.sep}" for folder in installed)
+    suffixes = tuple(importlib.machinery.all_suffixes())
+    root = f"{workspace}{os.sep}"
+
+    def look(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in ("open", "import"):
+            return
+        file = arguments[0 if event == "open" else 1]
+        if not isinstance(file, str | bytes | os.PathLike):
+            return
+        path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100 (asked of every open)
+        if not path.endswith(suffixes) or path.startswith(libraries) or path == str(code):
+            return
+        if path.startswith(root) or os.path.realpath(path).startswith(root):
+            with contextlib.suppress(ValueError):  # Python looks for byte code first
+                path = importlib.util.source_from_cache(path)
+            raise UsageError(
+                f"the split code loads {os.path.relpath(path, workspace)}",
+                why=f"{code.name} alone is recorded as what divided, so that it is known for ever",
+                next=f"put what it takes of that into {code.name}, or install it as a library",
+            )
+
+    sys.addaudithook(look)
 
 
 class _AsRead(importlib.abc.SourceLoader):

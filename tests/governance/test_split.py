@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -233,3 +235,67 @@ atexit.register(HERE.write_bytes, MINE)
     assert recorded.code_sha256 == digest_bytes(code.encode())
     kept = workspace.objects / recorded.code_sha256[:2] / recorded.code_sha256
     assert kept.read_text() == code
+
+
+MODULE = "SHARE = 30\n"
+LOADS = {
+    "beside it": ("import shares\n", "splits/shares.py"),
+    "at the root": ("import shares\n", "shares.py"),
+    "in a package": (
+        "from lib.shares import SHARE\nimport lib.shares as shares\n",
+        "lib/shares.py",
+    ),
+    "by its path": (
+        "import importlib.util\n"
+        "spec = importlib.util.spec_from_file_location('shares', 'shares.py')\n"
+        "shares = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(shares)\n",
+        "shares.py",
+    ),
+    "as text": (
+        "from types import SimpleNamespace\n"
+        "found = {}\n"
+        "exec(open('shares.py').read(), found)\n"
+        "shares = SimpleNamespace(**found)\n",
+        "shares.py",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", LOADS)
+def test_code_that_loads_a_module_of_the_workspace_divides_nothing(
+    workspace: Workspace, source: Path, way: str
+) -> None:
+    """What is recorded is the one file: who changes the other would change what divided."""
+    loads, place = LOADS[way]
+    module = workspace.root / place
+    module.parent.mkdir(exist_ok=True)
+    module.write_text(MODULE)
+    (workspace.root / "splits").mkdir(exist_ok=True)
+    code = f"""{loads}
+def split(frame):
+    end = shares.SHARE
+    return {{"train": frame[:end], "validation": frame[end:45], "holdout": frame[45:]}}
+"""
+    (workspace.root / "splits" / "divide.py").write_text(code)
+    with pytest.raises(UsageError) as refused:
+        divide(workspace, "biopsies", "splits/divide.py", "sam")
+    assert f"the split code loads {place}" in str(refused.value)
+    assert "put what it takes of that into divide.py" in str(refused.value)
+    assert "biopsies-train" not in Register.read(workspace).datasets
+
+
+def test_code_imports_what_is_installed(workspace: Workspace, source: Path) -> None:
+    split(workspace, f"import numpy, email.mime.text, governed_kernel.data\n{BY_PATIENT}")
+
+
+def test_what_is_installed_within_the_workspace_is_installed() -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from governed_kernel.governance.split_worker import _keep_modules_out\n"
+        "root = Path(sys.prefix)\n"
+        "_keep_modules_out(root, root / 'divide.py')\n"
+        "import nbformat\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
