@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from governed_kernel.audit.clocks import clocks_ahead
 from governed_kernel.audit.report import Check
 from governed_kernel.canonical import canonical_json, digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
@@ -74,11 +75,13 @@ def check_ledger(workspace: Workspace, ledger: Ledger) -> Iterator[Check]:
 
 
 def check_signatures(register: Register) -> Iterator[Check]:
-    """Every signed entry; what does not count is shown with the reason."""
+    """Every signed entry; what does not count, or is dated ahead, is shown with the reason."""
+    ahead = clocks_ahead(register.entries)
     for entry in register.entries:
         what = type(entry.predicate).__name__ if entry.predicate else "unreadable"
         subject = f"record {entry.number}: {what}"
-        yield Check("signature", subject, "ok" if entry.valid else "doubt", entry.reason)
+        said = entry.reason or ahead.get(entry.number, "")
+        yield Check("signature", subject, "doubt" if said else "ok", said)
 
 
 def check_checkpoints(register: Register, ledger: Ledger) -> Iterator[Check]:

@@ -42,8 +42,8 @@ class Check(msgspec.Struct, frozen=True):
     ----------
     outcome : {'ok', 'broken', 'unsealed', 'doubt', 'unread'}
         ``unsealed``: whole as far as it goes, but nothing in the ledger says where it ends.
-        ``doubt``: nothing rests on it, and an auditor should know of it: an entry that does not
-        count, content that nobody registered, what a power cut tore.
+        ``doubt``: nothing is broken by it, and an auditor should know of it: an entry that does not
+        count or is dated ahead, content that nobody registered, what a power cut tore.
         ``unread``: it verified before and its file is as it was then; it was not looked at now.
     """
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from governed_kernel.audit.clocks import TOLERANCE
+from governed_kernel.audit.entries import check_signatures
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.attestations import KeyRevoked, RiskAcceptance
+from governed_kernel.lineage.attestations import KeyRevoked, RiskAcceptance, RoleWithdrawn
 from governed_kernel.lineage.events import now
 from governed_kernel.workspace import Workspace
 from tests.governance.by_hand import an_approval, append_by_hand
@@ -82,3 +84,56 @@ def test_an_approval_without_a_time_zone_counts_for_nothing_and_stops_nobody(
     assert counting(workspace) == []
     append_by_hand(workspace, an_approval("rita"), signer="rita")
     assert counting(workspace) == ["rita"]
+
+
+def doubts(workspace: Workspace) -> dict[str, str]:
+    checks = check_signatures(Register.read(workspace))
+    return {check.subject: check.detail for check in checks if check.outcome != "ok"}
+
+
+def test_a_signature_that_is_dated_after_now_counts_and_is_a_doubt(workspace: Workspace) -> None:
+    promote(workspace)
+    far = now() + timedelta(days=3, hours=2, minutes=1)
+    append_by_hand(workspace, an_approval("rita", signed_at=far), signer="rita", occurred_at=far)
+    append_by_hand(workspace, an_approval("dora"), signer="dora")
+    entries = Register.read(workspace).entries
+    assert all(entry.valid for entry in entries)
+    ((subject, said),) = doubts(workspace).items()
+    assert subject == f"record {entries[-2].number}: Approval"
+    assert said.startswith(f"Rita signed it, dated {far:%Y-%m-%d %H:%M} UTC, 3 days 2 h ")
+    assert "ahead of now: a clock was wrong" in said
+
+
+def test_a_signature_that_is_dated_after_the_next_one_is_a_doubt(workspace: Workspace) -> None:
+    promote(workspace)
+    before = now() - timedelta(hours=1)
+    append_by_hand(workspace, an_approval("rita"), signer="rita")
+    late = an_approval("dora", signed_at=before)
+    append_by_hand(workspace, late, signer="dora", occurred_at=before)
+    ahead, back = Register.read(workspace).entries[-2:]
+    ((subject, said),) = doubts(workspace).items()
+    assert subject == f"record {ahead.number}: Approval"
+    assert f"ahead of record {back.number}, which follows it" in said
+
+
+def test_clocks_that_differ_by_minutes_are_no_doubt(workspace: Workspace) -> None:
+    promote(workspace)
+    soon = now() + TOLERANCE - timedelta(minutes=1)
+    append_by_hand(workspace, an_approval("rita", signed_at=soon), signer="rita", occurred_at=soon)
+    append_by_hand(workspace, an_approval("dora"), signer="dora")
+    assert doubts(workspace) == {}
+
+
+def test_a_signature_from_a_clock_that_is_ahead_ends_nobody_else_s(workspace: Workspace) -> None:
+    """By the ledger's order: approvals before and after it count, roles and keys stay."""
+    promote(workspace)
+    append_by_hand(workspace, an_approval("rita"), signer="rita")
+    far = now() + timedelta(days=4000)
+    revoked = RoleWithdrawn(
+        person="ada", printed_name="Ada Lovelace", subject_person="sam", role="data-scientist",
+        reason="left", signed_at=far,
+    )  # fmt: skip
+    append_by_hand(workspace, revoked, signer="ada", occurred_at=far)
+    append_by_hand(workspace, an_approval("dora"), signer="dora")
+    assert counting(workspace) == ["rita", "dora"]
+    assert "reviewer" in Register.read(workspace).person("sam").roles
