@@ -9,6 +9,7 @@ import click
 
 from governed_kernel.cli.options import (
     Passphrase,
+    actor_option,
     json_option,
     passphrase_option,
     person_option,
@@ -37,13 +38,23 @@ def recall() -> None:
 @recall.command()
 @click.argument("name", metavar="NAME@VERSION")
 @_record
+@actor_option
 @json_option
 @workspace_option
-def plan(workspace: Workspace, name: str, record: tuple[str, str] | None, as_json: bool) -> None:
-    """List everything downstream of a version or of a record; nothing is changed."""
+def plan(
+    workspace: Workspace,
+    name: str,
+    record: tuple[str, str] | None,
+    person: str,
+    as_json: bool,
+) -> None:
+    """List everything downstream of a version or of a record; nothing is changed.
+
+    A record is looked for by who may see all values of the data: the answer tells of them.
+    """
     from governed_kernel.release.recall import downstream
 
-    _show(dataclasses.asdict(downstream(workspace, name, record)), as_json)
+    _show(dataclasses.asdict(downstream(workspace, name, record, person)), as_json)
 
 
 @recall.command("open")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from governed_kernel.errors import GovernedError, NotApproved, Refused, UnknownName, UsageError
-from governed_kernel.governance import catalog, withdrawal
+from governed_kernel.governance import catalog, permission, withdrawal
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.holdings import holds
 from governed_kernel.governance.inheritance import files_made_from, is_changed
@@ -61,7 +61,7 @@ class Downstream:
 
 
 def downstream(
-    workspace: Workspace, name: str, record: tuple[str, str] | None = None
+    workspace: Workspace, name: str, record: tuple[str, str] | None = None, person: str = ""
 ) -> Downstream:
     """Everything made from a version, or from the versions that hold a record.
 
@@ -71,16 +71,22 @@ def downstream(
         ``NAME@VERSION``; with a record ``NAME`` stands for all its versions.
     record : tuple of column and value, optional
         Which record: rows of which the column has the value.
+    person : str
+        Who asks for a record.
 
     Raises
     ------
     UnknownName
         There is no such version, or no version holds such a record.
+    PolicyDenied
+        The person may not see all values, so may not learn which there are either.
     """
     registry = Registry.read(workspace)
     register = registry.register
     asked = register.version(name)
     family = _family(register, name, record)
+    if record is not None:
+        _check_sees_all(register, family, person, name)
     found = Downstream({label(version): version.sha256 for version in family})
     if record is not None:
         _keep_those_with(workspace, found, family, *record)
@@ -115,6 +121,18 @@ def _family(
     asked = register.version(name)
     roots = register.datasets[asked.dataset] if record and "@" not in name else [asked]
     return list(_made_from(register, roots))
+
+
+def _check_sees_all(
+    register: Register, family: list[DatasetRegistered], person: str, name: str
+) -> None:
+    """Refuse who would guess at values that are masked for them, or in a class closed to them."""
+    try:
+        for version in family:
+            permission.check_sees_all(register, version, person, "look for a record in")
+    except Refused as error:
+        record_refusal(register.workspace, person, "recall plan", name, error)
+        raise
 
 
 def _add_releases(workspace: Workspace, registry: Registry, found: Downstream) -> None:
@@ -178,7 +196,7 @@ def recall(
         )
     register = Register.read(workspace)
     family = {label(version) for version in _family(register, name, record)}
-    found = downstream(workspace, name, record)
+    found = downstream(workspace, name, record, person)
     called = new_identifier("recall-")
 
     def make(current: Register, who: Person) -> Recall:

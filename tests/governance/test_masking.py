@@ -20,6 +20,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.split import divide
 from governed_kernel.governance.transformation import transform
 from governed_kernel.lineage.events import Decided
+from governed_kernel.release.recall import downstream, recall
 from governed_kernel.workspace import Workspace
 from tests.governance.people import mask, passphrase
 from tests.governance.records import BY_ROW, register, write_code, write_records
@@ -137,3 +138,27 @@ def test_who_sees_columns_masked_makes_nothing_from_their_values(workspace: Work
     people.grant(workspace, "ada", passphrase("ada"), name="sam", role="domain-expert")
     for action in ("transform", "divide"):
         tries[action]("sam")
+
+
+def test_who_sees_columns_masked_learns_no_value_by_looking_for_a_record(
+    workspace: Workspace,
+) -> None:
+    """How many rows have a value, or that none has, answers whoever guesses it."""
+    workspace = mask(workspace, '{ shape = "redact" }')
+    register(workspace, write_records(workspace.root / "biopsies.csv"))
+    people.grant(workspace, "ada", passphrase("ada"), name="sam", role="legal")
+    for value in ("3", "nothing like it"):
+        with pytest.raises(
+            PolicyDenied, match="may not look for a record in biopsies@1"
+        ) as refused:
+            downstream(workspace, "biopsies", ("shape", value), "sam")
+        assert "masked for sam" in refused.value.why
+        with pytest.raises(PolicyDenied):
+            recall(workspace, "biopsies", "sam", b"wrong", "asked for", ("shape", value))
+        with pytest.raises(PolicyDenied):
+            downstream(workspace, "biopsies", ("shape", value), "nobody here")
+    decided = [one for one in Register.read(workspace).events if isinstance(one, Decided)]
+    assert [one.action for one in decided if one.outcome == "denied"] == ["recall plan"] * 6
+    assert downstream(workspace, "biopsies@1").versions  # which versions there are is no secret
+    found = downstream(workspace, "biopsies", ("shape", "3"), "dora")
+    assert found.records == {"biopsies@1": 9}
