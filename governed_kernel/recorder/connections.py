@@ -1,4 +1,4 @@
-"""What can be learnt about another process's sockets: their type, and who listens."""
+"""What can be learnt about another process's sockets: where they lead, and who listens."""
 
 from __future__ import annotations
 
@@ -11,10 +11,56 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["is_datagram", "listens"]
+from governed_kernel.recorder import paths
+from governed_kernel.recorder.seccomp import Listener, Notification
 
+__all__ = ["NAME_PEERS", "addresses", "is_datagram", "listens"]
+
+_PEERS = {42: (1, 2), 44: (4, 5)}
+"""Where connect and sendto have a peer's address, and its length."""
+_SENDMSG, _SENDMMSG = 46, 307
+NAME_PEERS = frozenset((*_PEERS, _SENDMSG, _SENDMMSG))
+"""The calls that name where a socket leads."""
+_HEADER = struct.Struct("@PI")  # struct msghdr begins with the same; see sendmsg(2)
+_HEADER_BYTES = 64  # of a struct mmsghdr
+_MOST_HEADERS = 1024  # UIO_MAXIOV; the system looks at no more
+_ADDRESS_BYTES = 128  # struct sockaddr_storage
 _PIDFD_GETFD = 438
 _LISTENING = "0A"
+
+
+def addresses(listener: Listener, notification: Notification) -> list[str]:
+    """Where one of `NAME_PEERS` leads, as `paths.address_of` says it; each address once.
+
+    Raises
+    ------
+    Unreadable
+        As `Listener.memory`.
+    """
+    peers = [
+        listener.memory(notification.thread, where, min(length & 0xFFFFFFFF, _ADDRESS_BYTES))
+        for where, length in _named(listener, notification)
+        if where
+    ]
+    if not peers:
+        return []
+    thread = notification.thread
+    kind = "udp" if is_datagram(thread, notification.arguments[0]) else "tcp"
+    found = (paths.address_of(peer, thread, kind) for peer in dict.fromkeys(peers))
+    return list(dict.fromkeys(address for address in found if address is not None))
+
+
+def _named(listener: Listener, notification: Notification) -> Iterator[tuple[int, int]]:
+    """Where in a call's memory addresses stand, and how long they are; none at 0."""
+    _, thread, number, arguments = notification
+    if number in _PEERS:
+        where, length = _PEERS[number]
+        yield arguments[where], arguments[length]
+        return
+    count = 1 if number == _SENDMSG else min(arguments[2] & 0xFFFFFFFF, _MOST_HEADERS)
+    for place in range(count):
+        header = listener.memory(thread, arguments[1] + place * _HEADER_BYTES, _HEADER.size)
+        yield _HEADER.unpack(header.ljust(_HEADER.size, b"\0"))
 
 
 def is_datagram(thread: int, descriptor: int) -> bool:

@@ -138,10 +138,12 @@ def resolve(
         As `link`.
     """
     text, start = os.fsdecode(path), ""
+    if not text:  # what is open itself, whatever bears its name by now
+        return trace(process, _open_at(process, directory), nameless)[0]
     if not text.startswith("/"):
         start = base(process, directory)
-        if not text or _JUMP.fullmatch(start):  # as long as it can't be looked at
-            text, start = f"{start}/{text}".rstrip("/"), ""
+        if _JUMP.fullmatch(start):  # as long as it can't be looked at
+            text, start = f"{start}/{text}", ""
     if follow:
         return trace(process, text, nameless, start)[0]
     folder, name = os.path.split(text.rstrip("/"))
@@ -222,13 +224,18 @@ def base(process: int, directory: int | None) -> str:
     directory : int or None
         As for `resolve`.
     """
-    number = None if directory is None else directory & 0xFFFFFFFF
-    here = number is None or number == _AT_WORKING_DIRECTORY
-    link = f"/proc/{process}/cwd" if here else f"/proc/{process}/fd/{number}"
+    link = _open_at(process, directory)
     try:
         return os.readlink(link)
     except OSError:
         return link  # the process is gone; the link itself says what it was
+
+
+def _open_at(process: int, directory: int | None) -> str:
+    """The link in ``/proc`` to what a process has open by the number `directory`."""
+    number = None if directory is None else directory & 0xFFFFFFFF
+    here = number is None or number == _AT_WORKING_DIRECTORY
+    return f"/proc/{process}/cwd" if here else f"/proc/{process}/fd/{number}"
 
 
 def address_of(data: bytes, process: int, kind: str) -> str | None:

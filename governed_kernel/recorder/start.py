@@ -8,8 +8,10 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Mapping, Sequence
+from queue import SimpleQueue
 
 from governed_kernel.recorder import capabilities, landlock, seccomp
 from governed_kernel.recorder.order import KILL_SIGNAL
@@ -138,15 +140,28 @@ def _confine(rules: Sequence[landlock.Rule] | None) -> list[str]:
 
 
 def _witness(gate: socket.socket, lacks: list[str], *, network: bool) -> None:
-    """Install the filter and hand its listener to the recorder."""
+    """Install the filter and hand its listener to the recorder.
+
+    Descriptors go with a call that is reported itself, and nobody listens yet: a thread sends it
+    that began before, and is not filtered.
+    """
+    listeners: SimpleQueue[list[int]] = SimpleQueue()
+
+    def send() -> None:
+        found = listeners.get()
+        socket.send_fds(gate, [_lines(lacks)], found)
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    found: list[int] = []
     try:
-        listener = seccomp.install(network=network)
+        found = [seccomp.install(network=network)]
     except seccomp.Unsupported as error:
         lacks.append(f"not witnessed: {error}")
-        gate.send(_lines(lacks))
-        return
-    socket.send_fds(gate, [_lines(lacks)], [listener])
-    os.close(listener)
+    listeners.put(found)
+    sender.join()
+    for listener in found:
+        os.close(listener)
 
 
 def _lines(texts: list[str]) -> bytes:

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.events import Operation
-from governed_kernel.recorder import paths
-from governed_kernel.recorder.connections import is_datagram
+from governed_kernel.recorder import paths, programs
+from governed_kernel.recorder.connections import NAME_PEERS, addresses
 from governed_kernel.recorder.environment import Environment
 from governed_kernel.recorder.kept import KEPT, Kept, may_be_token
 from governed_kernel.recorder.names import Names, Place
@@ -31,7 +31,6 @@ __all__ = ["Sighting", "Witness"]
 _OPENS = {2: 0, 257: 1, 437: 1}
 _OPEN, _OPENAT2, _CREAT = 2, 437, 85
 _EXECS = {59, 322}
-_CONNECT, _SENDTO = 42, 44
 _SYMLINKS = {88, 266}
 _REMOVALS = {84, 87, 263}
 _TRUNCATE = 76
@@ -299,11 +298,11 @@ class Witness:
 
     def _other(self, notification: Notification) -> list[Sighting]:
         number = notification.number
-        if number in (_CONNECT, _SENDTO):
+        if number in NAME_PEERS:
             return self._connected(notification)
-        found = self._paths(notification)
         if number in _EXECS:
-            return self._answered(notification, self._executed(notification, found[0]))
+            return self._answered(notification, self._executed(notification))
+        found = self._paths(notification)
         refused = self._refused_change(notification, found)
         seen = self._changed(notification, found) if refused is None else [refused]
         return self._answered(notification, seen)
@@ -327,7 +326,7 @@ class Witness:
     def _paths(self, notification: Notification) -> list[str]:
         _, thread, number, arguments = notification
         call = CALLS[number]
-        follow = number in _EXECS or number in (_CREAT, _TRUNCATE)
+        follow = number in (_CREAT, _TRUNCATE)
         found = []
         for directory, argument in call.paths:
             text = self._listener.text(thread, arguments[argument])
@@ -335,17 +334,25 @@ class Witness:
             found.append(paths.resolve(thread, text, base, follow=follow))
         return found
 
-    def _executed(self, notification: Notification, path: str) -> list[Sighting]:
-        if not os.access(path, os.X_OK):
-            return []  # the shell and `subprocess` try every folder of PATH
-        name = CALLS[notification.number].name
+    def _executed(self, notification: Notification) -> list[Sighting]:
+        """The program, and the one that its first line names, which the system runs for it."""
+        _, thread, number, arguments = notification
+        ((directory, argument),) = CALLS[number].paths
+        text = self._listener.text(thread, arguments[argument])
+        base = None if directory is None else arguments[directory]
+        found = programs.run_by(thread, text, base)
+        seen = [self._program(notification, path, way) for path, way in found]
+        denied = [sighting for sighting in seen if sighting.denied is not None]
+        return denied or seen  # of what is denied a part, nothing is run
+
+    def _program(self, notification: Notification, path: str, way: str) -> Sighting:
         counts = not self._rules.runs(path)
         denied = None
         if counts and self._restrictions is not None:  # a program can be what policy keeps back
-            status = paths.status(path)
-            denied = _restricted(self._restrictions, path, status, replaces=False)
-        thread = notification.thread
-        return [Sighting(thread, name, "execute", path, possible=counts, denied=denied)]
+            status = paths.status(way or path)
+            denied = _restricted(self._restrictions, path, status, replaces=False, way=way)
+        name = CALLS[notification.number].name
+        return Sighting(notification.thread, name, "execute", path, possible=counts, denied=denied)
 
     def _changed(self, notification: Notification, found: list[str]) -> list[Sighting]:
         """Renames, links, removals, truncation: what is written and what is gone."""
@@ -389,30 +396,34 @@ class Witness:
         return [Sighting(notification.thread, name, operation, source, possible=possible)]
 
     def _connected(self, notification: Notification) -> list[Sighting]:
-        _, thread, number, arguments = notification
-        where, length = (1, 2) if number == _CONNECT else (4, 5)
-        data = self._listener.memory(thread, arguments[where], min(arguments[length], 128))
-        kind = "udp" if is_datagram(thread, arguments[0]) else "tcp"
-        address = paths.address_of(data, thread, kind)
-        if address is None:
-            self._listener.proceed(notification)  # it leads nowhere
+        thread, number = notification.thread, notification.number
+        found = addresses(self._listener, notification)
+        if not found:
+            self._listener.proceed(notification)  # it leads nowhere, or where it is connected to
             return []
         if self.before_it_goes_on is not None:
             self.before_it_goes_on(thread, False)
-        allowed = self._may_connect is None or self._may_connect(address)
-        local = address.removeprefix("unix://")
+        barred = [at for at in found if self._may_connect is not None and not self._may_connect(at)]
         # asked before the call goes on: who listens may be gone a moment later
-        own = allowed and self._listens is not None and self._listens(address)
-        if allowed:
-            self._listener.proceed(notification)
-        else:  # libraries ask for daemons that may not be there, and go on when they hear so
+        own = [at for at in found if self._listens is not None and self._listens(at)]
+        if barred:  # libraries ask for daemons that may not be there, and go on when they hear so
+            local = barred[0].removeprefix("unix://")
             missing = local.startswith("/") and not os.path.lexists(local)
             self._listener.refuse(notification, errno.ENOENT if missing else errno.EACCES)
-        own = own or (allowed and local != address and self._rules.covers(local, write=True))
-        if own or self._rules.connects(address):
-            return []
+        else:
+            self._listener.proceed(notification)
         name = CALLS[number].name
-        return [Sighting(thread, name, "connect", address, possible=allowed)]
+        return [
+            Sighting(thread, name, "connect", at, possible=not barred)
+            for at in found
+            if not self._rules.connects(at)
+            and (at in barred or not (at in own or self._stays_inside(at)))
+        ]
+
+    def _stays_inside(self, address: str) -> bool:
+        """Whether an address is a socket file among what programs keep for themselves."""
+        local = address.removeprefix("unix://")
+        return local != address and self._rules.covers(local, write=True)
 
 
 def _restricted(

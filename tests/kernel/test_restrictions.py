@@ -42,6 +42,23 @@ def fail(number):
 """
 
 
+OPEN_AND_RUN = """
+def open_and_run(program):
+    'By its descriptor, which nobody could read; at its name lies a link to another by then.'
+    os.link(program, 'removed')
+    held = os.open('removed', os.O_PATH)
+    libc.unlink(b'removed')
+    os.symlink('/usr/bin/true', 'removed (deleted)')
+    child = os.fork()
+    if not child:
+        words = (ctypes.c_char_p * 2)(b'env', None)
+        libc.syscall(322, held, b'', words, words, 0x1000)
+        os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    os.unlink('removed (deleted)')
+    return status"""
+
+
 class Secret:
     """A running notebook, and a holdout under names that it could try."""
 
@@ -165,10 +182,19 @@ def test_a_program_that_may_not_be_read_is_not_run_either(secret: Secret) -> Non
     program = secret.workspace.root / "model"
     program.write_bytes(Path("/usr/bin/env").read_bytes())
     program.chmod(0o755)
+    script = secret.workspace.root / "by-model"
+    script.write_text(f"#!{program}\n")
+    script.chmod(0o755)
     assert secret.kernel.run(f"print(libc.system({str(program)!r}.encode()))").text.endswith("0\n")
     register(secret.workspace, program, "model", person="ada", retention_until="2020-01-01")
-    for way in (f"libc.system({str(program)!r}.encode())", f"os.system('env ' + {str(program)!r})"):
-        assert not secret.kernel.run(f"print({way} == 0)").text.endswith("True\n"), way
+    for way in (
+        f"libc.system({str(program)!r}.encode())",
+        f"os.system('env ' + {str(program)!r})",
+        f"os.system({str(script)!r})",
+        f"open_and_run({str(program)!r})",
+    ):
+        reply = secret.kernel.run(f"{OPEN_AND_RUN}\nprint({way} == 0)")
+        assert reply.text.endswith("False\n"), (way, reply.error)
         denied = [event for event in secret.kernel.of_last(Access) if event.decision == "denied"]
         assert {(e.operation, e.dataset) for e in denied} == {("execute", "model")}, way
 
