@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["columns_read", "global_names", "read_by"]
+__all__ = ["columns_read", "global_names", "held_by", "read_by"]
 
 _DEEPEST = 4
 _MOST = 50
@@ -37,6 +37,29 @@ def read_by(
                     pending.append(thing)
                 else:
                     yield thing
+
+
+def held_by(
+    function: Any, namespace: dict[str, Any], is_user_file: Callable[[str], bool]
+) -> Iterator[Any]:
+    """Things that a callable of any kind has within reach beside what it is called with."""
+    if isinstance(function, functools.partial):
+        yield from function.args
+        yield from function.keywords.values()
+        yield from held_by(function.func, namespace, is_user_file)
+        return
+    owner = getattr(function, "__self__", None)
+    if isinstance(function, (types.MethodType, types.BuiltinMethodType)):
+        if not isinstance(owner, (types.ModuleType, type)):
+            yield owner
+    elif not isinstance(function, (types.FunctionType, type)):
+        yield function
+        if type(function).__module__ == "__main__":
+            yield from vars(function).values() if hasattr(function, "__dict__") else ()
+            function = type(function)
+    for thing in read_by(function, namespace, is_user_file):
+        if not isinstance(thing, types.ModuleType):
+            yield thing
 
 
 def _within_reach(function: types.FunctionType, namespace: dict[str, Any]) -> Iterator[Any]:

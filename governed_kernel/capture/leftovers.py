@@ -14,7 +14,7 @@ from governed_kernel.capture.observation import Doings
 from governed_kernel.capture.references import Reference
 from governed_kernel.capture.registry import Node
 
-__all__ = ["Source", "Sources", "leaves_of", "used_up"]
+__all__ = ["Source", "Sources", "leaves_of", "used_up", "values_of"]
 
 
 class Source(NamedTuple):
@@ -38,10 +38,6 @@ def used_up(
     if not counts or not doings.works:
         return frozenset()
     taken = Counter(node.entity for work in doings.works for node in work.inputs)
-    ended = set(doings.ended)
-    for work in reversed(doings.works):
-        if work.output.entity in ended:
-            ended.update(node.entity for node in work.inputs)
     names: defaultdict[str, set[str]] = defaultdict(set)
     for reference, sources in mentioned.items():
         for source in sources:
@@ -50,7 +46,7 @@ def used_up(
     return frozenset(
         entity
         for entity, each in names.items()
-        if entity not in ended and 0 < sum(counts[name] for name in each) <= taken[entity]
+        if entity not in doings.ended and 0 < sum(counts[name] for name in each) <= taken[entity]
     )
 
 
@@ -64,14 +60,27 @@ def leaves_of(
     taken = {node.entity for work in doings.works for node in work.inputs}
     told = {source.node.entity for sources in mentioned.values() for source in sources}
     told -= used
+    left = {work.output.entity for work in doings.works} - taken | doings.ended
     leaves: Sources = {}
     for work in doings.works:
+        if work.place is not None:
+            continue
         inputs = {node.entity for node in work.inputs}
         if inputs and inputs <= told:
             told.add(work.output.entity)
-        elif work.output.entity not in taken and work.output.entity.startswith("memory:"):
+        elif work.output.entity in left and work.output.entity.startswith("memory:"):
             leaves[work.output.entity] = Source(work.output, work.output.columns or ("*",))
     for uri, kind in doings.read.items():
         if uri not in doings.explained and uri not in doings.written:
             leaves[uri] = Source(Node(uri, kind, ()), ("*",))
     return leaves
+
+
+def values_of(doings: Doings) -> Sources:
+    """The single values that observed calls gave, and no step has used up."""
+    taken = {node.entity for work in doings.works for node in work.inputs}
+    return {
+        work.output.entity: Source(work.output, work.output.columns or ("*",))
+        for work in doings.works
+        if work.output.kind == "value" and work.place is None and work.output.entity not in taken
+    }

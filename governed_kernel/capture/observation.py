@@ -156,9 +156,11 @@ class Doings:
         Entities whose values left for where no observer sees them.
     unseen : set of str
         Entities of things that nobody saw being made.
+    untold : tuple of int and Node, or None
+        The latest name for numbers that nobody knows, and how many steps there were by then.
     """
 
-    __slots__ = ("ended", "explained", "read", "unseen", "works", "written")
+    __slots__ = ("ended", "explained", "read", "unseen", "untold", "works", "written")
 
     def __init__(self) -> None:
         self.works: list[Any] = []
@@ -167,6 +169,16 @@ class Doings:
         self.explained: set[str] = set()
         self.ended: set[str] = set()
         self.unseen: set[str] = set()
+        self.untold: tuple[int, Any] | None = None
+
+    def until(self, place: int) -> Doings:
+        """What was done before a step, by its place."""
+        if place >= len(self.works):
+            return self
+        before = Doings()
+        before.works, before.ended = self.works[:place], self.ended
+        before.read, before.written, before.explained = self.read, self.written, self.explained
+        return before
 
     def access(self, operation: Operation, kind: ResourceKind, uri: str) -> None:
         """Something outside memory was accessed."""

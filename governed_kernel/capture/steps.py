@@ -96,6 +96,8 @@ class Work(NamedTuple):
     """Columns into which something went that could not be followed."""
     values: tuple[str, ...] = ()
     """Columns into which single values went that could not be followed."""
+    place: int | None = None
+    """How many steps came before what is no step itself, but a name for what they may have made."""
 
 
 class Unasked:

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.arming import meet
 from governed_kernel.capture.functions import global_names, read_by
-from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up
+from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up, values_of
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.statements import ANY, Flow
-from governed_kernel.capture.steps import MOST_EDGES
+from governed_kernel.capture.steps import MOST_EDGES, Work
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
 
@@ -43,6 +43,7 @@ _MISSING = object()
 _Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
 _MANY = 1_000
+_FEW = 50
 
 
 class _Before(NamedTuple):
@@ -99,6 +100,16 @@ class Variables:
         sources = self._before[-1].sources.values() if self._before else ()
         return any(source.node.entity == entity for each in sources for source in each)
 
+    def mentions(self, thing: Any) -> bool:
+        """Whether a variable that the statement mentions stands for a thing."""
+        names = {name for name, _ in self._before[-1].sources} if self._before else ()
+        return any(self.namespace.get(name, _MISSING) is thing for name in names)
+
+    def mentions_values(self) -> bool:
+        """Whether the statement mentions single values that are known."""
+        sources = self._before[-1].sources.values() if self._before else ()
+        return any(source.node.kind == "value" for each in sources for source in each)
+
     def writes_out(self, value: Any) -> bool:
         """Whether `value`, or each part of a list of them, stands in the statement's own text."""
         if not self._before:
@@ -122,6 +133,10 @@ class Variables:
     def values(self) -> list[Any]:
         """What the notebook's variables stand for."""
         return list(self.namespace.values())
+
+    def holds(self, thing: Any) -> bool:
+        """Whether a variable stands for a thing: what that owes to was told where it was bound."""
+        return any(thing is each for each in self.values())
 
     def at_end(self, action: Callable[[], None]) -> None:
         """Do something once, when the statement that is executed has ended."""
@@ -316,28 +331,24 @@ class Variables:
     ) -> None:
         """Observed results into which went what can't be followed; files that no rule explains."""
         made, used = known_doings
+        reads = before.flow.reads
+        mentioned, parts = self._gather(reads, before), self._gather(_named(reads, before), before)
         every: tuple[str, ...] = ("*",)
-        opened = [(work.output, work.inputs, work.open, work.values) for work in doings.works
-                  if work.open or work.values]  # fmt: skip
-        none: tuple[str, ...] = ()
-        written: list[tuple[Node, tuple[Node, ...], tuple[str, ...], tuple[str, ...]]] = [
-            (Node(uri, kind, ()), (), every, none)
-            for uri, kind in doings.written.items()
-            if uri not in doings.explained
-        ]
-        if not opened and not written:
-            return
-        mentioned = {**self._gather(before.flow.reads, before), **made}
-        for output, inputs, columns, values in (*opened, *written):
-            known = {output.entity, *used, *(node.entity for node in inputs)}
-            sources = {
-                entity: source for entity, source in mentioned.items() if entity not in known
-            }
-            if sources and columns:
-                outputs.append((output, "", sources, {}, columns))
-            single = {entity: each for entity, each in sources.items() if each.node.kind == "value"}
-            if single and values:
-                outputs.append((output, "", single, {}, values))
+        for place, work in enumerate(doings.works):
+            if work.open or work.values:
+                # What came after a step can't have gone into it, unless code is repeated.
+                last = place if before.reading.counts and place < _FEW else len(doings.works)
+                there = doings.until(last if work.place is None else work.place)
+                sources = {**mentioned, **leaves_of(there, before.sources, used)}
+                for node in work.inputs:
+                    sources.pop(node.entity, None)
+                    if node.entity in parts:  # its own columns, by way of plain Python
+                        sources[node.entity] = parts[node.entity]
+                _complete(work, sources, values_of(there), used, outputs)
+        for uri, kind in doings.written.items():
+            if uri not in doings.explained:
+                work = Work((), Node(uri, kind, ()), every)
+                _complete(work, {**mentioned, **made}, {}, used, outputs)
 
     def _record(self, outputs: list[_Output]) -> None:
         cell = self._observation.cell()
@@ -363,6 +374,30 @@ class Variables:
                 columns=edges,
             )
         )
+
+
+def _named(references: Iterable[Reference], before: _Before) -> Iterator[Reference]:
+    """References to columns, or to a thing itself; not to what a method of it gives."""
+    for reference in references:
+        steps = frozenset(map(str, reference.path))
+        sources = before.sources.get(reference, ())
+        itself = not reference.path or reference.path[0] == "*"
+        if itself or any(not steps.isdisjoint(source.node.columns) for source in sources):
+            yield reference
+
+
+def _complete(
+    work: Work, sources: Sources, values: Sources, used: frozenset[str], outputs: list[_Output]
+) -> None:
+    """Let what a step could not follow owe to `sources`, and its single values to `values`."""
+    known = {work.output.entity, *used}
+    found = {entity: each for entity, each in sources.items() if entity not in known}
+    if found and work.open:
+        outputs.append((work.output, "", found, {}, work.open))
+    single = {entity: each for entity, each in found.items() if each.node.kind == "value"}
+    single |= {entity: each for entity, each in values.items() if entity not in known}
+    if single and work.values:
+        outputs.append((work.output, "", single, {}, work.values))
 
 
 def _edges(

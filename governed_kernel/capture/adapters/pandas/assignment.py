@@ -22,6 +22,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     text,
     value_column,
 )
+from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.functions import columns_read
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -54,6 +55,7 @@ def assign_value(
         read = columns_read(value, node.columns)
         if read is None:
             work.product(targets, node, node.columns, "TRANSFORMATION", "conservative")
+            owe_to_enclosed(work, (value,), targets)
         else:
             work.product(targets, node, read, "TRANSFORMATION", "inferred")
     elif isinstance(value, (list, tuple, dict, np.ndarray, pd.api.extensions.ExtensionArray)):
@@ -116,6 +118,7 @@ def _set(
             work.product(targets, decided_by, own_values(decided_by, rows), "CONDITIONAL")
         elif is_mask(rows):
             work.product(targets, node, node.columns, "CONDITIONAL", "conservative")
+            owe_to_enclosed(work, (rows,), targets, "CONDITIONAL")
     work.finish(subject, *after, rows_in=before.rows, rows_out=size(subject))
 
 
@@ -132,6 +135,7 @@ def assign(observation: Observation, observed: Observed) -> None:
         if callable(value) and before and columns_read(value, tuple(before)) != ():
             # It may see columns that were assigned before it, which are made of any of these.
             work.product((text(name),), node, node.columns, "TRANSFORMATION", "conservative")
+            owe_to_enclosed(work, (value,), (text(name),))
         else:
             assign_value(work, node, (text(name),), value)
         before.add(text(name))

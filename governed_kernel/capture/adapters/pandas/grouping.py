@@ -19,6 +19,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     size,
     text,
 )
+from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Influence, Node
@@ -269,6 +270,7 @@ def _summarise(
                 work.product(output[1][-len(made) :], other, own_values(other, thing), relation)
     if observed.target.name == "filter":
         work.decides(group.parent, group.values, "FILTER", "conservative")
+        owe_to_enclosed(work, observed.call.arguments[1:], (), "FILTER")
     work.finish(result, *output, rows_in=group.rows, rows_out=size(result))
 
 
@@ -303,6 +305,17 @@ def _values(
         work.links.clear()
         unknown = [text(label) for label in made]
     work.product(tuple(unknown), group.parent, group.values, relation, "conservative")
+    _enclosed(work, observed, made, relation)
+
+
+def _enclosed(work: Work, observed: Observed, made: list[Any], relation: Relation) -> None:
+    """What the user's functions use besides: of named aggregation, each for its own column."""
+    columns, given = tuple(text(label) for label in made), observed["kwargs"]
+    named = given if isinstance(given, dict) else {}
+    for name, told in named.items():
+        owe_to_enclosed(work, (told,), (name,) if name in columns else columns, relation)
+    rest = [each for each in observed.call.arguments[1:] if each is not given]
+    owe_to_enclosed(work, rest, columns, relation)
 
 
 def arm(observation: Observation) -> None:

@@ -33,6 +33,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     text,
     value_column,
 )
+from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
@@ -144,6 +145,8 @@ def elementwise(observation: Observation, observed: Observed) -> None:
                 work.open_value(output[1])
         for thing in observed.call.arguments[1:]:
             _looked_up(work, thing, output)
+        made = column_labels(work.output()) if output[0] == "frame" else output[1][-1:]
+        owe_to_enclosed(work, observed.call.arguments[1:], made)
     else:
         work.take(node)
     work.close()
@@ -179,14 +182,10 @@ def _looked_up(work: Work, thing: Any, output: tuple[str, tuple[str, ...]]) -> N
     made = output[1][-1:] if output[0] == "series" or len(output[1]) == 1 else output[1]
     if (found := work.observation.registry.get(thing)) is not None:
         work.product(made, found, found.columns or ("*",))
-    elif not (_is_a_variable(work.observation, thing) or is_written_out(work.observation, thing)):
+    elif not is_written_out(work.observation, thing) and not (
+        (variables := work.observation.variables) and variables.holds(thing)
+    ):
         work.open(made)
-
-
-def _is_a_variable(observation: Observation, thing: Any) -> bool:
-    """Whether a variable stands for a thing: what that owes to was told where it was bound."""
-    variables = observation.variables
-    return variables is not None and any(thing is each for each in variables.values())
 
 
 _BY_COLUMN = ("fillna", "astype", "replace", "round", "clip")
@@ -239,6 +238,7 @@ def cases(observation: Observation, observed: Observed) -> None:
                 _values(work, found, thing, output, relation)  # type: ignore[arg-type]
             elif callable(thing):
                 work.product(output[1][-1:], node, node.columns, "TRANSFORMATION", "conservative")
+                owe_to_enclosed(work, (thing,), output[1][-1:])
     work.close()
 
 
@@ -289,6 +289,8 @@ def choose(observation: Observation, observed: Observed) -> None:
         _values(work, condition, observed["cond"], output, "CONDITIONAL")
     elif not np.isscalar(observed["cond"]):
         work.product(output[1][-1:], node, node.columns, "CONDITIONAL", "conservative")
+        owe_to_enclosed(work, (observed["cond"],), output[1][-1:], "CONDITIONAL")
+    owe_to_enclosed(work, (observed["other"],), output[1][-1:])
     work.close()
 
 
@@ -330,6 +332,13 @@ def apply(observation: Observation, observed: Observed) -> None:
             work.product(made, node, inputs, relation, "conservative" if rows else "observed")
             if rows:
                 work.same(node, output[1][: len(output[1]) - len(made)])
+    if output is not None:
+        made = column_labels(observed.result) if output[0] == "frame" else output[1][-1:]
+        given = observed.call.arguments[1:]
+        owe_to_enclosed(work, given, made)
+        for thing in parts_of(given):
+            if (other := work.of(thing)) is not None:  # ``args=``, for the function to use
+                work.product(made, other, other.columns or ("*",), "TRANSFORMATION", "conservative")
     work.close()
 
 

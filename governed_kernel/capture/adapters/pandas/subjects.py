@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
@@ -224,6 +225,7 @@ def mask_decides(work: Work, key: Any, subject: Node | None, relation: Relation 
         work.decides(node, inputs, relation, evidence)
     elif subject is not None and is_mask(key):
         work.decides(subject, subject.columns, relation, "conservative")
+        owe_to_enclosed(work, (key,), (), relation)
 
 
 def is_mask(key: Any) -> bool:

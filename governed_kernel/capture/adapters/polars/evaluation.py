@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 
 from governed_kernel.capture.adapters.polars.expressions import Expressions, Value, field_of
 from governed_kernel.capture.adapters.polars.joins import joined, side_by_side
-from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
+from governed_kernel.capture.adapters.polars.origins import (
+    Origins,
+    Table,
+    anything_of,
+    through,
+    united,
+)
 from governed_kernel.capture.adapters.polars.plans import Plan, PlanStep, Scan
 from governed_kernel.capture.adapters.polars.store import HIDDEN
 from governed_kernel.capture.registry import Node
@@ -27,6 +33,8 @@ class Beginnings(NamedTuple):
     frame: Callable[[int, Any], Table]
     """Takes the place among the plan's frames and the (native) frame."""
     literal: Callable[[Any], Node | None]
+    functions: Callable[[Iterable[str] | None], list[Node]]
+    """What the user's functions of some columns, or of whole frames, may use besides."""
     marks: frozenset[str] = frozenset()
     """What the plan itself does not say: see `leaves.Lazy`."""
 
@@ -45,7 +53,9 @@ class _Evaluation:
         self._beginnings = beginnings
         self._done: dict[int, Table] = {}
         self._scans = {scan.place: scan for scan in plan.scans}
-        self._expressions = Expressions(plan.traverser, beginnings.literal, plan.roots)
+        self._expressions = Expressions(
+            plan.traverser, beginnings.literal, plan.roots, beginnings.functions
+        )
 
     def table(self, root: int) -> Table:
         """The table that a step makes; plans are deep, so this does not call itself."""
@@ -85,7 +95,8 @@ class _Evaluation:
         names = self._names()
         columns: dict[str, Origins] = {}
         rows: Origins = {}
-        everything = united(*[united(table.every(), table.rows) for table in tables])
+        enclosed = [anything_of(node) for node in self._beginnings.functions(None)]
+        everything = united(*[united(table.every(), table.rows) for table in tables], *enclosed)
         if step.view is None and (keys := self._traverser.get_exprs()):
             # A user's function over groups.
             relation = "AGGREGATION"

@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from governed_kernel.capture.adapters.polars.origins import Origins, Table, through, united
+from governed_kernel.capture.adapters.polars.origins import (
+    Origins,
+    Table,
+    anything_of,
+    through,
+    united,
+)
 from governed_kernel.capture.adapters.polars.store import AND, HIDDEN, ExpressionStore, named_by
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_method
@@ -93,6 +99,8 @@ class Expressions:
         Finds the node of a series that is part of an expression.
     roots : callable
         Gives all expressions of the plan that are no part of another.
+    functions : callable
+        Gives what the user's functions that work on these columns may use besides.
     """
 
     def __init__(
@@ -100,8 +108,10 @@ class Expressions:
         traverser: Any,
         literal: Callable[[Any], Node | None],
         roots: Callable[[], Iterable[int]],
+        functions: Callable[[Iterable[str]], list[Node]],
     ) -> None:
         self._traverser = traverser
+        self._functions = functions
         self.store = ExpressionStore(traverser, roots)
         self._view = self.store.view
         self._literal = literal
@@ -384,7 +394,9 @@ class Expressions:
         if len(columns) > 1 and not what.startswith(_EVALUATING):
             evidence = "conservative"
         origins = united(table.every(columns), *[constant.origins for constant in constants])
-        return Value(through("TRANSFORMATION", origins, evidence))
+        made = through("TRANSFORMATION", origins, evidence)
+        enclosed = [anything_of(each) for each in self._functions(columns)]
+        return Value(united(made, *enclosed))
 
 
 def _below(expressions: Expressions, view: Any, table: Table) -> Value:

@@ -14,6 +14,7 @@ from governed_kernel.capture.adapters.polars.execution import record_run, run_th
 from governed_kernel.capture.adapters.polars.lazy import propagate
 from governed_kernel.capture.adapters.polars.origins import Fields
 from governed_kernel.capture.adapters.polars.subjects import MARKS, Work, look, size, things_in
+from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, each_time, observe
 from governed_kernel.capture.registry import Node
@@ -70,6 +71,8 @@ def anything(work: Work) -> None:
         work.take(node)
         if output is not None:
             work.product(output[1], node, node.columns, "TRANSFORMATION", "conservative")
+    if output is not None:
+        owe_to_enclosed(work, work.observed.call.arguments[1:], output[1])
     if work.inputs:
         work.close()
 
@@ -255,6 +258,7 @@ def mapped(observation: Observation, observed: Observed) -> None:
         names = expand_selector(observed.subject, names)
     work.same(node, tuple(name for name in output[1] if name not in names))
     work.same(node, tuple(names), "TRANSFORMATION")
+    owe_to_enclosed(work, observed.call.arguments[1:], tuple(names))
     work.close()
 
 

@@ -10,6 +10,7 @@ from polars.dataframe import group_by
 from governed_kernel.capture.adapters.polars.execution import run_that_made
 from governed_kernel.capture.adapters.polars.frames import by_plan
 from governed_kernel.capture.adapters.polars.subjects import GROUPS, Work, look, size
+from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
@@ -39,6 +40,7 @@ def map_groups(observation: Observation, observed: Observed) -> None:
     work.same(node, tuple(name for name in keys if name in output[1]), "IDENTITY", "conservative")
     rest = tuple(name for name in output[1] if name not in keys)
     work.product(rest, node, node.columns, "AGGREGATION", "conservative")
+    owe_to_enclosed(work, observed.call.arguments[1:], rest, "AGGREGATION")
     work.decides(node, keys, "GROUP_BY")
     work.close(rows_in=size(group.df))
 

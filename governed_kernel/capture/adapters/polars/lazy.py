@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from polars import functions
 from polars.functions import eager
 from polars.lazyframe import sink_plan
 from polars.lazyframe.engine import _CollectBatches, _LocalEngine
@@ -17,6 +14,8 @@ from polars.lazyframe.group_by import LazyGroupBy
 from polars.lazyframe.in_process import InProcessQuery
 from polars.sql import SQLContext
 
+from governed_kernel.capture.adapters.polars import arguments
+from governed_kernel.capture.adapters.polars.arguments import watch
 from governed_kernel.capture.adapters.polars.conversion import known_thing
 from governed_kernel.capture.adapters.polars.execution import (
     after,
@@ -30,8 +29,7 @@ from governed_kernel.capture.adapters.polars.origins import Table, through
 from governed_kernel.capture.adapters.polars.subjects import LAZY, MARKS, UNKNOWN, Work, look
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, Target, each_time, observe
-from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
-from governed_kernel.errors import RecorderLost
+from governed_kernel.capture.rewriting import Hooks, NotRewritable, rewrite
 
 __all__ = ["arm", "propagate"]
 
@@ -176,36 +174,8 @@ def _watch_batches(observation: Observation) -> None:
     vars(sink_plan)["wrap_df"] = own
 
 
-def _watch(observation: Observation, owner: Any, name: str, seen: Any) -> None:
-    """Let `seen` see arguments and result of each call, whoever makes it; none is recorded."""
-    state = observation.state
-    function = outermost_function(owner, name)
-    assert function is not None
-
-    def enter(values: tuple[Any, ...]) -> Any:
-        return None if state.busy else values
-
-    def leave(values: Any, result: Any) -> Any:
-        if values is not None:
-            try:
-                seen(values, result)
-            except RecorderLost:
-                raise
-            except Exception as error:
-                observation.lost(f"polars.{name}", error)
-        return result
-
-    try:
-        rewrite(function, Hooks(enter, leave, lambda _: None))
-    except NotRewritable as error:
-        observation.lost(f"polars.{name}", error)
-
-
-_NUMBERS = (int, float, date, timedelta, Decimal)
-
-
 def _watch_beginnings(observation: Observation) -> None:
-    """Where a frame becomes a plan, and a series part of an expression."""
+    """Where a frame becomes a plan."""
     memory, registry, state = memories(observation), observation.registry, observation.state
 
     def begins(values: tuple[Any, ...], result: Any) -> None:
@@ -220,24 +190,12 @@ def _watch_beginnings(observation: Observation) -> None:
             memory.begin(leaf)
             memory.keep(result, Lazy((leaf,)))
 
-    def enters(values: tuple[Any, ...], _result: Any) -> None:
-        value = values[0]
-        if isinstance(value, pl.Series):
-            node = registry.get(value)
-            if node is None and state.call is not None and state.call.target.library == "polars":
-                node = memory.same_series(value, state.call.arguments, registry)
-            memory.literal(value._s, node)
-        elif isinstance(value, _NUMBERS):
-            memory.number(value, observation.scalars.get(value))
-        elif type(value).__name__ == "ndarray" and (node := registry.get(value)) is not None:
-            memory.literal_again(node)
-
-    _watch(observation, pl.DataFrame, "lazy", begins)
-    _watch(observation, functions, "lit", enters)
+    watch(observation, pl.DataFrame, "lazy", begins)
 
 
 def arm(observation: Observation) -> None:
     """Observe lazy frames."""
+    arguments.arm(observation)
     _watch_beginnings(observation)
     _watch_batches(observation)
     for owner in (pl.LazyFrame, LazyGroupBy):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
@@ -24,8 +24,10 @@ __all__ = ["Lazy", "Leaf", "Leaves", "Memories", "address", "leaf_of", "memories
 _REMEMBERED = 2_000
 _TABLES = 256
 _MOST_LOOKED_AT = 3
+_ENDS = 8
 
 Address: TypeAlias = tuple[Any, ...]
+Nodes: TypeAlias = tuple[Node, ...]
 
 
 class _Array(ctypes.Structure):
@@ -147,6 +149,20 @@ class Lazy(NamedTuple):
     scanned: tuple[str, ...] = ()
 
 
+class _Function(NamedTuple):
+    """A function of the user's in an expression, or in a plan."""
+
+    alive: Callable[[], Any]
+    roots: frozenset[str] | None
+    """The columns that it works on; None for whole frames."""
+    nodes: Nodes
+    """What it has within reach beside them."""
+
+
+def _always() -> bool:
+    return True
+
+
 class Memories:
     """What is known beside the registry, for one session.
 
@@ -162,11 +178,16 @@ class Memories:
         self._series: OrderedDict[Address, Node | None] = OrderedDict()
         self.tables: dict[str, tuple[Node, Table]] = {}
         """What frames in memory are as the beginning of a plan, by their entities."""
-        self._numbers: OrderedDict[tuple[type, Any], Node] = OrderedDict()
+        self._numbers: OrderedDict[Any, Node] = OrderedDict()
         self._last: Address | None = None
         self.batches: Node | None = None
         """What the frames are that a running ``sink_batches`` gives to the user's function."""
         self._looked_up: tuple[int, set[str]] = -1, set()
+        self.looking_up = False
+        """Whether an expression is being made that looks values up in a list or dictionary."""
+        self.going_in: list[Node | None] = []
+        """What the series are that polars makes of these, in order."""
+        self._functions: list[_Function] = []
 
     def of(self, thing: Any) -> Lazy | None:
         """What is known of a lazy frame."""
@@ -214,25 +235,49 @@ class Memories:
             _remember(self._series, place, node)
 
     def number(self, value: Any, node: Node | None) -> None:
-        """A single value goes into an expression; the last one of its kind is meant."""
-        key = type(value), value
+        """A single value or a list goes into an expression; the last one of its kind is meant."""
+        if node is None and not self._numbers:
+            return
+        key = _key(value)
         if node is not None:
             self._numbers[key] = node
             if len(self._numbers) > _REMEMBERED:
                 self._numbers.popitem(last=False)
-        elif self._numbers:
+        else:
             self._numbers.pop(key, None)
 
     def of_number(self, value: Any) -> Node | None:
-        """The node of a plan's single value; None when it is a constant."""
-        if not self._numbers or isinstance(value, (list, dict)):
-            return None  # lists and structs are no single values, and can't be looked up
-        return self._numbers.get((type(value), value))
+        """The node of a plan's single value or list; None when it is a constant."""
+        if not self._numbers or isinstance(value, dict):
+            return None  # structs are no single values, and can't be looked up
+        return self._numbers.get(_key(value))
 
     def literal_again(self, node: Node) -> None:
         """The series that has just gone into an expression was made of something known."""
         if self._last is not None:
             _remember(self._series, self._last, node)
+
+    def keep_function(self, function: Any, roots: frozenset[str] | None, nodes: Nodes) -> None:
+        """A user's function that has these within reach became part of an expression or plan."""
+        try:
+            alive: Callable[[], Any] = weakref.ref(getattr(function, "__func__", function))
+        except TypeError:
+            alive = _always
+        self._functions = [each for each in self._functions if each.alive() is not None]
+        self._functions = [*self._functions, _Function(alive, roots, nodes)][-_TABLES:]
+
+    def of_functions(self, columns: Iterable[str] | None) -> list[Node]:
+        """What the functions of a plan may use besides: those that work on (some of) `columns`.
+
+        A plan keeps its functions alive, and does not show them.
+        """
+        found = [
+            each
+            for each in self._functions
+            if each.alive() is not None
+            and (columns is None or (each.roots is not None and each.roots.issubset(columns)))
+        ]
+        return list({node.entity: node for each in found for node in each.nodes}.values())
 
     @staticmethod
     def same_series(series: pl.Series, things: Iterable[Any], registry: Registry) -> Node | None:
@@ -249,6 +294,13 @@ class Memories:
         """The node of a plan's series; None when nobody knew it."""
         place = address(series)
         return None if place is None else self._series.get(place)
+
+
+def _key(value: Any) -> Any:
+    """What tells single values and lists apart; of a long list, its ends do."""
+    if isinstance(value, (list, tuple)):
+        return list, len(value), repr(value[:_ENDS]), repr(value[-_ENDS:])
+    return type(value), value
 
 
 def _remember(memory: OrderedDict[Address, Any], place: Address, what: Any) -> None:

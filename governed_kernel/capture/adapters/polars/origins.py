@@ -15,7 +15,17 @@ from governed_kernel.capture.relations import DIRECT, composed
 from governed_kernel.capture.steps import Link
 from governed_kernel.lineage.events import Evidence, Relation
 
-__all__ = ["Fields", "Origins", "Source", "Table", "leaf_table", "links_of", "through", "united"]
+__all__ = [
+    "Fields",
+    "Origins",
+    "Source",
+    "Table",
+    "anything_of",
+    "leaf_table",
+    "links_of",
+    "through",
+    "united",
+]
 
 Source: TypeAlias = tuple[str, str, Relation]
 """Entity, column and relation."""
@@ -34,6 +44,12 @@ def through(relation: Relation, origins: Origins, evidence: Evidence = "observed
         weakest = known if evidence == "observed" else min(known, evidence, key=_CERTAINTY.index)
         found[source] = _surest(found.get(source), weakest)
     return found
+
+
+def anything_of(node: Node) -> Origins:
+    """All of something that a function may use."""
+    columns = node.columns or ("*",)
+    return {(node.entity, column, "TRANSFORMATION"): "conservative" for column in columns}
 
 
 def united(*several: Origins) -> Origins:

@@ -13,6 +13,7 @@ from governed_kernel.capture.adapters.polars.execution import record_run, run_th
 from governed_kernel.capture.adapters.polars.frames import by_plan, keep, leave
 from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of
 from governed_kernel.capture.adapters.polars.subjects import Work, look, size
+from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, each_time, observe
 from governed_kernel.capture.registry import identity
@@ -89,6 +90,8 @@ def _elementwise(observation: Observation, observed: Observed, relation: Relatio
         if number is not None:
             made = output[1] if output else (VALUE,)
             work.product(made, number, number.columns or ("*",), relation)
+    if output is not None:
+        owe_to_enclosed(work, observed.call.arguments[1:], output[1], relation)
     if work.inputs:
         work.close()
 

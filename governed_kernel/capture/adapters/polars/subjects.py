@@ -157,7 +157,10 @@ class Work(Step):
             node = self.memory.of_number(native) if single else self.memory.of_literal(native)
             return None if node is None else self.take(node)
 
-        return evaluate(plan, Beginnings(self._scanned, frame, literal, lazy.marks))
+        def functions(columns: Iterable[str] | None) -> list[Node]:
+            return [self.take(node) for node in self.memory.of_functions(columns)]
+
+        return evaluate(plan, Beginnings(self._scanned, frame, literal, functions, lazy.marks))
 
     def _scanned(self, scan: Scan) -> Table:
         """The files of a scan; several are first read into something that has its own name."""

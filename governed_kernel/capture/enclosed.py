@@ -1,0 +1,97 @@
+"""What a user's function has within reach beside its arguments: it may use all of that.
+
+``frame["a"].map(lambda a: a / total)`` owes to ``total`` as well, if that comes from data. What a
+function does with it nobody can tell, so each column of it may go in: *conservative*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from governed_kernel.capture.functions import held_by
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import Step
+from governed_kernel.lineage.events import Relation
+
+__all__ = ["functions_in", "nodes_within", "owe_to_enclosed"]
+
+_MOST = 50
+_DEEPEST = 2
+_NUMBERS = (int, float, complex, Decimal)
+_CONTAINERS = ("dict", "list", "set", "tuple", "ndarray")
+
+
+def functions_in(things: Iterable[Any]) -> Iterator[Any]:
+    """The user's functions among arguments, also in lists and dictionaries of them."""
+    for thing in things:
+        if isinstance(thing, (tuple, list)):
+            yield from functions_in(thing[:_MOST])
+        elif isinstance(thing, dict):
+            yield from functions_in(list(thing.values())[:_MOST])
+        elif callable(thing) and not isinstance(thing, type):
+            yield thing
+
+
+def nodes_within(observation: Observation, function: Any) -> tuple[dict[str, Node], list[Any]]:
+    """What is known of what a function has within reach, by entity; and what is not known."""
+    variables = observation.variables
+    namespace = variables.namespace if variables is not None else {}
+    found: dict[str, Node] = {}
+    unknown: list[Any] = []
+    for thing in held_by(function, namespace, observation.is_user_file):
+        nodes = list(_known(observation, thing, _DEEPEST))
+        found.update((node.entity, node) for node in nodes)
+        if not nodes and variables is not None and not variables.holds(thing):
+            unknown.append(thing)
+    return found, unknown
+
+
+def _known(observation: Observation, thing: Any, deep: int) -> Iterator[Node]:
+    node = observation.scalars.get(thing)
+    if node is not None:
+        yield node
+    elif deep and isinstance(thing, dict):
+        for part in list(thing.values())[:_MOST]:
+            yield from _known(observation, part, deep - 1)
+    elif deep and isinstance(thing, (list, tuple)):
+        for part in thing[:_MOST]:
+            yield from _known(observation, part, deep - 1)
+
+
+def owe_to_enclosed(
+    step: Step,
+    things: Iterable[Any],
+    columns: tuple[str, ...],
+    relation: Relation = "TRANSFORMATION",
+) -> None:
+    """Let `columns` owe to whatever the functions among `things` have within reach.
+
+    Parameters
+    ----------
+    things : iterable
+        Arguments of a call.
+    columns : tuple of str
+        Of the output, whose values functions make; with an indirect relation, all of its rows.
+    """
+    observation = step.observation
+    for function in functions_in(things):
+        found, unknown = nodes_within(observation, function)
+        for node in found.values():
+            if relation in ("FILTER", "GROUP_BY", "SORT"):
+                step.decides(node, node.columns or ("*",), relation, "conservative")
+            else:
+                step.product(columns, node, node.columns or ("*",), relation, "conservative")
+        for thing in unknown:
+            if observation.variables.writes_out(thing):
+                continue
+            if isinstance(thing, _NUMBERS):
+                step.open_value(columns)
+            elif type(thing).__name__ in _CONTAINERS and _has_parts(thing):
+                step.open(columns)
+
+
+def _has_parts(thing: Any) -> bool:
+    return bool(thing.size if hasattr(thing, "size") else len(thing))
