@@ -112,6 +112,24 @@ class Processes:
             certain = False
         return cell, certain
 
+    def regulates(self, thread: int, other: int) -> bool:
+        """Whether a thread may set limits and priorities of another, of the kernel's or a child's.
+
+        Not of the recorder or anybody else of the same user: one who can't open files any more, or
+        waits for a processor for ever, is stopped as well as killed.
+        """
+        process, wanted = process_of(thread), process_of(other)
+        if process is None or wanted is None:
+            return False
+        for _ in range(_DEEPEST):
+            if wanted in (process, self.kernel):
+                return True
+            birth = _birth_of(wanted)
+            if birth is None or birth[0] <= 1:
+                return False
+            wanted = birth[0]
+        return False
+
     def _of_child(
         self, process: int, *, starts: bool = False, depth: int = 0
     ) -> tuple[Cell, bool] | None:

@@ -55,19 +55,31 @@ CALLS: dict[int, Call] = {
     86: Call("link", ((None, 0), (None, 1))),
     87: Call("unlink", ((None, 0),)),
     88: Call("symlink", ((None, 0), (None, 1))),
+    141: Call("setpriority", ()),
+    142: Call("sched_setparam", ()),
+    144: Call("sched_setscheduler", ()),
+    203: Call("sched_setaffinity", ()),
+    251: Call("ioprio_set", ()),
     257: Call("openat", ((0, 1),), 2),
     263: Call("unlinkat", ((0, 1),)),
     264: Call("renameat", ((0, 1), (2, 3))),
     265: Call("linkat", ((0, 1), (2, 3))),
     266: Call("symlinkat", ((None, 0), (1, 2))),
+    302: Call("prlimit64", ()),
     307: Call("sendmmsg", ()),
+    314: Call("sched_setattr", ()),
     316: Call("renameat2", ((0, 1), (2, 3))),
     322: Call("execveat", ((0, 1),)),
     437: Call("openat2", ((0, 1),)),
 }
 """What is reported, by number."""
 
-_SENDTO, _SOCKET = 44, 41
+_GIVEN: dict[int, int] = {
+    44: 4,  # sendto, when it names a peer
+    **dict.fromkeys((142, 144, 203, 302, 314), 0),  # when it is about another thread
+}
+"""Calls that are reported only when the argument of that place is not null."""
+_SOCKET = 41
 _FORBIDDEN: dict[int, int] = {
     425: errno.ENOSYS,  # io_uring_setup: its opens pass every filter
     304: errno.EPERM,  # open_by_handle_at: opens without a path
@@ -149,19 +161,19 @@ def program(*, network: bool) -> list[Instruction]:
             (_RETURN, 0, 0, _ERROR | errno.EACCES),
             (_RETURN, 0, 0, _ALLOW),
         ]
-    # sendto names a peer only when its fifth argument is not null (both halves are looked at)
-    address = _ARGUMENTS + 8 * 4
-    lines += [
-        (_EQUALS, 0, 6, _SENDTO),
-        (_LOAD, 0, 0, address),
-        (_EQUALS, 0, 2, 0),
-        (_LOAD, 0, 0, address + 4),
-        (_EQUALS, 1, 0, 0),
-        (_RETURN, 0, 0, _NOTIFY),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
+    for number, argument in _GIVEN.items():
+        at = _ARGUMENTS + 8 * argument
+        lines += [
+            (_EQUALS, 0, 6, number),
+            (_LOAD, 0, 0, at),  # both halves are looked at
+            (_EQUALS, 0, 2, 0),
+            (_LOAD, 0, 0, at + 4),
+            (_EQUALS, 1, 0, 0),
+            (_RETURN, 0, 0, _NOTIFY),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
     for number in CALLS:
-        if number != _SENDTO:
+        if number not in _GIVEN:
             lines += [(_EQUALS, 0, 1, number), (_RETURN, 0, 0, _NOTIFY)]
     lines.append((_RETURN, 0, 0, _ALLOW))
     return lines

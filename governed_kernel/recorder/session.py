@@ -105,6 +105,7 @@ class Session:
         """Whose doing what the witness looks at is."""
         if witness is not None:
             witness.before_it_goes_on = self._find_out_whose
+            witness.may_regulate = self._processes.regulates
             self._watch(kernel.listener, self._look)
         self._watch(link.fileno(), self._hear)
         self._watch(self._accesses.descriptor, self._accesses.take_digests)

@@ -32,6 +32,11 @@ _OPENS = {2: 0, 257: 1, 437: 1}
 _OPEN, _OPENAT2, _CREAT = 2, 437, 85
 _EXECS = {59, 322}
 _SYMLINKS = {88, 266}
+_PRLIMIT = 302
+_OF_MANY = {141: 0, 251: 1}
+"""setpriority and ioprio_set name a process, a group or a user; by which number they begin."""
+_OF_PROCESS, _OF_GROUP = 0, 1
+_REGULATE = frozenset((*_OF_MANY, 142, 144, 203, _PRLIMIT, 314))
 _REMOVALS = {84, 87, 263}
 _TRUNCATE = 76
 _EXCHANGE = 2  # RENAME_EXCHANGE
@@ -122,6 +127,8 @@ class Witness:
         self.before_it_goes_on: Callable[[int, bool], None] | None = None
         """Told whose call was seen, and whether it executes a program, while the caller waits for
         the answer: a child may be gone a moment after it."""
+        self.may_regulate: Callable[[int, int], bool] | None = None
+        """Whether a thread may set limits and priorities of another."""
 
     def receive(self) -> Notification | None:
         """The next call that waits for `examine`; None when its thread is gone again."""
@@ -300,6 +307,9 @@ class Witness:
         number = notification.number
         if number in NAME_PEERS:
             return self._connected(notification)
+        if number in _REGULATE:
+            self._regulated(notification)
+            return []
         if number in _EXECS:
             return self._answered(notification, self._executed(notification))
         found = self._paths(notification)
@@ -394,6 +404,22 @@ class Witness:
         possible = not os.path.isdir(source)
         operation: Operation = "write" if swaps else "delete"
         return [Sighting(notification.thread, name, operation, source, possible=possible)]
+
+    def _regulated(self, notification: Notification) -> None:
+        """Let a thread set limits and priorities of its kernel's processes, and nobody else's."""
+        _, thread, number, arguments = notification
+        kind, who = 0, arguments[0]
+        if number in _OF_MANY:
+            kind, who = arguments[0] - _OF_MANY[number], arguments[1]
+        who = who & 0xFFFFFFFF or thread
+        if kind in (_OF_PROCESS, _OF_GROUP) and self.may_regulate is not None:
+            allowed = self.may_regulate(thread, who)
+        else:
+            allowed = False  # all of a user's
+        if allowed or (number == _PRLIMIT and not arguments[2]):  # which only asks
+            self._listener.proceed(notification)
+        else:
+            self._listener.refuse(notification, errno.EPERM)
 
     def _connected(self, notification: Notification) -> list[Sighting]:
         thread, number = notification.thread, notification.number

@@ -208,3 +208,58 @@ def test_a_notebook_outside_every_workspace_is_recorded_for_its_user(
         assert not workspace.ledger.exists()
     finally:
         running.close(now=True)
+
+
+REGULATE = {
+    "its limits": "resource.prlimit(OTHER, resource.RLIMIT_NOFILE, (3, 3))",
+    "its priority": "os.setpriority(os.PRIO_PROCESS, OTHER, 19)",
+    "the priority of a user's": "os.setpriority(os.PRIO_USER, os.getuid(), 19)",
+    "the class of its priority": "os.sched_setscheduler(OTHER, 3, os.sched_param(0))",
+    "its processors": "os.sched_setaffinity(OTHER, {0})",
+    "what it waits for at disks": "libc.syscall(251, 1, OTHER, 3 << 13) == 0 or fail()",
+    "how it is scheduled": "libc.syscall(314, OTHER, ctypes.byref(attributes), 0) == 0 or fail()",
+}
+BEGIN_TO_REGULATE = """
+import ctypes, os, resource, struct, subprocess, threading
+libc = ctypes.CDLL(None, use_errno=True)
+attributes = ctypes.create_string_buffer(struct.pack('IIQiIQQQ', 48, 0, 0, 5, 0, 0, 0, 0))
+def fail():
+    raise OSError(ctypes.get_errno(), 'refused')
+"""
+
+
+def test_a_cell_cannot_starve_its_recorder_of_files_or_processors(
+    own_kernel: RunningKernel,
+) -> None:
+    assert own_kernel.run(BEGIN_TO_REGULATE).status == "ok"
+    recorder = psutil.Process(own_kernel.recorder)
+    before = (recorder.rlimit(psutil.RLIMIT_NOFILE), recorder.nice(), recorder.cpu_affinity())
+    for other in (own_kernel.recorder, os.getpid()):
+        for what, way in REGULATE.items():
+            reply = own_kernel.run(f"OTHER = {other}\n{way}")
+            assert reply.error_name == "PermissionError", what
+    assert (
+        recorder.rlimit(psutil.RLIMIT_NOFILE),
+        recorder.nice(),
+        recorder.cpu_affinity(),
+    ) == before
+    asked = own_kernel.run(f"resource.prlimit({own_kernel.recorder}, resource.RLIMIT_NOFILE)")
+    assert asked.result["text/plain"] == str(before[0])
+
+
+def test_a_cell_regulates_itself_its_threads_and_its_children(own_kernel: RunningKernel) -> None:
+    assert own_kernel.run(BEGIN_TO_REGULATE).status == "ok"
+    begin = """
+child = subprocess.Popen(['sleep', '60'])
+over = threading.Event()
+thread = threading.Thread(target=over.wait); thread.start()"""
+    assert own_kernel.run(begin).status == "ok"
+    for other in ("os.getpid()", "0", "thread.native_id", "child.pid"):
+        for what, way in REGULATE.items():
+            if what in ("its limits", "the priority of a user's"):
+                continue
+            reply = own_kernel.run(f"OTHER = {other}\n{way}")
+            assert reply.status == "ok", (other, what, reply.error)
+    limit = "resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (9, 9))"
+    assert own_kernel.run(limit).status == "ok"
+    assert own_kernel.run("over.set(); thread.join(); child.kill(); child.wait()").status == "ok"

@@ -38,7 +38,10 @@ def outcome(number: int, *arguments: int, architecture: int = X86_64, network: b
             return constant
 
 
-@pytest.mark.parametrize("number", [number for number in CALLS if number != SENDTO])
+OF_ANOTHER = (142, 144, 203, 302, 314)
+
+
+@pytest.mark.parametrize("number", set(CALLS) - {SENDTO, *OF_ANOTHER})
 def test_every_listed_call_is_reported(number: int) -> None:
     assert outcome(number) == NOTIFY
     assert outcome(number, network=False) == NOTIFY
@@ -48,6 +51,12 @@ def test_every_listed_call_is_reported(number: int) -> None:
 def test_other_calls_pass(number: int) -> None:
     assert outcome(number) == ALLOW
     assert outcome(number, network=False) == ALLOW
+
+
+@pytest.mark.parametrize("number", OF_ANOTHER)
+def test_limits_and_priorities_are_reported_only_of_others(number: int) -> None:
+    assert outcome(number, 0, 4, 0x7FFF00000000) == ALLOW
+    assert outcome(number, 17, 4, 0x7FFF00000000) == NOTIFY
 
 
 def test_sending_is_reported_only_when_it_names_a_peer() -> None:
