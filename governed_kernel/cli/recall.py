@@ -17,6 +17,7 @@ from governed_kernel.cli.options import (
     print_json,
     workspace_option,
 )
+from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 
 __all__ = ["recall"]
@@ -149,12 +150,17 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    named = {key: value for key, value in facts.items() if key in ("recall", "unread") and value}
+    named = {key: value for key, value in facts.items() if key == "recall" and value}
     named["versions"] = ", ".join(
         f"{name} ({facts['records'][name]} records)" if name in facts["records"] else name
         for name in facts["versions"]
     )
     print_facts(named, False, "Downstream")
+    if facts["unread"]:
+        click.echo("Could not be read, so that nobody can tell whether it has to do with it:")
+        for each in facts["unread"]:
+            click.echo(f"  {visible(each)}")
+        click.echo("A release among these is taken to read it; restore what is missing.")
     for title in ("files", "releases", "runs", "bundles", "deployments"):
         if facts[title]:
             print_facts(facts[title], False, title.capitalize())

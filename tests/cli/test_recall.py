@@ -129,6 +129,11 @@ def test_an_altered_manifest_keeps_no_data_from_being_taken_back(
         manifest.chmod(0o644)
         manifest.write_bytes(manifest.read_bytes() + b" ")
     withdraw = "data withdraw berries-train@1 --reason 'consent withdrawn' {dora}"
+    told = place.done_here("recall plan berries-train@1").out
+    assert (
+        "Could not be read, so that nobody can tell whether it has to do with it:\n  sour@2" in told
+    )
+    assert "A release among these is taken to read it" in told
     facts = place.done_here(f"{withdraw} --json").facts
     assert facts["releases"] == ["sour@1", "sour@2"]
     (unread,) = facts["unread"]

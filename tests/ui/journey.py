@@ -292,6 +292,17 @@ def audit(window: Window, place: Place, run: str) -> None:
     since = "changed" if first["changed_since"] else "as it was written"
     for said in (*first["made_from"], "public", first["session"], since):
         expect(row).to_contain_text(said)
+    derived = place.workspace.derived
+    aside = derived.rename(derived.with_name("aside"))
+    derived.mkdir()  # a list that can't be read
+    window.panel.get_by_label("What came of").select_option("berries-holdout@1")
+    unread = window.panel.get_by_role("region", name="Could not be read")
+    expect(unread).to_contain_text("files made in sessions")
+    expect(unread).to_contain_text("nobody can tell")
+    derived.rmdir()
+    aside.rename(derived)
+    window.panel.get_by_label("What came of").select_option("berries-train@1")
+    expect(unread).to_have_count(0)
     window.panel.get_by_label("What came of").select_option("berries-holdout@1")
     expect(window.panel.get_by_role("region", name="Files that")).to_contain_text("No session")
     window.panel.get_by_role("tab", name="Sessions").click()

@@ -57,7 +57,8 @@ function Downstream(props: {
   found: IImpact;
 }): React.ReactElement {
   const { trans } = useGoverned();
-  const { versions, files, releases, runs, bundles, deployments } = props.found;
+  const { versions, files, releases, runs, bundles, deployments, unread } =
+    props.found;
   const made = Object.keys(versions).filter(each => each !== props.name);
   const counts: [string, number][] = [
     [trans.__('Versions'), made.length],
@@ -82,6 +83,22 @@ function Downstream(props: {
           ))}
         </dl>
       </div>
+      {unread.length > 0 && (
+        <Stage title={trans.__('Could not be read')}>
+          <p>
+            {trans.__(
+              'Whether these have to do with it nobody can tell. A release among them is taken to read it; restore what is missing from a backup.'
+            )}
+          </p>
+          <ul className="gn-List">
+            {unread.map(each => (
+              <li key={each}>
+                <Tag tone="attention">{trans.__('unread')}</Tag> {each}
+              </li>
+            ))}
+          </ul>
+        </Stage>
+      )}
       {made.length > 0 && (
         <Stage title={trans.__('Versions made from it')}>
           {made.map(each => (
@@ -149,7 +166,10 @@ function Downstream(props: {
                 cell: row => <StateTag state={row.state} />
               },
               { title: trans.__('Author'), cell: row => row.author },
-              { title: trans.__('Reads'), cell: row => row.read.join(', ') }
+              {
+                title: trans.__('Reads'),
+                cell: row => row.read.join(', ') || trans.__('not known')
+              }
             ]}
           />
         </Stage>

@@ -91,6 +91,8 @@ export interface IImpact {
     live_from: string;
     live_to: string | null;
   }[];
+  /** What can't be read, so that it is taken to be concerned. */
+  unread: string[];
 }
 
 export interface IReport {
