@@ -151,9 +151,9 @@ def see(folder: Path, head: Head) -> None:
         known.ledgers[str(folder)] = seen
         return True
 
-    # What was signed stands, whether this can be remembered or not.
+    # What was signed stands, whether this can be remembered or not; so nobody waits long for it.
     with contextlib.suppress(ResourceMissing):
-        _change(change)
+        _change(change, patience=5.0)
 
 
 def accept_older(folder: Path, head: Head) -> None:
@@ -194,9 +194,9 @@ def remember(folder: Path, workspace_id: str, genesis: str) -> None:
     _change(change)
 
 
-def _change(change: Callable[[_Known], bool]) -> None:
+def _change(change: Callable[[_Known], bool], patience: float | None = None) -> None:
     """Write the file anew, if `change` says that it changed something."""
-    with exclusive_lock(_file().with_suffix(".lock")):
+    with exclusive_lock(_file().with_suffix(".lock"), patience):
         known = _read()
         if change(known):
             data = msgspec.json.format(msgspec.json.encode(known, order="sorted"), indent=2)

@@ -183,7 +183,6 @@ RULES: tuple[Place, ...] = (
     Place("{state}/ledger.jsonl", "the ledger itself; hash-chained"),
     Place("{state}/ledger.together", "how far records that are added together have come"),
     Place("{state}/derived.jsonl", "what sessions made from classified data, for decisions"),
-    Place("{state}/ledger.lock", "the ledger's lock", writes=True),
     Place("{personal}/known_workspaces.json", "the person's own record of known workspaces"),
     Place("{personal}/known_workspaces.lock", "the lock of that record", writes=True),
     Place("{personal}/verified-envelopes", "signatures that this person's programs have verified"),

@@ -21,6 +21,9 @@ _REMEMBERED = ("verified", "verified-envelopes")
 _PUBLIC = (".pub", ".lock")
 _OPENS = "it opens the Jupyter server to whoever reads it"
 _MAY_OPEN = "a server's variables may hold its token; a session's own are in os.environ"
+_ASKING = ("lineage.lock", "erased.lock", "exports/")
+"""Below the state: locks that questions take, which cells ask by a process of their own."""
+_OF_COMMANDS = "commands wait for who holds it, and they run outside of notebooks"
 _OF_SESSIONS = "what sessions made from classified data is noted by their recorders alone"
 TOKENS = ("/jpserver-", "/jupyter_cookie_secret")
 """In the names of files by which a Jupyter server knows its user, wherever they lie."""
@@ -42,7 +45,8 @@ class Kept:
     Parameters
     ----------
     workspace : Workspace, optional
-        Whose list of derived files is kept as well.
+        Whose list of derived files is kept as well, and the locks that its commands take: to open
+        one is enough to hold it, and to read it is worth nothing.
 
     Attributes
     ----------
@@ -54,6 +58,8 @@ class Kept:
         self.folder = os.path.realpath(personal_folder())
         self._derived = os.path.realpath(workspace.derived) if workspace is not None else ""
         self._lock = self._derived and os.path.splitext(self._derived)[0] + ".lock"
+        self._state = f"{os.path.realpath(workspace.state)}/" if workspace is not None else ""
+        self._asking = tuple(f"{self._state}{name}" for name in _ASKING)
         self._secret = tuple(f"{self.folder}/{name}/" for name in _SECRET)
         self._all = tuple(f"{self.folder}/{name}" for name in (*_SECRET, *_REMEMBERED))
 
@@ -63,16 +69,29 @@ class Kept:
             return _MAY_OPEN if _is_environ(path) else _OPENS
         if self._derived and (path == self._lock or (write and path == self._derived)):
             return _OF_SESSIONS
+        if self.is_lock(path):
+            return _OF_COMMANDS
         if not path.startswith(self.folder):
             return ""
         if path.startswith(self._secret) and not path.endswith(_PUBLIC):
             return "a private key is read by the person's own commands, outside of notebooks"
         return self.changed(path) if write else ""
 
+    def is_lock(self, path: str) -> bool:
+        """Whether the canonical `path` is a lock of the workspace's, which no question takes."""
+        return (
+            path.endswith(".lock")
+            and bool(self._state)
+            and path.startswith(self._state)
+            and not path.startswith(self._asking)
+        )
+
     def changed(self, path: str) -> str:
         """Why the canonical `path` may not be made, moved, linked or removed; empty if it may."""
         if may_be_token(path):
             return _OPENS
+        if self.is_lock(path):
+            return _OF_COMMANDS
         places = (self._derived, self._lock) if self._derived else ()
         if any(f"{place}/".startswith(f"{path.rstrip('/')}/") for place in places):
             return _OF_SESSIONS

@@ -267,7 +267,8 @@ class Witness:
         path = place.path
         write = bool(flags & _WRITING)
         makes = bool(flags & os.O_CREAT)
-        environment = not may_be_token(path) and self._set_aside(path, write=write, makes=makes)
+        kept = may_be_token(path) or self._kept.is_lock(path)
+        environment = not kept and self._set_aside(path, write=write, makes=makes)
         only_writes = flags & os.O_ACCMODE == os.O_WRONLY
         if environment and (only_writes or self._restrictions is None):
             return []

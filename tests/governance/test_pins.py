@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,22 @@ def test_a_ledger_replaced_under_a_new_identity_is_found_by_its_folder(
     workspace.ledger.write_bytes(_ledger_of_mallory(workspace, "w0123456789abcdef"))
     with pytest.raises(IntegrityBroken, match="it held workspace"):
         Register.read(workspace)
+
+
+def test_nobody_waits_long_to_remember_what_was_signed(
+    workspace: Workspace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notebook may hold the lock of that record; what is signed stands all the same."""
+    waited = [0.0]
+    monkeypatch.setattr("governed_kernel.locks.time.monotonic", lambda: waited[0])
+    monkeypatch.setattr(
+        "governed_kernel.locks.time.sleep", lambda _: waited.__setitem__(0, waited[0] + 0.5)
+    )
+    with (home / "known_workspaces.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        promote(workspace)
+    assert 0 < waited[0] <= 20
+    assert Register.read(workspace).promotions
 
 
 def _ledger_of_mallory(workspace: Workspace, workspace_id: str) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.lineage.events import Access
+from governed_kernel.locks import exclusive_lock
 from tests.kernel.running import RunningKernel, home_of, make_workspace
 
 BEGIN = """
@@ -96,6 +97,40 @@ def test_no_variables_of_the_server_are_read(kernel: RunningKernel) -> None:
             assert done.status == "error", (said, way)
     assert denials(kernel)[-1] == ["personal-keys"]
     assert kernel.run("import os; assert os.environ").status == "ok"
+
+
+LOCKS = ["ledger.lock", "promotion.lock", "runs/run-1/state.lock", "snapshots/.lock"]
+HOLDING = {
+    "Python's own open": "import fcntl; fcntl.flock(held := open(LOCK), fcntl.LOCK_EX)",
+    "C": "told(libc.open(LOCK.encode(), 0))",
+    "another program": "subprocess.run(['flock', LOCK, 'true'], check=True, capture_output=True)",
+    "another in its place": "told(libc.unlink(LOCK.encode()))",
+    "a link to it": "told(libc.link(LOCK.encode(), b'lock.txt'))",
+}
+
+
+@pytest.mark.parametrize("way", HOLDING)
+@pytest.mark.parametrize("name", LOCKS)
+def test_no_lock_of_the_workspace_s_commands_is_held(
+    kernel: RunningKernel, name: str, way: str
+) -> None:
+    """Reading a lock is enough to hold it, and every command would wait and refuse."""
+    lock = kernel.workspace.state / name
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    before = len(denials(kernel))
+    done = kernel.run(f"LOCK = {str(lock)!r}\n{HOLDING[way]}")
+    assert done.status == "error"
+    assert denials(kernel)[before:]
+    with exclusive_lock(lock, patience=0.0):
+        assert lock.exists()
+
+
+def test_a_cell_asks_questions_as_ever(kernel: RunningKernel) -> None:
+    before = len(denials(kernel))
+    done = kernel.run("from governed_kernel import questions; questions.sessions()")
+    assert done.status == "ok", done.error
+    assert denials(kernel)[before:] == []
 
 
 def test_public_keys_and_pins_are_read_as_ever(kernel: RunningKernel) -> None:
