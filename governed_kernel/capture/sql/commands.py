@@ -25,6 +25,7 @@ _PREPARE = re.compile(rf"(?is)^prepare\s+{_NAME}\s+as\s+(.+)$")
 _EXECUTE = re.compile(rf"(?is)^execute\s+{_NAME}\b")
 _SECRET = re.compile(r"(?is)^(?:create|drop|alter)\s+(?:or\s+replace\s+)?(?:\w+\s+)?secret\b")
 _OTHER = re.compile(r"(?is)^(call|checkpoint|force\s+checkpoint|vacuum|analyze|deallocate|reset)\b")
+_RESET = re.compile(rf"(?is)^reset\s+variable\s+{_NAME}\s*;?\s*$")
 _FORMAT = re.compile(r"(?is)\bformat\s+'?(\w+)")
 _FIRST = re.compile(
     r"(?i)(load|install|force|export|import|explain|prepare|execute|create|drop|alter|call"
@@ -76,6 +77,8 @@ def _place(text: str, sql: str) -> Lineage | None:
         return Lineage("import", sql, target=Table((_unquoted(found[1]),)))
     if (found := _EXECUTE.match(text)) is not None:
         return Lineage("execute", sql, options={"name": _unquoted(found[1])}, result=True)
+    if (found := _RESET.match(text)) is not None:
+        return Lineage("set variable", sql, options={"name": _unquoted(found[1])})
     if _SECRET.match(text) is not None:
         return Lineage("secret", sql)
     if _OTHER.match(text) is not None and ";" not in text.rstrip("; \n\t"):

@@ -10,11 +10,13 @@ from sqlglot import exp
 from governed_kernel.capture.sql.model import (
     NONE,
     VALUE,
+    VARIABLE,
     Column,
     Origin,
     Origins,
     parameter,
     through,
+    variable,
 )
 from governed_kernel.capture.sql.scopes import Scope
 from governed_kernel.lineage.events import Relation
@@ -85,6 +87,8 @@ def value_of(node: exp.Expression, scope: Scope, reading: Reading) -> Column:
     if is_aggregate(node):
         return Column("", _aggregate(node, scope, reading))
     if isinstance(node, exp.Anonymous):
+        if str(node.this).lower() == VARIABLE and isinstance(node.expressions[0], exp.Literal):
+            return Column("", frozenset([Origin(variable(node.expressions[0].name), VALUE)]))
         macro = reading.macro(str(node.this))
         if macro is not None:
             return value_of(reading.expanded(macro, node), scope, reading)

@@ -26,6 +26,7 @@ __all__ = [
     "column",
     "parameter",
     "through",
+    "variable",
 ]
 
 EVERY = "*"
@@ -34,6 +35,8 @@ EVERY = "*"
 
 PARAMETER = "$"
 """The function of what stands for a given value."""
+VARIABLE = "getvariable"
+"""The function of what stands for a value that was kept."""
 VALUE = "0"
 """The column of a single value."""
 
@@ -99,6 +102,11 @@ NONE: Origins = frozenset()
 def parameter(name: str) -> Table:
     """What stands for the value that is given for ``$name``; of nobody's tables is it one."""
     return Table(function=PARAMETER, text=name)
+
+
+def variable(name: str) -> Table:
+    """What stands for the value that a connection keeps under a name (``getvariable``)."""
+    return Table(function=VARIABLE, text=name.lower())
 
 
 @dataclass(frozen=True, slots=True)

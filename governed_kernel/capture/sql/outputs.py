@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterable
 from sqlglot import exp
 
 from governed_kernel.capture.sql.expressions import name_parts, value_of
-from governed_kernel.capture.sql.model import DIRECT, EVERY, NONE, Column, Origins, column, through
+from governed_kernel.capture.sql.model import (
+    DIRECT,
+    EVERY,
+    NONE,
+    PARAMETER,
+    VARIABLE,
+    Column,
+    Origins,
+    column,
+    through,
+)
 from governed_kernel.capture.sql.reading import Reading
 from governed_kernel.capture.sql.scopes import Scope
 
@@ -40,8 +50,9 @@ def outputs_of(node: exp.Select, scope: Scope, reading: Reading) -> list[Column]
 
 def _grounded(made: Column, rows: Origins) -> Column:
     """With what decided the rows, which a column of its own values knows already."""
-    if any(origin.relation in DIRECT for origin in made.origins):
-        return made
+    for origin in made.origins:
+        if origin.relation in DIRECT and origin.table.function not in (PARAMETER, VARIABLE):
+            return made
     return column(made.name, made.origins | rows, made)
 
 

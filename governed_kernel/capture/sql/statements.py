@@ -13,6 +13,7 @@ from governed_kernel.capture.sql.generated import generated_columns, with_genera
 from governed_kernel.capture.sql.model import (
     EVERY,
     NONE,
+    VALUE,
     Column,
     Lineage,
     Origin,
@@ -395,6 +396,16 @@ def _simple(kind: str) -> Callable[[Any, str, Reading], Lineage]:
     return rule
 
 
+def _set(tree: exp.Set, text: str, reading: Reading) -> Lineage:
+    item = tree.expressions[0] if tree.expressions else tree
+    if str(item.args.get("kind") or "").upper() != "VARIABLE":
+        return Lineage("set", text)
+    made = value_of(item.this.expression, Scope(), reading)
+    relation = Relation((Column(VALUE, made.origins),))
+    options = {"name": item.this.this.name}
+    return _of_relation("set variable", text, relation, reading, options=options)
+
+
 _RULES: list[tuple[Any, Callable[[Any, str, Reading], Lineage]]] = [
     ((exp.Query, exp.Values, exp.Pivot, exp.Summarize), _query),
     (exp.Create, _create),
@@ -410,7 +421,8 @@ _RULES: list[tuple[Any, Callable[[Any, str, Reading], Lineage]]] = [
     (exp.Alter, _alter),
     (exp.Describe, _describe),
     (exp.Show, _describe),
-    ((exp.Set, exp.Pragma), _simple("set")),
+    (exp.Set, _set),
+    (exp.Pragma, _simple("set")),
     (exp.Use, _simple("use")),
     ((exp.Transaction, exp.Commit, exp.Rollback), _simple("transaction")),
 ]

@@ -22,6 +22,7 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Column, Lineage, Table
+from governed_kernel.capture.sql.model import VALUE
 from governed_kernel.capture.sql.steps import table_uri
 from governed_kernel.capture.steps import Step
 
@@ -326,6 +327,18 @@ def _setting(observation: Observation, observed: Observed, plan: Plan, lineage: 
         _other_place(observation, observed, plan, lineage)
 
 
+def _variable(observation: Observation, observed: Observed, plan: Plan, lineage: Lineage) -> None:
+    """``SET VARIABLE name = (SELECT …)``: a value that ``getvariable`` gives again."""
+    name = lineage.options["name"].lower()
+    plan.known.variables.pop(name, None)
+    if not lineage.columns and not lineage.reason:
+        return  # it was reset
+    flow = _flow(observation, observed, plan, lineage.kind)
+    _fill(flow, lineage, (VALUE,))
+    if flow.inputs:
+        plan.known.variables[name] = flow.finish(None, "value", (VALUE,), fresh=True)
+
+
 def _macro(
     observation: Observation,  # noqa: ARG001
     observed: Observed,  # noqa: ARG001
@@ -378,6 +391,7 @@ _RULES: dict[str, _Rule] = {
     "detach": _other_place,
     "use": _other_place,
     "set": _setting,
+    "set variable": _variable,
     "other": _setting,
     "unknown": _other_place,
     "transaction": _transaction,

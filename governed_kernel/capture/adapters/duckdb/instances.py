@@ -72,6 +72,8 @@ class Connected:
     relations: dict[str, Node] = field(default_factory=dict)
     """Views that were made of relations."""
     prepared: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, Node] = field(default_factory=dict)
+    """What ``SET VARIABLE`` has kept of data, by names in lower case."""
     path: tuple[tuple[str, str], ...] | None = None
     """Catalogs and schemas where names without one are looked for; None until it is asked."""
     moved: bool = False

@@ -26,10 +26,12 @@ from governed_kernel.capture.adapters.duckdb.instances import Connected
 from governed_kernel.capture.adapters.duckdb.objects import Seen
 from governed_kernel.capture.adapters.duckdb.places import catalogs, key_of
 from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Known, Lineage, Table, lineage_of, without_secrets
-from governed_kernel.capture.sql.model import EVERY, VALUE, parameter
+from governed_kernel.capture.sql.model import EVERY, VALUE, parameter, variable
 from governed_kernel.capture.sql.steps import table_uri
 from governed_kernel.capture.steps import Step
+from governed_kernel.capture.untold import untold, untold_value
 from governed_kernel.lineage.events import Operation
 
 __all__ = ["Plan", "announce_all", "plan_of", "remember_writes", "report"]
@@ -75,10 +77,15 @@ def plan_of(
     frame: FrameType | None,
     bound: Mapping[str, Source] | None = None,
     given: Any = None,
+    *,
+    repeated: bool = False,
 ) -> Plan:
-    """Read a statement, with the values `given` for its parameters, and resolve its names."""
+    """Read a statement, with the values `given` for its parameters, and resolve its names.
+
+    Where it is carried out for each of a list of rows (`repeated`), these are `given`.
+    """
     catalog = Catalog(observation, step, known, connection, frame, bound=bound)
-    values = _values(observation, given)
+    values = _values(observation, given, repeated=repeated)
     text, shape = sql, shape_of(sql)
     if values:
         from governed_kernel.capture.sql.parsing import numbered  # brings sqlglot
@@ -90,7 +97,8 @@ def plan_of(
         catalog = Catalog(observation, step, known, connection, frame, exact=True, bound=bound)
         lineages = lineage_of(text, "duckdb", catalog)
     made = _executed(lineages, known, catalog)
-    plan = Plan(sql, known, connection, made, catalog.sources | values, shape)
+    kept = {variable(name): _value(node) for name, node in known.variables.items()}
+    plan = Plan(sql, known, connection, made, catalog.sources | values | kept, shape)
     plan.unknown = frozenset(table for table, found in catalog.answers.items() if found is None)
     for each in plan.lineages:
         if each.target is None:
@@ -106,8 +114,20 @@ def plan_of(
     return plan
 
 
-def _values(observation: Observation, given: Any) -> dict[Table, Source]:
+def _value(node: Node) -> Source:
+    """A single value as a source."""
+    return Source(Seen((VALUE,), {VALUE: ((node, (node.columns or (EVERY,))[0]),)}), kind="value")
+
+
+def _values(observation: Observation, given: Any, *, repeated: bool) -> dict[Table, Source]:
     """What is known of the values that a statement gets: a mean, a date from a column."""
+    if repeated and isinstance(given, (list, tuple)) and given:
+        # Each row gives a value in each place.
+        whole = _node_of(observation, given)
+        first = given[0] if isinstance(given[0], (list, tuple, Mapping)) else ()
+        if whole is not None:
+            names = first if isinstance(first, Mapping) else range(1, len(first) + 1)
+            return {parameter(str(name)): _value(whole) for name in names}
     if isinstance(given, Mapping):
         named = [(str(name), value) for name, value in given.items()]
     elif isinstance(given, (list, tuple)):
@@ -116,11 +136,20 @@ def _values(observation: Observation, given: Any) -> dict[Table, Source]:
         return {}
     found = {}
     for name, value in named[:_MOST_VALUES]:
-        node = observation.scalars.get(value)
+        node = _node_of(observation, value)
         if node is not None:
-            cells = {VALUE: ((node, (node.columns or (EVERY,))[0]),)}
-            found[parameter(name)] = Source(Seen((VALUE,), cells), kind="value")
+            found[parameter(name)] = _value(node)
     return found
+
+
+def _node_of(observation: Observation, value: Any) -> Node | None:
+    """What is known of a value; a name, where only its statement tells what it may be."""
+    node = observation.scalars.get(value)
+    if node is not None or isinstance(value, (bool, str)):
+        return node
+    if isinstance(value, (int, float)) or type(value).__module__ == "numpy":
+        return untold_value(observation, value)
+    return untold(observation, value) if isinstance(value, (list, tuple, dict)) else None
 
 
 def _pruned(source: Source, sql: str, connection: Any) -> Source:
@@ -208,7 +237,18 @@ def _executed(
 
 
 _NO_WRITES = ("select", "describe", "explain", "explain analyze", "execute", "prepare", "unknown")
-_QUIET = (*_NO_WRITES, "set", "use", "load", "install", "attach", "detach", "copy to", "export")
+_QUIET = (
+    *_NO_WRITES,
+    "set",
+    "set variable",
+    "use",
+    "load",
+    "install",
+    "attach",
+    "detach",
+    "copy to",
+    "export",
+)
 
 
 def _claims(plan: Plan) -> Iterable[Claim]:

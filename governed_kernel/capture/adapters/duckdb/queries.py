@@ -94,7 +94,10 @@ def _before(*, method: bool) -> Any:
         step = Step(observation, Observed(call, None))
         name = "parameters" if call.target.name.startswith("execute") else "params"
         values = given(call, name, int(method) + 1 if name == "parameters" else _BY_NAME)
-        plan = plan_of(observation, step, known, connection, sql, caller(), given=values)
+        rows = call.target.name == "executemany"
+        plan = plan_of(
+            observation, step, known, connection, sql, caller(), given=values, repeated=rows
+        )
         announce_all(observation, call, plan.claims)
         call.note = plan
 

@@ -72,6 +72,71 @@ id <- t.csv.b FILTER
 id <- u.csv.c FILTER
 """,
     ),
+    "small numbers and lists that were computed": (
+        """
+con = fresh()
+other = pd.read_csv("u.csv")
+values = [int(other["c"].max()), other["id"].tolist()]
+con.execute("SELECT id FROM t WHERE b < ? AND a IN (SELECT unnest(?))", values)
+con.fetch_df().to_csv(OUT, index=False)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.b FILTER
+id <- t.csv.a FILTER
+id <- u.csv.c FILTER inferred
+id <- u.csv.id FILTER inferred
+""",
+    ),
+    "many rows of values": (
+        """
+con = fresh()
+con.execute("CREATE TABLE v (x INT, y INT)")
+con.executemany("INSERT INTO v VALUES (?, ?)", pd.read_csv("u.csv").values.tolist())
+con.executemany("INSERT INTO v VALUES (?, ?)", [[1, 2], [3, 4]])
+con.sql("SELECT y FROM v").write_csv(OUT)
+""",
+        "y <- u.csv.id TRANSFORMATION inferred\ny <- u.csv.c TRANSFORMATION inferred",
+    ),
+    "a value that the connection keeps": (
+        """
+con = fresh()
+con.execute("SET VARIABLE most = (SELECT max(c) FROM u WHERE id > 1)")
+con.sql("SET VARIABLE more = getvariable('MOST') + 1")
+con.sql("SET VARIABLE more_yet = 7")
+made = con.sql("SELECT id, a + getvariable('more') AS z FROM t WHERE b < getvariable('more_yet')")
+made.write_csv(OUT)
+""",
+        """
+* <- t.csv.b FILTER
+id <- t.csv.id IDENTITY
+z <- t.csv.a TRANSFORMATION
+z <- u.csv.c AGGREGATION
+z <- u.csv.id FILTER
+""",
+    ),
+    "a value that was kept, and is another now": (
+        """
+con = fresh()
+con.execute("SET VARIABLE v = (SELECT max(c) FROM u); SET VARIABLE w = (SELECT max(c) FROM u)")
+con.execute("RESET VARIABLE v; SET VARIABLE w = (SELECT min(id) FROM u)")
+con.sql("SELECT id, getvariable('v') AS x FROM t WHERE b > getvariable('w')").write_csv(OUT)
+""",
+        """
+* <- t.csv.b FILTER
+* <- u.csv.id FILTER
+id <- t.csv.id IDENTITY
+""",
+    ),
+    "a list that was kept, in a view": (
+        """
+con = fresh()
+con.execute("SET VARIABLE ids = (SELECT list(id) FROM u)")
+con.execute("CREATE VIEW v AS SELECT a FROM t WHERE id IN getvariable('ids')")
+con.sql("FROM v").write_csv(OUT)
+""",
+        "a <- t.csv.a IDENTITY\na <- t.csv.id FILTER\na <- u.csv.id FILTER",
+    ),
     "values written out are nobody's": (
         """
 con = fresh()
