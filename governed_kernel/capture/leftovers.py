@@ -37,7 +37,7 @@ def used_up(
     """
     if not counts or not doings.works:
         return frozenset()
-    taken = Counter(node.entity for work in doings.works for node in work.inputs)
+    taken = Counter(node.entity for work in doings.steps for node in work.inputs)
     names: defaultdict[str, set[str]] = defaultdict(set)
     for reference, sources in mentioned.items():
         for source in sources:
@@ -57,14 +57,12 @@ def leaves_of(
 
     What they made of things that the statement mentions by name is not told twice.
     """
-    taken = {node.entity for work in doings.works for node in work.inputs}
+    taken = {node.entity for work in doings.steps for node in work.inputs}
     told = {source.node.entity for sources in mentioned.values() for source in sources}
     told -= used
-    left = {work.output.entity for work in doings.works} - taken | doings.ended
+    left = {work.output.entity for work in doings.steps} - taken | doings.ended
     leaves: Sources = {}
-    for work in doings.works:
-        if work.place is not None:
-            continue
+    for work in doings.steps:
         inputs = {node.entity for node in work.inputs}
         if inputs and inputs <= told:
             told.add(work.output.entity)
@@ -78,9 +76,9 @@ def leaves_of(
 
 def values_of(doings: Doings) -> Sources:
     """The single values that observed calls gave, and no step has used up."""
-    taken = {node.entity for work in doings.works for node in work.inputs}
+    taken = {node.entity for work in doings.steps for node in work.inputs}
     return {
         work.output.entity: Source(work.output, work.output.columns or ("*",))
-        for work in doings.works
-        if work.output.kind == "value" and work.place is None and work.output.entity not in taken
+        for work in doings.steps
+        if work.output.kind == "value" and work.output.entity not in taken
     }

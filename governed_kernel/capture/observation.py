@@ -171,6 +171,11 @@ class Doings:
         self.unseen: set[str] = set()
         self.untold: tuple[int, Any] | None = None
 
+    @property
+    def steps(self) -> list[Any]:
+        """The works that are steps, and no names for what nobody could follow."""
+        return [work for work in self.works if work.place is None]
+
     def until(self, place: int) -> Doings:
         """What was done before a step, by its place."""
         if place >= len(self.works):

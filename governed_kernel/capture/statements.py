@@ -335,6 +335,11 @@ class _Reader:
                 # ``frame.loc[rows, "a"]``, ``frame.at[row, "a"]``
                 made = extended(subject, key)
                 return Made(made.direct, made.indirect | self._all(rows).all)
+            case ast.Tuple(elts=[*rows, ast.Constant(value=int() as place)]) if isinstance(
+                node.value, ast.Attribute
+            ) and node.value.attr in ("iat", "iloc"):
+                made = extended(subject, place)
+                return Made(made.direct, made.indirect | self._all(rows).all)
         index = self.value(node.slice)
         return Made(subject.direct, subject.indirect | index.all)
 

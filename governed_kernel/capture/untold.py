@@ -41,8 +41,11 @@ def untold_value(observation: Observation, value: Any) -> Node | None:
     return doings.untold[1]
 
 
-def untold(observation: Observation, thing: Any) -> Node | None:
-    """A name for a list, dictionary or array that nobody knows; None where it holds constants."""
+def untold(observation: Observation, thing: Any, beside: tuple[Node, ...] = ()) -> Node | None:
+    """A name for a list, dictionary or array that nobody knows; None where it holds constants.
+
+    Of things that go in `beside` it, only columns that the statement names may be in it.
+    """
     variables = observation.variables
     if not observation.doings or variables is None:
         return None
@@ -50,7 +53,7 @@ def untold(observation: Observation, thing: Any) -> Node | None:
         return None
     doings = observation.doings[-1]
     node = Node(observation.new_entity(), type(thing).__name__, ())
-    doings.works.append(Work((), node, ("*",), (), len(doings.works)))
+    doings.works.append(Work(beside, node, ("*",), (), len(doings.works)))
     return node
 
 

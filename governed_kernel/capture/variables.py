@@ -225,6 +225,8 @@ class Variables:
         node = self._observation.registry.get(thing)
         if node is not None:
             wanted = tuple(column for column in node.columns if column in path)
+            if not wanted and path[:1] in (("iat",), ("iloc",)):
+                wanted = _column_at(thing, node, path[1:])
             yield Source(node, wanted or node.columns or ("*",))
         elif isinstance(thing, _CODE):
             is_user_file = self._observation.is_user_file
@@ -382,7 +384,10 @@ def _named(references: Iterable[Reference], before: _Before) -> Iterator[Referen
         steps = frozenset(map(str, reference.path))
         sources = before.sources.get(reference, ())
         itself = not reference.path or reference.path[0] == "*"
-        if itself or any(not steps.isdisjoint(source.node.columns) for source in sources):
+        if itself or any(
+            source.columns != source.node.columns or not steps.isdisjoint(source.columns)
+            for source in sources
+        ):
             yield reference
 
 
@@ -430,6 +435,14 @@ def _item(container: Any, key: str | int) -> Any:
         return container[key]
     except (KeyError, IndexError, TypeError):
         return _MISSING
+
+
+def _column_at(frame: Any, node: Node, path: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The column of a frame that a number means, as its only step."""
+    width = getattr(frame, "shape", (0, 0))[-1]
+    own = node.columns[len(node.columns) - width :] if len(node.columns) >= width else ()
+    place = path[0] if path else None
+    return (own[place],) if isinstance(place, int) and -len(own) <= place < len(own) else ()
 
 
 def _negative(value: Any) -> Any:

@@ -8,6 +8,7 @@ import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy, SeriesGroupBy
 
 from governed_kernel.capture.adapters.pandas.operators import word_of
+from governed_kernel.capture.adapters.pandas.selection import weighed
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     is_label,
@@ -268,6 +269,8 @@ def _summarise(
         for thing in observed.call.arguments[1:]:
             if look(thing) is not None and (other := work.of(thing)) is not None:
                 work.product(output[1][-len(made) :], other, own_values(other, thing), relation)
+    if observed.target.name == "sample":
+        weighed(work, group.parent, observed)
     if observed.target.name == "filter":
         work.decides(group.parent, group.values, "FILTER", "conservative")
         owe_to_enclosed(work, observed.call.arguments[1:], (), "FILTER")

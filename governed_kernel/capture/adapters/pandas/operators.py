@@ -23,6 +23,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     array_columns,
     column_labels,
+    given,
     is_number,
     is_written_out,
     levels,
@@ -403,8 +404,15 @@ def convert(observation: Observation, observed: Observed) -> None:
         work.same(node, made, "TRANSFORMATION")
     else:
         work.product(made, node, own_values(node, thing))
+    for argument in observed.call.arguments[1:]:
+        for other, columns in given(work, argument, (node,)):
+            work.product(made, other, columns or ("*",))
     work.same(node, output[1][: len(output[1]) - len(made)])
     work.finish(result, *output)
+    if result is not observed.result and isinstance(observed.result[1], np.ndarray):
+        edges = Work(observation, observed)
+        edges.product(("0",), node, own_values(node, thing), "AGGREGATION")
+        edges.finish(observed.result[1], "array", ("0",))
 
 
 def arm(observation: Observation) -> None:

@@ -13,6 +13,7 @@ from governed_kernel.capture.adapters.pandas.repeats import repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     column_labels,
+    given,
     is_label,
     is_mask,
     labels_of,
@@ -26,9 +27,10 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import Evidence
 
-__all__ = ["CELLS", "LOCATION", "arm", "names_in", "spoken_of"]
+__all__ = ["CELLS", "LOCATION", "arm", "names_in", "spoken_of", "weighed"]
 
 LOCATION: type = pd.DataFrame.iloc.fget(pd.DataFrame()).__class__.__mro__[1]  # type: ignore[attr-defined]
 """What ``loc`` and ``iloc`` have in common."""
@@ -87,9 +89,21 @@ def keep(observation: Observation, observed: Observed) -> None:
             work.pairs(node, zip(column_labels(observed.result), old, strict=True))
         else:
             work.same(node, output[1])
+            if observed.target.name == "sample":
+                weighed(work, node, observed)
     else:
         work.take(node)
     work.close()
+
+
+def weighed(work: Work, node: Node, observed: Observed) -> None:
+    """``sample(weights=…)``: a column, a series or a list says how likely each row is taken."""
+    weights = observed["weights"]
+    if isinstance(weights, str):
+        work.decides(node, (weights,), "FILTER")
+    elif weights is not None:
+        for by, columns in given(work, weights, (node,)):
+            work.decides(by, columns or ("*",), "FILTER")
 
 
 _OF_LABELS = ("droplevel", "swaplevel", "reorder_levels")

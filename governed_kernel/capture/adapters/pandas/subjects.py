@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import Step
+from governed_kernel.capture.untold import untold, untold_value
 from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Before",
     "Work",
     "column_labels",
+    "given",
     "is_number",
     "is_written_out",
     "levels",
@@ -38,12 +40,14 @@ __all__ = [
     "text",
 ]
 
+Columns: TypeAlias = tuple[str, ...]
 PLAIN = ("array", "value")
 """Kinds of things without an index."""
 UNNAMED = "0"
 
 _labels: dict[object, tuple[str, ...]] = {}
 _MOST_LABELS = 500
+_MOST_PARTS = 50
 
 
 def text(label: Any) -> str:
@@ -202,6 +206,27 @@ def remember(observation: Observation, call: Call) -> None:
     call.note = Before(Work(observation, Observed(call, None)).of(subject), size(subject))
 
 
+def given(work: Work, thing: Any, beside: tuple[Node, ...] = ()) -> list[tuple[Node, Columns]]:
+    """What an argument brings in that is no constant, with the columns of its values.
+
+    It may be a series, an array, a number, or a list of numbers or of labels.
+    """
+    node = work.of(thing)
+    if node is not None:
+        return [(node, node.columns if node.kind in PLAIN else own_values(node, thing))]
+    if is_number(thing):
+        node = untold_value(work.observation, thing)
+    elif isinstance(thing, (list, tuple)):
+        parts = (part for part in thing[:_MOST_PARTS] if not isinstance(part, (list, tuple)))
+        found = [each for part in parts for each in given(work, part, beside)]
+        if found or not thing:
+            return found
+        node = untold(work.observation, thing, beside)
+    elif isinstance(thing, np.ndarray) and thing.size and not is_mask(thing):
+        node = untold(work.observation, thing, beside)
+    return [(node, ("*",))] if node is not None else []
+
+
 def value_column(node: Node) -> str:
     """The column that holds a series' own values."""
     return node.columns[-1] if node.columns else UNNAMED
@@ -223,6 +248,9 @@ def mask_decides(work: Work, key: Any, subject: Node | None, relation: Relation 
     if node is not None:
         inputs = own_values(node, key)
         work.decides(node, inputs, relation, evidence)
+    elif is_number(key) or (isinstance(key, (list, np.ndarray)) and not is_mask(key)):
+        for by, columns in given(work, key, (subject,) if subject is not None else ()):
+            work.decides(by, columns or ("*",), relation)
     elif subject is not None and is_mask(key):
         work.decides(subject, subject.columns, relation, "conservative")
         owe_to_enclosed(work, (key,), (), relation)
