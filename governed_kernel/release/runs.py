@@ -31,6 +31,7 @@ from governed_kernel.governance import signing
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import FileDigest, RunEnded, RunStarted, now
 from governed_kernel.locks import AN_HOUR, exclusive_lock
+from governed_kernel.release.outputs import excess
 from governed_kernel.release.run_states import (
     Plan,
     RunState,
@@ -258,6 +259,11 @@ def _end(
     over = msgspec.structs.replace(state, state=ended.state, ended_at=now(), **shown)
     encoded = msgspec.json.encode(over)
     rest = settled and ended.state != "succeeded"
+    if rest and (why := excess(folder / "output")):
+        rest = False
+        ended = msgspec.structs.replace(
+            ended, reason=f"{ended.reason}; of its output nothing is on record: {why}"
+        )
     final = FileDigest("state.json", digest_bytes(encoded), len(encoded))
     ended = msgspec.structs.replace(ended, papers=[final, *papers(folder, with_output=rest)])
 

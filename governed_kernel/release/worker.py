@@ -23,13 +23,13 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from governed_kernel.canonical import digest_file
 from governed_kernel.errors import (
     GovernedError,
     IntegrityBroken,
     LockHeld,
     ResourceMissing,
     RunFailed,
+    SignatureRefused,
 )
 from governed_kernel.files import read_regular
 from governed_kernel.governance.register import Register
@@ -40,29 +40,19 @@ from governed_kernel.release import admission, gate, manifest, run_states, runs
 from governed_kernel.release.execution import record_validation
 from governed_kernel.release.learned import check_learned
 from governed_kernel.release.manifest import ReleaseManifest
-from governed_kernel.release.programs import runs_code
+from governed_kernel.release.outputs import collect
 from governed_kernel.release.registry import Registry
 from governed_kernel.release.run_states import Plan, Progress, run_folder
 from governed_kernel.release.tickets import kernel_environment, stage_inputs, write_ticket
 from governed_kernel.workspace import Workspace
 
-__all__ = ["KINDS", "check_again", "collect", "execute", "main"]
+__all__ = ["check_again", "execute", "main"]
 
 _SECONDS_FOR_PROGRESS = 1.0
 _TAKE_FINGERPRINT = (
     "import os; os.nice(19)\n"  # the notebook comes first
     "from governed_kernel.training import fingerprints; fingerprints.main()"
 )
-KINDS = {
-    ".safetensors": "weights",
-    ".ipynb": "notebook",
-    ".csv": "table",
-    ".parquet": "table",
-    ".png": "figure",
-    ".svg": "figure",
-    ".json": "facts",
-}
-"""What an artifact is, by the suffix of its name; any other is a ``file``."""
 
 
 def main(arguments: list[str]) -> int:
@@ -103,8 +93,13 @@ def main(arguments: list[str]) -> int:
             next=f"read {run_folder(workspace, run_id) / 'log.txt'}",
         )
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    seconds = time.monotonic() - started
     with patiently(A_DAY):
-        _finish(workspace, plan, state, error, artifacts, facts, time.monotonic() - started)
+        try:
+            _finish(workspace, plan, state, error, artifacts, facts, seconds)
+        except SignatureRefused as refusal:  # what it says can't be signed; that it ended can
+            error = refusal
+            _finish(workspace, plan, "failed", error, [], {}, seconds)
     return 0 if error is None else error.exit_code
 
 
@@ -274,45 +269,6 @@ def _fingerprint(environment: dict[str, str]) -> Iterator[Callable[[], dict[str,
         if sys.exc_info()[0] is not None:
             process.kill()
             process.communicate()
-
-
-def collect(output: Path) -> list[Artifact]:
-    """Everything the run left, by digest; from here on read-only.
-
-    Raises
-    ------
-    RunFailed
-        It left a link or a pipe, which hold nothing, a name that no record can hold, or a pickle.
-    """
-    artifacts = []
-    for path in sorted(output.rglob("*")):
-        name = path.relative_to(output).as_posix()
-        if not name.isprintable():
-            raise RunFailed(
-                f"the run left a file whose name is no printable text: {name!a}",
-                why="it could not be written into the record, nor shown to a reviewer",
-                next="name it otherwise",
-            )
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            what = "a symbolic link" if path.is_symlink() else "something that is no file"
-            raise RunFailed(
-                f"the run left {what}: {name}",
-                why="only a file has content of its own that can be released",
-                next="write files",
-            )
-        if path.is_file():
-            if why := runs_code(path):
-                raise RunFailed(
-                    f"the run left what may run code when it is loaded: {name}",
-                    why=f"it is {why}; whoever loads it runs what is in it",
-                    next="save weights with safetensors ('release.save_adapter'), tables as "
-                    "Parquet, parameters as JSON",
-                )
-            path.chmod(0o444)
-            kind = KINDS.get(path.suffix, "file")
-            size = path.stat().st_size
-            artifacts.append(Artifact(name, path.as_uri(), digest_file(path), size, kind))
-    return artifacts
 
 
 def _finish(

@@ -12,7 +12,7 @@ from governed_kernel import configuration
 from governed_kernel.audit import report, rerun
 from governed_kernel.governance import catalog
 from governed_kernel.lineage import condensed, ledger_events, session_states, vocabulary
-from governed_kernel.release import difference, history, review, run_states, worker
+from governed_kernel.release import difference, history, outputs, review, run_states
 from governed_kernel.release.findings import Finding
 from governed_kernel.validation.evidence import Case
 
@@ -55,7 +55,7 @@ VOCABULARIES = {
     "layers": configuration.LAYERS,
     "states of restricted versions": tuple(review.RESTRICTED.values()),
     "states of runs without an end": ("started",),  # `history.RunRecord.state`
-    "kinds of artifacts": (*worker.KINDS.values(), "file"),
+    "kinds of artifacts": (*outputs.KINDS.values(), "file"),
 }
 
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from governed_kernel.errors import RunFailed
-from governed_kernel.release import worker
+from governed_kernel.release.outputs import collect
 
 
 class Hostile:
@@ -186,14 +186,14 @@ def test_a_model_that_carries_code_is_refused(tmp_path: Path, kind: str) -> None
     name, make = PROGRAMS[kind]
     make(tmp_path / name)
     with pytest.raises(RunFailed, match="may run code when it is loaded"):
-        worker.collect(tmp_path)
+        collect(tmp_path)
 
 
 @pytest.mark.parametrize("kind", PICKLES)
 def test_a_pickle_is_refused_under_any_name(tmp_path: Path, kind: str) -> None:
     PICKLES[kind](tmp_path / "model.txt")
     with pytest.raises(RunFailed, match=r"may run code when it is loaded: model\.txt") as refused:
-        worker.collect(tmp_path)
+        collect(tmp_path)
     assert "safetensors" in refused.value.next
     assert not (tmp_path / "it-ran").exists()
 
@@ -201,7 +201,7 @@ def test_a_pickle_is_refused_under_any_name(tmp_path: Path, kind: str) -> None:
 def test_a_name_that_says_pickle_is_refused_whatever_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "model.PKL").write_text("a text")
     with pytest.raises(RunFailed, match=r"model\.PKL"):
-        worker.collect(tmp_path)
+        collect(tmp_path)
 
 
 def test_what_is_none_is_no_pickle(tmp_path: Path) -> None:
@@ -219,4 +219,4 @@ def test_what_is_none_is_no_pickle(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "texts.tgz", "w:gz") as archive:
         archive.add(tmp_path / "words.txt", "words.txt")
     (tmp_path / "zeros.bin").write_bytes(bytes(4096))
-    assert len(worker.collect(tmp_path)) == 13
+    assert len(collect(tmp_path)) == 13

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import os
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
-from governed_kernel.errors import IntegrityBroken, RunFailed
+from governed_kernel.errors import IntegrityBroken
 from governed_kernel.release import run_states, worker
 from tests.loop.stages import Stages
 
@@ -53,23 +51,3 @@ def test_who_holds_the_state_of_a_run_keeps_its_progress_from_people_and_nothing
             fcntl.flock(held, fcntl.LOCK_SH)
             tell(0, cell)
         tell(1, cell)
-
-
-def test_files_in_folders_are_artifacts(tmp_path: Path) -> None:
-    (tmp_path / "adapter").mkdir()
-    (tmp_path / "adapter" / "weights.safetensors").write_bytes(b"1")
-    (found,) = worker.collect(tmp_path)
-    assert (found.name, found.bytes, found.kind) == ("adapter/weights.safetensors", 1, "weights")
-
-
-def test_what_is_no_file_is_no_output(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(RunFailed, match="no file: pipe"):
-        worker.collect(tmp_path)
-
-
-@pytest.mark.parametrize("name", [b"\xff.txt", b"two\nlines", b"\x1b[2Jclear"])
-def test_a_name_that_no_record_can_hold_is_refused(tmp_path: Path, name: bytes) -> None:
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
-    with pytest.raises(RunFailed, match="no printable text"):
-        worker.collect(tmp_path)

@@ -1,0 +1,78 @@
+"""What a run left, as it goes on record."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from governed_kernel.errors import RunFailed
+from governed_kernel.governance import envelopes
+from governed_kernel.lineage.events import Artifact
+from governed_kernel.release import outputs
+from governed_kernel.release.outputs import collect, excess
+
+
+def test_files_in_folders_are_artifacts(tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "weights.safetensors").write_bytes(b"1")
+    (found,) = collect(tmp_path)
+    assert (found.name, found.bytes, found.kind) == ("adapter/weights.safetensors", 1, "weights")
+
+
+def test_what_is_no_file_is_no_output(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RunFailed, match="no file: pipe"):
+        collect(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"\xff.txt", b"two\nlines", b"\x1b[2Jclear"])
+def test_a_name_that_no_record_can_hold_is_refused(tmp_path: Path, name: bytes) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    with pytest.raises(RunFailed, match="no printable text"):
+        collect(tmp_path)
+
+
+def test_more_files_than_one_statement_lists_are_refused_before_any_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "_MOST_FILES", 20)
+    for number in range(20):
+        (tmp_path / f"{number}.csv").touch()
+    assert len(collect(tmp_path)) == 20
+    (tmp_path / "one-more.pkl").touch()
+    with pytest.raises(RunFailed, match="left more than can be released") as refused:
+        collect(tmp_path)
+    assert refused.value.why == "it left 21 files and folders, and 20 go on record"
+    assert "one archive" in refused.value.next
+
+
+def test_names_that_are_too_long_together_are_refused(tmp_path: Path) -> None:
+    deep = tmp_path / ("ä" * 100) / ("b" * 200)
+    deep.mkdir(parents=True)
+    for number in range(600):
+        (deep / f"{number:0200}").touch()
+    assert "the names of its files have" in excess(tmp_path)
+
+
+def test_as_much_as_goes_on_record_fits_one_signed_statement() -> None:
+    """The worst case: letters that a URI writes in nine, for each artifact name and address."""
+    name = "\N{EURO SIGN}" * (outputs._LONGEST_NAMES // outputs._MOST_FILES // 3)
+    uri = (Path("/srv/workspaces/breast-clinic/.governed/runs/run-1/output") / name).as_uri()
+    artifact = Artifact(name, uri, "0" * 64, 1 << 40, "weights")
+    written = msgspec.json.encode([artifact] * outputs._MOST_FILES)
+    assert len(written) * 4 / 3 < envelopes.LARGEST * 0.9
+
+
+def test_a_file_of_nothing_but_holes_is_refused_and_not_hashed_for_hours(tmp_path: Path) -> None:
+    with (tmp_path / "store.bin").open("wb") as file:
+        file.write(b"x" * 10_000)
+        file.truncate(200 << 30)
+    assert "'store.bin' is said to hold 214,748,364,800 bytes" in excess(tmp_path)
+    with pytest.raises(RunFailed, match="left more than can be released"):
+        collect(tmp_path)
+    with (tmp_path / "store.bin").open("r+b") as file:
+        file.truncate(1 << 20)  # as libraries that make room before they write leave it
+    assert excess(tmp_path) == ""
