@@ -18,6 +18,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Access, DatasetRegistered
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.manifest import Input
+from governed_kernel.release.modules import local_modules
 from governed_kernel.release.notebook import Notebook, code_cells
 from governed_kernel.release.recorded import RecordedSession, newest_session, read_session
 from governed_kernel.workspace import Workspace
@@ -78,7 +79,7 @@ def check_session(
         )
         return SessionEvidence("", [], [finding])
     session = read_session(workspace, register, name)
-    inputs, foreign = _sorted_reads(workspace, register, session)
+    inputs, foreign = _sorted_reads(workspace, register, session, _bound(workspace, path, notebook))
     findings = [
         *check_cells(session, notebook),
         *foreign,
@@ -180,8 +181,14 @@ def _path_of(access: Access) -> Path | None:
     return Path(unquote(urlparse(access.uri).path)) if access.uri[:5] == "file:" else None
 
 
+def _bound(workspace: Workspace, path: str, notebook: Notebook) -> set[Path]:
+    """The modules of the workspace that a release of the notebook would have with it."""
+    folder = (workspace.root / path).parent
+    return {module.resolve() for module in local_modules(workspace, folder, notebook)}
+
+
 def _sorted_reads(
-    workspace: Workspace, register: Register, session: RecordedSession
+    workspace: Workspace, register: Register, session: RecordedSession, bound: set[Path]
 ) -> tuple[list[Input], list[Finding]]:
     """Which reads are catalogued inputs, and a finding for each that is nothing known."""
     written = {access.uri for access in session.accesses if access.operation == "write"}
@@ -196,7 +203,12 @@ def _sorted_reads(
             paths = opened.setdefault(name, set())
             if relative := _own_path(workspace, path):
                 paths.add(relative)
-        elif not _is_own(read.uri, written) and not _is_code(workspace, path):
+        elif _is_own(read.uri, written):
+            continue
+        elif module := _module_of(workspace, path):
+            if module not in bound:
+                findings.setdefault(str(module), _unbound(workspace, read, module))
+        elif not _is_settings(workspace, path):
             findings.setdefault(read.uri, _unregistered(workspace, read))
     inputs = [as_input(register.version(name), sorted(opened[name])) for name in sorted(opened)]
     return inputs, list(findings.values())
@@ -216,17 +228,35 @@ def _own_path(workspace: Workspace, path: Path | None) -> str:
     return path.relative_to(workspace.root).as_posix()
 
 
-def _is_code(workspace: Workspace, path: Path | None) -> bool:
-    """Python modules and settings of the workspace are bound as code, not as data."""
+def _module_of(workspace: Workspace, path: Path | None) -> Path | None:
+    """The Python file of the workspace that a path is, or has the byte code of."""
+    if path is None or not path.is_relative_to(workspace.root) or _is_settings(workspace, path):
+        return None
+    if path.suffix == ".pyc":
+        return path.parent.parent / f"{path.name.partition('.')[0]}.py"
+    return path if path.suffix == ".py" else None
+
+
+def _is_settings(workspace: Workspace, path: Path | None) -> bool:
+    """Whether it is bound otherwise, or part of what the workspace itself is; not data."""
     if path is None or not path.is_relative_to(workspace.root):
         return False
     relative = path.relative_to(workspace.root)
     if relative.parts[:1] == (".governed",):
         return relative.parts[1:2] not in (("objects",), ("snapshots",))
-    return path.suffix in (".py", ".pyc", ".ipynb") or relative.parts[0] in (
-        "governed.toml",
-        "catalog",
-        "suites",
+    return path.suffix == ".ipynb" or relative.parts[0] in ("governed.toml", "catalog", "suites")
+
+
+def _unbound(workspace: Workspace, read: Access, module: Path) -> Finding:
+    shown = module.relative_to(workspace.root).as_posix()
+    return _finding(
+        "unbound-code",
+        "blocking",
+        f"[{read.execution}] it runs or reads {shown}, which a release would not have with it",
+        "only modules that an import statement names are bound to a release and shown to reviewers",
+        f"write 'import {module.stem}' in place of %run, %load_ext, runpy or import_module",
+        cell_id=read.cell_id,
+        subject=shown,
     )
 
 

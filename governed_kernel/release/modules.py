@@ -28,7 +28,10 @@ def local_modules(workspace: Workspace, folder: Path, notebook: Notebook) -> lis
                 continue
             found.add(path)
             package = ".".join(path.relative_to(root).with_suffix("").parts[:-1])
-            tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+            try:
+                tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+            except (SyntaxError, ValueError):
+                continue  # it can't be imported either
             waiting += [(root, inner) for inner in _imported(tree, package)]
     return sorted(found)
 

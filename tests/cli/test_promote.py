@@ -27,7 +27,11 @@ WILD_CELLS = (
     "except OSError:\n    print('nobody answers')",
     "from pathlib import Path\n\nPath('outputs').mkdir(exist_ok=True)\n"
     "Path('outputs/own.txt').write_text('own')\nPath('outputs/own.txt').read_text()",
+    "%run ran.py\n%load_ext extended\nimport importlib, runpy\nrunpy.run_path('by_path.py')\n"
+    "importlib.import_module('by_' + 'name')\nimport named",
 )
+RUN_OTHERWISE = ("ran", "extended", "by_path", "by_name")
+"""Beside ``named``, which a release has with it."""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,8 @@ def wild(place: Place) -> Place:
     document.metadata.kernelspec = berries.document().metadata.kernelspec
     nbformat.write(document, place.root / WILD)
     (place.root / "research" / "wild.csv").write_text("berry_id\nb99\n")
+    for name in (*RUN_OTHERWISE, "named"):
+        (place.root / "research" / f"{name}.py").write_text("def load_ipython_extension(shell): 0")
     papermill(place, WILD)
     return place
 
@@ -117,7 +123,9 @@ def codes(evidence: SessionEvidence) -> set[str]:
 
 def test_the_record_of_a_session_speaks_against_its_notebook(wild: Place) -> None:
     evidence = found(wild, WILD, notebook.read(wild.root / WILD))
-    assert codes(evidence) == {"unregistered-input", "network-access"}
+    assert codes(evidence) == {"unregistered-input", "network-access", "unbound-code"}
+    unbound = {item.subject for item in evidence.findings if item.code == "unbound-code"}
+    assert unbound == {f"research/{name}.py" for name in RUN_OTHERWISE}
     assert "tcp://192.0.2.1:80" in " ".join(finding.what for finding in evidence.findings)
     assert "own.txt" not in str(evidence.findings)  # what it wrote itself is no input
 

@@ -29,6 +29,7 @@ const STAGE_OF: Record<string, string> = {
   'parameter-without-bounds': 'parameters',
   'no-seed': 'repeatable',
   'seed-not-a-parameter': 'repeatable',
+  'unbound-code': 'repeatable',
   'installs-packages': 'repeatable',
   'environment-altered': 'repeatable',
   'unpinned-environment': 'repeatable',
