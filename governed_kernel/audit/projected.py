@@ -19,6 +19,7 @@ from governed_kernel.errors import GovernedError, ResourceMissing
 from governed_kernel.lineage import derivations
 from governed_kernel.lineage.contents import contents, first_difference
 from governed_kernel.lineage.derivations import Derivation
+from governed_kernel.lineage.imports import imported
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import bring_up, refresh
 from governed_kernel.workspace import Workspace
@@ -87,6 +88,11 @@ def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
         said = f"it is made anew by whoever asks it next: {rebuilt}"
         yield Check("store", workspace.store.name, "doubt", said)
         return
+    if gone := _no_longer_imported(workspace, copy):
+        said = f"what was imported of {', '.join(gone)} is gone: 'governed store import' "
+        said += "with that workspace's folder brings it again, 'governed store rebuild' forgets it"
+        yield Check("store", workspace.store.name, "broken", said)
+        return
     differing = sorted(table for table in mine.keys() | theirs.keys()
                        if mine.get(table) != theirs.get(table))  # fmt: skip
     for table in differing:
@@ -97,6 +103,13 @@ def _compare(workspace: Workspace, folder: Path) -> Iterator[Check]:
     if not differing:
         rows = sum(count for count, _, _ in mine.values())
         yield Check("store", workspace.store.name, "ok", f"{rows} rows")
+
+
+def _no_longer_imported(workspace: Workspace, store: Store) -> list[str]:
+    """The other workspaces that a store knows of, and nothing lies there of."""
+    there = {each.root.name for each in imported(workspace)}
+    rows = store.query("SELECT name, workspace FROM workspaces WHERE NOT home ORDER BY name")
+    return [f"{row['name']} ({row['workspace']})" for row in rows if row["workspace"] not in there]
 
 
 def _check_derived(workspace: Workspace, recorded: Sequence[Derivation]) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,23 @@ def test_nothing_outside_of_the_workspace_is_replaced_by_an_import(
     import_workspace(there, here)
     assert not (imports / identity).is_symlink()
     assert [path.name for path in precious.parent.iterdir()] == ["precious"]
+
+
+def test_an_import_that_is_gone_is_said_to_be_and_a_rebuild_forgets_it(
+    places: tuple[Workspace, Workspace],
+) -> None:
+    here, there = places
+    seal(here)
+    import_workspace(there, here)
+    refresh(there)
+    identity = identity_of(here)
+    shutil.rmtree(folder_of(there))
+    (found,) = check_store(there)
+    assert found.outcome == "broken"
+    assert f"what was imported of a ({identity}) is gone" in found.detail
+    assert "'governed store rebuild' forgets it" in found.detail
+    import_workspace(there, here)
+    assert [check.outcome for check in check_store(there)] == ["ok"]
+    shutil.rmtree(folder_of(there))
+    rebuild(there)
+    assert [check.outcome for check in check_store(there)] == ["ok"]
