@@ -19,6 +19,7 @@ from governed_kernel.governance.names import check_name, check_printed_name
 from governed_kernel.governance.rules import rule_files, rules_digest
 from governed_kernel.governance.templates import template_folder
 from governed_kernel.lineage.attestations import WorkspaceCreated
+from governed_kernel.lineage.derived_head import write_head
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.locks import exclusive_lock
@@ -67,6 +68,7 @@ def initialise(
         _write_files(root, name or root.name)
         workspace = Workspace.open(root)
         workspace.derived.touch()  # nothing is lost yet: nobody has to look for it
+        write_head(workspace)
         policy = rules_digest(workspace)
         rules = rule_files(workspace)
         signer, public_key = _administrator_key(administrator, passphrase)

@@ -21,10 +21,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from governed_kernel.errors import GovernedError
+from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.files import open_regular, read_or_refuse, unreadable, write_atomically
-from governed_kernel.lineage.events import Derived, Digested, now
-from governed_kernel.lineage.forms import journal_files
+from governed_kernel.lineage.derived_head import noted, write_head
+from governed_kernel.lineage.events import Derived, Digested, SessionSealed, now
+from governed_kernel.lineage.forms import forms, journal_files
 from governed_kernel.lineage.journal import SESSION_DECODER
 from governed_kernel.lineage.journal_reader import JournalReader
 from governed_kernel.lineage.numbering import of_session
@@ -89,7 +90,7 @@ def add(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
     if not new:
         return
     with exclusive_lock(path.with_suffix(".lock"), AN_HOUR):
-        if not path.exists():  # what is lost is found first: it must not begin anew with these
+        if not _begins_as_noted(workspace):  # what is lost is found first: it must not go on so
             found = _write_from_journals(workspace)
             known = {(one.session_id, one.path, one.sha256) for one in found}
             new = [one for one in new if (one.session_id, one.path, one.sha256) not in known]
@@ -101,6 +102,7 @@ def add(workspace: Workspace, derivations: Iterable[Derivation]) -> None:
                 if file.read(1) != b"\n":  # a power cut: what it left is no line
                     lines = b"\n" + lines
             file.write(lines)
+        write_head(workspace)
 
 
 def recorded(connection: duckdb.DuckDBPyConnection) -> list[Derivation]:
@@ -186,31 +188,66 @@ def write_anew(
         lines = [msgspec.json.encode(one) + b"\n" for one in sorted(kept, key=lambda it: it.at)]
         if lines or workspace.derived.exists():
             write_atomically(workspace.derived, b"".join(lines))
+            write_head(workspace)
 
 
 def restore(workspace: Workspace) -> bool:
     """Write the list from the sessions' journals where it is lost; whether it was written.
 
-    It is where it is not there, or where a line of it is none: a power cut left it, or a byte was
-    changed. Without it what sessions made of classified data would be nobody's. A journal that is
-    broken is read up to there: `write_anew` and an audit look at more, and this must never keep a
-    session from starting.
+    It is where it is not there, does not begin as it did when it was written last, or where a line
+    of it is none: a power cut left it, or somebody changed it. Without it what sessions made of
+    classified data would be nobody's. A journal that is broken is read up to there: `write_anew`
+    and an audit look at more.
+
+    Raises
+    ------
+    IntegrityBroken
+        It was cut, and journals are gone that would say what is missing.
     """
     if _is_whole(workspace):
         return False
     with exclusive_lock(workspace.derived.with_suffix(".lock"), AN_HOUR):
         if _is_whole(workspace):
             return False
+        _refuse_unknown(workspace)
         _write_from_journals(workspace)
     return True
 
 
-def _is_whole(workspace: Workspace) -> bool:
-    """Whether the list is there, and each of its lines is one."""
+def _begins_as_noted(workspace: Workspace) -> bool:
+    """Whether the list is there and has all that it had when it was written last."""
+    head = noted(workspace)
     try:
-        lines = read_or_refuse(workspace.derived).splitlines()
+        return head is not None and head.begins(read_or_refuse(workspace.derived))
     except FileNotFoundError:
         return False
+
+
+def _refuse_unknown(workspace: Workspace) -> None:
+    """Refuse to go on with a list that was cut where nothing says any more what it lacks."""
+    from governed_kernel.lineage.ledger import Ledger
+
+    head = noted(workspace)
+    if head is None or _begins_as_noted(workspace) or not workspace.ledger.exists():
+        return
+    sealed = (
+        one.session_id for one in Ledger(workspace).events() if isinstance(one, SessionSealed)
+    )
+    gone = [session for session in sealed if not forms(workspace.journals / f"{session}.jsonl")]
+    if gone:
+        raise IntegrityBroken(
+            "the list of what sessions made of classified data is not what it was",
+            why=f"{workspace.derived} does not begin with the {head.size} bytes that were written "
+            f"last, and of {', '.join(gone)} there is no journal that would say what is missing",
+            next="restore both from a backup; 'governed store rebuild' takes what is left for all",
+        )
+
+
+def _is_whole(workspace: Workspace) -> bool:
+    """Whether the list is there with all that it had, and each of its lines is one."""
+    if not _begins_as_noted(workspace):
+        return False
+    lines = read_or_refuse(workspace.derived).splitlines()
     return len(lines) == len(_decoded(lines))
 
 
@@ -228,6 +265,7 @@ def _write_from_journals(workspace: Workspace) -> list[Derivation]:
     ]
     found.sort(key=lambda it: it.at)
     write_atomically(workspace.derived, b"".join(msgspec.json.encode(one) + b"\n" for one in found))
+    write_head(workspace)
     return found
 
 

@@ -56,9 +56,8 @@ class Kept:
 
     def __init__(self, workspace: Workspace | None = None) -> None:
         self.folder = os.path.realpath(personal_folder())
-        self._derived = os.path.realpath(workspace.derived) if workspace is not None else ""
-        self._lock = self._derived and os.path.splitext(self._derived)[0] + ".lock"
         self._state = f"{os.path.realpath(workspace.state)}/" if workspace is not None else ""
+        self._derived = f"{self._state}derived."
         self._asking = tuple(f"{self._state}{name}" for name in _ASKING)
         self._secret = tuple(f"{self.folder}/{name}/" for name in _SECRET)
         self._all = tuple(f"{self.folder}/{name}" for name in (*_SECRET, *_REMEMBERED))
@@ -67,7 +66,7 @@ class Kept:
         """Why an open of the canonical `path` is refused; empty when it is not."""
         if may_be_token(path):
             return _MAY_OPEN if _is_environ(path) else _OPENS
-        if self._derived and (path == self._lock or (write and path == self._derived)):
+        if write and self._is_derived(path):
             return _OF_SESSIONS
         if self.is_lock(path):
             return _OF_COMMANDS
@@ -76,6 +75,10 @@ class Kept:
         if path.startswith(self._secret) and not path.endswith(_PUBLIC):
             return "a private key is read by the person's own commands, outside of notebooks"
         return self.changed(path) if write else ""
+
+    def _is_derived(self, path: str) -> bool:
+        """Whether it is the list of derived files, or what is noted of it."""
+        return bool(self._state) and path.startswith(self._derived)
 
     def is_lock(self, path: str) -> bool:
         """Whether the canonical `path` is a lock of the workspace's, which no question takes."""
@@ -92,8 +95,7 @@ class Kept:
             return _OPENS
         if self.is_lock(path):
             return _OF_COMMANDS
-        places = (self._derived, self._lock) if self._derived else ()
-        if any(f"{place}/".startswith(f"{path.rstrip('/')}/") for place in places):
+        if self._is_derived(path) or self._derived.startswith(f"{path.rstrip('/')}/"):
             return _OF_SESSIONS
         inside = path.startswith(self._all)
         around = any(place.startswith(f"{path.rstrip('/')}/") for place in self._all)

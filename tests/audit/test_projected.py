@@ -151,6 +151,40 @@ def test_a_line_that_was_taken_out_of_the_list_of_made_files_is_found_and_put_ba
     place.done_here("audit verify")
 
 
+def test_a_line_that_was_taken_out_is_back_before_the_next_session_reads_anything(
+    place: Place,
+) -> None:
+    derived = place.workspace.derived
+    whole = derived.read_bytes()
+    made = derivations.read_all(place.workspace)
+    derived.write_bytes(b"".join(whole.splitlines(keepends=True)[1:]))
+    assert restrictions.main(str(place.root)) == 0  # as every recorder asks before it begins
+    found = derivations.read_all(place.workspace)
+    assert {(one.path, one.sha256) for one in found if one.sha256} == {
+        (one.path, one.sha256) for one in made if one.sha256
+    }
+    assert not derivations.restore(place.workspace)
+    derived.write_bytes(whole[: whole.index(b"\n") + 1])
+    derivations.add(place.workspace, [made[0]])  # a session that went on meanwhile
+    assert {one.path for one in derivations.read_all(place.workspace)} == {one.path for one in made}
+
+
+def test_a_list_that_was_cut_with_its_journal_lets_no_session_read(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    derived = place.workspace.derived
+    lost = derivations.read_all(place.workspace)[0].session_id
+    lines = derived.read_bytes().splitlines(keepends=True)
+    derived.write_bytes(b"".join(line for line in lines if lost.encode() not in line))
+    compressed(place.workspace.journals / f"{lost}.jsonl").unlink()
+    assert restrictions.main(str(place.root)) == 4
+    said = capfd.readouterr().err
+    assert "the list of what sessions made of classified data is not what it was" in said
+    assert f"of {lost} there is no journal" in said
+    place.here("store rebuild")  # somebody takes what is left for all there is
+    assert restrictions.main(str(place.root)) == 0
+
+
 def test_a_line_of_the_list_of_made_files_that_is_none_is_read_from_the_journals(
     place: Place,
 ) -> None:
