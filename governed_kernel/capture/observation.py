@@ -158,9 +158,11 @@ class Doings:
         Entities of things that nobody saw being made.
     untold : tuple of int and Node, or None
         The latest name for numbers that nobody knows, and how many steps there were by then.
+    computed : bool
+        Whether single values were computed in it, or are known of those that it mentions.
     """
 
-    __slots__ = ("ended", "explained", "read", "unseen", "untold", "works", "written")
+    __slots__ = ("computed", "ended", "explained", "read", "unseen", "untold", "works", "written")
 
     def __init__(self) -> None:
         self.works: list[Any] = []
@@ -170,6 +172,7 @@ class Doings:
         self.ended: set[str] = set()
         self.unseen: set[str] = set()
         self.untold: tuple[int, Any] | None = None
+        self.computed = False
 
     @property
     def steps(self) -> list[Any]:

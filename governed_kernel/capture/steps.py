@@ -353,6 +353,8 @@ class Step:
 
     def _note(self, node: Node) -> None:
         doings = self.observation.doings
+        if doings and node.kind == "value":
+            doings[-1].computed = True
         if doings and len(doings[-1].works) < _MOST_WORKS:
             unseen = self._unseen_inputs()
             for entity, _, _, pairs in self.links if unseen else ():

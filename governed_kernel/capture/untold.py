@@ -18,6 +18,7 @@ from governed_kernel.capture.steps import Work
 
 __all__ = ["untold", "untold_value"]
 
+_MANY = 500
 _FURTHEST = 12
 """Frames of a library that may lie between a call and the user's code."""
 
@@ -25,10 +26,9 @@ _FURTHEST = 12
 def untold_value(observation: Observation, value: Any) -> Node | None:
     """A name for a number that may have been computed; None for a constant."""
     if not observation.doings or observation.variables is None:
-        return None
+        return None  # no notebook
     doings, variables = observation.doings[-1], observation.variables
-    computed = any(work.output.kind == "value" for work in doings.works)
-    if not computed and not variables.mentions_values():
+    if not doings.computed:
         return None
     if variables.writes_out(value) or variables.mentions(value) or _is_constant(observation, value):
         return None
@@ -52,6 +52,9 @@ def untold(observation: Observation, thing: Any, beside: tuple[Node, ...] = ()) 
     if variables.writes_out(thing) or variables.holds(thing):
         return None
     doings = observation.doings[-1]
+    if len(doings.works) >= _MANY:  # a loop: what it does more often is put together
+        names = (work.output for work in reversed(doings.works) if work.place is not None)
+        return next((node for node in names if node.kind != "value"), None)
     node = Node(observation.new_entity(), type(thing).__name__, ())
     doings.works.append(Work(beside, node, ("*",), (), len(doings.works)))
     return node

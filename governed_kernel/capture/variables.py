@@ -43,7 +43,7 @@ _MISSING = object()
 _Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
 _MANY = 1_000
-_FEW = 50
+_FEW = 64
 
 
 class _Before(NamedTuple):
@@ -105,11 +105,6 @@ class Variables:
         names = {name for name, _ in self._before[-1].sources} if self._before else ()
         return any(self.namespace.get(name, _MISSING) is thing for name in names)
 
-    def mentions_values(self) -> bool:
-        """Whether the statement mentions single values that are known."""
-        sources = self._before[-1].sources.values() if self._before else ()
-        return any(source.node.kind == "value" for each in sources for source in each)
-
     def writes_out(self, value: Any) -> bool:
         """Whether `value`, or each part of a list of them, stands in the statement's own text."""
         if not self._before:
@@ -155,6 +150,9 @@ class Variables:
         self._meet(reading.mentioned)
         sources = {reference: list(self._sources(reference)) for reference in reading.mentioned}
         names = {*reading.flow.touches, *(reference.name for reference in reading.mentioned)}
+        self._observation.doings[-1].computed = any(
+            source.node.kind == "value" for each in sources.values() for source in each
+        )
         shapes = {name: self._shape(name) for name in names}
         nodes = {name: self._node(name) for name in names}
         values = dict(self.namespace) if ANY in reading.flow.writes else {}
@@ -336,17 +334,23 @@ class Variables:
         reads = before.flow.reads
         mentioned, parts = self._gather(reads, before), self._gather(_named(reads, before), before)
         every: tuple[str, ...] = ("*",)
+        found: dict[int, tuple[Sources, Sources]] = {}
         for place, work in enumerate(doings.works):
             if work.open or work.values:
                 # What came after a step can't have gone into it, unless code is repeated.
-                last = place if before.reading.counts and place < _FEW else len(doings.works)
-                there = doings.until(last if work.place is None else work.place)
-                sources = {**mentioned, **leaves_of(there, before.sources, used)}
+                last = place if before.reading.counts else len(doings.works)
+                last = last if work.place is None else work.place
+                last = last if last < _FEW else -(-last // _FEW) * _FEW
+                if last not in found:
+                    there = doings.until(last)
+                    leaves = leaves_of(there, before.sources, used)
+                    found[last] = {**mentioned, **leaves}, values_of(there)
+                sources, values = dict(found[last][0]), found[last][1]
                 for node in work.inputs:
                     sources.pop(node.entity, None)
                     if node.entity in parts:  # its own columns, by way of plain Python
                         sources[node.entity] = parts[node.entity]
-                _complete(work, sources, values_of(there), used, outputs)
+                _complete(work, sources, values, used, outputs)
         for uri, kind in doings.written.items():
             if uri not in doings.explained:
                 work = Work((), Node(uri, kind, ()), every)

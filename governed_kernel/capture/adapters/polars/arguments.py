@@ -44,24 +44,26 @@ def watch(
     function = outermost_function(owner, name)
     assert function is not None
 
-    def said(look: Callable[..., None], *what: Any) -> None:
-        try:
-            look(*what)
-        except RecorderLost:
-            raise
-        except Exception as error:
-            observation.lost(f"polars.{name}", error)
-
     def enter(values: tuple[Any, ...]) -> Any:
         if state.busy:
             return None
         if begins is not None:
-            said(begins, values)
+            try:
+                begins(values)
+            except RecorderLost:
+                raise
+            except Exception as error:
+                observation.lost(f"polars.{name}", error)
         return values
 
     def leave(values: Any, result: Any) -> Any:
         if values is not None:
-            said(seen, values, result)
+            try:
+                seen(values, result)
+            except RecorderLost:
+                raise
+            except Exception as error:
+                observation.lost(f"polars.{name}", error)
             if ends is not None:
                 ends()
         return result
