@@ -12,6 +12,8 @@ and it stands in every traceback. So what stands around the function is native a
   they have returned when the native function begins, or begin when it has returned.
 - Whether it failed is told by the object that holds the keyword arguments: ctypes lets go of it
   when the call is over, and if no result came first, it failed.
+- What is raised in a ``from_param`` becomes an `ArgumentError`. Nothing of ours raises there, but
+  Python does where calls are nested too deeply; so wrapt asks before whether there is room left.
 
 So ``sys._getframe()`` inside the function is the user's own frame, an exception goes to it
 without a stop, and a call costs 2 µs. Tried and left: a Python wrapper (breaks replacement scans
@@ -39,6 +41,8 @@ from governed_kernel.capture.rewriting import Hooks
 __all__ = ["as_method", "is_observed", "observed", "put", "works"]
 
 _MOST = 32
+_DEPTH = 8
+"""More calls inside each other than there are between a native call and its hooks."""
 _Values: Any = ctypes.py_object * _MOST
 _CALL: Any = ctypes.py_object(operator.call)
 
@@ -181,7 +185,7 @@ def observed(function: Any, hooks: Hooks) -> Any:
     """
     wrapper, call = _machinery()
     _hooks[id(function)] = hooks
-    return wrapper(function, call)
+    return wrapper(function, call, enabled=_room())
 
 
 def is_observed(function: Any) -> bool:
@@ -205,6 +209,29 @@ def put(owner: Any, name: str, value: Any) -> None:
         (held,) = (each for each in gc.get_referents(owner.__dict__) if type(each) is dict)
         held[name] = value
         ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))
+
+
+@functools.cache
+def _room() -> Callable[[], bool]:
+    """What wrapt asks before each call, and lets fail: is there room for the functions above?
+
+    An error in them becomes one of ctypes, so where Python is as deep as it goes they must not
+    begin. Up to 3.11 native comparisons count as deep as they are, and leave no trace.
+    """
+    if tuple(sys.version_info) < (3, 12):
+        return functools.partial(operator.eq, _nested(_DEPTH), _nested(_DEPTH))
+    return functools.partial(_descended, _DEPTH)
+
+
+def _nested(depth: int) -> tuple[Any, ...]:
+    made: tuple[Any, ...] = ()
+    for _ in range(depth):
+        made = (made,)
+    return made
+
+
+def _descended(depth: int) -> bool:
+    return depth == 0 or _descended(depth - 1)
 
 
 @functools.cache

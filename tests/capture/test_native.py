@@ -77,6 +77,24 @@ def test_an_error_of_a_hook_that_is_meant_for_the_user_reaches_him_as_it_is() ->
         never("this must not be printed")
 
 
+def test_nested_too_deeply_is_pythons_own_error_at_any_depth(journal: Journal) -> None:
+    greatest = observed(max, journal.hooks())
+
+    def below(depth: int) -> Any:
+        return greatest(1, 2) if depth == 0 else below(depth - 1)
+
+    found = set()
+    for depth in range(sys.getrecursionlimit() - 200, sys.getrecursionlimit()):
+        try:
+            found.add(below(depth))
+        except RecursionError:
+            found.add("too deep")
+    assert found == {2, "too deep"}
+    journal.told.clear()
+    assert greatest(1, 2) == 2
+    assert [what for what, _ in journal.told] == ["enter", "leave"]
+
+
 def test_it_looks_like_the_function(journal: Journal) -> None:
     seen = observed(sorted, journal.hooks())
     assert (seen.__name__, seen.__doc__, repr(seen)) == ("sorted", sorted.__doc__, repr(sorted))
