@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from governed_kernel.audit.repeated import Apart, artifacts_apart
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UsageError
 from governed_kernel.files import read_regular
 from governed_kernel.governance import signing
@@ -21,7 +22,6 @@ from governed_kernel.release import (
     environment,
     execution,
     manifest,
-    notebook,
     run_states,
     runs,
 )
@@ -46,8 +46,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     verdict : {'IDENTICAL', 'EQUIVALENT', 'DIFFERENT'}
-        IDENTICAL: the same bytes in every artifact that is compared. EQUIVALENT: other bytes,
-        within the tolerance that was approved, and the same outcomes of every gate.
+        IDENTICAL: the same bytes in every artifact that is compared, and the executed notebook says
+        the same. EQUIVALENT: other bytes, within the tolerance that was approved (see `repeated`),
+        and the same outcomes of every gate.
     weights_sha256, original_weights_sha256 : str
         Digest over every tensor's name, type, shape and bytes.
     differences : list of str
@@ -98,10 +99,9 @@ def rerun(
     registry = Registry.read(workspace)
     original, first = _ended(registry, run_id)
     source = _whole_source(workspace, registry, original, person)
-    here = environment.current()
-    state = execution.start_rerun(
-        workspace, run_id, person, source, here.digest(), overrides, proof=proof
-    )
+    here, altered = environment.inspect()
+    digest = environment.digest_of(here, altered)
+    state = execution.start_rerun(workspace, run_id, person, source, digest, overrides, proof=proof)
     state = runs.follow_to_end(workspace, state.run_id, watch)
     repeated = Registry.read(workspace).run(state.run_id)
     ended = repeated.ended
@@ -113,6 +113,7 @@ def rerun(
     verdict = _compare(workspace, original, state, ended, bound, source, person, watch, proof)
     surroundings = [
         *_environments(source, here),
+        *(f"environment: {item}" for item in altered),
         *_platforms(first, ended),
         *(f"parameter {name} was set to {text} on purpose" for name, text in overrides),
     ]
@@ -189,31 +190,38 @@ def _compare(
     assert original.ended is not None
     before = run_states.run_folder(workspace, original.run_id) / "output"
     after = run_states.run_folder(workspace, state.run_id) / "output"
-    differences = _artifacts(before, after, original.ended.artifacts, ended.artifacts)
     weights = _weights_of(original.ended.artifacts)
     tensors = [
-        f"{name}: {item.name}: {item.reason}"
-        + (f", at most {item.max_abs:.3g}" if item.max_abs < float("inf") else "")
+        (f"{name}: {item.name}: {item.reason}", item.max_abs)
         for name in weights
         if (after / name).is_file()
         for item in compare_weights(before / name, after / name)
     ]
-    verdict: Outcome = "IDENTICAL"
-    if differences or tensors:
-        verdict = "DIFFERENT"
-        if _is_close(before, after, weights, bound) and not _is_missing(differences):
-            apart = _validated_apart(
-                workspace, original, state, bound, source, person, watch, proof
-            )
-            differences += apart
-            verdict = "DIFFERENT" if apart else "EQUIVALENT"
+    apart = list(
+        artifacts_apart(
+            before,
+            after,
+            original.ended.artifacts,
+            ended.artifacts,
+            limit=bound.tolerance.get("probabilities", 0.0),
+            moved=bool(tensors),
+        )
+    )
+    steps = [step for _, step in tensors]
+    verdict, gates = _judge(apart, steps, bound), list[str]()
+    if verdict == "EQUIVALENT" and not all(item.said for item in apart):
+        gates = _validated_apart(workspace, original, state, bound, source, person, watch, proof)
+        verdict = "DIFFERENT" if gates else "EQUIVALENT"
+    told = [
+        what + (f", at most {step:.3g}" if step < float("inf") else "") for what, step in tensors
+    ]
     return Verdict(
         run_id=original.run_id,
         rerun_id=state.run_id,
         verdict=verdict,
         weights_sha256=_weights_digest(after, weights),
         original_weights_sha256=_weights_digest(before, weights),
-        differences=[*differences, *tensors],
+        differences=[*(item.what for item in apart), *gates, *told],
         surroundings=[],
         compared=[artifact.name for artifact in original.ended.artifacts],
         seconds=round(ended.seconds, 1),
@@ -221,33 +229,18 @@ def _compare(
     )
 
 
-def _artifacts(
-    before: Path, after: Path, old: Sequence[Artifact], new: Sequence[Artifact]
-) -> list[str]:
-    """Artifacts that are missing, new, or not the same bytes.
+def _judge(apart: Sequence[Apart], steps: Sequence[float], bound: ReleaseManifest) -> Outcome:
+    """What the differences alone allow; whether the gates say the same is still to be seen.
 
-    The executed notebook is compared by what it says: papermill writes times into it.
+    Parameters
+    ----------
+    steps : sequence of float
+        By how much each tensor that moved has moved at most.
     """
-    was = {artifact.name: artifact.sha256 for artifact in old}
-    now = {artifact.name: artifact.sha256 for artifact in new}
-    found = []
-    for name in sorted(was.keys() | now.keys()):
-        if name not in now:
-            found.append(f"{name}: missing in the re-run")
-        elif name not in was:
-            found.append(f"{name}: only in the re-run")
-        elif name == "notebook.ipynb":
-            if notebook.normalised_digest(notebook.read(before / name)) != (
-                notebook.normalised_digest(notebook.read(after / name))
-            ):
-                found.append(f"{name}: its figures or errors differ")
-        elif was[name] != now[name]:
-            found.append(f"{name}: {was[name][:16]}… became {now[name][:16]}…")
-    return found
-
-
-def _is_missing(differences: Sequence[str]) -> bool:
-    return any("missing in" in item or "only in" in item for item in differences)
+    if not apart and not steps:
+        return "IDENTICAL"
+    is_close = all(step <= bound.tolerance.get("weights", 0.0) for step in steps)
+    return "EQUIVALENT" if is_close and all(item.tolerable for item in apart) else "DIFFERENT"
 
 
 def _weights_of(artifacts: Sequence[Artifact]) -> list[str]:
@@ -257,16 +250,6 @@ def _weights_of(artifacts: Sequence[Artifact]) -> list[str]:
 def _weights_digest(folder: Path, names: Sequence[str]) -> str:
     present = [name for name in names if (folder / name).is_file()]
     return weights_digest(folder / present[0]).sha256 if len(present) == 1 else ""
-
-
-def _is_close(before: Path, after: Path, names: Sequence[str], bound: ReleaseManifest) -> bool:
-    limit = bound.tolerance.get("weights", 0.0)
-    return all(
-        item.max_abs <= limit
-        for name in names
-        if (after / name).is_file()
-        for item in compare_weights(before / name, after / name)
-    )
 
 
 def _validated_apart(

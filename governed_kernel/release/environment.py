@@ -16,7 +16,7 @@ import platform
 import site
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,7 +27,14 @@ import msgspec
 
 from governed_kernel.canonical import digest_file, digest_json, hash_file
 
-__all__ = ["Difference", "Distribution", "EnvironmentLock", "compare", "current", "inspect"]
+__all__ = [
+    "Difference",
+    "Distribution",
+    "EnvironmentLock",
+    "compare",
+    "digest_of",
+    "inspect",
+]
 
 _NOTES = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD"}
 _CODE = {".py", ".pyc", ".pth", ".so", ".pyd", ".egg-link"}
@@ -75,11 +82,6 @@ class Difference:
         return f"{self.subject}: expected {self.expected}, found {self.found}"
 
 
-def current() -> EnvironmentLock:
-    """The lock of the running interpreter's environment (about a second)."""
-    return _lock(_installed())
-
-
 def inspect() -> tuple[EnvironmentLock, list[Difference]]:
     """The lock, and every installed file that is not what its distribution's RECORD says.
 
@@ -94,6 +96,13 @@ def inspect() -> tuple[EnvironmentLock, list[Difference]]:
         altered = [found for part in pool.map(_altered, parts) for found in part]
         lock = _lock(installed)
     return lock, sorted(altered, key=lambda difference: difference.subject)
+
+
+def digest_of(lock: EnvironmentLock, altered: Sequence[Difference]) -> str:
+    """What a run in that environment is recorded with: the lock's digest if its files are whole."""
+    if not altered:
+        return lock.digest()
+    return digest_json({"lock": lock.digest(), "altered": [str(item) for item in altered]})
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,10 @@ def start_validation(
         gate.check_disk(workspace)
         # An audit may repeat a run in another environment; it compares them, and says so.
         is_audit = run.started.kind == "rerun"
-        found = environment.current() if is_audit else gate.check_environment(workspace, bound)
+        if is_audit:
+            found = environment.digest_of(*environment.inspect())
+        else:
+            found = gate.check_environment(workspace, bound).digest()
         admission.check_policies(registry.register, bound.release, person, "validation", inputs)
         plan = _plan(
             workspace,
@@ -143,7 +146,7 @@ def start_validation(
             source=source,
             values={},
             inputs=inputs,
-            environment=found.digest(),
+            environment=found,
         )
         plan = msgspec.structs.replace(
             plan,

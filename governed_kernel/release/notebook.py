@@ -6,14 +6,11 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
-
-from governed_kernel.canonical import digest_json
 from governed_kernel.errors import UnknownName, UsageError
 from governed_kernel.files import read_regular
 
@@ -26,7 +23,6 @@ __all__ = [
     "Cell",
     "code_cells",
     "encode",
-    "normalised_digest",
     "read",
     "release_copy",
     "source_copy",
@@ -208,40 +204,6 @@ def encode(notebook: Notebook) -> bytes:
 
     text: str = nbformat.writes(notebook)
     return (text + "\n").encode()
-
-
-def normalised_digest(executed: Notebook) -> str:
-    """Digest of what an executed notebook says, without what differs at every execution.
-
-    Kept are each cell's source and its text outputs; left out are times, durations, identifiers
-    of the run, paths and pictures' metadata (papermill writes them anew each time).
-    """
-    cells = [
-        {
-            "type": cell.cell_type,
-            "source": cell.source,
-            **_said(cell.get("outputs", [])),
-        }
-        for cell in executed.cells
-        if "injected-parameters" not in cell.metadata.get("tags", [])
-    ]
-    return digest_json(msgspec.to_builtins(cells))
-
-
-def _said(outputs: Sequence[Any]) -> dict[str, Any]:
-    """Pictures and errors in their order, and which streams were written to.
-
-    In how many pieces a stream arrives, and between which pictures, is a matter of the moment.
-    """
-    streams = {output.name for output in outputs if output.output_type == "stream"}
-    others = [_shown(output) for output in outputs if output.output_type != "stream"]
-    return {"streams": sorted(streams), "outputs": others}
-
-
-def _shown(output: Any) -> dict[str, Any]:
-    if output.output_type == "error":
-        return {"error": output.ename}
-    return {name: output.data[name] for name in sorted(output.data) if name.startswith("image/")}
 
 
 def _unusable(path: Path, why: str, next: str) -> UsageError:

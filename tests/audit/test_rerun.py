@@ -49,6 +49,25 @@ def test_two_repetitions_from_two_folders_are_identical(
     assert len(released.events("RerunCompared")) == 2
 
 
+def test_an_altered_library_is_named_though_the_bits_are_the_same(
+    released: Place, stages: Stages, tmp_path: Path
+) -> None:
+    """Its RECORD says what the file was; a re-run is told of in what it really ran."""
+    environment = stages.environment.clone(tmp_path / "environment")
+    library = environment.site / "tenacity" / "wait.py"
+    environment.alter("tenacity/wait.py", library.read_bytes() + b"# not what was approved\n")
+    there = Place(released.root, released.home, environment)
+    found = there.done(f"audit rerun {stages.run_id} --as aida --json").facts
+    assert (found["verdict"], found["differences"]) == ("IDENTICAL", [])
+    (altered,) = found["surroundings"]
+    assert re.match(r"environment: tenacity: \S*tenacity/wait.py: expected sha256=", altered)
+    with released.inside():
+        registry = Registry.read(released.workspace)
+    recorded = [registry.run(run).started.environment for run in (stages.run_id, found["rerun_id"])]
+    assert recorded[0] != recorded[1]
+    assert released.events("RerunCompared")[-1].surroundings == found["surroundings"]
+
+
 def test_it_is_repeated_from_its_bundle(released: Place, stages: Stages, tmp_path: Path) -> None:
     """Not from the workspace's release folder, which may be gone by then."""
     place = released.copy(tmp_path)

@@ -9,17 +9,20 @@ import msgspec
 import pytest
 
 from governed_kernel.canonical import canonical_json
+from governed_kernel.release import environment
 from governed_kernel.release.environment import (
+    Difference,
     Distribution,
     EnvironmentLock,
     compare,
-    current,
+    digest_of,
+    inspect,
 )
 
 
 @pytest.fixture(scope="module")
 def here() -> EnvironmentLock:
-    return current()
+    return inspect()[0]
 
 
 def test_the_lock_names_every_distribution_with_version_and_content(here: EnvironmentLock) -> None:
@@ -30,8 +33,15 @@ def test_the_lock_names_every_distribution_with_version_and_content(here: Enviro
 
 
 def test_two_looks_at_one_environment_agree(here: EnvironmentLock) -> None:
-    assert current().digest() == here.digest()
-    assert compare(here, current()) == []
+    again, altered = inspect()
+    assert digest_of(again, altered) == again.digest() == here.digest()
+    assert compare(here, again) == []
+
+
+def test_an_environment_with_an_altered_file_has_another_digest(here: EnvironmentLock) -> None:
+    one = Difference("numpy: numpy/core.py", "sha256=a", "sha256=b")
+    digests = {digest_of(here, altered) for altered in ([], [one], [one, one])}
+    assert len(digests) == 3
 
 
 def test_a_lock_survives_its_file(here: EnvironmentLock) -> None:
@@ -49,11 +59,11 @@ def test_a_standard_library_counts_wherever_it_lies(
         sysconfig, "get_path", lambda name: {"stdlib": library}.get(name, real(name))
     )
     (library / "os.py").write_text("one")
-    before = current().standard_library
+    before = environment._standard_library()
     (library / "site-packages" / "other.py").write_text("no part of it")
-    assert current().standard_library == before
+    assert environment._standard_library() == before
     (library / "os.py").write_text("two")
-    assert current().standard_library != before
+    assert environment._standard_library() != before
 
 
 def test_each_difference_is_named(here: EnvironmentLock) -> None:

@@ -1,0 +1,261 @@
+"""What a repetition left, held against what the original left: artifact by artifact.
+
+Bytes decide whether they are the same. Where they are not, each difference is told by what it is,
+and by whether a repetition that has it may still be EQUIVALENT: numbers may be as far apart as was
+approved for probabilities, a picture may follow weights that moved, and a notebook may print
+something else (a duration, a path), which is shown. Nothing else may be.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from governed_kernel.files import read_regular
+from governed_kernel.lineage.events import Artifact
+from governed_kernel.release import notebook
+from governed_kernel.release.notebook import Notebook
+
+__all__ = ["Apart", "artifacts_apart", "cells_apart", "largest_step"]
+
+_WEIGHTS = ".safetensors"
+_PICTURES = (".png", ".svg", ".jpg", ".jpeg", ".pdf")
+_ROWS = 10_000
+_SHOWN = 100
+_CHANGES = (
+    (re.compile(r"[^\n]*\r(?=[^\n])"), ""),  # what a progress bar has written over
+    (re.compile(r"0x[0-9a-f]+"), "0x…"),
+    (re.compile(r"\b(?:run|rerun|validation)-\d{8}T\d{6}-[0-9a-f]{8}\b"), "RUN"),
+    (re.compile(r"'(\w*(?:runtime|per_second))': '?[0-9.e+-]+'?"), r"'\1': …"),
+)
+"""What a text says anew at each execution: addresses, the run's own name, a trainer's durations."""
+
+
+class Apart(NamedTuple):
+    """One difference.
+
+    Attributes
+    ----------
+    what : str
+        In words; begins with the artifact's name.
+    tolerable : bool
+        Whether a repetition that has it may be EQUIVALENT.
+    said : bool
+        Whether it is only what an executed notebook prints.
+    """
+
+    what: str
+    tolerable: bool
+    said: bool = False
+
+
+def artifacts_apart(
+    before: Path,
+    after: Path,
+    old: Sequence[Artifact],
+    new: Sequence[Artifact],
+    *,
+    limit: float,
+    moved: bool,
+) -> Iterator[Apart]:
+    """Artifacts that are missing, new, or not the same.
+
+    Parameters
+    ----------
+    before, after : Path
+        The folders of the original's artifacts and of the repetition's.
+    limit : float
+        By how much numbers in tables and JSON files may differ.
+    moved : bool
+        Whether the weights are others, so that what shows them may be another too.
+    """
+    was = {artifact.name: artifact.sha256 for artifact in old}
+    now = {artifact.name: artifact.sha256 for artifact in new}
+    for name in sorted(was.keys() | now.keys()):
+        if name not in now:
+            yield Apart(f"{name}: missing in the re-run", tolerable=False)
+        elif name not in was:
+            yield Apart(f"{name}: only in the re-run", tolerable=False)
+        elif name == "notebook.ipynb":  # papermill writes times into it
+            one, two = notebook.read(before / name), notebook.read(after / name)
+            for found in cells_apart(one, two, moved=moved):
+                yield found._replace(what=f"{name}: {found.what}")
+        elif was[name] != now[name]:
+            became = f"{name}: {was[name][:16]}… became {now[name][:16]}…"
+            yield _file_apart(became, before / name, after / name, limit, moved=moved)
+
+
+def _file_apart(became: str, before: Path, after: Path, limit: float, *, moved: bool) -> Apart:
+    if before.suffix == _WEIGHTS:
+        return Apart(became, tolerable=True)  # its tensors decide
+    if before.suffix in _PICTURES:
+        return Apart(became, tolerable=moved)
+    step = largest_step(before, after)
+    if step is None:
+        return Apart(f"{became}; nothing bounds how far it may be", tolerable=False)
+    told = f"{became}; its numbers differ by up to {step:.3g}, approved is {limit:.3g}"
+    return Apart(told, tolerable=step <= limit)
+
+
+# --- numbers in tables and JSON files ------------------------------------------------------------
+
+
+def largest_step(before: Path, after: Path) -> float | None:
+    """How far the numbers of two tables or JSON files are apart; None where more than these differ.
+
+    Infinite for a number that became none (NaN), or the other way round.
+    """
+    try:
+        if before.suffix == ".json":
+            one, two = (json.loads(read_regular(path)) for path in (before, after))
+            return _step(one, two)
+        rows = {".csv": _csv_rows, ".tsv": _tsv_rows, ".parquet": _parquet_rows}[before.suffix]
+    except (KeyError, ValueError, RecursionError):
+        return None
+    largest = 0.0
+    try:
+        for one, two in itertools.zip_longest(rows(before), rows(after)):
+            step = _step(one, two)
+            if step is None:
+                return None
+            largest = max(largest, step)
+    except (OSError, ValueError, csv.Error):
+        return None
+    return largest
+
+
+def _step(one: Any, two: Any) -> float | None:
+    if isinstance(one, float | int) and isinstance(two, float | int):
+        if isinstance(one, bool) or isinstance(two, bool):
+            return 0.0 if one is two else None
+        if one == two or (math.isnan(one) and math.isnan(two)):
+            return 0.0
+        apart = abs(float(one) - float(two))
+        return math.inf if math.isnan(apart) else apart
+    if type(one) is not type(two):
+        return None
+    if isinstance(one, dict):
+        return _most(one, two) if one.keys() == two.keys() else None
+    if isinstance(one, list | tuple):
+        paired = dict(enumerate(one)), dict(enumerate(two))
+        return _most(*paired) if len(one) == len(two) else None
+    return 0.0 if one == two else None
+
+
+def _most(one: dict[Any, Any], two: dict[Any, Any]) -> float | None:
+    largest = 0.0
+    for key, value in one.items():
+        step = _step(value, two[key])
+        if step is None:
+            return None
+        largest = max(largest, step)
+    return largest
+
+
+def _csv_rows(path: Path, separator: str = ",") -> Iterator[list[Any]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.reader(file, delimiter=separator):
+            yield [_number_or_text(cell) for cell in row]
+
+
+def _tsv_rows(path: Path) -> Iterator[list[Any]]:
+    return _csv_rows(path, "\t")
+
+
+def _number_or_text(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
+    import duckdb  # it takes a while, and few repetitions come to this
+
+    with duckdb.connect() as connection:
+        try:
+            found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            yield tuple(f"{name} {kind}" for name, kind, *_ in found.description)
+            while rows := found.fetchmany(_ROWS):
+                yield from rows
+        except duckdb.Error as error:
+            raise ValueError(str(error)) from error
+
+
+# --- what an executed notebook says --------------------------------------------------------------
+
+
+def cells_apart(before: Notebook, after: Notebook, *, moved: bool) -> Iterator[Apart]:
+    """Where two executions of a notebook say something else.
+
+    Times, identifiers of the run and what goes to standard error (progress, warnings) are left out,
+    and in how many pieces a stream arrived.
+    """
+    ours, theirs = _cells(before), _cells(after)
+    if [cell.source for cell in ours] != [cell.source for cell in theirs]:
+        yield Apart("its cells are others", tolerable=False)
+        return
+    for number, (one, two) in enumerate(zip(ours, theirs, strict=True), 1):
+        a, b = one.get("outputs", []), two.get("outputs", [])
+        if _errors(a) != _errors(b):
+            yield Apart(f"the errors of cell {number} differ", tolerable=False)
+        if _pictures(a) != _pictures(b):
+            yield Apart(f"the pictures of cell {number} differ", tolerable=moved)
+        if _streams(a) != _streams(b) or _text(a) != _text(b):
+            was, now = _first_apart(_text(a), _text(b))
+            what = f"cell {number} says {was!r}, in the re-run {now!r}"
+            yield Apart(what, tolerable=True, said=True)
+
+
+def _cells(executed: Notebook) -> list[Any]:
+    return [
+        cell
+        for cell in executed.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+
+
+def _streams(outputs: Sequence[Any]) -> set[str]:
+    return {output.name for output in outputs if output.output_type == "stream"}
+
+
+def _errors(outputs: Sequence[Any]) -> list[str]:
+    return [output.ename for output in outputs if output.output_type == "error"]
+
+
+def _pictures(outputs: Sequence[Any]) -> list[Any]:
+    shown = [output.data for output in outputs if output.output_type not in ("stream", "error")]
+    return [
+        (name, data[name]) for data in shown for name in sorted(data) if name.startswith("image/")
+    ]
+
+
+def _text(outputs: Sequence[Any]) -> str:
+    printed = [
+        "".join(output.text)
+        for output in outputs
+        if output.output_type == "stream" and output.name == "stdout"
+    ]
+    shown = [
+        "".join(output.data["text/plain"])
+        for output in outputs
+        if output.output_type not in ("stream", "error") and "text/plain" in output.data
+    ]
+    text = "\n".join(["".join(printed), *shown])
+    for pattern, instead in _CHANGES:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _first_apart(one: str, two: str) -> tuple[str, str]:
+    """The first lines that differ, cut to what can be read."""
+    for was, now in itertools.zip_longest(one.splitlines(), two.splitlines(), fillvalue=""):
+        if was != now:
+            return was[:_SHOWN], now[:_SHOWN]
+    return "", ""
