@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from governed_kernel.canonical import digest_file
-from governed_kernel.errors import RunFailed
+from governed_kernel.errors import IntegrityBroken, RunFailed
+from governed_kernel.governance.tensors import check_tensors
 from governed_kernel.lineage.events import Artifact
 from governed_kernel.release.programs import runs_code
 
 __all__ = ["KINDS", "collect", "excess"]
 
+_WEIGHTS = ".safetensors"
 KINDS = {
-    ".safetensors": "weights",
+    _WEIGHTS: "weights",
     ".ipynb": "notebook",
     ".csv": "table",
     ".parquet": "table",
@@ -77,8 +79,8 @@ def collect(output: Path) -> list[Artifact]:
     Raises
     ------
     RunFailed
-        It left a link or a pipe, which hold nothing, a name that no record can hold, a pickle, or
-        more than goes on record.
+        It left a link or a pipe, which hold nothing, a name that no record can hold, a pickle,
+        damaged weights, or more than goes on record.
     """
     if why := excess(output):
         raise RunFailed(
@@ -110,8 +112,23 @@ def collect(output: Path) -> list[Artifact]:
                     next="save weights with safetensors ('release.save_adapter'), tables as "
                     "Parquet, parameters as JSON",
                 )
+            if path.suffix.lower() == _WEIGHTS:
+                _check_weights(path, name)
             path.chmod(0o444)
             kind = KINDS.get(path.suffix, "file")
             size = path.stat().st_size
             artifacts.append(Artifact(name, path.as_uri(), digest_file(path), size, kind))
     return artifacts
+
+
+def _check_weights(path: Path, name: str) -> None:
+    """Refuse weights that nobody could load, and no later audit read."""
+    try:
+        check_tensors(path)
+    except IntegrityBroken as error:
+        raise RunFailed(
+            f"the run left a file that is no well-formed safetensors file: {name}",
+            why=error.why,
+            next="save weights with safetensors ('release.save_adapter'), whole and closed, "
+            "or call the file otherwise",
+        ) from error

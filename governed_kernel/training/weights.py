@@ -1,13 +1,9 @@
-"""Digests of weights, read from safetensors as a stream; nothing is unpickled.
-
-Format: https://huggingface.co/docs/safetensors (8 bytes of length, a JSON header, the tensors).
-"""
+"""Digests of weights, read from safetensors as a stream; nothing is unpickled."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -18,6 +14,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import IntegrityBroken, MissingExtra, UnknownName
+from governed_kernel.governance.tensors import malformed, read_header
 
 __all__ = [
     "TensorDifference",
@@ -34,7 +31,6 @@ __all__ = [
 Weights: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
 
 _BLOCK = 1 << 20
-_LARGEST_HEADER = 100_000_000  # the safetensors library's own limit
 _DTYPES = {
     "bool": "BOOL",
     "uint8": "U8",
@@ -218,32 +214,10 @@ def _digest_of_tensor(name: str, tensor: Any) -> TensorDigest:
 
 def _digests_of_file(path: Path) -> Iterator[TensorDigest]:
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start, header = _header(path, file, size)
-        for name, entry in sorted(header.items(), key=lambda item: str(item[1])):
-            try:
-                begin, end = entry["data_offsets"]
-                dtype, shape = str(entry["dtype"]), [int(extent) for extent in entry["shape"]]
-            except (KeyError, TypeError, ValueError) as error:
-                raise _malformed(path, f"the entry of {name} is incomplete") from error
-            if not 0 <= begin <= end <= size - start:
-                raise _malformed(path, f"the bytes of {name} lie outside the file")
-            file.seek(start + begin)
-            yield TensorDigest(name, dtype, shape, _digest_of_bytes(path, file, end - begin))
-
-
-def _header(path: Path, file: Any, size: int) -> tuple[int, dict[str, Any]]:
-    length = int.from_bytes(file.read(8), "little")
-    if size < 8 or length > min(_LARGEST_HEADER, size - 8):
-        raise _malformed(path, "its header is cut off")
-    try:
-        header = json.loads(file.read(length))
-    except ValueError as error:
-        raise _malformed(path, "its header is no JSON") from error
-    if not isinstance(header, dict):
-        raise _malformed(path, "its header is no JSON object")
-    header.pop("__metadata__", None)
-    return 8 + length, header
+        for tensor in read_header(path, file):
+            file.seek(tensor.begin)
+            digest = _digest_of_bytes(path, file, tensor.end - tensor.begin)
+            yield TensorDigest(tensor.name, tensor.dtype, tensor.shape, digest)
 
 
 def _digest_of_bytes(path: Path, file: Any, count: int) -> str:
@@ -251,15 +225,7 @@ def _digest_of_bytes(path: Path, file: Any, count: int) -> str:
     while count:
         block = file.read(min(_BLOCK, count))
         if not block:
-            raise _malformed(path, "it is shorter than its header says")
+            raise malformed(path, "it is shorter than its header says")
         digest.update(block)
         count -= len(block)
     return digest.hexdigest()
-
-
-def _malformed(path: Path, reason: str) -> IntegrityBroken:
-    return IntegrityBroken(
-        f"{path} is no well-formed safetensors file",
-        why=reason,
-        next="fetch the file again from its origin and compare its digest with the catalog's",
-    )

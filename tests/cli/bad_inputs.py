@@ -183,6 +183,12 @@ ELSEWHERE = {
         "archive (see below)", "5", "run failed",
         "tests/release/test_programs.py::test_a_pickle_is_refused_under_any_name",
     ),
+    "weights that are no well-formed safetensors file": Elsewhere(
+        "the run fails, and says what of the format's rules they break: a header that is cut off, too "
+        "long, nested or no JSON, tensors that overlap, leave a hole or are not as long as their "
+        "shape; so does whatever reads such a file", "5 or 4", "run failed",
+        "tests/training/test_weights.py::test_a_header_that_lies_is_refused_in_words",
+    ),
     "another process keeps a lock": Elsewhere(
         "after two seconds the waiting is told, with the file and the process that holds it; after "
         "two minutes (an hour where data is copied or the store made) it ends as a refusal", "6",

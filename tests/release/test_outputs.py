@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from governed_kernel.errors import RunFailed
 from governed_kernel.governance import envelopes
@@ -14,12 +17,31 @@ from governed_kernel.lineage.events import Artifact
 from governed_kernel.release import outputs
 from governed_kernel.release.outputs import collect, excess
 
+WEIGHTS = save({"scale": np.ones(3)})
+
 
 def test_files_in_folders_are_artifacts(tmp_path: Path) -> None:
     (tmp_path / "adapter").mkdir()
-    (tmp_path / "adapter" / "weights.safetensors").write_bytes(b"1")
+    (tmp_path / "adapter" / "weights.safetensors").write_bytes(WEIGHTS)
     (found,) = collect(tmp_path)
-    assert (found.name, found.bytes, found.kind) == ("adapter/weights.safetensors", 1, "weights")
+    assert (found.name, found.kind) == ("adapter/weights.safetensors", "weights")
+    assert found.bytes == len(WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", WEIGHTS[:-1], WEIGHTS + b"x", struct.pack("<Q", 400_000) + b'{"":' + b"[" * 399_996],
+    ids=["empty", "cut off", "more than said", "nested"],
+)
+@pytest.mark.parametrize("name", ["other.safetensors", "OTHER.SafeTensors"])
+def test_damaged_weights_are_refused_when_a_run_ends_and_not_when_it_is_audited(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RunFailed, match="no well-formed safetensors file") as refused:
+        collect(tmp_path)
+    assert refused.value.why
+    assert refused.value.next
 
 
 def test_what_is_no_file_is_no_output(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
 import math
+import os
+import re
+import struct
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from governed_kernel.errors import IntegrityBroken, UnknownName
@@ -94,3 +99,86 @@ def test_the_same_tensor_in_two_files_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="has no weights"):
         weights_digest(tmp_path)
+
+
+ONE = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}
+LIES = {
+    "nested": (b'{"a":' + b"[" * 200_000, b"", "nested too deeply|no JSON"),
+    "overlapping": ({"a": ONE, "b": ONE}, bytes(8), "overlap"),
+    "overlapping in part": (
+        {"a": ONE, "b": {**ONE, "data_offsets": [4, 12]}}, bytes(12), "'b' overlap",
+    ),
+    "more shape than bytes": ({"a": {**ONE, "shape": [10**12, 10**9]}}, bytes(8), "8 bytes"),
+    "fewer shape than bytes": ({"a": {**ONE, "shape": [0]}}, bytes(8), "8 bytes"),
+    "negative extents": ({"a": {**ONE, "shape": [-1, -1]}}, bytes(8), "mean nothing"),
+    "truth for a number": ({"a": {**ONE, "shape": [True]}}, bytes(8), "mean nothing"),
+    "a hole": ({"a": ONE, "b": {**ONE, "data_offsets": [16, 24]}}, bytes(24), "hole"),
+    "a hole at the beginning": ({"a": {**ONE, "data_offsets": [8, 16]}}, bytes(16), "hole"),
+    "bytes behind": ({"a": ONE}, bytes(16), "end at byte"),
+    "too few bytes": ({"a": ONE}, bytes(4), "end at byte"),
+    "backwards": ({"a": {**ONE, "data_offsets": [8, 0]}}, bytes(8), "mean nothing"),
+    "an unknown type": ({"a": {**ONE, "dtype": "F7"}}, bytes(8), "F7"),
+    "half a byte": ({"a": {"dtype": "F4", "shape": [3], "data_offsets": [0, 2]}}, bytes(2), "F4"),
+    "a name twice": (
+        b'{"a":' + json.dumps(ONE).encode() + b',"a":' + json.dumps(ONE).encode() + b"}",
+        bytes(8), "twice",
+    ),
+    "a space first": (b" {}", b"", "no JSON object"),
+    "a list": (b"[]", b"", "no JSON object"),
+    "no text": (b'{"\xff":1}', b"", "no JSON"),
+    "an entry that is none": ({"a": 1}, b"", "incomplete"),
+    "metadata that is no text": ({"__metadata__": {"a": 1}, "a": ONE}, bytes(8), "metadata"),
+}  # fmt: skip
+
+
+def written(path: Path, header: object, body: bytes) -> Path:
+    encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(encoded)) + encoded + body)
+    return path
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_header_that_lies_is_refused_in_words(tmp_path: Path, lie: str) -> None:
+    header, body, said = LIES[lie]
+    path = written(tmp_path / "w.safetensors", header, body)
+    with pytest.raises(IntegrityBroken, match="no well-formed") as refused:
+        weights_digest(path)
+    assert re.search(said, refused.value.why)
+
+
+def test_a_header_that_is_longer_than_the_file_or_the_format_allows_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(struct.pack("<Q", 1 << 40) + b"{}")
+    with pytest.raises(IntegrityBroken, match="cut off"):
+        weights_digest(path)
+    path.write_bytes(struct.pack("<Q", 100_000_001))
+    os.truncate(path, 100_000_009)
+    with pytest.raises(IntegrityBroken, match="100,000,000"):
+        weights_digest(path)
+
+
+def test_whatever_the_library_takes_is_taken_and_nothing_else(tmp_path: Path) -> None:
+    fine: dict[str, tuple[object, bytes]] = {
+        "sub-byte numbers": (
+            {"a": {"dtype": "F4", "shape": [3, 2], "data_offsets": [0, 3]},
+             "b": {"dtype": "F6_E2M3", "shape": [4], "data_offsets": [3, 6]}}, bytes(6),
+        ),
+        "nothing at all": (b"{}", b""),
+        "padded": (b"{}      ", b""),
+        "empty tensors": (
+            {"a": {**ONE, "shape": [0, 7], "data_offsets": [8, 8]}, "b": ONE}, bytes(8),
+        ),
+        "in any order": ({"b": {**ONE, "data_offsets": [8, 16]}, "a": ONE}, bytes(16)),
+    }  # fmt: skip
+    for name, (header, body) in fine.items():
+        path = written(tmp_path / "w.safetensors", header, body)
+        with safe_open(path, framework="numpy") as opened:
+            assert [tensor.name for tensor in weights_digest(path).tensors] == sorted(opened.keys())
+        assert name
+    for lie in LIES.keys() - {"a name twice", "a space first"}:  # where the format says more
+        header, body, _ = LIES[lie]
+        path = written(tmp_path / "w.safetensors", header, body)
+        with pytest.raises(SafetensorError):
+            safe_open(path, framework="numpy")
