@@ -110,6 +110,8 @@ class Reading:
                 return given.get(node.name.lower(), node)
             return node
 
+        for name in places:  # not given, so its default, which is a constant
+            given.setdefault(name.lower(), exp.Null())
         self._expanded += 1
         return body.copy().transform(put)
 

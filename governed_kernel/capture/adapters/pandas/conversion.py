@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.core import common  # type: ignore[attr-defined]
 
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
@@ -20,6 +22,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
 
 __all__ = ["arm", "arm_rest"]
 
@@ -200,8 +203,29 @@ def handed_out(observation: Observation, observed: Observed) -> None:
         work.finish(None, "value", (), rows_in=size(observed.subject))
 
 
+def _watch_pipe(observation: Observation) -> None:
+    """``frame.pipe(function)``: what the function is given is a copy that pandas makes first."""
+    registry = observation.registry
+
+    def begins(values: tuple[Any, ...]) -> None:
+        thing, frame = values[0], sys._getframe(2)
+        with observation.guarded("pandas.pipe"):
+            if look(thing) is not None and registry.get(thing) is None:
+                node = registry.get(frame.f_locals.get("self"))
+                if node is not None and (node.kind, node.columns) == look(thing):
+                    registry.put(thing, node)
+
+    function = outermost_function(common, "pipe")
+    try:
+        assert function is not None
+        rewrite(function, Hooks(begins, lambda _, result: result, lambda _: None))
+    except NotRewritable as error:
+        observation.lost("pandas.pipe", error)
+
+
 def arm(observation: Observation) -> None:
     """Observe constructors and ways out."""
+    _watch_pipe(observation)
     for owner in (pd.DataFrame, pd.Series):
         observe(observation, "pandas", owner, "__init__", construct)
         for name in ("iterrows", "itertuples", "items", "__iter__"):

@@ -212,11 +212,15 @@ def _named(observed: Observed) -> dict[str, str]:
     given = observed["kwargs"]
     if not isinstance(given, dict):
         return {}
-    return {
-        text(name): text(value[0])
-        for name, value in given.items()
-        if isinstance(value, tuple) and len(value) == 2
-    }
+    pairs = {name: _pair(value) for name, value in given.items()}
+    return {text(name): text(pair[0]) for name, pair in pairs.items() if pair is not None}
+
+
+def _pair(told: Any) -> tuple[Any, Any] | None:
+    """Column and function of a named aggregation, as a tuple or as pandas' own `NamedAgg`."""
+    if isinstance(told, pd.NamedAgg) and not isinstance(told, tuple):
+        return told.column, told.aggfunc
+    return told if isinstance(told, tuple) and len(told) == 2 else None
 
 
 def _counted(observed: Observed) -> set[str]:
@@ -224,10 +228,8 @@ def _counted(observed: Observed) -> set[str]:
     given = observed["kwargs"]
     if not isinstance(given, dict):
         return set()
-    told = {
-        name: value[1] if isinstance(value, tuple) and len(value) == 2 else value
-        for name, value in given.items()
-    }
+    told = {name: pair[1] for name, value in given.items() if (pair := _pair(value)) is not None}
+    told = {**given, **told}
     return {text(name) for name, function in told.items() if function in ("size", len)}
 
 
@@ -316,7 +318,9 @@ def _enclosed(work: Work, observed: Observed, made: list[Any], relation: Relatio
     columns, given = tuple(text(label) for label in made), observed["kwargs"]
     named = given if isinstance(given, dict) else {}
     for name, told in named.items():
-        owe_to_enclosed(work, (told,), (name,) if name in columns else columns, relation)
+        owe_to_enclosed(
+            work, (_pair(told) or told,), (name,) if name in columns else columns, relation
+        )
     rest = [each for each in observed.call.arguments[1:] if each is not given]
     owe_to_enclosed(work, rest, columns, relation)
 

@@ -31,6 +31,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     own_values,
     parts_of,
     remember,
+    size,
     text,
     value_column,
 )
@@ -115,7 +116,6 @@ UNARY = [
     "transform",
     "isin",
     "between",
-    "factorize",
     "convert_dtypes",
     "to_period",
     "to_timestamp",
@@ -415,6 +415,20 @@ def convert(observation: Observation, observed: Observed) -> None:
         edges.finish(observed.result[1], "array", ("0",))
 
 
+def factorize(observation: Observation, observed: Observed) -> None:
+    """``pd.factorize(series)``: a number for each value, and the values."""
+    subject = observed.subject
+    for part in observed.result:
+        work = Work(observation, observed)
+        node = work.of(subject)
+        if node is None:
+            return
+        output = look(part) or ("array", ("0",))
+        how: Relation = "IDENTITY" if part is observed.result[1] else "TRANSFORMATION"
+        work.product(output[1][-1:], node, own_values(node, subject) or ("*",), how)
+        work.finish(part, *output, variant=how, rows_out=size(part))
+
+
 def arm(observation: Observation) -> None:
     """Observe operators, value-wise methods and accessors."""
     for owner in (pd.DataFrame, pd.Series):
@@ -433,7 +447,9 @@ def arm(observation: Observation) -> None:
         for name in ("where", "mask"):
             observe(observation, "pandas", owner, name, choose, before=remember)
         observe(observation, "pandas", owner, "apply", apply)
+        observe(observation, "pandas", owner, "factorize", factorize)
         observe(observation, "pandas", owner, "__array_ufunc__", ufunc)
     for name in ("cut", "qcut", "to_datetime", "to_numeric", "to_timedelta", "isna", "notna"):
         observe(observation, "pandas", pd, name, convert)
+    observe(observation, "pandas", pd, "factorize", factorize)
     observe(observation, "pandas", Accessor, "__get__", open_accessor)

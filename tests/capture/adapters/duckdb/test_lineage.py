@@ -137,6 +137,14 @@ con.sql("FROM v").write_csv(OUT)
 """,
         "a <- t.csv.a IDENTITY\na <- t.csv.id FILTER\na <- u.csv.id FILTER",
     ),
+    "a macro's default": (
+        """
+con = fresh()
+con.execute("CREATE MACRO plus(x, y := 2) AS x + y")
+con.sql("SELECT plus(a) AS p, plus(a, y := b) AS q FROM t").write_csv(OUT)
+""",
+        "p <- t.csv.a TRANSFORMATION\nq <- t.csv.a TRANSFORMATION\nq <- t.csv.b TRANSFORMATION",
+    ),
     "values written out are nobody's": (
         """
 con = fresh()
