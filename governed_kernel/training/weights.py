@@ -13,8 +13,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from governed_kernel.canonical import digest_json
+<<<<<<< HEAD
 from governed_kernel.errors import IntegrityBroken, MissingExtra, UnknownName
 from governed_kernel.governance.tensors import malformed, read_header
+=======
+from governed_kernel.errors import IntegrityBroken, UnknownName
+>>>>>>> e6db204 (Compare weights by numpy where there is no torch)
 
 __all__ = [
     "TensorDifference",
@@ -76,7 +80,7 @@ class TensorDifference(msgspec.Struct, frozen=True):
     """Number of elements that differ."""
 
     def __str__(self) -> str:
-        if self.reason != "values":
+        if self.reason != "values" or not self.elements:
             return f"{self.name}: {self.reason}"
         return f"{self.name}: {self.elements} values differ, by {self.max_abs:.3g} at most"
 
@@ -149,43 +153,52 @@ def compare_weights(a: Weights, b: Weights) -> list[TensorDifference]:
         elif one.sha256 != other.sha256:
             moved.append(name)
     if moved:
-        _need_torch()
         before, after = load_tensors(a, moved), load_tensors(b, moved)
         differences += [tensor_difference(name, before[name], after[name]) for name in moved]
     return sorted(differences, key=lambda difference: difference.name)
 
 
-def _need_torch() -> None:
-    """Digests tell without torch that tensors differ; by how much takes its number types."""
-    if importlib.util.find_spec("torch") is None:
-        raise MissingExtra("torch", "train")
-
-
 def tensor_difference(name: str, one: Any, other: Any) -> TensorDifference:
-    """How far two tensors of one name are apart."""
-    import torch
-
+    """How far two tensors of one name are apart: torch's, numpy's, or None if unreadable."""
+    if one is None or other is None:
+        return TensorDifference(name, "values")
     if one.shape != other.shape or one.dtype != other.dtype:
         return TensorDifference(name, "shape" if one.shape != other.shape else "dtype")
-
-    apart = (one.detach().cpu().to(torch.float64) - other.detach().cpu().to(torch.float64)).abs()
-    largest = float(apart.max()) if apart.numel() else 0.0
+    apart = abs(_in_doubles(one) - _in_doubles(other))
+    largest = float(apart.max()) if math.prod(apart.shape) else 0.0
     different = int((apart != 0).sum())  # NaN counts: it equals nothing
     return TensorDifference(name, "values", math.inf if math.isnan(largest) else largest, different)
 
 
+def _in_doubles(tensor: Any) -> Any:
+    if hasattr(tensor, "detach"):
+        import torch
+
+        return tensor.detach().cpu().to(torch.float64)
+    return tensor.astype("float64")
+
+
 def load_tensors(weights: Weights, names: list[str]) -> dict[str, Any]:
-    """Named tensors as torch tensors on the CPU."""
+    """Named tensors on the CPU: torch's, or numpy's where there is no torch.
+
+    None stands for a tensor of a type that numpy does not know, such as ``BF16``.
+    """
     if isinstance(weights, Mapping):
         return {name: weights[name] for name in names}
     from safetensors import safe_open
 
+    framework = "np" if importlib.util.find_spec("torch") is None else "pt"
     wanted = set(names)
     loaded: dict[str, Any] = {}
     for path in weight_files(weights):
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             for name in wanted & set(file.keys()):
-                loaded[name] = file.get_tensor(name)
+                try:
+                    loaded[name] = file.get_tensor(name)
+                except (TypeError, AttributeError):  # what numpy says of an unknown type
+                    if framework == "pt":
+                        raise
+                    loaded[name] = None
     return loaded
 
 
