@@ -13,12 +13,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from governed_kernel.canonical import digest_json
-<<<<<<< HEAD
-from governed_kernel.errors import IntegrityBroken, MissingExtra, UnknownName
-from governed_kernel.governance.tensors import malformed, read_header
-=======
 from governed_kernel.errors import IntegrityBroken, UnknownName
->>>>>>> e6db204 (Compare weights by numpy where there is no torch)
+from governed_kernel.governance.tensors import malformed, read_header
 
 __all__ = [
     "TensorDifference",

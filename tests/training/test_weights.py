@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-<<<<<<< HEAD
-import json
-=======
 import importlib.util
->>>>>>> e6db204 (Compare weights by numpy where there is no torch)
+import json
 import math
 import os
 import re
@@ -105,7 +102,6 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
         weights_digest(tmp_path)
 
 
-<<<<<<< HEAD
 ONE = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}
 LIES = {
     "nested": (b'{"a":' + b"[" * 200_000, b"", "nested too deeply|no JSON"),
@@ -187,7 +183,8 @@ def test_whatever_the_library_takes_is_taken_and_nothing_else(tmp_path: Path) ->
         path = written(tmp_path / "w.safetensors", header, body)
         with pytest.raises(SafetensorError):
             safe_open(path, framework="numpy")
-=======
+
+
 def test_tensors_are_compared_where_there_is_no_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,4 +197,3 @@ def test_tensors_are_compared_where_there_is_no_torch(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert [str(item) for item in compare_weights(one, two)] == [str(by_torch[0]), "b: values"]
     assert compare_weights(one, two)[1].max_abs == math.inf
->>>>>>> e6db204 (Compare weights by numpy where there is no torch)
