@@ -224,7 +224,8 @@ def split(
     The code is one file, which is kept; it imports what is installed, no file of the workspace.
     Refused when a row, or an entity of --key, comes into more than one part. Afterwards only
     validation runs read the holdout, or NAME itself, which contains it; what was made from NAME
-    before is told, and closed as it is.
+    before is told, and closed as it is, and so is what NAME was made from, which can be transformed
+    on: what that makes is closed until it is divided, and held against this holdout then.
     """
     from governed_kernel.governance import split as splitting
 

@@ -16,8 +16,9 @@ _ALWAYS = {
         "use the training or validation part of the split",
     ),
     "split-parent": (
-        "it contains a locked holdout, since it was divided, or what it was made from",
-        "use the training or validation part of the split",
+        "it contains a locked holdout, since it was divided, or what it was made from, or what was "
+        "made from it",
+        "use the training or validation part of the split, or divide what you make of it by rules",
     ),
     "restricted-content": (
         "its content is that of data whose use is restricted",

@@ -47,6 +47,7 @@ class Holdings:
         self._called: dict[str, tuple[str, ...]] = {}
         self._folders: dict[str, None] = {}
         self._divided: dict[str, SplitRecorded] | None = None
+        self._behind: dict[str, SplitRecorded] | None = None
         self.collected: dict[str, int] = {}
         self.transformations: dict[str, DataTransformed] = {}
 
@@ -67,12 +68,12 @@ class Holdings:
                 if [file.sha256 for file in event.files] != [event.sha256]:
                     self._folders[event.dataset] = None
                 self.datasets.setdefault(event.dataset, []).append(self._as_it_is(event))
-                self._divided = None
+                self._divided = self._behind = None
                 if event.state == "locked":
                     self.locked.setdefault(event.sha256, event)
             case SplitRecorded():
                 self.splits.append(event)
-                self._divided = None
+                self._divided = self._behind = None
             case DataTransformed():
                 self.transformations[f"{event.dataset}@{event.version}"] = event
             case _:
@@ -97,6 +98,46 @@ class Holdings:
                         found.setdefault(made.sha256, split)
             self._divided = found
         return self._divided
+
+    @property
+    def behind(self) -> dict[str, SplitRecorded]:
+        """Digest of each version that a divided one was made from, and which division that was.
+
+        It holds the holdout's rows too, and so may whatever else was made from it, until that is
+        divided itself: its parts are held against this holdout then.
+        """
+        if self._behind is None:
+            found: dict[str, SplitRecorded] = {}
+            for split, related in self._behind_each():
+                for version in related:
+                    found.setdefault(version.sha256, split)
+            self._behind = {sha: split for sha, split in found.items() if sha not in self.divided}
+        return self._behind
+
+    def made_to_be(self, version: DatasetRegistered) -> list[DatasetRegistered]:
+        """What a version was made from, at any remove, and what else was made from that."""
+        return list(_Lineage(self).behind(version, self._parts))
+
+    def holdouts_beside(self, version: DatasetRegistered) -> list[DatasetRegistered]:
+        """Holdouts that were divided off what was made from the same as a version."""
+        return [
+            self.version(split.parts["holdout"])
+            for split, related in self._behind_each()
+            if any(one.sha256 == version.sha256 for one in related)
+        ]
+
+    def _behind_each(
+        self,
+    ) -> Iterator[tuple[SplitRecorded, Iterator[DatasetRegistered]]]:
+        """Each division, and what its version was made from with what else was made of that."""
+        lineage, parts = _Lineage(self), self._parts
+        for split in self.splits:
+            if whole := self.whole_of(split):
+                yield split, lineage.behind(whole, parts)
+
+    @property
+    def _parts(self) -> frozenset[str]:
+        return frozenset(part for split in self.splits for part in split.parts.values())
 
     def whole_of(self, split: SplitRecorded) -> DatasetRegistered | None:
         """The version that was divided."""
@@ -189,6 +230,37 @@ class _Lineage:
             self._alike.setdefault(version.sha256, []).append(version)
             for parent in {version.derived_from, *version.made_from}:
                 self._children.setdefault(parent, []).append(version)
+
+    def ancestors(self, version: DatasetRegistered) -> Iterator[DatasetRegistered]:
+        """The data that a version was made from at any remove, under each of its names."""
+        seen, waiting = {version.sha256}, list(self._alike[version.sha256])
+        while waiting:
+            child = waiting.pop()
+            for name in (child.derived_from, *child.made_from):
+                parent = self._named.get(name)
+                if parent is None or parent.kind != "data" or parent.sha256 in seen:
+                    continue
+                seen.add(parent.sha256)
+                alike = self._alike[parent.sha256]
+                yield from alike
+                waiting += alike
+
+    def behind(
+        self, version: DatasetRegistered, parts: frozenset[str]
+    ) -> Iterator[DatasetRegistered]:
+        """Its ancestors, and what else was made from them but by way of `parts` or of itself."""
+        seen = {version.sha256}
+        for ancestor in self.ancestors(version):
+            yield ancestor
+            waiting = list(self._children.get(_label(ancestor), []))
+            while waiting:
+                made = waiting.pop()
+                if made.sha256 in seen or _label(made) in parts:
+                    continue
+                seen.add(made.sha256)
+                for alike in self._alike[made.sha256]:
+                    yield alike
+                    waiting += self._children.get(_label(alike), [])
 
     def made_from(
         self, version: DatasetRegistered, parts: Iterable[str]

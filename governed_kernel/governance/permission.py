@@ -44,7 +44,21 @@ def restriction(register: Register, version: DatasetRegistered) -> tuple[str, st
             use = f"use {parts}, or what is made from these"
             return "split-parent", f"{made} the locked holdout {holdout}; {use}"
         return "split-parent", f"{name} contains the locked holdout {holdout}; use {parts}"
+    behind = register.behind.get(version.sha256)
+    if behind is not None:
+        parts = ", ".join(part for which, part in behind.parts.items() if which != "holdout")
+        return "split-parent", (
+            f"{name} may hold rows of the locked holdout {behind.parts.get('holdout', '')}: "
+            f"{behind.dataset}@{behind.version}, which was divided, was made from it, or from what "
+            f"it was made from; use {parts}, or transform it and divide what that makes"
+        )
     return "", ""
+
+
+def is_behind(register: Register, version: DatasetRegistered) -> bool:
+    """Whether a version is closed only because what was made from the same was divided."""
+    content = version.sha256
+    return content in register.behind and content not in register.locked
 
 
 def decide_purpose(
@@ -55,6 +69,7 @@ def decide_purpose(
     run_kind: str = "",
     *,
     person: str = "",
+    transforms: bool = False,
 ) -> Decision:
     """Whether `version` may be used for `purpose` (one of `names.PURPOSES`).
 
@@ -66,6 +81,8 @@ def decide_purpose(
         The run's kind: release, rerun, validation; empty in research.
     person : str
         Who asks; by default whoever works in this session.
+    transforms : bool
+        Whether rules make another version of it, which stays as closed as it is.
 
     Notes
     -----
@@ -75,6 +92,8 @@ def decide_purpose(
     """
     person = person or authorization.session_person()
     found = floor(register, version, purpose, mode, run_kind)
+    if transforms and is_behind(register, version):
+        found = [one for one in found if one[0] != "split-parent"]
     if mode == "research":
         found += closed_to(register, version, person)
     if found:

@@ -23,7 +23,7 @@ from governed_kernel.governance.leaks import Asked
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
-from governed_kernel.governance.split_checks import Checked, check_parts
+from governed_kernel.governance.split_checks import Checked, check_beside, check_parts
 from governed_kernel.governance.split_worker import PARTS
 from governed_kernel.lineage.events import DatasetRegistered, FileDigest, SplitRecorded
 from governed_kernel.workspace import Workspace
@@ -49,7 +49,7 @@ class Split:
     leaks: dict[str, int]
     new: bool
     closed: list[str]
-    """``NAME@VERSION`` that were made from it, and are closed with it."""
+    """``NAME@VERSION`` closed with it: what was made from it, or it was made from, and so on."""
 
 
 def divide(
@@ -99,6 +99,11 @@ def divide(
                 targets=targets,
                 locked=_earlier_holdouts(register, parent),
             )
+            beside = [
+                (label(holdout), catalog.verify(workspace, holdout))
+                for holdout in register.holdouts_beside(parent)
+            ]
+            checked.leaks.update(check_beside(written, beside, keys, targets))
             if texts or time:
                 similarity = workspace.settings.leaks.similarity
                 asked = Asked(texts=texts, time=time, ignored=targets, similarity=similarity)
@@ -233,6 +238,18 @@ def _refuse_related(register: Register, parent: DatasetRegistered) -> None:
             )
 
 
+def _refuse_unseen(register: Register, current: Register, parent: DatasetRegistered) -> None:
+    """Refuse where a holdout came since that the parts were not held against."""
+    seen = {label(holdout) for holdout in register.holdouts_beside(parent)}
+    new = {label(holdout) for holdout in current.holdouts_beside(parent)} - seen
+    if new:
+        raise Refused(
+            f"{label(parent)} can't be divided in this moment",
+            why=f"{', '.join(sorted(new))} was divided off the same data meanwhile",
+            next="run the same command again, which holds the parts against that",
+        )
+
+
 def _earlier_holdouts(register: Register, parent: DatasetRegistered) -> list[Path]:
     """The locked parts of other versions of the same dataset."""
     found = []
@@ -275,7 +292,9 @@ def _record(
     ) -> tuple[msgspec.Struct, ...]:
         nonlocal said, closed
         _refuse_part(current, current.version(label(parent)))  # it took its time
-        closed = [label(version) for version in current.made_from(parent)]
+        _refuse_unseen(register, current, parent)
+        related = [*current.made_from(parent), *current.made_to_be(parent)]
+        closed = list(dict.fromkeys(map(label, related)))
         parts = {part: label(version) for part, version in zip(files, versions, strict=True)}
         for split in current.splits:
             if (split.dataset, split.version) == (parent.dataset, parent.version):

@@ -12,7 +12,7 @@ from typing import Any
 from governed_kernel.errors import CheckFailed, UsageError
 from governed_kernel.governance.frames import read_pandas
 
-__all__ = ["Checked", "check_parts"]
+__all__ = ["Checked", "check_beside", "check_parts"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,45 @@ def check_parts(
             next="keep everything of one entity, and all copies of a row, in one part",
         )
     return Checked({part: len(table) for part, table in tables.items()}, dropped, leaks)
+
+
+def check_beside(
+    parts: Mapping[str, Path],
+    holdouts: Sequence[tuple[str, Path]],
+    keys: Sequence[str],
+    targets: Sequence[str],
+) -> dict[str, int]:
+    """Hold what is trained on against holdouts of other versions that were made from the same.
+
+    An entity tells for itself, where both have its key; else all columns do that both have.
+
+    Parameters
+    ----------
+    holdouts : sequence of (NAME@VERSION, Path)
+
+    Raises
+    ------
+    CheckFailed
+        They share an entity or a row, or no column by which that could be told.
+    """
+    train = _text_table(parts["train"].read_text(encoding="utf-8"))
+    for name, path in holdouts:
+        held = _text_table(path.read_text(encoding="utf-8"))
+        both = [column for column in train.columns if column in held.columns]
+        by = [key for key in keys if key in both]
+        columns = by or [column for column in both if column not in targets]
+        shared = len(set(_rows(train, columns)) & set(_rows(held, columns))) if columns else 0
+        if shared or not columns:
+            what = f"{'entities' if by else 'rows'} by {', '.join(columns)}" if columns else ""
+            raise CheckFailed(
+                f"what would be trained on can't be told apart from the holdout {name}",
+                why=f"{shared} {what} are in both, which were made from the same data"
+                if columns
+                else "both were made from the same data, and they have no column in common",
+                next="keep the column that names an entity in both, and divide by it in the same "
+                "way, with the same seed: --key COLUMN",
+            )
+    return {"rows of holdouts made from the same": 0} if holdouts else {}
 
 
 def _as_written(path: Path) -> Any:

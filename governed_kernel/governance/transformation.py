@@ -86,7 +86,9 @@ def transform(
 
 
 def _check_readable(register: Register, parent: DatasetRegistered, person: str) -> None:
-    decision = permission.decide_purpose(register, parent, "explore", person=person)
+    decision = permission.decide_purpose(
+        register, parent, "explore", person=person, transforms=True
+    )
     if not decision.allowed:
         raise PolicyDenied(
             f"{person} may not transform {label(parent)}, for which it is read to explore",
