@@ -86,6 +86,10 @@ class Scalars:
         self.ids.add(identity(thing))
         self._registry.put_named(namespace, name, thing, node)
 
+    def now(self) -> list[tuple[Any, Node]]:
+        """The values that the statement has computed so far, those that are known."""
+        return list(self._now.values())
+
     def forget(self) -> None:
         """The statement has ended."""
         self._now.clear()

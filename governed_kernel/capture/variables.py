@@ -105,6 +105,14 @@ class Variables:
         names = {name for name, _ in self._before[-1].sources} if self._before else ()
         return any(self.namespace.get(name, _MISSING) is thing for name in names)
 
+    def computed(self) -> Iterator[tuple[Any, Node]]:
+        """Single values that the statement mentions, or has computed."""
+        for (name, path), sources in self._before[-1].sources.items() if self._before else ():
+            for source in sources:
+                if source.node.kind == "value" and path in ((), ("*",)):
+                    yield self.namespace.get(name), source.node
+        yield from self._observation.scalars.now()
+
     def writes_out(self, value: Any) -> bool:
         """Whether `value`, or each part of a list of them, stands in the statement's own text."""
         if not self._before:

@@ -89,7 +89,7 @@ def _shared(columns: Sequence[Column]) -> Origins:
 
 
 def _weakest(first: Evidence, second: Evidence) -> Evidence:
-    return "conservative" if "conservative" in (first, second) else "observed"
+    return min(first, second, key=("conservative", "inferred", "observed").index)
 
 
 # --- databases outside -----------------------------------------------------------------------

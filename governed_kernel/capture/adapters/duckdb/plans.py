@@ -25,6 +25,7 @@ from governed_kernel.capture.adapters.duckdb.files import kept_files
 from governed_kernel.capture.adapters.duckdb.instances import Connected
 from governed_kernel.capture.adapters.duckdb.objects import Seen
 from governed_kernel.capture.adapters.duckdb.places import catalogs, key_of
+from governed_kernel.capture.adapters.duckdb.texts import with_computed
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Known, Lineage, Table, lineage_of, without_secrets
@@ -91,7 +92,15 @@ def plan_of(
         from governed_kernel.capture.sql.parsing import numbered  # brings sqlglot
 
         text = shape = numbered(sql, "duckdb")
-    lineages = _read(text, shape, known, catalog)
+    replaced, computed = with_computed(observation, text)
+    lineages: tuple[Lineage, ...] = ()
+    if computed:
+        lineages = _read(replaced, replaced, known, catalog)
+    if not lineages or any(each.reason for each in lineages):
+        lineages, computed = _read(text, shape, known, catalog), {}
+    if computed:
+        text = shape = replaced
+        values |= computed
     if any(_is_unsure(each) for each in lineages) and _has_files(catalog):
         # Only what the files' columns are called can settle it.
         catalog = Catalog(observation, step, known, connection, frame, exact=True, bound=bound)

@@ -145,6 +145,34 @@ con.sql("SELECT plus(a) AS p, plus(a, y := b) AS q FROM t").write_csv(OUT)
 """,
         "p <- t.csv.a TRANSFORMATION\nq <- t.csv.a TRANSFORMATION\nq <- t.csv.b TRANSFORMATION",
     ),
+    "values that were computed, written into the text": (
+        """
+con = fresh()
+other = pd.read_csv("u.csv")
+least, other_one = -other["c"].mean(), 3
+made = con.sql(f"SELECT id, a * {least} AS z FROM t WHERE b > {least:.1f} AND a < {other_one + 96}")
+made.filter("id > 0").write_csv(OUT)
+""",
+        """
+* <- t.csv.b FILTER
+* <- t.csv.a FILTER
+* <- t.csv.id FILTER
+* <- u.csv.c FILTER inferred
+id <- t.csv.id IDENTITY
+z <- t.csv.a TRANSFORMATION
+z <- u.csv.c AGGREGATION inferred
+""",
+    ),
+    "days that were computed, written into the text": (
+        """
+con = fresh()
+last = pd.to_datetime(pd.read_csv("u.csv")["c"], unit="D").max()
+con.execute("CREATE TABLE d AS SELECT id, DATE '1970-01-01' + a::INT AS day FROM t")
+con.execute(f"CREATE TABLE v AS SELECT id FROM d WHERE day < DATE '{last:%Y-%m-%d}'")
+con.sql("FROM v").write_csv(OUT)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.a FILTER\nid <- u.csv.c FILTER inferred",
+    ),
     "values written out are nobody's": (
         """
 con = fresh()
