@@ -16,7 +16,7 @@ from governed_kernel.errors import UnknownName, UsageError
 if TYPE_CHECKING:
     from governed_kernel.configuration import Configuration
 
-__all__ = ["CONFIGURATION_FILE", "Workspace", "new_identifier", "personal_folder"]
+__all__ = ["CONFIGURATION_FILE", "Workspace", "canonical_root", "new_identifier", "personal_folder"]
 
 CONFIGURATION_FILE = "governed.toml"
 
@@ -36,7 +36,7 @@ class Workspace:
     @classmethod
     def open(cls, folder: Path) -> Workspace:
         """The workspace whose ``governed.toml`` lies in `folder`."""
-        root = Path(folder).resolve()
+        root = canonical_root(folder)
         if not (root / CONFIGURATION_FILE).is_file():
             raise UnknownName(
                 f"{root} is no workspace",
@@ -51,7 +51,7 @@ class Workspace:
 
         Walks up from `start`, else takes ``GOVERNED_WORKSPACE``, else raises `UnknownName`.
         """
-        here = Path(start or Path.cwd()).resolve()
+        here = canonical_root(start or Path.cwd())
         for folder in (here, *here.parents):
             if (folder / CONFIGURATION_FILE).is_file():
                 return cls(folder)
@@ -180,6 +180,24 @@ def personal_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_path("governed"))
+
+
+def canonical_root(folder: Path) -> Path:
+    """A folder's canonical path, which records, addresses and messages can hold.
+
+    Raises
+    ------
+    UsageError
+        Something in it can't be printed: a line end, or a byte that is no UTF-8.
+    """
+    root = Path(folder).resolve()
+    if not str(root).isprintable():
+        raise UsageError(
+            f"{str(root)!a} can't hold a workspace",
+            why="its name holds what can't be printed, so no record could name what lies there",
+            next="rename the folder, or those above it",
+        )
+    return root
 
 
 def new_identifier(prefix: str = "") -> str:

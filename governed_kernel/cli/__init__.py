@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import gc
 import importlib
+import io
 import sys
 from pathlib import Path
 
 import click
 
 from governed_kernel import __version__
+from governed_kernel.cli import streams
 from governed_kernel.deferred import defer_iri_grammars
-from governed_kernel.errors import GovernedError
+from governed_kernel.errors import GovernedError, ResourceMissing, UsageError
 from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 
@@ -48,6 +51,8 @@ COMMANDS = {
 _NO_LEDGER = ("demo", "doctor", "init", "lab")
 """Commands that ask no ledger."""
 _HELP = frozenset(("-h", "--help"))
+_LONGEST = 2_000
+"""Characters of a line of a message."""
 
 
 def _verify_ahead(named: str | None) -> None:
@@ -110,6 +115,9 @@ def governed(context: click.Context, workspace: str | None) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: errors become one message on standard error and an exit code."""
+    streams.open_closed()
+    streams.outlast()
+    streams.keep_private()
     defer_iri_grammars()
     # A large ledger is hundreds of thousands of objects that live until the end: looking for
     # cycles among them every 700 objects takes a third of a command's time.
@@ -117,15 +125,47 @@ def main(arguments: list[str] | None = None) -> None:
     atexit.register(gc.freeze)  # and again three times when it ends, for nothing
     try:
         code = governed.main(arguments, prog_name="governed", standalone_mode=False)
+        lost = streams.unwritten()
     except GovernedError as error:
-        click.echo(f"governed: {visible(str(error))}", err=True)
+        click.echo(f"governed: {_readable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        error.show(said := io.StringIO())
+        click.echo(_readable(said.getvalue()), err=True, nl=False)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("governed: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        click.echo(f"governed: {_readable(str(_too_long(error)))}", err=True)
+        sys.exit(UsageError.exit_code)
+    if lost is not None:
+        click.echo(f"governed: {_not_shown(lost)}", err=True)
+        sys.exit(ResourceMissing.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _readable(text: str) -> str:
+    """A message as a person can read it: nothing that acts on a terminal, no line without end."""
+    lines = visible(text).split("\n")
+    return "\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in lines)
+
+
+def _too_long(error: OSError) -> UsageError:
+    return UsageError(
+        f"{str(error.filename or '')[:80]}… is no name of a file",
+        why="it is longer than file systems take",
+        next="name it by a shorter name",
+    )
+
+
+def _not_shown(error: OSError) -> ResourceMissing:
+    return ResourceMissing(
+        "what this command says could not be written, and it was carried out all the same",
+        why=error.strerror or str(error),
+        next="make room where its output goes, and ask what there is now",
+    )

@@ -23,7 +23,7 @@ from governed_kernel.lineage.derived_head import write_head
 from governed_kernel.lineage.events import Attested
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.locks import exclusive_lock
-from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
+from governed_kernel.workspace import CONFIGURATION_FILE, Workspace, canonical_root
 
 if TYPE_CHECKING:
     from governed_kernel.governance.signers import PersonSigner
@@ -55,7 +55,7 @@ def initialise(
     """
     check_name(administrator)
     printed_name = check_printed_name(printed_name)
-    root = Path(folder).resolve()
+    root = canonical_root(Path(folder))
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
