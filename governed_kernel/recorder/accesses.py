@@ -16,7 +16,7 @@ from governed_kernel.recorder.hashing import Hasher
 from governed_kernel.recorder.origins import Origins
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.recorder.restrictions import Restrictions
-from governed_kernel.recorder.witness import Sighting
+from governed_kernel.recorder.sightings import Sighting
 
 __all__ = ["Accesses"]
 

@@ -20,7 +20,7 @@ from governed_kernel.lineage.derivations import Derivation, stamp_of
 from governed_kernel.lineage.events import Access, Derived, Digested, Evidence, Transformation
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.restrictions import Restrictions
-from governed_kernel.recorder.witness import Sighting
+from governed_kernel.recorder.sightings import Sighting
 
 __all__ = ["Origins"]
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from governed_kernel.lineage.events import Access, Completeness, Evidence, Operation
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.processes import Cell
-from governed_kernel.recorder.witness import Sighting
+from governed_kernel.recorder.sightings import Sighting
 
 __all__ = ["Reconciler"]
 

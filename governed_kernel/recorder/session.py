@@ -33,9 +33,10 @@ from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
 from governed_kernel.recorder.restrictions import Restriction, Restrictions
 from governed_kernel.recorder.seccomp import Notification
+from governed_kernel.recorder.sightings import Sighting
 from governed_kernel.recorder.start import StartedKernel
 from governed_kernel.recorder.survivors import end_survivors
-from governed_kernel.recorder.witness import Sighting, Witness
+from governed_kernel.recorder.witness import Witness
 
 __all__ = ["Session"]
 

@@ -13,7 +13,6 @@ import re
 import stat
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
 
 from governed_kernel.errors import GovernedError
 from governed_kernel.lineage.events import Operation
@@ -25,8 +24,9 @@ from governed_kernel.recorder.names import Names, Place
 from governed_kernel.recorder.processes import process_of
 from governed_kernel.recorder.restrictions import Restriction, Restrictions
 from governed_kernel.recorder.seccomp import CALLS, Listener, Notification, Unreadable
+from governed_kernel.recorder.sightings import Sighting, has_content
 
-__all__ = ["Sighting", "Witness"]
+__all__ = ["Witness"]
 
 _OPENS = {2: 0, 257: 1, 437: 1}
 _OPEN, _OPENAT2, _CREAT = 2, 437, 85
@@ -43,46 +43,6 @@ _EXCHANGE = 2  # RENAME_EXCHANGE
 _RESOLVE_IN_ROOT = 0x10
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _NAME_OF_THREAD = re.compile(r"/proc/(?:\d+/task/)?(\d+)/comm")
-
-
-class Sighting(NamedTuple):
-    """One call that is not environment.
-
-    Attributes
-    ----------
-    thread : int
-        Who made it.
-    call : str
-        The system call.
-    operation : Operation
-        What it does to `path`.
-    path : str
-        Canonical absolute path, or an address.
-    exists : bool
-        Whether the path existed before the call.
-    possible : bool
-        Whether the call can have had an effect on content: the file is there or may be made,
-        and is no folder.
-    both : bool
-        Opened for reading and writing.
-    source : str
-        Where a renamed or linked file came from.
-    denied : Restriction or None
-        Why the call was refused.
-    replaces : bool
-        Whether nothing of what the file held before is left.
-    """
-
-    thread: int
-    call: str
-    operation: Operation
-    path: str
-    exists: bool = True
-    possible: bool = True
-    both: bool = False
-    source: str = ""
-    denied: Restriction | None = None
-    replaces: bool = False
 
 
 class Witness:
@@ -297,7 +257,7 @@ class Witness:
                 "write" if write else "read",
                 path,
                 exists=mode is not None,
-                possible=_has_content(mode, flags, place.way or path),
+                possible=has_content(mode, flags, place.way or path),
                 both=flags & os.O_ACCMODE == os.O_RDWR,
                 denied=denied,
                 replaces=replaces,
@@ -475,13 +435,3 @@ def _kept_back(why: str) -> Restriction:
 def _mode(path: str) -> int | None:
     status = paths.status(path)
     return None if status is None else status.st_mode
-
-
-def _has_content(mode: int | None, flags: int, path: str) -> bool:
-    """Whether an open can have read or written content."""
-    if mode is None:
-        return bool(flags & os.O_CREAT) and os.path.isdir(os.path.dirname(path))
-    if flags & (os.O_DIRECTORY | os.O_PATH) or stat.S_ISDIR(mode):
-        return False
-    wanted = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK)[flags & os.O_ACCMODE]
-    return os.access(path, wanted)

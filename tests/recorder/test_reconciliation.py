@@ -9,7 +9,7 @@ from governed_kernel.lineage.events import Access, Operation
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.processes import Cell
 from governed_kernel.recorder.reconciliation import Reconciler
-from governed_kernel.recorder.witness import Sighting
+from governed_kernel.recorder.sightings import Sighting
 
 CELL = Cell(3, "c")
 OTHER = Cell(4, "d")
