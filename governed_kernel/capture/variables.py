@@ -44,6 +44,7 @@ _Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
 _MANY = 1_000
 _FEW = 64
+_HOLDING_VALUES = ("value", "dict", "list", "tuple")
 
 
 class _Before(NamedTuple):
@@ -159,7 +160,7 @@ class Variables:
         sources = {reference: list(self._sources(reference)) for reference in reading.mentioned}
         names = {*reading.flow.touches, *(reference.name for reference in reading.mentioned)}
         self._observation.doings[-1].computed = any(
-            source.node.kind == "value" for each in sources.values() for source in each
+            source.node.kind in _HOLDING_VALUES for each in sources.values() for source in each
         )
         shapes = {name: self._shape(name) for name in names}
         nodes = {name: self._node(name) for name in names}
@@ -218,14 +219,23 @@ class Variables:
         thing = self.namespace.get(reference.name, _MISSING)
         if thing is _MISSING:
             return
-        path = list(reference.path)
+        path, around = list(reference.path), None
         while path and type(thing) in (dict, list, tuple):
             inner = _item(thing, path[0])
             if inner is _MISSING:
                 break
-            thing = inner
+            around, thing = thing, inner
             path.pop(0)
-        yield from self._known(thing, tuple(path))
+        found = list(self._known(thing, tuple(path)))
+        if not found and around is not None and not self._tells_apart(around):
+            found = list(self._known(around, ()))
+        yield from found
+
+    def _tells_apart(self, container: Any) -> bool:
+        """Whether some of what lies in a container is known by itself; then the rest is not."""
+        parts = container.values() if isinstance(container, dict) else container
+        known = self._observation.registry.get
+        return any(known(part) is not None for part in itertools.islice(parts, _MANY))
 
     def _known(self, thing: Any, path: tuple[str | int, ...]) -> Iterator[Source]:
         node = self._observation.registry.get(thing)
@@ -411,7 +421,7 @@ def _complete(
     found = {entity: each for entity, each in sources.items() if entity not in known}
     if found and work.open:
         outputs.append((work.output, "", found, {}, work.open))
-    single = {entity: each for entity, each in found.items() if each.node.kind == "value"}
+    single = {entity: each for entity, each in found.items() if each.node.kind in _HOLDING_VALUES}
     single |= {entity: each for entity, each in values.items() if entity not in known}
     if single and work.values:
         outputs.append((work.output, "", single, {}, work.values))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, NamedTuple
 
 import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy, SeriesGroupBy
 
 from governed_kernel.capture.adapters.pandas.operators import word_of
+from governed_kernel.capture.adapters.pandas.parts import Parts
 from governed_kernel.capture.adapters.pandas.selection import weighed
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
@@ -24,6 +26,7 @@ from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Influence, Node
+from governed_kernel.capture.steps import Step
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]
@@ -279,6 +282,22 @@ def _summarise(
     work.finish(result, *output, rows_in=group.rows, rows_out=size(result))
 
 
+def go_through(observation: Observation, observed: Observed) -> None:
+    """``for key, part in groups``: the parts are rows of each group, as they are."""
+    group, parts = _group_of(observation, observed.subject), _parts.get(observation)
+    output = look(getattr(observed.subject, "_selected_obj", None))
+    if group is None or output is None or parts is None:
+        return
+    work = Work(observation, observed)
+    work.same(group.parent, output[1])
+    for entity, column, kind, evidence in group.decided_by:
+        work.rows.append((entity, column, kind, evidence))
+        if entity != group.parent.entity:
+            work.take(Node(entity, "series", (column,)))
+    # What comes of the call is no frame yet, but the trail goes on from there.
+    parts.begin(observed.subject, Step.finish(work, observed.result, *output, rows_in=group.rows))
+
+
 def _level(work: Work, group: Group, level: str) -> None:
     """A level of the result's index is the key of that name, from wherever the key came."""
     if level in group.keys:
@@ -334,6 +353,7 @@ def arm(observation: Observation) -> None:
 
     for owner in (pd.DataFrame, pd.Series):
         see(owner, ("groupby", "rolling", "expanding", "ewm", "resample"), group_by)
+    _parts[observation] = Parts(observation)
 
 
 def _open(observation: Observation, group: Any) -> None:
@@ -347,9 +367,11 @@ def _open(observation: Observation, group: Any) -> None:
         (AGGREGATE, aggregate),
         (ROWWISE, rowwise),
         (PICK, pick),
+        (("__iter__",), go_through),
     ):
         for name in names:
             observe(observation, "pandas", group, name, rule)
 
 
 _armed: set[type] = set()
+_parts: weakref.WeakKeyDictionary[Observation, Parts] = weakref.WeakKeyDictionary()
