@@ -25,6 +25,7 @@ from governed_kernel.governance import erasure
 from governed_kernel.governance.cards import card_of
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage import merkle
+from governed_kernel.lineage.derived_head import head_file
 from governed_kernel.lineage.events import FileDigest, SessionSealed, now
 from governed_kernel.lineage.forms import compressed, journal_files, open_journal
 from governed_kernel.lineage.heads import head_line, read_head
@@ -264,7 +265,8 @@ class _Backup:
                 self._working_file(path)
         for path in sorted((self._workspace.state / "exports").glob("*.jsonl")):
             self._put(path.relative_to(self._workspace.root).as_posix(), read_or_refuse(path))
-        for done in (self._workspace.state / "erased.json", self._workspace.derived):
+        head = head_file(self._workspace)  # before its list, which may go on meanwhile
+        for done in (self._workspace.state / "erased.json", head, self._workspace.derived):
             if done.exists():
                 self._put(done.relative_to(self._workspace.root).as_posix(), read_or_refuse(done))
 

@@ -16,7 +16,7 @@ from governed_kernel.canonical import digest_bytes
 from governed_kernel.files import read_or_refuse
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Head", "noted", "write_head"]
+__all__ = ["Head", "head_file", "noted", "write_head"]
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -30,6 +30,11 @@ class Head(msgspec.Struct, frozen=True):
         return len(data) >= self.size and digest_bytes(data[: self.size]) == self.sha256
 
 
+def head_file(workspace: Workspace) -> Path:
+    """Where it is noted."""
+    return workspace.derived.with_suffix(".head")
+
+
 def noted(workspace: Workspace) -> Head | None:
     """What is noted of the list; None where nobody did.
 
@@ -39,7 +44,7 @@ def noted(workspace: Workspace) -> Head | None:
         It can't be read.
     """
     try:
-        return msgspec.json.decode(read_or_refuse(_file(workspace)), type=Head)
+        return msgspec.json.decode(read_or_refuse(head_file(workspace)), type=Head)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
 
@@ -47,12 +52,8 @@ def noted(workspace: Workspace) -> Head | None:
 def write_head(workspace: Workspace) -> None:
     """Note the list as it lies there; only who holds its lock does."""
     data = read_or_refuse(workspace.derived)
-    file = _file(workspace)
+    file = head_file(workspace)
     new = file.with_name(f"{file.name}.new")
     # lost with a power cut, the list is read from the journals: nothing is worth waiting for a disk
     new.write_bytes(msgspec.json.encode(Head(len(data), digest_bytes(data))))
     os.replace(new, file)  # noqa: PTH105 (the house's own writing waits for the disk)
-
-
-def _file(workspace: Workspace) -> Path:
-    return workspace.derived.with_suffix(".head")

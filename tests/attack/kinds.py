@@ -55,7 +55,7 @@ UNRECORDED: dict[str, tuple[str, str]] = {
         "how far erasures and exports have come: verification counts texts that are left itself",
     ),
     "derived files": (
-        r"\.governed/derived\.jsonl",
+        r"\.governed/derived\.(jsonl|head)",
         "a projection: which files owe to what is held against the journals, not its bytes",
     ),
     "lineage store": (
