@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+
+# Before a library asks: threads of two workers' trainings would wait for one another in loops.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 LONGEST = ("test_demonstration.py", "test_corpus.py", "test_biopsy_triage.py", "test_journey.py")
 TOGETHER = {

@@ -114,6 +114,9 @@ def kernel_environment(workspace: Workspace, plan: Plan, ticket: Path) -> dict[s
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": threads,
+        # Threads that wait for one another turn in a loop otherwise, and take the processors from a
+        # second run: two that trained at once took twice as long as one after the other.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",

@@ -59,6 +59,13 @@ def test_nothing_of_the_persons_decides_which_code_is_loaded(
     assert not before.keys() & {*names}
 
 
+def test_threads_of_a_run_leave_the_processors_to_others_while_they_wait(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert _given(workspace)["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 @pytest.mark.parametrize(
     ("named", "seen"),
     [
