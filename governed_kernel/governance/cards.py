@@ -137,6 +137,7 @@ def _facts(version: DatasetRegistered) -> dict[str, object]:
         "intended_use": version.intended_use or None,
         "training_data": version.training_data or None,
         "adaptation": version.adaptation or None,
+        "odd": version.odd or None,
         "derived_from": version.derived_from or None,
         "made_from": version.made_from or None,
         "query": version.query.get("statement") or None,

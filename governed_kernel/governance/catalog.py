@@ -120,9 +120,10 @@ def register(
     UsageError
         A name, class, purpose or date has no meaning, or the path is empty or a symbolic link.
     Refused
-        `person` may not register, or the content is locked or of another class already.
+        `person` may not register, the content is locked or of another class already, or loading
+        the base model runs code.
     """
-    from governed_kernel.governance import shape  # with DuckDB, which reading a catalog needs not
+    from governed_kernel.governance import base_models, shape  # reading a catalog needs neither
 
     try:
         current = Register.read(workspace)
@@ -132,6 +133,7 @@ def register(
         files = _keep(workspace, Path(path), progress)
         made_from = inheritance.origins_of(current, Path(path), files)
         inheritance.check_class(current, name, asked.data_class, made_from, person)
+        odd = base_models.check(workspace, name, files) if asked.kind == "model" else []
         sha256 = files[0].sha256 if Path(path).is_file() else manifest_digest(files)
         event = DatasetRegistered(
             dataset=name,
@@ -158,6 +160,7 @@ def register(
             training_data=asked.training_data.strip(),
             adaptation=asked.adaptation.strip(),
             query=asked.query,
+            odd=odd,
         )
         return enter(workspace, [event])[0]
     except (Refused, UsageError, ResourceMissing) as error:

@@ -131,8 +131,7 @@ def _tensor(path: Path, name: str, entry: Any, start: int) -> Tensor:
     if bits != 8 * (end - begin):
         raise malformed(
             path,
-            f"{name!a} has {end - begin:,} bytes, and its shape and type {dtype} are other than "
-            "that many",
+            f"{name!a} has {end - begin:,} bytes, and its shape and type ({dtype}) take others",
         )
     return Tensor(name, dtype, list(shape), start + begin, start + end)
 

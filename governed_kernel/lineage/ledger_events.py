@@ -69,7 +69,7 @@ class FileDigest(msgspec.Struct, frozen=True):
 class DatasetRegistered(Event, frozen=True, kw_only=True, tag="dataset-registered"):
     """A version of a dataset or base model entered the catalog, with its immutable snapshot."""
 
-    schema: int = 3
+    schema: int = 4
     dataset: Component
     version: Component
     """Counting from ``1`` within the dataset."""
@@ -104,6 +104,8 @@ class DatasetRegistered(Event, frozen=True, kw_only=True, tag="dataset-registere
     """Of a base model: why it is adapted, and why no smaller change solves the problem."""
     query: dict[str, Any] = {}
     """Of the result of a query: its statement and parameters."""
+    odd: list[str] = []
+    """Of a base model: what its files say or ask for that whoever loads it should know."""
 
 
 class SplitRecorded(Event, frozen=True, kw_only=True, tag="split-recorded"):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from governed_kernel.governance import base_models
 from governed_kernel.governance.catalog import MODEL_FACTS
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Access, DatasetRegistered
@@ -30,6 +31,7 @@ __all__ = [
     "check_record",
     "check_session",
     "missing_descriptions",
+    "odd_models",
 ]
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1")
@@ -84,6 +86,7 @@ def check_session(
         *check_cells(session, notebook),
         *foreign,
         *missing_descriptions(register, inputs),
+        *odd_models(workspace, register, inputs),
         *_connections(session),
         *check_record(session),
     ]
@@ -108,6 +111,24 @@ def missing_descriptions(register: Register, inputs: list[Input]) -> Iterator[Fi
                 f"register it again with these: 'governed data register {item.dataset} … "
                 f"{' '.join(map(_option, missing))}"
                 "', and run the notebook again",
+            )
+
+
+def odd_models(workspace: Workspace, register: Register, inputs: list[Input]) -> Iterator[Finding]:
+    """Base models that run code when they are loaded, or ask for more than they hold.
+
+    None that runs code is registered any more; earlier ones are told of as well.
+    """
+    for item in inputs:
+        if item.kind != "model":
+            continue
+        for oddity in base_models.oddities(workspace, register.version(item.name)):
+            yield _finding(
+                "base-model-unsafe" if oddity.is_refused else "base-model-odd",
+                "warning",
+                f"of the base model {item.name}: {oddity.what}",
+                "whoever loads the base model with what was released gets this as well",
+                oddity.next,
             )
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken, RunFailed
+from governed_kernel.governance.programs import runs_code
 from governed_kernel.governance.tensors import check_tensors
 from governed_kernel.lineage.events import Artifact
-from governed_kernel.release.programs import runs_code
 
 __all__ = ["KINDS", "collect", "excess"]
 

@@ -37,7 +37,7 @@ from governed_kernel.release import (
 from governed_kernel.release.difference import Comparison
 from governed_kernel.release.environment import EnvironmentLock
 from governed_kernel.release.evaluations import recorded_evidence
-from governed_kernel.release.evidence import check_cells, check_record
+from governed_kernel.release.evidence import check_cells, check_record, odd_models
 from governed_kernel.release.execution import check_artifacts
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.manifest import Input, ReleaseManifest
@@ -241,6 +241,7 @@ def _research(
         *check_cells(session, released),
         *checks.check_sources(released),
         *check_record(session),
+        *odd_models(workspace, register, bound.inputs),
     ]
     if (session.mode, session.notebook) != ("research", bound.research_notebook.path):
         _refuse_made(bound, f"{bound.session_id} ran {session.notebook or 'no notebook'}")

@@ -183,6 +183,11 @@ ELSEWHERE = {
         "archive (see below)", "5", "run failed",
         "tests/release/test_programs.py::test_a_pickle_is_refused_under_any_name",
     ),
+    "a base model that runs code when it is loaded, or leads out of its folder": Elsewhere(
+        "`can't be registered as a base model`, with each file and key (see docs/governance.md)",
+        "3", "denied",
+        "tests/governance/test_base_models.py::test_a_model_that_runs_code_is_refused",
+    ),
     "weights that are no well-formed safetensors file": Elsewhere(
         "the run fails, and says what of the format's rules they break: a header that is cut off, too "
         "long, nested or no JSON, tensors that overlap, leave a hole or are not as long as their "
@@ -249,7 +254,7 @@ broken, 5 the run failed, 6 a resource is missing.
 
 ## Files that run code when they are loaded
 
-A run that leaves one fails, whatever it is called: a pickle is a program for whoever opens it, harmless or not, and weights have safetensors.
+A run that leaves one fails, and no base model with one is registered, whatever it is called: a pickle is a program for whoever opens it, harmless or not, and weights have safetensors.
 We look by content, load nothing, and refuse what can't be looked into. `modelscan` 0.8.8 looks by name and for calls that it knows as unsafe; it
 is no part of this product. Both were asked about the same files (modelscan with its extras `tensorflow` and `h5py`, TensorFlow 2.21, numpy 2.4.6, Python 3.11;
 `hostile` calls `os.system` when it is loaded). modelscan ends with 1 where it found something, 0 where it looked and found nothing, 3 where it looked at nothing.

@@ -101,6 +101,7 @@ function Facts(props: { found: IVersion }): React.ReactElement {
     [trans.__('Intended use'), found.intended_use],
     [trans.__('Its training data'), found.training_data],
     [trans.__('Why it is adapted'), found.adaptation],
+    [trans.__('What is odd about it'), found.odd.join('; ')],
     [trans.__('Never to be learnt from'), found.never_learn.join(', ')],
     [
       trans.__('Registered'),

@@ -36,6 +36,8 @@ export interface IVersion {
   intended_use: string;
   training_data: string;
   adaptation: string;
+  /** Of a base model: what its files ask for that whoever loads it should know. */
+  odd: string[];
   never_learn: string[];
   derived_from: string;
   made_from: string[];

@@ -1,9 +1,9 @@
 """Files that run code when they are loaded, by their content and not by their name.
 
-None of them is released, harmless or not: weights are safetensors, tables are Parquet, estimators
-are their parameters. Beside pickles these are layers of Keras that carry a function or name one of
-another library, and operations of TensorFlow that reach files or Python. Archives are looked into;
-one within another is not, so it is refused. Nothing is ever loaded.
+None of them is released or taken as a base model, harmless or not: weights are safetensors, tables
+are Parquet, estimators are their parameters. Beside pickles these are layers of Keras that carry a
+function or name one of another library, and operations of TensorFlow that reach files or Python.
+Archives are looked into; one within another is not, so it is refused. Nothing is ever loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from governed_kernel.release import pickles
+from governed_kernel.governance import pickles
 
 __all__ = ["runs_code"]
 
@@ -39,16 +39,23 @@ _OPERATION = re.compile(
 """Field 2 of a NodeDef, ``op``: github.com/tensorflow/tensorflow, core/framework/node_def.proto."""
 
 
-def runs_code(path: Path) -> str:
-    """What of a file runs code when it is loaded, in words; empty where nothing does."""
-    if named := pickles.named(path.name):
+def runs_code(path: Path, name: str = "") -> str:
+    """What of a file runs code when it is loaded, in words; empty where nothing does.
+
+    Parameters
+    ----------
+    name : str
+        What the file is called, where it lies under another name.
+    """
+    name = name or path.name
+    if named := pickles.named(name):
         return f"a pickle: {named}"
     with path.open("rb") as file:
         head = file.read(_HEAD)
         found = _of_head(head)
         if not found and _is_hdf5(file):
             found = _of_description(file)
-        if not found and path.suffix.lower() == ".pb":
+        if not found and Path(name).suffix.lower() == ".pb":
             found = _of_graph(file)
         if not found:
             found = _of_zip(file, certain=head.startswith(_ZIP)) or _of_tar(file)
