@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from governed_kernel import data
 from governed_kernel.capture import emitter
@@ -180,7 +182,7 @@ def base_model(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyP
     folder = tmp_path / "base"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(bytes(64))
+    save_file({"scale": np.ones(8)}, folder / "model.safetensors")
     return register(workspace, folder, "base", kind="model", data_class="licensed")
 
 
