@@ -6,23 +6,61 @@ code cell completed and the kernel is still alive.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nbclient.exceptions import CellExecutionComplete, DeadKernelError
+from nbclient.util import ensure_async
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
 from governed_kernel.errors import RunFailed
 from governed_kernel.kernel.headless import GovernedNotebookClient
 
-__all__ = ["Client", "GovernedEngine"]
+__all__ = ["LARGEST_OUTPUT", "Client", "GovernedEngine"]
+
+LARGEST_OUTPUT = 32 << 20
+"""Characters of all output of a run: twice as many bytes is the most that a notebook may have."""
 
 
 class Client(GovernedNotebookClient, PapermillNotebookClient):  # type: ignore[misc]  # untyped base
-    """papermill's client, whose kernel is told the id of each cell that it executes."""
+    """papermill's client, whose kernel is told the id of each cell that it executes.
+
+    Attributes
+    ----------
+    deadline : float or None
+        `time.monotonic` value after which a run is ended, whatever it prints; None for no run.
+    excess : str
+        Why it ended the kernel; empty when it did not.
+    """
+
+    deadline: float | None = None
+    excess = ""
+    _printed = 0
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        """Take one message of a cell, unless it is one too many.
+
+        As long as messages come, nbclient looks at nothing else: not at its own limit of time.
+        """
+        self._printed += _length(msg["content"])
+        if self.deadline is not None:
+            if self._printed > LARGEST_OUTPUT:
+                self._give_up(f"cell {cell_index + 1} printed on beyond {LARGEST_OUTPUT >> 20} MiB")
+            elif time.monotonic() > self.deadline:
+                self._give_up(f"cell {cell_index + 1} still printed when its time was over")
+        return super().process_message(msg, cell, cell_index)
+
+    def _give_up(self, why: str) -> None:
+        self.excess = why
+        assert self.km is not None
+        self._ending = asyncio.ensure_future(ensure_async(self.km.signal_kernel(signal.SIGKILL)))
+        raise CellExecutionComplete  # nothing more of it is listened to
 
 
 class GovernedEngine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
@@ -77,9 +115,28 @@ class GovernedEngine(NBClientEngine):  # type: ignore[misc]  # papermill is unty
         environment = dict(kernel_environment or os.environ)
         if input_path and not environment.get("GOVERNED_RUN"):
             environment.setdefault("JPY_SESSION_NAME", str(_place_of(str(input_path))))
-        executed = client.execute(env=environment)
+        client.deadline = deadline
+        try:
+            executed = client.execute(env=environment)
+        except DeadKernelError as error:
+            if not client.excess:
+                raise
+            raise RunFailed(
+                "the run was ended",
+                why=client.excess,
+                next="print less: a figure an epoch, not a line a step; what is large is written "
+                "to the output folder",
+            ) from error
         check_complete(nb_man.nb)
         return executed
+
+
+def _length(content: Any) -> int:
+    """How much a message of a kernel says, in characters."""
+    data = content.get("data")
+    shown = data.values() if isinstance(data, dict) else ()
+    texts = [content.get("text"), content.get("evalue"), *shown]
+    return sum(len(text if isinstance(text, str) else repr(text)) for text in texts if text)
 
 
 def check_complete(notebook: Any) -> None:

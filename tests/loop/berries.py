@@ -144,7 +144,7 @@ def is_sour(tastes):
 
 BEHAVIOURS = (
     *("good", "exit", "quit", "end", "raise", "hang", "spin", "die"),
-    *("connect", "escape", "outside", "peek", "fill", "link", "identify"),
+    *("connect", "escape", "outside", "peek", "fill", "flood", "link", "identify"),
 )
 PARAMETERS = f"""\
 behaviour: str = "good"  # one of {", ".join(BEHAVIOURS)}: what one cell tries to do
@@ -211,6 +211,9 @@ match behaviour:
         with (output / "berries.bin").open("wb") as file:
             for _ in range(64):
                 file.write(bytes(1 << 20))
+    case "flood":
+        while True:
+            print("x" * 1_000_000)
     case "link":
         (output / "shortcut").symlink_to("adapter")
 """
