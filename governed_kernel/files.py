@@ -99,9 +99,11 @@ def check_regular(path: Path) -> None:
         raise unreadable(path, error) from error
 
 
-def read_regular(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file; raises as `open_regular`."""
+def read_regular(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+    """The bytes of a file; raises as `open_regular`, and where it has more than `most`."""
     with open_regular(path) as file:
+        if most is not None and (size := os.fstat(file.fileno()).st_size) > most:
+            raise OSError(errno.EFBIG, f"it has {size:,} bytes, {most:,} are read", str(path))
         return file.read()
 
 

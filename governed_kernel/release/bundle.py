@@ -53,6 +53,8 @@ __all__ = [
 ]
 
 _MANIFEST, _SEAL, _SUMS = "manifest.json", "signature.dsse.json", "SHA256SUMS"
+_LARGEST = 64 << 20
+"""Bytes of its manifest, and of its seal."""
 _UNLISTED = (_MANIFEST, model_signature.SIGNATURE, _SEAL)
 
 
@@ -158,7 +160,7 @@ def complete_folder(workspace: Workspace, made: Bundle) -> Path:
 def manifest_of(folder: Path) -> tuple[BundleManifest, str]:
     """The manifest of a bundle and its digest, as they lie there."""
     try:
-        encoded = read_regular(folder / _MANIFEST)
+        encoded = read_regular(folder / _MANIFEST, _LARGEST)
         return msgspec.json.decode(encoded, type=BundleManifest), digest_bytes(encoded)
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise packing.altered(folder / _MANIFEST, str(error)) from error
@@ -183,6 +185,7 @@ def verify(folder: Path, service_key: str = "") -> BundleManifest:
     if not isinstance(predicate, Bundle) or predicate.digest != digest:
         raise packing.altered(folder / _MANIFEST, f"its SHA-256 is {digest}, another was signed")
     listed = {file.path: file.sha256 for file in made.files}
+    sizes = {file.path: file.bytes for file in made.files}
     if predicate.model_signature:  # bundles of earlier versions have none
         listed[model_signature.SIGNATURE] = predicate.model_signature
     for path in packing.files_of(folder):
@@ -191,6 +194,9 @@ def verify(folder: Path, service_key: str = "") -> BundleManifest:
             raise packing.altered(path, "it is not in the manifest")
         if not path.is_file():
             raise packing.altered(path, "it is no file")
+        size = path.stat().st_size
+        if size != sizes.get(name, size):  # asked first: a hole of terabytes takes no space
+            raise packing.altered(path, f"it has {size:,} bytes, {sizes[name]:,} were sealed")
         if name in listed:
             found = digest_file(path)
             if found != listed.pop(name):
@@ -219,7 +225,7 @@ def pack(workspace: Workspace, made: Bundle, target: Path) -> str:
 def _signed(path: Path, service_key: str) -> Predicate:
     """What the service signed, from the one form in which it is written."""
     try:
-        data = read_regular(path)
+        data = read_regular(path, _LARGEST)
         envelope = msgspec.json.decode(data)
         if canonical_json(envelope) != data:
             raise packing.altered(path, "it is not written as it was sealed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 from governed_kernel.canonical import digest_file
-from governed_kernel.release.bundle import BundleManifest, manifest_of
+from governed_kernel.errors import IntegrityBroken
+from governed_kernel.release.bundle import BundleManifest, manifest_of, verify
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
 
@@ -294,3 +296,17 @@ def test_an_altered_bundle_is_not_packed(stages: Stages, tmp_path: Path) -> None
     words = f"release build {stages.run_id} --as otto --tar"
     explains(place.here(words, str(tmp_path / "out.tar")), 4, "README.md is not what was sealed")
     assert not (tmp_path / "out.tar").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "signature.dsse.json", "README.md"])
+def test_a_file_of_nothing_but_holes_is_refused_unread(
+    stages: Stages, tmp_path: Path, name: str
+) -> None:
+    """Four terabytes would take hours to be hashed, and no machine has the memory."""
+    (folder,) = stages.released.copy(tmp_path).workspace.bundles.iterdir()
+    folder.chmod(0o755)
+    (folder / name).chmod(0o644)
+    os.truncate(folder / name, 4 << 40)
+    with pytest.raises(IntegrityBroken, match=f"{name} is not what was sealed") as refused:
+        verify(folder)
+    assert "4,398,046,511,104 bytes" in refused.value.why
