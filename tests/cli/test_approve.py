@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from governed_kernel.canonical import digest_bytes
+from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record
 from governed_kernel.lineage.events import FileDigest, ValidationRecorded
@@ -91,6 +92,20 @@ def test_data_that_had_to_be_gone_is_shown_as_such(
     assert [item["retention_over"] for item in told] == [passed] * len(told)
     assert done.err.count(f"; until {until}") == len(told) > 1
     assert done.err.count(f"; until {until}, which has passed") == passed * len(told)
+
+
+def test_a_base_model_that_brings_code_is_shown_whenever_it_was_registered(
+    candidate: Place,
+) -> None:
+    """Its kept file as it may have been taken before these were looked into."""
+    version = Register.read(candidate.workspace).version("palate")
+    kept = ObjectStore(candidate.workspace).path(
+        next(file.sha256 for file in version.files if file.path == "config.json")
+    )
+    kept.chmod(0o644)
+    kept.write_text('{"auto_map": {"AutoModel": "evil.Model"}}')
+    done = candidate.done_here(f"{FOR_RUN} {{rui}}")
+    assert "warning: of the base model palate@1: config.json: auto_map names code" in done.err
 
 
 def test_machines_are_told_the_same_facts(candidate: Place) -> None:
