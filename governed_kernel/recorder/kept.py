@@ -8,6 +8,7 @@ No cell has a use for them: approvals and runs are commands of their own, with a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from governed_kernel.workspace import Workspace, personal_folder
 
@@ -47,6 +48,8 @@ class Kept:
     workspace : Workspace, optional
         Whose list of derived files is kept as well, and the locks that its commands take: to open
         one is enough to hold it, and to read it is worth nothing.
+    own : iterable of str
+        Folders that a release run writes alone: no command takes a lock there, libraries do.
 
     Attributes
     ----------
@@ -54,11 +57,12 @@ class Kept:
         The canonical personal folder.
     """
 
-    def __init__(self, workspace: Workspace | None = None) -> None:
+    def __init__(self, workspace: Workspace | None = None, own: Iterable[str] = ()) -> None:
         self.folder = os.path.realpath(personal_folder())
         self._state = f"{os.path.realpath(workspace.state)}/" if workspace is not None else ""
         self._derived = f"{self._state}derived."
-        self._asking = tuple(f"{self._state}{name}" for name in _ASKING)
+        asking = [f"{self._state}{name}" for name in _ASKING]
+        self._free = (*asking, *(f"{os.path.realpath(folder)}/" for folder in own))
         self._secret = tuple(f"{self.folder}/{name}/" for name in _SECRET)
         self._all = tuple(f"{self.folder}/{name}" for name in (*_SECRET, *_REMEMBERED))
 
@@ -81,12 +85,12 @@ class Kept:
         return bool(self._state) and path.startswith(self._derived)
 
     def is_lock(self, path: str) -> bool:
-        """Whether the canonical `path` is a lock of the workspace's, which no question takes."""
+        """Whether the canonical `path` is a lock that commands alone take."""
         return (
             path.endswith(".lock")
             and bool(self._state)
             and path.startswith(self._state)
-            and not path.startswith(self._asking)
+            and not path.startswith(self._free)
         )
 
     def changed(self, path: str) -> str:

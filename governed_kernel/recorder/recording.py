@@ -139,4 +139,5 @@ def _witness(
         (order.connection_file,) if order.connection_file else (),
     )
     may_connect = confinement.may_connect if confinement else None
-    return Witness(early.listener, rules, may_connect, restrictions, Kept(workspace), own)
+    kept = Kept(workspace, confinement.ticket.write if confinement else ())
+    return Witness(early.listener, rules, may_connect, restrictions, kept, own)

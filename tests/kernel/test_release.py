@@ -169,6 +169,29 @@ def test_native_code_is_held_by_the_system(kernel: RunningKernel, run: PreparedR
     assert [seen for seen in kernel.events(Witnessed) if seen.path == str(secret)]
 
 
+def test_a_run_takes_locks_of_its_own_and_none_of_the_workspace_s(
+    kernel: RunningKernel, run: PreparedRun
+) -> None:
+    """Libraries lock their caches, which lie in the run's folder for temporary files."""
+    code = "import os; from filelock import FileLock\n"
+    code += "with FileLock(os.environ['TMPDIR'] + '/hub/x.lock'): print('held')"
+    (run.folder / "tmp" / "hub").mkdir()
+    assert kernel.run(code).text == "held\n"
+    left = run.folder / "output" / "uv.lock"
+    code = f"with open({str(left)!r}, 'w') as file: file.write('x')\n"
+    assert kernel.run(f"{code}os.replace({str(left)!r}, {str(left)!r} + '.lock')").status == "ok"
+    assert left.with_name("uv.lock.lock").read_text() == "x"
+
+    beside = run.workspace.runs / "run-other" / "tmp"
+    beside.mkdir(parents=True)
+    for lock in (run.workspace.state / "ledger.lock", run.folder / "state.lock", beside / "a.lock"):
+        lock.touch()
+        kernel.run(NATIVE)
+        for flags in (0, 2):
+            reply = kernel.run(f"attempt('open', {str(lock).encode()!r}, {flags})")
+            assert reply.text == "'Permission denied'", lock
+
+
 def test_programs_are_held_as_well(kernel: RunningKernel, run: PreparedRun) -> None:
     secret = run.workspace.root / "for-cat.csv"
     secret.write_text("x")
