@@ -99,6 +99,24 @@ def check_regular(path: Path) -> None:
         raise unreadable(path, error) from error
 
 
+def below(folder: Path) -> Iterator[Path]:
+    """All that lies below a folder, however deep; links are not followed.
+
+    Raises
+    ------
+    OSError
+        Part of it can't be listed.
+    """
+    waiting = [os.fspath(folder)]
+    while waiting:  # not by recursion: there may be a thousand folders in one another
+        with os.scandir(waiting.pop()) as entries:
+            found = list(entries)
+        for entry in found:
+            yield Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+
+
 def read_regular(path: str | os.PathLike[str], most: int | None = None) -> bytes:
     """The bytes of a file; raises as `open_regular`, and where it has more than `most`."""
     with open_regular(path) as file:

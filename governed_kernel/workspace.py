@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -191,10 +192,11 @@ def canonical_root(folder: Path) -> Path:
         Something in it can't be printed: a line end, or a byte that is no UTF-8.
     """
     root = Path(folder).resolve()
-    if not str(root).isprintable():
+    # Line ends and other controls, and halves of letters that stand for bytes that are no UTF-8.
+    if {unicodedata.category(letter) for letter in str(root)} & {"Cc", "Cs", "Zl", "Zp"}:
         raise UsageError(
             f"{str(root)!a} can't hold a workspace",
-            why="its name holds what can't be printed, so no record could name what lies there",
+            why="its name has a line end or what is no text, so no record could name what is there",
             next="rename the folder, or those above it",
         )
     return root

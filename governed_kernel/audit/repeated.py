@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from governed_kernel.canonical import canonical_json
 from governed_kernel.files import read_regular
 from governed_kernel.lineage.events import Artifact
 from governed_kernel.release import notebook
@@ -28,8 +29,9 @@ _WEIGHTS = ".safetensors"
 _PICTURES = (".png", ".svg", ".jpg", ".jpeg", ".pdf")
 _ROWS = 10_000
 _SHOWN = 100
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,300})", re.ASCII)
+_REAL = re.compile(r"-?\d{1,300}\.\d*(?:[eE][-+]?\d{1,4})?|-?\d(?:[eE][-+]?\d{1,4})", re.ASCII)
 _CHANGES = (
-    (re.compile(r"[^\n]*\r(?=[^\n])"), ""),  # what a progress bar has written over
     (re.compile(r"0x[0-9a-f]+"), "0x…"),
     (re.compile(r"\b(?:run|rerun|validation)-\d{8}T\d{6}-[0-9a-f]{8}\b"), "RUN"),
     (re.compile(r"'(\w*(?:runtime|per_second))': '?[0-9.e+-]+'?"), r"'\1': …"),
@@ -116,7 +118,7 @@ def largest_step(before: Path, after: Path) -> float | None:
             one, two = (json.loads(read_regular(path)) for path in (before, after))
             return _step(one, two)
         rows = {".csv": _csv_rows, ".tsv": _tsv_rows, ".parquet": _parquet_rows}[before.suffix]
-    except (KeyError, ValueError, RecursionError):
+    except (KeyError, ValueError, RecursionError, OverflowError):
         return None
     largest = 0.0
     try:
@@ -125,7 +127,7 @@ def largest_step(before: Path, after: Path) -> float | None:
             if step is None:
                 return None
             largest = max(largest, step)
-    except (OSError, ValueError, csv.Error):
+    except (OSError, ValueError, OverflowError, csv.Error):
         return None
     return largest
 
@@ -134,9 +136,9 @@ def _step(one: Any, two: Any) -> float | None:
     if isinstance(one, float | int) and isinstance(two, float | int):
         if isinstance(one, bool) or isinstance(two, bool):
             return 0.0 if one is two else None
-        if one == two or (math.isnan(one) and math.isnan(two)):
+        if one == two or (one != one and two != two):  # NaN equals nothing, itself included
             return 0.0
-        apart = abs(float(one) - float(two))
+        apart = float(abs(one - two))  # of whole numbers exactly, however large
         return math.inf if math.isnan(apart) else apart
     if type(one) is not type(two):
         return None
@@ -168,11 +170,11 @@ def _tsv_rows(path: Path) -> Iterator[list[Any]]:
     return _csv_rows(path, "\t")
 
 
-def _number_or_text(cell: str) -> float | str:
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
+def _number_or_text(cell: str) -> float | int | str:
+    """A cell as a number where it is written as programs write one; ``007`` is a name."""
+    if _WHOLE.fullmatch(cell):
+        return int(cell)
+    return float(cell) if _REAL.fullmatch(cell) else cell
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
@@ -195,7 +197,7 @@ def cells_apart(before: Notebook, after: Notebook, *, moved: bool) -> Iterator[A
     """Where two executions of a notebook say something else.
 
     Times, identifiers of the run and what goes to standard error (progress, warnings) are left out,
-    and in how many pieces a stream arrived.
+    and in how many pieces a stream arrived. What is displayed counts in every form that it has.
     """
     ours, theirs = _cells(before), _cells(after)
     if [cell.source for cell in ours] != [cell.source for cell in theirs]:
@@ -207,8 +209,9 @@ def cells_apart(before: Notebook, after: Notebook, *, moved: bool) -> Iterator[A
             yield Apart(f"the errors of cell {number} differ", tolerable=False)
         if _pictures(a) != _pictures(b):
             yield Apart(f"the pictures of cell {number} differ", tolerable=moved)
-        if _streams(a) != _streams(b) or _text(a) != _text(b):
-            was, now = _first_apart(_text(a), _text(b))
+        texts = list(_lines(a)), list(_lines(b))
+        if texts[0] != texts[1]:
+            was, now = _first_apart(*texts)
             what = f"cell {number} says {was!r}, in the re-run {now!r}"
             yield Apart(what, tolerable=True, said=True)
 
@@ -221,41 +224,46 @@ def _cells(executed: Notebook) -> list[Any]:
     ]
 
 
-def _streams(outputs: Sequence[Any]) -> set[str]:
-    return {output.name for output in outputs if output.output_type == "stream"}
-
-
 def _errors(outputs: Sequence[Any]) -> list[str]:
     return [output.ename for output in outputs if output.output_type == "error"]
 
 
+def _shown(outputs: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """What was displayed, in its order: media type and content."""
+    for output in outputs:
+        if output.output_type not in ("stream", "error"):
+            yield from sorted(output.data.items())
+
+
 def _pictures(outputs: Sequence[Any]) -> list[Any]:
-    shown = [output.data for output in outputs if output.output_type not in ("stream", "error")]
-    return [
-        (name, data[name]) for data in shown for name in sorted(data) if name.startswith("image/")
+    return [(kind, content) for kind, content in _shown(outputs) if kind.startswith("image/")]
+
+
+def _lines(outputs: Sequence[Any]) -> Iterator[str]:
+    """What is printed, raised and displayed, line by line, without what changes each time."""
+    texts = [
+        "".join(
+            "".join(output.text)
+            for output in outputs
+            if output.output_type == "stream" and output.name == "stdout"
+        )
     ]
+    texts += [output.evalue for output in outputs if output.output_type == "error"]
+    for kind, content in _shown(outputs):
+        if not kind.startswith("image/"):
+            whole = isinstance(content, str)
+            texts.append(content if whole else canonical_json(content).decode())
+    for text in texts:
+        for line in text.split("\n"):
+            said = line.rstrip("\r").rpartition("\r")[2]  # a progress bar writes over itself
+            for pattern, instead in _CHANGES:
+                said = pattern.sub(instead, said)
+            yield said
 
 
-def _text(outputs: Sequence[Any]) -> str:
-    printed = [
-        "".join(output.text)
-        for output in outputs
-        if output.output_type == "stream" and output.name == "stdout"
-    ]
-    shown = [
-        "".join(output.data["text/plain"])
-        for output in outputs
-        if output.output_type not in ("stream", "error") and "text/plain" in output.data
-    ]
-    text = "\n".join(["".join(printed), *shown])
-    for pattern, instead in _CHANGES:
-        text = pattern.sub(instead, text)
-    return text
-
-
-def _first_apart(one: str, two: str) -> tuple[str, str]:
+def _first_apart(one: Sequence[str], two: Sequence[str]) -> tuple[str, str]:
     """The first lines that differ, cut to what can be read."""
-    for was, now in itertools.zip_longest(one.splitlines(), two.splitlines(), fillvalue=""):
+    for was, now in itertools.zip_longest(one, two, fillvalue=""):
         if was != now:
             return was[:_SHOWN], now[:_SHOWN]
     return "", ""

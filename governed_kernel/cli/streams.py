@@ -23,7 +23,7 @@ _MODES = ("r", "w", "w")
 class _Lasting(io.RawIOBase):
     """A descriptor that takes everything, and remembers what went wrong.
 
-    A pipe whose reader has gone stays an error: nobody wants the rest.
+    A reader that has gone is nothing wrong: nobody wants the rest.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -43,10 +43,10 @@ class _Lasting(io.RawIOBase):
         view = memoryview(data)  # type: ignore[arg-type]
         try:
             return os.write(self._descriptor, view)
-        except (BrokenPipeError, BlockingIOError):
+        except BlockingIOError:
             raise
         except OSError as error:
-            self.error = error
+            self.error = self.error or (None if isinstance(error, BrokenPipeError) else error)
             return view.nbytes
 
 
@@ -94,7 +94,7 @@ def unwritten() -> OSError | None:
 
 
 def keep_private() -> None:
-    """Let what this process makes be its person's to read and write, and nobody's beyond the group.
+    """Take nothing of what is made from its person, and let nobody beyond the group write to it.
 
     A mask that takes the owner's own rights away makes files that nobody can open again.
     """

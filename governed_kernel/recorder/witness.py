@@ -312,12 +312,19 @@ class Witness:
         text = self._listener.text(thread, arguments[argument])
         base = None if directory is None else arguments[directory]
         found = programs.run_by(thread, text, base)
-        seen = [self._program(notification, path, way) for path, way in found]
+        seen = [
+            self._program(notification, path, way, by_script=place > 0)
+            for place, (path, way) in enumerate(found)
+        ]
         denied = [sighting for sighting in seen if sighting.denied is not None]
         return denied or seen  # of what is denied a part, nothing is run
 
-    def _program(self, notification: Notification, path: str, way: str) -> Sighting:
+    def _program(
+        self, notification: Notification, path: str, way: str, *, by_script: bool
+    ) -> Sighting:
         counts = not self._rules.runs(path)
+        if by_script:  # that is installed is no more than a library that the system opens
+            counts = counts and not self._rules.covers(path, write=False)
         denied = None
         if counts and self._restrictions is not None:  # a program can be what policy keeps back
             status = paths.status(way or path)

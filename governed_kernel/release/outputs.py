@@ -9,6 +9,7 @@ from pathlib import Path
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken, RunFailed
+from governed_kernel.files import below
 from governed_kernel.governance.programs import runs_code
 from governed_kernel.governance.tensors import check_tensors
 from governed_kernel.lineage.events import Artifact
@@ -36,13 +37,16 @@ _LARGEST_HOLES = 1 << 30
 def excess(output: Path) -> str:
     """Why what lies in a run's output is too much to go on record, in words; empty if it is not."""
     count = length = 0
-    for path in output.rglob("*"):
-        count += 1
-        length += len(os.fsencode(path.relative_to(output)))
-        if not path.is_symlink() and path.is_file() and _holes(path) > _LARGEST_HOLES:
+    try:
+        for path in below(output):
+            count += 1
             name = path.relative_to(output).as_posix()
-            size = path.stat().st_size
-            return f"{name!a} is said to hold {size:,} bytes, most of which were never written"
+            length += len(os.fsencode(name))
+            if not path.is_symlink() and path.is_file() and _holes(path) > _LARGEST_HOLES:
+                size = path.stat().st_size
+                return f"{name!a} is said to hold {size:,} bytes, most of which were never written"
+    except OSError as error:
+        return f"{str(error.filename)[-80:]!a} can't be looked at: {error.strerror}"
     if count > _MOST_FILES:
         return f"it left {count:,} files and folders, and {_MOST_FILES:,} go on record"
     if length > _LONGEST_NAMES:
@@ -89,7 +93,7 @@ def collect(output: Path) -> list[Artifact]:
             next="write many small files as one archive or Parquet file, and no file with holes",
         )
     artifacts = []
-    for path in sorted(output.rglob("*")):
+    for path in sorted(below(output)):
         name = path.relative_to(output).as_posix()
         if not name.isprintable():
             raise RunFailed(

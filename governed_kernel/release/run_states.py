@@ -14,7 +14,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import read_regular, write_atomically
+from governed_kernel.files import below, read_regular, write_atomically
 from governed_kernel.lineage.events import Artifact, FileDigest, now
 from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.release.manifest import Input
@@ -181,12 +181,12 @@ def papers(folder: Path, *, with_output: bool = False) -> list[FileDigest]:
     The log may go on after that; its first ``bytes`` bytes are what the digest stands for.
     """
     names = ("log.txt", "plan.json", "ticket.json", "notebook.ipynb")
-    below = sorted((folder / "work").rglob("*"))
+    found = sorted(below(folder / "work"))
     if with_output:
-        below += sorted((folder / "output").rglob("*"))
+        found += sorted(below(folder / "output"))
     return [
         FileDigest(path.relative_to(folder).as_posix(), digest_file(path, size), size)
-        for path in [*(folder / name for name in names), *below]
+        for path in [*(folder / name for name in names), *found]
         if path.is_file() and not path.is_symlink() and (size := path.stat().st_size) >= 0
     ]
 

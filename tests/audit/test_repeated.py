@@ -121,6 +121,9 @@ def test_how_far_the_numbers_of_two_tables_are_apart(
         ({"a": 1}, {"a": "1"}, None),
         ({"a": None}, {"a": None}, 0.0),
         ([], {}, None),
+        ({"id": 2**53}, {"id": 2**53 + 1}, 1.0),
+        ({"id": 12345678901234567890}, {"id": 12345678901234567891}, 1.0),
+        ({"id": 1}, {"id": int("1" + "0" * 400)}, None),
     ],
 )
 def test_what_is_no_number_must_be_the_same(
@@ -129,6 +132,26 @@ def test_what_is_no_number_must_be_the_same(
     _as_json(tmp_path / "one.json", one)
     _as_json(tmp_path / "two.json", two)
     assert largest_step(tmp_path / "one.json", tmp_path / "two.json") == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        ("12", "13", 1.0),
+        ("0.5", "5e-1", 0.0),
+        ("-1.25", "1.", 2.25),
+        ("0012", "12", None),
+        ("1_0", "10", None),
+        ("12345678901234567890", "12345678901234567891", 1.0),
+        ("nan", "0.5", None),
+    ],
+)
+def test_a_cell_is_a_number_where_it_is_written_as_one(
+    tmp_path: Path, one: str, two: str, expected: float | None
+) -> None:
+    for name, cell in (("one.csv", one), ("two.csv", two)):
+        (tmp_path / name).write_text(f"id\n{cell}\n")
+    assert largest_step(tmp_path / "one.csv", tmp_path / "two.csv") == expected
 
 
 def test_what_cannot_be_read_is_bounded_by_nothing(tmp_path: Path) -> None:
@@ -177,6 +200,7 @@ def _said(one: nbformat.NotebookNode, two: nbformat.NotebookNode) -> list[Apart]
             _printed("{'train_runtime': 4, 'loss': 2}"),
         ),
         (_printed("it took 3 s", "stderr"), _printed("it took 4 s", "stderr")),
+        (_printed(""), _printed("building the font cache", "stderr")),
     ],
 )
 def test_what_every_execution_says_anew_is_no_difference(
@@ -209,15 +233,43 @@ def test_what_a_cell_prints_otherwise_is_shown_and_may_be_equivalent(
     ]
 
 
-def test_a_warning_that_only_one_of_them_gave_is_shown() -> None:
-    (found,) = _said(_executed(), _executed(_printed("careful", "stderr")))
-    assert found.said
+@pytest.mark.parametrize(
+    ("kind", "one", "two"),
+    [
+        ("text/html", "<b>0.93</b>", "<b>0.08</b>"),
+        ("text/markdown", "# 0.93", "# 0.08"),
+        ("application/json", {"accuracy": 0.93}, {"accuracy": 0.08}),
+    ],
+)
+def test_what_is_displayed_counts_in_every_form(kind: str, one: Any, two: Any) -> None:
+    before, after = (
+        _executed(
+            nbformat.v4.new_output("display_data", {"text/plain": "<HTML object>", kind: shown})
+        )
+        for shown in (one, two)
+    )
+    (found,) = _said(before, after)
+    assert "0.93" in found.what
+    assert "0.08" in found.what
+
+
+def test_an_error_that_says_something_else_is_shown() -> None:
+    other = nbformat.v4.new_output("error", ename="ValueError", evalue="yes", traceback=[])
+    (found,) = _said(_executed(FAILURE), _executed(other))
+    assert (found.tolerable, found.said) == (True, True)
+
+
+def test_a_line_of_megabytes_is_read_once() -> None:
+    """A pattern that looked back from every letter took minutes for it."""
+    line = "x" * 4_000_000
+    (found,) = _said(_executed(_printed(line + "1")), _executed(_printed(line + "2")))
+    assert len(found.what) < 300
 
 
 @pytest.mark.parametrize("other", [PICTURE, FAILURE])
 def test_other_pictures_and_errors_are_never_equivalent(other: nbformat.NotebookNode) -> None:
-    (found,) = _said(_executed(), _executed(other))
-    assert not found.tolerable
+    found = _said(_executed(), _executed(other))
+    assert not all(item.tolerable for item in found)
 
 
 def test_other_cells_are_never_equivalent() -> None:

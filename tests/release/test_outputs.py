@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -98,3 +100,36 @@ def test_a_file_of_nothing_but_holes_is_refused_and_not_hashed_for_hours(tmp_pat
     with (tmp_path / "store.bin").open("r+b") as file:
         file.truncate(1 << 20)  # as libraries that make room before they write leave it
     assert excess(tmp_path) == ""
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A folder for what Python's own `shutil.rmtree`, which pytest calls, is too shallow for."""
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    yield folder
+    subprocess.run(["rm", "-rf", folder], check=True)
+
+
+def test_folders_in_folders_are_listed_to_the_last(deep: Path) -> None:
+    inner = deep
+    for _ in range(1_200):
+        inner = inner / "a"
+        inner.mkdir()
+    (inner / "last.csv").touch()
+    assert excess(deep) == ""
+    (found,) = collect(deep)
+    assert found.name.endswith("a/last.csv")
+
+
+def test_what_lies_too_deep_to_be_looked_at_is_refused(deep: Path) -> None:
+    folder = os.open(deep, os.O_RDONLY)
+    for _ in range(40):
+        os.mkdir("b" * 200, dir_fd=folder)
+        inner = os.open("b" * 200, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    with pytest.raises(RunFailed, match="more than can be released") as refused:
+        collect(deep)
+    assert "can't be looked at: File name too long" in refused.value.why
