@@ -12,7 +12,7 @@ from sqlglot import exp, parse, tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-__all__ = ["NotReadable", "numbered", "placed", "tree_of", "trees_of"]
+__all__ = ["NotReadable", "numbered", "ordinals", "placed", "tree_of", "trees_of"]
 
 _MOST = 200
 _LONGEST = 100_000
@@ -83,6 +83,26 @@ def numbered(sql: str, dialect: str) -> str:
         parts += [sql[end : mark.start], f"${number}"]
         end = mark.end + 1
     return "".join(parts) + sql[end:]
+
+
+_BY_PLACE = (exp.Group, exp.Cube, exp.Rollup, exp.GroupingSets, exp.Ordered, exp.Distinct)
+"""Where a bare number is the place of a column among the outputs."""
+
+
+def ordinals(sql: str, dialect: str) -> frozenset[str]:
+    """Names of the parameters that stand where a number would be the place of a column."""
+    try:
+        trees = trees_of(sql, dialect)
+    except NotReadable:
+        return frozenset()
+    found = set()
+    for node in (each for tree in trees for each in tree.find_all(exp.Placeholder)):
+        around = node.parent
+        while isinstance(around, (exp.Tuple, exp.Paren)):
+            around = around.parent
+        if isinstance(around, _BY_PLACE):
+            found.add(node.name)
+    return frozenset(found)
 
 
 def placed(sql: str, place: tuple[str, str], is_there: Callable[[str], bool]) -> str:

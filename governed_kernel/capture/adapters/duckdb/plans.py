@@ -25,7 +25,7 @@ from governed_kernel.capture.adapters.duckdb.files import kept_files
 from governed_kernel.capture.adapters.duckdb.instances import Connected
 from governed_kernel.capture.adapters.duckdb.objects import Seen
 from governed_kernel.capture.adapters.duckdb.places import catalogs, key_of
-from governed_kernel.capture.adapters.duckdb.texts import with_computed
+from governed_kernel.capture.adapters.duckdb.texts import united, with_computed
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Known, Lineage, Table, lineage_of, without_secrets
@@ -93,18 +93,17 @@ def plan_of(
 
         text = shape = numbered(sql, "duckdb")
     replaced, computed = with_computed(observation, text)
-    lineages: tuple[Lineage, ...] = ()
+    lineages = _read(text, shape, known, catalog)
     if computed:
-        lineages = _read(replaced, replaced, known, catalog)
-    if not lineages or any(each.reason for each in lineages):
-        lineages, computed = _read(text, shape, known, catalog), {}
-    if computed:
-        text = shape = replaced
+        lineages = united(lineages, _read(replaced, replaced, known, catalog), computed)
+        shape += replaced
         values |= computed
     if any(_is_unsure(each) for each in lineages) and _has_files(catalog):
         # Only what the files' columns are called can settle it.
         catalog = Catalog(observation, step, known, connection, frame, exact=True, bound=bound)
         lineages = lineage_of(text, "duckdb", catalog)
+        if computed:
+            lineages = united(lineages, lineage_of(replaced, "duckdb", catalog), computed)
     made = _executed(lineages, known, catalog)
     kept = {variable(name): _value(node) for name, node in known.variables.items()}
     plan = Plan(sql, known, connection, made, catalog.sources | values | kept, shape)

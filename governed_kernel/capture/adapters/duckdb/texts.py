@@ -7,18 +7,20 @@ So that is inferred.
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from dataclasses import replace
 from typing import Any
 
 from governed_kernel.capture.adapters.duckdb.catalog import Source
 from governed_kernel.capture.adapters.duckdb.objects import Seen
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.sql import Table
-from governed_kernel.capture.sql.model import EVERY, VALUE, parameter
+from governed_kernel.capture.sql import Column, Lineage, Origins, Table
+from governed_kernel.capture.sql.model import EVERY, VALUE, column, parameter
 
-__all__ = ["with_computed"]
+__all__ = ["united", "with_computed"]
 
 _LONGEST = 20_000
 _QUERY = re.compile(
@@ -32,26 +34,76 @@ _WRITTEN = re.compile(
 
 
 def with_computed(observation: Observation, sql: str) -> tuple[str, dict[Table, Source]]:
-    """A statement with parameters in the places of computed values, and what these are."""
+    """A statement with parameters in the places of computed values, and what these are.
+
+    A number that says which column is meant (``GROUP BY 1``) is no value.
+    """
     variables, doings = observation.variables, observation.doings
     if variables is None or not doings or not doings[-1].computed or len(sql) > _LONGEST:
         return sql, {}
     if variables.writes_out(sql) or _QUERY.match(sql) is None or ";" in sql.rstrip("; \n"):
         return sql, {}
     values = list(variables.computed())
-    found: dict[Table, Source] = {}
+    if not values:
+        return sql, {}
+    replaced, found = _replaced(sql, values)
+    if found:
+        from governed_kernel.capture.sql.parsing import ordinals  # brings sqlglot
 
-    def replaced(match: re.Match[str]) -> str:
+        if places := ordinals(replaced, "duckdb"):
+            replaced, found = _replaced(sql, values, places)
+    return replaced, found
+
+
+def _replaced(
+    sql: str, values: list[tuple[Any, Node]], but: Container[str] = ()
+) -> tuple[str, dict[Table, Source]]:
+    """With parameters for all that reads as one of `values`, `but` for those of these names."""
+    found: dict[Table, Source] = {}
+    count = itertools.count()
+
+    def parameter_for(match: re.Match[str]) -> str:
         text = match[0]
         node = None if text[0] == '"' else next(_reading_as(text, values), None)
         if node is None:
             return text
-        name = f"computed_{len(found)}"
+        name = f"computed_{next(count)}"
+        if name in but:
+            return text
         cells = {VALUE: ((node, (node.columns or (EVERY,))[0]),)}
         found[parameter(name)] = Source(Seen((VALUE,), cells, "inferred"), kind="value")
         return f"${name}"
 
-    return _WRITTEN.sub(replaced, sql) if values else sql, found
+    return _WRITTEN.sub(parameter_for, sql), found
+
+
+def united(
+    plain: tuple[Lineage, ...], inferred: tuple[Lineage, ...], computed: Container[Table]
+) -> tuple[Lineage, ...]:
+    """What a statement does as it is written, and what of it owes to computed values as well.
+
+    A reading with parameters may see less (which columns a pivot makes, what a column of a
+    constant is called), so what is inferred only adds.
+    """
+    if len(plain) != len(inferred) or any(each.reason for each in (*plain, *inferred)):
+        return plain
+    return tuple([_added(*pair, computed) for pair in zip(plain, inferred, strict=True)])
+
+
+def _added(plain: Lineage, inferred: Lineage, computed: Container[Table]) -> Lineage:
+    def values(origins: Origins) -> Origins:
+        return frozenset(origin for origin in origins if origin.table in computed)
+
+    rows = values(inferred.rows)
+    more: list[Origins] = [values(made.origins) for made in inferred.columns]
+    if len(more) != len(plain.columns):
+        # Which column is which nobody can tell: each may owe to any of them.
+        more = [frozenset().union(*more)] * len(plain.columns)
+    columns: list[Column] = [
+        column(made.name, made.origins | added, made)
+        for made, added in zip(plain.columns, more, strict=True)
+    ]
+    return replace(plain, columns=tuple(columns), rows=plain.rows | rows)
 
 
 def _reading_as(text: str, values: list[tuple[Any, Node]]) -> Iterator[Node]:

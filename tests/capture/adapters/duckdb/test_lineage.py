@@ -173,6 +173,53 @@ con.sql("FROM v").write_csv(OUT)
 """,
         "id <- t.csv.id IDENTITY\nid <- t.csv.a FILTER\nid <- u.csv.c FILTER inferred",
     ),
+    "a place of a column that reads as a computed value": (
+        """
+con = fresh()
+limit = pd.read_csv("u.csv")["id"].min()
+con.sql(f"SELECT id, sum(b) AS s FROM t WHERE a > {limit} GROUP BY 1 ORDER BY 1").write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+s <- t.csv.b AGGREGATION
+* <- t.csv.a FILTER
+* <- t.csv.id GROUP_BY
+* <- t.csv.id SORT
+* <- t.csv.a GROUP_BY
+* <- t.csv.a SORT
+* <- u.csv.id FILTER inferred
+* <- u.csv.id GROUP_BY inferred
+* <- u.csv.id SORT inferred
+""",
+    ),
+    "a place that owes nothing to the value that it reads as": (
+        """
+con = fresh()
+limit = pd.read_csv("u.csv")["id"].min()
+con.sql(
+    f"SELECT id, {limit} AS l, b FROM t GROUP BY GROUPING SETS ((1, 3)) ORDER BY 1"
+).write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+l <- u.csv.id AGGREGATION inferred
+b <- t.csv.b IDENTITY
+* <- t.csv.id GROUP_BY
+* <- t.csv.b GROUP_BY
+* <- t.csv.id SORT
+* <- t.csv.b SORT
+""",
+    ),
+    "a column that is called as the computed value which it is": (
+        """
+con = fresh()
+limit = pd.read_csv("u.csv")["id"].min()
+con.sql(
+    f'SELECT {limit}, a FROM t UNION ALL BY NAME SELECT b AS "1", a FROM t'
+).write_csv(OUT)
+""",
+        "1 <- t.csv.b IDENTITY\na <- t.csv.a IDENTITY\n* <- u.csv.id AGGREGATION inferred",
+    ),
     "values written out are nobody's": (
         """
 con = fresh()
