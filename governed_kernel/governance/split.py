@@ -23,7 +23,7 @@ from governed_kernel.governance.leaks import Asked
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
-from governed_kernel.governance.split_checks import Checked, check_beside, check_parts
+from governed_kernel.governance.split_checks import Beside, Checked, check_beside, check_parts
 from governed_kernel.governance.split_worker import PARTS
 from governed_kernel.lineage.events import DatasetRegistered, FileDigest, SplitRecorded
 from governed_kernel.workspace import Workspace
@@ -92,18 +92,16 @@ def divide(
                 workspace, catalog.verify(workspace, parent), path, read, function, folder
             )
             _refuse_changed(path, read)
+            whole = catalog.snapshot_of(workspace, parent)
             checked = check_parts(
-                catalog.snapshot_of(workspace, parent),
+                whole,
                 written,
                 keys=keys,
                 targets=targets,
                 locked=_earlier_holdouts(register, parent),
             )
-            beside = [
-                (label(holdout), catalog.verify(workspace, holdout))
-                for holdout in register.holdouts_beside(parent)
-            ]
-            checked.leaks.update(check_beside(written, beside, keys, targets))
+            beside = _beside(register, parent)
+            checked.leaks.update(check_beside(written, whole, beside, keys, targets))
             if texts or time:
                 similarity = workspace.settings.leaks.similarity
                 asked = Asked(texts=texts, time=time, ignored=targets, similarity=similarity)
@@ -257,6 +255,16 @@ def _earlier_holdouts(register: Register, parent: DatasetRegistered) -> list[Pat
         if split.dataset == parent.dataset and split.version != parent.version:
             holdout = register.version(split.parts["holdout"])
             found.append(catalog.verify(register.workspace, holdout))
+    return found
+
+
+def _beside(register: Register, parent: DatasetRegistered) -> list[Beside]:
+    """The locked parts of what was made from the same data."""
+    found = []
+    for holdout in register.holdouts_beside(parent):
+        whole = register.version(holdout.derived_from)
+        files = [catalog.verify(register.workspace, version) for version in (holdout, whole)]
+        found.append(Beside(label(holdout), *files))
     return found
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ from typing import Any
 from governed_kernel.errors import CheckFailed, UsageError
 from governed_kernel.governance.frames import read_pandas
 
-__all__ = ["Checked", "check_beside", "check_parts"]
+__all__ = ["Beside", "Checked", "check_beside", "check_parts"]
+
+_WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,15 @@ class Checked:
     rows: dict[str, int]
     dropped: int
     leaks: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A holdout, ``NAME@VERSION``, and the version that it was divided off."""
+
+    name: str
+    holdout: Path
+    whole: Path
 
 
 def check_parts(
@@ -79,41 +92,91 @@ def check_parts(
 
 def check_beside(
     parts: Mapping[str, Path],
-    holdouts: Sequence[tuple[str, Path]],
+    parent: Path,
+    holdouts: Sequence[Beside],
     keys: Sequence[str],
     targets: Sequence[str],
 ) -> dict[str, int]:
     """Hold what is trained on against holdouts of other versions that were made from the same.
 
-    An entity tells for itself, where both have its key; else all columns do that both have.
-
-    Parameters
-    ----------
-    holdouts : sequence of (NAME@VERSION, Path)
+    An entity tells for itself, where both have its key; else all columns do that both have. Who
+    is not found at all may be there under another writing, so that both sides must not have such.
 
     Raises
     ------
     CheckFailed
-        They share an entity or a row, or no column by which that could be told.
+        They share an entity or a row, or it can't be told whether they do.
     """
-    train = _text_table(parts["train"].read_text(encoding="utf-8"))
-    for name, path in holdouts:
-        held = _text_table(path.read_text(encoding="utf-8"))
+    if not holdouts:
+        return {}
+    train, whole = _text_table(parts["train"].read_text(encoding="utf-8")), _as_written(parent)
+    for beside in holdouts:
+        held = _text_table(beside.holdout.read_text(encoding="utf-8"))
         both = [column for column in train.columns if column in held.columns]
-        by = [key for key in keys if key in both]
-        columns = by or [column for column in both if column not in targets]
-        shared = len(set(_rows(train, columns)) & set(_rows(held, columns))) if columns else 0
-        if shared or not columns:
-            what = f"{'entities' if by else 'rows'} by {', '.join(columns)}" if columns else ""
+        by = [[key] for key in keys if key in both]
+        features = [column for column in both if column not in targets]
+        why = (
+            ""
+            if by or features
+            else "both were made from the same data, and have no column in common"
+        )
+        tables = (train, held, whole, _as_written(beside.whole))
+        for columns in by or [features]:
+            what = f"{'entities' if by else 'rows'} by {', '.join(columns)}"
+            why = why or _doubt(what, *_told(columns, *tables))
+        if why:
             raise CheckFailed(
-                f"what would be trained on can't be told apart from the holdout {name}",
-                why=f"{shared} {what} are in both, which were made from the same data"
-                if columns
-                else "both were made from the same data, and they have no column in common",
-                next="keep the column that names an entity in both, and divide by it in the same "
-                "way, with the same seed: --key COLUMN",
+                f"what would be trained on can't be told apart from the holdout {beside.name}",
+                why=why,
+                next="keep the column that names an entity in both, as it is and with all its "
+                "rows (leave rows out of the parts), and divide by it in the same way, with the "
+                "same seed: --key COLUMN",
             )
-    return {"rows of holdouts made from the same": 0} if holdouts else {}
+    return {"rows of holdouts made from the same": 0}
+
+
+_Told = set[tuple[object, ...]]
+
+
+def _doubt(what: str, train: _Told, held: _Told, whole: _Told, other: _Told) -> str:
+    """Why what is trained on may be of the holdout; empty where it is not."""
+    if shared := len(train & held):
+        return f"{shared} {what} are in both, which were made from the same data"
+    named = {row for row in whole | other if any(value is not None for value in row)}
+    new, gone = train - (other & named), held - (whole & named)  # without a key it may be anybody
+    if new and gone:
+        return (
+            f"{len(new)} {what} of the training part are not in what that was divided off, and "
+            f"{len(gone)} of the holdout not in what is divided now: they may be the same, "
+            "written otherwise"
+        )
+    return ""
+
+
+def _told(columns: Sequence[str], *tables: Any) -> list[_Told]:
+    """What each table's rows say there, comparable: other versions may write 8.0 where one has 8.
+
+    Whole numbers keep all their digits, where a column has no others.
+    """
+    read = {}
+    for column in columns:
+        texts = {text for table in tables if column in table.columns for text in table[column]}
+        number = int if all(_WHOLE.fullmatch(text) for text in texts if text) else float
+        read[column] = {text: _value(text.strip(), number) for text in texts}
+    found = []
+    for table in tables:
+        values = ([read[column][text] for text in table[column]] for column in columns)
+        found.append(set(zip(*values, strict=True)))
+    return found
+
+
+def _value(text: str, number: type[int | float]) -> object:
+    """A number, another text as it is, or None for nothing."""
+    try:
+        value = number(text)
+    except ValueError:
+        return text or None
+    return text if isinstance(value, float) and math.isnan(value) else value
 
 
 def _as_written(path: Path) -> Any:
@@ -163,13 +226,9 @@ def _shared(tables: Mapping[str, Any], columns: Sequence[str]) -> int:
 
 def _of_locked(tables: Mapping[str, Any], locked: Sequence[Path], columns: Sequence[str]) -> int:
     """How many rows outside the new holdout lie in an earlier one."""
-    before: set[tuple[str, ...]] = set()
-    for path in locked:
-        table = _text_table(path.read_text(encoding="utf-8"))
-        if set(columns) <= set(table.columns):
-            before.update(_rows(table, columns))
-    return sum(
-        len(before & set(_rows(table, columns)))
-        for part, table in tables.items()
-        if part != "holdout"
-    )
+    read = [_text_table(path.read_text(encoding="utf-8")) for path in locked]
+    earlier = [table for table in read if set(columns) <= set(table.columns)]
+    later = [table for part, table in tables.items() if part != "holdout"]
+    told = _told(columns, *earlier, *later)
+    before = set().union(*told[: len(earlier)])
+    return sum(len(before & rows) for rows in told[len(earlier) :])

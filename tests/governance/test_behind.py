@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from governed_kernel.governance import access, permission
 from governed_kernel.governance.catalog import snapshot_of
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.split import Split, divide
-from governed_kernel.governance.split_checks import check_parts
+from governed_kernel.governance.split_checks import Beside, check_beside, check_parts
 from governed_kernel.governance.transformation import transform
 from governed_kernel.workspace import Workspace
 from tests.governance.records import BY_PATIENT, BY_ROW, register, write_code, write_records
@@ -104,6 +105,101 @@ def test_what_would_train_on_rows_of_the_other_s_holdout_is_not_divided(
     assert said in refused.value.why
     assert "divide by it in the same way, with the same seed" in refused.value.next
     assert "others-train" not in Register.read(raw).datasets
+
+
+KEYED = '[[filter]]\nwhere = "patient is not null"\nreason = "patients alone"\n'
+
+
+def keyed(workspace: Workspace, lines: list[str]) -> None:
+    file = workspace.root / "more.csv"
+    file.write_text("\n".join(["patient,size,shape,malignant", *lines]) + "\n")
+    register(workspace, file, "more")
+
+
+def written_otherwise(workspace: Workspace, name: str, rule: str, *columns: str) -> None:
+    rules = workspace.root / f"{name}.toml"
+    kept = "\n".join(f'{column} = "it is needed"' for column in columns)
+    rules.write_text(f"{rule}\n[keep]\n{kept}\n")
+    transform(workspace, rules, "more", "sam", into=name)
+
+
+BY_NUMBER = """
+def split(frame):
+    part = frame["patient"].astype(str).str.extract(r"(\\d+)")[0].astype(float) % 10
+    return {"train": frame[part SIGN 5], "validation": frame[part == 5],
+            "holdout": frame[(part.notna()) & ~(part SIGN 5) & (part != 5)]}
+"""
+
+
+def test_a_key_that_one_version_writes_as_8_and_the_other_as_8_0_is_the_same(
+    workspace: Workspace,
+) -> None:
+    """One row without a key is enough for pandas to write it with a point."""
+    keyed(workspace, [",1,2,1", *(f"{n // 3},{n / 10},{n * 7},{n % 2}" for n in range(60))])
+    written_otherwise(workspace, "sizes", KEYED, "patient", "size", "malignant")
+    make(workspace, "others", "patient", "shape", "malignant", source="more")
+    by(workspace, "sizes", BY_NUMBER.replace("SIGN", "<"), "patient")
+    with pytest.raises(CheckFailed, match="holdout sizes-holdout@1") as refused:
+        by(workspace, "others", BY_NUMBER.replace("SIGN", ">"), "patient")
+    assert refused.value.why.startswith("8 entities by patient are in both")
+    done = by(workspace, "others", BY_NUMBER.replace("SIGN", "<"), "patient")
+    assert done.leaks["rows of holdouts made from the same"] == 0
+
+
+def test_a_key_that_is_written_otherwise_can_t_be_told_apart(workspace: Workspace) -> None:
+    keyed(workspace, [f"p{n // 3},{n / 10},{n * 7},{n % 2}" for n in range(60)])
+    make(workspace, "sizes", "patient", "size", "malignant", source="more")
+    redaction = '[[redact]]\ncolumns = ["patient"]\npattern = "p"\nwith = "q"\nreason = "x"\n'
+    written_otherwise(workspace, "others", redaction, "patient", "shape", "malignant")
+    by(workspace, "sizes", BY_NUMBER.replace("SIGN", "<"), "patient")
+    with pytest.raises(CheckFailed, match="holdout sizes-holdout@1") as refused:
+        by(workspace, "others", BY_NUMBER.replace("SIGN", ">"), "patient")
+    assert "they may be the same, written otherwise" in refused.value.why
+    assert "as it is and with all its rows" in refused.value.next
+
+
+COMPARED: dict[str, tuple[str, ...]] = {
+    "each key tells for itself": (
+        "id,visit",
+        "1,7;2,8",
+        "3,8",
+        "1,7;2,8;3,9",
+        "1,7;2,8;3,8",
+        "refused",
+    ),
+    "large numbers keep their digits": (
+        "id",
+        "12345678901234567890",
+        "12345678901234567891",
+        *["12345678901234567890;12345678901234567891"] * 2,
+        "passes",
+    ),
+    "a large number and its float": (
+        "id",
+        "12345678901234567890",
+        "1.2345678901234567e+19",
+        "12345678901234567890",
+        "1.2345678901234567e+19;0.5",
+        "refused",
+    ),
+    "zeros before it": ("id", "0012;x", "12", "0012;x", "12", "refused"),
+    "rows left out of one side": ("id", "1;2", "3", "1;2;3", "2;3", "passes"),
+    "rows left out of the other": ("id", "1", "3", "1;2", "1;3", "passes"),
+    "rows left out of both, which may be the same": ("id", "1;2", "3", "1;2", "1;3", "refused"),
+    "rows without a key, which may be anybody": ("id", "'';1", "3", "'';1", "'';1;3", "refused"),
+}
+
+
+@pytest.mark.parametrize("case", COMPARED)
+def test_how_what_is_trained_on_is_held_against_a_holdout(case: str, tmp_path: Path) -> None:
+    names, *tables, outcome = COMPARED[case]
+    train, held, mine, theirs = (tmp_path / f"{place}.csv" for place in range(4))
+    for path, rows in zip((train, held, mine, theirs), tables, strict=True):
+        path.write_text("\n".join([names, *rows.replace("''", '""').split(";")]) + "\n")
+    beside = [Beside("sizes-holdout@1", held, theirs)]
+    expected = pytest.raises(CheckFailed) if outcome == "refused" else contextlib.nullcontext()
+    with expected:
+        check_beside({"train": train}, mine, beside, names.split(","), [])
 
 
 def test_a_holdout_that_comes_meanwhile_is_not_passed_over(
