@@ -100,7 +100,7 @@ def check_regular(path: Path) -> None:
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """All that lies below a folder, however deep; links are not followed.
+    """All that lies below a folder, however deep; links are not followed. Nothing, if it is gone.
 
     Raises
     ------
@@ -109,8 +109,11 @@ def below(folder: Path) -> Iterator[Path]:
     """
     waiting = [os.fspath(folder)]
     while waiting:  # not by recursion: there may be a thousand folders in one another
-        with os.scandir(waiting.pop()) as entries:
-            found = list(entries)
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                found = list(entries)
+        except FileNotFoundError:
+            continue
         for entry in found:
             yield Path(entry.path)
             if entry.is_dir(follow_symlinks=False):

@@ -34,9 +34,13 @@ _REAL = re.compile(r"-?\d{1,300}\.\d*(?:[eE][-+]?\d{1,4})?|-?\d(?:[eE][-+]?\d{1,
 _CHANGES = (
     (re.compile(r"0x[0-9a-f]+"), "0x…"),
     (re.compile(r"\b(?:run|rerun|validation)-\d{8}T\d{6}-[0-9a-f]{8}\b"), "RUN"),
+    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"\bT_[0-9a-f]{5}(?=[_\s\"'#>{])"), "T_ID"),
     (re.compile(r"'(\w*(?:runtime|per_second))': '?[0-9.e+-]+'?"), r"'\1': …"),
 )
-"""What a text says anew at each execution: addresses, the run's own name, a trainer's durations."""
+"""What a text says anew at each execution: addresses, the run's own name, a trainer's durations,
+and what the elements of a page are called by who draws tables and pictures into it."""
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Apart(NamedTuple):
@@ -250,7 +254,7 @@ def _lines(outputs: Sequence[Any]) -> Iterator[str]:
     ]
     texts += [output.evalue for output in outputs if output.output_type == "error"]
     for kind, content in _shown(outputs):
-        if not kind.startswith("image/"):
+        if not kind.startswith("image/") and kind != _WIDGET:  # of which only its name is there
             whole = isinstance(content, str)
             texts.append(content if whole else canonical_json(content).decode())
     for text in texts:

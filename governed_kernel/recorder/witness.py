@@ -42,6 +42,7 @@ _TRUNCATE = 76
 _EXCHANGE = 2  # RENAME_EXCHANGE
 _RESOLVE_IN_ROOT = 0x10
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_OF_A_PROCESS = re.compile(r"/proc/(\d+)/")
 _NAME_OF_THREAD = re.compile(r"/proc/(?:\d+/task/)?(\d+)/comm")
 
 
@@ -227,7 +228,8 @@ class Witness:
         path = place.path
         write = bool(flags & _WRITING)
         makes = bool(flags & os.O_CREAT)
-        kept = may_be_token(path) or self._kept.is_lock(path)
+        meddles = write and not self._may_set(notification.thread, path)
+        kept = meddles or may_be_token(path) or self._kept.is_lock(path)
         environment = not kept and self._set_aside(path, write=write, makes=makes)
         only_writes = flags & os.O_ACCMODE == os.O_WRONLY
         if environment and (only_writes or self._restrictions is None):
@@ -240,6 +242,8 @@ class Witness:
         replaces = bool(flags & os.O_TRUNC) if mode is not None else bool(flags & os.O_CREAT)
         if not flags & os.O_PATH:
             why = None if environment else self._kept.opened(path, write=write)
+            if meddles:
+                why = "it sets what another program may use, or when it is stopped"
             if why:
                 denied = _kept_back(why)
             elif self._restrictions is not None and (
@@ -388,6 +392,13 @@ class Witness:
             self._listener.proceed(notification)
         else:
             self._listener.refuse(notification, errno.EPERM)
+
+    def _may_set(self, thread: int, path: str) -> bool:
+        """Whether writing to `path` sets nothing of another program's: its part of ``/proc``."""
+        found = _OF_A_PROCESS.match(path)
+        if found is None:
+            return True
+        return self.may_regulate is not None and self.may_regulate(thread, int(found[1]))
 
     def _connected(self, notification: Notification) -> list[Sighting]:
         thread, number = notification.thread, notification.number

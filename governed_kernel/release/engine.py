@@ -25,7 +25,9 @@ from governed_kernel.kernel.headless import GovernedNotebookClient
 __all__ = ["LARGEST_OUTPUT", "Client", "GovernedEngine"]
 
 LARGEST_OUTPUT = 32 << 20
-"""Characters of all output of a run: twice as many bytes is the most that a notebook may have."""
+"""Characters of output of a run, in which an executed notebook stays readable: half of the bytes
+that `notebook.read` takes, since JSON writes a line end in two."""
+_KEPT = ("stream", "display_data", "execute_result", "error")
 
 
 class Client(GovernedNotebookClient, PapermillNotebookClient):  # type: ignore[misc]  # untyped base
@@ -48,7 +50,8 @@ class Client(GovernedNotebookClient, PapermillNotebookClient):  # type: ignore[m
 
         As long as messages come, nbclient looks at nothing else: not at its own limit of time.
         """
-        self._printed += _length(msg["content"])
+        if msg["msg_type"] in _KEPT:  # what is shown in place of something else adds nothing
+            self._printed += _length(msg["content"])
         if self.deadline is not None:
             if self._printed > LARGEST_OUTPUT:
                 self._give_up(f"cell {cell_index + 1} printed on beyond {LARGEST_OUTPUT >> 20} MiB")

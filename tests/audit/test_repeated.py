@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,11 @@ def _said(one: nbformat.NotebookNode, two: nbformat.NotebookNode) -> list[Apart]
         ),
         (_printed("it took 3 s", "stderr"), _printed("it took 4 s", "stderr")),
         (_printed(""), _printed("building the font cache", "stderr")),
+        (
+            _result('<td id="T_0a1b2_row0_col0">1</td>'),
+            _result('<td id="T_ffff0_row0_col0">1</td>'),
+        ),
+        (_result(f'<div id="{uuid.UUID(int=1)}">'), _result(f'<div id="{uuid.UUID(int=2)}">')),
     ],
 )
 def test_what_every_execution_says_anew_is_no_difference(

@@ -211,6 +211,8 @@ def test_a_notebook_outside_every_workspace_is_recorded_for_its_user(
 
 
 REGULATE = {
+    "when it is killed for memory": "open(f'/proc/{OTHER}/oom_score_adj', 'w').write('777')",
+    "the priority of its session": "libc.open(b'/proc/%d/autogroup' % OTHER, 1) >= 0 or fail()",
     "its limits": "resource.prlimit(OTHER, resource.RLIMIT_NOFILE, (3, 3))",
     "its priority": "os.setpriority(os.PRIO_PROCESS, OTHER, 19)",
     "the priority of a user's": "os.setpriority(os.PRIO_USER, os.getuid(), 19)",
@@ -256,7 +258,9 @@ thread = threading.Thread(target=over.wait); thread.start()"""
     assert own_kernel.run(begin).status == "ok"
     for other in ("os.getpid()", "0", "thread.native_id", "child.pid"):
         for what, way in REGULATE.items():
-            if what in ("its limits", "the priority of a user's"):
+            if what in ("its limits", "the priority of a user's") or (
+                other == "0" and "/proc" in way
+            ):
                 continue
             reply = own_kernel.run(f"OTHER = {other}\n{way}")
             assert reply.status == "ok", (other, what, reply.error)

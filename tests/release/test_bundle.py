@@ -298,7 +298,7 @@ def test_an_altered_bundle_is_not_packed(stages: Stages, tmp_path: Path) -> None
     assert not (tmp_path / "out.tar").exists()
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "signature.dsse.json", "README.md"])
+@pytest.mark.parametrize("name", ["manifest.json", "signature.dsse.json", "model.sig", "README.md"])
 def test_a_file_of_nothing_but_holes_is_refused_unread(
     stages: Stages, tmp_path: Path, name: str
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import nbformat
 import papermill
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from governed_kernel.errors import RunFailed
 
 assert papermill.__name__  # imported first: it loads its engines by itself, ours among them
+from governed_kernel.release import engine  # noqa: E402
 from governed_kernel.release.engine import check_complete  # noqa: E402
 
 
@@ -59,3 +63,38 @@ def test_an_exit_is_no_end_in_a_cell_whose_tag_forgives_errors() -> None:
 def test_a_cell_that_was_never_reached_is_no_end(status: str) -> None:
     with pytest.raises(RunFailed, match="cell-1"):
         check_complete(executed("completed", status))
+
+
+@pytest.mark.parametrize(
+    ("source", "ends"),
+    [
+        ("for n in range(300): shown.update(HTML('x' * 10_000))", False),
+        ("for n in range(300): print('x' * 10_000)", True),
+    ],
+)
+def test_what_is_shown_in_place_of_something_else_adds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, ends: bool
+) -> None:
+    """A trainer's table is drawn anew at every step; its notebook has it once."""
+    monkeypatch.setattr(engine, "LARGEST_OUTPUT", 1 << 20)
+    begin = "from IPython.display import HTML, display\nshown = display(HTML(''), display_id=True)"
+    cells = [nbformat.v4.new_code_cell(f"{begin}\n{source}", id="train")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "in.ipynb")
+
+    def execute() -> None:
+        papermill.execute_notebook(
+            str(tmp_path / "in.ipynb"),
+            str(tmp_path / "out.ipynb"),
+            engine_name="governed",
+            kernel_name="python3",
+            progress_bar=False,
+            deadline=time.monotonic() + 60,
+        )
+
+    if ends:
+        with pytest.raises(RunFailed, match="the run was ended") as refused:
+            execute()
+        assert refused.value.why == "cell 1 printed on beyond 1 MiB"
+    else:
+        execute()
+        assert (tmp_path / "out.ipynb").stat().st_size < 100_000
