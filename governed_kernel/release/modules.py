@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def local_modules(workspace: Workspace, folder: Path, notebook: Notebook) -> lis
             found.add(path)
             package = ".".join(path.relative_to(root).with_suffix("").parts[:-1])
             try:
-                tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+                with tokenize.open(path) as file:  # in the encoding that it names itself
+                    tree = ast.parse(file.read(), filename=str(path))
             except (SyntaxError, ValueError):
                 continue  # it can't be imported either
             waiting += [(root, inner) for inner in _imported(tree, package)]

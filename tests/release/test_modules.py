@@ -63,3 +63,16 @@ def test_a_module_outside_the_workspace_is_left_out(workspace: Workspace, tmp_pa
     outside.write_text("")
     (workspace.root / "research" / "linked.py").symlink_to(outside)
     assert found(workspace, "import linked") == []
+
+
+def test_a_module_is_read_in_the_encoding_that_it_names(workspace: Workspace) -> None:
+    source = "# -*- coding: latin-1 -*-\n# Gr\u00f6\u00dfe\nimport late\n"
+    (workspace.root / "research" / "size.py").write_bytes(source.encode("latin-1"))
+    assert found(workspace, "import size") == ["late.py", "size.py"]
+
+
+def test_a_module_that_does_not_parse_is_bound_and_followed_no_further(
+    workspace: Workspace,
+) -> None:
+    (workspace.root / "research" / "broken.py").write_bytes(b"import late\ndef (\n")
+    assert found(workspace, "import broken") == ["broken.py"]
