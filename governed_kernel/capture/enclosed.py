@@ -12,6 +12,7 @@ from typing import Any
 
 from governed_kernel.capture.functions import held_by
 from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.parts import parts_of
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
 from governed_kernel.lineage.events import Relation
@@ -26,12 +27,8 @@ _CONTAINERS = ("dict", "list", "set", "tuple", "ndarray")
 
 def functions_in(things: Iterable[Any]) -> Iterator[Any]:
     """The user's functions among arguments, also in lists and dictionaries of them."""
-    for thing in things:
-        if isinstance(thing, (tuple, list)):
-            yield from functions_in(thing[:_MOST])
-        elif isinstance(thing, dict):
-            yield from functions_in(list(thing.values())[:_MOST])
-        elif callable(thing) and not isinstance(thing, type):
+    for thing in parts_of(things):
+        if callable(thing) and not isinstance(thing, type):
             yield thing
 
 

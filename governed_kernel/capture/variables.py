@@ -118,10 +118,20 @@ class Variables:
         """Whether `value`, or each part of a list of them, stands in the statement's own text."""
         if not self._before:
             return False
-        if isinstance(value, (list, tuple, set)):
-            return len(value) <= _MANY and all(map(self.writes_out, value))
-        if isinstance(value, dict):
-            return self.writes_out([*value.keys(), *value.values()])
+        pending, seen = [value], set[int]()
+        while pending:
+            part = pending.pop()
+            if not isinstance(part, (list, tuple, set, dict)):
+                if not self._is_written_out(part):
+                    return False
+            elif len(part) > _MANY:
+                return False
+            elif id(part) not in seen:  # it may hold itself
+                seen.add(id(part))
+                pending += [*part.keys(), *part.values()] if isinstance(part, dict) else part
+        return True
+
+    def _is_written_out(self, value: Any) -> bool:
         if value is None or isinstance(value, bool):
             return True
         if not isinstance(value, (int, float, str, bytes)):

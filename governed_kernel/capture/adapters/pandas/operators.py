@@ -29,7 +29,6 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     levels,
     look,
     own_values,
-    parts_of,
     remember,
     size,
     text,
@@ -38,6 +37,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.parts import parts_of
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_method
 from governed_kernel.lineage.events import Relation

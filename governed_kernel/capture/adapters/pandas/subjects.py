@@ -7,7 +7,7 @@ a tuple is joined by dots.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
@@ -35,7 +35,6 @@ __all__ = [
     "levels",
     "levels_meant",
     "look",
-    "parts_of",
     "remember",
     "text",
 ]
@@ -290,17 +289,6 @@ def raw_pairs(before: Iterable[str], after: Iterable[str]) -> tuple[tuple[str, s
 def is_places(thing: Any) -> bool:
     """Whether an index only counts rows: that is nobody's data."""
     return type(thing) is pd.RangeIndex and thing.name is None
-
-
-def parts_of(values: Any) -> Iterator[Any]:
-    """The arguments of a call one by one, also those that a decorator has bundled."""
-    for value in values:
-        if isinstance(value, (tuple, list)):
-            yield from parts_of(value[:50])
-        elif isinstance(value, dict):
-            yield from parts_of(list(value.values())[:50])
-        else:
-            yield value
 
 
 def is_number(thing: Any) -> bool:
