@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from governed_kernel.audit.clocks import TOLERANCE
+from governed_kernel.audit.clocks import TOLERANCE, clocks_ahead
 from governed_kernel.audit.entries import check_signatures
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import KeyRevoked, RiskAcceptance, RoleWithdrawn
 from governed_kernel.lineage.events import now
 from governed_kernel.workspace import Workspace
@@ -111,9 +112,25 @@ def test_a_signature_that_is_dated_after_the_next_one_is_a_doubt(workspace: Work
     late = an_approval("dora", signed_at=before)
     append_by_hand(workspace, late, signer="dora", occurred_at=before)
     ahead, back = Register.read(workspace).entries[-2:]
-    ((subject, said),) = doubts(workspace).items()
-    assert subject == f"record {ahead.number}: Approval"
-    assert f"ahead of record {back.number}, which follows it" in said
+    found = doubts(workspace)
+    said = found[f"record {ahead.number}: Approval"]
+    assert f" 1 h ahead of record {back.number}, which follows it: one of the two" in said
+    assert f"record {back.number}: Approval" not in found
+
+
+def test_every_record_of_a_clock_that_was_ahead_is_named_by_how_much() -> None:
+    present = now()
+    days = [-12.0, -1, -2, -1.95, -10, -9.9]
+    times = [present + timedelta(days=each) for each in days]
+    entries = [
+        Entry(number, time, an_approval("rita", signed_at=time), "key", True, "", {})
+        for number, time in enumerate(times, 1)
+    ]
+    found = clocks_ahead(entries, present)
+    assert list(found) == [4, 3, 2]
+    for number, span in {2: "9 days", 3: "8 days", 4: "8 days 1 h"}.items():
+        assert f" {span} ahead of record 5, which follows it" in found[number]
+    assert " 10 days 1 h ahead of now" in clocks_ahead(entries[:4], times[0])[4]
 
 
 def test_clocks_that_differ_by_minutes_are_no_doubt(workspace: Workspace) -> None:
