@@ -6,7 +6,6 @@ Format: https://github.com/huggingface/safetensors (8 bytes of length, a JSON he
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +109,15 @@ def _parsed(path: Path, header: bytes) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; of a name that occurs twice, each reader could mean another."""
+    """A JSON object; of a name that occurs twice, each reader could mean another.
+
+    Half of a surrogate pair is no text, and nothing that is signed could hold it.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name occurs twice")
+    for text in (text for pair in pairs for text in pair if isinstance(text, str)):
+        text.encode()
     return found
 
 
@@ -127,13 +131,26 @@ def _tensor(path: Path, name: str, entry: Any, start: int) -> Tensor:
         raise malformed(path, f"the entry of {name!a} has numbers that mean nothing")
     if not isinstance(dtype, str) or dtype not in _BITS:
         raise malformed(path, f"the type of {name!a} is none that is known: {str(dtype)[:40]!a}")
-    bits = math.prod(shape) * _BITS[dtype]
-    if bits != 8 * (end - begin):
+    if _count(shape) * _BITS[dtype] != 8 * (end - begin):
         raise malformed(
             path,
             f"{name!a} has {end - begin:,} bytes, and its shape and type ({dtype}) take others",
         )
     return Tensor(name, dtype, list(shape), start + begin, start + end)
+
+
+def _count(shape: list[int]) -> int:
+    """How many numbers a tensor has, or enough to be too many.
+
+    Extents of 64 bits each may be a million; their product is not computed to its end, nor may a
+    zero come after it.
+    """
+    count = 1
+    for extent in shape:
+        count *= extent
+        if count >= _LARGEST_EXTENT:
+            break
+    return count
 
 
 def _is_extent(number: Any) -> bool:

@@ -110,6 +110,12 @@ LIES = {
         {"a": ONE, "b": {**ONE, "data_offsets": [4, 12]}}, bytes(12), "'b' overlap",
     ),
     "more shape than bytes": ({"a": {**ONE, "shape": [10**12, 10**9]}}, bytes(8), "8 bytes"),
+    "more extents than can be multiplied": (
+        {"a": {**ONE, "shape": [1 << 63] * 300_000}}, bytes(8), "8 bytes",
+    ),
+    "nothing of too much": (
+        {"a": {**ONE, "shape": [1 << 63, 4, 0], "data_offsets": [0, 0]}}, b"", "0 bytes",
+    ),
     "fewer shape than bytes": ({"a": {**ONE, "shape": [0]}}, bytes(8), "8 bytes"),
     "negative extents": ({"a": {**ONE, "shape": [-1, -1]}}, bytes(8), "mean nothing"),
     "truth for a number": ({"a": {**ONE, "shape": [True]}}, bytes(8), "mean nothing"),
@@ -127,6 +133,10 @@ LIES = {
     "a space first": (b" {}", b"", "no JSON object"),
     "a list": (b"[]", b"", "no JSON object"),
     "no text": (b'{"\xff":1}', b"", "no JSON"),
+    "half a letter in a name": ({"\ud800": ONE}, bytes(8), "surrogates"),
+    "half a letter in its metadata": (
+        {"__metadata__": {"a": "\udfff"}, "a": ONE}, bytes(8), "surrogates",
+    ),
     "an entry that is none": ({"a": 1}, b"", "incomplete"),
     "metadata that is no text": ({"__metadata__": {"a": 1}, "a": ONE}, bytes(8), "metadata"),
 }  # fmt: skip
