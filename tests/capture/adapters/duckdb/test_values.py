@@ -1,0 +1,210 @@
+"""Values that statements are given, keep, or have written into their text."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.capture.adapters.duckdb.written import Cases, Written
+
+CASES: Cases = {
+    "a value that was computed, given by its place": (
+        """
+con = fresh()
+most = pd.read_csv("u.csv")["c"].mean()
+con.execute("SELECT id, a + ? AS more FROM t WHERE b < ? AND a > ?", [most, 99, 0])
+con.fetch_df().to_csv(OUT, index=False)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.b FILTER
+id <- t.csv.a FILTER
+more <- t.csv.a TRANSFORMATION
+more <- u.csv.c AGGREGATION
+more <- t.csv.b FILTER
+more <- t.csv.a FILTER
+""",
+    ),
+    "a value that was computed, given by its name": (
+        """
+most = pd.read_csv("u.csv")["c"].mean()
+fresh().sql("SELECT id FROM t WHERE b < $most", params={"most": most}).write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.b FILTER
+id <- u.csv.c FILTER
+""",
+    ),
+    "small numbers and lists that were computed": (
+        """
+con = fresh()
+other = pd.read_csv("u.csv")
+values = [int(other["c"].max()), other["id"].tolist()]
+con.execute("SELECT id FROM t WHERE b < ? AND a IN (SELECT unnest(?))", values)
+con.fetch_df().to_csv(OUT, index=False)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.b FILTER
+id <- t.csv.a FILTER
+id <- u.csv.c FILTER inferred
+id <- u.csv.id FILTER inferred
+""",
+    ),
+    "many rows of values": (
+        """
+con = fresh()
+con.execute("CREATE TABLE v (x INT, y INT)")
+con.executemany("INSERT INTO v VALUES (?, ?)", pd.read_csv("u.csv").values.tolist())
+con.executemany("INSERT INTO v VALUES (?, ?)", [[1, 2], [3, 4]])
+con.sql("SELECT y FROM v").write_csv(OUT)
+""",
+        "y <- u.csv.id TRANSFORMATION inferred\ny <- u.csv.c TRANSFORMATION inferred",
+    ),
+    "a value that the connection keeps": (
+        """
+con = fresh()
+con.execute("SET VARIABLE most = (SELECT max(c) FROM u WHERE id > 1)")
+con.sql("SET VARIABLE more = getvariable('MOST') + 1")
+con.sql("SET VARIABLE more_yet = 7")
+made = con.sql("SELECT id, a + getvariable('more') AS z FROM t WHERE b < getvariable('more_yet')")
+made.write_csv(OUT)
+""",
+        """
+* <- t.csv.b FILTER
+id <- t.csv.id IDENTITY
+z <- t.csv.a TRANSFORMATION
+z <- u.csv.c AGGREGATION
+z <- u.csv.id FILTER
+""",
+    ),
+    "a value that was kept, and is another now": (
+        """
+con = fresh()
+con.execute("SET VARIABLE v = (SELECT max(c) FROM u); SET VARIABLE w = (SELECT max(c) FROM u)")
+con.execute("RESET VARIABLE v; SET VARIABLE w = (SELECT min(id) FROM u)")
+con.sql("SELECT id, getvariable('v') AS x FROM t WHERE b > getvariable('w')").write_csv(OUT)
+""",
+        """
+* <- t.csv.b FILTER
+* <- u.csv.id FILTER
+id <- t.csv.id IDENTITY
+""",
+    ),
+    "a list that was kept, in a view": (
+        """
+con = fresh()
+con.execute("SET VARIABLE ids = (SELECT list(id) FROM u)")
+con.execute("CREATE VIEW v AS SELECT a FROM t WHERE id IN getvariable('ids')")
+con.sql("FROM v").write_csv(OUT)
+""",
+        "a <- t.csv.a IDENTITY\na <- t.csv.id FILTER\na <- u.csv.id FILTER",
+    ),
+    "a macro's default": (
+        """
+con = fresh()
+con.execute("CREATE MACRO plus(x, y := 2) AS x + y")
+con.sql("SELECT plus(a) AS p, plus(a, y := b) AS q FROM t").write_csv(OUT)
+""",
+        "p <- t.csv.a TRANSFORMATION\nq <- t.csv.a TRANSFORMATION\nq <- t.csv.b TRANSFORMATION",
+    ),
+    "values that were computed, written into the text": (
+        """
+con = fresh()
+other = pd.read_csv("u.csv")
+least, other_one = -other["c"].mean(), 3
+made = con.sql(f"SELECT id, a * {least} AS z FROM t WHERE b > {least:.1f} AND a < {other_one + 96}")
+made.filter("id > 0").write_csv(OUT)
+""",
+        """
+* <- t.csv.b FILTER
+* <- t.csv.a FILTER
+* <- t.csv.id FILTER
+* <- u.csv.c FILTER inferred
+id <- t.csv.id IDENTITY
+z <- t.csv.a TRANSFORMATION
+z <- u.csv.c AGGREGATION inferred
+""",
+    ),
+    "days that were computed, written into the text": (
+        """
+con = fresh()
+last = pd.to_datetime(pd.read_csv("u.csv")["c"], unit="D").max()
+con.execute("CREATE TABLE d AS SELECT id, DATE '1970-01-01' + a::INT AS day FROM t")
+con.execute(f"CREATE TABLE v AS SELECT id FROM d WHERE day < DATE '{last:%Y-%m-%d}'")
+con.sql("FROM v").write_csv(OUT)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.a FILTER\nid <- u.csv.c FILTER inferred",
+    ),
+    "a place of a column that reads as a computed value": (
+        """
+con = fresh()
+limit = pd.read_csv("u.csv")["id"].min()
+con.sql(f"SELECT id, sum(b) AS s FROM t WHERE a > {limit} GROUP BY 1 ORDER BY 1").write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+s <- t.csv.b AGGREGATION
+* <- t.csv.a FILTER
+* <- t.csv.id GROUP_BY
+* <- t.csv.id SORT
+* <- t.csv.a GROUP_BY
+* <- t.csv.a SORT
+* <- u.csv.id FILTER inferred
+* <- u.csv.id GROUP_BY inferred
+* <- u.csv.id SORT inferred
+""",
+    ),
+    "a place that owes nothing to the value that it reads as": (
+        """
+con = fresh()
+limit = pd.read_csv("u.csv")["id"].min()
+con.sql(
+    f"SELECT id, {limit} AS l, b FROM t GROUP BY GROUPING SETS ((1, 3)) ORDER BY 1"
+).write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+l <- u.csv.id AGGREGATION inferred
+b <- t.csv.b IDENTITY
+* <- t.csv.id GROUP_BY
+* <- t.csv.b GROUP_BY
+* <- t.csv.id SORT
+* <- t.csv.b SORT
+""",
+    ),
+    "a column that is called as the computed value which it is": (
+        """
+con = fresh()
+limit = pd.read_csv("u.csv")["id"].min()
+con.sql(
+    f'SELECT {limit}, a FROM t UNION ALL BY NAME SELECT b AS "1", a FROM t'
+).write_csv(OUT)
+""",
+        "1 <- t.csv.b IDENTITY\na <- t.csv.a IDENTITY\n* <- u.csv.id AGGREGATION inferred",
+    ),
+    "values written out are nobody's": (
+        """
+con = fresh()
+con.execute("SELECT id FROM t WHERE b < ?", [4]).fetch_df().to_csv(OUT, index=False)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.b FILTER",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    return Written(tmp_path_factory.mktemp("values"), CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_written_column_owes_to_exactly_what_it_should(written: Written, name: str) -> None:
+    assert written.error(name) == ""
+    found, told = written.facts(name)
+    assert sorted(found - told) == [], "origins that are not true"
+    assert sorted(told - found) == [], "origins that are missing"
+
+
+def test_no_observer_failed(written: Written) -> None:
+    assert not written.lost
