@@ -3,8 +3,8 @@
 It writes one CSV a part into the folder it is told, and nothing else. What it says about itself is
 not believed: `split_checks` reads the files afterwards, in a process where that code never ran.
 
-What is recorded of it is its one file, so that no other of the workspace divides as well: modules
-come from the environment.
+What is recorded of it is its one file, so that it loads no other of the workspace: modules come
+from the environment. Who reads a text and executes it can be seen to do so in that one file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import runpy
 import site
 import sys
 import sysconfig
+import zipimport
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def main(specification: str) -> None:
 
 
 def _keep_modules_out(workspace: Path, code: Path) -> None:
-    """Refuse to open a module that lies in the workspace, whatever way it is loaded.
+    """Refuse to open a module that lies in the workspace, and whatever Python's loaders open there.
 
     An environment within the workspace is none of its files.
     """
@@ -67,6 +69,9 @@ def _keep_modules_out(workspace: Path, code: Path) -> None:
     installed |= {*site.getsitepackages(), site.getusersitepackages(), own}
     libraries = tuple(f"{folder}{os.sep}" for folder in installed)
     suffixes = tuple(importlib.machinery.all_suffixes())
+    # of an archive, or a module of another name, no suffix tells
+    loads = (importlib.machinery.SourceFileLoader.get_data, zipimport.zipimporter.get_data)
+    loaders = tuple(method.__globals__ for method in (*loads, runpy.run_path))
     root = f"{workspace}{os.sep}"
 
     def look(event: str, arguments: tuple[Any, ...]) -> None:
@@ -76,7 +81,10 @@ def _keep_modules_out(workspace: Path, code: Path) -> None:
         if not isinstance(file, str | bytes | os.PathLike):
             return
         path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100 (asked of every open)
-        if not path.endswith(suffixes) or path.startswith(libraries) or path == str(code):
+        if path.startswith(libraries) or path == str(code):
+            return
+        caller = sys._getframe(1).f_globals
+        if not path.endswith(suffixes) and not any(caller is loader for loader in loaders):
             return
         if path.startswith(root) or os.path.realpath(path).startswith(root):
             with contextlib.suppress(ValueError):  # Python looks for byte code first

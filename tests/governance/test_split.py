@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,19 @@ LOADS = {
         "shares = SimpleNamespace(**found)\n",
         "shares.py",
     ),
+    "out of an archive": (
+        "import sys\nsys.path.insert(0, 'splits/lib.zip')\nimport shares\n",
+        "splits/lib.zip",
+    ),
+    "by an archive's loader": (
+        "import zipimport\nshares = zipimport.zipimporter('lib.zip').load_module('shares')\n",
+        "lib.zip",
+    ),
+    "under another name, run": (
+        "import runpy\nfrom types import SimpleNamespace\n"
+        "shares = SimpleNamespace(**runpy.run_path('shares.txt'))\n",
+        "shares.txt",
+    ),
 }
 
 
@@ -270,7 +284,11 @@ def test_code_that_loads_a_module_of_the_workspace_divides_nothing(
     loads, place = LOADS[way]
     module = workspace.root / place
     module.parent.mkdir(exist_ok=True)
-    module.write_text(MODULE)
+    if module.suffix == ".zip":
+        with zipfile.ZipFile(module, "w") as archive:
+            archive.writestr("shares.py", MODULE)
+    else:
+        module.write_text(MODULE)
     (workspace.root / "splits").mkdir(exist_ok=True)
     code = f"""{loads}
 def split(frame):
@@ -283,6 +301,12 @@ def split(frame):
     assert f"the split code loads {place}" in str(refused.value)
     assert "put what it takes of that into divide.py" in str(refused.value)
     assert "biopsies-train" not in Register.read(workspace).datasets
+
+
+def test_code_reads_tables_of_the_workspace(workspace: Workspace, source: Path) -> None:
+    with zipfile.ZipFile(workspace.root / "centres.zip", "w") as archive:
+        archive.writestr("centres.csv", "patient\n1\n")
+    split(workspace, f"import pandas\npandas.read_csv('centres.zip')\n{BY_PATIENT}")
 
 
 def test_code_imports_what_is_installed(workspace: Workspace, source: Path) -> None:
