@@ -92,16 +92,7 @@ def divide(
                 workspace, catalog.verify(workspace, parent), path, read, function, folder
             )
             _refuse_changed(path, read)
-            whole = catalog.snapshot_of(workspace, parent)
-            checked = check_parts(
-                whole,
-                written,
-                keys=keys,
-                targets=targets,
-                locked=_earlier_holdouts(register, parent),
-            )
-            beside = _beside(register, parent)
-            checked.leaks.update(check_beside(written, whole, beside, keys, targets))
+            checked = _check(register, parent, written, keys, targets)
             if texts or time:
                 similarity = workspace.settings.leaks.similarity
                 asked = Asked(texts=texts, time=time, ignored=targets, similarity=similarity)
@@ -246,6 +237,22 @@ def _refuse_unseen(register: Register, current: Register, parent: DatasetRegiste
             why=f"{', '.join(sorted(new))} was divided off the same data meanwhile",
             next="run the same command again, which holds the parts against that",
         )
+
+
+def _check(
+    register: Register,
+    parent: DatasetRegistered,
+    written: Mapping[str, Path],
+    keys: Sequence[str],
+    targets: Sequence[str],
+) -> Checked:
+    """Hold the parts against their version, its earlier holdouts and those of the same data."""
+    whole = catalog.snapshot_of(register.workspace, parent)
+    earlier = _earlier_holdouts(register, parent)
+    checked = check_parts(whole, written, keys=keys, targets=targets, locked=earlier)
+    beside = _beside(register, parent)
+    checked.leaks.update(check_beside(written, whole, beside, keys, targets))
+    return checked
 
 
 def _earlier_holdouts(register: Register, parent: DatasetRegistered) -> list[Path]:

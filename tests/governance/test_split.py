@@ -187,6 +187,17 @@ def test_a_new_version_may_not_train_on_rows_of_the_old_holdout(
     assert split(workspace, BY_PATIENT).new
 
 
+def test_a_row_of_an_earlier_holdout_is_known_where_its_numbers_are_written_otherwise(
+    workspace: Workspace, source: Path
+) -> None:
+    """One row without a shape, and pandas writes all of them with a point."""
+    split(workspace, BY_PATIENT)
+    register(workspace, write_records(source, [*rows(), "35,7.0,,1"]))
+    moved = BY_PATIENT.replace('frame["patient"] % 10', '(frame["patient"] + 5) % 10')
+    with pytest.raises(CheckFailed, match="rows of an earlier holdout"):
+        split(workspace, moved)
+
+
 def test_nobody_without_the_role_divides(workspace: Workspace, source: Path) -> None:
     with pytest.raises(Refused, match="may not register data"):
         divide(workspace, "biopsies", write_code(workspace, BY_PATIENT), "olga")
