@@ -14,8 +14,8 @@ _MOST = 50
 _MOST_LISTS = 500
 
 
-def parts_of(things: Iterable[Any]) -> Iterator[Any]:
-    """Things one by one, in place of lists and dictionaries what is in them.
+def parts_of(things: Iterable[Any], *, with_lists: bool = False) -> Iterator[Any]:
+    """Things one by one, in place of lists and dictionaries (or with them) what is in them.
 
     What lies deeper comes later, and each list once: it may hold itself.
     """
@@ -26,4 +26,6 @@ def parts_of(things: Iterable[Any]) -> Iterator[Any]:
             yield thing
         elif id(thing) not in seen and len(seen) < _MOST_LISTS:
             seen[id(thing)] = thing
+            if with_lists:
+                yield thing
             pending.extend(islice(thing.values() if isinstance(thing, dict) else thing, _MOST))

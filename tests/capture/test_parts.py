@@ -8,7 +8,9 @@ from governed_kernel.capture.parts import parts_of
 
 
 def test_parts_are_found_in_lists_and_dictionaries_of_each_other() -> None:
-    assert list(parts_of([3, {"a": [4]}, (5,), "six"])) == [3, "six", 5, 4]
+    things = [3, {"a": [4]}, (5,), "six"]
+    assert list(parts_of(things)) == [3, "six", 5, 4]
+    assert list(parts_of(things, with_lists=True)) == [3, {"a": [4]}, (5,), "six", [4], 5, 4]
 
 
 def test_a_list_that_holds_itself_is_looked_at_once() -> None:

@@ -337,8 +337,9 @@ def apply(observation: Observation, observed: Observed) -> None:
         made = column_labels(observed.result) if output[0] == "frame" else output[1][-1:]
         given = observed.call.arguments[1:]
         owe_to_enclosed(work, given, made)
-        for thing in parts_of(given):
-            if (other := work.of(thing)) is not None:  # ``args=``, for the function to use
+        for thing in parts_of(given, with_lists=True):
+            other = work.of(thing) or observation.registry.get(thing)  # a list may be known as one
+            if other is not None:  # ``args=``, for the function to use
                 work.product(made, other, other.columns or ("*",), "TRANSFORMATION", "conservative")
     work.close()
 
