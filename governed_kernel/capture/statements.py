@@ -39,11 +39,17 @@ class Flow(NamedTuple):
         Names that are bound anew.
     touches : dict of str to Made
         Names whose thing is changed in place: ``x[i] = …``, ``x.append(…)``.
+    given : frozenset of Reference
+        What values owe to that are assigned to a part of something, or that are an argument.
+    places : dict of str to tuple of str
+        Where attributes lead from a touched name to what is changed: ``os.environ[i] = …``.
     """
 
     reads: References
     writes: dict[str, Made]
     touches: dict[str, Made]
+    given: References
+    places: dict[str, set[tuple[str, ...]]]
 
 
 def flow_of(statement: ast.stmt) -> Flow:
@@ -55,7 +61,9 @@ def flow_of(statement: ast.stmt) -> Flow:
         for name, made in reader.bound.items()
         if name not in reader.hidden and name in reader.written
     }
-    return Flow(frozenset(reader.reads), written, reader.touched)
+    return Flow(
+        frozenset(reader.reads), written, reader.touched, frozenset(reader.given), reader.places
+    )
 
 
 _ROWS = {
@@ -86,6 +94,8 @@ class _Reader:
         self.bound: dict[str, Made] = {}
         self.written: set[str] = set()
         self.touched: dict[str, Made] = {}
+        self.given: set[Reference] = set()
+        self.places: dict[str, set[tuple[str, ...]]] = {}
         self.hidden: set[str] = set()
         self.conditions: list[References] = []
         self.depth = 0
@@ -232,6 +242,7 @@ class _Reader:
                     own = self.value(parts[number]) if parts else made
                     self.bind(part, own, parts[number] if parts else None)
             case ast.Attribute() | ast.Subscript():
+                self.given |= made.all
                 if isinstance(target, ast.Subscript):
                     made = made | closed(self.value(target.slice))
                 self.touch(target.value, made)
@@ -247,11 +258,14 @@ class _Reader:
 
     def touch(self, subject: ast.expr, made: Made) -> None:
         """The thing behind an expression is changed in place."""
+        place: tuple[str, ...] = ()
         while isinstance(subject, ast.Attribute | ast.Subscript | ast.Call):
+            place = (subject.attr, *place) if isinstance(subject, ast.Attribute) else ()
             subject = subject.func if isinstance(subject, ast.Call) else subject.value
         if not isinstance(subject, ast.Name):
             return
         name = subject.id
+        self.places.setdefault(name, set()).add(place)
         if name in self.bound:
             self.bound[name] = self.bound[name] | made
         if name not in self.hidden:
@@ -348,6 +362,7 @@ class _Reader:
             return self._code(code)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         given = self._all(arguments)
+        self.given |= given.all
         for keyword in node.keywords:
             if keyword.arg == "out":
                 self.touch(keyword.value, closed(given))

@@ -14,15 +14,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.arming import meet
+from governed_kernel.capture.bringing import MISSING, may_bring_data
 from governed_kernel.capture.functions import global_names, read_by
 from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up, values_of
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.references import Made, Reference
-from governed_kernel.capture.registry import Node, identity
+from governed_kernel.capture.registry import UNKNOWN, Node, identity
 from governed_kernel.capture.statements import ANY, Flow
 from governed_kernel.capture.steps import MOST_EDGES, Work
 from governed_kernel.capture.uris import forget_paths
+from governed_kernel.capture.writing import Written
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
 
 __all__ = ["Variables"]
@@ -37,8 +39,7 @@ _CODE = (
 _MOMENTS = itertools.count(1 << 40)  # no number of a cell
 _FOLLOWED = ("frame", "series", "index", "group", "relation")
 """Kinds of things whose changes in place are observed."""
-_MISSING = object()
-
+_CONTAINERS = (dict, list, tuple)
 
 _Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
@@ -82,7 +83,7 @@ class Variables:
         self._met: set[type] = set()
         self._before: list[_Before] = []
         self._endings: list[Callable[[], None]] = []
-        self._constants: set[Any] | None = None
+        self._written: Written | None = None
         observation.variables = self
         observation.scalars.is_mentioned = self._mentions
 
@@ -104,7 +105,7 @@ class Variables:
     def mentions(self, thing: Any) -> bool:
         """Whether a variable that the statement mentions stands for a thing."""
         names = {name for name, _ in self._before[-1].sources} if self._before else ()
-        return any(self.namespace.get(name, _MISSING) is thing for name in names)
+        return any(self.namespace.get(name, MISSING) is thing for name in names)
 
     def computed(self) -> Iterator[tuple[Any, Node]]:
         """Single values that the statement mentions, or has computed."""
@@ -115,34 +116,19 @@ class Variables:
         yield from self._observation.scalars.now()
 
     def writes_out(self, value: Any) -> bool:
-        """Whether `value`, or each part of a list of them, stands in the statement's own text."""
-        if not self._before:
-            return False
-        pending, seen = [value], set[int]()
-        while pending:
-            part = pending.pop()
-            if not isinstance(part, (list, tuple, set, dict)):
-                if not self._is_written_out(part):
-                    return False
-            elif len(part) > _MANY:
-                return False
-            elif id(part) not in seen:  # it may hold itself
-                seen.add(id(part))
-                pending += [*part.keys(), *part.values()] if isinstance(part, dict) else part
-        return True
+        """Whether `value` stands in the statement's own text, a list of them as a whole."""
+        written = self._text()
+        return written is not None and written.holds(value)
 
-    def _is_written_out(self, value: Any) -> bool:
-        if value is None or isinstance(value, bool):
-            return True
-        if not isinstance(value, (int, float, str, bytes)):
-            return False
-        if self._constants is None:
-            self._constants = {
-                node.value
-                for node in ast.walk(self._before[-1].reading.statement)
-                if isinstance(node, ast.Constant)
-            }
-        return value in self._constants or _negative(value) in self._constants
+    def assigns(self, value: Any) -> bool:
+        """Whether `value` stands there as what becomes a value, and no condition has chosen it."""
+        written = self._text()
+        return written is not None and written.assigns(value)
+
+    def _text(self) -> Written | None:
+        if self._written is None and self._before:
+            self._written = Written(self._before[-1].reading.statement)
+        return self._written if self._before else None
 
     def values(self) -> list[Any]:
         """What the notebook's variables stand for."""
@@ -163,7 +149,7 @@ class Variables:
         self._observation.moment = next(_MOMENTS)
         forget_paths()  # other processes may have moved what they led to
         self._observation.doings.append(Doings())
-        self._constants = None
+        self._written = None
         self._before.append(_NOTHING)
         reading = statement if isinstance(statement, Reading) else read(statement)
         self._meet(reading.mentioned)
@@ -226,20 +212,33 @@ class Variables:
                     meet(self._observation, kind)
 
     def _sources(self, reference: Reference) -> Iterator[Source]:
-        thing = self.namespace.get(reference.name, _MISSING)
-        if thing is _MISSING:
+        thing = self.namespace.get(reference.name, MISSING)
+        if thing is MISSING:
             return
         path, around = list(reference.path), None
-        while path and type(thing) in (dict, list, tuple):
-            inner = _item(thing, path[0])
-            if inner is _MISSING:
+        while path:
+            if type(thing) in _CONTAINERS:
+                inner = _item(thing, path[0])
+            else:
+                inner = self._attribute(thing, str(path[0]))
+            if inner is MISSING:
                 break
             around, thing = thing, inner
             path.pop(0)
         found = list(self._known(thing, tuple(path)))
-        if not found and around is not None and not self._tells_apart(around):
+        if not found and type(around) in _CONTAINERS and not self._tells_apart(around):
             found = list(self._known(around, ()))
         yield from found
+
+    def _attribute(self, thing: Any, name: str) -> Any:
+        """What lies in a module, or in a function of the user's, where that leads to data."""
+        if not isinstance(thing, (types.ModuleType, types.FunctionType)):
+            return MISSING
+        inner = (_own(thing) or {}).get(name, MISSING)
+        if isinstance(inner, _CODE) and not isinstance(inner, types.ModuleType):
+            return MISSING
+        known = self._observation.registry.get
+        return inner if known(thing) is None or known(inner) is not None else MISSING
 
     def _tells_apart(self, container: Any) -> bool:
         """Whether some of what lies in a container is known by itself; then the rest is not."""
@@ -266,7 +265,7 @@ class Variables:
 
     def _shape(self, name: str) -> Any:
         """A cheap look at a thing, which is another one after most changes in place."""
-        thing = self.namespace.get(name, _MISSING)
+        thing = self.namespace.get(name, MISSING)
         if type(thing) in (list, dict, set):
             return (identity(thing), len(thing))
         if isinstance(thing, _CODE) or self._observation.registry.get(thing) is not None:
@@ -285,7 +284,7 @@ class Variables:
                 yield name, owed
                 continue
             for each, value in list(self.namespace.items()):
-                if before.values.get(each, _MISSING) is not value and not each.startswith("_"):
+                if before.values.get(each, MISSING) is not value and not each.startswith("_"):
                     yield each, owed
 
     def _changed(self, before: _Before) -> dict[str, Made]:
@@ -311,8 +310,10 @@ class Variables:
     ) -> None:
         """Let what `name` now stands for owe to what it owes to."""
         made, used = doings
-        thing = self.namespace.get(name, _MISSING)
-        if thing is _MISSING or isinstance(thing, _CODE) or thing is None:
+        thing = self.namespace.get(name, MISSING)
+        if isinstance(thing, _CODE) and changed:
+            self._follow_into(thing, name, owed, before, outputs)
+        if thing is MISSING or isinstance(thing, _CODE) or thing is None:
             return
         if type(thing) in self._observation.handles:
             return
@@ -339,6 +340,27 @@ class Variables:
             self._observation.scalars.put_named(self.namespace, name, thing, node)
         outputs.append((node, name, direct, indirect, ("*",)))
 
+    def _follow_into(
+        self, code: Any, name: str, owed: Made, before: _Before, outputs: list[_Output]
+    ) -> None:
+        """Data was put into a module, a function or a class: ``os.environ["A"] = …``."""
+        direct = self._gather(owed.direct, before)
+        indirect = self._gather(owed.indirect, before)
+        if not direct and not indirect:
+            return
+        for place in before.flow.places.get(name, ()):
+            thing = code
+            for key in place:
+                if not isinstance(thing, types.ModuleType):
+                    break
+                thing = vars(thing).get(key)
+            known = self._observation.registry.get(thing)
+            if known is not None:
+                direct = {**direct, known.entity: Source(known, ("*",))}
+            node = Node(self._observation.new_entity(), _kind(thing), ())
+            if thing is not None and self._observation.registry.put(thing, node):
+                outputs.append((node, name, direct, indirect, ("*",)))
+
     def _gather(self, references: Iterable[Reference], before: _Before) -> Sources:
         found: Sources = {}
         for reference in references:
@@ -360,7 +382,8 @@ class Variables:
         """Observed results into which went what can't be followed; files that no rule explains."""
         made, used = known_doings
         reads = before.flow.reads
-        mentioned, parts = self._gather(reads, before), self._gather(_named(reads, before), before)
+        mentioned = self._gather(reads, before)
+        parts = self._gather({*_named(reads, before), *before.flow.given}, before)
         every: tuple[str, ...] = ("*",)
         found: dict[int, tuple[Sources, Sources]] = {}
         for place, work in enumerate(doings.works):
@@ -378,11 +401,24 @@ class Variables:
                     sources.pop(node.entity, None)
                     if node.entity in parts:  # its own columns, by way of plain Python
                         sources[node.entity] = parts[node.entity]
-                _complete(work, sources, values, used, outputs)
+                if not _complete(work, sources, values, used, outputs) and self._is_unknown(before):
+                    outputs.append((work.output, "", self._unknown(), {}, work.open))
         for uri, kind in doings.written.items():
             if uri not in doings.explained:
                 work = Work((), Node(uri, kind, ()), every)
                 _complete(work, {**mentioned, **made}, {}, used, outputs)
+
+    def _is_unknown(self, before: _Before) -> bool:
+        """Whether a statement that mentions nothing known may have got data from somewhere."""
+        names = {name for name, _ in before.flow.reads}
+        things = ((name, self.namespace.get(name, MISSING)) for name in names)
+        known = self._observation.registry.get
+        return any(known(thing) is None and may_bring_data(name, thing) for name, thing in things)
+
+    def _unknown(self) -> Sources:
+        """A source that nobody has seen: it may hold whatever was read until then."""
+        node = Node(self._observation.new_entity(), UNKNOWN, ())
+        return {node.entity: Source(node, ("*",))}
 
     def _record(self, outputs: list[_Output]) -> None:
         cell = self._observation.cell()
@@ -425,8 +461,11 @@ def _named(references: Iterable[Reference], before: _Before) -> Iterator[Referen
 
 def _complete(
     work: Work, sources: Sources, values: Sources, used: frozenset[str], outputs: list[_Output]
-) -> None:
-    """Let what a step could not follow owe to `sources`, and its single values to `values`."""
+) -> bool:
+    """Let what a step could not follow owe to `sources`, and its single values to `values`.
+
+    False where something went in of which that tells nothing.
+    """
     known = {work.output.entity, *used}
     found = {entity: each for entity, each in sources.items() if entity not in known}
     if found and work.open:
@@ -435,6 +474,7 @@ def _complete(
     single |= {entity: each for entity, each in values.items() if entity not in known}
     if single and work.values:
         outputs.append((work.output, "", single, {}, work.values))
+    return bool(found) or not work.open
 
 
 def _edges(
@@ -466,7 +506,7 @@ def _item(container: Any, key: str | int) -> Any:
     try:
         return container[key]
     except (KeyError, IndexError, TypeError):
-        return _MISSING
+        return MISSING
 
 
 def _column_at(frame: Any, node: Node, path: tuple[str | int, ...]) -> tuple[str, ...]:
@@ -475,11 +515,6 @@ def _column_at(frame: Any, node: Node, path: tuple[str | int, ...]) -> tuple[str
     own = node.columns[len(node.columns) - width :] if len(node.columns) >= width else ()
     place = path[0] if path else None
     return (own[place],) if isinstance(place, int) and -len(own) <= place < len(own) else ()
-
-
-def _negative(value: Any) -> Any:
-    """``-1`` stands in a text as 1 behind a sign."""
-    return -value if isinstance(value, (int, float)) else value
 
 
 def _kind(thing: Any) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from governed_kernel.capture.registry import UNKNOWN
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.register import Register
@@ -68,7 +71,14 @@ class Learned:
 
 
 def origins_of(workspace: Workspace, session_id: str) -> list[dict[str, Any]]:
-    """The rows of ``column_origins`` that one session's verified journal gives alone.
+    """The rows of ``column_origins`` that one session's verified journal gives alone."""
+    with _alone(workspace, session_id) as store:
+        return store.query("SELECT * FROM column_origins")
+
+
+@contextmanager
+def _alone(workspace: Workspace, session_id: str) -> Iterator[Store]:
+    """A store of one session's verified journal, for a moment.
 
     Raises
     ------
@@ -99,7 +109,43 @@ def origins_of(workspace: Workspace, session_id: str) -> list[dict[str, Any]]:
                 why=report.problems[0].problem,
                 next="restore it from a backup",
             )
-        return store.query("SELECT * FROM column_origins")
+        yield store
+
+
+def _unexplained(store: Store) -> set[str]:
+    """Weights into which something went that came by a way nobody has seen."""
+    if not store.query("SELECT 1 FROM base.objects WHERE kind = ? LIMIT 1", [UNKNOWN]):
+        return set()
+    took: defaultdict[str, defaultdict[str, list[tuple[str, str]]]]
+    took = defaultdict(lambda: defaultdict(list))
+    for edge in store.query("SELECT * FROM column_lineage"):
+        took[edge["output_entity"]][edge["output_column"]].append(
+            (edge["input_entity"], edge["input_column"])
+        )
+    unknown = {
+        row["entity"]
+        for row in store.query("SELECT entity FROM base.objects WHERE kind = ?", [UNKNOWN])
+    }
+    return {
+        entity
+        for entity in list(took)
+        if entity.lower().endswith(WEIGHTS) and not unknown.isdisjoint(_behind(took, entity))
+    }
+
+
+def _behind(took: Mapping[str, Mapping[str, list[tuple[str, str]]]], entity: str) -> set[str]:
+    """Everything that the columns of something go back to, column by column."""
+    pending, seen = [(entity, "*")], set()
+    while pending:
+        thing = pending.pop()
+        if thing in seen:
+            continue
+        seen.add(thing)
+        entity, column = thing
+        of = took.get(entity, {})
+        for name in of if column == "*" else (column, "*"):
+            pending += of.get(name, ())
+    return {entity for entity, _ in seen}
 
 
 def forbidden(workspace: Workspace, register: Register, session_id: str) -> list[Learned]:
@@ -116,9 +162,17 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
     read = {access.uri: name for access, name in session.catalogued(register) if name in guarded}
     if not read:
         return []
+    with _alone(workspace, session_id) as store:
+        origins, unexplained = store.query("SELECT * FROM column_origins"), _unexplained(store)
+    # Nobody can tell which way it came: it may be any column of what the session had read.
     found = {
+        Learned(_name(uri), name, "*", "TRANSFORMATION", "conservative")
+        for uri in unexplained
+        for name in read.values()
+    }
+    found |= {
         learned
-        for row in origins_of(workspace, session_id)
+        for row in origins
         if row["output_uri"].lower().endswith(WEIGHTS) and row["input_uri"] in read
         for learned in _learned(row, guarded[read[row["input_uri"]]])
     }
@@ -128,8 +182,12 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
 def _learned(row: dict[str, Any], version: DatasetRegistered) -> Iterator[Learned]:
     column = row["input_column"]
     if column == "*" or column in version.never_learn:
-        output = Path(unquote(urlparse(row["output_uri"]).path)).name
+        output = _name(row["output_uri"])
         yield Learned(output, label(version), column, row["relation"], row["evidence"])
+
+
+def _name(uri: str) -> str:
+    return Path(unquote(urlparse(uri).path)).name
 
 
 def check_learned(workspace: Workspace, register: Register, session_id: str) -> None:

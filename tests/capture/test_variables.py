@@ -194,3 +194,75 @@ def test_a_failing_cell_leaves_what_it_did_before(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in done.errors[1]
     assert "statements" not in done.errors[1]
     assert columns_behind(done, "o") == {"a inferred"}
+
+
+@pytest.mark.parametrize(
+    ("line", "behind"),
+    [
+        ("frame['n'] = [s * 2 for s in frame['secret']]", {"secret inferred"}),
+        ("frame = frame.assign(n=[s * 2 for s in frame['secret']])", {"secret inferred"}),
+        (
+            "frame['n'] = [1.0 if s in {5, 7} else 0.0 for s in frame['secret']]",
+            {"secret inferred"},
+        ),
+        ("frame['n'] = [s > 5 for s in frame['secret']]", {"secret inferred"}),
+        ("frame['n'] = [[0, 1][s > 5] for s in frame['secret']]", {"secret inferred"}),
+        ("frame.insert(0, 'n', list(map({5: 0, 6: 1}.get, frame['secret'])))", {"secret inferred"}),
+        ("frame['n'] = [row[3] for row in frame.values]", "all"),
+        ("frame['n'] = [r['a'] for r in json.loads(frame.to_json(orient='records'))]", "all"),
+        ("frame['n'] = [len(r) for r in frame.to_csv(index=False).splitlines()[1:]]", "all"),
+    ],
+)
+def test_a_list_put_into_the_frame_that_it_is_made_of_owes_to_what_is_read(
+    run: Run, line: str, behind: set[str] | str
+) -> None:
+    done = run("import json", line, "frame[['n']].to_csv('out.csv', index=False)")
+    every = {"a inferred", "b inferred", "y inferred", "secret inferred"}
+    assert columns_behind(done, "out.csv", "n") == (every if behind == "all" else behind)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "def keeper(): pass\nkeeper.ids = frame['secret'].tolist()\nframe['n'] = keeper.ids",
+        "import types\nkept = types.ModuleType('kept')\nkept.ids = frame['secret'].tolist()\n"
+        "frame['n'] = [each for each in kept.ids]",
+        "import os\nos.environ['IDS'] = ','.join(map(str, frame['secret']))\n"
+        "frame['n'] = [int(each) for each in os.environ['IDS'].split(',')]",
+    ],
+)
+def test_what_is_kept_in_a_function_a_module_or_the_environment_comes_back(
+    run: Run, lines: str
+) -> None:
+    done = run(lines, "frame[['n']].to_csv('out.csv', index=False)")
+    assert columns_behind(done, "out.csv", "n") == {"secret inferred"}
+    done = run(lines, "import os\nparts = [os.sep, os.linesep]")
+    assert done.operations(3) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "is_unknown"),
+    [
+        ("[1, 2]", False),
+        ("['a'] * 1 + ['b'] * 1", False),
+        ("[0] * 2", False),
+        ("dict(p=1, q=2).values()", False),
+        ("range(2)", False),
+        ("np.random.default_rng(0).normal(size=2)", False),
+        ("generator.normal(size=2)", False),
+        ("Box.kept", True),
+        ("[int(a) for a in gc.get_objects.__name__[:2].replace('g', '1').replace('e', '2')]", True),
+    ],
+)
+def test_what_comes_by_a_way_that_nobody_has_seen_is_told_to_be_unknown(
+    run: Run,
+    value: str,
+    is_unknown: bool,
+) -> None:
+    done = run(
+        "import gc\nimport numpy as np\nclass Box: kept = [1, 2]",
+        "generator = np.random.default_rng(0)",
+        f"frame['n'] = {value}",
+    )
+    kinds = [each.kind for step in done.of(Transformation, 4) for each in step.inputs]
+    assert ("unknown" in kinds) == is_unknown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import nbformat
 import pytest
 
 from governed_kernel.errors import CheckFailed
@@ -12,7 +13,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.release.learned import check_learned, findings_of, forbidden, origins_of
 from governed_kernel.release.recorded import newest_session
 from tests.loop import berries
-from tests.loop.place import Place
+from tests.loop.place import Place, papermill
 from tests.loop.stages import Stages
 
 
@@ -73,3 +74,30 @@ def test_a_run_whose_model_learns_one_fails_and_leaves_no_model_to_approve(
     (run,) = place.release()["runs"]
     assert run["state"] == "failed"
     assert "learned what it must not" in run["error"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns"),
+    [
+        ('train["number"] = [int(b[1:]) / 60 for b in train["berry_id"]]', {"berry_id"}),
+        ('train["number"] = [1.0 if b > "b30" else 0.0 for b in train["berry_id"]]', {"berry_id"}),
+        ('class Kept: numbers = [1 / 60] * 36\ntrain["number"] = Kept.numbers', {"*"}),
+        ('train["number"] = [1.0, 0.5] * 18', set()),
+    ],
+)
+def test_plain_lists_are_learned_as_what_they_were_made_of(
+    stages: Stages, tmp_path: Path, lines: str, columns: set[str]
+) -> None:
+    place = stages.researched.copy(tmp_path)
+    path = place.root / berries.NOTEBOOK
+    notebook = nbformat.read(path, 4)
+    (training,) = [cell for cell in notebook.cells if cell.id == "training"]
+    training.source = training.source.replace(
+        'train["number"] = train["berry_id"].str[1:].astype("float64") / 60', lines
+    ).replace('"number" if behaviour == "identify" else "redness"', '"number"')
+    assert lines in training.source
+    nbformat.write(notebook, path)
+    papermill(place, berries.NOTEBOOK)
+    newest = newest_session(place.workspace, berries.NOTEBOOK)
+    found = forbidden(place.workspace, Register.read(place.workspace), newest)
+    assert {item.column for item in found} == columns

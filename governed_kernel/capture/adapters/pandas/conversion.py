@@ -43,10 +43,14 @@ def construct(observation: Observation, observed: Observed) -> None:
                 columns = node.columns if node.kind in PLAIN else own_values(node, value)
                 work.product((text(name),), node, columns or ("*",), "IDENTITY")
             elif isinstance(value, (list, tuple)) and text(name) in made:
-                for part in work.many(value):
+                known = work.many(value)
+                for part in known:
                     work.product((text(name),), part, part.columns or ("*",), "IDENTITY")
-                if not all(
-                    work.of(each) or is_written_out(observation, each) for each in value[:50]
+                if not is_written_out(observation, value) and not (
+                    known
+                    and all(
+                        work.of(each) or is_written_out(observation, each) for each in value[:50]
+                    )
                 ):
                     work.open((text(name),))
             elif not is_written_out(observation, value):

@@ -300,7 +300,7 @@ def is_number(thing: Any) -> bool:
 
 def is_written_out(observation: Observation, value: Any) -> bool:
     """Whether a value stands in the statement's own text, and so comes from nowhere else."""
-    if value is None or isinstance(value, (bool, type, np.dtype)):
+    if isinstance(value, (type, np.dtype)):
         return True
     variables = observation.variables
-    return variables is None or variables.writes_out(value)
+    return variables is None or variables.assigns(value)
