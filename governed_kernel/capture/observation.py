@@ -152,6 +152,8 @@ class Doings:
         URI → kind of what was accessed.
     explained : set of str
         URIs that a step speaks of.
+    into : dict of str to set of str
+        What a step wrote → the entities that it took.
     ended : set of str
         Entities whose values left for where no observer sees them.
     unseen : set of str
@@ -162,13 +164,17 @@ class Doings:
         Whether single values were computed in it, or are known of those that it mentions.
     """
 
-    __slots__ = ("computed", "ended", "explained", "read", "unseen", "untold", "works", "written")
+    __slots__ = (
+        *("computed", "ended", "explained", "into", "read"),
+        *("unseen", "untold", "works", "written"),
+    )
 
     def __init__(self) -> None:
         self.works: list[Any] = []
         self.read: dict[str, ResourceKind] = {}
         self.written: dict[str, ResourceKind] = {}
         self.explained: set[str] = set()
+        self.into: dict[str, set[str]] = {}
         self.ended: set[str] = set()
         self.unseen: set[str] = set()
         self.untold: tuple[int, Any] | None = None

@@ -394,6 +394,10 @@ class Step:
         if self.observation.doings and self.inputs:
             named = (node.entity for node in (*self.inputs.values(), *(out for out, _ in outputs)))
             self.observation.doings[-1].explained.update(named)
+            for written, _ in outputs:
+                if not written.entity.startswith("memory:"):
+                    into = self.observation.doings[-1].into.setdefault(written.entity, set())
+                    into.update(self.inputs)
         edges = [
             ColumnEdge(node.entity, out, entity, into, relation, evidence)
             for node, _ in outputs

@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import itertools
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.arming import meet
 from governed_kernel.capture.bringing import MISSING, may_bring_data
+from governed_kernel.capture.deciding import beside, record_beside
 from governed_kernel.capture.functions import global_names, read_by
 from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up, values_of
 from governed_kernel.capture.observation import Doings, Observation
@@ -191,6 +192,7 @@ class Variables:
         self._observation.scalars.forget()
         if outputs:
             self._record(outputs)
+        self._decide(doings, before, (made, used), outputs)
 
     # --- before -----------------------------------------------------------------------------
 
@@ -407,6 +409,48 @@ class Variables:
             if uri not in doings.explained:
                 work = Work((), Node(uri, kind, ()), every)
                 _complete(work, {**mentioned, **made}, {}, used, outputs)
+
+    def _decide(
+        self,
+        doings: Doings,
+        before: _Before,
+        known_doings: tuple[Sources, frozenset[str]],
+        outputs: list[_Output],
+    ) -> None:
+        """Things and files that were made, and may tell of what their steps did not take."""
+        if not doings.works:
+            return
+        left, used = known_doings
+        # What was told of things on the way came too late for those that were made of them.
+        told = {node.entity: {*direct, *indirect} for node, _, direct, indirect, _ in outputs}
+        left = left if before.reading.counts else {}
+        old = {source.node.entity for each in before.sources.values() for source in each}
+        for name, owed in (*self._bound(before), *self._changed(before).items()):
+            node = self._node(name)
+            if node is None or node.entity in old:
+                continue
+            read = {**self._gather(owed.all, before), **left}
+            self._note(
+                doings, read, used | told.get(node.entity, set()), (node.entity,), node, name
+            )
+        for uri, kind in doings.written.items():
+            if uri in doings.into:
+                read = {**self._gather(before.flow.reads, before), **left}
+                self._note(doings, read, used, doings.into[uri], Node(uri, kind, ()), "")
+
+    def _note(
+        self,
+        doings: Doings,
+        read: Sources,
+        used: Set[str],
+        made: Iterable[str],
+        output: Node,
+        name: str,
+    ) -> None:
+        """Let `output` be of the class of what was read and has not gone into what was `made`."""
+        read = {entity: source for entity, source in read.items() if entity not in used}
+        if inputs := beside(doings, read, made):
+            record_beside(self._observation, inputs, output, name)
 
     def _is_unknown(self, before: _Before) -> bool:
         """Whether a statement that mentions nothing known may have got data from somewhere."""

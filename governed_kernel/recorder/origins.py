@@ -124,6 +124,8 @@ class Origins:
         for entity in event.outputs:
             name = entity.entity
             path = None if name.startswith("memory:") else self._local_path(name)
+            if not unmade and _is_beside(event) and made.origins <= self._known(name, path):
+                continue  # it was told already, and more surely
             if path is not None:  # several tables of one file, or several parts, come one by one
                 known = self._made.get(path)
                 self._made[path] = made if known is None else made.with_more(known)
@@ -134,6 +136,15 @@ class Origins:
                 self._of_memory[name] = whole.with_more(self._of_memory.get(name, whole))
             else:
                 self._newest = max(self._newest, self._number_of(name))
+
+    def _known(self, name: str, path: str | None) -> _Versions:
+        """What a thing in memory or a file is known to owe to so far."""
+        if path is None:
+            made = self._of_memory.get(name)
+        else:
+            made = self._made.get(path)
+            made = made and self._with_unmade(made, self._unmade.get(path, ()))
+        return made.origins if made is not None else _NOTHING
 
     def _may_hold(self, name: str) -> bool:
         """Whether a thing that no step made can hold anything that is classified."""
@@ -254,8 +265,15 @@ class Origins:
         return found
 
 
+def _is_beside(event: Transformation) -> bool:
+    """Whether it tells what a statement has read beside what its steps took."""
+    return event.library == "python" and not event.columns
+
+
 def _evidence_of(event: Transformation) -> Evidence:
     """The least sure of a transformation's edges."""
+    if _is_beside(event):
+        return "conservative"
     found = (edge.evidence for edge in event.columns if edge.evidence in _SUREST_FIRST)
     return max(found, key=_SUREST_FIRST.index, default="observed")
 

@@ -266,3 +266,22 @@ def test_what_comes_by_a_way_that_nobody_has_seen_is_told_to_be_unknown(
     )
     kinds = [each.kind for step in done.of(Transformation, 4) for each in step.inputs]
     assert ("unknown" in kinds) == is_unknown
+
+
+def test_what_a_statement_reads_beside_its_steps_is_told_of_what_it_makes(run: Run) -> None:
+    done = run(
+        "other = frame[['a']].copy()",
+        "part = other[[b > 2 for b in frame['b']]]",
+        "part = other[frame['b'] > 2]",
+        "part = other.head(1)",
+        "if len(frame) > 1: part = other.head(1)",
+    )
+
+    def told(execution: int) -> list[Transformation]:
+        steps = done.of(Transformation, execution)
+        return [step for step in steps if step.library == "python" and not step.columns]
+
+    assert [len(told(execution)) for execution in (3, 4, 5, 6)] == [1, 0, 0, 1]
+    (beside,) = told(3)
+    assert [each.columns for each in beside.inputs] == [["a", "b", "y", "secret"]]
+    assert beside.outputs[0].name == "part"

@@ -47,6 +47,29 @@ MADE = {
     "cut.csv": "import subprocess\nsubprocess.run('head -5 biopsies.csv > cut.csv', shell=True)",
 }
 """What a cell leaves, and how; the frame ``df`` is health data."""
+DECIDED = {
+    "chosen.csv": "part = part[[size > 5 for size in df['size'][:40]]]",
+    "flag.csv": "part['x'] = [1 if size > 5 else 0 for size in df['size'][:40]]",
+    "cell.csv": "part.at[0, 'people'] = int(df['size'].iloc[0])",
+    "row.csv": "part.loc[len(part)] = ['zz', df['size'].iloc[0]]",
+    "mapped.csv": "part['x'] = part['people'].map({n: s for n, s in enumerate(df['size'])})",
+    "order.csv": "part = part.iloc[np.argsort(df['size'].tolist()[:40])]",
+    "head.csv": "part = part.head(int(df['size'].sum()) % 40)",
+    "turn.csv": "if df['size'].iloc[0] > -1:\n    part = part.head(9)",
+    "times.csv": "part['people'] = part['people'] * (2 if df['size'].iloc[0] > 1 else 1)",
+    "kept.csv": "def keep(): pass\nkeep.sizes = df['size'].tolist()[:40]\npart['x'] = keep.sizes",
+    "environment.csv": "os.environ['SIZES'] = ','.join(map(str, df['size'][:40]))\n"
+    "part['x'] = [float(size) for size in os.environ['SIZES'].split(',')]",
+}
+"""What health data decides or fills, line by line, in a copy of public data."""
+MADE |= {
+    name: f"part = pd.read_csv('towns.csv')\n{lines}\npart.to_csv({name!r}, index=False)"
+    for name, lines in {**DECIDED, "double.csv": "part['x'] = part['people'] * 2"}.items()
+}
+MADE["at_once.csv"] = (
+    "part = pd.read_csv('towns.csv')\n"
+    "part[[size > 5 for size in df['size'][:40]]].to_csv('at_once.csv', index=False)"
+)
 BY_NATIVE_MEANS = ("an unobserved library", "Python's own open", "DuckDB", "another program")
 
 
@@ -73,7 +96,7 @@ class Sessions:
         register(self.workspace, towns, "towns", person="ada", data_class="public")
         maker = RunningKernel(self.workspace)
         self.said: dict[str, Derived | None] = {}
-        assert maker.run(BEGIN + "import pandas as pd").status == "ok"
+        assert maker.run(BEGIN + "import numpy as np, pandas as pd").status == "ok"
         before = "days = pd.DataFrame({'day': range(40)}).head(30)\ndays.to_csv('before.csv')"
         assert maker.run(before).status == "ok"
         self.before = maker.of_last(Derived)
@@ -145,6 +168,20 @@ def test_what_owes_to_other_data_is_not_health_data(made: Sessions) -> None:
     town = made.said["town.csv"]
     assert town is not None
     assert (town.data_class, town.origins) == ("public", ["towns@1"])
+
+
+@pytest.mark.parametrize("name", [*DECIDED, "at_once.csv"])
+def test_what_health_data_has_decided_is_health_data(made: Sessions, name: str) -> None:
+    one = made.said[name]
+    assert one is not None
+    assert (one.data_class, set(one.origins)) == ("health", {"biopsies@1", "towns@1"})
+    assert one.evidence in ("inferred", "conservative")
+
+
+def test_what_is_made_of_public_data_alone_stays_public(made: Sessions) -> None:
+    one = made.said["double.csv"]
+    assert one is not None
+    assert (one.data_class, one.evidence) == ("public", "observed")
 
 
 def test_the_next_session_reads_it_under_that_class_whoever_reads(made: Sessions) -> None:
