@@ -70,23 +70,57 @@ class Written:
         return self.holds(value) and (value in self._values or _negative(value) in self._values)
 
     def _holds_container(self, value: Any) -> bool:
-        if not value:
-            return True
-        if any(type(each) is type(value) and each == value for each in self._displays):
-            return True
-        if any(_repeats(value, each) for each in self._repeated):
-            return True
-        parts = list(value.values()) if isinstance(value, dict) else value
-        return all(isinstance(part, _CONTAINERS) and self.holds(part) for part in parts) and (
-            not isinstance(value, dict) or all(self.holds(key) for key in value)
+        pending, seen = [value], set[int]()
+        while pending:
+            part = pending.pop()
+            if not isinstance(part, _CONTAINERS) or len(part) > _MANY:
+                return False
+            if id(part) in seen or not part or self._stands(part):  # it may hold itself
+                continue
+            seen.add(id(part))
+            if isinstance(part, dict) and not all(map(self.holds, part)):
+                return False
+            pending += part.values() if isinstance(part, dict) else part
+        return True
+
+    def _stands(self, value: Any) -> bool:
+        return any(_same(each, value) for each in self._displays) or any(
+            _repeats(each, value) for each in self._repeated
         )
 
 
-def _repeats(value: Any, display: Any) -> bool:
+def _same(written: Any, value: Any) -> bool:
+    """Whether a value is one that is made of constants; asks nothing of the user's objects."""
+    if isinstance(written, (list, tuple)):
+        return (
+            type(value) is type(written)
+            and len(value) == len(written)
+            and all(map(_same, written, value))
+        )
+    if isinstance(written, dict):
+        return (
+            type(value) is dict
+            and len(value) == len(written)
+            and all(
+                _same(key, other) and _same(part, value[other])
+                for (key, part), other in zip(written.items(), value, strict=True)
+            )
+        )
+    if isinstance(written, set):
+        return type(value) is set and all(map(_is_plain, value)) and value == written
+    return _is_plain(value) and value == written
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float, complex, str, bytes))
+
+
+def _repeats(display: Any, value: Any) -> bool:
     """Whether ``value == display * n``."""
-    if not display or type(display) is not type(value) or len(value) % len(display):
+    if not display or display is _UNKNOWN or type(display) is not type(value):
         return False
-    return bool(display * (len(value) // len(display)) == value)
+    times, rest = divmod(len(value), len(display))
+    return not rest and _same(display * times, value)
 
 
 def _parts(key: ast.expr) -> Iterator[ast.expr]:

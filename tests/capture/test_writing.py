@@ -47,3 +47,22 @@ def test_a_container_stands_in_the_text_as_a_whole(text: str, value: Any, is_the
 def test_a_place_and_what_a_condition_chooses_are_no_written_values(text: str, value: Any) -> None:
     assert not Written(ast.parse(text).body[0]).assigns(value)
     assert Written(ast.parse(text).body[0]).holds(value)
+
+
+def test_lists_that_hold_themselves_or_things_of_the_users_are_looked_at_without_a_word() -> None:
+    class Mine:
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("asked")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    written = Written(ast.parse("f['a'] = [[1], 2]; g['a'] = [1]").body[0])
+    itself: list[Any] = [1]
+    itself.append(itself)
+    assert not written.holds(itself)
+    assert not written.holds([[Mine()], 2])
+    assert not written.holds([Mine(), Mine()])
+    many: list[Any] = [1.5]
+    for _ in range(200):
+        many = [many, many]
+    assert not written.holds(many)
