@@ -40,6 +40,21 @@ _CHANGES = (
 )
 """What a text says anew at each execution: addresses, the run's own name, a trainer's durations,
 and what the elements of a page are called by who draws tables and pictures into it."""
+_UNITS = {
+    **dict.fromkeys(("ns", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("us", "µs", "μs", "microseconds"), 1e-6),
+    **dict.fromkeys(("ms", "milliseconds"), 1e-3),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
+}
+_UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
+_NUMBER = r"\d{1,12}(?:\.\d{1,12})?"
+_PART = rf"({_NUMBER}(?:e[-+]?\d\d?)?)[ \u00a0]?({_UNIT})"
+_CLOCK = r"(?<![\w.:/-])(?<!\d-\d\d )(?:\d{1,3}:)?\d{1,2}:\d{2}(?:\.\d{1,6})?(?![\w:/-])"
+_DURATION = re.compile(rf"(?<![\w.-]){_PART}(?:[ ,]{{0,2}}{_PART}){{0,3}}\b(?!/)|{_CLOCK}")
+_WORK = "(?:it|iter|step|batch|batche|sample|row|token)s?"
+_SPEED = re.compile(rf"(?<![\w.-]){_NUMBER}[ \u00a0]?(?:{_WORK}/s(?:ec)?|s/{_WORK})\b")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -200,10 +215,12 @@ def _parquet_rows(path: Path) -> Iterator[tuple[Any, ...]]:
 def cells_apart(before: Notebook, after: Notebook, *, moved: bool) -> Iterator[Apart]:
     """Where two executions of a notebook say something else.
 
-    Times, identifiers of the run and what goes to standard error (progress, warnings) are left out,
-    and in how many pieces a stream arrived. What is displayed counts in every form that it has.
+    Durations that the run can have measured (no longer than it took itself), identifiers of the run
+    and what goes to standard error (progress, warnings) are left out, and in how many pieces a
+    stream arrived. What is displayed counts in every form that it has.
     """
     ours, theirs = _cells(before), _cells(after)
+    took = _seconds(before), _seconds(after)
     if [cell.source for cell in ours] != [cell.source for cell in theirs]:
         yield Apart("its cells are others", tolerable=False)
         return
@@ -213,7 +230,7 @@ def cells_apart(before: Notebook, after: Notebook, *, moved: bool) -> Iterator[A
             yield Apart(f"the errors of cell {number} differ", tolerable=False)
         if _pictures(a) != _pictures(b):
             yield Apart(f"the pictures of cell {number} differ", tolerable=moved)
-        texts = list(_lines(a)), list(_lines(b))
+        texts = list(_lines(a, took[0])), list(_lines(b, took[1]))
         if texts[0] != texts[1]:
             was, now = _first_apart(*texts)
             what = f"cell {number} says {was!r}, in the re-run {now!r}"
@@ -243,8 +260,20 @@ def _pictures(outputs: Sequence[Any]) -> list[Any]:
     return [(kind, content) for kind, content in _shown(outputs) if kind.startswith("image/")]
 
 
-def _lines(outputs: Sequence[Any]) -> Iterator[str]:
-    """What is printed, raised and displayed, line by line, without what changes each time."""
+def _seconds(executed: Notebook) -> float:
+    """How long a run took, as papermill wrote it into what it executed; 0 where nobody did."""
+    took = executed.metadata.get("papermill", {}).get("duration")
+    return float(took) if isinstance(took, float | int) else 0.0
+
+
+def _lines(outputs: Sequence[Any], took: float) -> Iterator[str]:
+    """What is printed, raised and displayed, line by line, without what changes each time.
+
+    Parameters
+    ----------
+    took : float
+        How long the run was, in seconds: it can't have measured more.
+    """
     texts = [
         "".join(
             "".join(output.text)
@@ -262,7 +291,21 @@ def _lines(outputs: Sequence[Any]) -> Iterator[str]:
             said = line.rstrip("\r").rpartition("\r")[2]  # a progress bar writes over itself
             for pattern, instead in _CHANGES:
                 said = pattern.sub(instead, said)
-            yield said
+            said = _SPEED.sub("SPEED", said)
+            yield _DURATION.sub(
+                lambda found: "TIME" if _length(found[0]) <= took else found[0], said
+            )
+
+
+def _length(duration: str) -> float:
+    """The seconds of ``1min 3.5s`` or ``00:34``."""
+    parts = re.findall(_PART, duration)
+    if parts:
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    seconds = 0.0
+    for part in duration.split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds
 
 
 def _first_apart(one: Sequence[str], two: Sequence[str]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.lineage.events import Evidence, Relation
 
-__all__ = ["UNKNOWN", "Entry", "Influence", "Node", "Registry", "identity"]
+__all__ = ["Entry", "Influence", "Node", "Registry", "identity"]
 
 identity = object.__hash__
 """What tells one living object from all others, as `id` does. But each `id` is an audit event,
@@ -18,8 +18,6 @@ Influence: TypeAlias = tuple[str, str, Relation, Evidence]
 
 
 _FEW = 1_000
-UNKNOWN = "unknown"
-"""Kind of what stands for something that came by a way that nobody has seen."""
 
 
 class Node(NamedTuple):

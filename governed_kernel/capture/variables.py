@@ -21,12 +21,12 @@ from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_u
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.references import Made, Reference
-from governed_kernel.capture.registry import UNKNOWN, Node, identity
+from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.statements import ANY, Flow
 from governed_kernel.capture.steps import MOST_EDGES, Work
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.capture.writing import Written
-from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
+from governed_kernel.lineage.events import UNKNOWN, ColumnEdge, Entity, Relation, Transformation
 
 __all__ = ["Variables"]
 

@@ -32,6 +32,7 @@ from governed_kernel.lineage.ledger_events import (
     ValidationRecorded,
 )
 from governed_kernel.lineage.session_events import (
+    UNKNOWN,
     Access,
     CellEnded,
     CellStarted,
@@ -57,6 +58,7 @@ from governed_kernel.lineage.vocabulary import (
 )
 
 __all__ = [
+    "UNKNOWN",
     "Access",
     "Artifact",
     "Attested",

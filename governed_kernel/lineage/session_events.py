@@ -16,6 +16,7 @@ from governed_kernel.lineage.vocabulary import (
 )
 
 __all__ = [
+    "UNKNOWN",
     "Access",
     "CellEnded",
     "CellStarted",
@@ -152,6 +153,10 @@ class ColumnEdge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     input_column: str
     relation: Relation
     evidence: Evidence = "observed"
+
+
+UNKNOWN = "unknown"
+"""The kind of an entity that stands for something that came by a way that nobody has seen."""
 
 
 class Entity(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -49,6 +49,13 @@ _REMEMBERED = 50
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
+class _Began(NamedTuple):
+    """When a cell began: the moment, and the newest thread that there was."""
+
+    moment: float
+    newest: int
+
+
 def boot_time() -> float:
     """Seconds since the machine started, on the clock that ``/proc`` uses."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -65,7 +72,8 @@ class Processes:
 
     def __init__(self, kernel: int) -> None:
         self.kernel = kernel
-        self._running: dict[Cell, float] = {}
+        self._load = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        self._running: dict[Cell, _Began] = {}
         self._ended: list[tuple[float, float, Cell]] = []
         self._last = BEFORE
         self._children: dict[tuple[int, float], tuple[Cell, bool]] = {}
@@ -77,14 +85,14 @@ class Processes:
 
     def started(self, cell: Cell) -> None:
         """A cell begins."""
-        self._running[cell] = boot_time()
+        self._running[cell] = _Began(boot_time(), self._newest_thread())
         self._last = cell
 
     def ended(self, cell: Cell) -> None:
         """A cell is over."""
         start = self._running.pop(cell, None)
         if start is not None:
-            self._ended.append((start, boot_time(), cell))
+            self._ended.append((start.moment, boot_time(), cell))
 
     def credit(self, thread: int, *, starts: bool = False) -> Credit:
         """The cell that `thread` (of any process) works for, and whether that is certain.
@@ -103,12 +111,19 @@ class Processes:
                 return Credit(*found, process)
         return Credit(self._now()[0], certain=False, process=process or thread)
 
+    def _newest_thread(self) -> int:
+        """The number that was given last to a thread or process (proc(5), ``/proc/loadavg``).
+
+        A cell waits for this, and opening the file takes eight times as long as reading it.
+        """
+        return int(os.pread(self._load, 128, 0).rsplit(None, 1)[-1])
+
     def _of_thread(self, thread: int) -> tuple[Cell, bool]:
         """The cell of a thread of the kernel's that is not its main one."""
         cell, certain = self._now()
         birth = _birth_of(thread)
         began = self._running.get(cell)
-        if birth is None or (began is not None and birth[1] + _TICK < began):
+        if birth is None or (began is not None and _is_older(thread, birth[1], began)):
             certain = False
         return cell, certain
 
@@ -161,7 +176,7 @@ class Processes:
 
     def _at(self, start: float) -> tuple[Cell, bool]:
         """Who ran when a process started; ``/proc`` rounds that moment down to a tick."""
-        running = [cell for cell, began in self._running.items() if began <= start + _TICK]
+        running = [cell for cell, began in self._running.items() if began.moment <= start + _TICK]
         over = [
             cell
             for began, end, cell in self._ended[-_REMEMBERED:]
@@ -196,6 +211,17 @@ def process_of(thread: int) -> int | None:
         return None
     _, _, rest = status.partition(b"\nTgid:")
     return int(rest.split(None, 1)[0]) if rest else None
+
+
+def _is_older(thread: int, birth: float, began: _Began) -> bool:
+    """Whether a thread was there before a cell.
+
+    ``/proc`` rounds its birth down to a tick. Of that tick its number decides: numbers only grow,
+    and start again from below after thousands.
+    """
+    if abs(birth - began.moment) > _TICK:
+        return birth < began.moment
+    return thread <= began.newest
 
 
 def _birth_of(process: int) -> tuple[int, float] | None:

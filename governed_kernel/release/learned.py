@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from governed_kernel.capture.registry import UNKNOWN
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.events import DatasetRegistered
+from governed_kernel.lineage.events import UNKNOWN, DatasetRegistered
 from governed_kernel.lineage.forms import forms
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.findings import Finding

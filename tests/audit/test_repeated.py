@@ -182,6 +182,12 @@ def _result(text: str) -> Any:
     return nbformat.v4.new_output("execute_result", {"text/plain": text, "text/html": text})
 
 
+def _lasting(seconds: float, text: str) -> Any:
+    executed = _executed(_printed(text))
+    executed.metadata["papermill"] = {"duration": seconds}
+    return executed
+
+
 PICTURE = nbformat.v4.new_output("display_data", {"image/png": "aGk="})
 FAILURE = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
 
@@ -215,6 +221,43 @@ def test_what_every_execution_says_anew_is_no_difference(
     two = _executed(two)
     two.cells[-1].metadata["papermill"] = {"duration": 1.5}
     assert _said(_executed(one), two) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("66 optimiser steps in 46 s", "66 optimiser steps in 47 s"),
+        ("fitted in 812.4ms", "fitted in 1.02 seconds"),
+        ("Wall time: 58 s", "Wall time: 1min 2s"),
+        ("1.2 ms ± 3.4 µs per loop", "1.3 ms ± 3.1 µs per loop"),
+        ("[75/75 00:34, Epoch 3/3]", "[75/75 01:02, Epoch 3/3]"),
+        ("done, 3.87it/s", "done, 4.1it/s"),
+        ("2.47 s/step, 812 tokens/s", "2.5 s/step, 799.5 tokens/s"),
+    ],
+)
+def test_how_long_something_took_is_no_difference(one: str, two: str) -> None:
+    assert _said(_lasting(100, one), _lasting(110, two)) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("survived 66 min", "survived 67 min"),  # the run took less
+        ("at 09:12", "at 09:13"),
+        ("5 samples", "6 samples"),
+        ("3 m/s", "4 m/s"),
+        ("2026-11-22 00:00:07", "2026-11-22 00:00:08"),
+        ("version 3.4s", "version 3.5.1 s"),
+        ("-3 s", "-4 s"),
+    ],
+)
+def test_a_number_that_is_no_duration_of_the_run_is_a_difference(one: str, two: str) -> None:
+    (found,) = _said(_lasting(100, one), _lasting(110, two))
+    assert (found.tolerable, found.said) == (True, True)
+
+
+def test_where_nobody_wrote_how_long_a_run_was_its_durations_count() -> None:
+    assert _said(_executed(_printed("in 46 s")), _executed(_printed("in 47 s")))
 
 
 def test_in_how_many_pieces_a_stream_arrived_is_no_difference() -> None:
