@@ -334,7 +334,8 @@ def rerun(
     Prints IDENTICAL, EQUIVALENT (within the approved tolerance, same gates) or DIFFERENT (exits
     with 1), and what differs. Within the tolerance are weights and the numbers of tables and JSON
     files; pictures may follow weights that moved, and what the notebook prints otherwise,
-    durations of the run aside, is shown. Files of the environment that are not what was installed are named in every case.
+    durations of the run aside, is shown. Files of the environment that are not what was installed
+    are named in every case.
     """
     from governed_kernel.audit.rerun import rerun as repeat
     from governed_kernel.cli.watching import line_printer
