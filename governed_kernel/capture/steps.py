@@ -317,7 +317,7 @@ class Step:
                 self.links = [(i, r, "conservative", p) for i, r, _, p in self.links if i != entity]
             if len(set(columns)) != len(columns):
                 self._mingle(columns)
-            self._inherit(columns)
+            self.inherit(columns)
             entity = entity or self.observation.new_entity()
             node = Node(entity, kind, columns, self._influences())
             memory.nodes[key] = node
@@ -366,13 +366,22 @@ class Step:
             values = ("*",) if "*" in self.values else tuple(self.values)
             doings[-1].works.append(Work(tuple(self.inputs.values()), node, opened, values))
 
-    def _inherit(self, columns: tuple[str, ...]) -> None:
+    def inherit(self, columns: tuple[str, ...]) -> None:
         """A column without values from somewhere still has the rows of what it was added to."""
         linked = {out for _, rel, _, pairs in self.links if rel in DIRECT for out, _ in pairs}
-        if not linked.issuperset(columns):
-            own = set(self.rows)
-            for node in self.inputs.values():
-                self.rows += [row for row in node.rows if row not in own]
+        bare = tuple([column for column in columns if column not in linked])
+        if not bare:
+            return
+        inherited = dict.fromkeys(row for node in self.inputs.values() for row in node.rows)
+        inherited = {row: None for row in inherited if row not in self.rows}
+        if bare == columns:
+            self.rows += inherited
+        elif len(bare) * len(inherited) > MOST_EDGES:
+            self.rows += [(node, into, word, "conservative") for node, into, word, _ in inherited]
+        else:
+            for entity, into, relation, evidence in inherited:
+                pairs = tuple([(column, into) for column in bare])
+                self.links.append((entity, relation, evidence, pairs))
 
     def _influences(self) -> tuple[Influence, ...]:
         rows = dict.fromkeys(self.rows)

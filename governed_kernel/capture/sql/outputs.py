@@ -17,6 +17,7 @@ from governed_kernel.capture.sql.model import (
     Column,
     Origins,
     column,
+    one_of_every,
     through,
 )
 from governed_kernel.capture.sql.reading import Reading
@@ -40,8 +41,12 @@ def outputs_of(node: exp.Select, scope: Scope, reading: Reading) -> list[Column]
     )
     made: list[Column] = []
     for item in node.expressions:
+        named = isinstance(
+            item.this if isinstance(item, exp.Alias) else item, (exp.Column, exp.Star)
+        )
         for found in _outputs(item, inside, reading):
-            grounded = _grounded(found, scope.rows)
+            # A column by its name knows already what decided its rows.
+            grounded = found if named else _grounded(found, scope.rows)
             made.append(grounded)
             if isinstance(item, exp.Alias):
                 inside.aliases.setdefault(grounded.name.lower(), grounded)
@@ -103,15 +108,23 @@ def _star(
         if name in left_out:
             continue
         if name in replaced:
-            found = value_of(replaced[name], scope, reading)
+            found = _grounded(value_of(replaced[name], scope, reading), scope.rows)
             one = column(one.name, found.origins, found)
         made.append(column(renamed.get(name, one.name), one.origins, one))
-    if any(one.name == EVERY for one in made):
+    stars = [one for one in made if one.name == EVERY]
+    if stars and (replaced or renamed):
         known = {one.name.lower() for one in made}
+        inside = []
         for name, part in replaced.items():
             if name not in known:
-                found = value_of(part, scope, reading)
-                made.append(column(part.alias, found.origins, found))
+                found = _grounded(value_of(part, scope, reading), scope.rows)
+                inside.append(column(renamed.get(name, part.alias), found.origins, found))
+        for name, other in renamed.items():
+            if name not in replaced and other.lower() not in known:
+                inside.append(column(other, one_of_every(name, stars).origins))
+        # Somewhere between the columns that nobody can name yet: their names will tell.
+        place = made.index(stars[0]) + 1
+        made[place:place] = [*inside, stars[0]] if inside else []
     return made
 
 

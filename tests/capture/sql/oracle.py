@@ -15,7 +15,7 @@ import duckdb
 
 from governed_kernel.capture.sql import lineage_of
 
-__all__ = ["missing_origins", "schemas_of"]
+__all__ = ["changed_columns", "missing_origins", "schemas_of"]
 
 
 def schemas_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
@@ -53,6 +53,20 @@ def missing_origins(
                     if after.get(name, first[name]) != first[name] and not told[place]:
                         wrong[f"{name} <- {table}.{column}"] = None
     return list(wrong)
+
+
+def changed_columns(
+    connection: duckdb.DuckDBPyConnection, query: str, table: str, column: str, rounds: int = 1
+) -> set[str]:
+    """The columns of a query's result that change when one column of a table does."""
+    first = _by_column(connection.execute(query))
+    return {
+        name
+        for seed in range(rounds)
+        for after in _results_when_changed(connection, query, table, column, seed)
+        for name in first
+        if after.get(name, first[name]) != first[name]
+    }
 
 
 def _used(schemas: Mapping[str, Sequence[str]], reads: Sequence[Any]) -> Iterator[tuple[str, str]]:

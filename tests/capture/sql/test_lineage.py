@@ -137,6 +137,14 @@ CASES = {
         b <- t.b IDENTITY, t.a FILTER, u.a FILTER, u.d FILTER""",
     "SELECT b FROM t WHERE b > (SELECT avg(b) FROM t AS o WHERE o.a = t.a)": """
         b <- t.b IDENTITY, t.b FILTER, t.a FILTER""",
+    "SELECT l.n, r.d, 1 AS k FROM (SELECT a, count(*) AS n FROM t GROUP BY a) l "
+    "JOIN (SELECT * FROM u WHERE d > 1) r USING (a)": """
+        n <- t.a GROUP_BY, t.a JOIN, u.a JOIN, u.d JOIN
+        d <- u.d IDENTITY, u.d FILTER, t.a JOIN, u.a JOIN, u.d JOIN
+        k <- t.a GROUP_BY, u.d FILTER, t.a JOIN, u.a JOIN, u.d JOIN""",
+    "SELECT * REPLACE (1 AS b) FROM (SELECT a, b FROM t WHERE c > 1)": """
+        a <- t.a IDENTITY, t.c FILTER
+        b <- t.c FILTER""",
     "SELECT count(DISTINCT s) AS n, string_agg(s, '-' ORDER BY b) AS l FROM t": """
         n <- t.s AGGREGATION
         l <- t.s AGGREGATION, t.b SORT""",
@@ -230,6 +238,19 @@ def test_a_star_over_an_unknown_table_takes_the_names_that_came() -> None:
     assert said("SELECT *, 1 AS k FROM somewhere", {}, ["p", "q", "k"]) == {
         "p <- somewhere.p IDENTITY",
         "q <- somewhere.q IDENTITY",
+    }
+
+
+def test_a_star_over_an_unknown_table_has_other_columns_in_the_places_of_its_own() -> None:
+    assert said("SELECT * REPLACE (p + 1 AS q) FROM somewhere", {}, ["p", "q", "r"]) == {
+        "p <- somewhere.p IDENTITY",
+        "q <- somewhere.p TRANSFORMATION",
+        "r <- somewhere.r IDENTITY",
+    }
+    renamed = "SELECT x, r FROM (SELECT * RENAME (p AS x) FROM somewhere)"
+    assert said(renamed, {}, ["x", "r"]) == {
+        "x <- somewhere.p IDENTITY",
+        "r <- somewhere.r IDENTITY",
     }
 
 

@@ -63,6 +63,7 @@ def put_table(
     if replaces is not None:
         flow.same(replaces, tuple([column for column in columns if column not in anew]))
     if uri:
+        flow.inherit(columns)
         flow.record([(Node(table_uri(uri, key[1:]), "table", columns), key[2])])
         return
     # Each change is one, also if the same is done again: the table is another afterwards.
@@ -243,6 +244,7 @@ def _copy_to(observation: Observation, observed: Observed, plan: Plan, lineage: 
 def record_files(flow: Flow, uris: list[str], names: Sequence[str]) -> None:
     """A step into files; many files of one step are the folder that they lie in."""
     columns = tuple(names)
+    flow.inherit(columns)
     if len(uris) > _MOST_OUTPUTS:
         flow.record([(Node(common_folder(uris), "folder", columns), "")])
     elif uris:

@@ -218,16 +218,18 @@ def concat(observation: Observation, observed: Observed) -> None:
 
 
 def combine_first(observation: Observation, observed: Observed) -> None:
-    """Values of the one, and where it has none those of the other."""
+    """Values of the one, and where it has none those of the other: filled gaps, as `fillna`."""
     work = Work(observation, observed)
     one, two, output = work.subject(), work.of(observed["other"]), look(observed.result)
     if one is None or two is None or output is None:
         return
     for node, thing in ((one, observed.subject), (two, observed["other"])):
         if isinstance(thing, pd.Series):
-            work.pairs(node, [(output[1][-1] or UNNAMED, node.columns[-1])])
+            work.pairs(node, [(output[1][-1] or UNNAMED, node.columns[-1])], "TRANSFORMATION")
         else:
-            work.same(node, output[1])
+            both = {name for name in one.columns if name in two.columns}
+            work.same(node, tuple(c for c in output[1] if c not in both))
+            work.same(node, tuple(c for c in output[1] if c in both), "TRANSFORMATION")
     work.close()
 
 

@@ -262,12 +262,20 @@ def _summarise(
     work.take(group.parent)
     if observed.target.name in _COUNTS:
         work.same(group.parent, tuple(text(label) for label in made if text(label) in group.keys))
+        figures = set()
     else:
         _values(work, group, observed, made, relation)
+        figures = {text(label) for label in made}
     for level in output[1][: len(output[1]) - len(made)]:
-        _level(work, group, level)
+        if level not in figures:  # of one name, the figure is what is asked for
+            _level(work, group, level)
     for entity, column, kind, evidence in group.decided_by:
-        work.rows.append((entity, column, by or kind, evidence))
+        if by == "WINDOW":
+            # The values look at their group; which rows there are it does not decide.
+            looking = tuple([(text(label), column) for label in made])
+            work.links.append((entity, by, evidence, looking))
+        else:
+            work.rows.append((entity, column, by or kind, evidence))
         if entity != group.parent.entity:
             work.take(Node(entity, "series", (column,)))
     if isinstance(result, (pd.DataFrame, pd.Series)) and observed.target.name in ("corr", "cov"):
@@ -315,13 +323,15 @@ def _values(
     """Each column of the result from the column it summarises; an own function sees them all."""
     one = len(group.values) == 1
     unknown: list[str] = []
-    counted = _counted(observed)
-    for name, source in _sources(group, _named(observed), made, one):
+    counted, named = _counted(observed), _named(observed)
+    # Where keys become an index, whatever is a column is one of the figures.
+    figures = {*group.values, *(made if getattr(observed.subject, "as_index", False) else ())}
+    for name, source in _sources(group, named, made, one):
         if name in counted:
             continue
         if source is None:
             unknown.append(name)
-        elif source in group.keys:
+        elif source in group.keys and name not in named and source not in figures:
             work.pairs(group.parent, [(name, source)])
         else:
             work.pairs(group.parent, [(name, source)], relation)

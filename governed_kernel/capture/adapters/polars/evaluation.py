@@ -87,7 +87,8 @@ class _Evaluation:
     def _value(self, expression: Any, table: Table, relation: Relation) -> Origins:
         """Rows decided by an expression."""
         value = self._expressions.value(expression.node, table)
-        return table.decided(relation, value.origins)
+        own = bool(self._expressions.store.columns(expression.node))
+        return table.decided(relation, value.origins, own=own)
 
     def _anything(self, step: PlanStep, tables: list[Table]) -> Table:
         """What polars does not show: every column may owe to every column."""
@@ -135,7 +136,7 @@ class _Evaluation:
         crossed = type(view).__name__ == "Join" and not view.left_on and view.predicate is None
         if crossed and "unequal" in self._beginnings.marks:
             return self._meet(step, below, table)
-        return table.with_rows(table.decided("FILTER", value.origins))
+        return table.with_rows(self._value(step.view.predicate, table, "FILTER"))
 
     def _meet(self, step: PlanStep, below: PlanStep, table: Table) -> Table:
         """A join on conditions: those that speak of both sides decide which rows meet."""
@@ -156,6 +157,8 @@ class _Evaluation:
         (table,), below = tables, self._plan.steps[step.inputs[0]]
         if "top" not in self._beginnings.marks or type(below.view).__name__ != "Sort":
             return table
+        if not all(below.view.sort_options[1]):
+            return table  # an order by itself puts what is missing first
         sorted_by = self._done[below.inputs[0]]
         rows = [self._value(key, sorted_by, "FILTER") for key in below.view.by_column]
         return table.with_rows(united(*rows))
@@ -163,7 +166,7 @@ class _Evaluation:
     def _distinct(self, step: PlanStep, tables: list[Table]) -> Table:
         (table,) = tables
         subset = step.view.options[1]
-        return table.with_rows(table.decided("FILTER", table.every(subset)))
+        return table.with_rows(table.decided("FILTER", table.every(subset), own=True))
 
     # --- columns ----------------------------------------------------------------------------
 
@@ -178,11 +181,16 @@ class _Evaluation:
                 origins = through("TRANSFORMATION", table.every(), "conservative")
             if name.startswith(_INTERNAL):
                 continue
-            columns[name] = origins
+            columns[name] = origins or self._bare(expression, table)
             fields.pop(name, None)
             if value.fields is not None:
                 fields[name] = value.fields
         return table.with_columns(columns, fields)
+
+    def _bare(self, expression: Any, table: Table) -> Origins:
+        """What owes to nothing: a column of the table as it is, or one that is new."""
+        names = self._expressions.store.columns(expression.node)
+        return table.columns.get(next(iter(names)), {}) if len(names) == 1 else {}
 
     def _add(self, step: PlanStep, tables: list[Table]) -> Table:
         return self._select(step.view.exprs, tables[0], tables[0].columns)
@@ -200,7 +208,7 @@ class _Evaluation:
         for key in view.keys:
             value = self._expressions.value(key.node, table)
             columns[str(key.output_name)] = value.origins
-            rows = united(rows, table.decided("GROUP_BY", value.origins))
+            rows = united(rows, self._value(key, table, "GROUP_BY"))
         window = view.options.dynamic or view.options.rolling
         if window is not None:
             index = table.columns.get(window.index_column, {})
@@ -209,12 +217,14 @@ class _Evaluation:
             rows = united(rows, table.decided(word, index))
             for name in (window.index_column, "_lower_boundary", "_upper_boundary"):
                 columns[name] = through(labels, index)
+        self._expressions.across = {}
         for aggregate in view.aggs:
             value = self._expressions.value_of_group(aggregate.node, table)
             columns[str(aggregate.output_name)] = value.origins
             if value.fields is not None:
                 fields[str(aggregate.output_name)] = value.fields
         names = self._names()
+        rows = united(rows, self._expressions.across)
         return table.with_columns({name: columns.get(name, {}) for name in names}, fields, rows)
 
     def _map(self, step: PlanStep, tables: list[Table]) -> Table | None:

@@ -39,7 +39,7 @@ _AGGREGATING = frozenset(
 _ROLLING = ("RollingFunction.", "RollingFunctionBy.", "EwmFunction.")
 _RANKS = frozenset(("rank", "RollingFunction.Rank", "RollingFunctionBy.Rank"))
 """Functions that leave nothing of their values but the order; see `capture.relations`."""
-_SAME = frozenset(("reverse", "shuffle", "sample", "gather_every", "rechunk", "coalesce"))
+_SAME = frozenset(("reverse", "shuffle", "sample", "gather_every", "rechunk"))
 """Functions whose values are values that went in."""
 _CHOOSING: dict[str, tuple[Relation, ...]] = {
     "drop_nulls": ("FILTER",),
@@ -118,6 +118,8 @@ class Expressions:
         self._struct = _NOTHING
         self._place = -1
         self._grouped = False
+        self.across: Origins = {}
+        """The columns that pivots put across: with the keys they say which rows are together."""
         self.frame = -1
         """The step whose columns the expressions are made of."""
 
@@ -238,11 +240,14 @@ class Expressions:
         if view.order_by is not None:
             by.append(self.value(view.order_by, table))
         by_columns = {(entity, column) for each in by for entity, column, _ in each.origins}
+        inherited = table.every(self.store.columns(view.function) & set(table.columns))
         # SQL's frames of rows are spelled as positions among rows in that order.
         spelled = [
             (entity, column, relation)
             for entity, column, relation in origins
-            if relation in ("FILTER", "CONDITIONAL") and (entity, column) in by_columns
+            if relation in ("FILTER", "CONDITIONAL")
+            and (entity, column) in by_columns
+            and (entity, column, relation) not in inherited
         ]
         for source in spelled:
             del origins[source]
@@ -306,8 +311,11 @@ class Expressions:
 
     def _filter(self, view: Any, table: Table) -> Value:
         value = self.value(view.input, table)
-        relation: Relation = "GROUP_BY" if self._grouped and self._pivots(view.by) else "FILTER"
-        return self._also(value, relation, table, self.value(view.by, table))
+        by = self.value(view.by, table)
+        if self._grouped and self._pivots(view.by):
+            self.across = united(self.across, table.decided("GROUP_BY", by.origins))
+            return self._also(value, "GROUP_BY", table, by)
+        return self._also(value, "FILTER", table, by)
 
     def _pivots(self, condition: int) -> bool:
         """A pivot is spelled as one aggregate for each value of the column that goes across."""

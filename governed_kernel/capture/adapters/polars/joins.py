@@ -60,7 +60,8 @@ def _keys(
         expressions.frame = view.input_left if table is left else view.input_right
         for key in keys:
             value = expressions.value(key.node, table)
-            rows = united(rows, table.decided("JOIN", value.origins))
+            own = bool(expressions.store.columns(key.node))
+            rows = united(rows, table.decided("JOIN", value.origins, own=own))
             found.append(str(key.output_name))
     if isinstance(how, tuple) and how[0] == "AsOf":
         # As-of joins: the groups in which the nearest is looked for.

@@ -95,6 +95,13 @@ def address(series: Any) -> Address | None:
             schema.release(ctypes.addressof(schema))
 
 
+def _place_of(series: Any) -> Address | None:
+    """Where a series' values lie; what has none is known by its name and type."""
+    if series.len() == 0:
+        return "empty", series.name(), str(series.dtype())
+    return address(series)
+
+
 def _buffers(array: _Array) -> list[int | None]:
     """The buffers that hold values; the first is of nulls, and later ones may be made anew."""
     found: list[int | None] = [array.buffers[1]] if array.n_buffers > 1 else []
@@ -230,7 +237,7 @@ class Memories:
 
     def literal(self, series: Any, node: Node | None) -> None:
         """A series goes into an expression."""
-        place = self._last = address(series)
+        place = self._last = _place_of(series)
         if place is not None:
             _remember(self._series, place, node)
 
@@ -282,17 +289,17 @@ class Memories:
     @staticmethod
     def same_series(series: pl.Series, things: Iterable[Any], registry: Registry) -> Node | None:
         """The node of the argument that a series is another handle of."""
-        place = address(series._s)
+        place = _place_of(series._s)
         for thing in things:
             for each in thing if isinstance(thing, (tuple, list)) else (thing,):
                 known = registry.get(each) if isinstance(each, pl.Series) else None
-                if known is not None and place is not None and address(each._s) == place:
+                if known is not None and place is not None and _place_of(each._s) == place:
                     return known
         return None
 
     def of_literal(self, series: Any) -> Node | None:
         """The node of a plan's series; None when nobody knew it."""
-        place = address(series)
+        place = _place_of(series)
         return None if place is None else self._series.get(place)
 
 

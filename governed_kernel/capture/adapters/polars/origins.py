@@ -113,9 +113,16 @@ class Table:
         names = self.columns if columns is None else columns
         return united(*[self.columns.get(name, {}) for name in names])
 
-    def decided(self, relation: Relation, origins: Origins) -> Origins:
-        """`origins` of this table's own values, as something that decides by `relation`."""
-        return united(through(relation, origins), through(relation, self.rows) if origins else {})
+    def decided(self, relation: Relation, origins: Origins, *, own: bool = False) -> Origins:
+        """`origins` of this table's own values, as something that decides by `relation`.
+
+        Parameters
+        ----------
+        own : bool
+            It is of this table's columns even if these owe to no value.
+        """
+        rows = self.rows if origins or own else {}
+        return united(through(relation, origins), through(relation, rows))
 
     def full_fields(self, column: str) -> dict[str, Origins]:
         """What the fields of a struct owe to, with what decided its rows; empty if unknown."""
@@ -138,8 +145,14 @@ class Table:
         """Other columns on the same rows; one without an origin is there because the rows are."""
         decided = united(self.rows, rows) if rows else self.rows
         inherited = united(self.inherited, rows) if rows else self.inherited
-        if inherited and not all(map(_has_values, columns.values())):
-            decided = united(decided, inherited)
+        if inherited:
+            known = {id(origins) for origins in self.columns.values()}
+            columns = {
+                name: origins
+                if id(origins) in known or _has_values(origins)
+                else united(origins, inherited)
+                for name, origins in columns.items()
+            }
         return Table(columns, decided, inherited, fields)
 
 

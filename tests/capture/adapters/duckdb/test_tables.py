@@ -28,6 +28,14 @@ b <- u.csv.id CONDITIONAL
 b <- u.csv.c CONDITIONAL
 """,
     ),
+    "a constant of a table's rows, written to a file": (
+        """
+con = fresh()
+con.execute("CREATE TABLE s AS SELECT id, a FROM t WHERE b > 3")
+con.execute("COPY (SELECT a, 7 AS k FROM s) TO OUT")
+""",
+        "a <- t.csv.a IDENTITY\na <- t.csv.b FILTER\nk <- t.csv.b FILTER",
+    ),
     "rows taken away": (
         """
 con = fresh()
