@@ -75,6 +75,7 @@ benchmarks: install
 	@echo "== tests/benchmarks/store"; $(BIN)/python -m tests.benchmarks.store
 	@echo "== tests/benchmarks/corpus"; $(BIN)/python -m tests.benchmarks.corpus
 	@echo "== tests/benchmarks/tpch"; $(BIN)/python -m tests.benchmarks.tpch
+	@echo "== tests/benchmarks/programs"; $(BIN)/python -m tests.benchmarks.programs
 
 reference: install
 	$(BIN)/python docs/reference.py > docs/reference.md

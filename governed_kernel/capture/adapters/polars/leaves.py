@@ -96,9 +96,9 @@ def address(series: Any) -> Address | None:
 
 
 def _place_of(series: Any) -> Address | None:
-    """Where a series' values lie; what has none is known by its name and type."""
-    if series.len() == 0:
-        return "empty", series.name(), str(series.dtype())
+    """Where a series' values lie; what has none is known by its name, type and length."""
+    if series.null_count() == series.len():
+        return "nothing", series.name(), str(series.dtype()), series.len()
     return address(series)
 
 

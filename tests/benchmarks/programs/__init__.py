@@ -1,0 +1,1 @@
+"""Programs made by chance: the same origins in every dialect?"""
