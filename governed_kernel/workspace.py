@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -77,6 +78,17 @@ class Workspace:
         seen = Workspace(self.root)
         seen.__dict__["settings"] = settings
         return seen
+
+    def with_rules(self, settings: Configuration, policies: Mapping[str, bytes]) -> Workspace:
+        """The same workspace as if these rules lay there; policies by their files' names."""
+        seen = self.with_settings(settings)
+        seen.__dict__["other_policies"] = dict(policies)
+        return seen
+
+    @cached_property
+    def other_policies(self) -> Mapping[str, bytes] | None:
+        """Policies that count in place of those in `policies` (`with_rules`)."""
+        return None
 
     @property
     def keeps_lake(self) -> bool:

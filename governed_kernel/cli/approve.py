@@ -9,6 +9,7 @@ import click
 
 from governed_kernel.cli.options import (
     Passphrase,
+    by_adopted_rules,
     json_option,
     passphrase_option,
     person_option,
@@ -125,6 +126,7 @@ def _ending(name: str, help: str, said: str, end: Callable[..., Entry]) -> click
         from governed_kernel.cli.reviewed import show_release
         from governed_kernel.release.registry import Registry
 
+        workspace = by_adopted_rules(workspace, person, name, release)
         found = Registry.read(workspace).release(release)
         show_release(found, f"{_printed_name(workspace, person)} signs: {said}", found.digest)
         secret = passphrase(f"Passphrase of {person}")

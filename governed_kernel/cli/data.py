@@ -10,6 +10,7 @@ import click
 from governed_kernel.cli.options import (
     Passphrase,
     actor_option,
+    by_adopted_rules,
     json_option,
     passphrase_option,
     person_option,
@@ -200,6 +201,7 @@ def withdraw(
     """
     from governed_kernel.release.recall import withdraw as take_back
 
+    workspace = by_adopted_rules(workspace, person, "data withdraw", name)
     secret = passphrase(f"Passphrase of {person}")
     called, found = take_back(workspace, name, person, secret, reason)
     version = Register.read(workspace).version(name)

@@ -8,6 +8,7 @@ import click
 
 from governed_kernel.cli.options import (
     Passphrase,
+    by_adopted_rules,
     json_option,
     passphrase_option,
     person_option,
@@ -80,7 +81,7 @@ def rollback(
     from governed_kernel.release.deployment import roll_back
 
     made = roll_back(
-        workspace,
+        by_adopted_rules(workspace, person, "rollback", environment),
         environment,
         person,
         passphrase(f"Passphrase of {person}"),

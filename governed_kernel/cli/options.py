@@ -22,6 +22,7 @@ from governed_kernel.workspace import Workspace
 
 __all__ = [
     "actor_option",
+    "by_adopted_rules",
     "console",
     "json_option",
     "passphrase_option",
@@ -61,6 +62,17 @@ def workspace_option(function: Callable[..., R]) -> Callable[..., R]:
             raise
 
     return wrapper
+
+
+def by_adopted_rules(workspace: Workspace, person: str, action: str, resource: str) -> Workspace:
+    """The workspace as if the adopted rules lay there (`as_adopted`); says so where others do."""
+    from governed_kernel.governance.adopted import as_adopted
+    from governed_kernel.governance.rules import ADOPTED_DECIDE
+
+    seen = as_adopted(workspace, person, action, resource)
+    if seen is not workspace:
+        click.echo(f"governed: warning: {ADOPTED_DECIDE}", err=True)
+    return seen
 
 
 _QUESTIONS = ("policy explain",)

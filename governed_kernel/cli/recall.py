@@ -10,6 +10,7 @@ import click
 from governed_kernel.cli.options import (
     Passphrase,
     actor_option,
+    by_adopted_rules,
     json_option,
     passphrase_option,
     person_option,
@@ -81,6 +82,7 @@ def open_recall(
     """
     from governed_kernel.release.recall import recall as take_back
 
+    workspace = by_adopted_rules(workspace, person, "recall", name)
     secret = passphrase(f"Passphrase of {person}")
     called, found = take_back(workspace, name, person, secret, reason, record)
     _show({"recall": called, **dataclasses.asdict(found)}, as_json)

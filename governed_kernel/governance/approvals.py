@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from governed_kernel.errors import NotApproved, UnknownName, UsageError
+from governed_kernel.governance.adopted import as_adopted
 from governed_kernel.governance.counting import Purpose, describe, objection
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -95,14 +96,20 @@ def approve(
 def reject(
     workspace: Workspace, release: str, person: str, passphrase: bytes, *, digest: str, reason: str
 ) -> Entry:
-    """Say no to a release for good; a change is a new version."""
+    """Say no to a release for good; a change is a new version.
+
+    Where rules lie there that nobody adopted, those decide that were (`as_adopted`).
+    """
     return _end(workspace, release, person, passphrase, digest, reason, Rejection)
 
 
 def revoke(
     workspace: Workspace, release: str, person: str, passphrase: bytes, *, digest: str, reason: str
 ) -> Entry:
-    """Withdraw a release that was approved; it can't be run or deployed any more."""
+    """Withdraw a release that was approved; it can't be run or deployed any more.
+
+    Where rules lie there that nobody adopted, those decide that were (`as_adopted`).
+    """
     return _end(workspace, release, person, passphrase, digest, reason, Revocation)
 
 
@@ -116,6 +123,7 @@ def _end(
     statement: type[Rejection] | type[Revocation],
 ) -> Entry:
     action, meaning = ("reject", "rejected") if statement is Rejection else ("revoke", "revoked")
+    workspace = as_adopted(workspace, person, action, release)
 
     def make(register: Register, who: Person) -> Predicate:
         _promotion(register, release)

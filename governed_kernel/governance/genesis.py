@@ -16,7 +16,7 @@ from governed_kernel.errors import ResourceMissing, UsageError
 from governed_kernel.files import write_atomically
 from governed_kernel.governance import envelopes, keys, pins
 from governed_kernel.governance.names import check_name, check_printed_name
-from governed_kernel.governance.rules import rule_files, rules_digest
+from governed_kernel.governance.rules import policy_texts, rule_files, rules_digest
 from governed_kernel.governance.templates import template_folder
 from governed_kernel.lineage.attestations import WorkspaceCreated
 from governed_kernel.lineage.derived_head import write_head
@@ -82,6 +82,7 @@ def initialise(
             policy=policy,
             rules=rules,
             settings=workspace.settings.adoptable(),
+            policies=policy_texts(workspace),
             service_key=keys.make_service_key(workspace_id),
         )
         envelope = envelopes.sign(created, signer)

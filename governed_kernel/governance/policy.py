@@ -6,7 +6,7 @@ from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance.cedar import Policies
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
-from governed_kernel.governance.rules import read_rules, rule_files
+from governed_kernel.governance.rules import policy_texts, read_rules, rule_files
 from governed_kernel.governance.signing import attest
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import PolicyAdopted, Predicate
@@ -38,7 +38,7 @@ def adopt(workspace: Workspace, administrator: str, passphrase: bytes, digest: s
     IntegrityBroken
         They are no longer what was shown to whoever signs.
     """
-    files = rule_files(workspace)
+    files, texts = rule_files(workspace), policy_texts(workspace)
     found = to_adopt(workspace)
     if found != digest:
         raise IntegrityBroken(
@@ -55,6 +55,7 @@ def adopt(workspace: Workspace, administrator: str, passphrase: bytes, digest: s
             policy=digest,
             rules=files,
             settings=workspace.settings.adoptable(),
+            policies=texts,
         )
 
     return attest(

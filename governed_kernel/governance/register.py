@@ -205,6 +205,16 @@ class Register(Holdings):
         return self._replay.rules
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """What ``governed.toml`` said when it was adopted; empty where nobody noted it."""
+        return self._replay.settings
+
+    @property
+    def policy_texts(self) -> dict[str, str]:
+        """What each policy said when it was adopted, by its file; empty where nobody noted it."""
+        return self._replay.policy_texts
+
+    @property
     def release_rules(self) -> ReleaseRules | None:
         """The rules for approvals that were in force at the ledger's end; None if not known."""
         if self._replay.release_rules is not None:

@@ -12,10 +12,25 @@ from governed_kernel.files import read_regular, unreadable
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
 
-__all__ = ["CASES", "Rules", "read_rules", "rule_files", "rules_digest", "rules_digest_of"]
+__all__ = [
+    "ADOPTED_DECIDE",
+    "CASES",
+    "Rules",
+    "policy_files",
+    "policy_texts",
+    "read_rules",
+    "rule_files",
+    "rules_digest",
+    "rules_digest_of",
+]
 
 CASES = "cases.toml"
 """Beside the policies: what they must answer. It decides nothing, and is adopted with them."""
+ADOPTED_DECIDE = (
+    "governed.toml and the policies are not those that an administrator adopted; "
+    "the adopted ones decide this"
+)
+"""Said, and put on record, where `Workspace.with_rules` stands in for what lies there."""
 
 
 class Rules(NamedTuple):
@@ -42,18 +57,39 @@ def read_rules(workspace: Workspace, settings: Configuration | None = None) -> R
         A policy file can't be read.
     """
     said = (settings or workspace.settings).policy_digest()
-    contents = {}
-    for path in sorted(workspace.policies.glob("*.cedar")):
-        try:
-            contents[path.name] = read_regular(path)
-        except OSError as error:
-            raise unreadable(path, error) from error
+    contents = workspace.other_policies
+    if contents is None:
+        contents = _contents(workspace)
     digest = _digest(said, {name: digest_bytes(content) for name, content in contents.items()})
     texts = {
         f"{workspace.policies.name}/{name}": content.decode(errors="replace")
         for name, content in contents.items()
     }
     return Rules(texts, digest)
+
+
+def _contents(workspace: Workspace) -> dict[str, bytes]:
+    contents = {}
+    for path in sorted(workspace.policies.glob("*.cedar")):
+        try:
+            contents[path.name] = read_regular(path)
+        except OSError as error:
+            raise unreadable(path, error) from error
+    return contents
+
+
+def policy_texts(workspace: Workspace) -> dict[str, str]:
+    """What each policy file says, by its name, for whoever adopts it; none where one is no text.
+
+    Raises
+    ------
+    ResourceMissing
+        One can't be read.
+    """
+    try:
+        return {name: content.decode() for name, content in _contents(workspace).items()}
+    except UnicodeDecodeError:
+        return {}
 
 
 def rule_files(workspace: Workspace) -> list[FileDigest]:
@@ -80,9 +116,14 @@ def rule_files(workspace: Workspace) -> list[FileDigest]:
 
 def rules_digest_of(settings: dict[str, Any], files: Sequence[FileDigest]) -> str:
     """The same digest of rules that a signed statement carries."""
-    named = [(PurePosixPath(file.path), file.sha256) for file in files]
-    policies = {path.name: sha256 for path, sha256 in named if path.suffix == ".cedar"}
+    policies = {path.name: sha256 for path, sha256 in policy_files(files)}
     return _digest(digest_json(settings), policies)
+
+
+def policy_files(files: Sequence[FileDigest]) -> list[tuple[PurePosixPath, str]]:
+    """The policies among the files of rules, each with its SHA-256."""
+    named = [(PurePosixPath(file.path), file.sha256) for file in files]
+    return [(path, sha256) for path, sha256 in named if path.suffix == ".cedar"]
 
 
 def _digest(settings: str, policies: dict[str, str]) -> str:

@@ -22,6 +22,7 @@ from governed_kernel.governance import authorization, envelopes, keys, pins
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
+from governed_kernel.governance.rules import ADOPTED_DECIDE
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage import merkle
 from governed_kernel.lineage.attestations import Bundle, Checkpoint, Predicate, Record
@@ -109,7 +110,7 @@ def attest(
                 predicate = say(current, author)
                 authorization.check_action(current, author, predicate)
                 entries.append(_sign(current, predicate, signer))
-            decided = _allowed(person, action, resource, purpose, policies)
+            decided = _allowed(workspace, person, action, resource, purpose, policies)
             return (*map(_event, entries), *decided, *after()), entries[0]
 
         return append(workspace, decide)
@@ -194,7 +195,12 @@ def take_checkpoint(workspace: Workspace) -> Entry:
 
 
 def _allowed(
-    person: str, action: str, resource: str, purpose: str, policies: list[str]
+    workspace: Workspace,
+    person: str,
+    action: str,
+    resource: str,
+    purpose: str,
+    policies: list[str],
 ) -> tuple[Decided, ...]:
     """The decision behind a signed statement; none where no policy was asked."""
     if not policies:
@@ -207,6 +213,7 @@ def _allowed(
             outcome="allowed",
             purpose=purpose,
             policies=policies,
+            reason="" if workspace.other_policies is None else ADOPTED_DECIDE,
         ),
     )
 

@@ -14,14 +14,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from governed_kernel.canonical import digest_json
+from governed_kernel.canonical import digest_bytes, digest_json
 from governed_kernel.configuration import ReleaseRules
 from governed_kernel.errors import GovernedError, IntegrityBroken, SignatureRefused
 from governed_kernel.governance import envelopes
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.public_keys import PublicKey, parse_public_key
 from governed_kernel.governance.roster import Person, Roster
-from governed_kernel.governance.rules import rules_digest_of
+from governed_kernel.governance.rules import policy_files, rules_digest_of
 from governed_kernel.lineage.attestations import (
     Approval,
     Bundle,
@@ -107,6 +107,8 @@ class Replay:
         self.roster = Roster()
         self.policy = ""
         self.rules: list[FileDigest] = []
+        self.settings: dict[str, Any] = {}
+        self.policy_texts: dict[str, str] = {}
         self.release_rules: ReleaseRules | None = None
         """How many signatures were needed by those rules; None where no statement carries it."""
         self.service_keys: list[tuple[int, str]] = []
@@ -283,7 +285,12 @@ class Replay:
                 rules = msgspec.convert(said.settings, ReleaseRules)
             except msgspec.ValidationError as error:
                 raise _invalid(f"the rules that it carries can't be understood: {error}") from error
+        named = {path.name: sha256 for path, sha256 in policy_files(said.rules)}
+        texts = {name: digest_bytes(text.encode()) for name, text in said.policies.items()}
+        if texts and texts != named:
+            raise _invalid("the policies that it carries are not those that it adopts")
         self.policy, self.rules, self.release_rules = said.policy, said.rules, rules
+        self.settings, self.policy_texts = said.settings, said.policies
 
     def _check_judge(self, said: RiskAcceptance | RecallAnswer) -> None:
         """Refuse who judges a release of their own, or one that is not as it was promoted."""

@@ -75,6 +75,9 @@ class WorkspaceCreated(_Predicate, frozen=True, kw_only=True, tag="workspace-cre
     """``governed.toml`` and each policy as they lay there, comments included."""
     settings: dict[str, Any] = {}
     """What ``governed.toml`` said, so that it is known later by which rules approvals counted."""
+    policies: dict[str, str] = {}
+    """What each policy said, by its file: what takes a release out of use goes by these while
+    others lie there. Earlier statements don't carry it."""
 
 
 class PersonAdded(_Predicate, frozen=True, kw_only=True, tag="person-added"):
@@ -125,6 +128,9 @@ class PolicyAdopted(_Predicate, frozen=True, kw_only=True, tag="policy-adopted")
     """``governed.toml`` and each policy as they lay there, comments included."""
     settings: dict[str, Any] = {}
     """What ``governed.toml`` said, so that it is known later by which rules approvals counted."""
+    policies: dict[str, str] = {}
+    """What each policy said, by its file: what takes a release out of use goes by these while
+    others lie there. Earlier statements don't carry it."""
 
 
 class Promotion(_Predicate, frozen=True, kw_only=True, tag="promotion"):

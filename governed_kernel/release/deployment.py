@@ -11,6 +11,7 @@ from governed_kernel.errors import (
     Refused,
     UsageError,
 )
+from governed_kernel.governance.adopted import as_adopted
 from governed_kernel.governance.names import check_name
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
@@ -129,13 +130,15 @@ def roll_back(
 ) -> Deployed:
     """Put live again what was live before, in one signed step: the newest that may still be.
 
-    A release that was revoked since, or whose bundle is not whole any more, is passed over.
+    A release that was revoked since, or whose bundle is not whole any more, is passed over. Where
+    rules lie there that nobody adopted, those decide that were (`as_adopted`).
 
     Raises
     ------
     Refused
         Nothing else was ever live there, or nothing of it may be.
     """
+    workspace = as_adopted(workspace, person, "rollback", environment)
     registry = Registry.read(workspace)
     live, earlier = _history(registry, environment, slot)
     passed: list[str] = []

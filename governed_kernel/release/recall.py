@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from governed_kernel.errors import GovernedError, NotApproved, Refused, UnknownName, UsageError
 from governed_kernel.governance import catalog, permission, withdrawal
+from governed_kernel.governance.adopted import as_adopted
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.holdings import holds
 from governed_kernel.governance.inheritance import files_made_from, is_changed
@@ -181,6 +182,8 @@ def recall(
 ) -> tuple[str, Downstream]:
     """Withdraw a version, or a record, and open a finding on every release made from it.
 
+    Where rules lie there that nobody adopted, those decide that were (`as_adopted`).
+
     Returns
     -------
     str
@@ -194,6 +197,7 @@ def recall(
             why="it takes NAME@VERSION (with --record a NAME is enough) and a reason",
             next=f"'governed data show {name.partition('@')[0]}' lists the versions",
         )
+    workspace = as_adopted(workspace, person, "recall", name)
     register = Register.read(workspace)
     family = {label(version) for version in _family(register, name, record)}
     found = downstream(workspace, name, record, person)
@@ -235,6 +239,7 @@ def withdraw(
     UsageError
         It is withdrawn, and the findings that this asks for were opened.
     """
+    workspace = as_adopted(workspace, person, "data withdraw", name)
     registry = Registry.read(workspace)
     if "@" in name and registry.register.version(name).state == "withdrawn":
         opened = [back.said for back in registry.taken_back if not back.said.records]

@@ -137,6 +137,21 @@ def test_one_command_puts_the_last_one_back(twice: Place, tmp_path: Path) -> Non
     assert again["bundle"] == second
 
 
+def test_nor_is_it_stopped_by_an_edit_that_nobody_adopted(twice: Place, tmp_path: Path) -> None:
+    place = twice.copy(tmp_path)
+    first, second = bundles(place)
+    (place.root / "governed.toml").write_text("[workspace\n")
+    (place.root / "policies" / "more.cedar").write_text("forbid (principal, action, resource);")
+    done = place.done_here("rollback --env preprod {otto} --json")
+    assert "governed: warning: " in done.err
+    assert "the adopted ones decide this" in done.err
+    assert (done.facts["bundle"], done.facts["replaced"]) == (first, second)
+    assert place.events("Decided")[-1].reason.endswith("the adopted ones decide this")
+    revoked = place.done_here("revoke sour --reason 'wrong berries' {rui}")
+    assert "the adopted ones decide this" in revoked.err
+    explains(place.here("deploy sour --env preprod {otto}"), 2, "not a valid configuration")
+
+
 def test_only_an_operator_rolls_back(twice: Place, tmp_path: Path) -> None:
     place = twice.copy(tmp_path)
     explains(place.here("rollback --env preprod {rui}"), 3, "operator")
