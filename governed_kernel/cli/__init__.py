@@ -10,6 +10,7 @@ import importlib
 import io
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -134,8 +135,11 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(_readable(said.getvalue()), err=True, nl=False)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("governed: interrupted", err=True)
-        sys.exit(130)
+        _interrupted()
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        _interrupted()  # in the middle of a query, which DuckDB says in its own way
     except BrokenPipeError:
         sys.exit(0)
     except OSError as error:
@@ -147,6 +151,11 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"governed: {_not_shown(lost)}", err=True)
         sys.exit(ResourceMissing.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted() -> NoReturn:
+    click.echo("governed: interrupted", err=True)
+    sys.exit(130)
 
 
 def _readable(text: str) -> str:

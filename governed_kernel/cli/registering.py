@@ -38,7 +38,8 @@ __all__ = ["mask", "register"]
     "parameters",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Of the query; repeatable.",
+    help="Of the query; repeatable. It is written :NAME for SQLite, $NAME for DuckDB, and for "
+    "PostgreSQL $1, $2 … in the order given.",
 )
 @click.option("--class", "data_class", required=True, help="A data class of governed.toml.")
 @click.option("--owner", required=True, help="Who answers for it.")

@@ -43,7 +43,7 @@ def of_head(head: bytes) -> str:
     """What the beginning of a stream is, as it lies there or decompressed."""
     for packed, data in (("", head), *_unpacked(head)):
         if _is_stream(data):
-            return f"it is one{packed}"
+            return f"it begins as one{packed}"
         if data.startswith(b"\x93NUMPY") and re.search(rb"'descr':[^,]*\|O", data[:10_000]):
             return f"it is a numpy array of Python objects{packed}"
     return ""

@@ -22,6 +22,7 @@ from governed_kernel.errors import GovernedError, MissingExtra, ResourceMissing,
 
 __all__ = ["fetch", "is_remote", "run_query", "source_of", "typed"]
 
+_PARAMETERS = {"sqlite": ":NAME", "duckdb": "$NAME"}
 _DATABASES = ("sqlite", "duckdb", "postgresql", "postgres")
 _AT_ONCE = 10_000
 
@@ -149,7 +150,10 @@ def run_query(source: str, statement: str, parameters: Mapping[str, Any], target
         ) from error
     except (sqlite3.Error, duckdb.Error, ValueError, TypeError) as error:
         raise UsageError(
-            "the query has no result", why=redacted(str(error)), next="mend it; cast mixed types"
+            "the query has no result",
+            why=redacted(str(error)),
+            next="mend it; cast mixed types; a parameter is written "
+            f"{_PARAMETERS.get(scheme, '$1, $2 … in the order given')}",
         ) from error
     finally:
         if writer is not None:

@@ -218,11 +218,12 @@ def _refuse_related(register: Register, parent: DatasetRegistered) -> None:
     made = {version.sha256 for version in register.made_from(parent)}
     for split in register.splits:
         other = register.whole_of(split)
-        if other and other.sha256 in made:
+        if other and other.sha256 in made and label(other) != label(parent):
+            alike = other.sha256 == parent.sha256
             raise Refused(
                 f"{label(parent)} can't be divided",
-                why=f"{label(other)} was made from it and is divided: rows of "
-                f"{split.parts['holdout']} would come into the new parts",
+                why=f"{label(other)} {'is the same content' if alike else 'was made from it'} and "
+                f"is divided: rows of {split.parts['holdout']} would come into the new parts",
                 next=f"use the parts of {label(other)}; new data is a new version",
             )
 

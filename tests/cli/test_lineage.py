@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from governed_kernel.cli import main
+from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.sessions import CLEAN, MODEL, RAW, Session, prepare, train, workspace_at
 
@@ -64,6 +67,26 @@ atexit.register(lambda: "pandas" in sys.modules and os._exit(99))
 main({asked!r})
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_an_interrupt_in_the_middle_of_a_query_is_one(
+    governed: Governed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_one_thread(_: Store, sql: str) -> list[tuple[int]]:
+        # Of several the one that hears of signals may have nothing to do.
+        with duckdb.connect(config={"threads": 1}) as connection:
+            return connection.execute(sql).fetchall()
+
+    monkeypatch.setattr(Store, "query", in_one_thread)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1)
+        code, out, err = governed("sql", "select sum(n % 7) from range(100_000_000_000) as t(n)")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == "governed: interrupted"
 
 
 def test_sql_answers_from_the_views(governed: Governed) -> None:

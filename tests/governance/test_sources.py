@@ -98,6 +98,8 @@ def test_duckdb_answers_and_is_neither_written_nor_led_to_other_files(tmp_path: 
     target = tmp_path / "result.parquet"
     rows = sources.run_query(f"duckdb://{path}", "from visits where day = $day", {"day": 3}, target)
     assert rows == len(read_pandas(target)) == 14
+    with pytest.raises(UsageError, match=r"a parameter is written \$NAME"):
+        sources.run_query(f"duckdb://{path}", "from visits where day = :day", {"day": 3}, target)
     for statement in ("drop table visits", "select 1; select 2", "select * from '/etc/passwd'"):
         with pytest.raises(GovernedError):
             sources.run_query(f"duckdb://{path}", statement, {}, target)
@@ -214,6 +216,8 @@ def test_a_query_is_asked_of_postgresql_by_what_the_environment_says(
             with pytest.raises(UsageError, match="only a single query"):
                 sources.run_query(address, wrong, {}, target)
         hidden = "select set_config('transaction_read_only', 'off', false)"
+        with pytest.raises(UsageError, match=r"a parameter is written \$1, \$2"):
+            sources.run_query(address, "select :most", {"most": 1}, target)
         with pytest.raises(UsageError, match="read-write mode must be set before any query"):
             sources.run_query(address, hidden, {}, target)
         monkeypatch.setenv("PGPASSWORD", "not it")

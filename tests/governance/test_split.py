@@ -83,6 +83,18 @@ def test_the_same_split_again_adds_nothing(workspace: Workspace, source: Path) -
     assert workspace.ledger.read_bytes() == before
 
 
+def test_nor_does_it_where_another_name_has_the_same_content(
+    workspace: Workspace, source: Path
+) -> None:
+    register(workspace, source, "twin")
+    split(workspace, BY_PATIENT)
+    assert not split(workspace, BY_PATIENT).new
+    with pytest.raises(Refused, match="divided before"):
+        split(workspace, BY_PATIENT.replace('frame["patient"] % 10', '(frame["patient"] + 5) % 10'))
+    with pytest.raises(Refused, match="biopsies@1 is the same content and is divided"):
+        split(workspace, BY_PATIENT, name="twin")
+
+
 def test_another_split_of_the_same_version_is_refused(workspace: Workspace, source: Path) -> None:
     split(workspace, BY_PATIENT)
     other = BY_PATIENT.replace('frame["patient"] % 10', '(frame["patient"] + 5) % 10')
