@@ -49,6 +49,8 @@ __all__ = ["cancel", "finish", "follow", "follow_to_end", "reap", "reap_all", "s
 _POLL_SECONDS = 0.2
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 _ENDING = ".state.ending"
+_STAGED = ".*-????????T??????-????????"
+"""Folders of runs that are being made."""
 _WORKER = (sys.executable, "-I", "-m", "governed_kernel.release")
 """Isolated: neither the person's PYTHONPATH nor a module in the folder stands before ours."""
 
@@ -70,27 +72,7 @@ def start(
     extra : mapping
         Further files for the working folder: path → content.
     """
-    folder = workspace.runs / plan.run_id
-    staging = workspace.runs / f".{plan.run_id}"
-    state = RunState(plan.run_id, plan.kind, plan.release, "starting", plan.person, now())
-    try:
-        (staging / "output").mkdir(parents=True)
-        for name in files:
-            target = staging / "work" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(plan.source) / name, target)
-        for name, content in extra.items():
-            (staging / "work" / name).write_bytes(content)
-        (staging / "plan.json").write_bytes(canonical_json(plan))
-        (staging / "state.json").write_bytes(msgspec.json.encode(state))
-        staging.rename(folder)
-    except OSError as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise ResourceMissing(
-            f"the folder of {plan.run_id} could not be made",
-            why=error.strerror or str(error),
-            next="free disk space or mend the permissions of .governed/runs, then run again",
-        ) from error
+    folder = _make_folder(workspace, plan, files, extra)
     started = RunStarted(
         run_id=plan.run_id,
         release=plan.release,
@@ -118,6 +100,37 @@ def start(
     _workers[plan.run_id] = process
     born = process_start(process.pid)
     return update_state(workspace, plan.run_id, pid=process.pid, pid_started=born)
+
+
+def _make_folder(
+    workspace: Workspace, plan: Plan, files: Iterable[str], extra: Mapping[str, bytes]
+) -> Path:
+    """The run's folder, complete under another name before it has its own."""
+    folder = workspace.runs / plan.run_id
+    staging = workspace.runs / f".{plan.run_id}"
+    state = RunState(plan.run_id, plan.kind, plan.release, "starting", plan.person, now())
+    with exclusive_lock(workspace.state / "starting.lock", AN_HOUR):
+        for left in workspace.runs.glob(_STAGED):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            (staging / "output").mkdir(parents=True)
+            for name in files:
+                target = staging / "work" / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(Path(plan.source) / name, target)
+            for name, content in extra.items():
+                (staging / "work" / name).write_bytes(content)
+            (staging / "plan.json").write_bytes(canonical_json(plan))
+            (staging / "state.json").write_bytes(msgspec.json.encode(state))
+            staging.rename(folder)
+        except OSError as error:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise ResourceMissing(
+                f"the folder of {plan.run_id} could not be made",
+                why=error.strerror or str(error),
+                next="free disk space or mend the permissions of .governed/runs, then run again",
+            ) from error
+    return folder
 
 
 _workers: dict[str, subprocess.Popen[bytes]] = {}

@@ -104,6 +104,16 @@ def test_a_run_whose_state_is_lost_stops_no_other(
     assert run["state"] == "succeeded"  # as the ledger says
 
 
+def test_what_a_killed_start_left_goes_with_the_next_run(approved: Place) -> None:
+    left = approved.workspace.runs / ".rerun-20261122T101112-0a0b0c0d"
+    (left / "work").mkdir(parents=True)
+    (left / "work" / "notebook.ipynb").write_text("{")
+    mine = approved.workspace.runs / ".kept by somebody"
+    mine.mkdir()
+    approved.done("run sour --as otto")
+    assert approved.half_made() == [str(mine)]
+
+
 def test_a_release_that_does_not_exist_is_named_with_those_that_do(approved: Place) -> None:
     explains(approved.here("run bitter --as otto"), 2, "no release bitter", "sour@1")
 
