@@ -124,6 +124,7 @@ def _ending(name: str, help: str, said: str, end: Callable[..., Entry]) -> click
         as_json: bool,
     ) -> None:
         from governed_kernel.cli.reviewed import show_release
+        from governed_kernel.release.overview import places
         from governed_kernel.release.registry import Registry
 
         workspace = by_adopted_rules(workspace, person, name, release)
@@ -131,8 +132,22 @@ def _ending(name: str, help: str, said: str, end: Callable[..., Entry]) -> click
         show_release(found, f"{_printed_name(workspace, person)} signs: {said}", found.digest)
         secret = passphrase(f"Passphrase of {person}")
         entry = end(workspace, found.name, person, secret, digest=found.digest, reason=reason)
-        facts = {"release": found.name, "person": person, "ledger_record": entry.number}
+        live = places(Registry.read(workspace).live().get(found.name, ()))
+        facts = {
+            "release": found.name,
+            "person": person,
+            "ledger_record": entry.number,
+            "live": [f"{item['environment']}/{item['slot']}" for item in live],
+        }
         print_facts(facts, as_json, f"{found.name} was {said}")
+        for item in live:
+            where = f"--env {item['environment']} --slot {item['slot']}"
+            click.echo(
+                f"governed: warning: {item['bundle']} is live in {item['environment']}, slot "
+                f"{item['slot']}, until something else is: 'governed rollback {where}', or "
+                f"'governed deploy RELEASE {where}'",
+                err=True,
+            )
 
     return command
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -239,10 +240,18 @@ def _draw(facts: dict[str, Any]) -> None:
         branch = tree.add(title)
         for row in told[title]:
             shown = ", ".join(
-                f"{key} {value}" for key, value in row.items() if value not in ("", None, [], {})
+                f"{key} {_plain(value)}"
+                for key, value in row.items()
+                if value not in ("", None, [], {})
             )
             branch.add(escape(shown))
     console().print(tree)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return " and ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _until(risk: dict[str, Any]) -> str:

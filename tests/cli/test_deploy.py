@@ -107,6 +107,20 @@ def test_a_revoked_release_does_not_go_live(validated: Place) -> None:
     nothing_is_live(validated)
 
 
+def test_who_revokes_what_is_live_is_told_where_and_how_it_is_replaced(validated: Place) -> None:
+    (bundle,) = {
+        validated.done_here(f"deploy sour {where} {{otto}} --json").facts["bundle"]
+        for where in ("--env preprod", "--env production --slot canary")
+    }
+    done = validated.done_here("revoke sour --reason 'a child was sick' {rui} --json")
+    assert done.facts["live"] == ["preprod/default", "production/canary"]
+    for told in (
+        f"warning: {bundle} is live in preprod, slot default, until something else is",
+        "'governed rollback --env production --slot canary'",
+    ):
+        assert told in done.err
+
+
 def test_an_altered_bundle_does_not_go_live(stages: Stages, tmp_path: Path) -> None:
     place = stages.released.copy(tmp_path)
     (folder,) = place.workspace.bundles.iterdir()

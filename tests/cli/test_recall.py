@@ -63,6 +63,8 @@ def test_a_release_made_from_it_waits_for_an_answer(recalled: Place, tmp_path: P
     (finding,) = place.release()["recalls"]
     assert (finding["state"], finding["reason"]) == ("open", "picked by mistake")
     drawn = place.done_here("release show sour").out
+    assert "+00:00" not in drawn
+    assert "['" not in drawn
     assert "recalls" in drawn
     assert finding["recall"] in drawn
     explains(place.here("deploy sour --env production {otto}"), 3, "was recalled", "recall answer")
