@@ -354,6 +354,11 @@ def _keep(workspace: Workspace, path: Path, progress: Progress | None) -> list[F
 def _place(register: Register, event: DatasetRegistered) -> tuple[DatasetRegistered, bool]:
     """The event as the next version, or the version that has this content already."""
     versions = register.datasets.get(event.dataset, [])
+    for known in reversed(versions):  # what it is under other names says nothing of that
+        if known.sha256 == event.sha256 and _is_treated_so(known, event):
+            if _says_more(event, known):
+                break
+            return known, False
     for known in (version for found in register.datasets.values() for version in found):
         if known.sha256 == event.sha256:
             _refuse_another_treatment(known, event)
@@ -384,14 +389,19 @@ def _says_more(event: DatasetRegistered, known: DatasetRegistered) -> bool:
     )
 
 
-def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered) -> None:
-    """Data does not change its class or its lock by being registered again."""
+def _is_treated_so(known: DatasetRegistered, event: DatasetRegistered) -> bool:
+    """Whether what a registration asks for changes nothing of how content is governed."""
     same_name = known.dataset == event.dataset
     asked, admitted = set(event.purposes), set(known.purposes)
     fits = asked == admitted if same_name else asked <= admitted
     fits = fits and set(event.never_learn) == set(known.never_learn)
     fits = fits and _ends_as_said(known, event)
-    if fits and (known.state, known.data_class) == (event.state, event.data_class):
+    return fits and (known.state, known.data_class) == (event.state, event.data_class)
+
+
+def _refuse_another_treatment(known: DatasetRegistered, event: DatasetRegistered) -> None:
+    """Data does not change its class or its lock by being registered again."""
+    if _is_treated_so(known, event):
         return
     ends = [one.retention_until or "no day" for one in (known, event)]
     raise Refused(

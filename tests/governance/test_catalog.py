@@ -59,6 +59,19 @@ def test_the_same_content_again_is_the_same_version(workspace: Workspace, source
     assert workspace.ledger.read_bytes() == before
 
 
+def test_nor_is_it_another_where_it_has_a_stricter_name_since(
+    workspace: Workspace, source: Path
+) -> None:
+    both = ["explore", "train"]
+    first = register(workspace, source, purposes=both)
+    register(workspace, source, "narrow", purposes=["explore"])
+    again = register(workspace, source, purposes=both)
+    assert (again.version, again.new) == (first.version, False)
+    assert [one.version for one in Register.read(workspace).datasets["biopsies"]] == ["1"]
+    with pytest.raises(Refused, match="can't be registered as wide like that"):
+        register(workspace, source, "wide", purposes=both)
+
+
 def test_registering_again_neither_loses_an_earlier_end_nor_leads_past_one(
     workspace: Workspace, source: Path
 ) -> None:
