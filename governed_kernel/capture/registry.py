@@ -96,6 +96,14 @@ class Registry:
         self._names[name] = identity(thing)
         self._named[identity(thing)] = (namespace, name, node)
 
+    def named(self, namespace: dict[str, Any], name: str) -> Node | None:
+        """The node of what `name` stands for, also where Python has one object for many uses."""
+        known = self._names.get(name)
+        found = self._named.get(known) if known is not None else None
+        if found is None or found[0] is not namespace or found[1] != name:
+            return None
+        return found[2] if name in namespace and identity(namespace[name]) == known else None
+
     def of_kind(self, kind: str) -> list[tuple[Any, Node]]:
         """Every living thing of one kind."""
         found = ((reference(), node) for reference, node in list(self._nodes.values()))

@@ -14,6 +14,7 @@ from governed_kernel.capture.sql.model import (
     Column,
     Origin,
     Origins,
+    enclosed_by,
     parameter,
     through,
     variable,
@@ -92,6 +93,9 @@ def value_of(node: exp.Expression, scope: Scope, reading: Reading) -> Column:
         macro = reading.macro(str(node.this))
         if macro is not None:
             return value_of(reading.expanded(macro, node), scope, reading)
+        if reading.schemas.encloses(str(node.this)):
+            enclosed = Origin(enclosed_by(str(node.this)), VALUE, "TRANSFORMATION", "conservative")
+            return Column("", _parts(node, scope, reading) | {enclosed})
     return Column("", _parts(node, scope, reading))
 
 

@@ -12,6 +12,7 @@ from governed_kernel.lineage.events import Evidence, Relation
 __all__ = [
     "DIRECT",
     "EVERY",
+    "FUNCTION",
     "NONE",
     "PARAMETER",
     "VALUE",
@@ -24,6 +25,7 @@ __all__ = [
     "Schemas",
     "Table",
     "column",
+    "enclosed_by",
     "parameter",
     "through",
     "variable",
@@ -37,6 +39,8 @@ PARAMETER = "$"
 """The function of what stands for a given value."""
 VARIABLE = "getvariable"
 """The function of what stands for a value that was kept."""
+FUNCTION = "create_function"
+"""The function of what stands for all that a user's function has within reach."""
 VALUE = "0"
 """The column of a single value."""
 
@@ -85,6 +89,10 @@ class Schemas:
         """The macro of that name, if there is one."""
         return None
 
+    def encloses(self, name: str) -> bool:  # noqa: ARG002 - for subclasses
+        """Whether a user's function of that name has data within reach."""
+        return False
+
 
 class Origin(NamedTuple):
     """A column of a table, and what it is for."""
@@ -107,6 +115,11 @@ def parameter(name: str) -> Table:
 def variable(name: str) -> Table:
     """What stands for the value that a connection keeps under a name (``getvariable``)."""
     return Table(function=VARIABLE, text=name.lower())
+
+
+def enclosed_by(function: str) -> Table:
+    """What stands for all that a user's function has within reach beside its arguments."""
+    return Table(function=FUNCTION, text=function.lower())
 
 
 @dataclass(frozen=True, slots=True)

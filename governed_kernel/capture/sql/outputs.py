@@ -11,6 +11,7 @@ from governed_kernel.capture.sql.expressions import name_parts, value_of
 from governed_kernel.capture.sql.model import (
     DIRECT,
     EVERY,
+    FUNCTION,
     NONE,
     PARAMETER,
     VARIABLE,
@@ -24,6 +25,9 @@ from governed_kernel.capture.sql.reading import Reading
 from governed_kernel.capture.sql.scopes import Scope
 
 __all__ = ["columns_named", "outputs_of"]
+
+_VALUES = (PARAMETER, VARIABLE, FUNCTION)
+"""What stands for values that come from no row."""
 
 
 def outputs_of(node: exp.Select, scope: Scope, reading: Reading) -> list[Column]:
@@ -56,7 +60,7 @@ def outputs_of(node: exp.Select, scope: Scope, reading: Reading) -> list[Column]
 def _grounded(made: Column, rows: Origins) -> Column:
     """With what decided the rows, which a column of its own values knows already."""
     for origin in made.origins:
-        if origin.relation in DIRECT and origin.table.function not in (PARAMETER, VARIABLE):
+        if origin.relation in DIRECT and origin.table.function not in _VALUES:
             return made
     return column(made.name, made.origins | rows, made)
 

@@ -121,6 +121,10 @@ class Catalog(Schemas):
                 instance.macros = self._macros()
         return instance.macros.get(name.lower())
 
+    def encloses(self, name: str) -> bool:
+        """Whether a Python function of the database has data within reach."""
+        return bool(self.known.instance.functions.get(name.lower()))
+
     def _macros(self) -> dict[str, Macro]:
         rows = self.connection.cursor().execute(
             "SELECT function_name, parameters, macro_definition FROM duckdb_functions() "

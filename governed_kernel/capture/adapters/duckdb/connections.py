@@ -20,6 +20,7 @@ from governed_kernel.capture.adapters.duckdb.plans import (
     report,
 )
 from governed_kernel.capture.adapters.duckdb.queries import connection_of, given
+from governed_kernel.capture.enclosed import nodes_within
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.steps import Step
@@ -117,6 +118,21 @@ def _applied(observation: Observation, observed: Observed) -> None:
 # --- code and transactions -------------------------------------------------------------------
 
 
+def _defining(*, method: bool) -> Any:
+    """A Python function gets a name: queries that call it may use what it has within reach."""
+
+    def rule(observation: Observation, observed: Observed) -> None:
+        known = connected(connection_of(observed.call, method=method))
+        name = str(given(observed.call, "name", int(method))).lower()
+        known.instance.functions.pop(name, None)
+        known.instance.readings.clear()
+        if observed.target.name == "create_function":
+            found, _ = nodes_within(observation, given(observed.call, "function", int(method) + 1))
+            known.instance.functions[name] = tuple(found.values())
+
+    return rule
+
+
 def _before_extension(*, method: bool) -> Any:
     def before(observation: Observation, call: Call) -> None:
         connection = connection_of(call, method=method)
@@ -191,6 +207,8 @@ def arm(observation: Observation, modules: Sequence[Any], connection: type) -> N
         see(name, _copying)
     for name in ("register", "unregister"):
         see(name, _registering)
+    for name in ("create_function", "remove_function"):
+        see(name, _defining)
     see("append", _applied, _before_appending)
     for name in ("load_extension", "install_extension"):
         see(name, _reported, _before_extension)

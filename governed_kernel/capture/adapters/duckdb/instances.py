@@ -36,6 +36,8 @@ class Instance:
     """Definitions of views that were seen being made."""
     generated: dict[Key, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """Tables that make columns of others: these, with their expressions."""
+    functions: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+    """What Python functions have within reach, by their names in lower case."""
     catalogs: dict[str, str] | None = None
     """Name → URI of what is attached; None until it is asked."""
     macros: dict[str, Macro] | None = None

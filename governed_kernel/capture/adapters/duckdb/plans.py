@@ -29,7 +29,7 @@ from governed_kernel.capture.adapters.duckdb.texts import united, with_computed
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Known, Lineage, Table, lineage_of, without_secrets
-from governed_kernel.capture.sql.model import EVERY, VALUE, parameter, variable
+from governed_kernel.capture.sql.model import EVERY, VALUE, enclosed_by, parameter, variable
 from governed_kernel.capture.sql.steps import table_uri
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.untold import untold, untold_value
@@ -106,6 +106,7 @@ def plan_of(
             lineages = united(lineages, lineage_of(replaced, "duckdb", catalog), computed)
     made = _executed(lineages, known, catalog)
     kept = {variable(name): _value(node) for name, node in known.variables.items()}
+    kept |= {enclosed_by(name): _anything(n) for name, n in known.instance.functions.items() if n}
     plan = Plan(sql, known, connection, made, catalog.sources | values | kept, shape)
     plan.unknown = frozenset(table for table, found in catalog.answers.items() if found is None)
     for each in plan.lineages:
@@ -125,6 +126,12 @@ def plan_of(
 def _value(node: Node) -> Source:
     """A single value as a source."""
     return Source(Seen((VALUE,), {VALUE: ((node, (node.columns or (EVERY,))[0]),)}), kind="value")
+
+
+def _anything(nodes: Iterable[Node]) -> Source:
+    """All that a user's function may use."""
+    cells = [(node, column) for node in nodes for column in node.columns or (EVERY,)]
+    return Source(Seen((VALUE,), {VALUE: tuple(cells)}, "conservative"), kind="value")
 
 
 def _values(observation: Observation, given: Any, *, repeated: bool) -> dict[Table, Source]:

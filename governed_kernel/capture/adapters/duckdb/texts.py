@@ -19,10 +19,14 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Column, Lineage, Origins, Table
 from governed_kernel.capture.sql.model import EVERY, VALUE, column, parameter
+from governed_kernel.lineage.events import Evidence
 
 __all__ = ["united", "with_computed"]
 
 _LONGEST = 20_000
+_INFERRED: Evidence = "inferred"
+_SHORTEST = 4
+"""Of a part of a statement's text that is looked for in it."""
 _QUERY = re.compile(
     r"(?is)\s*(select|with|from|insert|update|delete|copy|merge|pivot"
     r"|create\s+(or\s+replace\s+)?(temp\w*\s+)?table)\b"
@@ -61,20 +65,40 @@ def _replaced(
     """With parameters for all that reads as one of `values`, `but` for those of these names."""
     found: dict[Table, Source] = {}
     count = itertools.count()
+    parts = list(_parts_of(sql, values))
 
     def parameter_for(match: re.Match[str]) -> str:
         text = match[0]
-        node = None if text[0] == '"' else next(_reading_as(text, values), None)
+        if text[0] == '"':
+            return text
+        node, sure = next(_reading_as(text, values), None), _INFERRED
+        if node is None:
+            within = ((part, how) for span, part, how in parts if match.start() in span)
+            node, sure = next(within, (None, _INFERRED))
         if node is None:
             return text
         name = f"computed_{next(count)}"
         if name in but:
             return text
         cells = {VALUE: ((node, (node.columns or (EVERY,))[0]),)}
-        found[parameter(name)] = Source(Seen((VALUE,), cells, "inferred"), kind="value")
+        found[parameter(name)] = Source(Seen((VALUE,), cells, sure), kind="value")
         return f"${name}"
 
     return _WRITTEN.sub(parameter_for, sql), found
+
+
+def _parts_of(sql: str, values: list[tuple[Any, Node]]) -> Iterator[tuple[range, Node, Evidence]]:
+    """Where texts that earlier statements put together stand in a statement.
+
+    What was written into them can't be told from what they say of themselves: of several literals
+    each may be it.
+    """
+    for value, node in values:
+        if isinstance(value, str) and len(value) >= _SHORTEST:
+            literals = [text for text in _WRITTEN.findall(value) if text[0] != '"']
+            sure: Evidence = "conservative" if len(literals) > 1 else _INFERRED
+            for match in re.finditer(re.escape(value), sql) if literals else ():
+                yield range(*match.span()), node, sure
 
 
 def united(

@@ -181,7 +181,7 @@ def evaluate(observation: Observation, observed: Observed) -> None:
             lines.append((name.strip(), rest.strip()))
     if lines:
         made: dict[str, set[str]] = {}
-        things: dict[str, list[Any]] = {}
+        things: dict[str, list[Node]] = {}
         for name, rest in lines:
             # Each line sees what those before it have made.
             read = names_in(
@@ -189,19 +189,17 @@ def evaluate(observation: Observation, observed: Observed) -> None:
             )
             made[name] = set().union(*[made.get(each, {each}) for each in read])
             before = [thing for each in read for thing in things.get(each, ())]
-            things[name] = [*before, *spoken_of(observation, rest)]
+            things[name] = [*before, *spoken_of(work, rest)]
         work.same(node, tuple(column for column in output[1] if column not in made))
         for name, owed in made.items():
             work.product((name,), node, tuple(column for column in node.columns if column in owed))
-            for thing in things[name]:
-                if (other := work.of(thing)) is not None:
-                    work.product((name,), other, other.columns or ("*",))
+            for other in things[name]:
+                work.product((name,), other, other.columns or ("*",))
     else:
         values = output[1][-1:] if output[0] == "series" else output[1]
         work.product(values, node, names_in(observed["expr"], node.columns))
-        for thing in spoken_of(observation, observed["expr"]):
-            if (other := work.of(thing)) is not None:
-                work.product(values, other, other.columns or ("*",))
+        for other in spoken_of(work, observed["expr"]):
+            work.product(values, other, other.columns or ("*",))
     work.close()
 
 

@@ -280,7 +280,8 @@ def largest(observation: Observation, observed: Observed) -> None:
 def names_in(expression: str, columns: tuple[str, ...]) -> tuple[str, ...]:
     """Columns that an expression of ``query`` or ``eval`` speaks of."""
     quoted = set(re.findall(r"`([^`]*)`", expression))
-    plain = re.sub(r"`[^`]*`", "quoted", expression).replace("@", "")
+    # A variable may be called what a column is called.
+    plain = re.sub(r"@\w+", "_given_", re.sub(r"`[^`]*`", "_quoted_", expression))
     names: set[str] = set(quoted)
     for line in plain.splitlines():
         try:
@@ -299,18 +300,21 @@ def query(observation: Observation, observed: Observed) -> None:
         return
     work.same(node, output[1])
     work.decides(node, names_in(observed["expr"], node.columns), "FILTER")
-    for thing in spoken_of(observation, observed["expr"]):
-        if (by := work.of(thing)) is not None:
-            work.decides(by, by.columns or ("*",), "FILTER")
+    for by in spoken_of(work, observed["expr"]):
+        work.decides(by, by.columns or ("*",), "FILTER")
     work.close()
 
 
-def spoken_of(observation: Observation, expression: str) -> list[Any]:
-    """The notebook's variables that an expression names by ``@``."""
-    if observation.variables is None:
+def spoken_of(work: Work, expression: str) -> list[Node]:
+    """What is known of the notebook's variables that an expression names by ``@``."""
+    if work.observation.variables is None:
         return []
-    namespace = observation.variables.namespace
-    return [namespace.get(name) for name in re.findall(r"@(\w+)", expression)]
+    namespace, registry = work.observation.variables.namespace, work.observation.registry
+    found = [
+        registry.named(namespace, name) or work.of(namespace.get(name))
+        for name in re.findall(r"@(\w+)", expression)
+    ]
+    return [node for node in found if node is not None]
 
 
 def pop(observation: Observation, observed: Observed) -> None:

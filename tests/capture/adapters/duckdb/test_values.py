@@ -126,6 +126,63 @@ z <- t.csv.a TRANSFORMATION
 z <- u.csv.c AGGREGATION inferred
 """,
     ),
+    "values that were computed, in a part of the text that an earlier statement put together": (
+        """
+con = fresh()
+least = pd.read_csv("u.csv")["c"].mean() / 100
+where = f"b > {least:.3f}"
+con.sql(f"SELECT id, a + 7 AS k FROM t WHERE {where}").write_csv(OUT)
+""",
+        """
+* <- t.csv.b FILTER
+* <- u.csv.c FILTER inferred
+id <- t.csv.id IDENTITY
+k <- t.csv.a TRANSFORMATION
+""",
+    ),
+    "values that were computed, somewhere in a text that an earlier statement put together": (
+        """
+con = fresh()
+least = pd.read_csv("u.csv")["c"].mean() / 100
+text = f"SELECT id FROM t WHERE b > {least:.3f} AND a < 99"
+con.sql(text).write_csv(OUT)
+""",
+        """
+* <- t.csv.a FILTER
+* <- t.csv.b FILTER
+* <- u.csv.c FILTER conservative
+id <- t.csv.id IDENTITY
+""",
+    ),
+    "a Python function that closes over a value": (
+        """
+con = fresh()
+most = pd.read_csv("u.csv")["c"].mean()
+def less(a: float) -> float:
+    return a - most
+con.create_function("less", less, ["DOUBLE"], "DOUBLE")
+con.create_function("twice", lambda a: 2 * a, ["DOUBLE"], "DOUBLE")
+con.sql("SELECT Less(a) AS x, twice(b) AS y FROM t WHERE id > 0").write_csv(OUT)
+""",
+        """
+* <- t.csv.id FILTER
+x <- t.csv.a TRANSFORMATION
+x <- u.csv.c AGGREGATION conservative
+y <- t.csv.b TRANSFORMATION
+""",
+    ),
+    "a Python function that is another one now": (
+        """
+con = fresh()
+most = pd.read_csv("u.csv")["c"].mean()
+con.create_function("less", lambda a: a - most, ["DOUBLE"], "DOUBLE")
+con.sql("SELECT less(a) AS x FROM t").fetchall()
+con.remove_function("less")
+con.create_function("less", lambda a: a - 1, ["DOUBLE"], "DOUBLE")
+con.sql("SELECT less(a) AS x FROM t").write_csv(OUT)
+""",
+        "x <- t.csv.a TRANSFORMATION",
+    ),
     "days that were computed, written into the text": (
         """
 con = fresh()
