@@ -26,6 +26,8 @@ __all__ = [
 
 CASES = "cases.toml"
 """Beside the policies: what they must answer. It decides nothing, and is adopted with them."""
+_LONGEST = 1 << 20
+"""Bytes of policies that are carried by the statement that adopts them."""
 ADOPTED_DECIDE = (
     "governed.toml and the policies are not those that an administrator adopted; "
     "the adopted ones decide this"
@@ -79,15 +81,20 @@ def _contents(workspace: Workspace) -> dict[str, bytes]:
 
 
 def policy_texts(workspace: Workspace) -> dict[str, str]:
-    """What each policy file says, by its name, for whoever adopts it; none where one is no text.
+    """What each policy file says, by its name, for whoever adopts it.
+
+    None where one is no text, or where they are so long that no statement could carry them.
 
     Raises
     ------
     ResourceMissing
         One can't be read.
     """
+    contents = _contents(workspace)
+    if sum(map(len, contents.values())) > _LONGEST:
+        return {}
     try:
-        return {name: content.decode() for name, content in _contents(workspace).items()}
+        return {name: content.decode() for name, content in contents.items()}
     except UnicodeDecodeError:
         return {}
 

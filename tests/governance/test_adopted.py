@@ -176,3 +176,12 @@ def test_policies_that_are_no_text_are_not_carried(promoted: Workspace) -> None:
     (promoted.policies / "latin.cedar").write_bytes(b"// caf\xe9\n")
     policy.adopt(promoted, "ada", passphrase("ada"), policy.to_adopt(promoted))
     assert Register.read(promoted).policy_texts == {}
+
+
+def test_policies_that_no_statement_could_carry_are_adopted_without(promoted: Workspace) -> None:
+    long = "\n".join(f"// {number:060}" for number in range(20_000))
+    (promoted.policies / "long.cedar").write_text(long)
+    policy.adopt(promoted, "ada", passphrase("ada"), policy.to_adopt(promoted))
+    assert Register.read(promoted).policy_texts == {}
+    edited(promoted)
+    revoke(promoted)
