@@ -23,7 +23,7 @@ from governed_kernel.audit.use_cases import check_use_cases
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import ConfigurationError, IntegrityBroken, ResourceMissing
 from governed_kernel.governance import catalog, erasure, pins
-from governed_kernel.governance.cards import REMEDY, card_of, card_path, is_behind, read_card
+from governed_kernel.governance.cards import REMEDY, card_of, card_path, is_outdated, read_card
 from governed_kernel.governance.public_keys import parse_public_key
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.rules import CASES, rule_files
@@ -219,7 +219,7 @@ def _card(
     except IntegrityBroken as error:
         yield Check("card", subject, "broken", f"{error.what}: {error.why}; {error.next}")
         return
-    if is_behind(text, name, versions):
+    if is_outdated(text, name, versions):
         said = "it is gone, or older than the ledger; 'governed store rebuild' writes it anew"
         yield Check("card", subject, "doubt", said)
     elif text != card_of(name, versions).encode():

@@ -20,7 +20,7 @@ from governed_kernel.files import write_atomically
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.workspace import Workspace
 
-__all__ = ["REMEDY", "card_of", "card_path", "is_behind", "mend_cards", "read_card", "write_card"]
+__all__ = ["REMEDY", "card_of", "card_path", "is_outdated", "mend_cards", "read_card", "write_card"]
 
 REMEDY = "take it away, and 'governed store rebuild' writes it anew from the ledger"
 """For a card that somebody edited, or that is none."""
@@ -62,7 +62,7 @@ def read_card(workspace: Workspace, name: str) -> bytes | None:
     raise IntegrityBroken(f"{path.name} can't be read", why=why, next=REMEDY)
 
 
-def is_behind(text: bytes | None, name: str, versions: Sequence[DatasetRegistered]) -> bool:
+def is_outdated(text: bytes | None, name: str, versions: Sequence[DatasetRegistered]) -> bool:
     """Whether a card is as it was before a later version, or before a withdrawal.
 
     A crash came between, it is a copy, or the content was withdrawn under another name before that
@@ -101,7 +101,7 @@ def mend_cards(workspace: Workspace, datasets: Mapping[str, Sequence[DatasetRegi
     """
     for name, versions in datasets.items():
         with contextlib.suppress(IntegrityBroken):
-            if is_behind(read_card(workspace, name), name, versions):
+            if is_outdated(read_card(workspace, name), name, versions):
                 write_card(workspace, name, versions)
 
 

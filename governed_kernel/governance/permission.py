@@ -55,7 +55,7 @@ def restriction(register: Register, version: DatasetRegistered) -> tuple[str, st
     return "", ""
 
 
-def is_behind(register: Register, version: DatasetRegistered) -> bool:
+def is_closed_by_kin(register: Register, version: DatasetRegistered) -> bool:
     """Whether a version is closed only because what was made from the same was divided."""
     content = version.sha256
     return content in register.behind and content not in register.locked
@@ -92,7 +92,7 @@ def decide_purpose(
     """
     person = person or authorization.session_person()
     found = floor(register, version, purpose, mode, run_kind)
-    if transforms and is_behind(register, version):
+    if transforms and is_closed_by_kin(register, version):
         found = [one for one in found if one[0] != "split-parent"]
     if mode == "research":
         found += closed_to(register, version, person)

@@ -7,7 +7,7 @@ import pytest
 
 from governed_kernel.errors import Refused, UsageError
 from governed_kernel.governance import access, permission
-from governed_kernel.governance.cards import is_behind, mend_cards
+from governed_kernel.governance.cards import is_outdated, mend_cards
 from governed_kernel.governance.catalog import snapshot_of
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.withdrawal import withdraw
@@ -137,4 +137,4 @@ def test_a_card_from_before_a_withdrawal_is_written_anew_and_an_edited_one_is_no
         card.write_text(text)
         mend_cards(twice, versions)
         assert card.read_text() == (after if mended else text)
-    assert not is_behind(after.encode(), "punctures", versions["punctures"])
+    assert not is_outdated(after.encode(), "punctures", versions["punctures"])
