@@ -15,35 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from governed_kernel.canonical import canonical_json, digest_bytes, digest_json
+from governed_kernel.canonical import canonical_json
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance.public_keys import PublicKey
+from governed_kernel.governance.subjects import Subject, subjects_of
 from governed_kernel.governance.verified import Verified, digest_of
-from governed_kernel.lineage.attestations import (
-    PREDICATE_ROOT,
-    Approval,
-    Bundle,
-    Checkpoint,
-    Collection,
-    Deployment,
-    Erasure,
-    KeyRevoked,
-    PersonAdded,
-    PolicyAdopted,
-    Predicate,
-    Promotion,
-    Recall,
-    RecallAnswer,
-    Record,
-    Rejection,
-    Revocation,
-    RiskAcceptance,
-    RoleGranted,
-    RoleWithdrawn,
-    ServiceKeyReplaced,
-    Withdrawal,
-    WorkspaceCreated,
-)
+from governed_kernel.lineage.attestations import PREDICATE_ROOT, Predicate, Record
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -52,7 +29,6 @@ __all__ = [
     "PAYLOAD_TYPE",
     "Opened",
     "Statement",
-    "Subject",
     "add_signed",
     "begin",
     "is_new",
@@ -64,7 +40,6 @@ __all__ = [
     "sign",
     "sign_statement",
     "signed_by",
-    "subjects_of",
     "verify",
     "verify_statement",
 ]
@@ -74,13 +49,6 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 LARGEST = 4 << 20
 _MALFORMED = (ValueError, TypeError, KeyError, RecursionError, msgspec.MsgspecError)
 """What comes of taking apart what anybody may have written."""
-
-
-class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a statement is about: a name and digests, here always SHA-256."""
-
-    name: str
-    digest: dict[str, str]
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,56 +67,6 @@ class _Draft(msgspec.Struct, frozen=True, kw_only=True):
     subject: list[Subject]
     predicate_type: str = msgspec.field(name="predicateType")
     predicate: Predicate
-
-
-def subjects_of(predicate: Predicate, event: bytes = b"") -> list[Subject]:
-    """The subjects that a statement with this predicate has.
-
-    Parameters
-    ----------
-    event : bytes, optional
-        Of a record: its event in its one form, where that is at hand.
-    """
-    match predicate:
-        case (
-            Promotion()
-            | Approval()
-            | RiskAcceptance()
-            | RecallAnswer()
-            | Rejection()
-            | Revocation()
-        ):
-            name, digest = predicate.release, predicate.digest
-        case Bundle():
-            name, digest = f"{predicate.release}/{predicate.run_id}", predicate.digest
-        case Checkpoint():
-            name, digest = f"ledger/{predicate.size}", predicate.root
-        case Record():
-            name = predicate.event.run_id
-            digest = digest_bytes(event) if event else digest_json(predicate.event)
-        case Deployment():
-            name, digest = predicate.bundle, predicate.sha256
-        case Withdrawal():
-            name, digest = f"{predicate.dataset}@{predicate.version}", predicate.sha256
-        case Recall():
-            name, digest = predicate.recall, digest_json(predicate.versions)
-        case Collection():
-            name, digest = "objects", digest_json(predicate.objects)
-        case Erasure():
-            name, digest = "texts", digest_json(predicate.texts)
-        case PolicyAdopted():
-            name, digest = "governed.toml", predicate.policy
-        case KeyRevoked():
-            name, digest = predicate.subject_person, predicate.key_id
-        case PersonAdded():
-            name, digest = predicate.subject_person, digest_bytes(predicate.public_key.encode())
-        case ServiceKeyReplaced():
-            name, digest = predicate.workspace_id, digest_bytes(predicate.public_key.encode())
-        case RoleGranted() | RoleWithdrawn():
-            name, digest = predicate.subject_person, digest_bytes(predicate.subject_person.encode())
-        case WorkspaceCreated():
-            name, digest = predicate.workspace_id, digest_bytes(predicate.public_key.encode())
-    return [Subject(name, {"sha256": digest})]
 
 
 def sign(predicate: Predicate, signer: Signer) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import governed_kernel
-from governed_kernel.governance.envelopes import Statement, Subject
+from governed_kernel.governance.envelopes import Statement
+from governed_kernel.governance.subjects import Subject
 from governed_kernel.lineage.events import ValidationRecorded
 from governed_kernel.release.account import Account
 from governed_kernel.release.data_bill import DATA_BILL, data_bill

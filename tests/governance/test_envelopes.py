@@ -17,6 +17,7 @@ from governed_kernel.governance import envelopes, keys
 from governed_kernel.governance.names import SERVICE
 from governed_kernel.governance.public_keys import PublicKey, parse_public_key
 from governed_kernel.governance.signers import PersonSigner
+from governed_kernel.governance.subjects import Subject
 from governed_kernel.lineage.attestations import Approval, Record
 from governed_kernel.lineage.events import FileDigest, RunEnded
 from tests.governance.people import DIGEST, RELEASE, passphrase
@@ -68,7 +69,7 @@ def test_what_was_signed_is_read_back(
 ) -> None:
     statement, predicate = envelopes.verify(envelope, public_key_of(signer))
     assert predicate == approval
-    assert statement.subject == [envelopes.Subject(RELEASE, {"sha256": DIGEST})]
+    assert statement.subject == [Subject(RELEASE, {"sha256": DIGEST})]
 
 
 def test_an_envelope_verifies_by_securesystemslib_and_the_public_key_alone(
