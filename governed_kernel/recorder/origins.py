@@ -84,13 +84,26 @@ class Origins:
         """Take a call that changes files: which are written anew, and which only moved."""
         if sighting.operation != "write" or sighting.denied is not None:
             return
-        if sighting.source:
-            self._moves[sighting.path] = sighting.source
-            self._fresh.add(sighting.path)
+        path, source = sighting.path, sighting.source
+        if source:
+            if not sighting.possible and os.path.isfile(path):
+                return  # no folder takes the place of a file
+            self._moves[path] = self._first_name(source)
+            (self._fresh.add if source in self._fresh else self._fresh.discard)(path)
+            if source in self._wrote:
+                self._wrote.add(path)
             return
-        self._wrote.add(sighting.path)
+        self._wrote.add(path)
         if sighting.replaces:
-            self._fresh.add(sighting.path)
+            self._fresh.add(path)
+            self._moves[path] = path
+
+    def _first_name(self, path: str) -> str:
+        """What a file was called when the cell began, by its own renames and its folders'."""
+        place = path
+        while place not in self._moves and place != "/":
+            place = os.path.dirname(place)
+        return self._moves.get(place, place) + path[len(place) :]
 
     def read(self, access: Access, access_id: int, path: str | None) -> Access:
         """Take an access that reads; returns it with the class of what it read."""
@@ -186,7 +199,7 @@ class Origins:
         origins = made.origins
         before = self._restrictions.inherited(path, status)
         if path not in self._fresh:  # something may have been added to what was there
-            origins |= frozenset(before)
+            origins |= frozenset(self._restrictions.inherited(self._first_name(path), status))
         if not origins and not before:
             return None
         data_class = self._restrictions.class_of(origins) if origins else ""
@@ -211,13 +224,14 @@ class Origins:
 
     def _made_as(self, path: str, status: os.stat_result) -> _Made:
         """What is known of how a file came to be, by the surest way."""
-        source = path
-        for _ in range(len(self._moves)):
-            source = self._moves.get(source, source)
-        made = self._made_below(path) or self._made_below(source)
-        if made is None and source != path and source not in self._wrote:
-            # it only has another name now
-            made = _Made(frozenset(self._restrictions.inherited(source, status)), "observed")
+        source = self._first_name(path)
+        made = self._made_below(path)
+        if source != path:  # under the one name or the other: which was first, nobody knows
+            other = self._made_below(source)
+            made = made.with_more(other) if made and other else made or other
+            if made is None and path not in self._wrote:
+                # it only has another name now
+                made = _Made(frozenset(self._restrictions.inherited(source, status)), "observed")
         return made or self._of_all_read()
 
     def _made_below(self, path: str) -> _Made | None:

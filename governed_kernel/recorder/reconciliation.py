@@ -48,6 +48,8 @@ class _Seen:
     since: int
     uses: dict[tuple[str, Operation], _Use] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
+    """Names that a rename took away: what was written under them is there under another."""
 
     def used(self, path: str) -> bool:
         """Whether something was done to what `path` led to before."""
@@ -96,6 +98,31 @@ class Reconciler:
             return True
         return False
 
+    def moved_with(self, folder: Sighting) -> list[Sighting]:
+        """What a folder's rename does to the files that running cells wrote into it.
+
+        Whoever renames a folder into its place moves each file in it.
+        """
+        if not folder.source or folder.possible or folder.denied is not None:
+            return []
+        below = folder.source + "/"
+        written = {
+            path: None
+            for seen in self._cells.values()
+            for path, operation in seen.uses
+            if operation == "write" and path.startswith(below)
+        }
+        return [
+            folder._replace(
+                path=folder.path + path[len(folder.source) :],
+                source=path,
+                exists=False,
+                possible=True,
+                within=folder.path,
+            )
+            for path in written
+        ]
+
     def _moved(self, seen: _Seen, sighting: Sighting) -> None:
         """What was written under a temporary name now bears the final one, or both.
 
@@ -107,7 +134,7 @@ class Reconciler:
             seen.made.add(sighting.path)
         if not sighting.call.startswith("rename"):
             return
-        seen.uses.pop((sighting.source, "write"), None)
+        seen.left.add(sighting.source)
         if made:
             for operation in ("read", "delete"):
                 seen.uses.pop((sighting.source, operation), None)
@@ -165,7 +192,10 @@ class Reconciler:
         return accesses
 
     def _temporary(self, seen: _Seen, path: str, operation: Operation) -> bool:
-        """Whether a file was made and removed by the same cell: nothing of it is left."""
+        """Whether a file was made and removed by the same cell: nothing of it is left there."""
+        within = seen.uses[path, operation].sighting.within
+        if operation == "write" and (path in seen.left or within) and not os.path.lexists(path):
+            return True
         if path not in seen.made or (path, "delete") not in seen.uses:
             return False
         return operation in ("write", "delete", "read") and not os.path.lexists(path)
@@ -198,6 +228,9 @@ class Reconciler:
 
     def _folder_of(self, sighting: Sighting, since: int) -> Access | None:
         """The folder of a model, a dataset or parts that a file lies in, if it was reported."""
+        known = self._by_path.get((sighting.within, sighting.operation))
+        if known and known.arrival > since:
+            return known.access
         folder = sighting.path
         while (parent := os.path.dirname(folder)) != folder:
             folder = parent

@@ -224,7 +224,8 @@ class Session:
             self._lose("witness", type(error).__name__, str(error))
             return
         for sighting in sightings:
-            self._saw(sighting, self._credit)
+            for one in (sighting, *self._reconciler.moved_with(sighting)):
+                self._saw(one, self._credit)
         known = self._restrictions is not None and self._restrictions.is_known
         if known and witness.unjudged:
             self._saw_late(witness.judged())

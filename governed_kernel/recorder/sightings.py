@@ -38,6 +38,8 @@ class Sighting(NamedTuple):
         Why the call was refused.
     replaces : bool
         Whether nothing of what the file held before is left.
+    within : str
+        Of a file that only its folder's rename moved: where the folder is now.
     """
 
     thread: int
@@ -50,6 +52,7 @@ class Sighting(NamedTuple):
     source: str = ""
     denied: Restriction | None = None
     replaces: bool = False
+    within: str = ""
 
 
 def has_content(mode: int | None, flags: int, path: str) -> bool:

@@ -66,6 +66,33 @@ MADE |= {
     name: f"part = pd.read_csv('towns.csv')\n{lines}\npart.to_csv({name!r}, index=False)"
     for name, lines in {**DECIDED, "double.csv": "part['x'] = part['people'] * 2"}.items()
 }
+MOVED = {
+    "in_folder.csv": "os.mkdir('tmp-1')\ndf.to_csv('tmp-1/in_folder.csv')\n"
+    "os.rename('tmp-1', 'into')",
+    "in_parts-0.parquet": "import shutil\nnamed = {'basename_template': 'in_parts-{i}.parquet'}\n"
+    "df.to_parquet('tmp-2', partition_cols=['shape'], **named)\nshutil.move('tmp-2', 'parts')",
+    "twice.csv": "os.makedirs('tmp-3/a')\ndf.to_csv('tmp-3/a/twice.csv')\n"
+    "os.rename('tmp-3/a', 'tmp-3/b')\nos.rename('tmp-3', 'put')",
+    "by_program.csv": "os.mkdir('tmp-4')\ndf.to_csv('tmp-4/by_program.csv')\n"
+    "import subprocess\nsubprocess.run(['mv', 'tmp-4', 'brought'])",
+    "not_moved.csv": "os.makedirs('tmp-5')\n"
+    "subprocess.run('head -3 biopsies.csv > tmp-5/not_moved.csv', shell=True)\n"
+    "try:\n    os.rename('tmp-5', 'nowhere/at/all')\nexcept OSError:\n    pass",
+    "over.csv": "pd.read_csv('towns.csv').to_csv('over.csv')\ndf.to_csv('tmp-6.csv')\n"
+    "os.replace('tmp-6.csv', 'over.csv')",
+    "freed.csv": "df.to_csv('tmp-7.csv')\npd.read_csv('towns.csv').to_csv('tmp-8.csv')\n"
+    "os.rename('tmp-7.csv', 'freed.csv')\nos.rename('tmp-8.csv', 'tmp-7.csv')",
+    "added.csv": "os.rename('before_it/old.csv', 'added.csv')\n"
+    "pd.read_csv('towns.csv').to_csv('added.csv', mode='a')",
+    "old.csv": "os.rename('before_this', 'after')\n"
+    "pd.read_csv('towns.csv').to_csv('after/old.csv', mode='a')",
+}
+"""Files of health data that come to their names by a rename, their own or a folder's."""
+MADE |= {
+    "before.parquet": "os.mkdir('before_it')\ndf.to_csv('before_it/old.csv')\n"
+    "os.mkdir('before_this')\ndf.to_csv('before_this/old.csv')\ndf.to_parquet('before.parquet')",
+    **MOVED,
+}
 MADE["at_once.csv"] = (
     "part = pd.read_csv('towns.csv')\n"
     "part[[size > 5 for size in df['size'][:40]]].to_csv('at_once.csv', index=False)"
@@ -182,6 +209,15 @@ def test_what_is_made_of_public_data_alone_stays_public(made: Sessions) -> None:
     one = made.said["double.csv"]
     assert one is not None
     assert (one.data_class, one.evidence) == ("public", "observed")
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_it_is_health_data_by_whatever_renames_it_came_to_its_name(
+    made: Sessions, name: str
+) -> None:
+    one = made.said[name]
+    assert one is not None
+    assert (one.data_class, "biopsies@1" in one.origins) == ("health", True)
 
 
 def test_the_next_session_reads_it_under_that_class_whoever_reads(made: Sessions) -> None:

@@ -154,6 +154,53 @@ def rename(reconciler: Reconciler, source: str, target: str, **more: Any) -> Non
     see(reconciler, "write", target, call="rename", source=source, **more)
 
 
+def test_what_was_written_under_a_name_is_not_hidden_by_a_rename_that_fails(
+    reconciler: Reconciler, tmp_path: Path
+) -> None:
+    path = tmp_path / "left"
+    see(reconciler, "write", str(path), exists=False)
+    path.write_text("still here")
+    rename(reconciler, str(path), "/nowhere/x", exists=False)
+    assert ("write", path.as_uri(), "unexplained") in left(reconciler)
+
+
+def test_a_folder_that_is_renamed_moves_what_the_cell_wrote_into_it(
+    reconciler: Reconciler, tmp_path: Path
+) -> None:
+    inside, beside = tmp_path / "old" / "inside", tmp_path / "older"
+    inside.parent.mkdir()
+    for path in (inside, beside):
+        path.write_text("x")
+        see(reconciler, "write", str(path), exists=False)
+    source, target = str(inside.parent), str(tmp_path / "new")
+    folder = Sighting(1, "rename", "write", target, exists=False, possible=False, source=source)
+    (moved,) = reconciler.moved_with(folder)
+    assert (moved.source, moved.path, moved.possible) == (str(inside), f"{target}/inside", True)
+    assert reconciler.moved_with(moved) == []
+    reconciler.witnessed_one(folder, CELL, certain=True)
+    reconciler.witnessed_one(moved, CELL, certain=True)
+    inside.parent.rename(target)
+    report(reconciler, "write", Path(target).as_uri())
+    assert sorted(left(reconciler)) == [
+        ("write", f"{Path(target).as_uri()}/inside", "observed"),
+        ("write", beside.as_uri(), "unexplained"),
+    ]
+
+
+def test_a_folder_that_could_not_be_renamed_moved_nothing(
+    reconciler: Reconciler, tmp_path: Path
+) -> None:
+    inside = tmp_path / "old" / "inside"
+    inside.parent.mkdir()
+    inside.write_text("x")
+    see(reconciler, "write", str(inside), exists=False)
+    source, target = str(inside.parent), str(tmp_path / "new")
+    folder = Sighting(1, "rename", "write", target, exists=False, possible=False, source=source)
+    for one in (folder, *reconciler.moved_with(folder)):
+        reconciler.witnessed_one(one, CELL, certain=True)
+    assert left(reconciler) == [("write", inside.as_uri(), "unexplained")]
+
+
 def test_a_read_is_not_hidden_by_renaming_there_and_back(reconciler: Reconciler) -> None:
     see(reconciler, "read", "/data/holdout")
     rename(reconciler, "/data/holdout", "/nowhere/x", exists=False)
