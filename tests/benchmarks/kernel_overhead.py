@@ -74,8 +74,16 @@ NOTEBOOK = {
     "a Python loop": "total = 0\nfor n in range(2_000_000):\n    total += n % 7",
     "write": 'table.to_csv("table.csv"); joined.head(200_000).to_parquet("joined.parquet")',
 }
+STEPS = """
+small = made.head(569)
+for _ in range(100):
+    part = small[small["age"] > 30]
+    part = part.assign(text=part["ward"] + " " + part["age"].astype(str))
+    part.groupby("ward")["cost"].mean().sort_values().head()
+"""
 SMALL = {
     "series + 1, 100,000 times": (1, "for _ in range(100_000):\n    series + 1"),
+    "100 times 8 steps over 569 rows": (1, STEPS),
     "a data file opened 20,000 times": (
         20_000,
         "for _ in range(20_000):\n    with open('wards.csv') as file:\n        pass",
