@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["MISSING", "may_bring_data"]
+from governed_kernel.capture.functions import (
+    functions_of,
+    global_names,
+    imported_names,
+    within_reach,
+)
+
+__all__ = ["MISSING", "may_bring_data", "may_lead_to_data", "may_read"]
 
 MISSING = object()
 """Stands for what a name means where it means nothing."""
@@ -13,6 +21,7 @@ _CODE = (
     *(types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType),
     type,
 )
+_MOST = 200
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _LEADING_ANYWHERE = {
     *("open", "input", "globals", "locals", "vars", "dir", "getattr", "eval", "exec", "compile"),
@@ -24,8 +33,57 @@ _CALCULATING = {
     *("numpy", "pandas", "polars", "pyarrow", "scipy", "torch", "math", "cmath", "statistics"),
     *("decimal", "fractions", "string", "time", "uuid", "secrets", "functools", "operator"),
     *("collections", *_GENERATING),
+    *("types", "dataclasses", "enum", "typing", "argparse"),
 }
 """Modules whose functions give what they were given, chance, or the time."""
+_GIVING_BACK = {
+    *("builtins", "numpy", "math", "cmath", "statistics", "decimal", "fractions", "string"),
+    *("time", "uuid", "secrets", "operator", "collections", *_GENERATING),
+}
+_READERS = {("load",), ("loadtxt",), ("genfromtxt",), ("fromfile",), ("memmap",), ("open",)}
+
+
+def may_read(thing: Any, path: tuple[str | int, ...]) -> bool:
+    """Whether what lies in a module, or is from one, can give data that it was not given."""
+    if not isinstance(thing, _CODE):
+        return False
+    module = thing.__name__ if isinstance(thing, types.ModuleType) else str(thing.__module__)
+    called = path[:1] if isinstance(thing, types.ModuleType) else (thing.__name__,)
+    return module.partition(".")[0] not in _GIVING_BACK or called[:1] in _READERS
+
+
+def may_lead_to_data(
+    name: str,
+    thing: Any,
+    is_user_file: Callable[[str], bool],
+    is_known: Callable[[Any], bool],
+) -> bool:
+    """As `may_bring_data`; of the user's functions and classes, whether one of their names can.
+
+    What their own observed calls bring in is on record, and what is known is no way unseen.
+    """
+    pending, seen = [(name, thing)], set[int]()
+    while pending:
+        called, each = pending.pop()
+        if is_known(each) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        within = [each for each in functions_of(each) if is_user_file(each.__code__.co_filename)]
+        if within and len(seen) < _MOST:
+            pending += (pair for function in within for pair in _names_in(function))
+        elif may_bring_data(called, each):
+            return True
+    return False
+
+
+def _names_in(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    own = function.__globals__
+    for name in global_names(function.__code__):
+        yield name, own.get(name, MISSING)
+    for name in imported_names(function.__code__):
+        yield name, types.ModuleType(name)
+    for thing in within_reach(function, {}):
+        yield "", thing
 
 
 def may_bring_data(name: str, thing: Any) -> bool:

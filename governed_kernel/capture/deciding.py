@@ -14,7 +14,12 @@ from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import Entity, Transformation
 
-__all__ = ["beside", "record_beside"]
+__all__ = ["DECISION", "beside", "record_beside"]
+
+
+DECISION = "decision"
+"""Kind of a file as what decided about it wrote it: of another kind than what its values are, so
+that this is not taken for the last that was written, by which its columns are known."""
 
 
 def _behind(doings: Doings, entities: Iterable[str]) -> set[str]:

@@ -9,7 +9,16 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["columns_read", "global_names", "held_by", "read_by"]
+__all__ = [
+    "columns_read",
+    "files_behind",
+    "functions_of",
+    "global_names",
+    "held_by",
+    "imported_names",
+    "read_by",
+    "within_reach",
+]
 
 _DEEPEST = 4
 _MOST = 50
@@ -29,10 +38,10 @@ def read_by(
         if id(current) in seen:
             continue
         seen.add(id(current))
-        for function in _functions(current):
+        for function in functions_of(current):
             if not is_user_file(function.__code__.co_filename):
                 continue
-            for thing in _within_reach(function, namespace):
+            for thing in within_reach(function, namespace):
                 if isinstance(thing, (types.FunctionType, type)):
                     pending.append(thing)
                 else:
@@ -62,30 +71,62 @@ def held_by(
             yield thing
 
 
-def _within_reach(function: types.FunctionType, namespace: dict[str, Any]) -> Iterator[Any]:
+def within_reach(function: types.FunctionType, namespace: dict[str, Any]) -> Iterator[Any]:
+    """What lies in a function's closure, its defaults, and under its names in a namespace."""
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
         except ValueError:  # it is still empty
             continue
     yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
     if function.__globals__ is namespace:
         for name in global_names(function.__code__):
             if name in namespace:
                 yield namespace[name]
 
 
-def _functions(code: Any) -> Iterator[types.FunctionType]:
+def functions_of(code: Any) -> Iterator[types.FunctionType]:
     """The functions behind a callable: itself, or the methods of a class."""
     if isinstance(code, types.MethodType):
         code = code.__func__
     if isinstance(code, types.FunctionType):
         yield code
-    elif isinstance(code, type) and code.__module__ == "__main__":
-        for value in vars(code).values():
-            plain = getattr(value, "__func__", value)
-            if isinstance(plain, types.FunctionType):
-                yield plain
+    elif isinstance(code, type):
+        yield from _methods(code) if code.__module__ == "__main__" else _lasting_methods(code)
+
+
+def _methods(code: type) -> Iterator[types.FunctionType]:
+    for value in vars(code).values():
+        plain = getattr(value, "__func__", value)
+        if isinstance(plain, types.FunctionType):
+            yield plain
+
+
+@functools.lru_cache(maxsize=500)
+def _lasting_methods(code: type) -> tuple[types.FunctionType, ...]:
+    """The methods of a class that lies in a module, where few change them."""
+    return tuple(_methods(code))
+
+
+def files_behind(thing: Any, is_user_file: Callable[[str], bool]) -> set[str]:
+    """The user's files that hold the code of a thing, and of what that calls by name."""
+    files: set[str] = set()
+    pending, seen = [thing, type(thing)], set[int]()
+    while pending and len(seen) < _MOST:
+        each = pending.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        file = getattr(each, "__file__", None) if isinstance(each, types.ModuleType) else None
+        if file and is_user_file(file):
+            files.add(file)
+        for function in functions_of(each):
+            if is_user_file(function.__code__.co_filename):
+                files.add(function.__code__.co_filename)
+                own = function.__globals__
+                pending += [own[name] for name in global_names(function.__code__) if name in own]
+    return files
 
 
 def columns_read(function: Any, columns: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -151,6 +192,18 @@ _NOTHING_READ = ("RESUME", "NOP", "CACHE", "PRECALL", "EXTENDED_ARG")
 def global_names(code: types.CodeType) -> frozenset[str]:
     """Names that a code object, and those inside it, look up among the globals."""
     return frozenset(_looked_up(code, 0))
+
+
+@functools.lru_cache(maxsize=1_000)
+def imported_names(code: types.CodeType) -> frozenset[str]:
+    """Modules that a code object, and those inside it, import when they are run."""
+    found = {
+        str(instruction.argval)
+        for instruction in dis.get_instructions(code)
+        if instruction.opname == "IMPORT_NAME"
+    }
+    inner = (each for each in code.co_consts if isinstance(each, types.CodeType))
+    return frozenset(found.union(*map(imported_names, inner)))
 
 
 def _looked_up(code: types.CodeType, depth: int) -> Iterator[str]:

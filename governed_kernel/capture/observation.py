@@ -8,6 +8,7 @@ which a session would run on unrecorded.
 from __future__ import annotations
 
 import itertools
+import linecache
 import os
 import sys
 import sysconfig
@@ -293,6 +294,14 @@ class Observation:
     def cell(self) -> Cell:
         """The cell the calling thread works for."""
         return self.emitter.cell()
+
+    def read_text(self, filename: str) -> None:
+        """Have the lines of the user's own code at hand; that they were read is on record."""
+        busy, self.state.busy = self.state.busy, False
+        try:
+            linecache.getlines(filename)
+        finally:
+            self.state.busy = busy
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["NONE", "NOTHING", "Made", "Reference", "References", "closed", "extended"]
+__all__ = ["LENGTH", "NONE", "NOTHING", "Made", "Reference", "References", "closed", "extended"]
 
 
 class Reference(NamedTuple):
@@ -19,6 +19,8 @@ class Reference(NamedTuple):
 
 References: TypeAlias = frozenset[Reference]
 NONE: References = frozenset()
+LENGTH = "len()"
+"""The step to how long a thing is."""
 _DEEPEST = 6
 
 

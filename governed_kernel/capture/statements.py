@@ -12,7 +12,9 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from governed_kernel.capture.magics import code_of
 from governed_kernel.capture.references import (
+    LENGTH,
     NONE,
     NOTHING,
     Made,
@@ -21,11 +23,9 @@ from governed_kernel.capture.references import (
     closed,
     extended,
 )
+from governed_kernel.capture.writing import is_place
 
-__all__ = ["ANY", "Flow", "flow_of"]
-
-ANY = "__any__"
-"""Stands among the names that are bound for those that only the namespace can tell."""
+__all__ = ["CALLED", "Flow", "Reader", "flow_of"]
 
 
 class Flow(NamedTuple):
@@ -54,7 +54,7 @@ class Flow(NamedTuple):
 
 def flow_of(statement: ast.stmt) -> Flow:
     """The flow of one top-level statement."""
-    reader = _Reader()
+    reader = Reader()
     reader.run([statement])
     written = {
         name: made
@@ -78,15 +78,15 @@ _CHANGING = {
     *("fit", "partial_fit", "fit_transform", "fit_predict"),
 }
 """Methods that change their subject, and by their arguments."""
+CALLED = ("()",)
+"""The place of what is not in a thing, but in what a call of it gives."""
 _PASSING = {"list", "tuple", "sorted", "reversed", "iter", "set", "frozenset", "next"}
 """Functions whose result holds what their first argument holds."""
 _DEEPEST_TWICE = 4
 """Loops within loops that are read for two turns."""
-_RUNNING = {"time", "capture", "timeit", "prun"}
-"""Magics that run Python code."""
 
 
-class _Reader:
+class Reader:
     """Runs statements over what names owe to, instead of over values."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class _Reader:
     def run(self, body: Iterable[ast.stmt]) -> None:
         """One statement after the other."""
         for statement in body:
-            self._run(statement)
+            self.run_one(statement)
 
     def take(self, node: ast.expr) -> Made:
         """The value of an expression that stands in a statement."""
@@ -113,7 +113,8 @@ class _Reader:
         self.reads |= made.all
         return made
 
-    def _run(self, node: ast.stmt) -> None:
+    def run_one(self, node: ast.stmt) -> None:
+        """One statement."""
         match node:
             case ast.Assign():
                 made = self.take(node.value)
@@ -243,6 +244,8 @@ class _Reader:
                     self.bind(part, own, parts[number] if parts else None)
             case ast.Attribute() | ast.Subscript():
                 self.given |= made.all
+                if self.depth and is_place(target) and isinstance(target, ast.Subscript):
+                    self.given |= self.value(target.slice).all  # a turn says in which rows
                 if isinstance(target, ast.Subscript):
                     made = made | closed(self.value(target.slice))
                 self.touch(target.value, made)
@@ -259,13 +262,15 @@ class _Reader:
     def touch(self, subject: ast.expr, made: Made) -> None:
         """The thing behind an expression is changed in place."""
         place: tuple[str, ...] = ()
+        is_called = False
         while isinstance(subject, ast.Attribute | ast.Subscript | ast.Call):
             place = (subject.attr, *place) if isinstance(subject, ast.Attribute) else ()
+            is_called |= isinstance(subject, ast.Call)
             subject = subject.func if isinstance(subject, ast.Call) else subject.value
         if not isinstance(subject, ast.Name):
             return
         name = subject.id
-        self.places.setdefault(name, set()).add(place)
+        self.places.setdefault(name, set()).add(CALLED if is_called else place)
         if name in self.bound:
             self.bound[name] = self.bound[name] | made
         if name not in self.hidden:
@@ -358,8 +363,10 @@ class _Reader:
         return Made(subject.direct, subject.indirect | index.all)
 
     def _call(self, node: ast.Call) -> Made:
-        if (code := _code_of(node)) is not None:
+        if (code := code_of(node)) is not None:
             return self._code(code)
+        if self._counts(node):
+            return extended(self.value(node.args[0]), LENGTH)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         given = self._all(arguments)
         self.given |= given.all
@@ -376,6 +383,20 @@ class _Reader:
         if isinstance(node.func, ast.Name) and node.func.id in _PASSING and not node.keywords:
             return given
         return closed(self.value(node.func)) | closed(given)
+
+    def _counts(self, node: ast.Call) -> bool:
+        """Whether a call asks how long a thing of the statement's start is: ``len(frame)``.
+
+        What a loop runs over may be a value, whose length tells of it.
+        """
+        if not isinstance(node.func, ast.Name) or node.func.id != "len" or node.keywords:
+            return False
+        thing = node.args[0] if len(node.args) == 1 else node
+        while isinstance(thing, ast.Attribute | ast.Subscript):
+            thing = thing.value
+        if not isinstance(thing, ast.Name):
+            return False
+        return thing.id not in self.bound and thing.id not in self.hidden
 
     def _code(self, code: str) -> Made:
         """Code that a magic runs."""
@@ -441,31 +462,3 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
             yield child
         elif not isinstance(child, ast.stmt):
             yield from _expressions(child)
-
-
-def _code_of(node: ast.Call) -> str | None:
-    """The Python code that a call of IPython's runs: ``%%time``, ``%time`` and the like."""
-    function = node.func
-    if not isinstance(function, ast.Attribute) or not function.attr.startswith("run_"):
-        return None
-    texts = [
-        part.value
-        for part in node.args
-        if isinstance(part, ast.Constant) and isinstance(part.value, str)
-    ]
-    if function.attr == "run_cell_magic" and len(texts) == 3 and texts[0] in _RUNNING:
-        return texts[2]
-    if function.attr == "run_line_magic" and len(texts) == 2 and texts[0] in _RUNNING:
-        return texts[1]
-    if function.attr == "run_line_magic" and len(texts) == 2 and texts[0] == "store":
-        return _stored(texts[1])
-    return None
-
-
-def _stored(line: str) -> str:
-    """What ``%store`` does, as code: it writes variables to files, and with ``-r`` reads them."""
-    words = line.partition(">")[0].split()
-    names = [word for word in words if word.isidentifier()]
-    if "-r" not in words:
-        return "\n".join(names)
-    return "\n".join(f"{name} = open({name!r})" for name in names or [ANY])

@@ -98,6 +98,9 @@ class Work(NamedTuple):
     """Columns into which single values went that could not be followed."""
     place: int | None = None
     """How many steps came before what is no step itself, but a name for what they may have made."""
+    inside: Any = None
+    """Of a step that a function of the user's took: what its open columns owe to, as
+    `variables.Variables.inside` tells it."""
 
 
 class Unasked:
@@ -364,7 +367,10 @@ class Step:
                 self.open()
             opened = ("*",) if "*" in self.opened else tuple(self.opened)
             values = ("*",) if "*" in self.values else tuple(self.values)
-            doings[-1].works.append(Work(tuple(self.inputs.values()), node, opened, values))
+            inputs = tuple(self.inputs.values())
+            variables = self.observation.variables
+            inside = variables.inside() if variables is not None and (opened or values) else None
+            doings[-1].works.append(Work(inputs, node, opened, values, None, inside))
 
     def inherit(self, columns: tuple[str, ...]) -> None:
         """A column without values from somewhere still has the rows of what it was added to."""

@@ -9,20 +9,32 @@ from __future__ import annotations
 
 import ast
 import itertools
+import linecache
 import types
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.arming import meet
-from governed_kernel.capture.bringing import MISSING, may_bring_data
-from governed_kernel.capture.deciding import beside, record_beside
-from governed_kernel.capture.functions import global_names, read_by
+from governed_kernel.capture.bringing import MISSING, may_lead_to_data, may_read
+from governed_kernel.capture.deciding import DECISION, beside, record_beside
+from governed_kernel.capture.functions import files_behind, functions_of, global_names, read_by
+from governed_kernel.capture.inside import PARAMETER, files_under_way, inside, written_in
 from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up, values_of
+from governed_kernel.capture.looks import (
+    column_at,
+    constant_text,
+    is_size,
+    item,
+    kind_of,
+    may_be_taught,
+    own,
+)
+from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node, identity
-from governed_kernel.capture.statements import ANY, Flow
+from governed_kernel.capture.statements import CALLED, Flow
 from governed_kernel.capture.steps import MOST_EDGES, Work
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.capture.writing import Written
@@ -41,9 +53,14 @@ _MOMENTS = itertools.count(1 << 40)  # no number of a cell
 _FOLLOWED = ("frame", "series", "index", "group", "relation")
 """Kinds of things whose changes in place are observed."""
 _CONTAINERS = (dict, list, tuple)
+_SIZED = (dict, list, set)
+_WRITTEN = (dict, list, tuple, set)
+_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 _Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
+_SAVING = {"dump", "dumps", "save", "savez", "savez_compressed", "savetxt", "save_file"}
+"""Functions of modules that give nothing."""
 _MANY = 1_000
 _FEW = 64
 _HOLDING_VALUES = ("value", "dict", "list", "tuple")
@@ -63,6 +80,24 @@ class _Before(NamedTuple):
     def flow(self) -> Flow:
         """What the statement does with names."""
         return self.reading.flow
+
+
+class Owed(NamedTuple):
+    """What a value within a function owes to.
+
+    Attributes
+    ----------
+    sources : dict of str to Source
+        What is known of it.
+    is_all : bool
+        Whether that is all: no name can have brought in something else.
+    reads : bool
+        Whether what calls have read or made on the way may be in it as well.
+    """
+
+    sources: Sources
+    is_all: bool
+    reads: bool
 
 
 _NOTHING = _Before(read(ast.Pass()), {}, {}, {}, {})
@@ -85,6 +120,8 @@ class Variables:
         self._before: list[_Before] = []
         self._endings: list[Callable[[], None]] = []
         self._written: Written | None = None
+        self._constants: dict[int, str] = {}
+        """`identity` of what holds only values that a statement's text says → these, as text."""
         observation.variables = self
         observation.scalars.is_mentioned = self._mentions
 
@@ -116,15 +153,56 @@ class Variables:
                     yield self.namespace.get(name), source.node
         yield from self._observation.scalars.now()
 
+    def inside(self) -> Owed | None:
+        """What a function of the user's that is under way lets a value owe to, by its text."""
+        registry = self._observation.registry
+        found = inside(
+            self._observation.is_user_file,
+            lambda thing: registry.get(thing) is not None,
+            self._observation.read_text,
+            2,
+        )
+        if found is None or not self._before:
+            return None
+        sources: Sources = {}
+        is_all, reads = True, False
+        for reference in found.owed:
+            thing = found.things[reference.name]
+            reads |= may_read(thing, reference.path)
+            if reference.name in found.gone or self._is_users(thing):
+                is_all = False  # what it stood for at first, or does within, is not known
+            elif known := list(self._of(thing, reference.path)):
+                _add(sources, known)
+            elif not found.writes_out(thing) and not self.writes_out(thing):
+                is_all &= not reference.name.startswith(PARAMETER)
+                is_all &= not self._may_lead(reference.name, thing, reference.path)
+        return Owed(sources, is_all, reads)
+
     def writes_out(self, value: Any) -> bool:
         """Whether `value` stands in the statement's own text, a list of them as a whole."""
         written = self._text()
-        return written is not None and written.holds(value)
+        return written is not None and (written.holds(value) or self._stands_in_code(value))
 
     def assigns(self, value: Any) -> bool:
         """Whether `value` stands there as what becomes a value, and no condition has chosen it."""
         written = self._text()
-        return written is not None and written.assigns(value)
+        return written is not None and (written.assigns(value) or self._stands_in_code(value))
+
+    def _stands_in_code(self, value: Any) -> bool:
+        """Whether a container stands as a whole in code of the user's that the statement runs."""
+        if type(value) not in _WRITTEN or not value:
+            return False
+        is_user_file = self._observation.is_user_file
+        files = dict.fromkeys(files_under_way(is_user_file))
+        for name, _ in self._before[-1].flow.reads:
+            files.update(dict.fromkeys(files_behind(self.namespace.get(name), is_user_file)))
+        for file in files:
+            if file not in linecache.cache:
+                self._observation.read_text(file)
+            written = written_in("".join(linecache.getlines(file)))
+            if written is not None and written.holds(value):
+                return True
+        return False
 
     def _text(self) -> Written | None:
         if self._written is None and self._before:
@@ -189,6 +267,7 @@ class Variables:
         for name, owed in self._changed(before).items():
             self._follow(name, owed, before, (made, used), outputs, changed=True)
         self._complete(doings, before, (made, used), outputs)
+        self._keep_constants(doings, before)
         self._observation.scalars.forget()
         if outputs:
             self._record(outputs)
@@ -215,12 +294,15 @@ class Variables:
 
     def _sources(self, reference: Reference) -> Iterator[Source]:
         thing = self.namespace.get(reference.name, MISSING)
-        if thing is MISSING:
-            return
-        path, around = list(reference.path), None
+        if thing is not MISSING:
+            yield from self._of(thing, reference.path)
+
+    def _of(self, start: Any, steps: Iterable[str | int]) -> Iterator[Source]:
+        """What is known of what some steps lead to from a thing."""
+        thing, path, around = start, list(steps), None
         while path:
             if type(thing) in _CONTAINERS:
-                inner = _item(thing, path[0])
+                inner = item(thing, path[0])
             else:
                 inner = self._attribute(thing, str(path[0]))
             if inner is MISSING:
@@ -236,7 +318,7 @@ class Variables:
         """What lies in a module, or in a function of the user's, where that leads to data."""
         if not isinstance(thing, (types.ModuleType, types.FunctionType)):
             return MISSING
-        inner = (_own(thing) or {}).get(name, MISSING)
+        inner = (own(thing) or {}).get(name, MISSING)
         if isinstance(inner, _CODE) and not isinstance(inner, types.ModuleType):
             return MISSING
         known = self._observation.registry.get
@@ -251,9 +333,12 @@ class Variables:
     def _known(self, thing: Any, path: tuple[str | int, ...]) -> Iterator[Source]:
         node = self._observation.registry.get(thing)
         if node is not None:
+            if is_size(node, path):
+                yield Source(node, ())  # it was read, and no value of it goes on
+                return
             wanted = tuple(column for column in node.columns if column in path)
             if not wanted and path[:1] in (("iat",), ("iloc",)):
-                wanted = _column_at(thing, node, path[1:])
+                wanted = column_at(thing, node, path[1:])
             yield Source(node, wanted or node.columns or ("*",))
         elif isinstance(thing, _CODE):
             is_user_file = self._observation.is_user_file
@@ -270,12 +355,12 @@ class Variables:
         thing = self.namespace.get(name, MISSING)
         if type(thing) in (list, dict, set):
             return (identity(thing), len(thing))
+        if isinstance(thing, type) and thing.__module__ == "__main__":
+            return _held(thing, vars(thing))
         if isinstance(thing, _CODE) or self._observation.registry.get(thing) is not None:
             return identity(thing)
-        own = _own(thing) if _may_be_taught(type(thing)) else None
-        if own is not None:
-            return (identity(thing), [(key, identity(value)) for key, value in own.items()])
-        return identity(thing)
+        held = own(thing) if may_be_taught(type(thing)) else None
+        return identity(thing) if held is None else _held(thing, held)
 
     # --- after ------------------------------------------------------------------------------
 
@@ -337,10 +422,28 @@ class Variables:
             direct.setdefault(known.entity, Source(known, ("*",)))
         if not direct and not indirect:
             return
-        node = Node(self._observation.new_entity(), _kind(thing), ())
+        node = Node(self._observation.new_entity(), kind_of(thing), ())
         if not registry.put(thing, node):
             self._observation.scalars.put_named(self.namespace, name, thing, node)
         outputs.append((node, name, direct, indirect, ("*",)))
+
+    def _keep_constants(self, doings: Doings, before: _Before) -> None:
+        """Know what holds nothing but what a statement's text says: a notebook's settings."""
+        if doings.works or doings.read:
+            return
+        for name, owed in before.flow.writes.items():
+            thing = self.namespace.get(name)
+            if self._gather(owed.all, before) or type(thing) in _PLAIN:
+                continue
+            text = constant_text(thing)
+            if text is not None and not self._is_unknown(before):
+                if len(self._constants) >= _MANY:
+                    self._constants.clear()
+                self._constants[identity(thing)] = text
+
+    def _is_constant(self, thing: Any) -> bool:
+        text = self._constants.get(identity(thing))
+        return text is not None and text == constant_text(thing)
 
     def _follow_into(
         self, code: Any, name: str, owed: Made, before: _Before, outputs: list[_Output]
@@ -350,7 +453,12 @@ class Variables:
         indirect = self._gather(owed.indirect, before)
         if not direct and not indirect:
             return
-        for place in before.flow.places.get(name, ()):
+        places = set(before.flow.places.get(name, ()))
+        if CALLED in places and not (isinstance(code, types.FunctionType) and self._is_users(code)):
+            places.remove(CALLED)  # what a class or a module gives is another thing
+        if before.shapes.get(name) != self._shape(name):
+            places.add(())
+        for place in places:
             thing = code
             for key in place:
                 if not isinstance(thing, types.ModuleType):
@@ -359,19 +467,14 @@ class Variables:
             known = self._observation.registry.get(thing)
             if known is not None:
                 direct = {**direct, known.entity: Source(known, ("*",))}
-            node = Node(self._observation.new_entity(), _kind(thing), ())
+            node = Node(self._observation.new_entity(), kind_of(thing), ())
             if thing is not None and self._observation.registry.put(thing, node):
                 outputs.append((node, name, direct, indirect, ("*",)))
 
     def _gather(self, references: Iterable[Reference], before: _Before) -> Sources:
         found: Sources = {}
         for reference in references:
-            for source in before.sources.get(reference, ()):
-                entity = source.node.entity
-                if entity in found:
-                    both = dict.fromkeys((*found[entity].columns, *source.columns))
-                    source = Source(source.node, tuple(both))
-                found[entity] = source
+            _add(found, before.sources.get(reference, ()))
         return found
 
     def _complete(
@@ -403,7 +506,16 @@ class Variables:
                     sources.pop(node.entity, None)
                     if node.entity in parts:  # its own columns, by way of plain Python
                         sources[node.entity] = parts[node.entity]
-                if not _complete(work, sources, values, used, outputs) and self._is_unknown(before):
+                if work.inside is not None:
+                    if work.inside.is_all:
+                        leaves = leaves_of(doings.until(last), before.sources, used)
+                        owed = {**(leaves if work.inside.reads else {}), **work.inside.sources}
+                        if owed:
+                            outputs.append((work.output, "", owed, {}, (*work.open, *work.values)))
+                        continue
+                    _add(sources, work.inside.sources.values())
+                is_open = not _complete(work, sources, values, used, outputs)
+                if is_open and (work.inside is not None or self._is_unknown(before)):
                     outputs.append((work.output, "", self._unknown(), {}, work.open))
         for uri, kind in doings.written.items():
             if uri not in doings.explained:
@@ -433,10 +545,10 @@ class Variables:
             self._note(
                 doings, read, used | told.get(node.entity, set()), (node.entity,), node, name
             )
-        for uri, kind in doings.written.items():
+        for uri in doings.written:
             if uri in doings.into:
                 read = {**self._gather(before.flow.reads, before), **left}
-                self._note(doings, read, used, doings.into[uri], Node(uri, kind, ()), "")
+                self._note(doings, read, used, doings.into[uri], Node(uri, DECISION, ()), "")
 
     def _note(
         self,
@@ -454,10 +566,25 @@ class Variables:
 
     def _is_unknown(self, before: _Before) -> bool:
         """Whether a statement that mentions nothing known may have got data from somewhere."""
-        names = {name for name, _ in before.flow.reads}
-        things = ((name, self.namespace.get(name, MISSING)) for name in names)
         known = self._observation.registry.get
-        return any(known(thing) is None and may_bring_data(name, thing) for name, thing in things)
+        return any(
+            known(thing := self.namespace.get(name, MISSING)) is None
+            and self._may_lead(name, thing, path)
+            for name, path in before.flow.reads
+        )
+
+    def _is_users(self, thing: Any) -> bool:
+        """Whether a thing is a function or class of the user's."""
+        is_user_file = self._observation.is_user_file
+        return any(is_user_file(each.__code__.co_filename) for each in functions_of(thing))
+
+    def _may_lead(self, name: str, thing: Any, path: tuple[str | int, ...] = ()) -> bool:
+        if isinstance(thing, types.ModuleType) and path[:1] and path[0] in _SAVING:
+            return False
+        get, is_user_file = self._observation.registry.get, self._observation.is_user_file
+        return may_lead_to_data(
+            name, thing, is_user_file, lambda each: get(each) is not None or self._is_constant(each)
+        )
 
     def _unknown(self) -> Sources:
         """A source that nobody has seen: it may hold whatever was read until then."""
@@ -521,6 +648,24 @@ def _complete(
     return bool(found) or not work.open
 
 
+def _add(found: Sources, sources: Iterable[Source]) -> None:
+    """Put sources to those that were found, with the columns of both."""
+    for source in sources:
+        entity = source.node.entity
+        if entity in found:
+            both = dict.fromkeys((*found[entity].columns, *source.columns))
+            source = Source(source.node, tuple(both))
+        found[entity] = source
+
+
+def _held(thing: Any, values: Mapping[str, Any]) -> tuple[int, list[tuple[str, int, int]]]:
+    """Which thing it is, and what it holds: which things, and how many are in those."""
+    return identity(thing), [
+        (key, identity(value), len(value) if type(value) in _SIZED else 0)
+        for key, value in values.items()
+    ]
+
+
 def _edges(
     node: Node, outputs: tuple[str, ...], sources: Sources, relation: Relation
 ) -> Iterator[ColumnEdge]:
@@ -529,42 +674,3 @@ def _edges(
         for column in columns:
             for output in outputs:
                 yield ColumnEdge(node.entity, output, entity, column, relation, "inferred")
-
-
-def _may_be_taught(kind: type) -> bool:
-    """Whether things of this type take in data while they live: estimators, the user's own."""
-    return kind.__module__ == "__main__" or hasattr(kind, "fit")
-
-
-def _own(thing: Any) -> dict[str, Any] | None:
-    """A thing's own attributes, without running code of its class."""
-    try:
-        own = object.__getattribute__(thing, "__dict__")
-    except AttributeError:
-        return None
-    return own if type(own) is dict else None
-
-
-def _item(container: Any, key: str | int) -> Any:
-    """What lies in a plain container, whose look-up runs no code of the user's."""
-    try:
-        return container[key]
-    except (KeyError, IndexError, TypeError):
-        return MISSING
-
-
-def _column_at(frame: Any, node: Node, path: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The column of a frame that a number means, as its only step."""
-    width = getattr(frame, "shape", (0, 0))[-1]
-    own = node.columns[len(node.columns) - width :] if len(node.columns) >= width else ()
-    place = path[0] if path else None
-    return (own[place],) if isinstance(place, int) and -len(own) <= place < len(own) else ()
-
-
-def _kind(thing: Any) -> str:
-    if hasattr(type(thing), "parameters") and hasattr(type(thing), "state_dict"):
-        return "model"
-    if isinstance(thing, (int, float, complex, str, bytes, bool)):
-        return "value"
-    name = type(thing).__name__
-    return {"ndarray": "array", "Tensor": "array"}.get(name, name)

@@ -11,12 +11,14 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Written"]
+__all__ = ["Written", "is_place"]
 
 _MANY = 1_000
 _CONTAINERS = (list, tuple, set, dict)
 _DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 _UNKNOWN = object()
+_DECIDING = (ast.If, ast.While, ast.match_case, ast.For, ast.AsyncFor)
+_PLACES = ("loc", "iloc", "at", "iat")
 
 
 class Written:
@@ -39,6 +41,8 @@ class Written:
                     chosen.update(_constants(node.value))
             elif isinstance(node, ast.IfExp):
                 chosen.update((*_constants(node.body), *_constants(node.orelse)))
+            elif isinstance(node, _DECIDING):
+                chosen.update(_assigned(node))
             elif isinstance(node, ast.BoolOp):
                 chosen.update(each for part in node.values for each in _constants(part))
             elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
@@ -121,6 +125,23 @@ def _repeats(display: Any, value: Any) -> bool:
         return False
     times, rest = divmod(len(value), len(display))
     return not rest and _same(display * times, value)
+
+
+def _assigned(node: ast.AST) -> Iterator[Any]:
+    """The constants that are assigned where a condition decides, or some rows at each turn."""
+    is_loop = isinstance(node, ast.For | ast.AsyncFor)
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assign) and (not is_loop or any(map(is_place, inner.targets))):
+            yield from _constants(inner.value)
+
+
+def is_place(target: ast.expr) -> bool:
+    """Whether an assignment goes to some rows: ``frame.loc[i, "a"]``."""
+    return (
+        isinstance(target, ast.Subscript)
+        and isinstance(target.value, ast.Attribute)
+        and target.value.attr in _PLACES
+    )
 
 
 def _parts(key: ast.expr) -> Iterator[ast.expr]:

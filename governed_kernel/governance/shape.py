@@ -11,7 +11,7 @@ import duckdb
 from governed_kernel.errors import GovernedError, UsageError
 from governed_kernel.governance import tables
 
-__all__ = ["check_columns", "rows_of"]
+__all__ = ["check_columns", "names_of", "rows_of"]
 
 _LARGEST_COUNTED = 256 << 20
 """Bytes of a file beyond which nobody waits for its rows to be counted; Parquet says how many."""
@@ -66,9 +66,26 @@ def check_columns(name: str, path: Path, wanted: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
+def names_of(path: Path) -> frozenset[str]:
+    """What readers call the columns of a table; none where it is no table that can be read.
+
+    A column without a name gets one, and each library says another.
+    """
+    try:
+        columns = _columns(path)
+    except (GovernedError, OSError, ValueError, KeyError, csv.Error, duckdb.Error):
+        return frozenset()
+    nameless = [place for place, column in enumerate(columns) if not column]
+    given = (form.format(place) for place in nameless for form in _NAMELESS)
+    return frozenset((*columns, *given))
+
+
+_NAMELESS = ("Unnamed: {}", "column{}", "column_{}", "f{}")
+
+
 def _columns(path: Path) -> list[str]:
     if path.is_file() and path.suffix.lower() == ".csv":
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             return next(csv.reader(file), [])
     files = tables.table_files(path)
     if files[0].suffix.lower() in (".arrow", ".feather"):

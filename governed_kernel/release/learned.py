@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
-from governed_kernel.governance.catalog import label
+from governed_kernel.governance.catalog import label, snapshot_of
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.shape import names_of
 from governed_kernel.lineage.events import UNKNOWN, DatasetRegistered
 from governed_kernel.lineage.forms import forms
 from governed_kernel.lineage.store import Store
@@ -33,6 +34,11 @@ WEIGHTS = (
     *(".joblib", ".pkl", ".pickle", ".npz", ".npy"),
 )
 """Suffixes of files that hold what a model has learned."""
+
+
+_OF_ROWS = ("JOIN", "FILTER", "GROUP_BY", "SORT")
+"""Relations of a column by which rows are joined, left out, put together or ordered: no value of
+it goes on. What a condition chooses, and a place in an order, are values: these do."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,11 @@ class Learned:
     column: str
     relation: str
     evidence: str
+
+    @property
+    def went_in(self) -> bool:
+        """Whether its values did, and it has not only said which rows there are, or their order."""
+        return self.relation not in _OF_ROWS
 
     @property
     def proven(self) -> bool:
@@ -169,17 +180,21 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         for uri in unexplained
         for name in read.values()
     }
+    names = {name: names_of(snapshot_of(workspace, guarded[name])) for name in set(read.values())}
     found |= {
         learned
         for row in origins
         if row["output_uri"].lower().endswith(WEIGHTS) and row["input_uri"] in read
-        for learned in _learned(row, guarded[read[row["input_uri"]]])
+        for name in (read[row["input_uri"]],)
+        for learned in _learned(row, guarded[name], names[name])
     }
     return sorted(found, key=lambda item: (item.output, item.dataset, item.column, item.relation))
 
 
-def _learned(row: dict[str, Any], version: DatasetRegistered) -> Iterator[Learned]:
+def _learned(row: dict[str, Any], version: DatasetRegistered, names: Set[str]) -> Iterator[Learned]:
     column = row["input_column"]
+    if names and column not in names:
+        column = "*"  # whoever read it gave its columns other names
     if column == "*" or column in version.never_learn:
         output = _name(row["output_uri"])
         yield Learned(output, label(version), column, row["relation"], row["evidence"])
@@ -197,7 +212,7 @@ def check_learned(workspace: Workspace, register: Register, session_id: str) -> 
     CheckFailed
         A model does, or it can't be ruled out.
     """
-    found = forbidden(workspace, register, session_id)
+    found = [each for each in forbidden(workspace, register, session_id) if each.went_in]
     if found:
         raise CheckFailed(
             f"what was made has learned what it must not: {len(found)} origins",
@@ -217,10 +232,11 @@ def findings_of(found: list[Learned]) -> list[Finding]:
     return [
         Finding(
             code="learned-what-it-must-not" if item.column != "*" else "unknown-columns",
-            severity="blocking",
+            severity="blocking" if item.went_in else "warning",
             what=str(item),
-            why=f"its owner declared columns of {item.dataset} that no model may be made from",
-            next=_REMEDY,
+            why=f"its owner declared columns of {item.dataset} that no model may be made from"
+            + ("" if item.went_in else "; of this one no value went in, only which rows there are"),
+            next=_REMEDY if item.went_in else "look whether that is meant",
         )
         for item in found
     ]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.references import Made
-from governed_kernel.capture.statements import ANY, flow_of
+from governed_kernel.capture.statements import flow_of
 
 
 def said(made: Made) -> str:

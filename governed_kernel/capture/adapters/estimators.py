@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from governed_kernel.capture.adapters.sklearn import node_of
+from governed_kernel.capture.adapters.sklearn import node_of, rows_of
 from governed_kernel.capture.adapters.torch import owes
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -175,5 +175,4 @@ def _value_columns(thing: Any, node: Node) -> tuple[str, ...]:
 
 
 def _rows(observed: Observed) -> int:
-    given = _given(observed).get("X")
-    return len(given) if given is not None and hasattr(given, "__len__") else -1
+    return rows_of(_given(observed).get("X"))

@@ -14,6 +14,17 @@ from governed_kernel.capture.steps import Step
 __all__ = ["arm", "node_of"]
 
 
+def rows_of(thing: Any) -> int:
+    """How many rows some data has; -1 where it has none.
+
+    A sparse matrix has a length and raises when it is asked for it.
+    """
+    shape = getattr(thing, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return int(shape[0])
+    return len(thing) if hasattr(thing, "__len__") else -1
+
+
 def node_of(step: Step, thing: Any) -> Node | None:
     """The node of something given to scikit-learn; None when nothing is known of it."""
     if "pandas" in sys.modules:
@@ -39,7 +50,7 @@ def split(observation: Observation, observed: Observed) -> None:
             if by is not None:
                 step.decides(by, by.columns[-1:], "FILTER")
             step.facts["part"] = variant
-            rows_in, rows_out = (len(x) if hasattr(x, "__len__") else -1 for x in (thing, part))
+            rows_in, rows_out = map(rows_of, (thing, part))
             step.finish(
                 part,
                 node.kind,

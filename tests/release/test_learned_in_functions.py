@@ -1,0 +1,272 @@
+"""What goes into data within functions, classes and modules of the user's is told apart.
+
+A model may not be made from ``patient_id`` and ``name``: neither may a way past that stay open,
+nor may honest features be refused.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from governed_kernel.governance.register import Register
+from governed_kernel.release.learned import Learned, forbidden
+from tests.governance.records import register
+from tests.kernel.running import RunningKernel, home_of, make_workspace
+
+MODULE = """
+import pandas as pd
+LABELS = {"Bonn": 0, "Kiel": 1, "Ulm": 2}
+BINS = [0, 100, 150, 300]
+class Prep:
+    columns = ["age", "glucose"]
+    def __init__(self): self.bins = [0, 100, 300]
+    def cut(self, t): return pd.cut(t["glucose"], BINS, labels=False)
+    def own(self, t): return pd.cut(t["glucose"], self.bins, labels=False)
+def target(t): return t["city"].map(LABELS)
+def inner(t): return target(t)
+def cities(t): return t["city"].isin(["Bonn", "Kiel"]).astype(int)
+def ids(t): return [int(b[1:]) for b in t["patient_id"]]
+"""
+BEGIN = """
+import pickle, random, sys
+import numpy as np, pandas as pd
+sys.path.insert(0, ".")
+def load(): return pd.read_csv("people.csv")[["age", "weight", "glucose", "city", "outcome"]]
+def save(name, thing):
+    with open(name + ".pkl", "wb") as file: pickle.dump(thing, file)
+"""
+HONEST = {
+    "constants": """
+def features(f):
+    f = f.copy()
+    f["flag"] = 1
+    f.loc[f.age > 50, "old"] = 1
+    f["old"] = f["old"].fillna(0)
+    f["who"] = np.where(f.age > 3, 1, 2)
+    f["yes"] = f.outcome.map({0: "no", 1: "yes"})
+    f["bin"] = pd.cut(f["age"], [0, 30, 60, 120], labels=["young", "mid", "old"])
+    return f
+features(load()).to_pickle("constants.pkl")
+""",
+    "chance": """
+def features(f, scale=0.1):
+    f = f.copy()
+    f["noise"] = np.random.default_rng(0).normal(size=len(f)) * scale
+    f["n"] = range(len(f))
+    f["k"] = np.arange(len(f)) % 5
+    f["z"] = [0] * len(f)
+    f["e"] = list(range(len(f)))
+    return f
+features(load()).to_pickle("chance.pkl")
+""",
+    "numbered": """
+whole = pd.read_csv("people.csv")
+whole["noise"] = np.random.default_rng(0).normal(size=len(whole))
+whole["n"] = range(whole.shape[0])
+whole.drop(columns=["patient_id", "name"]).to_pickle("numbered.pkl")
+""",
+    "settings": """
+CFG = {"bins": [0, 40, 120]}
+h = load()
+h["b"] = pd.cut(h["age"], CFG["bins"], labels=False)
+h[["b"]].to_pickle("settings.pkl")
+""",
+    "loops": """
+def features(f):
+    f = f.copy()
+    for c, m in {"age": [0, 50, 99], "weight": [0, 70, 200]}.items():
+        f[c + "_bin"] = pd.cut(f[c], m, labels=False)
+    return f
+features(load()).to_pickle("loops.pkl")
+""",
+    "module": """
+from prep import Prep, cities, inner
+h = load(); p = Prep()
+pd.DataFrame({"a": p.cut(h), "b": p.own(h), "c": inner(h), "d": cities(h)}).to_pickle("module.pkl")
+""",
+    "classes": """
+class Encoder:
+    MAP = {"Bonn": 0, "Kiel": 1, "Ulm": 2}
+    def encode(self, t, more={"Bonn": 5}): return t["city"].map(self.MAP) + t["city"].map(more)
+save("classes", Encoder().encode(load()))
+""",
+    "joined": """
+left = pd.read_csv("people.csv")[["patient_id", "age"]]
+right = pd.read_csv("people.csv")[["patient_id", "weight"]].drop_duplicates("patient_id")
+both = left.merge(right, on="patient_id").sort_values("patient_id")
+both[["age", "weight"]].to_pickle("joined.pkl")
+""",
+    "attempts": """
+class Total:
+    def fit(self, x): self.total = sum(x); return self
+Total().fit([int(b[1:]) for b in pd.read_csv("people.csv")["patient_id"]])
+save("attempts", Total().fit(load()["age"].tolist()).total)
+""",
+}
+LEAKING = {
+    "listed": """
+def features(f):
+    f = f.copy()
+    f["x"] = [int(b[1:]) for b in f["patient_id"]]
+    return f[["age", "x"]]
+features(pd.read_csv("people.csv")).to_pickle("listed.pkl")
+""",
+    "parted": """
+def features(f):
+    ids = [int(b[1:]) for b in f["patient_id"]]
+    f = f[["age"]].copy()
+    f["x"] = ids
+    return f
+features(pd.read_csv("people.csv")).to_pickle("parted.pkl")
+""",
+    "helped": """
+def numbers(): return [int(b[1:]) for b in pd.read_csv("people.csv")["patient_id"]]
+def features(f):
+    f["x"] = numbers()
+    return f
+features(load()).to_pickle("helped.pkl")
+""",
+    "imported": """
+import prep
+def features(f):
+    g = f[["age"]].copy()
+    g["x"] = prep.ids(f)
+    return g
+features(pd.read_csv("people.csv")).to_pickle("imported.pkl")
+""",
+    "put": """
+def put(out, i, v): out.loc[i, "x"] = v
+def features(f):
+    out = f[["age"]].copy()
+    for i, b in enumerate(f["patient_id"]): put(out, i, int(b[1:]))
+    return out
+features(pd.read_csv("people.csv")).to_pickle("put.pkl")
+""",
+    "decided": """
+def features(f):
+    out = f[["age"]].copy()
+    out["x"] = 0
+    for i, b in f["patient_id"].items():
+        if b > "P0020": out.loc[i, "x"] = 1
+    return out
+features(pd.read_csv("people.csv")).to_pickle("decided.pkl")
+""",
+    "at_once": """
+p = pd.read_csv("people.csv"); f = p[["age"]].copy(); f["x"] = 0
+for i, b in p["patient_id"].items():
+    if b > "P0020": f.loc[i, "x"] = 1
+f.to_pickle("at_once.pkl")
+""",
+    "kept": """
+class Keep:
+    def see(self, f): self.ids = [int(b[1:]) for b in f["patient_id"]]
+    def run(self, f): f = f[["age"]].copy(); f["x"] = self.ids; return f
+p = pd.read_csv("people.csv"); k = Keep(); k.see(p); k.run(p).to_pickle("kept.pkl")
+""",
+    "global": """
+IDS = []
+def both():
+    p = pd.read_csv("people.csv")
+    for b in p["patient_id"]: IDS.append(int(b[1:]))
+    f = p[["age"]].copy(); f["x"] = IDS; return f
+both().to_pickle("global.pkl")
+""",
+    "class_level": """
+class Box:
+    items = []
+    def add(self, x): self.items.extend(x)
+p = pd.read_csv("people.csv")
+Box().add([int(b[1:]) for b in p["patient_id"]])
+f = p[["age"]].copy()
+f["x"] = Box.items
+f.to_pickle("class_level.pkl")
+""",
+    "opened": """
+def both():
+    import builtins
+    f = pd.read_csv("people.csv")[["age"]]
+    f["x"] = [int(l.split(",")[0][1:]) for l in builtins.open("people.csv").readlines()[1:]]
+    return f
+both().to_pickle("opened.pkl")
+""",
+    "enclosed": """
+def make(p):
+    ids = [int(b[1:]) for b in p["patient_id"]]
+    def run(f): f = f.copy(); f["x"] = ids; return f
+    return run
+def both():
+    p = pd.read_csv("people.csv"); return make(p)(p[["age"]])
+both().to_pickle("enclosed.pkl")
+""",
+    "lengths": """
+def both():
+    p = pd.read_csv("people.csv"); f = p[["age"]].copy()
+    f["x"] = [len(n) for n in p["name"]]
+    return f
+both().to_pickle("lengths.pkl")
+""",
+    "renamed": """
+t = pd.read_csv("people.csv", names=list("abcdefg"), header=0); t["x"] = t["a"].str[1:].astype(int)
+t[["x", "c"]].to_pickle("renamed.pkl")
+""",
+    "ranked": """
+p = pd.read_csv("people.csv"); p["x"] = p["patient_id"].rank()
+p[["age", "x"]].to_pickle("ranked.pkl")
+""",
+}
+
+
+def _people() -> str:
+    chance = random.Random(3)
+    lines = ["patient_id,name,age,weight,glucose,city,outcome"]
+    lines += [
+        f"P{n:04d},{chance.choice(('Ann', 'Bo', 'Cid'))} {n},{chance.randint(20, 80)},"
+        f"{chance.randint(50, 110)},{chance.randint(70, 200)},{chance.choice(('Bonn', 'Kiel'))},"
+        f"{n % 2}"
+        for n in range(40)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Learned]]:
+    """What the models of a session that ran all of these have learned."""
+    folder = tmp_path_factory.mktemp("functions")
+    with pytest.MonkeyPatch.context() as patch:
+        workspace = make_workspace(folder / "workspace")
+        patch.setenv("GOVERNED_HOME", str(home_of(workspace)))
+        path = workspace.root / "people.csv"
+        path.write_text(_people())
+        register(workspace, path, "people", person="ada", never_learn=("patient_id", "name"))
+        (workspace.root / "prep.py").write_text(MODULE)
+        kernel = RunningKernel(workspace)
+        try:
+            for code in (BEGIN, *HONEST.values(), *LEAKING.values()):
+                done = kernel.run(code)
+                assert done.status == "ok", done.error
+        finally:
+            kernel.close()
+        session = kernel.journal.name.partition(".")[0]
+        yield forbidden(workspace, Register.read(workspace), session)
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_features_have_learned_nothing(found: list[Learned], name: str) -> None:
+    assert not [item for item in found if item.output == f"{name}.pkl" and item.went_in]
+
+
+@pytest.mark.parametrize("name", LEAKING)
+def test_what_must_not_be_learned_is_found(found: list[Learned], name: str) -> None:
+    (*columns,) = {item.column for item in found if item.output == f"{name}.pkl" and item.went_in}
+    assert columns
+    assert set(columns) <= {"patient_id", "name", "*"}
+
+
+def test_columns_by_which_rows_are_joined_are_told_and_have_not_gone_in(
+    found: list[Learned],
+) -> None:
+    joined = {item.relation for item in found if item.output == "joined.pkl"}
+    assert joined == {"JOIN", "FILTER", "SORT"}
