@@ -378,7 +378,7 @@ class Step:
         bare = tuple([column for column in columns if column not in linked])
         if not bare:
             return
-        inherited = dict.fromkeys(row for node in self.inputs.values() for row in node.rows)
+        inherited = dict.fromkeys(row for node in self._givers() for row in node.rows)
         inherited = {row: None for row in inherited if row not in self.rows}
         if bare == columns:
             self.rows += inherited
@@ -391,9 +391,17 @@ class Step:
 
     def _influences(self) -> tuple[Influence, ...]:
         rows = dict.fromkeys(self.rows)
-        for node in self.inputs.values():
+        for node in self._givers():
             rows.update(dict.fromkeys(node.rows))
         return tuple(rows)[:_MOST_INFLUENCES]
+
+    def _givers(self) -> list[Node]:
+        """The inputs that have to do with the rows; of those that only decide, that counts."""
+        giving = {entity for entity, relation, _, _ in self.links if relation in DIRECT}
+        if not giving:
+            return list(self.inputs.values())
+        deciding = {entity for entity, *_ in (*self.rows, *self.links)} - giving
+        return [node for entity, node in self.inputs.items() if entity not in deciding]
 
     def record(
         self, outputs: list[tuple[Node, str]], rows_in: int = -1, rows_out: int = -1

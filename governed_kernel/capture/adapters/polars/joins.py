@@ -27,7 +27,7 @@ def joined(
     rows, left_keys, right_keys = _keys(view, how, left, right, expressions)
     kind = str(how[0] if isinstance(how, tuple) else how)
     if kind in ("Semi", "Anti"):
-        return Table(_with_rows(left), rows, united(left.inherited, right.inherited, rows))
+        return Table(_with_rows(left), rows, united(left.inherited, rows))
     pairs = _pairs(str(suffix or "_right"), bool(coalesce), kind, left_keys, right_keys)
     columns: dict[str, Origins] = {}
     fields: dict[str, dict[str, Origins]] = {}
