@@ -133,6 +133,8 @@ def register(
         files = _keep(workspace, Path(path), progress)
         made_from = inheritance.origins_of(current, Path(path), files)
         inheritance.check_class(current, name, asked.data_class, made_from, person)
+        until = asked.retention_until
+        inheritance.check_use(current, name, asked.purposes, until, made_from, person)
         odd = base_models.check(workspace, name, files) if asked.kind == "model" else []
         sha256 = files[0].sha256 if Path(path).is_file() else manifest_digest(files)
         event = DatasetRegistered(
@@ -148,7 +150,7 @@ def register(
             legal_basis=asked.legal_basis.strip(),
             source=asked.source or file_uri(Path(path).absolute(), follow=False),
             person=person,
-            retention_until=asked.retention_until,
+            retention_until=until,
             state=asked.state,
             licence=asked.licence,
             origin=asked.origin,

@@ -1,24 +1,28 @@
 """What a file inherits that a session made: the strictest class of its inputs, until registered.
 
-Whoever registers such a file under a less strict class says that it is safe to: that takes another
-role than registering data does.
+Whoever registers such a file under a less strict class, for more purposes or for longer says that
+it is safe to: that takes another role than registering data does.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from datetime import date
 from pathlib import Path
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import Refused
+from governed_kernel.governance import authorization
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.derivations import Derivation, Derivations, known, restore, stamp_of
-from governed_kernel.lineage.events import FileDigest
+from governed_kernel.lineage.events import DatasetRegistered, FileDigest
 from governed_kernel.workspace import Workspace
 
-__all__ = ["DECLASSIFIERS", "check_class", "files_made_from", "is_changed", "origins_of"]
+__all__ = [
+    *("DECLASSIFIERS", "check_class", "check_use", "files_made_from", "is_changed", "origins_of"),
+]
 
 DECLASSIFIERS = ("data-steward", "administrator")
 """Roles that may say of what was made from classified data that it is of a less strict class."""
@@ -101,7 +105,7 @@ def check_class(
     settings = register.workspace.settings
     strictest = settings.strictest(version.data_class for version in made_from)
     held = [
-        f"{version.dataset}@{version.version}"
+        _label(version)
         for version in made_from
         if version.sha256 in register.locked or version.sha256 in register.divided
     ]
@@ -119,3 +123,48 @@ def check_class(
         f"{' or '.join(DECLASSIFIERS)}",
         next=f"register it as {strictest}, or have a data steward look at it",
     )
+
+
+def check_use(
+    register: Register,
+    name: str,
+    purposes: Iterable[str],
+    retention_until: str,
+    origins: Sequence[str],
+    person: str,
+) -> None:
+    """Refuse purposes that what the data was made from was not registered for, and a later end.
+
+    Raises
+    ------
+    Refused
+        `person` has no role that takes that.
+    """
+    made_from = [register.version(origin) for origin in origins]
+    data = [version for version in made_from if version.kind == "data"]
+    if not data or set(register.person(person).roles) & set(DECLASSIFIERS):
+        return
+    admitted = set.intersection(*(set(version.purposes) for version in data))
+    beyond = [purpose for purpose in purposes if purpose not in admitted]
+    ends = [end for version in data if (end := authorization.kept_until(version)) is not None]
+    wanted = date.fromisoformat(retention_until) if retention_until else date.max
+    if beyond:
+        what = f"for {', '.join(beyond)}"
+        said = f"which may be used for {', '.join(sorted(admitted)) or 'nothing in common'}"
+        remedy = "register it for these"
+    elif ends and wanted > min(ends):
+        what = f"until {retention_until}" if retention_until else "without an end"
+        said = f"which must be gone by {min(ends)}"
+        remedy = f"give it with --retention {min(ends)}"
+    else:
+        return
+    raise Refused(
+        f"{person} may not register {name} {what}",
+        why=f"a session made it from {', '.join(map(_label, data))}, {said}; more can only be "
+        f"said by whoever has the role {' or '.join(DECLASSIFIERS)}",
+        next=f"{remedy}, or have a data steward look at it",
+    )
+
+
+def _label(version: DatasetRegistered) -> str:
+    return f"{version.dataset}@{version.version}"

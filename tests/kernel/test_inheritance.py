@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -315,3 +316,30 @@ def test_when_its_source_is_closed_it_is_closed_to_every_reader(made: Sessions) 
     # but it can be made anew
     status = made.reader.run("open('part.csv', 'w').write('a,b')").status
     assert status == "ok"
+
+
+def test_what_was_made_of_data_is_for_no_more_and_for_no_longer(made: Sessions) -> None:
+    until = "2090-01-01"
+    lent = made.root / "lent.csv"
+    lent.write_text("patient,dose\n" + "\n".join(f"{n},{n % 60}" for n in range(80)) + "\n")
+    narrow: dict[str, Any] = {"purposes": ["explore"], "retention_until": until}
+    register(made.workspace, lent, "lent", person="ada", **narrow)
+    assert made.reader.run("import pandas as pd; lent = pd.read_csv('lent.csv')").status == "ok"
+    assert made.reader.run("lent.head(60).to_csv('more.csv', index=False)").status == "ok"
+    more = made.root / "more.csv"
+    for wider, words in (
+        ({"purposes": ["explore", "train"]}, "sam may not register more for train"),
+        ({"retention_until": ""}, "sam may not register more without an end"),
+        ({"retention_until": "2091-01-01"}, "sam may not register more until 2091-01-01"),
+    ):
+        with pytest.raises(Refused, match=words) as refused:
+            register(made.workspace, more, "more", **{**narrow, **wider})
+        assert "lent@1" in str(refused.value)
+        assert "data-steward" in str(refused.value)
+        last = Register.read(made.workspace).events[-1]
+        assert isinstance(last, Decided)
+        assert (last.person, last.outcome) == ("sam", "denied")
+    assert register(made.workspace, more, "more", **narrow).new
+    assert made.reader.run("lent.head(50).to_csv('most.csv', index=False)").status == "ok"
+    most = made.root / "most.csv"
+    assert register(made.workspace, most, "most", person="ada", retention_until="").new
