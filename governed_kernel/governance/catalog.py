@@ -133,8 +133,11 @@ def register(
         files = _keep(workspace, Path(path), progress)
         made_from = inheritance.origins_of(current, Path(path), files)
         inheritance.check_class(current, name, asked.data_class, made_from, person)
-        until = asked.retention_until
-        inheritance.check_use(current, name, asked.purposes, until, made_from, person)
+        never_learn = shape.check_columns(name, Path(path), asked.never_learn)
+        use = inheritance.Use(asked.purposes, asked.retention_until, never_learn)
+        if made_from:
+            columns = shape.names_of(Path(path))
+            inheritance.check_use(current, name, use, columns, made_from, person)
         odd = base_models.check(workspace, name, files) if asked.kind == "model" else []
         sha256 = files[0].sha256 if Path(path).is_file() else manifest_digest(files)
         event = DatasetRegistered(
@@ -150,14 +153,14 @@ def register(
             legal_basis=asked.legal_basis.strip(),
             source=asked.source or file_uri(Path(path).absolute(), follow=False),
             person=person,
-            retention_until=until,
+            retention_until=asked.retention_until,
             state=asked.state,
             licence=asked.licence,
             origin=asked.origin,
             intended_use=asked.intended_use,
             derived_from=asked.derived_from,
             rows=shape.rows_of(Path(path)) if asked.kind == "data" else -1,
-            never_learn=shape.check_columns(name, Path(path), asked.never_learn),
+            never_learn=never_learn,
             made_from=made_from,
             training_data=asked.training_data.strip(),
             adaptation=asked.adaptation.strip(),

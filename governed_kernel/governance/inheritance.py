@@ -7,9 +7,10 @@ it is safe to: that takes another role than registering data does.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import Refused
@@ -21,7 +22,8 @@ from governed_kernel.lineage.events import DatasetRegistered, FileDigest
 from governed_kernel.workspace import Workspace
 
 __all__ = [
-    *("DECLASSIFIERS", "check_class", "check_use", "files_made_from", "is_changed", "origins_of"),
+    *("DECLASSIFIERS", "Use", "check_class", "check_use", "files_made_from", "is_changed"),
+    "origins_of",
 ]
 
 DECLASSIFIERS = ("data-steward", "administrator")
@@ -125,15 +127,38 @@ def check_class(
     )
 
 
+class Use(NamedTuple):
+    """What data is to be registered for.
+
+    Attributes
+    ----------
+    purposes : sequence of str
+        What it may be used for.
+    until : str
+        The day by which it must be gone; empty for no end.
+    never_learn : sequence of str
+        Columns that no model may be made from.
+    """
+
+    purposes: Sequence[str]
+    until: str
+    never_learn: Sequence[str]
+
+
 def check_use(
     register: Register,
     name: str,
-    purposes: Iterable[str],
-    retention_until: str,
+    use: Use,
+    columns: Set[str],
     origins: Sequence[str],
     person: str,
 ) -> None:
-    """Refuse purposes that what the data was made from was not registered for, and a later end.
+    """Refuse what the data was made from was not registered for: purposes, an end, what is learned.
+
+    Parameters
+    ----------
+    columns : set of str
+        Those that the data has, as far as can be told.
 
     Raises
     ------
@@ -145,17 +170,23 @@ def check_use(
     if not data or set(register.person(person).roles) & set(DECLASSIFIERS):
         return
     admitted = set.intersection(*(set(version.purposes) for version in data))
-    beyond = [purpose for purpose in purposes if purpose not in admitted]
+    beyond = [purpose for purpose in use.purposes if purpose not in admitted]
     ends = [end for version in data if (end := authorization.kept_until(version)) is not None]
-    wanted = date.fromisoformat(retention_until) if retention_until else date.max
+    wanted = date.fromisoformat(use.until) if use.until else date.max
+    hidden = {column for version in data for column in version.never_learn} & columns
+    open_ = sorted(hidden - set(use.never_learn))
     if beyond:
         what = f"for {', '.join(beyond)}"
         said = f"which may be used for {', '.join(sorted(admitted)) or 'nothing in common'}"
         remedy = "register it for these"
     elif ends and wanted > min(ends):
-        what = f"until {retention_until}" if retention_until else "without an end"
+        what = f"until {use.until}" if use.until else "without an end"
         said = f"which must be gone by {min(ends)}"
         remedy = f"give it with --retention {min(ends)}"
+    elif open_:
+        what = f"to be learned with {', '.join(open_)}"
+        said = "from which no model may be made by these columns"
+        remedy = f"give {' '.join(f'--never-learn {column}' for column in open_)}"
     else:
         return
     raise Refused(

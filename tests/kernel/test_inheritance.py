@@ -323,6 +323,7 @@ def test_what_was_made_of_data_is_for_no_more_and_for_no_longer(made: Sessions) 
     lent = made.root / "lent.csv"
     lent.write_text("patient,dose\n" + "\n".join(f"{n},{n % 60}" for n in range(80)) + "\n")
     narrow: dict[str, Any] = {"purposes": ["explore"], "retention_until": until}
+    narrow["never_learn"] = ["patient"]
     register(made.workspace, lent, "lent", person="ada", **narrow)
     assert made.reader.run("import pandas as pd; lent = pd.read_csv('lent.csv')").status == "ok"
     assert made.reader.run("lent.head(60).to_csv('more.csv', index=False)").status == "ok"
@@ -331,6 +332,7 @@ def test_what_was_made_of_data_is_for_no_more_and_for_no_longer(made: Sessions) 
         ({"purposes": ["explore", "train"]}, "sam may not register more for train"),
         ({"retention_until": ""}, "sam may not register more without an end"),
         ({"retention_until": "2091-01-01"}, "sam may not register more until 2091-01-01"),
+        ({"never_learn": []}, "sam may not register more to be learned with patient"),
     ):
         with pytest.raises(Refused, match=words) as refused:
             register(made.workspace, more, "more", **{**narrow, **wider})
