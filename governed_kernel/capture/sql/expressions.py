@@ -179,7 +179,7 @@ def _aggregate(node: exp.Expression, scope: Scope, reading: Reading) -> Origins:
         found = chosen | through("CONDITIONAL", origins_of(node.expression, scope, reading))
     else:
         found = _parts(node, scope, reading, "AGGREGATION")
-    return found | grouped if found else found
+    return found | grouped
 
 
 def _ordered(node: exp.Order, scope: Scope, reading: Reading) -> Column:

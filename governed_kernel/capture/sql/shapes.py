@@ -46,7 +46,10 @@ def _pivoted(node: exp.Pivot, scope: Scope, reading: Reading) -> Relation:
     keys = through("GROUP_BY", decided_by | NONE.union(*[one.origins for one in groups]))
     columns = [column(one.name, one.origins | keys, one) for one in groups]
     # Without USING the cells are counts; of several aggregates only the names will tell.
-    columns += [Column(EVERY, cells | keys) for cells in made or [scope.rows]]
+    names = [part.name for part in node.args.get("columns") or []] if len(made) == 1 else []
+    columns += [
+        Column(name, cells | keys) for cells in made or [scope.rows] for name in names or [EVERY]
+    ]
     return Relation(tuple(columns), scope.rows | keys)
 
 

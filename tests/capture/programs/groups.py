@@ -58,7 +58,7 @@ def group(program: Program, frame: Frame) -> Frame:
     places = ", ".join(str(place + 1) for place in range(len(keys)))
     query = f"SELECT {', '.join(keys)}, {told} FROM {old} GROUP BY "
     query += chance.choice((", ".join(keys), "ALL", places))
-    counted = [new for new in figures if columns[new].kind == "f"]
+    counted = [new for new in figures if columns[new].kind in "if"]
     if counted and chance.random() < 0.3:
         having = counted[0]
         made = made.decided(behind("FILTER", columns[having].origins))

@@ -142,6 +142,12 @@ CASES = {
         n <- t.a GROUP_BY, t.a JOIN, u.a JOIN, u.d JOIN
         d <- u.d IDENTITY, u.d FILTER, t.a JOIN, u.a JOIN, u.d JOIN
         k <- t.a GROUP_BY, u.d FILTER, t.a JOIN, u.a JOIN, u.d JOIN""",
+    "SELECT a FROM t GROUP BY a HAVING count(*) > 2": "a <- t.a IDENTITY, t.a GROUP_BY, t.a FILTER",
+    "SELECT q.a AS k, q.x1 AS v, b FROM t JOIN (SELECT a, b AS d, s FROM t) "
+    "PIVOT (sum(d) FOR s IN ('x0', 'x1') GROUP BY a) AS q USING (a)": """
+        k <- t.a IDENTITY, t.a GROUP_BY, t.s GROUP_BY, t.a JOIN, t.s JOIN
+        v <- t.b AGGREGATION, t.a GROUP_BY, t.s GROUP_BY, t.a JOIN, t.s JOIN
+        b <- t.b IDENTITY, t.a JOIN, t.s JOIN""",
     "SELECT * REPLACE (1 AS b) FROM (SELECT a, b FROM t WHERE c > 1)": """
         a <- t.a IDENTITY, t.c FILTER
         b <- t.c FILTER""",
