@@ -107,16 +107,17 @@ def _by_series(program: Program) -> list[str]:
 def _queries(program: Program, path: str) -> str:
     """As one query, as relations, as views or tables: by chance."""
     style = random.Random(path).choice(("one", "one", "relations", "views", "tables", "nested"))
-    read = [f"duckdb.sql(\"CREATE OR REPLACE VIEW {n} AS FROM '{n}.parquet'\")" for n in SCHEMAS]
+    read = ["con = duckdb.connect()"]
+    read += [f"con.sql(\"CREATE OR REPLACE VIEW {n} AS FROM '{n}.parquet'\")" for n in SCHEMAS]
     if style == "relations":
-        steps = [f'{name} = duckdb.sql("""{query}""")' for name, query in program.queries]
+        steps = [f'{name} = con.sql("""{query}""")' for name, query in program.queries]
         last = program.queries[-1][0]
         return "\n".join([*read, *steps, f'{last}.write_parquet("{path}")'])
     if style in ("views", "tables"):
         word = "TEMP VIEW" if style == "views" else "TEMP TABLE"
-        made = [f'duckdb.sql("""CREATE {word} {n} AS {q}""")' for n, q in program.queries[:-1]]
-        gone = [f'duckdb.sql("DROP {word[5:]} {n}")' for n, _ in reversed(program.queries[:-1])]
-        copy = f'duckdb.sql("""COPY ({program.queries[-1][1]}) TO \'{path}\'""")'
+        made = [f'con.sql("""CREATE {word} {n} AS {q}""")' for n, q in program.queries[:-1]]
+        gone = [f'con.sql("DROP {word[5:]} {n}")' for n, _ in reversed(program.queries[:-1])]
+        copy = f'con.sql("""COPY ({program.queries[-1][1]}) TO \'{path}\'""")'
         return "\n".join([*read, *made, copy, *gone])
     query = query_of(program)
     if style == "nested":
@@ -126,4 +127,4 @@ def _queries(program: Program, path: str) -> str:
                 rf"\b(FROM|JOIN) {name}\b(?!\.)(?! AS)", rf"\1 ({inner}) AS {name}", query
             )
             query = re.sub(rf"\b(FROM|JOIN) {name} AS", rf"\1 ({inner}) AS", query)
-    return "\n".join([*read, f'duckdb.sql("""COPY ({query}) TO \'{path}\'""")'])
+    return "\n".join([*read, f'con.sql("""COPY ({query}) TO \'{path}\'""")'])
