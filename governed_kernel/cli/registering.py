@@ -64,7 +64,8 @@ __all__ = ["mask", "register"]
     "--never-learn",
     multiple=True,
     metavar="COLUMN",
-    help="A column that no model may be made from; may be given several times.",
+    help="A column that no model may be made from; may be given several times. What a session "
+    "made of such columns is registered with them unasked.",
 )
 @actor_option
 @json_option
@@ -121,6 +122,7 @@ def register(
     with brought as path, _progress(path) as progress:
         done = catalog.register(workspace, name, path, description, person, progress)
     _warn_of_the_end(done.version, retention)
+    _tell_inherited(done.version, never_learn)
     for odd in done.version.odd:
         click.echo(f"governed: warning: {visible(odd)}", err=True)
     title = "was registered" if done.new else "is this content already; nothing was changed"
@@ -192,6 +194,15 @@ def _masked(workspace: Workspace, version: DatasetRegistered) -> dict[str, Any]:
         return {"masked": masked}
     click.echo(f"governed: warning: {said}", err=True)
     return {"masked": masked or {}}
+
+
+def _tell_inherited(version: DatasetRegistered, asked: tuple[str, ...]) -> None:
+    """Say which columns are never to be learned because of what a session made them from."""
+    more = [column for column in version.never_learn if column not in asked]
+    if more and version.made_from:
+        said = f"{', '.join(more)} of {catalog.label(version)} may never be learned: a session "
+        said += f"made it from {', '.join(version.made_from)}, of which such columns go into it, "
+        click.echo(f"governed: {visible(said)}or may, as far as is known", err=True)
 
 
 def _warn_of_the_end(version: DatasetRegistered, asked: str) -> None:

@@ -123,7 +123,8 @@ def register(
         `person` may not register, the content is locked or of another class already, or loading
         the base model runs code.
     """
-    from governed_kernel.governance import base_models, shape  # reading a catalog needs neither
+    # reading a catalog needs none of these
+    from governed_kernel.governance import base_models, never_learned, shape
 
     try:
         current = Register.read(workspace)
@@ -138,6 +139,8 @@ def register(
         if made_from:
             columns = shape.names_of(Path(path))
             inheritance.check_use(current, name, use, columns, made_from, person)
+            also = never_learned.inherited(current, name, Path(path), files, made_from)
+            never_learn = list(dict.fromkeys([*never_learn, *also]))
         odd = base_models.check(workspace, name, files) if asked.kind == "model" else []
         sha256 = files[0].sha256 if Path(path).is_file() else manifest_digest(files)
         event = DatasetRegistered(

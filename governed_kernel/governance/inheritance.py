@@ -22,7 +22,8 @@ from governed_kernel.lineage.events import DatasetRegistered, FileDigest
 from governed_kernel.workspace import Workspace
 
 __all__ = [
-    *("DECLASSIFIERS", "Use", "check_class", "check_use", "files_made_from", "is_changed"),
+    *("DECLASSIFIERS", "Use", "all_derivations", "check_class", "check_use", "derivations_of"),
+    *("files_made_from", "is_changed"),
     "origins_of",
 ]
 
@@ -35,20 +36,34 @@ def origins_of(register: Register, path: Path, files: Sequence[FileDigest]) -> l
 
     What is registered already is what it was registered as.
     """
-    restore(register.workspace)
-    derivations = Derivations(register.workspace)
-    derivations.refresh()
+    found: set[str] = set()
+    for derivation in derivations_of(register, path, files):
+        found.update(name.removesuffix(MASKED) for name in derivation.origins)
+    return sorted(found)
+
+
+def all_derivations(workspace: Workspace) -> Derivations:
+    """What sessions made, as it is now; the list is restored where it was lost."""
+    restore(workspace)
+    found = Derivations(workspace)
+    found.refresh()
+    return found
+
+
+def derivations_of(register: Register, path: Path, files: Sequence[FileDigest]) -> list[Derivation]:
+    """What sessions noted of a file or folder, by its place and by content."""
+    derivations = all_derivations(register.workspace)
     registered = {
         file.sha256 for found in register.datasets.values() for one in found for file in one.files
     }
-    found: set[str] = set()
-    for file in files:
-        if file.sha256 in registered:
-            continue
-        place = path if path.is_file() else path / file.path
-        for derivation in _of_file(derivations, place, file.sha256):
-            found.update(name.removesuffix(MASKED) for name in derivation.origins)
-    return sorted(found)
+    return [
+        derivation
+        for file in files
+        if file.sha256 not in registered
+        for derivation in _of_file(
+            derivations, path if path.is_file() else path / file.path, file.sha256
+        )
+    ]
 
 
 def files_made_from(workspace: Workspace, versions: Collection[str]) -> list[Derivation]:

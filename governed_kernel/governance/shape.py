@@ -11,7 +11,7 @@ import duckdb
 from governed_kernel.errors import GovernedError, UsageError
 from governed_kernel.governance import tables
 
-__all__ = ["check_columns", "names_of", "rows_of"]
+__all__ = ["check_columns", "columns_of", "names_of", "rows_of"]
 
 _LARGEST_COUNTED = 256 << 20
 """Bytes of a file beyond which nobody waits for its rows to be counted; Parquet says how many."""
@@ -55,7 +55,7 @@ def check_columns(name: str, path: Path, wanted: Sequence[str]) -> list[str]:
     """
     if not wanted:
         return []
-    known = _columns(path)
+    known = columns_of(path)
     missing = [column for column in wanted if column not in known]
     if missing:
         raise UsageError(
@@ -72,7 +72,7 @@ def names_of(path: Path) -> frozenset[str]:
     A column without a name gets one, and each library says another.
     """
     try:
-        columns = _columns(path)
+        columns = columns_of(path)
     except (GovernedError, OSError, ValueError, KeyError, csv.Error, duckdb.Error):
         return frozenset()
     nameless = [place for place, column in enumerate(columns) if not column]
@@ -83,7 +83,8 @@ def names_of(path: Path) -> frozenset[str]:
 _NAMELESS = ("Unnamed: {}", "column{}", "column_{}", "f{}")
 
 
-def _columns(path: Path) -> list[str]:
+def columns_of(path: Path) -> list[str]:
+    """The names of a table's columns, as they stand in its file or first file."""
     if path.is_file() and path.suffix.lower() == ".csv":
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             return next(csv.reader(file), [])

@@ -1,0 +1,220 @@
+"""What must never be learned stays so in what sessions make of it.
+
+A file that a session made is registered with those of its columns that go back to a column which
+no model may be made from, column by column, as the sessions' journals tell. Where these don't tell
+which columns went in, it may be any.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from governed_kernel.capture.uris import file_uri
+from governed_kernel.errors import GovernedError, IntegrityBroken, Refused, UnknownName
+from governed_kernel.governance import inheritance, shape
+from governed_kernel.governance.masking import MASKED
+from governed_kernel.governance.register import Register
+from governed_kernel.lineage.derivations import Derivation
+from governed_kernel.lineage.events import UNKNOWN, FileDigest
+
+if TYPE_CHECKING:
+    from governed_kernel.lineage.store import Store
+
+__all__ = ["inherited"]
+
+_FILE = "file://"
+_Thing = tuple[str, str]
+"""A file or thing in memory, and a column of it; ``*`` for all."""
+
+
+def inherited(
+    register: Register, name: str, path: Path, files: Sequence[FileDigest], made_from: Iterable[str]
+) -> list[str]:
+    """The columns of a file or folder that no model may be made from, by what it was made from.
+
+    Raises
+    ------
+    Refused
+        It is no table, so that none of it can be left out, and may hold such a column.
+    """
+    guarded = {
+        origin: set(version.never_learn)
+        for origin in made_from
+        for version in [register.version(origin)]
+        if version.never_learn
+    }
+    if not guarded:
+        return []
+    try:
+        columns = shape.columns_of(path)
+    except (GovernedError, OSError, ValueError):
+        columns = []
+    made = inheritance.derivations_of(register, path, files)
+    with_them = _Lineage(register, guarded).owing(made, columns or ["*"])
+    if columns or not with_them:
+        return with_them
+    raise Refused(
+        f"{name} can't be registered",
+        why=f"a session made it from {', '.join(sorted(guarded))}, of which "
+        f"{', '.join(sorted(set().union(*guarded.values())))} must never be learned; that goes "
+        "into it, or nobody can rule it out, and it is no table whose columns can be left out",
+        next="make it of the other columns alone (frame[[…]] where the data is first used), in a "
+        "notebook whose steps are seen, and register that",
+    )
+
+
+class _Lineage:
+    """Follows columns of files back through the journals of the sessions that made them."""
+
+    def __init__(self, register: Register, guarded: dict[str, set[str]]) -> None:
+        self._register = register
+        self._guarded = guarded
+        self._derived = inheritance.all_derivations(register.workspace)
+        self._took: defaultdict[str, defaultdict[str, set[_Thing]]]
+        self._took = defaultdict(lambda: defaultdict(set))
+        self._unknown: set[str] = set()
+        self._read: defaultdict[str, set[str]] = defaultdict(set)
+        """URI → each ``NAME@VERSION`` that was read there."""
+
+    def owing(self, made: Sequence[Derivation], columns: Sequence[str]) -> list[str]:
+        """Which of these columns go back to a guarded one, or may."""
+        try:
+            self._load(made)
+        except (UnknownName, IntegrityBroken):
+            return list(columns)  # nobody can tell any more
+        found: set[str] = set()
+        for one in made:
+            reached: set[str] = set()
+            entity = self._written(one)
+            owing = {name for name in columns if self._owes(entity, name, columns, reached)}
+            origins = {origin.removesuffix(MASKED) for origin in one.origins}
+            # what it is made from went by a way that no column tells
+            found |= owing if origins & self._guarded.keys() <= reached else set(columns)
+        return [column for column in columns if column in found]
+
+    def _load(self, made: Iterable[Derivation]) -> None:
+        """Read the sessions that made these, and what they had read of other sessions."""
+        from governed_kernel.lineage.alone import store_of  # brings an engine
+
+        known: set[str] = set()
+        wanted = {one.session_id for one in made}
+        while wanted - known:
+            new, known = wanted - known, known | wanted
+            with store_of(self._register.workspace, sorted(new)) as store:
+                read = self._take(store)
+            wanted = {
+                derivation.session_id
+                for uri in read
+                for derivation in [self._derived.path_of(_path_of(uri))]
+                if derivation is not None
+                and not self._guarded.keys().isdisjoint(derivation.origins)
+            }
+
+    def _take(self, store: Store) -> list[str]:
+        """Keep what one store tells; returns the files that were read."""
+        for edge in store.query("SELECT * FROM column_lineage"):
+            self._took[edge["output_entity"]][edge["output_column"]].add(
+                (edge["input_entity"], edge["input_column"])
+            )
+        rows = store.query("SELECT entity FROM base.objects WHERE kind = ?", [UNKNOWN])
+        self._unknown |= {row["entity"] for row in rows}
+        by_content = {
+            file.sha256: f"{version.dataset}@{version.version}"
+            for versions in self._register.datasets.values()
+            for version in versions
+            for file in version.files
+        }
+        files = []
+        for row in store.query("SELECT * FROM accesses WHERE operation = 'read'"):
+            uri = row["uri"]
+            name = f"{row['dataset']}@{row['version']}" if row["dataset"] else ""
+            name = name or by_content.get(row["sha256"] or "", "")
+            if name:
+                self._read[uri].add(name)
+            if name not in self._guarded and uri.startswith(_FILE):
+                files.append(uri)
+        return files
+
+    def _written(self, made: Derivation) -> str:
+        """What a recorded step calls a file, or the folder that it was written with."""
+        path = Path(made.path)
+        for place in (path, *path.parents):
+            uri = file_uri(place, follow=False)
+            if uri in self._took:
+                return uri
+        return ""
+
+    def _owes(self, entity: str, column: str, columns: Sequence[str], reached: set[str]) -> bool:
+        """Whether a column of what was written goes back to a guarded one.
+
+        `columns` are all that it has; the versions that it goes back to are added to `reached`.
+        """
+        took = self._took.get(entity)
+        if took is None:
+            return True  # no step is known
+        # written under another name than the step says: it may be any of these
+        renamed = column not in took and not took.keys() - {"*"} <= set(columns)
+        pending = list(_behind(took, "*" if renamed else column))
+        seen: set[_Thing] = set()
+        owes = False
+        while pending:
+            thing = pending.pop()
+            if thing in seen:
+                continue
+            seen.add(thing)
+            entity, column = thing
+            read = self._read.get(entity, set())
+            reached |= read
+            owes = owes or any(self._is_guarded(name, column) for name in read)
+            if read and read <= self._guarded.keys():
+                continue
+            if entity in self._unknown:
+                owes = True
+            elif entity in self._took:
+                took = self._took[entity]
+                # a column that nobody wrote into a file got its name while that was read
+                renamed = entity.startswith(_FILE) and column not in took
+                pending += _behind(took, "*" if renamed else column)
+            elif not read and entity.startswith(_FILE) and self._may_hold(entity):
+                owes = True
+        return owes
+
+    def _is_guarded(self, name: str, column: str) -> bool:
+        try:
+            never = self._register.version(name).never_learn
+        except UnknownName:  # nobody can say any more what it was
+            return True
+        if not never:
+            return False
+        return column == "*" or column in never or column not in self._columns(name)
+
+    def _columns(self, name: str) -> list[str]:
+        from governed_kernel.governance.catalog import snapshot_of
+
+        try:
+            version = self._register.version(name)
+            return shape.columns_of(snapshot_of(self._register.workspace, version))
+        except (GovernedError, OSError, ValueError):
+            return []
+
+    def _may_hold(self, uri: str) -> bool:
+        """Whether a file that no step made is known to come of what is guarded."""
+        derivation = self._derived.path_of(_path_of(uri))
+        return derivation is not None and self._owes_to_guarded(derivation)
+
+    def _owes_to_guarded(self, derivation: Derivation) -> bool:
+        return any(one.removesuffix(MASKED) in self._guarded for one in derivation.origins)
+
+
+def _behind(took: Mapping[str, set[_Thing]], column: str) -> Iterator[_Thing]:
+    """What went into a column; into all of them for ``*``."""
+    for name in took if column == "*" else (column, "*"):
+        yield from took.get(name, ())
+
+
+def _path_of(uri: str) -> str:
+    return unquote(uri.removeprefix(_FILE), errors="surrogateescape")

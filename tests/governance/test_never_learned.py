@@ -1,0 +1,102 @@
+"""What a session makes of columns that no model may be made from is registered with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.errors import Refused
+from governed_kernel.governance import keys
+from governed_kernel.governance.pkcs8 import Cost
+from governed_kernel.workspace import Workspace
+from tests.governance.records import register, write_records
+from tests.kernel.running import RunningKernel, home_of, make_workspace
+
+CELLS = (
+    "import pandas as pd, pickle, subprocess\ndf = pd.read_csv('biopsies.csv')",
+    "df[['patient', 'shape']].to_csv('named.csv', index=False)",
+    "df.assign(k=df['patient'] + 1).drop(columns='patient').to_csv('computed.csv', index=False)",
+    "df[['size', 'shape']].assign(one=1).to_csv('clean.csv')",
+    "df[['patient', 'size']].to_csv('headed.csv', index=False, header=['a', 'b'])",
+    "subprocess.run(\"sed 's/patient/p/' biopsies.csv > copied.csv\", shell=True)",
+    "copy = pd.read_csv('copied.csv')[['shape', 'p']]\n"
+    "df[['size']].join(copy).to_csv('joined.csv', index=False)",
+    "pd.read_csv('biopsies.csv', names=list('abcd'), header=0)[['a']].to_csv('n.csv', index=False)",
+    "out = subprocess.run(['cut', '-d,', '-f1', 'biopsies.csv'], capture_output=True).stdout\n"
+    "pd.DataFrame({'x': [int(i) for i in out.split()[1:]]}).to_csv('piped.csv', index=False)",
+    "pickle.dump(df['patient'].tolist(), open('model.pkl', 'wb'))",
+    "pickle.dump(df['size'].tolist(), open('sizes.pkl', 'wb'))",
+)
+LATER = (
+    "import pandas as pd\npd.read_csv('computed.csv')[['k', 'size']].to_parquet('later.parquet')"
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "COST", Cost(n=2**8, r=8, p=1))
+        workspace = make_workspace(tmp_path_factory.mktemp("learned") / "workspace")
+        patch.setenv("GOVERNED_HOME", str(home_of(workspace)))
+        os.environ["GOVERNED_HOME"] = str(home_of(workspace))
+        biopsies = write_records(workspace.root / "biopsies.csv")
+        register(workspace, biopsies, person="ada", never_learn=["patient"])
+        for cells in (CELLS, (LATER,)):
+            kernel = RunningKernel(workspace)
+            for cell in cells:
+                reply = kernel.run(cell)
+                assert reply.status == "ok", reply.error
+            kernel.close()
+        yield workspace
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("named.csv", ["patient"]),
+        ("computed.csv", ["k"]),
+        ("clean.csv", []),
+        ("headed.csv", ["a", "b"]),
+        ("copied.csv", ["p", "size", "shape", "malignant"]),
+        ("joined.csv", ["shape", "p"]),
+        ("n.csv", ["a"]),
+        ("piped.csv", ["x"]),
+    ],
+)
+def test_each_column_that_goes_back_to_one_or_may_is_never_learned_either(
+    place: Workspace, name: str, columns: list[str]
+) -> None:
+    path = place.root / name
+    version = register(place, path, Path(name).stem.replace("_", "-"), person="ada").version
+    assert version.made_from == ["biopsies@1"]
+    assert version.never_learn == columns
+
+
+def test_it_is_followed_through_the_sessions_before(place: Workspace) -> None:
+    version = register(place, place.root / "later.parquet", "later", person="ada").version
+    assert version.never_learn == ["k"]
+
+
+def test_where_a_journal_is_gone_it_may_be_any_column(place: Workspace, tmp_path: Path) -> None:
+    away = tmp_path / "journals"
+    place.journals.rename(away)
+    place.journals.mkdir()
+    try:
+        text = (place.root / "clean.csv").read_text()
+        (place.root / "clean.csv").write_text(text + "60,1.0,1,1\n")
+        version = register(place, place.root / "clean.csv", "lost", person="ada").version
+    finally:
+        place.journals.rmdir()
+        away.rename(place.journals)
+    assert version.never_learn == ["", "size", "shape", "one"]
+
+
+def test_what_is_no_table_is_refused_where_such_a_column_goes_into_it(place: Workspace) -> None:
+    with pytest.raises(Refused, match="model can't be registered") as refused:
+        register(place, place.root / "model.pkl", "model", person="ada")
+    assert "of which patient must never be learned" in str(refused.value)
+    sizes = register(place, place.root / "sizes.pkl", "sizes", person="ada").version
+    assert sizes.never_learn == []
