@@ -67,6 +67,9 @@ class Origins:
         """Number of the newest thing in the kernel's memory before anything classified was read."""
         self._read: _Versions = _NOTHING
         self._unfollowed: _Versions = _NOTHING
+        self._opened: set[str] = set()
+        self._seen: _Versions = _NOTHING
+        """What was opened since all was settled, whoever tells of it later."""
         self._fresh: set[str] = set()
         self._wrote: set[str] = set()
         self._moves: dict[str, str] = {}
@@ -81,10 +84,20 @@ class Origins:
     # --- what comes in ---------------------------------------------------------------------
 
     def saw(self, sighting: Sighting) -> None:
-        """Take a call that changes files: which are written anew, and which only moved."""
-        if sighting.operation != "write" or sighting.denied is not None:
-            return
+        """Take a call before anybody tells of it.
+
+        Which files are written anew, which only moved, and what a program or native code reads,
+        for whoever reads in the same cell what that wrote.
+        """
         path, source = sighting.path, sighting.source
+        if sighting.denied is not None:
+            return
+        if sighting.operation == "read" and sighting.possible and path not in self._opened:
+            self._opened.add(path)
+            if self._restrictions.has_classified:
+                self._seen |= frozenset(self._restrictions.origins(path, _status(path)))
+        if sighting.operation != "write":
+            return
         if source:
             if not sighting.possible and os.path.isfile(path):
                 return  # no folder takes the place of a file
@@ -109,7 +122,7 @@ class Origins:
         """Take an access that reads; returns it with the class of what it read."""
         if access.decision == "denied" or path is None:
             return access
-        found = self._of_file(path)
+        found = self._of_file(path).origins
         if access.dataset:
             found |= {f"{access.dataset}@{access.version}"}
         if not found:
@@ -129,7 +142,7 @@ class Origins:
             path = None if name.startswith("memory:") else self._local_path(name)
             if path is not None:
                 self._waiting.pop(path, None)
-                made = made.with_more(_Made(self._of_file(path), "observed"))
+                made = made.with_more(self._of_file(path))
             elif name in self._of_memory:
                 made = made.with_more(self._of_memory[name])
             elif self._may_hold(name):
@@ -174,13 +187,17 @@ class Origins:
     def _of_all_read(self) -> _Made:
         return _Made(self._read, "conservative")
 
-    def _of_file(self, path: str) -> _Versions:
+    def _of_file(self, path: str) -> _Made:
+        """What a file that is read owes to."""
         made = self._made.get(path)
         if made is not None:
-            return made.origins
+            return made
         if not self._restrictions.has_classified:  # asked for every open
-            return _NOTHING
-        return frozenset(self._restrictions.origins(path, _status(path)))
+            return _Made(_NOTHING, "observed")
+        found = _Made(frozenset(self._restrictions.origins(path, _status(path))), "observed")
+        if path in self._wrote:  # in this cell, and no step says yet what of
+            found = found.with_more(_Made(self._read | self._seen, "conservative"))
+        return found
 
     # --- a cell ends -------------------------------------------------------------------------
 
@@ -256,6 +273,8 @@ class Origins:
         self._fresh.clear()
         self._wrote.clear()
         self._moves.clear()
+        self._opened.clear()
+        self._seen = _NOTHING
 
     # --- contents become known ---------------------------------------------------------------
 

@@ -221,6 +221,30 @@ def test_it_is_health_data_by_whatever_renames_it_came_to_its_name(
     assert (one.data_class, "biopsies@1" in one.origins) == ("health", True)
 
 
+def test_what_a_program_wrote_and_the_same_cell_reads_back_may_be_all_that_was_read(
+    made: Sessions,
+) -> None:
+    """What the program read is put on record at the cell's end, behind what was made of it."""
+    kernel = RunningKernel(made.workspace)
+    reply = kernel.run(
+        "import subprocess, pandas as pd\n"
+        "pd.read_csv('towns.csv').to_csv('own.csv', index=False)\n"
+        "pd.read_csv('own.csv').to_csv('own2.csv', index=False)\n"
+        "subprocess.run('cut -d, -f2 biopsies.csv > program.csv', shell=True)\n"
+        "pd.read_csv('program.csv').to_csv('program2.csv', index=False)"
+    )
+    assert reply.status == "ok", reply.error
+    found = {Path(one.uri).name: (one.data_class, one.evidence) for one in kernel.of_last(Derived)}
+    seen = {
+        one.data_class for one in kernel.of_last(Access) if one.uri.endswith("/program.csv")
+    } - {""}
+    kernel.close()
+    assert found["program.csv"] == ("health", "conservative")
+    assert found["program2.csv"] == ("health", "conservative")
+    assert seen == {"health"}
+    assert found["own2.csv"] == ("public", "observed")
+
+
 def test_the_next_session_reads_it_under_that_class_whoever_reads(made: Sessions) -> None:
     for way in BY_NATIVE_MEANS:
         status, seen = made.read(way, made.root / "small.csv")
