@@ -206,6 +206,10 @@ class _Auditor:
         )
         if target:
             self._file("write", target, "audit:os.rename")
+        if source and target and self._observation.doings:
+            doings = self._observation.doings[-1]
+            if file_uri(source, follow=False) not in doings.written:  # it only gets another name
+                doings.explained.add(resolved(target)[1])
         if source:
             self._file("delete", source, "audit:os.rename")
 

@@ -33,9 +33,9 @@ _CALCULATING = {
     *("numpy", "pandas", "polars", "pyarrow", "scipy", "torch", "math", "cmath", "statistics"),
     *("decimal", "fractions", "string", "time", "uuid", "secrets", "functools", "operator"),
     *("collections", *_GENERATING),
-    *("types", "dataclasses", "enum", "typing", "argparse"),
+    *("types", "dataclasses", "enum", "typing", "argparse", "pathlib"),
 }
-"""Modules whose functions give what they were given, chance, or the time."""
+"""Modules whose functions give what they were given, chance, or the time; or are seen to read."""
 _GIVING_BACK = {
     *("builtins", "numpy", "math", "cmath", "statistics", "decimal", "fractions", "string"),
     *("time", "uuid", "secrets", "operator", "collections", *_GENERATING),

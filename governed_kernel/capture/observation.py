@@ -298,10 +298,13 @@ class Observation:
     def read_text(self, filename: str) -> None:
         """Have the lines of the user's own code at hand; that they were read is on record."""
         busy, self.state.busy = self.state.busy, False
+        before = dict(self.doings[-1].read) if self.doings else {}
         try:
             linecache.getlines(filename)
         finally:
             self.state.busy = busy
+            if self.doings:
+                self.doings[-1].read = before  # it is no data of the statement's
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

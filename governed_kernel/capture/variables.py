@@ -520,7 +520,9 @@ class Variables:
         for uri, kind in doings.written.items():
             if uri not in doings.explained:
                 work = Work((), Node(uri, kind, ()), every)
-                _complete(work, {**mentioned, **made}, {}, used, outputs)
+                is_open = not _complete(work, {**mentioned, **made}, {}, used, outputs)
+                if is_open and self._is_unknown(before):
+                    outputs.append((work.output, "", self._unknown(), {}, every))
 
     def _decide(
         self,

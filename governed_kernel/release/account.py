@@ -122,7 +122,7 @@ class Account:
     @property
     def weights(self) -> list[Artifact]:
         """The artifacts that hold what was learnt."""
-        return [item for item in self.ended.artifacts if item.name.endswith(learned.WEIGHTS)]
+        return [item for item in self.ended.artifacts if learned.holds_weights(item.name)]
 
     @property
     def is_adapter(self) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -20,7 +21,7 @@ from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
 from governed_kernel.governance.catalog import label, snapshot_of
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.shape import names_of
-from governed_kernel.lineage.events import UNKNOWN, DatasetRegistered
+from governed_kernel.lineage.events import UNKNOWN, Access, DatasetRegistered
 from governed_kernel.lineage.forms import forms
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.findings import Finding
@@ -31,9 +32,20 @@ __all__ = ["Learned", "check_learned", "findings_of", "forbidden", "origins_of"]
 
 WEIGHTS = (
     *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".gguf", ".h5", ".keras"),
-    *(".joblib", ".pkl", ".pickle", ".npz", ".npy"),
+    *(".joblib", ".pkl", ".pickle", ".dill", ".skops", ".npz", ".npy", ".msgpack", ".model"),
+    *(".ubj", ".cbm", ".tflite", ".pb", ".mlmodel", ".pte"),
 )
 """Suffixes of files that hold what a model has learned."""
+_AROUND = (".tmp", ".part", ".tar", ".zip", ".gz", ".bz2", ".xz", ".zst", ".lz4")
+"""Suffixes behind these: what is packed, or not complete yet."""
+
+
+def holds_weights(name: str) -> bool:
+    """Whether a file of this name may hold what a model has learned."""
+    name = name.lower()
+    while name.endswith(_AROUND):
+        name = name.rpartition(".")[0]
+    return name.endswith(WEIGHTS)
 
 
 _OF_ROWS = ("JOIN", "FILTER", "GROUP_BY", "SORT")
@@ -139,7 +151,7 @@ def _unexplained(store: Store) -> set[str]:
     return {
         entity
         for entity in list(took)
-        if entity.lower().endswith(WEIGHTS) and not unknown.isdisjoint(_behind(took, entity))
+        if holds_weights(entity) and not unknown.isdisjoint(_behind(took, entity))
     }
 
 
@@ -174,8 +186,23 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         return []
     with _alone(workspace, session_id) as store:
         origins, unexplained = store.query("SELECT * FROM column_origins"), _unexplained(store)
-    # Nobody can tell which way it came: it may be any column of what the session had read.
+    origins += [
+        {**row, "output_uri": target}
+        for target, sources in _renamed(session.accesses).items()
+        for row in origins
+        if row["output_uri"] in sources
+    ]
+    known = {(row["output_uri"], read.get(row["input_uri"])) for row in origins}
+    # Of what nobody saw being written, column by column, it is only known what it was made from.
     found = {
+        Learned(_name(event.uri), name, "*", "TRANSFORMATION", "conservative")
+        for event in session.derived
+        if holds_weights(event.uri)
+        for name in set(event.origins) & guarded.keys()
+        if (event.uri, name) not in known
+    }
+    # Nobody can tell which way it came: it may be any column of what the session had read.
+    found |= {
         Learned(_name(uri), name, "*", "TRANSFORMATION", "conservative")
         for uri in unexplained
         for name in read.values()
@@ -184,11 +211,21 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
     found |= {
         learned
         for row in origins
-        if row["output_uri"].lower().endswith(WEIGHTS) and row["input_uri"] in read
+        if holds_weights(row["output_uri"]) and row["input_uri"] in read
         for name in (read[row["input_uri"]],)
         for learned in _learned(row, guarded[name], names[name])
     }
     return sorted(found, key=lambda item: (item.output, item.dataset, item.column, item.relation))
+
+
+def _renamed(accesses: Sequence[Access]) -> dict[str, set[str]]:
+    """Files that the session gave other names → what they were called before."""
+    before: dict[str, set[str]] = {}
+    for made, gone in pairwise(accesses):
+        moves = (made.operation, gone.operation) == ("write", "delete")
+        if moves and made.via == gone.via and made.via.endswith("os.rename"):
+            before.setdefault(made.uri, set()).update({gone.uri, *before.get(gone.uri, ())})
+    return before
 
 
 def _learned(row: dict[str, Any], version: DatasetRegistered, names: Set[str]) -> Iterator[Learned]:

@@ -25,6 +25,7 @@ from governed_kernel.lineage.events import (
     CellStarted,
     Completeness,
     DatasetRegistered,
+    Derived,
     Digested,
     JournalOpened,
     SessionEvent,
@@ -73,6 +74,7 @@ class RecordedSession:
     accesses: list[Access] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)
     """Content behind an access, by its number."""
+    derived: list[Derived] = field(default_factory=list)
     completeness: Completeness | None = None
 
     def catalogued(self, register: Register) -> Iterator[tuple[Access, str]]:
@@ -154,6 +156,8 @@ def _fold(session: RecordedSession, event: SessionEvent, texts: dict[str, str]) 
             session.accesses.append(event)
         case Digested() if not event.changed:
             session.digests.update(dict.fromkeys(event.access_ids, event.sha256))
+        case Derived():
+            session.derived.append(event)
         case Completeness():
             session.completeness = event
         case _:

@@ -99,6 +99,15 @@ right = pd.read_csv("people.csv")[["patient_id", "weight"]].drop_duplicates("pat
 both = left.merge(right, on="patient_id").sort_values("patient_id")
 both[["age", "weight"]].to_pickle("joined.pkl")
 """,
+    "atomic": """
+import os, torch
+h = load()
+inputs = torch.tensor(h[["age", "weight"]].values, dtype=torch.float32)
+net = torch.nn.Linear(2, 1); optimizer = torch.optim.SGD(net.parameters(), 0.0001)
+for _ in range(2): optimizer.zero_grad(); net(inputs).mean().backward(); optimizer.step()
+torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict()}, "atomic.tmp")
+os.replace("atomic.tmp", "atomic.pkl")
+""",
     "attempts": """
 class Total:
     def fit(self, x): self.total = sum(x); return self
@@ -211,6 +220,31 @@ both().to_pickle("lengths.pkl")
     "renamed": """
 t = pd.read_csv("people.csv", names=list("abcdefg"), header=0); t["x"] = t["a"].str[1:].astype(int)
 t[["x", "c"]].to_pickle("renamed.pkl")
+""",
+    "by_hand": """
+t = pd.read_csv("people.csv"); net = torch.nn.Linear(1, 1)
+numbers = torch.tensor(t["patient_id"].str[1:].astype(int).values, dtype=torch.float32)
+net(numbers[:, None]).mean().backward()
+with torch.no_grad():
+    for parameter in net.parameters(): parameter -= 0.01 * parameter.grad
+torch.save(net.state_dict(), "by_hand.pkl")
+""",
+    "buffered": """
+import io, pathlib
+t = pd.read_csv("people.csv"); buffer = io.BytesIO()
+torch.save([int(b[1:]) for b in t["patient_id"]], buffer)
+pathlib.Path("buffered.pkl").write_bytes(buffer.getvalue())
+""",
+    "elsewhere": """
+import subprocess
+code = "import pandas, pickle; t = pandas.read_csv('people.csv'); "
+code += "pickle.dump(list(t.patient_id), open('elsewhere.pkl', 'wb'))"
+subprocess.run([sys.executable, "-c", code], check=True)
+""",
+    "moved": """
+import shutil
+pd.read_csv("people.csv")[["patient_id"]].to_parquet("moved.parquet")
+shutil.move("moved.parquet", "moved.pkl")
 """,
     "ranked": """
 p = pd.read_csv("people.csv"); p["x"] = p["patient_id"].rank()

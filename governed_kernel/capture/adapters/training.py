@@ -69,6 +69,8 @@ class Training:
             step.record(made)
         for (model, _), (node, _) in zip(models, made, strict=True):
             self._observation.registry.put(model, node)
+        if made and (optimizer := self.optimizer) is not None:
+            self._observation.registry.put(optimizer, made[0][0])  # its moments tell of the same
 
     def _models(self) -> list[tuple[Any, Node]]:
         """The models that hold the trained parameters, the outermost first."""
