@@ -19,7 +19,7 @@ from governed_kernel.governance import inheritance, shape
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.derivations import Derivation
-from governed_kernel.lineage.events import UNKNOWN, FileDigest
+from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, FileDigest
 
 if TYPE_CHECKING:
     from governed_kernel.lineage.store import Store
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["inherited"]
 
 _FILE = "file://"
-_Thing = tuple[str, str]
-"""A file or thing in memory, and a column of it; ``*`` for all."""
+_Thing = tuple[str, str, bool]
+"""A file or thing in memory, a column of it (``*`` for all), and whether its values went on."""
 
 
 def inherited(
@@ -118,7 +118,7 @@ class _Lineage:
         """Keep what one store tells; returns the files that were read."""
         for edge in store.query("SELECT * FROM column_lineage"):
             self._took[edge["output_entity"]][edge["output_column"]].add(
-                (edge["input_entity"], edge["input_column"])
+                (edge["input_entity"], edge["input_column"], edge["relation"] not in OF_ROWS)
             )
         rows = store.query("SELECT entity FROM base.objects WHERE kind = ?", [UNKNOWN])
         self._unknown |= {row["entity"] for row in rows}
@@ -166,21 +166,22 @@ class _Lineage:
             if thing in seen:
                 continue
             seen.add(thing)
-            entity, column = thing
+            entity, column, goes_on = thing
             read = self._read.get(entity, set())
             reached |= read
-            owes = owes or any(self._is_guarded(name, column) for name in read)
+            owes |= goes_on and any(self._is_guarded(name, column) for name in read)
             if read and read <= self._guarded.keys():
                 continue
             if entity in self._unknown:
-                owes = True
+                owes |= goes_on
             elif entity in self._took:
                 took = self._took[entity]
                 # a column that nobody wrote into a file got its name while that was read
                 renamed = entity.startswith(_FILE) and column not in took
-                pending += _behind(took, "*" if renamed else column)
+                behind = _behind(took, "*" if renamed else column)
+                pending += ((into, name, goes_on and values) for into, name, values in behind)
             elif not read and entity.startswith(_FILE) and self._may_hold(entity):
-                owes = True
+                owes |= goes_on
         return owes
 
     def _is_guarded(self, name: str, column: str) -> bool:
@@ -190,16 +191,13 @@ class _Lineage:
             return True
         if not never:
             return False
-        return column == "*" or column in never or column not in self._columns(name)
+        return column == "*" or column in never or column not in self._names(name)
 
-    def _columns(self, name: str) -> list[str]:
+    def _names(self, name: str) -> frozenset[str]:
         from governed_kernel.governance.catalog import snapshot_of
 
-        try:
-            version = self._register.version(name)
-            return shape.columns_of(snapshot_of(self._register.workspace, version))
-        except (GovernedError, OSError, ValueError):
-            return []
+        version = self._register.version(name)
+        return shape.names_of(snapshot_of(self._register.workspace, version))
 
     def _may_hold(self, uri: str) -> bool:
         """Whether a file that no step made is known to come of what is guarded."""

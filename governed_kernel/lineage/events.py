@@ -48,6 +48,7 @@ from governed_kernel.lineage.session_events import (
     Witnessed,
 )
 from governed_kernel.lineage.vocabulary import (
+    OF_ROWS,
     Evidence,
     JournalOpened,
     Operation,
@@ -58,6 +59,7 @@ from governed_kernel.lineage.vocabulary import (
 )
 
 __all__ = [
+    "OF_ROWS",
     "UNKNOWN",
     "Access",
     "Artifact",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 __all__ = [
+    "OF_ROWS",
     "Component",
     "ComponentOrNone",
     "Event",
@@ -40,6 +41,9 @@ Relation: TypeAlias = Literal[
     "WINDOW",
     "CONDITIONAL",
 ]
+OF_ROWS: tuple[Relation, ...] = ("JOIN", "FILTER", "GROUP_BY", "SORT")
+"""Relations of a column by which rows are joined, left out, put together or ordered: no value of
+it goes on. What a condition chooses, and a place in an order, are values: these do."""
 
 
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]

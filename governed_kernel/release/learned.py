@@ -6,27 +6,24 @@ is a projection that anybody with the file may change, so no gate asks it.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from governed_kernel.errors import CheckFailed, IntegrityBroken, UnknownName
+from governed_kernel.errors import CheckFailed
 from governed_kernel.governance.catalog import label, snapshot_of
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.shape import names_of
-from governed_kernel.lineage.events import UNKNOWN, Access, DatasetRegistered
-from governed_kernel.lineage.forms import forms
+from governed_kernel.lineage.alone import store_of
+from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, Access, DatasetRegistered
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.recorded import read_session
-from governed_kernel.workspace import CONFIGURATION_FILE, Workspace
+from governed_kernel.workspace import Workspace
 
 __all__ = ["Learned", "check_learned", "findings_of", "forbidden", "origins_of"]
 
@@ -46,11 +43,6 @@ def holds_weights(name: str) -> bool:
     while name.endswith(_AROUND):
         name = name.rpartition(".")[0]
     return name.endswith(WEIGHTS)
-
-
-_OF_ROWS = ("JOIN", "FILTER", "GROUP_BY", "SORT")
-"""Relations of a column by which rows are joined, left out, put together or ordered: no value of
-it goes on. What a condition chooses, and a place in an order, are values: these do."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +70,7 @@ class Learned:
     @property
     def went_in(self) -> bool:
         """Whether its values did, and it has not only said which rows there are, or their order."""
-        return self.relation not in _OF_ROWS
+        return self.relation not in OF_ROWS
 
     @property
     def proven(self) -> bool:
@@ -94,44 +86,8 @@ class Learned:
 
 def origins_of(workspace: Workspace, session_id: str) -> list[dict[str, Any]]:
     """The rows of ``column_origins`` that one session's verified journal gives alone."""
-    with _alone(workspace, session_id) as store:
+    with store_of(workspace, [session_id]) as store:
         return store.query("SELECT * FROM column_origins")
-
-
-@contextmanager
-def _alone(workspace: Workspace, session_id: str) -> Iterator[Store]:
-    """A store of one session's verified journal, for a moment.
-
-    Raises
-    ------
-    IntegrityBroken
-        The journal can't be read to its end.
-    UnknownName
-        There is none.
-    """
-    journal = workspace.journals / f"{session_id}.jsonl"
-    with tempfile.TemporaryDirectory(prefix="governed-") as folder:
-        alone = Workspace(Path(folder))
-        alone.journals.mkdir(parents=True)
-        shutil.copy2(workspace.root / CONFIGURATION_FILE, alone.root)
-        shutil.copy2(workspace.ledger, alone.ledger)
-        for form in forms(journal):
-            shutil.copy2(form, alone.journals)
-        if not forms(journal):
-            raise UnknownName(
-                f"no journal of session {session_id}",
-                why=f"{journal} is missing",
-                next="restore it from a backup",
-            )
-        store = Store(alone, path=alone.store)
-        report = store.ingest()
-        if report.problems:
-            raise IntegrityBroken(
-                f"the journal of session {session_id} can't be read to its end",
-                why=report.problems[0].problem,
-                next="restore it from a backup",
-            )
-        yield store
 
 
 def _unexplained(store: Store) -> set[str]:
@@ -184,7 +140,7 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
     read = {access.uri: name for access, name in session.catalogued(register) if name in guarded}
     if not read:
         return []
-    with _alone(workspace, session_id) as store:
+    with store_of(workspace, [session_id]) as store:
         origins, unexplained = store.query("SELECT * FROM column_origins"), _unexplained(store)
     origins += [
         {**row, "output_uri": target}

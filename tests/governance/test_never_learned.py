@@ -27,6 +27,8 @@ CELLS = (
     "pd.read_csv('biopsies.csv', names=list('abcd'), header=0)[['a']].to_csv('n.csv', index=False)",
     "out = subprocess.run(['cut', '-d,', '-f1', 'biopsies.csv'], capture_output=True).stdout\n"
     "pd.DataFrame({'x': [int(i) for i in out.split()[1:]]}).to_csv('piped.csv', index=False)",
+    "rows = df.drop_duplicates('patient').merge(df[['patient', 'size']], on='patient')\n"
+    "rows.sort_values('patient')[['shape', 'size_y']].to_csv('chosen.csv', index=False)",
     "pickle.dump(df['patient'].tolist(), open('model.pkl', 'wb'))",
     "pickle.dump(df['size'].tolist(), open('sizes.pkl', 'wb'))",
 )
@@ -64,6 +66,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         ("joined.csv", ["shape", "p"]),
         ("n.csv", ["a"]),
         ("piped.csv", ["x"]),
+        ("chosen.csv", []),
     ],
 )
 def test_each_column_that_goes_back_to_one_or_may_is_never_learned_either(
