@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.bringing import MISSING
-from governed_kernel.capture.references import NONE, Made, Reference, References
+from governed_kernel.capture.references import NONE, NOTHING, Made, Reference, References
 from governed_kernel.capture.statements import Reader
 from governed_kernel.capture.writing import Written
 
@@ -70,6 +70,7 @@ def inside(
     is_user_file: Callable[[str], bool],
     is_known: Callable[[Any], bool],
     read: Callable[[str], object],
+    argument: Any = MISSING,
     deep: int = 1,
 ) -> Inside | None:
     """What the user's function that called an observer does now; None at the top level.
@@ -82,6 +83,8 @@ def inside(
         Whether an observer follows a thing.
     read : callable
         Has the text of a file read, which is not at hand.
+    argument : object, optional
+        The value that is asked about, if it is an argument of a call.
     deep : int
         Frames of the caller's own.
     """
@@ -91,7 +94,10 @@ def inside(
     if frame.f_code.co_filename not in linecache.cache:
         read(frame.f_code.co_filename)
     tracked = frozenset(name for name, thing in frame.f_locals.items() if is_known(thing))
-    owed, function = _owed(frame.f_code, frame.f_lasti, tracked), _definition(frame.f_code)
+    names = frozenset(name for name, thing in frame.f_locals.items() if thing is argument)
+    asked = None if argument is MISSING else names
+    owed = _owed(frame.f_code, frame.f_lasti, tracked, asked)
+    function = _definition(frame.f_code)
     if owed is None or function is None:
         return _UNREAD
     things = {name: _looked_up(name, frame) for name, _ in owed}
@@ -211,17 +217,24 @@ def _bindings(function: _Function) -> Counter[str]:
 
 
 @functools.lru_cache(maxsize=2_000)
-def _owed(code: types.CodeType, instruction: int, tracked: frozenset[str]) -> References | None:
+def _owed(
+    code: types.CodeType,
+    instruction: int,
+    tracked: frozenset[str],
+    asked: frozenset[str] | None,
+) -> References | None:
     """What is given or assigned in the statement of a function that an instruction belongs to.
 
-    None where it is not known which one that is.
+    None where it is not known which one that is. Of an argument (`asked`: the names that it has)
+    only what these owe to, or what is not a part of something known.
     """
     function = _definition(code)
     at = None if function is None else _statement(function, code, instruction)
     if function is None or at is None:
         return None
     times = _bindings(function)
-    reader = _Reader(at, tracked, frozenset(name for name in tracked if times[name] == 1))
+    lasting = frozenset(name for name in tracked if times[name] == 1)
+    reader = _Reader(at, tracked, lasting, asked)
     for name in _parameters(function):
         reader.write(name, Made(frozenset((Reference(PARAMETER + name),))))
     reader.run(function.body)
@@ -264,14 +277,41 @@ class _Reader(Reader):
         Local names whose things are known as they are now, by whatever way they came.
     lasting : set of str
         Those of them that stood for nothing else before.
+    asked : set of str, optional
+        Names of the argument that is asked about, if it is one and has any.
     """
 
-    def __init__(self, at: ast.stmt | None, tracked: Set[str], lasting: Set[str]) -> None:
+    def __init__(
+        self, at: ast.stmt, tracked: Set[str], lasting: Set[str], asked: Set[str] | None
+    ) -> None:
         super().__init__()
+        self._asked = asked
+        self._is_at = False
+        self._within_arguments = 0
         self._lasting = lasting
         self.found: References = NONE
         self._at = at
         self._tracked = tracked
+
+    def argument(self, node: ast.expr) -> Made:
+        """As of the reader; a part of what is known is known itself, so it is not asked about."""
+        is_outermost = self._is_at and not self._within_arguments
+        if is_outermost and self._asked is not None and self._is_part(node):
+            return NOTHING
+        self._within_arguments += 1
+        made = super().argument(node)
+        self._within_arguments -= 1
+        return made
+
+    def _is_part(self, node: ast.expr) -> bool:
+        """``frame[name]``, ``frame.a``: what follows things gives something that is followed."""
+        if not isinstance(node, ast.Attribute | ast.Subscript):
+            return False
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            if isinstance(node, ast.Attribute) and node.attr == "attrs":
+                return False
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self._tracked
 
     def write(self, name: str, made: Made) -> None:
         """As of the reader; what is known by itself needs no telling where it came from."""
@@ -290,7 +330,13 @@ class _Reader(Reader):
         before, given = self.bound, self.given
         self.bound = {name: made for name, made in before.items() if name not in self._tracked}
         self.given = set()
+        self._is_at = True
+        for name in self._asked or ():
+            self.found |= self.value(ast.Name(name, ast.Load())).all
         super().run_one(node)
-        self.found |= self.given.union(*self.conditions)
+        self._is_at = False
+        if not self._asked:
+            self.found |= self.given
+        self.found |= NONE.union(*self.conditions)
         self.bound = {**before, **self.bound}
         self.given |= given

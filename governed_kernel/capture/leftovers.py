@@ -7,14 +7,14 @@ in the statement's results is in what those calls made, which says more than the
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from governed_kernel.capture.observation import Doings
 from governed_kernel.capture.references import Reference
 from governed_kernel.capture.registry import Node
 
-__all__ = ["Source", "Sources", "leaves_of", "used_up", "values_of"]
+__all__ = ["Source", "Sources", "add", "leaves_of", "used_up", "values_of"]
 
 
 class Source(NamedTuple):
@@ -82,3 +82,13 @@ def values_of(doings: Doings) -> Sources:
         for work in doings.steps
         if work.output.kind == "value" and work.output.entity not in taken
     }
+
+
+def add(found: Sources, sources: Iterable[Source]) -> None:
+    """Put sources to those that were found, with the columns of both."""
+    for source in sources:
+        entity = source.node.entity
+        if entity in found:
+            both = dict.fromkeys((*found[entity].columns, *source.columns))
+            source = Source(source.node, tuple(both))
+        found[entity] = source

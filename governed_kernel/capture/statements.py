@@ -368,7 +368,9 @@ class Reader:
         if self._counts(node):
             return extended(self.value(node.args[0]), LENGTH)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        given = self._all(arguments)
+        given = NOTHING
+        for argument in arguments:
+            given = given | self.argument(argument)
         self.given |= given.all
         for keyword in node.keywords:
             if keyword.arg == "out":
@@ -383,6 +385,10 @@ class Reader:
         if isinstance(node.func, ast.Name) and node.func.id in _PASSING and not node.keywords:
             return given
         return closed(self.value(node.func)) | closed(given)
+
+    def argument(self, node: ast.expr) -> Made:
+        """What an argument of a call owes to."""
+        return self.value(node)
 
     def _counts(self, node: ast.Call) -> bool:
         """Whether a call asks how long a thing of the statement's start is: ``len(frame)``.

@@ -36,7 +36,7 @@ def untold_value(observation: Observation, value: Any) -> Node | None:
     place = len(doings.works)
     if doings.untold is None or doings.untold[0] != place:
         node = Node(observation.new_entity(), "value", (VALUE,))
-        doings.works.append(Work((), node, (), (VALUE,), place, variables.inside()))
+        doings.works.append(Work((), node, (), (VALUE,), place, variables.inside(value)))
         doings.untold = place + 1, node
     return doings.untold[1]
 
@@ -57,7 +57,7 @@ def untold(observation: Observation, thing: Any, beside: tuple[Node, ...] = ()) 
         return next((node for node in names if node.kind != "value"), None)
     node = Node(observation.new_entity(), type(thing).__name__, ())
     place = len(doings.works)
-    doings.works.append(Work(beside, node, ("*",), (), place, variables.inside()))
+    doings.works.append(Work(beside, node, ("*",), (), place, variables.inside(thing)))
     return node
 
 

@@ -11,59 +11,40 @@ import ast
 import itertools
 import linecache
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Set
+from typing import Any, NamedTuple
 
 from governed_kernel.capture.arming import meet
-from governed_kernel.capture.bringing import MISSING, may_lead_to_data, may_read
+from governed_kernel.capture.bringing import MISSING, may_read
 from governed_kernel.capture.deciding import DECISION, beside, record_beside
-from governed_kernel.capture.functions import files_behind, functions_of, global_names, read_by
+from governed_kernel.capture.functions import files_behind, global_names
 from governed_kernel.capture.inside import PARAMETER, files_under_way, inside, written_in
-from governed_kernel.capture.leftovers import Source, Sources, leaves_of, used_up, values_of
+from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, used_up, values_of
 from governed_kernel.capture.looks import (
-    column_at,
-    constant_text,
-    is_size,
-    item,
     kind_of,
-    may_be_taught,
-    own,
 )
+from governed_kernel.capture.lookup import CODE, Lookup
 from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
+from governed_kernel.capture.owing import HOLDING_VALUES, Output, complete, record_statement
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.references import Made, Reference
-from governed_kernel.capture.registry import Node, identity
+from governed_kernel.capture.registry import Node
 from governed_kernel.capture.statements import CALLED, Flow
-from governed_kernel.capture.steps import MOST_EDGES, Work
+from governed_kernel.capture.steps import Work
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.capture.writing import Written
-from governed_kernel.lineage.events import UNKNOWN, ColumnEdge, Entity, Relation, Transformation
+from governed_kernel.lineage.events import UNKNOWN
 
 __all__ = ["Variables"]
 
-_CODE = (
-    types.ModuleType,
-    types.FunctionType,
-    types.BuiltinFunctionType,
-    types.MethodType,
-    type,
-)
 _MOMENTS = itertools.count(1 << 40)  # no number of a cell
 _FOLLOWED = ("frame", "series", "index", "group", "relation")
 """Kinds of things whose changes in place are observed."""
-_CONTAINERS = (dict, list, tuple)
-_SIZED = (dict, list, set)
 _WRITTEN = (dict, list, tuple, set)
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
-_Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
-"""What came out, its name, what its values and what its conditions owe to, and its columns."""
-_SAVING = {"dump", "dumps", "save", "savez", "savez_compressed", "savetxt", "save_file"}
-"""Functions of modules that give nothing."""
 _MANY = 1_000
 _FEW = 64
-_HOLDING_VALUES = ("value", "dict", "list", "tuple")
 
 
 class _Before(NamedTuple):
@@ -120,8 +101,7 @@ class Variables:
         self._before: list[_Before] = []
         self._endings: list[Callable[[], None]] = []
         self._written: Written | None = None
-        self._constants: dict[int, str] = {}
-        """`identity` of what holds only values that a statement's text says → these, as text."""
+        self._look = Lookup(observation, namespace)
         observation.variables = self
         observation.scalars.is_mentioned = self._mentions
 
@@ -153,13 +133,20 @@ class Variables:
                     yield self.namespace.get(name), source.node
         yield from self._observation.scalars.now()
 
-    def inside(self) -> Owed | None:
-        """What a function of the user's that is under way lets a value owe to, by its text."""
+    def inside(self, argument: Any = MISSING) -> Owed | None:
+        """What a function of the user's that is under way lets a value owe to, by its text.
+
+        Parameters
+        ----------
+        argument : object, optional
+            What goes into a call beside what is known, where it is that and not an assigned value.
+        """
         registry = self._observation.registry
         found = inside(
             self._observation.is_user_file,
             lambda thing: registry.get(thing) is not None,
             self._observation.read_text,
+            argument,
             2,
         )
         if found is None or not self._before:
@@ -169,13 +156,13 @@ class Variables:
         for reference in found.owed:
             thing = found.things[reference.name]
             reads |= may_read(thing, reference.path)
-            if reference.name in found.gone or self._is_users(thing):
+            if reference.name in found.gone or self._look.is_users(thing):
                 is_all = False  # what it stood for at first, or does within, is not known
-            elif known := list(self._of(thing, reference.path)):
-                _add(sources, known)
+            elif known := list(self._look.of(thing, reference.path)):
+                add(sources, known)
             elif not found.writes_out(thing) and not self.writes_out(thing):
                 is_all &= not reference.name.startswith(PARAMETER)
-                is_all &= not self._may_lead(reference.name, thing, reference.path)
+                is_all &= not self._look.may_lead(reference.name, thing, reference.path)
         return Owed(sources, is_all, reads)
 
     def writes_out(self, value: Any) -> bool:
@@ -232,13 +219,15 @@ class Variables:
         self._before.append(_NOTHING)
         reading = statement if isinstance(statement, Reading) else read(statement)
         self._meet(reading.mentioned)
-        sources = {reference: list(self._sources(reference)) for reference in reading.mentioned}
+        sources = {
+            reference: list(self._look.sources(reference)) for reference in reading.mentioned
+        }
         names = {*reading.flow.touches, *(reference.name for reference in reading.mentioned)}
         self._observation.doings[-1].computed = any(
-            source.node.kind in _HOLDING_VALUES for each in sources.values() for source in each
+            source.node.kind in HOLDING_VALUES for each in sources.values() for source in each
         )
-        shapes = {name: self._shape(name) for name in names}
-        nodes = {name: self._node(name) for name in names}
+        shapes = {name: self._look.shape(name) for name in names}
+        nodes = {name: self._look.node(name) for name in names}
         values = dict(self.namespace) if ANY in reading.flow.writes else {}
         self._before[-1] = _Before(reading, sources, shapes, nodes, values)
 
@@ -260,7 +249,7 @@ class Variables:
             for entity, source in leaves_of(doings, before.sources, used).items()
             if entity not in named
         }
-        outputs: list[_Output] = []
+        outputs: list[Output] = []
         for name, owed in self._bound(before):
             in_place = name in before.flow.touches
             self._follow(name, owed, before, (made, used), outputs, changed=in_place)
@@ -270,7 +259,7 @@ class Variables:
         self._keep_constants(doings, before)
         self._observation.scalars.forget()
         if outputs:
-            self._record(outputs)
+            record_statement(self._observation, outputs)
         self._decide(doings, before, (made, used), outputs)
 
     # --- before -----------------------------------------------------------------------------
@@ -292,76 +281,6 @@ class Variables:
                     self._met.add(kind)
                     meet(self._observation, kind)
 
-    def _sources(self, reference: Reference) -> Iterator[Source]:
-        thing = self.namespace.get(reference.name, MISSING)
-        if thing is not MISSING:
-            yield from self._of(thing, reference.path)
-
-    def _of(self, start: Any, steps: Iterable[str | int]) -> Iterator[Source]:
-        """What is known of what some steps lead to from a thing."""
-        thing, path, around = start, list(steps), None
-        while path:
-            if type(thing) in _CONTAINERS:
-                inner = item(thing, path[0])
-            else:
-                inner = self._attribute(thing, str(path[0]))
-            if inner is MISSING:
-                break
-            around, thing = thing, inner
-            path.pop(0)
-        found = list(self._known(thing, tuple(path)))
-        if not found and type(around) in _CONTAINERS and not self._tells_apart(around):
-            found = list(self._known(around, ()))
-        yield from found
-
-    def _attribute(self, thing: Any, name: str) -> Any:
-        """What lies in a module, or in a function of the user's, where that leads to data."""
-        if not isinstance(thing, (types.ModuleType, types.FunctionType)):
-            return MISSING
-        inner = (own(thing) or {}).get(name, MISSING)
-        if isinstance(inner, _CODE) and not isinstance(inner, types.ModuleType):
-            return MISSING
-        known = self._observation.registry.get
-        return inner if known(thing) is None or known(inner) is not None else MISSING
-
-    def _tells_apart(self, container: Any) -> bool:
-        """Whether some of what lies in a container is known by itself; then the rest is not."""
-        parts = container.values() if isinstance(container, dict) else container
-        known = self._observation.registry.get
-        return any(known(part) is not None for part in itertools.islice(parts, _MANY))
-
-    def _known(self, thing: Any, path: tuple[str | int, ...]) -> Iterator[Source]:
-        node = self._observation.registry.get(thing)
-        if node is not None:
-            if is_size(node, path):
-                yield Source(node, ())  # it was read, and no value of it goes on
-                return
-            wanted = tuple(column for column in node.columns if column in path)
-            if not wanted and path[:1] in (("iat",), ("iloc",)):
-                wanted = column_at(thing, node, path[1:])
-            yield Source(node, wanted or node.columns or ("*",))
-        elif isinstance(thing, _CODE):
-            is_user_file = self._observation.is_user_file
-            for inner in read_by(thing, self.namespace, is_user_file):
-                node = self._observation.registry.get(inner)
-                if node is not None:
-                    yield Source(node, node.columns or ("*",))
-
-    def _node(self, name: str) -> Node | None:
-        return self._observation.registry.get(self.namespace.get(name))
-
-    def _shape(self, name: str) -> Any:
-        """A cheap look at a thing, which is another one after most changes in place."""
-        thing = self.namespace.get(name, MISSING)
-        if type(thing) in (list, dict, set):
-            return (identity(thing), len(thing))
-        if isinstance(thing, type) and thing.__module__ == "__main__":
-            return _held(thing, vars(thing))
-        if isinstance(thing, _CODE) or self._observation.registry.get(thing) is not None:
-            return identity(thing)
-        held = own(thing) if may_be_taught(type(thing)) else None
-        return identity(thing) if held is None else _held(thing, held)
-
     # --- after ------------------------------------------------------------------------------
 
     def _bound(self, before: _Before) -> Iterator[tuple[str, Made]]:
@@ -381,7 +300,7 @@ class Variables:
         for name, shape in before.shapes.items():
             if name in before.flow.writes or name in changed:
                 continue
-            if isinstance(shape, tuple) and shape != self._shape(name):
+            if isinstance(shape, tuple) and shape != self._look.shape(name):
                 changed[name] = every
         return {name: made for name, made in changed.items() if name not in before.flow.writes}
 
@@ -391,16 +310,16 @@ class Variables:
         owed: Made,
         before: _Before,
         doings: tuple[Sources, frozenset[str]],
-        outputs: list[_Output],
+        outputs: list[Output],
         *,
         changed: bool = False,
     ) -> None:
         """Let what `name` now stands for owe to what it owes to."""
         made, used = doings
         thing = self.namespace.get(name, MISSING)
-        if isinstance(thing, _CODE) and changed:
+        if isinstance(thing, CODE) and changed:
             self._follow_into(thing, name, owed, before, outputs)
-        if thing is MISSING or isinstance(thing, _CODE) or thing is None:
+        if thing is MISSING or isinstance(thing, CODE) or thing is None:
             return
         if type(thing) in self._observation.handles:
             return
@@ -428,25 +347,15 @@ class Variables:
         outputs.append((node, name, direct, indirect, ("*",)))
 
     def _keep_constants(self, doings: Doings, before: _Before) -> None:
-        """Know what holds nothing but what a statement's text says: a notebook's settings."""
+        """Know what a statement has bound that it made of nothing but its own text."""
         if doings.works or doings.read:
             return
         for name, owed in before.flow.writes.items():
-            thing = self.namespace.get(name)
-            if self._gather(owed.all, before) or type(thing) in _PLAIN:
-                continue
-            text = constant_text(thing)
-            if text is not None and not self._is_unknown(before):
-                if len(self._constants) >= _MANY:
-                    self._constants.clear()
-                self._constants[identity(thing)] = text
-
-    def _is_constant(self, thing: Any) -> bool:
-        text = self._constants.get(identity(thing))
-        return text is not None and text == constant_text(thing)
+            if not self._gather(owed.all, before) and not self._is_unknown(before):
+                self._look.keep_constant(name)
 
     def _follow_into(
-        self, code: Any, name: str, owed: Made, before: _Before, outputs: list[_Output]
+        self, code: Any, name: str, owed: Made, before: _Before, outputs: list[Output]
     ) -> None:
         """Data was put into a module, a function or a class: ``os.environ["A"] = …``."""
         direct = self._gather(owed.direct, before)
@@ -454,9 +363,11 @@ class Variables:
         if not direct and not indirect:
             return
         places = set(before.flow.places.get(name, ()))
-        if CALLED in places and not (isinstance(code, types.FunctionType) and self._is_users(code)):
+        if CALLED in places and not (
+            isinstance(code, types.FunctionType) and self._look.is_users(code)
+        ):
             places.remove(CALLED)  # what a class or a module gives is another thing
-        if before.shapes.get(name) != self._shape(name):
+        if before.shapes.get(name) != self._look.shape(name):
             places.add(())
         for place in places:
             thing = code
@@ -474,7 +385,7 @@ class Variables:
     def _gather(self, references: Iterable[Reference], before: _Before) -> Sources:
         found: Sources = {}
         for reference in references:
-            _add(found, before.sources.get(reference, ()))
+            add(found, before.sources.get(reference, ()))
         return found
 
     def _complete(
@@ -482,7 +393,7 @@ class Variables:
         doings: Doings,
         before: _Before,
         known_doings: tuple[Sources, frozenset[str]],
-        outputs: list[_Output],
+        outputs: list[Output],
     ) -> None:
         """Observed results into which went what can't be followed; files that no rule explains."""
         made, used = known_doings
@@ -513,14 +424,14 @@ class Variables:
                         if owed:
                             outputs.append((work.output, "", owed, {}, (*work.open, *work.values)))
                         continue
-                    _add(sources, work.inside.sources.values())
-                is_open = not _complete(work, sources, values, used, outputs)
+                    add(sources, work.inside.sources.values())
+                is_open = not complete(work, sources, values, used, outputs)
                 if is_open and (work.inside is not None or self._is_unknown(before)):
                     outputs.append((work.output, "", self._unknown(), {}, work.open))
         for uri, kind in doings.written.items():
             if uri not in doings.explained:
                 work = Work((), Node(uri, kind, ()), every)
-                is_open = not _complete(work, {**mentioned, **made}, {}, used, outputs)
+                is_open = not complete(work, {**mentioned, **made}, {}, used, outputs)
                 if is_open and self._is_unknown(before):
                     outputs.append((work.output, "", self._unknown(), {}, every))
 
@@ -529,7 +440,7 @@ class Variables:
         doings: Doings,
         before: _Before,
         known_doings: tuple[Sources, frozenset[str]],
-        outputs: list[_Output],
+        outputs: list[Output],
     ) -> None:
         """Things and files that were made, and may tell of what their steps did not take."""
         if not doings.works:
@@ -540,7 +451,7 @@ class Variables:
         left = left if before.reading.counts else {}
         old = {source.node.entity for each in before.sources.values() for source in each}
         for name, owed in (*self._bound(before), *self._changed(before).items()):
-            node = self._node(name)
+            node = self._look.node(name)
             if node is None or node.entity in old:
                 continue
             read = {**self._gather(owed.all, before), **left}
@@ -571,52 +482,14 @@ class Variables:
         known = self._observation.registry.get
         return any(
             known(thing := self.namespace.get(name, MISSING)) is None
-            and self._may_lead(name, thing, path)
+            and self._look.may_lead(name, thing, path)
             for name, path in before.flow.reads
-        )
-
-    def _is_users(self, thing: Any) -> bool:
-        """Whether a thing is a function or class of the user's."""
-        is_user_file = self._observation.is_user_file
-        return any(is_user_file(each.__code__.co_filename) for each in functions_of(thing))
-
-    def _may_lead(self, name: str, thing: Any, path: tuple[str | int, ...] = ()) -> bool:
-        if isinstance(thing, types.ModuleType) and path[:1] and path[0] in _SAVING:
-            return False
-        get, is_user_file = self._observation.registry.get, self._observation.is_user_file
-        return may_lead_to_data(
-            name, thing, is_user_file, lambda each: get(each) is not None or self._is_constant(each)
         )
 
     def _unknown(self) -> Sources:
         """A source that nobody has seen: it may hold whatever was read until then."""
         node = Node(self._observation.new_entity(), UNKNOWN, ())
         return {node.entity: Source(node, ("*",))}
-
-    def _record(self, outputs: list[_Output]) -> None:
-        cell = self._observation.cell()
-        inputs: dict[str, Node] = {}
-        edges: list[ColumnEdge] = []
-        for node, _, direct, indirect, columns in outputs:
-            edges += _edges(node, columns, direct, "TRANSFORMATION")
-            edges += _edges(node, columns, indirect, "CONDITIONAL")
-            for source in (*direct.values(), *indirect.values()):
-                inputs[source.node.entity] = source.node
-        self._observation.emitter.emit(
-            Transformation(
-                execution=cell.execution,
-                cell_id=cell.cell_id,
-                transformation_id=self._observation.new_transformation(),
-                operation="statement",
-                library="python",
-                inputs=[Entity(n.entity, n.kind, "", list(n.columns)) for n in inputs.values()],
-                outputs=[
-                    Entity(node.entity, node.kind, name, list(node.columns))
-                    for node, name, *_ in outputs
-                ],
-                columns=edges,
-            )
-        )
 
 
 def _named(references: Iterable[Reference], before: _Before) -> Iterator[Reference]:
@@ -630,49 +503,3 @@ def _named(references: Iterable[Reference], before: _Before) -> Iterator[Referen
             for source in sources
         ):
             yield reference
-
-
-def _complete(
-    work: Work, sources: Sources, values: Sources, used: frozenset[str], outputs: list[_Output]
-) -> bool:
-    """Let what a step could not follow owe to `sources`, and its single values to `values`.
-
-    False where something went in of which that tells nothing.
-    """
-    known = {work.output.entity, *used}
-    found = {entity: each for entity, each in sources.items() if entity not in known}
-    if found and work.open:
-        outputs.append((work.output, "", found, {}, work.open))
-    single = {entity: each for entity, each in found.items() if each.node.kind in _HOLDING_VALUES}
-    single |= {entity: each for entity, each in values.items() if entity not in known}
-    if single and work.values:
-        outputs.append((work.output, "", single, {}, work.values))
-    return bool(found) or not work.open
-
-
-def _add(found: Sources, sources: Iterable[Source]) -> None:
-    """Put sources to those that were found, with the columns of both."""
-    for source in sources:
-        entity = source.node.entity
-        if entity in found:
-            both = dict.fromkeys((*found[entity].columns, *source.columns))
-            source = Source(source.node, tuple(both))
-        found[entity] = source
-
-
-def _held(thing: Any, values: Mapping[str, Any]) -> tuple[int, list[tuple[str, int, int]]]:
-    """Which thing it is, and what it holds: which things, and how many are in those."""
-    return identity(thing), [
-        (key, identity(value), len(value) if type(value) in _SIZED else 0)
-        for key, value in values.items()
-    ]
-
-
-def _edges(
-    node: Node, outputs: tuple[str, ...], sources: Sources, relation: Relation
-) -> Iterator[ColumnEdge]:
-    for entity, source in sources.items():
-        columns = source.columns if len(source.columns) <= MOST_EDGES else ("*",)
-        for column in columns:
-            for output in outputs:
-                yield ColumnEdge(node.entity, output, entity, column, relation, "inferred")

@@ -137,7 +137,8 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
     if not guarded:
         return []
     session = read_session(workspace, register, session_id)
-    read = {access.uri: name for access, name in session.catalogued(register) if name in guarded}
+    named = {access.uri: name for access, name in session.catalogued(register)}
+    read = {uri: name for uri, name in named.items() if name in guarded}
     if not read:
         return []
     with store_of(workspace, [session_id]) as store:
@@ -148,14 +149,15 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         for row in origins
         if row["output_uri"] in sources
     ]
-    known = {(row["output_uri"], read.get(row["input_uri"])) for row in origins}
+    models = {uri for uri, name in named.items() if name and register.version(name).kind == "model"}
+    known = {row["output_uri"] for row in origins if row["input_uri"] not in models}
     # Of what nobody saw being written, column by column, it is only known what it was made from.
     found = {
         Learned(_name(event.uri), name, "*", "TRANSFORMATION", "conservative")
         for event in session.derived
         if holds_weights(event.uri)
         for name in set(event.origins) & guarded.keys()
-        if (event.uri, name) not in known
+        if event.uri not in known
     }
     # Nobody can tell which way it came: it may be any column of what the session had read.
     found |= {

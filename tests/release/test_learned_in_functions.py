@@ -82,6 +82,18 @@ def features(f):
     return f
 features(load()).to_pickle("loops.pkl")
 """,
+    "limits": """
+def limits(t):
+    quantiles = t[[n for n in t.columns if n in ("age", "weight")]].quantile([0.2, 0.8])
+    return {n: [float(limit) for limit in quantiles[n]] for n in quantiles.columns}
+def words(t, limits):
+    out = pd.DataFrame(index=t.index)
+    for name, found in limits.items():
+        edges = [float("-inf"), *found, float("inf")]
+        out[name] = pd.cut(t[name], edges, right=False, labels=list("abc")).astype(str)
+    return out
+whole = pd.read_csv("people.csv"); words(whole, limits(whole)).to_pickle("limits.pkl")
+""",
     "module": """
 from prep import Prep, cities, inner
 h = load(); p = Prep()
@@ -122,6 +134,21 @@ def features(f):
     f["x"] = [int(b[1:]) for b in f["patient_id"]]
     return f[["age", "x"]]
 features(pd.read_csv("people.csv")).to_pickle("listed.pkl")
+""",
+    "edges": """
+def words(t):
+    out = pd.DataFrame(index=t.index)
+    out["x"] = pd.cut(t["age"], sorted({int(b[1:]) for b in t["patient_id"]}), labels=False)
+    return out
+words(pd.read_csv("people.csv")).to_pickle("edges.pkl")
+""",
+    "edged": """
+def words(t):
+    ids = sorted({int(b[1:]) for b in t["patient_id"]})
+    out = pd.DataFrame(index=t.index)
+    out["x"] = pd.cut(t["age"], ids, labels=False)
+    return out
+words(pd.read_csv("people.csv")).to_pickle("edged.pkl")
 """,
     "parted": """
 def features(f):

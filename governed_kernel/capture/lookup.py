@@ -1,0 +1,163 @@
+"""What is known of the things that names and paths lead to."""
+
+from __future__ import annotations
+
+import itertools
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from governed_kernel.capture.bringing import MISSING, may_lead_to_data
+from governed_kernel.capture.functions import functions_of, read_by
+from governed_kernel.capture.leftovers import Source
+from governed_kernel.capture.looks import (
+    column_at,
+    constant_text,
+    is_size,
+    item,
+    may_be_taught,
+    own,
+)
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.references import Reference
+from governed_kernel.capture.registry import Node, identity
+
+__all__ = ["CODE", "Lookup"]
+
+CODE = (
+    types.ModuleType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    type,
+)
+"""Types of things that are no data, and may lead to some."""
+_PLAIN = (int, float, complex, str, bytes, bool, type(None))
+_CONTAINERS = (dict, list, tuple)
+_SIZED = (dict, list, set)
+_SAVING = {"dump", "dumps", "save", "savez", "savez_compressed", "savetxt", "save_file"}
+"""Functions of modules that give nothing."""
+_MANY = 1_000
+
+
+class Lookup:
+    """Looks things up, as they are now.
+
+    Parameters
+    ----------
+    observation : Observation
+    namespace : dict
+        The notebook's variables.
+    """
+
+    def __init__(self, observation: Observation, namespace: dict[str, Any]) -> None:
+        self._observation = observation
+        self._namespace = namespace
+        self._constants: dict[int, str] = {}
+        """`identity` of what holds only values that a statement's text says → these, as text."""
+
+    def sources(self, reference: Reference) -> Iterator[Source]:
+        """What is known of what a reference leads to from the notebook's variables."""
+        thing = self._namespace.get(reference.name, MISSING)
+        if thing is not MISSING:
+            yield from self.of(thing, reference.path)
+
+    def of(self, start: Any, steps: Iterable[str | int]) -> Iterator[Source]:
+        """What is known of what some steps lead to from a thing."""
+        thing, path, around = start, list(steps), None
+        while path:
+            if type(thing) in _CONTAINERS:
+                inner = item(thing, path[0])
+            else:
+                inner = self._attribute(thing, str(path[0]))
+            if inner is MISSING:
+                break
+            around, thing = thing, inner
+            path.pop(0)
+        found = list(self._known(thing, tuple(path)))
+        if not found and type(around) in _CONTAINERS and not self._tells_apart(around):
+            found = list(self._known(around, ()))
+        yield from found
+
+    def _attribute(self, thing: Any, name: str) -> Any:
+        """What lies in a module, or in a function of the user's, where that leads to data."""
+        if not isinstance(thing, (types.ModuleType, types.FunctionType)):
+            return MISSING
+        inner = (own(thing) or {}).get(name, MISSING)
+        if isinstance(inner, CODE) and not isinstance(inner, types.ModuleType):
+            return MISSING
+        known = self._observation.registry.get
+        return inner if known(thing) is None or known(inner) is not None else MISSING
+
+    def _tells_apart(self, container: Any) -> bool:
+        """Whether some of what lies in a container is known by itself; then the rest is not."""
+        parts = container.values() if isinstance(container, dict) else container
+        known = self._observation.registry.get
+        return any(known(part) is not None for part in itertools.islice(parts, _MANY))
+
+    def _known(self, thing: Any, path: tuple[str | int, ...]) -> Iterator[Source]:
+        node = self._observation.registry.get(thing)
+        if node is not None:
+            if is_size(node, path):
+                yield Source(node, ())  # it was read, and no value of it goes on
+                return
+            wanted = tuple(column for column in node.columns if column in path)
+            if not wanted and path[:1] in (("iat",), ("iloc",)):
+                wanted = column_at(thing, node, path[1:])
+            yield Source(node, wanted or node.columns or ("*",))
+        elif isinstance(thing, CODE):
+            is_user_file = self._observation.is_user_file
+            for inner in read_by(thing, self._namespace, is_user_file):
+                node = self._observation.registry.get(inner)
+                if node is not None:
+                    yield Source(node, node.columns or ("*",))
+
+    def node(self, name: str) -> Node | None:
+        """What is known of a name's thing."""
+        return self._observation.registry.get(self._namespace.get(name))
+
+    def shape(self, name: str) -> Any:
+        """A cheap look at a thing, which is another one after most changes in place."""
+        thing = self._namespace.get(name, MISSING)
+        if type(thing) in (list, dict, set):
+            return (identity(thing), len(thing))
+        if isinstance(thing, type) and thing.__module__ == "__main__":
+            return _held(thing, vars(thing))
+        if isinstance(thing, CODE) or self._observation.registry.get(thing) is not None:
+            return identity(thing)
+        held = own(thing) if may_be_taught(type(thing)) else None
+        return identity(thing) if held is None else _held(thing, held)
+
+    def keep_constant(self, name: str) -> None:
+        """Know that a name's thing holds nothing but what the code says: a notebook's settings."""
+        thing = self._namespace.get(name)
+        if type(thing) not in _PLAIN and (text := constant_text(thing)) is not None:
+            if len(self._constants) >= _MANY:
+                self._constants.clear()
+            self._constants[identity(thing)] = text
+
+    def _is_constant(self, thing: Any) -> bool:
+        text = self._constants.get(identity(thing))
+        return text is not None and text == constant_text(thing)
+
+    def is_users(self, thing: Any) -> bool:
+        """Whether a thing is a function or class of the user's."""
+        is_user_file = self._observation.is_user_file
+        return any(is_user_file(each.__code__.co_filename) for each in functions_of(thing))
+
+    def may_lead(self, name: str, thing: Any, path: tuple[str | int, ...] = ()) -> bool:
+        """Whether a name that nothing is known of can bring in data."""
+        if isinstance(thing, types.ModuleType) and path[:1] and path[0] in _SAVING:
+            return False
+        get, is_user_file = self._observation.registry.get, self._observation.is_user_file
+        return may_lead_to_data(
+            name, thing, is_user_file, lambda each: get(each) is not None or self._is_constant(each)
+        )
+
+
+def _held(thing: Any, values: Mapping[str, Any]) -> tuple[int, list[tuple[str, int, int]]]:
+    """Which thing it is, and what it holds: which things, and how many are in those."""
+    return identity(thing), [
+        (key, identity(value), len(value) if type(value) in _SIZED else 0)
+        for key, value in values.items()
+    ]

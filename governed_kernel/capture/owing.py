@@ -1,0 +1,74 @@
+"""What a statement lets its results owe to, beyond what observed calls have told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from governed_kernel.capture.leftovers import Sources
+from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import MOST_EDGES, Work
+from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
+
+__all__ = ["HOLDING_VALUES", "Output", "complete", "record_statement"]
+
+Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
+"""What came out, its name, what its values and what its conditions owe to, and its columns."""
+HOLDING_VALUES = ("value", "dict", "list", "tuple")
+"""Kinds of things that hold plain values."""
+
+
+def complete(
+    work: Work, sources: Sources, values: Sources, used: frozenset[str], outputs: list[Output]
+) -> bool:
+    """Let what a step could not follow owe to `sources`, and its single values to `values`.
+
+    False where something went in of which that tells nothing.
+    """
+    known = {work.output.entity, *used}
+    found = {entity: each for entity, each in sources.items() if entity not in known}
+    if found and work.open:
+        outputs.append((work.output, "", found, {}, work.open))
+    single = {entity: each for entity, each in found.items() if each.node.kind in HOLDING_VALUES}
+    single |= {entity: each for entity, each in values.items() if entity not in known}
+    if single and work.values:
+        outputs.append((work.output, "", single, {}, work.values))
+    return bool(found) or not work.open
+
+
+def record_statement(observation: Observation, outputs: list[Output]) -> None:
+    """Put on record what a statement lets its results owe to."""
+    cell = observation.cell()
+    inputs: dict[str, Node] = {}
+    edges: list[ColumnEdge] = []
+    for node, _, direct, indirect, columns in outputs:
+        edges += _edges(node, columns, direct, "TRANSFORMATION")
+        edges += _edges(node, columns, indirect, "CONDITIONAL")
+        for source in (*direct.values(), *indirect.values()):
+            inputs[source.node.entity] = source.node
+    observation.emitter.emit(
+        Transformation(
+            execution=cell.execution,
+            cell_id=cell.cell_id,
+            transformation_id=observation.new_transformation(),
+            operation="statement",
+            library="python",
+            inputs=[Entity(n.entity, n.kind, "", list(n.columns)) for n in inputs.values()],
+            outputs=[
+                Entity(node.entity, node.kind, name, list(node.columns))
+                for node, name, *_ in outputs
+            ],
+            columns=edges,
+        )
+    )
+
+
+def _edges(
+    node: Node, outputs: tuple[str, ...], sources: Sources, relation: Relation
+) -> Iterator[ColumnEdge]:
+    for entity, source in sources.items():
+        columns = source.columns if len(source.columns) <= MOST_EDGES else ("*",)
+        for column in columns:
+            for output in outputs:
+                yield ColumnEdge(node.entity, output, entity, column, relation, "inferred")
