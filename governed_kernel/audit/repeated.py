@@ -52,7 +52,13 @@ _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 _NUMBER = r"\d{1,12}(?:\.\d{1,12})?"
 _PART = rf"({_NUMBER}(?:e[-+]?\d\d?)?)[ \u00a0]?({_UNIT})"
 _CLOCK = r"(?<![\w.:/-])(?<!\d-\d\d )(?:\d{1,3}:)?\d{1,2}:\d{2}(?:\.\d{1,6})?(?![\w:/-])"
-_DURATION = re.compile(rf"(?<![\w.-]){_PART}(?:[ ,]{{0,2}}{_PART}){{0,3}}\b(?!/)|{_CLOCK}")
+_NO_NUMBER = r"(?![ =:]{1,2}[-+]?\d)"  # "min 3.2" is the smallest
+_DURATION = re.compile(
+    rf"(?<![\w.-]){_PART}(?:[ ,]{{0,2}}{_PART}){{0,3}}\b(?!/){_NO_NUMBER}|(?P<clock>{_CLOCK})"
+)
+_TIMED = re.compile(r"\[[^\]]*$|\b(?:time|elapsed|eta|took|total|in|after)\W{0,3}$", re.IGNORECASE)
+"""What stands before a clock that tells how long something took; others tell when it was."""
+_BEFORE = 60
 _WORK = "(?:it|iter|step|batch|batche|sample|row|token)s?"
 _SPEED = re.compile(rf"(?<![\w.-]){_NUMBER}[ \u00a0]?(?:{_WORK}/s(?:ec)?|s/{_WORK})\b")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -292,9 +298,16 @@ def _lines(outputs: Sequence[Any], took: float) -> Iterator[str]:
             for pattern, instead in _CHANGES:
                 said = pattern.sub(instead, said)
             said = _SPEED.sub("SPEED", said)
-            yield _DURATION.sub(
-                lambda found: "TIME" if _length(found[0]) <= took else found[0], said
-            )
+            yield _DURATION.sub(lambda found: "TIME" if _lasts(found, took) else found[0], said)
+
+
+def _lasts(found: re.Match[str], took: float) -> bool:
+    """Whether it can be a duration of something in a run that took so many seconds."""
+    start = found.start()
+    before = found.string[max(start - _BEFORE, 0) : start]
+    if found["clock"] and not _TIMED.search(before):
+        return False
+    return _length(found[0]) <= took
 
 
 def _length(duration: str) -> float:

@@ -32,6 +32,9 @@ _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _Named: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _NAMING = (_Named, ast.Import, ast.ImportFrom)
+_TAKING = {"pop", "popitem", "clear", "update", "insert"}
+"""Methods that take something out of their subject, or put another in its place."""
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
@@ -207,13 +210,47 @@ def _parameters(function: _Function) -> set[str]:
 
 @functools.lru_cache(maxsize=500)
 def _bindings(function: _Function) -> Counter[str]:
-    """How often a function binds each of its names, parameters included."""
+    """How often a function binds each of its names, parameters included; in a loop twice.
+
+    What was made of a name at an earlier turn was made of another thing.
+    """
+    loops = [each for each in ast.walk(function) if isinstance(each, _LOOPS)]
     stored = (
         node.id
-        for node in ast.walk(function)
+        for within in (function, *loops)
+        for node in ast.walk(within)
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     )
-    return Counter((*_parameters(function), *stored))
+    return Counter((*_parameters(function), *stored, *_changed(function)))
+
+
+def _changed(function: _Function) -> Iterator[str]:
+    """Names whose thing the function changes so that what was taken of it before is not in it."""
+    read = {
+        (ast.unparse(node.value), ast.unparse(node.slice))
+        for node in ast.walk(function)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+    }
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Attribute(value=subject, attr=method), keywords=keywords):
+                if method in _TAKING or any(each.arg == "inplace" for each in keywords):
+                    yield from _root(subject)
+            case ast.Subscript(ctx=ast.Del(), value=subject):
+                yield from _root(subject)
+            case ast.Subscript(ctx=ast.Store(), value=subject, slice=key):
+                is_new = isinstance(key, ast.Constant) and isinstance(subject, ast.Name)
+                if not is_new or (ast.unparse(subject), ast.unparse(key)) in read:
+                    yield from _root(subject)
+            case ast.AugAssign(target=ast.Subscript(value=subject)):
+                yield from _root(subject)
+
+
+def _root(subject: ast.expr) -> Iterator[str]:
+    while isinstance(subject, ast.Attribute | ast.Subscript):
+        subject = subject.value
+    if isinstance(subject, ast.Name):
+        yield subject.id
 
 
 @functools.lru_cache(maxsize=2_000)

@@ -13,6 +13,7 @@ __all__ = ["column_at", "constant_text", "is_size", "item", "kind_of", "may_be_t
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _MOST = 1_000
+_TABLES = ("frame", "series", "index", "group", "relation", "array")
 _SIZES = {LENGTH, "shape", "ndim", "columns", "dtypes", "dtype", "empty"}
 
 
@@ -21,11 +22,13 @@ def constant_text(thing: Any, most: int = _MOST) -> str | None:
     values = thing if type(thing) in _CONTAINERS else _settings(thing)
     if values is None:
         return None
-    pending, seen = [values], 0
+    pending, left = [values], most
     while pending:
         part = pending.pop()
-        seen += 1
-        if type(part) in _CONTAINERS and seen < most:
+        if type(part) in _CONTAINERS:
+            left -= len(part)
+            if left < 0:
+                return None
             pending += [*part, *part.values()] if isinstance(part, dict) else part
         elif type(part) not in _PLAIN:
             return None
@@ -46,7 +49,9 @@ def is_size(node: Node, path: tuple[str | int, ...]) -> bool:
         :1
     ] == ("index",):
         path = path[1:]
-    return bool(path) and path[0] in _SIZES and node.kind != "value"
+    if not path or path[0] not in _SIZES or node.kind == "value":
+        return False
+    return path[0] == LENGTH or node.kind in _TABLES
 
 
 def may_be_taught(kind: type) -> bool:

@@ -168,14 +168,18 @@ class Variables:
     def writes_out(self, value: Any) -> bool:
         """Whether `value` stands in the statement's own text, a list of them as a whole."""
         written = self._text()
-        return written is not None and (written.holds(value) or self._stands_in_code(value))
+        return written is not None and (
+            written.holds(value) or self._stands_in_code(value, Written.holds)
+        )
 
     def assigns(self, value: Any) -> bool:
         """Whether `value` stands there as what becomes a value, and no condition has chosen it."""
         written = self._text()
-        return written is not None and (written.assigns(value) or self._stands_in_code(value))
+        return written is not None and (
+            written.assigns(value) or self._stands_in_code(value, Written.assigns)
+        )
 
-    def _stands_in_code(self, value: Any) -> bool:
+    def _stands_in_code(self, value: Any, stands: Callable[[Written, Any], bool]) -> bool:
         """Whether a container stands as a whole in code of the user's that the statement runs."""
         if type(value) not in _WRITTEN or not value:
             return False
@@ -187,7 +191,7 @@ class Variables:
             if file not in linecache.cache:
                 self._observation.read_text(file)
             written = written_in("".join(linecache.getlines(file)))
-            if written is not None and written.holds(value):
+            if written is not None and stands(written, value):
                 return True
         return False
 

@@ -31,6 +31,8 @@ class Written:
         taken: set[int] = set()
         self._displays: list[Any] = []
         self._repeated: list[Any] = []
+        self._chosen: list[Any] = []
+        """Containers of which a condition, or a turn of a loop, has told which goes where."""
         for node in ast.walk(statement):
             if isinstance(node, ast.Constant):
                 constants.add(node.value)
@@ -39,12 +41,9 @@ class Written:
                 if isinstance(node.value, _DISPLAYS):
                     taken.add(id(node.value))
                     chosen.update(_constants(node.value))
-            elif isinstance(node, ast.IfExp):
-                chosen.update((*_constants(node.body), *_constants(node.orelse)))
-            elif isinstance(node, _DECIDING):
-                chosen.update(_assigned(node))
-            elif isinstance(node, ast.BoolOp):
-                chosen.update(each for part in node.values for each in _constants(part))
+            elif part_of := list(_told(node)):
+                chosen.update(each for part in part_of for each in _constants(part))
+                self._chosen += map(_evaluated, part_of)
             elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
                 for part in (node.left, node.right):
                     if isinstance(part, ast.List | ast.Tuple):
@@ -68,7 +67,7 @@ class Written:
     def assigns(self, value: Any) -> bool:
         """The same of what becomes a value: no place, and nothing that a condition has chosen."""
         if isinstance(value, _CONTAINERS):
-            return self.holds(value)
+            return self.holds(value) and not any(_same(each, value) for each in self._chosen)
         if value is None or isinstance(value, bool):
             return value in self._values
         return self.holds(value) and (value in self._values or _negative(value) in self._values)
@@ -127,12 +126,17 @@ def _repeats(display: Any, value: Any) -> bool:
     return not rest and _same(display * times, value)
 
 
-def _assigned(node: ast.AST) -> Iterator[Any]:
-    """The constants that are assigned where a condition decides, or some rows at each turn."""
-    is_loop = isinstance(node, ast.For | ast.AsyncFor)
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Assign) and (not is_loop or any(map(is_place, inner.targets))):
-            yield from _constants(inner.value)
+def _told(node: ast.AST) -> Iterator[ast.expr]:
+    """Expressions of which a node tells whether, or to which rows, their values go."""
+    if isinstance(node, ast.IfExp):
+        yield from (node.body, node.orelse)
+    elif isinstance(node, ast.BoolOp):
+        yield from node.values
+    elif isinstance(node, _DECIDING):
+        is_loop = isinstance(node, ast.For | ast.AsyncFor)
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Assign) and (not is_loop or any(map(is_place, inner.targets))):
+                yield inner.value
 
 
 def is_place(target: ast.expr) -> bool:

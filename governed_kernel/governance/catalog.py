@@ -135,10 +135,9 @@ def register(
         made_from = inheritance.origins_of(current, Path(path), files)
         inheritance.check_class(current, name, asked.data_class, made_from, person)
         never_learn = shape.check_columns(name, Path(path), asked.never_learn)
-        use = inheritance.Use(asked.purposes, asked.retention_until, never_learn)
+        use = inheritance.Use(asked.purposes, asked.retention_until)
         if made_from:
-            columns = shape.names_of(Path(path))
-            inheritance.check_use(current, name, use, columns, made_from, person)
+            inheritance.check_use(current, name, use, made_from, person)
             also = never_learned.inherited(current, name, Path(path), files, made_from)
             never_learn = list(dict.fromkeys([*never_learn, *also]))
         odd = base_models.check(workspace, name, files) if asked.kind == "model" else []
@@ -402,7 +401,10 @@ def _is_treated_so(known: DatasetRegistered, event: DatasetRegistered) -> bool:
     same_name = known.dataset == event.dataset
     asked, admitted = set(event.purposes), set(known.purposes)
     fits = asked == admitted if same_name else asked <= admitted
-    fits = fits and set(event.never_learn) == set(known.never_learn)
+    # What comes of its lineage was found the first time; of known content nobody looks again.
+    asked_less = same_name and bool(known.made_from)
+    asked_less = asked_less and set(event.never_learn) <= set(known.never_learn)
+    fits = fits and (asked_less or set(event.never_learn) == set(known.never_learn))
     fits = fits and _ends_as_said(known, event)
     return fits and (known.state, known.data_class) == (event.state, event.data_class)
 

@@ -7,7 +7,7 @@ it is safe to: that takes another role than registering data does.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -151,29 +151,20 @@ class Use(NamedTuple):
         What it may be used for.
     until : str
         The day by which it must be gone; empty for no end.
-    never_learn : sequence of str
-        Columns that no model may be made from.
     """
 
     purposes: Sequence[str]
     until: str
-    never_learn: Sequence[str]
 
 
 def check_use(
     register: Register,
     name: str,
     use: Use,
-    columns: Set[str],
     origins: Sequence[str],
     person: str,
 ) -> None:
-    """Refuse what the data was made from was not registered for: purposes, an end, what is learned.
-
-    Parameters
-    ----------
-    columns : set of str
-        Those that the data has, as far as can be told.
+    """Refuse what the data was made from was not registered for: purposes, and an end.
 
     Raises
     ------
@@ -188,8 +179,6 @@ def check_use(
     beyond = [purpose for purpose in use.purposes if purpose not in admitted]
     ends = [end for version in data if (end := authorization.kept_until(version)) is not None]
     wanted = date.fromisoformat(use.until) if use.until else date.max
-    hidden = {column for version in data for column in version.never_learn} & columns
-    open_ = sorted(hidden - set(use.never_learn))
     if beyond:
         what = f"for {', '.join(beyond)}"
         said = f"which may be used for {', '.join(sorted(admitted)) or 'nothing in common'}"
@@ -198,10 +187,6 @@ def check_use(
         what = f"until {use.until}" if use.until else "without an end"
         said = f"which must be gone by {min(ends)}"
         remedy = f"give it with --retention {min(ends)}"
-    elif open_:
-        what = f"to be learned with {', '.join(open_)}"
-        said = "from which no model may be made by these columns"
-        remedy = f"give {' '.join(f'--never-learn {column}' for column in open_)}"
     else:
         return
     raise Refused(

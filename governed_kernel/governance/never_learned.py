@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from governed_kernel.capture.uris import file_uri
-from governed_kernel.errors import GovernedError, IntegrityBroken, Refused, UnknownName
+from governed_kernel.errors import IntegrityBroken, Refused, UnknownName
 from governed_kernel.governance import inheritance, shape
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.derivations import Derivation
+from governed_kernel.lineage.derivations import Derivation, known
 from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, FileDigest
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def inherited(
         return []
     try:
         columns = shape.columns_of(path)
-    except (GovernedError, OSError, ValueError):
+    except shape.UNREADABLE:
         columns = []
     made = inheritance.derivations_of(register, path, files)
     with_them = _Lineage(register, guarded).owing(made, columns or ["*"])
@@ -76,7 +76,12 @@ class _Lineage:
         self._derived = inheritance.all_derivations(register.workspace)
         self._took: defaultdict[str, defaultdict[str, set[_Thing]]]
         self._took = defaultdict(lambda: defaultdict(set))
+        self._noted: defaultdict[str, list[Derivation]] = defaultdict(list)
+        """Path → what each session that wrote there has made of what."""
+        for noted in known(register.workspace):
+            self._noted[noted.path].append(noted)
         self._unknown: set[str] = set()
+        self._called: dict[str, frozenset[str]] = {}
         self._read: defaultdict[str, set[str]] = defaultdict(set)
         """URI → each ``NAME@VERSION`` that was read there."""
 
@@ -100,18 +105,17 @@ class _Lineage:
         """Read the sessions that made these, and what they had read of other sessions."""
         from governed_kernel.lineage.alone import store_of  # brings an engine
 
-        known: set[str] = set()
+        taken: set[str] = set()
         wanted = {one.session_id for one in made}
-        while wanted - known:
-            new, known = wanted - known, known | wanted
+        while wanted - taken:
+            new, taken = wanted - taken, taken | wanted
             with store_of(self._register.workspace, sorted(new)) as store:
                 read = self._take(store)
             wanted = {
                 derivation.session_id
                 for uri in read
-                for derivation in [self._derived.path_of(_path_of(uri))]
-                if derivation is not None
-                and not self._guarded.keys().isdisjoint(derivation.origins)
+                for derivation in self._noted.get(_path_of(uri), ())
+                if self._owes_to_guarded(derivation)
             }
 
     def _take(self, store: Store) -> list[str]:
@@ -194,6 +198,11 @@ class _Lineage:
         return column == "*" or column in never or column not in self._names(name)
 
     def _names(self, name: str) -> frozenset[str]:
+        if name not in self._called:
+            self._called[name] = self._names_of(name)
+        return self._called[name]
+
+    def _names_of(self, name: str) -> frozenset[str]:
         from governed_kernel.governance.catalog import snapshot_of
 
         version = self._register.version(name)

@@ -11,10 +11,14 @@ import duckdb
 from governed_kernel.errors import GovernedError, UsageError
 from governed_kernel.governance import tables
 
-__all__ = ["check_columns", "columns_of", "names_of", "rows_of"]
+__all__ = ["UNREADABLE", "check_columns", "columns_of", "names_of", "rows_of"]
 
 _LARGEST_COUNTED = 256 << 20
 """Bytes of a file beyond which nobody waits for its rows to be counted; Parquet says how many."""
+
+
+UNREADABLE = (GovernedError, OSError, ValueError, KeyError, csv.Error, duckdb.Error)
+"""What reading a file as a table raises where it is none, or none that can be read."""
 
 
 def rows_of(path: Path) -> int:
@@ -22,7 +26,7 @@ def rows_of(path: Path) -> int:
     try:
         files = tables.table_files(path)
         counted = [_rows(file) for file in files]
-    except (GovernedError, OSError, ValueError, KeyError, csv.Error, duckdb.Error):
+    except UNREADABLE:
         return -1  # no table: a folder of images, a text of unknown encoding
     return -1 if -1 in counted else sum(counted)
 
@@ -73,7 +77,7 @@ def names_of(path: Path) -> frozenset[str]:
     """
     try:
         columns = columns_of(path)
-    except (GovernedError, OSError, ValueError, KeyError, csv.Error, duckdb.Error):
+    except UNREADABLE:
         return frozenset()
     nameless = [place for place, column in enumerate(columns) if not column]
     given = (form.format(place) for place in nameless for form in _NAMELESS)

@@ -114,7 +114,7 @@ class Origins:
     def _first_name(self, path: str) -> str:
         """What a file was called when the cell began, by its own renames and its folders'."""
         place = path
-        while place not in self._moves and place != "/":
+        while place not in self._moves and place not in ("", "/"):
             place = os.path.dirname(place)
         return self._moves.get(place, place) + path[len(place) :]
 
@@ -217,6 +217,8 @@ class Origins:
         before = self._restrictions.inherited(path, status)
         if path not in self._fresh:  # something may have been added to what was there
             origins |= frozenset(self._restrictions.inherited(self._first_name(path), status))
+        if self._first_name(path) != path and self._restrictions.lies_still(path, status):
+            origins |= frozenset(before)  # what was to take its place has not
         if not origins and not before:
             return None
         data_class = self._restrictions.class_of(origins) if origins else ""

@@ -217,6 +217,11 @@ class Restrictions:
             return [] if registered is None else [registered]
         return []
 
+    def lies_still(self, path: str, status: os.stat_result) -> bool:
+        """Whether the file that a session noted at `path` may be the one that lies there now."""
+        found = self._derived.path_of(path)
+        return found is not None and found.stamp[:2] in ((0, 0), (status.st_dev, status.st_ino))
+
     def inherited(self, path: str, status: os.stat_result | None) -> list[str]:
         """``NAME@VERSION`` of what sessions made a file from, registered by now or not."""
         self._derived.refresh()

@@ -170,7 +170,7 @@ def _learnt(workspace: Workspace, registry: Registry, run: RunRecord) -> tuple[L
     session = read_session(workspace, registry.register, run.ended.session_id)
     read = {access.uri: name for access, name in session.catalogued(registry.register) if name}
     written = {
-        item.uri: item.name for item in run.ended.artifacts if item.name.endswith(learned.WEIGHTS)
+        item.uri: item.name for item in run.ended.artifacts if learned.holds_weights(item.name)
     }
     rows = learned.origins_of(workspace, run.ended.session_id)
     found = {

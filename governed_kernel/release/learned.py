@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlparse
 
 from governed_kernel.errors import CheckFailed
 from governed_kernel.governance.catalog import label, snapshot_of
+from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.shape import names_of
 from governed_kernel.lineage.alone import store_of
@@ -25,7 +26,7 @@ from governed_kernel.release.findings import Finding
 from governed_kernel.release.recorded import read_session
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Learned", "check_learned", "findings_of", "forbidden", "origins_of"]
+__all__ = ["Learned", "check_learned", "findings_of", "forbidden", "holds_weights", "origins_of"]
 
 WEIGHTS = (
     *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".gguf", ".h5", ".keras"),
@@ -156,7 +157,7 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         Learned(_name(event.uri), name, "*", "TRANSFORMATION", "conservative")
         for event in session.derived
         if holds_weights(event.uri)
-        for name in set(event.origins) & guarded.keys()
+        for name in {origin.removesuffix(MASKED) for origin in event.origins} & guarded.keys()
         if event.uri not in known
     }
     # Nobody can tell which way it came: it may be any column of what the session had read.

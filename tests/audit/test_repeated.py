@@ -231,6 +231,7 @@ def test_what_every_execution_says_anew_is_no_difference(
         ("Wall time: 58 s", "Wall time: 1min 2s"),
         ("1.2 ms ± 3.4 µs per loop", "1.3 ms ± 3.1 µs per loop"),
         ("[75/75 00:34, Epoch 3/3]", "[75/75 01:02, Epoch 3/3]"),
+        ("took 0:34", "took 1:02"),
         ("done, 3.87it/s", "done, 4.1it/s"),
         ("2.47 s/step, 812 tokens/s", "2.5 s/step, 799.5 tokens/s"),
     ],
@@ -243,6 +244,8 @@ def test_how_long_something_took_is_no_difference(one: str, two: str) -> None:
     ("one", "two"),
     [
         ("survived 66 min", "survived 67 min"),  # the run took less
+        ("mean 3.2 min 1.1", "mean 3.3 min 1.1"),
+        ("odds 1:10", "odds 1:11"),
         ("at 09:12", "at 09:13"),
         ("5 samples", "6 samples"),
         ("3 m/s", "4 m/s"),

@@ -76,6 +76,8 @@ def test_each_column_that_goes_back_to_one_or_may_is_never_learned_either(
     version = register(place, path, Path(name).stem.replace("_", "-"), person="ada").version
     assert version.made_from == ["biopsies@1"]
     assert version.never_learn == columns
+    again = register(place, path, version.dataset, person="ada")
+    assert (again.new, again.version) == (False, version)
 
 
 def test_it_is_followed_through_the_sessions_before(place: Workspace) -> None:
@@ -95,6 +97,13 @@ def test_where_a_journal_is_gone_it_may_be_any_column(place: Workspace, tmp_path
         place.journals.rmdir()
         away.rename(place.journals)
     assert version.never_learn == ["", "size", "shape", "one"]
+
+
+def test_a_table_that_cannot_be_read_is_refused_in_words(place: Workspace) -> None:
+    path = place.root / "named.csv"
+    path.write_text("x" * 200_000 + "," + path.read_text())  # no field of CSV is so long
+    with pytest.raises(Refused, match="odd can't be registered"):
+        register(place, path, "odd", person="ada")
 
 
 def test_what_is_no_table_is_refused_where_such_a_column_goes_into_it(place: Workspace) -> None:

@@ -85,6 +85,9 @@ MOVED = {
     "os.rename('tmp-7.csv', 'freed.csv')\nos.rename('tmp-8.csv', 'tmp-7.csv')",
     "added.csv": "os.rename('before_it/old.csv', 'added.csv')\n"
     "pd.read_csv('towns.csv').to_csv('added.csv', mode='a')",
+    "not_linked.csv": "df.to_csv('not_linked.csv')\npd.read_csv('towns.csv').to_csv('linked.csv')\n"
+    "try:\n    os.link('linked.csv', 'not_linked.csv')\nexcept FileExistsError:\n    pass\n"
+    "with open('not_linked.csv', 'a') as file:\n    file.write('1')",
     "old.csv": "os.rename('before_this', 'after')\n"
     "pd.read_csv('towns.csv').to_csv('after/old.csv', mode='a')",
 }
@@ -356,7 +359,6 @@ def test_what_was_made_of_data_is_for_no_more_and_for_no_longer(made: Sessions) 
         ({"purposes": ["explore", "train"]}, "sam may not register more for train"),
         ({"retention_until": ""}, "sam may not register more without an end"),
         ({"retention_until": "2091-01-01"}, "sam may not register more until 2091-01-01"),
-        ({"never_learn": []}, "sam may not register more to be learned with patient"),
     ):
         with pytest.raises(Refused, match=words) as refused:
             register(made.workspace, more, "more", **{**narrow, **wider})

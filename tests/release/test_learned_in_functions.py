@@ -190,6 +190,44 @@ def features(f):
     return out
 features(pd.read_csv("people.csv")).to_pickle("decided.pkl")
 """,
+    "several": """
+p = pd.read_csv("people.csv"); f = p[["age"]].assign(x=0, y=0)
+for i, b in p["patient_id"].items():
+    if b > "P0020": f.loc[i, ["x", "y"]] = [1, 1]
+f.to_pickle("several.pkl")
+""",
+    "turns": """
+def features(f):
+    out, parts = f[["age"]].copy(), {}
+    for c in ("patient_id", "age"):
+        x = f[c].astype(str)
+        parts[c] = [int(v.strip("P")) for v in x]
+    out["n"] = parts["patient_id"]
+    return out
+features(pd.read_csv("people.csv")).to_pickle("turns.pkl")
+""",
+    "dropped": """
+def features(f):
+    numbers = [int(b[1:]) for b in f["patient_id"]]
+    f.drop(columns=["patient_id", "name"], inplace=True)
+    f["n"] = numbers
+    return f
+features(pd.read_csv("people.csv")).to_pickle("dropped.pkl")
+""",
+    "overwritten": """
+def features(f):
+    numbers = [int(b[1:]) for b in f["patient_id"]]
+    f["patient_id"] = 0
+    f["n"] = numbers
+    return f[["age", "n"]]
+features(pd.read_csv("people.csv")).to_pickle("overwritten.pkl")
+""",
+    "named_so": """
+class Columns:
+    def see(self, f): self.columns = [int(b[1:]) for b in f["patient_id"]]
+p = pd.read_csv("people.csv"); keeper = Columns(); keeper.see(p)
+f = p[["age"]].copy(); f["x"] = keeper.columns; f.to_pickle("named_so.pkl")
+""",
     "at_once": """
 p = pd.read_csv("people.csv"); f = p[["age"]].copy(); f["x"] = 0
 for i, b in p["patient_id"].items():
