@@ -101,6 +101,8 @@ class Variables:
         self._before: list[_Before] = []
         self._endings: list[Callable[[], None]] = []
         self._written: Written | None = None
+        self._around: dict[str, Written | None] | None = None
+        """File of the user's code that the statement runs → what its text writes out."""
         self._look = Lookup(observation, namespace)
         observation.variables = self
         observation.scalars.is_mentioned = self._mentions
@@ -183,17 +185,26 @@ class Variables:
         """Whether a container stands as a whole in code of the user's that the statement runs."""
         if type(value) not in _WRITTEN or not value:
             return False
+        return any(stands(written, value) for written in self._codes())
+
+    def _codes(self) -> Iterable[Written]:
+        """What the texts of the user's code write out that the statement runs."""
         is_user_file = self._observation.is_user_file
-        files = dict.fromkeys(files_under_way(is_user_file))
-        for name, _ in self._before[-1].flow.reads:
-            files.update(dict.fromkeys(files_behind(self.namespace.get(name), is_user_file)))
-        for file in files:
-            if file not in linecache.cache:
-                self._observation.read_text(file)
-            written = written_in("".join(linecache.getlines(file)))
-            if written is not None and stands(written, value):
-                return True
-        return False
+        if self._around is None:
+            self._around = {}
+            for name, _ in self._before[-1].flow.reads:
+                for file in files_behind(self.namespace.get(name), is_user_file):
+                    self._take_in(file)
+        for file in files_under_way(is_user_file):
+            if file not in self._around:
+                self._take_in(file)
+        return (written for written in self._around.values() if written is not None)
+
+    def _take_in(self, file: str) -> None:
+        assert self._around is not None
+        if file not in linecache.cache:
+            self._observation.read_text(file)
+        self._around[file] = written_in("".join(linecache.getlines(file)))
 
     def _text(self) -> Written | None:
         if self._written is None and self._before:
@@ -219,7 +230,7 @@ class Variables:
         self._observation.moment = next(_MOMENTS)
         forget_paths()  # other processes may have moved what they led to
         self._observation.doings.append(Doings())
-        self._written = None
+        self._written = self._around = None
         self._before.append(_NOTHING)
         reading = statement if isinstance(statement, Reading) else read(statement)
         self._meet(reading.mentioned)

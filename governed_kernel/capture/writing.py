@@ -30,6 +30,7 @@ class Written:
         chosen: set[Any] = set()
         taken: set[int] = set()
         self._displays: list[Any] = []
+        self._by_size: dict[int, list[Any]] | None = None
         self._repeated: list[Any] = []
         self._chosen: list[Any] = []
         """Containers of which a condition, or a turn of a loop, has told which goes where."""
@@ -87,7 +88,12 @@ class Written:
         return True
 
     def _stands(self, value: Any) -> bool:
-        return any(_same(each, value) for each in self._displays) or any(
+        if self._by_size is None:
+            self._by_size = {}
+            for each in self._displays:
+                if isinstance(each, _CONTAINERS):
+                    self._by_size.setdefault(len(each), []).append(each)
+        return any(_same(each, value) for each in self._by_size.get(len(value), ())) or any(
             _repeats(each, value) for each in self._repeated
         )
 
