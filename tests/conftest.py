@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from typing import Any
 
 import pytest
 
 # Before a library asks: threads of two workers' trainings would wait for one another in loops.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # What is remembered of workspaces is no test's to leave in the home of whoever runs them: the
+    # next run would find others under the same names.
+    os.environ["GOVERNED_HOME"] = tempfile.mkdtemp(prefix="governed-tests-")
+    atexit.register(shutil.rmtree, os.environ["GOVERNED_HOME"], ignore_errors=True)
 
 LONGEST = ("test_demonstration.py", "test_corpus.py", "test_biopsy_triage.py", "test_journey.py")
 TOGETHER = {
