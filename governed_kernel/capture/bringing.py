@@ -13,16 +13,18 @@ from governed_kernel.capture.functions import (
     within_reach,
 )
 
-__all__ = ["MISSING", "may_bring_data", "may_lead_to_data", "may_read"]
+__all__ = ["CODE", "MISSING", "PLAIN", "may_bring_data", "may_lead_to_data", "may_read"]
 
 MISSING = object()
 """Stands for what a name means where it means nothing."""
-_CODE = (
+CODE = (
     *(types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType),
     type,
 )
+"""Types of things that are no data, and may lead to some."""
+PLAIN = (int, float, complex, str, bytes, bool, type(None))
+"""Types of single values of plain Python."""
 _MOST = 200
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _LEADING_ANYWHERE = {
     *("open", "input", "globals", "locals", "vars", "dir", "getattr", "eval", "exec", "compile"),
     *("__import__", "get_ipython", "object", "type", "super"),
@@ -45,7 +47,7 @@ _READERS = {("load",), ("loadtxt",), ("genfromtxt",), ("fromfile",), ("memmap",)
 
 def may_read(thing: Any, path: tuple[str | int, ...]) -> bool:
     """Whether what lies in a module, or is from one, can give data that it was not given."""
-    if not isinstance(thing, _CODE):
+    if not isinstance(thing, CODE):
         return False
     module = thing.__name__ if isinstance(thing, types.ModuleType) else str(thing.__module__)
     called = path[:1] if isinstance(thing, types.ModuleType) else (thing.__name__,)
@@ -96,11 +98,11 @@ def may_bring_data(name: str, thing: Any) -> bool:
     """
     if thing is MISSING:
         return name in _LEADING_ANYWHERE
-    if isinstance(thing, _PLAIN):
+    if isinstance(thing, PLAIN):
         return False
     if isinstance(thing, types.ModuleType):
         return thing.__name__.partition(".")[0] not in _CALCULATING
-    kind = thing if isinstance(thing, _CODE) else type(thing)
+    kind = thing if isinstance(thing, CODE) else type(thing)
     module = getattr(kind, "__module__", None) or ""
-    allowed = _CALCULATING if isinstance(thing, _CODE) else _GENERATING
+    allowed = _CALCULATING if isinstance(thing, CODE) else _GENERATING
     return not (module.startswith("numpy.random") or module.partition(".")[0] in allowed)

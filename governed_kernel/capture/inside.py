@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any, NamedTuple, TypeAlias
 
-from governed_kernel.capture.bringing import MISSING
+from governed_kernel.capture.bringing import MISSING, PLAIN
 from governed_kernel.capture.references import NONE, NOTHING, Made, Reference, References
 from governed_kernel.capture.statements import Reader
 from governed_kernel.capture.writing import Written
@@ -28,7 +28,6 @@ _FURTHEST = 40
 """Frames that may lie between an observed call and the user's code."""
 PARAMETER = "()"
 """Begins the name of what a parameter stood for when its function was called."""
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _Named: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _NAMING = (_Named, ast.Import, ast.ImportFrom)
@@ -60,7 +59,7 @@ class Inside(NamedTuple):
 
     def writes_out(self, value: Any) -> bool:
         """Whether a single value stands in the text of a function that is under way."""
-        return isinstance(value, _PLAIN) and any(
+        return isinstance(value, PLAIN) and any(
             type(each) is type(value) and each == value for each in self.constants
         )
 

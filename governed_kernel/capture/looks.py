@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from governed_kernel.capture.bringing import MISSING
+from governed_kernel.capture.bringing import MISSING, PLAIN
 from governed_kernel.capture.references import LENGTH
 from governed_kernel.capture.registry import Node
 
 __all__ = ["column_at", "constant_text", "is_size", "item", "kind_of", "may_be_taught", "own"]
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _MOST = 1_000
 _TABLES = ("frame", "series", "index", "group", "relation", "array")
 _SIZES = {LENGTH, "shape", "ndim", "columns", "dtypes", "dtype", "empty"}
@@ -30,7 +29,7 @@ def constant_text(thing: Any, most: int = _MOST) -> str | None:
             if left < 0:
                 return None
             pending += [*part, *part.values()] if isinstance(part, dict) else part
-        elif type(part) not in _PLAIN:
+        elif type(part) not in PLAIN:
             return None
     return repr(values)
 

@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from governed_kernel.capture.bringing import MISSING, may_lead_to_data
+from governed_kernel.capture.bringing import CODE, MISSING, PLAIN, may_lead_to_data
 from governed_kernel.capture.functions import functions_of, read_by
 from governed_kernel.capture.leftovers import Source
 from governed_kernel.capture.looks import (
@@ -22,17 +22,8 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.references import Reference
 from governed_kernel.capture.registry import Node, identity
 
-__all__ = ["CODE", "Lookup"]
+__all__ = ["Lookup"]
 
-CODE = (
-    types.ModuleType,
-    types.FunctionType,
-    types.BuiltinFunctionType,
-    types.MethodType,
-    type,
-)
-"""Types of things that are no data, and may lead to some."""
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _CONTAINERS = (dict, list, tuple)
 _SIZED = (dict, list, set)
 _SAVING = {"dump", "dumps", "save", "savez", "savez_compressed", "savetxt", "save_file"}
@@ -131,7 +122,7 @@ class Lookup:
     def keep_constant(self, name: str) -> None:
         """Know that a name's thing holds nothing but what the code says: a notebook's settings."""
         thing = self._namespace.get(name)
-        if type(thing) not in _PLAIN and (text := constant_text(thing)) is not None:
+        if type(thing) not in PLAIN and (text := constant_text(thing)) is not None:
             if len(self._constants) >= _MANY:
                 self._constants.clear()
             self._constants[identity(thing)] = text

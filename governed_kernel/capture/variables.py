@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, NamedTuple
 
 from governed_kernel.capture.arming import meet
-from governed_kernel.capture.bringing import MISSING, may_read
+from governed_kernel.capture.bringing import CODE, MISSING, may_read
 from governed_kernel.capture.deciding import DECISION, beside, record_beside
 from governed_kernel.capture.functions import files_behind, global_names
 from governed_kernel.capture.inside import PARAMETER, files_under_way, inside, written_in
@@ -23,7 +23,7 @@ from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, u
 from governed_kernel.capture.looks import (
     kind_of,
 )
-from governed_kernel.capture.lookup import CODE, Lookup
+from governed_kernel.capture.lookup import Lookup
 from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import HOLDING_VALUES, Output, complete, record_statement

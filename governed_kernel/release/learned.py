@@ -138,8 +138,8 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
     if not guarded:
         return []
     session = read_session(workspace, register, session_id)
-    named = {access.uri: name for access, name in session.catalogued(register)}
-    read = {uri: name for uri, name in named.items() if name in guarded}
+    named = [(access.uri, name) for access, name in session.catalogued(register) if name]
+    read = {uri: name for uri, name in named if name in guarded}
     if not read:
         return []
     with store_of(workspace, [session_id]) as store:
@@ -150,7 +150,7 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         for row in origins
         if row["output_uri"] in sources
     ]
-    models = {uri for uri, name in named.items() if name and register.version(name).kind == "model"}
+    models = {uri for uri, name in named if register.version(name).kind == "model"}
     known = {row["output_uri"] for row in origins if row["input_uri"] not in models}
     # Of what nobody saw being written, column by column, it is only known what it was made from.
     found = {

@@ -346,6 +346,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Learned]]:
             for code in (BEGIN, *HONEST.values(), *LEAKING.values()):
                 done = kernel.run(code)
                 assert done.status == "ok", done.error
+            # What was read stays what it was, whatever becomes of the file.
+            path.write_text(_people() + "P9999,Ann,1,1,1,Bonn,0\n")
+            assert kernel.run("!cat people.csv > copy.csv; rm people.csv").status == "ok"
         finally:
             kernel.close()
         session = kernel.journal.name.partition(".")[0]
