@@ -1,6 +1,7 @@
 """What the JSON files of a base model ask its loader to do.
 
-As read in transformers 5.23 (``auto_map``, ``custom_pipelines``, ``weight_map``), peft 0.21 and
+As read in transformers 5.23 (``auto_map``, ``custom_pipelines``, ``weight_map``,
+``attn_implementation``, ``quant_method``), peft 0.21 (``parent_library``, ``megatron_core``) and
 sentence-transformers 6.2 (``modules.json``, ``activation_function``); earlier ones followed more,
 without asking.
 """
@@ -20,6 +21,10 @@ VENDOR = (
     "put its code into the workspace, as modules that notebooks import and reviewers are shown, "
     "and take it, and what names it ('auto_map'), out of the model; transformers knows many "
     "models without"
+)
+NOTEBOOK = (
+    "take that key out of the model, and ask for it in the notebook that loads the model, where "
+    "reviewers see it"
 )
 INSIDE = "let it name files of its own folder, and register what else it needs by itself"
 WHOLE = "fetch that file again from its origin, whole, or leave it out"
@@ -45,6 +50,9 @@ _CODE = ("auto_map", "custom_pipelines")
 _LIBRARIES = ("transformers", "diffusers", "sentence_transformers")
 _MODULE_LISTS = ("modules.json", "router_config.json")
 _ACTIVATIONS = ("activation_function", "activation_fn", "sbert_ce_default_activation_function")
+_IMPLEMENTATION = re.compile(r"_?(attn|experts)_implementation(_internal)?")
+_BUILT_IN = ("eager", "sdpa", "flex_attention", "grouped_mm", "batched_mm")
+"""Implementations that every transformers has; it may fetch the others."""
 _INTERNALS = re.compile(r"__[a-z]+__")
 
 
@@ -88,6 +96,10 @@ def look(path: Path, name: str, names: Collection[str]) -> Iterator[Oddity]:
     for key, value in _pairs(content):
         if code := _code(base, key, value):
             yield Oddity(f"{name}: {code}", True, VENDOR)
+        elif fetched := _fetched(key, value):
+            yield Oddity(f"{name}: {fetched}", True, NOTEBOOK)
+        elif left := _left_to_loader(key, value):
+            yield Oddity(f"{name}: {left}", False, NOTEBOOK)
         elif isinstance(value, str):
             yield from _text(name, key, value, names)
 
@@ -141,9 +153,32 @@ def _code(base: str, key: str, value: Any) -> str:
     own = ""
     if key in _ACTIVATIONS:
         own = next((text for text in texts if "." in text and text[:6] != "torch."), "")
+    elif key == "megatron_core":
+        own = next((text for text in texts if text.partition(".")[0] != "megatron"), "")
     elif base in _MODULE_LISTS and key in ("type", "types"):
         own = next((text for text in texts if not text.startswith("sentence_transformers.")), "")
     return f"{key} names code, {_shown(own)}" if own else ""
+
+
+def _fetched(key: str, value: Any) -> str:
+    """What a key has fetched from a hub, and run, in words; empty for nothing."""
+    if key == "use_kernels" and (value is True or _texts(value)):
+        return "use_kernels asks for code that is fetched from elsewhere"
+    if not _IMPLEMENTATION.fullmatch(key):
+        return ""
+    kernel = next((text for text in _texts(value) if "/" in text), "")
+    return f"{key} names code that is fetched from elsewhere, {_shown(kernel)}" if kernel else ""
+
+
+def _left_to_loader(key: str, value: Any) -> str:
+    """What a loader may fetch from where it likes to do as a key says, in words."""
+    if key == "quant_method" and isinstance(value, str):
+        what = "a library that knows how, or code that transformers fetches"
+        return f"its weights are packed by {_shown(value)}, which takes {what}"
+    asked = _texts(value) if _IMPLEMENTATION.fullmatch(key) else []
+    special = next((text for text in asked if text.split("|")[-1] not in _BUILT_IN), "")
+    what = "for which transformers fetches code where no library has it"
+    return f"{key} asks for {_shown(special)}, {what}" if special else ""
 
 
 def _texts(value: Any) -> list[str]:

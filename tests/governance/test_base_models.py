@@ -165,6 +165,35 @@ RUNS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         lambda folder: say(folder, "2_Dense/config.json", activation_function="evil.function"),
         "2_Dense/config.json: activation_function names code", "workspace",
     ),
+    "an attention from a hub": (
+        lambda folder: say(folder, "config.json", attn_implementation="owner/kernel@main:run"),
+        "config.json: attn_implementation names code that is fetched from elsewhere, 'owner/kern",
+        "in the notebook",
+    ),
+    "an attention from a hub, by the key within": (
+        lambda folder: say(folder, "config.json", _attn_implementation="paged|owner/kernel"),
+        "_attn_implementation names code that is fetched from elsewhere", "in the notebook",
+    ),
+    "an attention from a hub, of a part": (
+        lambda folder: say(
+            folder, "config.json", vision_config={"attn_implementation": "owner/kernel"}
+        ),
+        "attn_implementation names code that is fetched from elsewhere", "in the notebook",
+    ),
+    "an attention from a hub, said for a part": (
+        lambda folder: say(
+            folder, "config.json", attn_implementation={"": "sdpa", "text_config": "a/b"}
+        ),
+        "attn_implementation names code that is fetched from elsewhere, 'a/b'", "in the notebook",
+    ),
+    "kernels": (
+        lambda folder: say(folder, "sentence_bert_config.json", model_args={"use_kernels": True}),
+        "use_kernels asks for code that is fetched from elsewhere", "in the notebook",
+    ),
+    "a module for layers in parallel": (
+        lambda folder: say(folder, "adapter_config.json", megatron_core="evil.core"),
+        "adapter_config.json: megatron_core names code, 'evil.core'", "workspace",
+    ),
 }  # fmt: skip
 
 
@@ -325,8 +354,40 @@ def test_an_adapter_of_what_is_no_part_of_it_is_odd(workspace: Workspace, model:
     assert told == "adapter_config.json: it adapts 'someone/base', which is no part of this version"
 
 
+@pytest.mark.parametrize(
+    ("facts", "what"),
+    [
+        (
+            {"text_config": {"_attn_implementation": "flash_attention_2"}},
+            "config.json: _attn_implementation asks for 'flash_attention_2', for which "
+            "transformers fetches code where no library has it",
+        ),
+        (
+            {"quantization_config": {"quant_method": "mxfp4"}},
+            "config.json: its weights are packed by 'mxfp4', which takes a library that knows "
+            "how, or code that transformers fetches",
+        ),
+    ],
+)
+def test_what_a_loader_may_fetch_code_for_is_odd(
+    workspace: Workspace, model: Path, facts: dict[str, Any], what: str
+) -> None:
+    say(model, "config.json", **facts)
+    assert taken(workspace, model).version.odd == [what]
+
+
+def test_an_attention_that_every_transformers_has_is_not_odd(
+    workspace: Workspace, model: Path
+) -> None:
+    say(model, "config.json", attn_implementation={"": "sdpa", "text_config": "paged|eager"})
+    say(model, "adapter_config.json", megatron_core="megatron.core", megatron_config=None)
+    say(model, "sentence_bert_config.json", model_args={"use_kernels": False})
+    assert taken(workspace, model).version.odd == []
+
+
 def test_words_of_a_vocabulary_ask_for_nothing(workspace: Workspace, model: Path) -> None:
     words = {"auto_map": 1, "trust_remote_code": 2, "tokenizer_file": 3, "../../x": 4, "path": 5}
+    words |= {"use_kernels": 6, "attn_implementation": 7, "quant_method": 8}
     (model / "vocab.json").write_text(json.dumps(words))
     say(model, "config.json", label2id=words, id2label={"1": "/etc/passwd"}, hidden_act="gelu_new")
     say(model, "tokenizer_config.json", name_or_path="/home/me/before")
