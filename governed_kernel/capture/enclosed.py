@@ -82,7 +82,7 @@ def owe_to_enclosed(
             else:
                 step.product(columns, node, node.columns or ("*",), relation, "conservative")
         for thing in unknown:
-            if observation.variables.writes_out(thing):
+            if observation.variables.text.writes_out(thing):
                 continue
             if isinstance(thing, _NUMBERS):
                 step.open_value(columns)

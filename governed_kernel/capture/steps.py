@@ -3,14 +3,15 @@
 A rule builds a `Step`, and `Step.finish` names the output and records the step. A loop that
 repeats the same step over the same inputs makes one record, not a million: the lineage of the
 second result is that of the first, so it gets the same entity. Where each turn of a loop makes
-new inputs, results of one place in the code share an entity after `_PATIENCE` turns, and their
-edges are marked conservative.
+new inputs, results of one place in the code share an entity after `memory.PATIENCE` turns, and
+their edges are marked conservative.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from governed_kernel.capture.memory import PATIENCE, memory_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Influence, Node
@@ -22,69 +23,14 @@ __all__ = [
     "Step",
     "Unasked",
     "Work",
-    "memory_of",
-    "remember_step",
-    "same_as_before",
 ]
 
-_PATIENCE = 100
 _MOST_INFLUENCES = 64
 MOST_EDGES = 4_000
 _MOST_WORKS = 2_000
 
 Link: TypeAlias = tuple[str, Relation, Evidence, tuple[tuple[str, str], ...]]
 """Input entity, relation, evidence, and pairs of output column and input column."""
-
-
-class _Memory:
-    """What was recorded already in the current statement or cell."""
-
-    def __init__(self) -> None:
-        self.moment = -1
-        self.nodes: dict[Any, Node] = {}
-        self.turns: dict[Any, int] = {}
-        self.shared: dict[Any, str] = {}
-        self.calls: dict[Any, Any] = {}
-
-    def renewed(self, moment: int) -> _Memory:
-        self.moment = moment
-        self.nodes.clear()
-        self.turns.clear()
-        self.shared.clear()
-        self.calls.clear()
-        return self
-
-    def again(self, place: Any) -> bool:
-        """Count one more turn at a place; true once it has lost patience."""
-        turns = self.turns.get(place, 0) + 1
-        self.turns[place] = turns
-        return turns > _PATIENCE
-
-
-def same_as_before(observation: Observation, key: Any, output: Any) -> bool:
-    """Whether a step that is known by a short key alone was recorded in this cell already.
-
-    The quick way for what loops repeat: `output` gets the entity of the earlier result.
-    """
-    node = memory_of(observation).nodes.get(key)
-    return node is not None and observation.registry.put(output, node)
-
-
-def remember_step(observation: Observation, key: Any, output: Any) -> None:
-    """Let `same_as_before` know the step that has just been recorded."""
-    node = observation.registry.get(output)
-    if node is not None:
-        memory_of(observation).nodes[key] = node
-
-
-def memory_of(observation: Observation) -> _Memory:
-    """The observation's memory of the calling thread's cell."""
-    memory: _Memory | None = observation.state.memory
-    if memory is None:
-        memory = observation.state.memory = _Memory()
-    # Where statements are followed, no two need ask which cell this thread works for.
-    moment = observation.moment or observation.cell().execution
-    return memory if memory.moment == moment else memory.renewed(moment)
 
 
 class Work(NamedTuple):
@@ -309,7 +255,7 @@ class Step:
         key: Any = (*made, tuple(self.inputs), tuple(self.links), tuple(self.rows))
         if not self.inputs:
             key = (site, *key)
-        tired = not patient and memory.turns.get(site, 0) >= _PATIENCE
+        tired = not patient and memory.turns.get(site, 0) >= PATIENCE
         node = None if fresh and not tired else memory.nodes.get(key)
         if node is None:
             entity = ""

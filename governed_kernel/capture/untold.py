@@ -30,7 +30,11 @@ def untold_value(observation: Observation, value: Any) -> Node | None:
     doings, variables = observation.doings[-1], observation.variables
     if not doings.computed:
         return None
-    if variables.writes_out(value) or variables.mentions(value) or _is_constant(observation, value):
+    if (
+        variables.text.writes_out(value)
+        or variables.mentions(value)
+        or _is_constant(observation, value)
+    ):
         return None
     # Between two steps nothing more can have been computed, so one name does.
     place = len(doings.works)
@@ -49,7 +53,7 @@ def untold(observation: Observation, thing: Any, beside: tuple[Node, ...] = ()) 
     variables = observation.variables
     if not observation.doings or variables is None:
         return None
-    if variables.writes_out(thing) or variables.holds(thing):
+    if variables.text.writes_out(thing) or variables.holds(thing):
         return None
     doings = observation.doings[-1]
     if len(doings.works) >= _MANY:  # a loop: what it does more often is put together

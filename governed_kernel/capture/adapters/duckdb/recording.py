@@ -8,12 +8,13 @@ from typing import Any
 from governed_kernel.capture.adapters.duckdb.catalog import Source
 from governed_kernel.capture.adapters.duckdb.files import common_folder
 from governed_kernel.capture.adapters.duckdb.plans import Plan
+from governed_kernel.capture.memory import memory_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Column, Lineage, Origin, Origins, Table
 from governed_kernel.capture.sql.steps import Cell, link
-from governed_kernel.capture.steps import MOST_EDGES, Step, memory_of
+from governed_kernel.capture.steps import MOST_EDGES, Step
 
 __all__ = ["Flow", "distinct_names", "record_query"]
 

@@ -45,7 +45,7 @@ def with_computed(observation: Observation, sql: str) -> tuple[str, dict[Table, 
     variables, doings = observation.variables, observation.doings
     if variables is None or not doings or not doings[-1].computed or len(sql) > _LONGEST:
         return sql, {}
-    if variables.writes_out(sql) or _QUERY.match(sql) is None or ";" in sql.rstrip("; \n"):
+    if variables.text.writes_out(sql) or _QUERY.match(sql) is None or ";" in sql.rstrip("; \n"):
         return sql, {}
     values = list(variables.computed())
     if not values:

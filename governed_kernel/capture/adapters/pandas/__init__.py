@@ -12,6 +12,7 @@ __all__ = ["arm"]
 def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001
     """Observe pandas. The first theme that names a method has it, so the fallback comes last."""
     from governed_kernel.capture.adapters.pandas import (
+        accessors,
         arrays,
         assignment,
         combining,
@@ -33,6 +34,7 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noq
         selection,
         assignment,
         operators,
+        accessors,
         combining,
         reshaping,
         grouping,

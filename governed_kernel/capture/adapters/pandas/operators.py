@@ -6,16 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.core.accessor import Accessor  # type: ignore[attr-defined]
-from pandas.core.arrays.arrow import ListAccessor, StructAccessor  # type: ignore[attr-defined]
-from pandas.core.arrays.categorical import CategoricalAccessor
-from pandas.core.indexes import accessors
-from pandas.core.indexes.accessors import (
-    DatetimeProperties,
-    PeriodProperties,
-    TimedeltaProperties,
-)
-from pandas.core.strings.accessor import StringMethods
 
 from governed_kernel.capture.adapters.pandas.repeats import arithmetic, repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
@@ -42,7 +32,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_method
 from governed_kernel.lineage.events import Relation
 
-__all__ = ["arm", "word_of"]
+__all__ = ["arm", "values_into", "word_of"]
 
 _WORDS = [
     "add",
@@ -138,10 +128,10 @@ def elementwise(observation: Observation, observed: Observed) -> None:
         elif observed.target.name in _BY_COLUMN and isinstance(observed.subject, pd.DataFrame):
             _some_columns(work, node, observed, output)
         else:
-            _values(work, node, observed.subject, output, word_of(observed))
+            values_into(work, node, observed.subject, output, word_of(observed))
         for thing in parts_of(observed.call.arguments[1:]):
             if (found := work.of(thing)) is not None:
-                _values(work, found, thing, output)
+                values_into(work, found, thing, output)
             elif is_number(thing) and not is_written_out(observation, thing):
                 work.open_value(output[1])
         for thing in observed.call.arguments[1:]:
@@ -232,11 +222,11 @@ def cases(observation: Observation, observed: Observed) -> None:
     node, output = work.subject(), look(observed.result)
     if node is None or output is None:
         return
-    _values(work, node, observed.subject, output, "IDENTITY")
+    values_into(work, node, observed.subject, output, "IDENTITY")
     for condition, value in observed["caselist"]:
         for thing, relation in ((value, "IDENTITY"), (condition, "CONDITIONAL")):
             if (found := work.of(thing)) is not None:
-                _values(work, found, thing, output, relation)  # type: ignore[arg-type]
+                values_into(work, found, thing, output, relation)  # type: ignore[arg-type]
             elif callable(thing):
                 work.product(output[1][-1:], node, node.columns, "TRANSFORMATION", "conservative")
                 owe_to_enclosed(work, (thing,), output[1][-1:])
@@ -254,7 +244,7 @@ def word_of(observed: Observed) -> Relation:
     return of_method(getattr(told, "__name__", str(told)))
 
 
-def _values(
+def values_into(
     work: Work,
     node: Node,
     thing: Any,
@@ -282,12 +272,12 @@ def choose(observation: Observation, observed: Observed) -> None:
     node, output = work.subject(), look(work.output())
     if node is None or output is None:
         return
-    _values(work, node, observed.subject, output, "IDENTITY")
+    values_into(work, node, observed.subject, output, "IDENTITY")
     other, condition = work.of(observed["other"]), work.of(observed["cond"])
     if other is not None:
-        _values(work, other, observed["other"], output, "IDENTITY")
+        values_into(work, other, observed["other"], output, "IDENTITY")
     if condition is not None:
-        _values(work, condition, observed["cond"], output, "CONDITIONAL")
+        values_into(work, condition, observed["cond"], output, "CONDITIONAL")
     elif not np.isscalar(observed["cond"]):
         work.product(output[1][-1:], node, node.columns, "CONDITIONAL", "conservative")
         owe_to_enclosed(work, (observed["cond"],), output[1][-1:], "CONDITIONAL")
@@ -306,7 +296,7 @@ def ufunc(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     for thing in inputs:
         if (node := work.of(thing)) is not None:
-            _values(work, node, thing, output)
+            values_into(work, node, thing, output)
     work.close()
 
 
@@ -342,53 +332,6 @@ def apply(observation: Observation, observed: Observed) -> None:
             if other is not None:  # ``args=``, for the function to use
                 work.product(made, other, other.columns or ("*",), "TRANSFORMATION", "conservative")
     work.close()
-
-
-def accessor(observation: Observation, observed: Observed) -> None:
-    """``series.str.upper()``, ``series.dt.year``."""
-    holder = observed.subject
-    series = getattr(holder, "_orig", None)
-    if series is None:
-        series = getattr(holder, "_parent", None)
-    output = look(observed.result)
-    work = Work(observation, observed)
-    node = work.of(series if look(series) is not None else holder)
-    if node is None or output is None:
-        return
-    _values(work, node, series, output)
-    for thing in parts_of(observed.call.arguments[1:]):
-        if (other := work.of(thing)) is not None:
-            _values(work, other, thing, output)
-    work.close()
-
-
-def open_accessor(observation: Observation, observed: Observed) -> None:
-    """``series.str``: its methods are observed from their first use on."""
-    holder = type(observed.result)
-    kind = _ACCESSORS.get(holder)
-    if kind == "cat":  # it does not know the series itself
-        node = Work(observation, observed).of(observed.call.arguments[1])
-        if node is not None:
-            observation.registry.put(observed.result, node)
-    if kind is None or holder in _armed:
-        return
-    _armed.add(holder)
-    for name in dir(holder):
-        if not name.startswith("_") or name == "__getitem__":
-            observe(observation, "pandas", holder, name, accessor, label=f"Series.{kind}.{name}")
-
-
-_armed: set[type] = set()
-_ACCESSORS: dict[type, str] = {
-    StringMethods: "str",
-    DatetimeProperties: "dt",
-    TimedeltaProperties: "dt",
-    PeriodProperties: "dt",
-    accessors.ArrowTemporalProperties: "dt",  # type: ignore[attr-defined]
-    ListAccessor: "list",
-    StructAccessor: "struct",
-    CategoricalAccessor: "cat",
-}
 
 
 def convert(observation: Observation, observed: Observed) -> None:
@@ -431,7 +374,7 @@ def factorize(observation: Observation, observed: Observed) -> None:
 
 
 def arm(observation: Observation) -> None:
-    """Observe operators, value-wise methods and accessors."""
+    """Observe operators and value-wise methods."""
     for owner in (pd.DataFrame, pd.Series):
         for name in BINARY:
             inplace = name.startswith("__i") and name != "__invert__"
@@ -453,4 +396,3 @@ def arm(observation: Observation) -> None:
     for name in ("cut", "qcut", "to_datetime", "to_numeric", "to_timedelta", "isna", "notna"):
         observe(observation, "pandas", pd, name, convert)
     observe(observation, "pandas", pd, "factorize", factorize)
-    observe(observation, "pandas", Accessor, "__get__", open_accessor)

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from governed_kernel.capture.adapters.pandas.subjects import look
+from governed_kernel.capture.memory import memory_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Repeats, Target
 from governed_kernel.capture.registry import Entry, Node, identity
-from governed_kernel.capture.steps import memory_of
 
 __all__ = ["arithmetic", "repeated"]
 

@@ -303,4 +303,4 @@ def is_written_out(observation: Observation, value: Any) -> bool:
     if isinstance(value, (type, np.dtype)):
         return True
     variables = observation.variables
-    return variables is None or variables.assigns(value)
+    return variables is None or variables.text.assigns(value)

@@ -121,7 +121,7 @@ def set_item(observation: Observation, observed: Observed) -> None:
             work.product((target,), source, source.columns[-1:], "IDENTITY")
         elif isinstance(value, (list, tuple)):
             work.product((target,), node, node.columns, "TRANSFORMATION", "conservative")
-        elif observation.variables is not None and not observation.variables.assigns(value):
+        elif observation.variables is not None and not observation.variables.text.assigns(value):
             work.open((target,))
         if (by := work.of(rows)) is not None:
             work.product((target,), by, by.columns[-1:], "CONDITIONAL")

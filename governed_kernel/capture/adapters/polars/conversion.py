@@ -99,7 +99,7 @@ def _link(work: Work, made: tuple[str, ...], data: Any) -> None:
 def _is_written_out(work: Work, value: Any) -> bool:
     """Whether a value stands in the statement's own text, and so comes from nowhere else."""
     variables = work.observation.variables
-    return variables is None or bool(variables.assigns(value))
+    return variables is None or bool(variables.text.assigns(value))
 
 
 def construct(observation: Observation, observed: Observed) -> None:

@@ -15,11 +15,11 @@ from governed_kernel.capture.adapters.polars.lazy import propagate
 from governed_kernel.capture.adapters.polars.origins import Fields
 from governed_kernel.capture.adapters.polars.subjects import MARKS, Work, look, size, things_in
 from governed_kernel.capture.enclosed import owe_to_enclosed
+from governed_kernel.capture.memory import remember_step, same_as_before
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, each_time, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
-from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Evidence
 
 __all__ = ["anything", "arm", "arm_rest", "by_plan", "keep", "leave"]

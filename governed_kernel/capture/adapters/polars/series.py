@@ -14,11 +14,11 @@ from governed_kernel.capture.adapters.polars.frames import by_plan, keep, leave
 from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of
 from governed_kernel.capture.adapters.polars.subjects import Work, look, size
 from governed_kernel.capture.enclosed import owe_to_enclosed
+from governed_kernel.capture.memory import remember_step, same_as_before
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, each_time, observe
 from governed_kernel.capture.registry import identity
 from governed_kernel.capture.scalars import VALUE
-from governed_kernel.capture.steps import remember_step, same_as_before
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]

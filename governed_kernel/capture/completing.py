@@ -1,0 +1,185 @@
+"""What a statement that has ended tells of what its observed calls could not follow.
+
+Into a step may go what no observer knows, a file may be written by what no rule explains: both owe
+to what the statement mentions, and to what its calls made before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any, NamedTuple
+
+from governed_kernel.capture.bringing import MISSING
+from governed_kernel.capture.deciding import DECISION, beside, record_beside
+from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, values_of
+from governed_kernel.capture.lookup import Lookup
+from governed_kernel.capture.observation import Doings, Observation
+from governed_kernel.capture.owing import Output, complete
+from governed_kernel.capture.readings import Reading
+from governed_kernel.capture.references import Made, Reference
+from governed_kernel.capture.registry import Node
+from governed_kernel.capture.statements import Flow
+from governed_kernel.capture.steps import Work
+from governed_kernel.lineage.events import UNKNOWN
+
+__all__ = ["Before", "Completion"]
+
+_FEW = 64
+
+
+class Before(NamedTuple):
+    """What was there before a statement."""
+
+    reading: Reading
+    sources: dict[Reference, list[Source]]
+    shapes: dict[str, Any]
+    nodes: dict[str, Node | None]
+    values: dict[str, Any]
+    """All variables, where the statement binds names that it does not say."""
+
+    @property
+    def flow(self) -> Flow:
+        """What the statement does with names."""
+        return self.reading.flow
+
+    def gather(self, references: Iterable[Reference]) -> Sources:
+        """What is known of what some references led to."""
+        found: Sources = {}
+        for reference in references:
+            add(found, self.sources.get(reference, ()))
+        return found
+
+
+class Completion:
+    """Completes what observed calls told of one namespace's statements.
+
+    Parameters
+    ----------
+    observation : Observation
+    namespace : dict
+        The notebook's variables.
+    look : Lookup
+        Tells what is known of them.
+    """
+
+    def __init__(self, observation: Observation, namespace: dict[str, Any], look: Lookup) -> None:
+        self._observation = observation
+        self._namespace = namespace
+        self._look = look
+
+    def complete(
+        self,
+        doings: Doings,
+        before: Before,
+        known_doings: tuple[Sources, frozenset[str]],
+        outputs: list[Output],
+    ) -> None:
+        """Observed results into which went what can't be followed; files that no rule explains."""
+        made, used = known_doings
+        reads = before.flow.reads
+        mentioned = before.gather(reads)
+        parts = before.gather({*_named(reads, before), *before.flow.given})
+        every: tuple[str, ...] = ("*",)
+        found: dict[int, tuple[Sources, Sources]] = {}
+        for place, work in enumerate(doings.works):
+            if work.open or work.values:
+                # What came after a step can't have gone into it, unless code is repeated.
+                last = place if before.reading.counts else len(doings.works)
+                last = last if work.place is None else work.place
+                last = last if last < _FEW else -(-last // _FEW) * _FEW
+                if last not in found:
+                    there = doings.until(last)
+                    leaves = leaves_of(there, before.sources, used)
+                    found[last] = {**mentioned, **leaves}, values_of(there)
+                sources, values = dict(found[last][0]), found[last][1]
+                for node in work.inputs:
+                    sources.pop(node.entity, None)
+                    if node.entity in parts:  # its own columns, by way of plain Python
+                        sources[node.entity] = parts[node.entity]
+                if work.inside is not None:
+                    if work.inside.is_all:
+                        leaves = leaves_of(doings.until(last), before.sources, used)
+                        owed = {**(leaves if work.inside.reads else {}), **work.inside.sources}
+                        if owed:
+                            outputs.append((work.output, "", owed, {}, (*work.open, *work.values)))
+                        continue
+                    add(sources, work.inside.sources.values())
+                is_open = not complete(work, sources, values, used, outputs)
+                if is_open and (work.inside is not None or self.is_unknown(before)):
+                    outputs.append((work.output, "", self._unknown(), {}, work.open))
+        for uri, kind in doings.written.items():
+            if uri not in doings.explained:
+                work = Work((), Node(uri, kind, ()), every)
+                is_open = not complete(work, {**mentioned, **made}, {}, used, outputs)
+                if is_open and self.is_unknown(before):
+                    outputs.append((work.output, "", self._unknown(), {}, every))
+
+    def decide(
+        self,
+        doings: Doings,
+        before: Before,
+        known_doings: tuple[Sources, frozenset[str]],
+        outputs: list[Output],
+        names: Mapping[str, Made],
+    ) -> None:
+        """Things and files that were made, and may tell of what their steps did not take."""
+        if not doings.works:
+            return
+        left, used = known_doings
+        # What was told of things on the way came too late for those that were made of them.
+        told = {node.entity: {*direct, *indirect} for node, _, direct, indirect, _ in outputs}
+        left = left if before.reading.counts else {}
+        old = {source.node.entity for each in before.sources.values() for source in each}
+        for name, owed in names.items():
+            node = self._look.node(name)
+            if node is None or node.entity in old:
+                continue
+            read = {**before.gather(owed.all), **left}
+            self._note(
+                doings, read, used | told.get(node.entity, set()), (node.entity,), node, name
+            )
+        for uri in doings.written:
+            if uri in doings.into:
+                read = {**before.gather(before.flow.reads), **left}
+                self._note(doings, read, used, doings.into[uri], Node(uri, DECISION, ()), "")
+
+    def _note(
+        self,
+        doings: Doings,
+        read: Sources,
+        used: Set[str],
+        made: Iterable[str],
+        output: Node,
+        name: str,
+    ) -> None:
+        """Let `output` be of the class of what was read and has not gone into what was `made`."""
+        read = {entity: source for entity, source in read.items() if entity not in used}
+        if inputs := beside(doings, read, made):
+            record_beside(self._observation, inputs, output, name)
+
+    def is_unknown(self, before: Before) -> bool:
+        """Whether a statement that mentions nothing known may have got data from somewhere."""
+        known = self._observation.registry.get
+        return any(
+            known(thing := self._namespace.get(name, MISSING)) is None
+            and self._look.may_lead(name, thing, path)
+            for name, path in before.flow.reads
+        )
+
+    def _unknown(self) -> Sources:
+        """A source that nobody has seen: it may hold whatever was read until then."""
+        node = Node(self._observation.new_entity(), UNKNOWN, ())
+        return {node.entity: Source(node, ("*",))}
+
+
+def _named(references: Iterable[Reference], before: Before) -> Iterator[Reference]:
+    """References to columns, or to a thing itself; not to what a method of it gives."""
+    for reference in references:
+        steps = frozenset(map(str, reference.path))
+        sources = before.sources.get(reference, ())
+        itself = not reference.path or reference.path[0] == "*"
+        if itself or any(
+            source.columns != source.node.columns or not steps.isdisjoint(source.columns)
+            for source in sources
+        ):
+            yield reference

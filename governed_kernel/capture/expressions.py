@@ -1,0 +1,301 @@
+"""What the value of an expression owes to, and which names it binds or changes: from its syntax."""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+
+from governed_kernel.capture.magics import code_of
+from governed_kernel.capture.references import (
+    LENGTH,
+    NONE,
+    NOTHING,
+    Made,
+    Reference,
+    References,
+    closed,
+    extended,
+)
+from governed_kernel.capture.writing import is_place
+
+__all__ = ["CALLED", "Expressions"]
+
+_ROWS = {
+    *("itertuples", "iterrows", "iter_rows", "iter_slices", "items", "rows", "named", "values"),
+    *("to_dict", "to_dicts", "tolist", "to_list", "to_numpy", "numpy", "copy"),
+    *("head", "tail", "sample", "sort", "sort_values", "reset_index"),
+}
+"""Methods whose results have the subject's own columns."""
+_CHANGING = {
+    *("append", "appendleft", "extend", "extendleft", "insert", "add", "update", "setdefault"),
+    *("put", "push", "write", "writerow", "writerows", "load_state_dict"),
+    *("fit", "partial_fit", "fit_transform", "fit_predict"),
+}
+"""Methods that change their subject, and by their arguments."""
+CALLED = ("()",)
+"""The place of what is not in a thing, but in what a call of it gives."""
+_PASSING = {"list", "tuple", "sorted", "reversed", "iter", "set", "frozenset", "next"}
+"""Functions whose result holds what their first argument holds."""
+
+
+class Expressions(ABC):
+    """Evaluates expressions to what they owe to, with the names that statements have bound."""
+
+    def __init__(self) -> None:
+        self.reads: set[Reference] = set()
+        self.bound: dict[str, Made] = {}
+        self.written: set[str] = set()
+        self.touched: dict[str, Made] = {}
+        self.given: set[Reference] = set()
+        self.places: dict[str, set[tuple[str, ...]]] = {}
+        self.hidden: set[str] = set()
+        self.conditions: list[References] = []
+        self.depth = 0
+
+    @abstractmethod
+    def run(self, body: Iterable[ast.stmt]) -> None:
+        """Statements, of which the code of a magic is made."""
+
+    # --- names ------------------------------------------------------------------------------
+
+    def write(self, name: str, made: Made) -> None:
+        """Bind `name`, under the conditions that hold here."""
+        deciding = NONE.union(*self.conditions) if self.conditions else NONE
+        self.bound[name] = Made(made.direct, made.indirect | deciding)
+        self.written.add(name)
+
+    def bind(self, target: ast.expr, made: Made, source: ast.expr | None) -> None:
+        """Bind whatever stands on the left of an assignment."""
+        match target:
+            case ast.Name():
+                self.write(target.id, made)
+            case ast.Starred():
+                self.bind(target.value, made, None)
+            case ast.Tuple() | ast.List():
+                parts = self._parts(source, target.elts)
+                for number, part in enumerate(target.elts):
+                    own = self.value(parts[number]) if parts else made
+                    self.bind(part, own, parts[number] if parts else None)
+            case ast.Attribute() | ast.Subscript():
+                self.given |= made.all
+                if self.depth and is_place(target) and isinstance(target, ast.Subscript):
+                    self.given |= self.value(target.slice).all  # a turn says in which rows
+                if isinstance(target, ast.Subscript):
+                    made = made | closed(self.value(target.slice))
+                self.touch(target.value, made)
+            case _:
+                pass
+
+    @staticmethod
+    def _parts(source: ast.expr | None, targets: list[ast.expr]) -> list[ast.expr]:
+        """``a, b = x, y`` part by part."""
+        given = source.elts if isinstance(source, ast.Tuple | ast.List) else []
+        starred = any(isinstance(part, ast.Starred) for part in [*given, *targets])
+        return given if len(given) == len(targets) and not starred else []
+
+    def touch(self, subject: ast.expr, made: Made) -> None:
+        """The thing behind an expression is changed in place."""
+        place: tuple[str, ...] = ()
+        is_called = False
+        while isinstance(subject, ast.Attribute | ast.Subscript | ast.Call):
+            place = (subject.attr, *place) if isinstance(subject, ast.Attribute) else ()
+            is_called |= isinstance(subject, ast.Call)
+            subject = subject.func if isinstance(subject, ast.Call) else subject.value
+        if not isinstance(subject, ast.Name):
+            return
+        name = subject.id
+        self.places.setdefault(name, set()).add(CALLED if is_called else place)
+        if name in self.bound:
+            self.bound[name] = self.bound[name] | made
+        if name not in self.hidden:
+            deciding = NONE.union(*self.conditions) if self.conditions else NONE
+            made = Made(made.direct, made.indirect | deciding)
+            self.touched[name] = self.touched.get(name, NOTHING) | made
+
+    def _each(self, target: ast.expr, iterable: ast.expr, source: Made) -> None:
+        """Bind the target of a loop to what one turn gives."""
+        call = iterable if isinstance(iterable, ast.Call) else None
+        name = call.func.id if call and isinstance(call.func, ast.Name) else ""
+        if call is not None and isinstance(target, ast.Tuple):
+            if name == "zip" and len(call.args) == len(target.elts):
+                for part, argument in zip(target.elts, call.args, strict=True):
+                    self._each(part, argument, self.value(argument))
+                return
+            if name == "enumerate" and len(target.elts) == 2 and call.args:
+                self.bind(target.elts[0], NOTHING, None)
+                self._each(target.elts[1], call.args[0], self.value(call.args[0]))
+                return
+        self.bind(target, source, None)
+
+    # --- expressions ------------------------------------------------------------------------
+
+    def value(self, node: ast.expr) -> Made:
+        """What the value of an expression owes to."""
+        match node:
+            case ast.Name():
+                return self._name(node.id)
+            case ast.Attribute():
+                return extended(self.value(node.value), node.attr)
+            case ast.Subscript():
+                return self._subscript(node)
+            case ast.Call():
+                return self._call(node)
+            case ast.IfExp():
+                test = self.value(node.test)
+                chosen = self.value(node.body) | self.value(node.orelse)
+                return Made(chosen.direct, chosen.indirect | test.all)
+            case ast.NamedExpr():
+                made = self.value(node.value)
+                self.bind(node.target, made, node.value)
+                return made
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
+                return self._comprehension(node.generators, [node.elt])
+            case ast.DictComp():
+                return self._comprehension(node.generators, [node.key, node.value])
+            case ast.Lambda():
+                return self._lambda(node)
+            case ast.Starred():
+                return self.value(node.value)
+            case _:
+                return closed(self._all(_expressions(node)))
+
+    def _all(self, nodes: Iterable[ast.expr]) -> Made:
+        made = NOTHING
+        for node in nodes:
+            made = made | self.value(node)
+        return made
+
+    def _name(self, name: str) -> Made:
+        if name in self.bound:
+            return self.bound[name]
+        if name in self.hidden:
+            return NOTHING
+        return Made(frozenset((Reference(name),)))
+
+    def _subscript(self, node: ast.Subscript) -> Made:
+        subject = self.value(node.value)
+        match node.slice:
+            case ast.Constant(value=str() | int() as key) if not isinstance(key, bool):
+                return extended(subject, key)
+            case ast.List(elts=parts) | ast.Tuple(elts=parts) if parts and all(
+                isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts
+            ):
+                made = NOTHING
+                for part in parts:
+                    made = made | extended(subject, str(getattr(part, "value", "")))
+                return made
+            case ast.Tuple(elts=[*rows, ast.Constant(value=str() as key)]):
+                # ``frame.loc[rows, "a"]``, ``frame.at[row, "a"]``
+                made = extended(subject, key)
+                return Made(made.direct, made.indirect | self._all(rows).all)
+            case ast.Tuple(elts=[*rows, ast.Constant(value=int() as place)]) if isinstance(
+                node.value, ast.Attribute
+            ) and node.value.attr in ("iat", "iloc"):
+                made = extended(subject, place)
+                return Made(made.direct, made.indirect | self._all(rows).all)
+        index = self.value(node.slice)
+        return Made(subject.direct, subject.indirect | index.all)
+
+    def _call(self, node: ast.Call) -> Made:
+        if (code := code_of(node)) is not None:
+            return self._code(code)
+        if self._counts(node):
+            return extended(self.value(node.args[0]), LENGTH)
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        given = NOTHING
+        for argument in arguments:
+            given = given | self.argument(argument)
+        self.given |= given.all
+        for keyword in node.keywords:
+            if keyword.arg == "out":
+                self.touch(keyword.value, closed(given))
+        if isinstance(node.func, ast.Attribute):
+            subject = self.value(node.func.value)
+            method = node.func.attr
+            if method in _CHANGING:
+                self.touch(node.func.value, closed(given))
+            kept = subject if method in _ROWS else closed(extended(subject, method))
+            return kept | closed(given)
+        if isinstance(node.func, ast.Name) and node.func.id in _PASSING and not node.keywords:
+            return given
+        return closed(self.value(node.func)) | closed(given)
+
+    def argument(self, node: ast.expr) -> Made:
+        """What an argument of a call owes to."""
+        return self.value(node)
+
+    def _counts(self, node: ast.Call) -> bool:
+        """Whether a call asks how long a thing of the statement's start is: ``len(frame)``.
+
+        What a loop runs over may be a value, whose length tells of it.
+        """
+        if not isinstance(node.func, ast.Name) or node.func.id != "len" or node.keywords:
+            return False
+        thing = node.args[0] if len(node.args) == 1 else node
+        while isinstance(thing, ast.Attribute | ast.Subscript):
+            thing = thing.value
+        if not isinstance(thing, ast.Name):
+            return False
+        return thing.id not in self.bound and thing.id not in self.hidden
+
+    def _comprehension(self, generators: list[ast.comprehension], elements: list[ast.expr]) -> Made:
+        first = self.value(generators[0].iter)  # in the scope around it
+
+        def inside() -> Made:
+            deciding, counted = NOTHING, first.all
+            for number, generator in enumerate(generators):
+                source = self.value(generator.iter) if number else first
+                self._each(generator.target, generator.iter, source)
+                deciding = deciding | self._all(generator.ifs)
+                counted |= source.all
+            made = self._all(elements)
+            # How many there are is the iterable's doing, if nothing else is.
+            return Made(made.direct or counted, made.indirect | deciding.all)
+
+        names = {name for generator in generators for name in _names(generator.target)}
+        return self._inside(names, inside)
+
+    def _lambda(self, node: ast.Lambda) -> Made:
+        arguments = node.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+        names = {argument.arg for argument in every}
+        return self._inside(names, lambda: self.value(node.body))
+
+    def _inside(self, names: set[str], work: Callable[[], Made]) -> Made:
+        """Evaluate with `names` of an inner scope, and forget them after."""
+        bound, hidden, written = dict(self.bound), set(self.hidden), set(self.written)
+        for name in names:
+            self.bound.pop(name, None)
+        self.hidden |= names
+        made = work()
+        kept = {name: value for name, value in self.bound.items() if name not in names}
+        self.bound = {**{name: bound[name] for name in names if name in bound}, **kept}
+        self.hidden = hidden
+        self.written = written | {name for name in self.written if name not in names}
+        return made
+
+    def _code(self, code: str) -> Made:
+        """Code that a magic runs."""
+        try:
+            body = ast.parse(code).body
+        except SyntaxError:
+            return NOTHING
+        self.run(body)
+        return NOTHING
+
+
+def _names(target: ast.expr) -> Iterator[str]:
+    for node in ast.walk(target):
+        if isinstance(node, ast.Name):
+            yield node.id
+
+
+def _expressions(node: ast.AST) -> Iterator[ast.expr]:
+    """The nearest expressions below a node that has no rule of its own."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            yield child
+        elif not isinstance(child, ast.stmt):
+            yield from _expressions(child)
