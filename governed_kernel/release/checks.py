@@ -15,6 +15,7 @@ from governed_kernel.errors import UsageError
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.notebook import Cell, Notebook, code_cells, tree_of
 from governed_kernel.release.parameters import Parameter, read_schema
+from governed_kernel.release.seeding import seeding_of
 
 __all__ = ["check_sources", "check_text", "parameters_of", "suites_named"]
 
@@ -24,6 +25,8 @@ _INSTALL = re.compile(
 )
 _INSTALL_CALL = re.compile(r"\bpip\b.*\binstall\b|\bconda\b.*\binstall\b")
 _SHELL = re.compile(r"(?m)^\s*(?:!|%%(?:bash|sh|script|system|writefile|perl|ruby|javascript)\b)")
+
+_TOLD = 5
 
 
 def check_text(notebook: Notebook) -> list[Finding]:
@@ -242,13 +245,8 @@ def _scan(text: str) -> list[tuple[str, int]]:
 
 
 def _seed(cells: Sequence[Cell]) -> Iterator[Finding]:
-    calls = [
-        call
-        for cell in cells
-        for call in _calls(tree_of(cell.source))
-        if _name_of(call.func).endswith("seed_everything")
-    ]
-    if not calls:
+    found = seeding_of(cells)
+    if not found.values:
         yield _found(
             "no-seed",
             None,
@@ -257,7 +255,19 @@ def _seed(cells: Sequence[Cell]) -> Iterator[Finding]:
             "call training.seed_everything(seed) before any model or adapter is made, "
             "with 'seed' among the parameters",
         )
-    elif not any(isinstance(arg, ast.Name) for call in calls for arg in call.args):
+        return
+    for draw in found.unseeded[:1]:
+        others = dict.fromkeys(f"{each.call}()" for each in found.unseeded)
+        yield _found(
+            "no-seed",
+            draw.cell,
+            f"nothing seeds {', '.join(list(others)[:_TOLD])}",
+            "what is seeded is another library's state, or another call; without a seed no audit "
+            "can get the same model again",
+            "give it a seed of its own (random_state=seed), or call training.seed_everything(seed) "
+            "before it",
+        )
+    if not found.is_parameter:
         yield _found(
             "seed-not-a-parameter",
             None,
