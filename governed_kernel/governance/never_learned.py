@@ -2,22 +2,23 @@
 
 A file that a session made is registered with those of its columns that go back to a column which
 no model may be made from, column by column, as the sessions' journals tell. Where these don't tell
-which columns went in, it may be any.
+which columns went in, or of another content of the file, it may be any.
 """
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from governed_kernel.capture.uris import file_uri
 from governed_kernel.errors import IntegrityBroken, Refused, UnknownName
 from governed_kernel.governance import inheritance, shape
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.written import Written, path_of, places_of
 from governed_kernel.lineage.derivations import Derivation, known
 from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, FileDigest
 
@@ -54,7 +55,9 @@ def inherited(
     except shape.UNREADABLE:
         columns = []
     made = inheritance.derivations_of(register, path, files)
-    with_them = _Lineage(register, guarded).owing(made, columns or ["*"])
+    lie = {os.path.realpath(path if path.is_file() else path / one.path): one for one in files}
+    contents = [lie[one.path].sha256 if one.path in lie else one.sha256 for one in made]
+    with_them = _Lineage(register, guarded).owing(made, contents, columns or ["*"])
     if columns or not with_them:
         return with_them
     raise Refused(
@@ -80,21 +83,27 @@ class _Lineage:
         """Path → what each session that wrote there has made of what."""
         for noted in known(register.workspace):
             self._noted[noted.path].append(noted)
+        self._written = Written()
         self._unknown: set[str] = set()
         self._called: dict[str, frozenset[str]] = {}
         self._read: defaultdict[str, set[str]] = defaultdict(set)
         """URI → each ``NAME@VERSION`` that was read there."""
 
-    def owing(self, made: Sequence[Derivation], columns: Sequence[str]) -> list[str]:
-        """Which of these columns go back to a guarded one, or may."""
+    def owing(
+        self, made: Sequence[Derivation], contents: Sequence[str], columns: Sequence[str]
+    ) -> list[str]:
+        """Which of these columns go back to a guarded one, or may.
+
+        `contents` are the digests of what the files hold now.
+        """
         try:
             self._load(made)
         except (UnknownName, IntegrityBroken):
             return list(columns)  # nobody can tell any more
         found: set[str] = set()
-        for one in made:
+        for one, content in zip(made, contents, strict=True):
             reached: set[str] = set()
-            entity = self._written(one)
+            entity = self._step_of(one, content, columns)
             owing = {name for name in columns if self._owes(entity, name, columns, reached)}
             origins = {origin.removesuffix(MASKED) for origin in one.origins}
             # what it is made from went by a way that no column tells
@@ -114,12 +123,13 @@ class _Lineage:
             wanted = {
                 derivation.session_id
                 for uri in read
-                for derivation in self._noted.get(_path_of(uri), ())
+                for derivation in self._noted.get(path_of(uri), ())
                 if self._owes_to_guarded(derivation)
             }
 
     def _take(self, store: Store) -> list[str]:
         """Keep what one store tells; returns the files that were read."""
+        self._written.take(store)
         for edge in store.query("SELECT * FROM column_lineage"):
             self._took[edge["output_entity"]][edge["output_column"]].add(
                 (edge["input_entity"], edge["input_column"], edge["relation"] not in OF_ROWS)
@@ -143,14 +153,16 @@ class _Lineage:
                 files.append(uri)
         return files
 
-    def _written(self, made: Derivation) -> str:
-        """What a recorded step calls a file, or the folder that it was written with."""
-        path = Path(made.path)
-        for place in (path, *path.parents):
-            uri = file_uri(place, follow=False)
-            if uri in self._took:
-                return uri
-        return ""
+    def _step_of(self, made: Derivation, content: str, columns: Collection[str]) -> str:
+        """What recorded steps call the file, or the folder that it was written with.
+
+        Empty where none wrote what lies in it now.
+        """
+        uri = file_uri(Path(made.path), follow=False)
+        place = next((place for place in places_of(uri) if place in self._took), "")
+        is_known = self._written.is_of_steps(uri, content)
+        is_known &= not self._written.may_be_replaced(place, columns)
+        return place if is_known else ""
 
     def _owes(self, entity: str, column: str, columns: Sequence[str], reached: set[str]) -> bool:
         """Whether a column of what was written goes back to a guarded one.
@@ -160,8 +172,11 @@ class _Lineage:
         took = self._took.get(entity)
         if took is None:
             return True  # no step is known
+        is_whole = took.keys() - {"*"} <= set(columns)
+        if is_whole and column not in took and self._written.is_added(entity, column):
+            return True  # it is not known which step wrote it
         # written under another name than the step says: it may be any of these
-        renamed = column not in took and not took.keys() - {"*"} <= set(columns)
+        renamed = column not in took and not is_whole
         pending = list(_behind(took, "*" if renamed else column))
         seen: set[_Thing] = set()
         owes = False
@@ -178,6 +193,8 @@ class _Lineage:
                 continue
             if entity in self._unknown:
                 owes |= goes_on
+            elif entity in self._took and self._is_doubtful(entity, column):
+                owes |= goes_on and self._may_hold(entity)
             elif entity in self._took:
                 took = self._took[entity]
                 # a column that nobody wrote into a file got its name while that was read
@@ -187,6 +204,15 @@ class _Lineage:
             elif not read and entity.startswith(_FILE) and self._may_hold(entity):
                 owes |= goes_on
         return owes
+
+    def _is_doubtful(self, entity: str, column: str) -> bool:
+        """Whether a file was read when a step's record may not be of what it held."""
+        if not entity.startswith(_FILE):
+            return False
+        named = () if column == "*" else (column,)
+        return self._written.was_read_otherwise(entity) or self._written.may_be_replaced(
+            entity, named
+        )
 
     def _is_guarded(self, name: str, column: str) -> bool:
         try:
@@ -210,7 +236,7 @@ class _Lineage:
 
     def _may_hold(self, uri: str) -> bool:
         """Whether a file that no step made is known to come of what is guarded."""
-        derivation = self._derived.path_of(_path_of(uri))
+        derivation = self._derived.path_of(path_of(uri))
         return derivation is not None and self._owes_to_guarded(derivation)
 
     def _owes_to_guarded(self, derivation: Derivation) -> bool:
@@ -221,7 +247,3 @@ def _behind(took: Mapping[str, set[_Thing]], column: str) -> Iterator[_Thing]:
     """What went into a column; into all of them for ``*``."""
     for name in took if column == "*" else (column, "*"):
         yield from took.get(name, ())
-
-
-def _path_of(uri: str) -> str:
-    return unquote(uri.removeprefix(_FILE), errors="surrogateescape")

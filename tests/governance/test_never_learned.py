@@ -29,6 +29,20 @@ CELLS = (
     "pd.DataFrame({'x': [int(i) for i in out.split()[1:]]}).to_csv('piped.csv', index=False)",
     "rows = df.drop_duplicates('patient').merge(df[['patient', 'size']], on='patient')\n"
     "rows.sort_values('patient')[['shape', 'size_y']].to_csv('chosen.csv', index=False)",
+    "df[['size', 'shape']].to_csv('cell.csv', index=False)\n"
+    "subprocess.run('paste -d, cell.csv biopsies.csv > x; mv x cell.csv', shell=True)",
+    "df[['size', 'shape']].to_csv('then.csv', index=False)",
+    "subprocess.run('cut -d, -f1,3 biopsies.csv | sed s/patient/size/ > then.csv', shell=True)",
+    "pd.read_csv('then.csv').to_csv('of-then.csv', index=False)",
+    "df[['size', 'shape']].to_csv('then.csv', index=False)",
+    "subprocess.run('cp biopsies.csv first.csv; sed -i 1d first.csv', shell=True)",
+    "df[['size', 'shape']].assign(n=1).to_csv('first.csv', index=False)\n"
+    "subprocess.run('tail -n 2 first.csv', shell=True)",
+    "subprocess.run('touch first.csv', shell=True)",
+    "df[['size', 'malignant']].to_csv('after.csv', index=False)",
+    "df.set_index('patient')[['size']].to_parquet('index.parquet')",
+    "import duckdb\n"
+    "duckdb.sql(\"copy (select row_number() over () as n, size from df) to 'd.csv'\")",
     "pickle.dump(df['patient'].tolist(), open('model.pkl', 'wb'))",
     "pickle.dump(df['size'].tolist(), open('sizes.pkl', 'wb'))",
 )
@@ -52,6 +66,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
                 reply = kernel.run(cell)
                 assert reply.status == "ok", reply.error
             kernel.close()
+        text = (workspace.root / "after.csv").read_text()
+        (workspace.root / "after.csv").write_text(text.replace("size", "patient"))
         yield workspace
 
 
@@ -67,6 +83,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         ("n.csv", ["a"]),
         ("piped.csv", ["x"]),
         ("chosen.csv", []),
+        ("cell.csv", ["size", "shape", "patient", "malignant"]),
+        ("of-then.csv", ["size", "shape"]),
+        ("then.csv", []),
+        ("first.csv", []),
+        ("after.csv", ["patient", "malignant"]),
+        ("index.parquet", ["patient"]),
+        ("d.csv", []),
     ],
 )
 def test_each_column_that_goes_back_to_one_or_may_is_never_learned_either(
