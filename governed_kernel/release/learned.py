@@ -18,7 +18,7 @@ from governed_kernel.errors import CheckFailed
 from governed_kernel.governance.catalog import label, snapshot_of
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.shape import names_of
+from governed_kernel.governance.shape import UNREADABLE, columns_of, names_of
 from governed_kernel.lineage.alone import store_of
 from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, Access, DatasetRegistered
 from governed_kernel.lineage.store import Store
@@ -128,7 +128,13 @@ def _behind(took: Mapping[str, Mapping[str, list[tuple[str, str]]]], entity: str
 
 
 def forbidden(workspace: Workspace, register: Register, session_id: str) -> list[Learned]:
-    """Everything that a model written by a session owes to what it must never learn."""
+    """Everything that a model written by a session owes to what it must never learn.
+
+    Raises
+    ------
+    CheckFailed
+        What data with such columns calls its columns can't be read any more.
+    """
     guarded = {
         label(version): version
         for versions in register.datasets.values()
@@ -166,7 +172,7 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         for uri in unexplained
         for name in read.values()
     }
-    names = {name: names_of(snapshot_of(workspace, guarded[name])) for name in set(read.values())}
+    names = {name: _names_of(workspace, guarded[name]) for name in set(read.values())}
     found |= {
         learned
         for row in origins
@@ -175,6 +181,25 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         for learned in _learned(row, guarded[name], names[name])
     }
     return sorted(found, key=lambda item: (item.output, item.dataset, item.column, item.relation))
+
+
+def _names_of(workspace: Workspace, version: DatasetRegistered) -> Set[str]:
+    """What readers call the columns of a version, which a name that is none of them is held to."""
+    snapshot = snapshot_of(workspace, version)
+    try:
+        lacking = [name for name in version.never_learn if name not in columns_of(snapshot)]
+        why = f"it has no column {', '.join(lacking)} any more" if lacking else ""
+    except UNREADABLE as error:
+        why = str(error) or type(error).__name__
+    if why:
+        name = label(version)
+        raise CheckFailed(
+            f"nobody can tell whether a model has learned what it must not of {name}",
+            why=f"its columns can't be read from {snapshot}: {why}",
+            next=f"see what is left with 'governed data verify {name}', restore it from a backup, "
+            "and do this again",
+        )
+    return names_of(snapshot)
 
 
 def _renamed(accesses: Sequence[Access]) -> dict[str, set[str]]:
@@ -189,7 +214,7 @@ def _renamed(accesses: Sequence[Access]) -> dict[str, set[str]]:
 
 def _learned(row: dict[str, Any], version: DatasetRegistered, names: Set[str]) -> Iterator[Learned]:
     column = row["input_column"]
-    if names and column not in names:
+    if column not in names:
         column = "*"  # whoever read it gave its columns other names
     if column == "*" or column in version.never_learn:
         output = _name(row["output_uri"])

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from governed_kernel.errors import CheckFailed
+from governed_kernel.governance.catalog import snapshot_of
 from governed_kernel.governance.register import Register
 from governed_kernel.release.learned import check_learned, findings_of, forbidden, origins_of
 from governed_kernel.release.recorded import newest_session
@@ -62,6 +63,29 @@ def test_a_model_that_owes_to_one_is_named_with_the_column(stages: Stages, sessi
     with pytest.raises(CheckFailed, match=r"adapter_model\.safetensors owes to taste"):
         check_learned(place.workspace, register, session)
     assert {finding.severity for finding in findings_of(found)} == {"blocking"}
+
+
+@pytest.mark.parametrize("how", ["gone", "no text", "another table"])
+def test_nothing_passes_where_the_columns_cannot_be_read(
+    stages: Stages, tmp_path: Path, how: str
+) -> None:
+    place = stages.researched.copy(tmp_path)
+    register = Register.read(place.workspace)
+    snapshot = snapshot_of(place.workspace, register.version("berries-train"))
+    snapshot.parent.chmod(0o755)
+    snapshot.unlink()
+    if how == "no text":
+        snapshot.mkdir()
+    elif how == "another table":
+        snapshot.write_text("redness,firmness,taste\n1,2,3\n")
+    session = newest_session(place.workspace, berries.NOTEBOOK)
+    with pytest.raises(CheckFailed, match="nobody can tell whether a model has learned") as said:
+        forbidden(place.workspace, register, session)
+    assert f"its columns can't be read from {snapshot}: " in said.value.why
+    assert "governed data verify berries-train@1" in said.value.next
+    done = place.governed(f"check {berries.NOTEBOOK}")
+    assert done.code == 1
+    assert "nobody can tell whether a model has learned" in done.err + done.out
 
 
 def test_a_run_whose_model_learns_one_fails_and_leaves_no_model_to_approve(
