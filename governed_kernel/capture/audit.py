@@ -17,6 +17,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NamedTuple, TypeAlias
 
+from governed_kernel.capture.emitter import Cell
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.uris import (
     entry_path,
@@ -43,9 +44,11 @@ _SECONDS_DECIDED = 0.02
 
 
 class _Read(NamedTuple):
-    """The last access to a file by reading."""
+    """The last access to a file by reading: the file as it was, for whom, and when policy spoke."""
 
-    state: tuple[object, ...]
+    file: tuple[int, ...]
+    moment: int
+    cell: Cell
     decided: float
 
 
@@ -86,7 +89,7 @@ class _Auditor:
             if not isinstance(path, bytes):
                 return
             path = os.fsdecode(path)
-        if path in self._environment and not flags & _WRITES:
+        if not flags & _WRITES and (path in self._environment or self._is_repeated(path)):
             return
         write = flags & os.O_ACCMODE != os.O_RDONLY
         absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109
@@ -106,7 +109,7 @@ class _Auditor:
             self._opened_to_write(real, uri, flags, status)
         elif status is not None and stat.S_ISREG(status.st_mode):
             # A library that tries its optional files, or an open that fails: nothing is read.
-            self._opened_to_read(real, uri, status)
+            self._opened_to_read(path, real, uri, status)
 
     def _opened_to_write(
         self, real: str, uri: str, flags: int, status: os.stat_result | None
@@ -119,32 +122,39 @@ class _Auditor:
             self._happened("read", real, uri, "audit:open")
         self._happened("write", real, uri, "audit:open")
 
-    def _opened_to_read(self, real: str, uri: str, status: os.stat_result) -> None:
-        """A file read again and again by one statement, while nothing changes, is one access."""
+    def _is_repeated(self, path: str) -> bool:
+        """Whether all there is to say of reading `path` was said a moment ago.
+
+        A file read again and again by one statement, while nothing changes, is one access. A loop
+        pays for this line by line: it runs between two looks of the witness, with cold caches.
+        """
+        known = self._latest.get(path)
+        if known is None or known.moment != self._observation.moment:
+            return False
+        try:
+            file = _file_of(os.stat(path))  # noqa: PTH116 - a Path costs more than all of it
+        except (OSError, ValueError):
+            return False
+        return (
+            known.file == file
+            and time.monotonic() - known.decided < _SECONDS_DECIDED
+            and self._observation.state.call is None
+            and known.cell == self._observation.cell()
+        )
+
+    def _opened_to_read(self, path: str, real: str, uri: str, status: os.stat_result) -> None:
         observation = self._observation
         if observation.state.call is not None:
             self._happened("read", real, uri, "audit:open")
             return
-        state = (
-            observation.emitter.cell(),
-            observation.moment,
-            status.st_ino,
-            status.st_dev,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-        )
         known = self._latest.get(uri)
-        now = time.monotonic()
-        again = known is not None and known.state == state
-        if again and known is not None and now - known.decided < _SECONDS_DECIDED:
-            return
+        now = _Read(_file_of(status), observation.moment, observation.cell(), time.monotonic())
         decision = observation.decide("read", real)
         if decision.allowed:
             if len(self._latest) >= _REMEMBERED:
                 self._latest.clear()
-            self._latest[uri] = _Read(state, now)
-            if again:
+            self._latest[uri] = self._latest[path] = now
+            if known is not None and known[:3] == now[:3]:
                 return
         observation.access("read", "file", uri, "audit:open", decision)
 
@@ -278,6 +288,17 @@ class _Auditor:
             operation = "delete"
         if not url.startswith("file:"):
             self._other(operation, "http", url_uri(url), "audit:urllib.Request", url)
+
+
+def _file_of(status: os.stat_result) -> tuple[int, ...]:
+    """What tells a file's content from another's, and from what it was before."""
+    return (
+        status.st_ino,
+        status.st_dev,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
 
 
 def _names_a_folder(caller: FrameType) -> bool:

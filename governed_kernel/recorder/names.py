@@ -53,6 +53,7 @@ class Names:
         self._known: set[bytes] = set()
         self._folders: dict[bytes, bool] = {}
         self._canonical_folders: dict[bytes, str] = {}
+        self._read: dict[bytes, tuple[int, ...]] = {}
         self._changing: dict[int, int] = {}
         """Thread → the call that changes names, which was let go and may not be done."""
         self._remembers = True
@@ -78,6 +79,35 @@ class Names:
         self._known.clear()
         self._folders.clear()
         self._canonical_folders.clear()
+        self._read.clear()
+
+    def is_read(self, thread: int, path: bytes, flags: int) -> bool:
+        """Whether a file is opened once more for reading, with nothing to be said of it or decided.
+
+        That holds until `forget`, for one that has not changed and has no second name. What
+        restricts files is found out for each open, where anything does.
+        """
+        known = self._read.get(path)
+        if known is None or known[0] != flags:
+            return False
+        if self._restrictions is not None and not self._restrictions.restricts_nothing:
+            return False
+        try:
+            status = os.lstat(
+                path if path.startswith(b"/") else b"/proc/%d/cwd/%b" % (thread, path)
+            )
+        except (OSError, ValueError):
+            return False
+        return known == _state_of(status, flags)
+
+    def remember_read(self, path: bytes, place: Place, flags: int) -> None:
+        """A file was opened for reading by who may, and that is on record."""
+        status = place.status
+        if status is None or place.way or status.st_nlink != 1 or not self._remembers:
+            return
+        if len(self._read) >= _KNOWN_LIMIT:
+            self._read.clear()
+        self._read[path] = _state_of(status, flags)
 
     def may_pass(self, thread: int, path: bytes) -> bool:
         """Whether a file that is opened for reading is environment, and nothing that is denied."""
@@ -177,6 +207,11 @@ class Names:
             return None
         found = f"{known}/{os.fsdecode(name)}"
         return found if paths.link(found) is None else None
+
+
+def _state_of(status: os.stat_result, flags: int) -> tuple[int, ...]:
+    """What tells an open: the file, what it held, who may open it, and how it is opened."""
+    return (flags, status.st_ino, status.st_dev, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _is_within(thread: int, call: int) -> bool:

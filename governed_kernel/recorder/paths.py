@@ -233,9 +233,14 @@ def base(process: int, directory: int | None) -> str:
 
 def _open_at(process: int, directory: int | None) -> str:
     """The link in ``/proc`` to what a process has open by the number `directory`."""
-    number = None if directory is None else directory & 0xFFFFFFFF
-    here = number is None or number == _AT_WORKING_DIRECTORY
-    return f"/proc/{process}/cwd" if here else f"/proc/{process}/fd/{number}"
+    if directory is None or is_working_directory(directory):
+        return f"/proc/{process}/cwd"
+    return f"/proc/{process}/fd/{directory & 0xFFFFFFFF}"
+
+
+def is_working_directory(directory: int | None) -> bool:
+    """Whether a relative path goes on from the folder that a process works in."""
+    return directory is None or directory & 0xFFFFFFFF == _AT_WORKING_DIRECTORY
 
 
 def address_of(data: bytes, process: int, kind: str) -> str | None:

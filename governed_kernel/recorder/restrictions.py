@@ -194,6 +194,11 @@ class Restrictions:
             self.close()
 
     @property
+    def restricts_nothing(self) -> bool:
+        """Whether it is known that nothing at all is restricted."""
+        return self.is_known and not self._known.entries
+
+    @property
     def has_classified(self) -> bool:
         """Whether the workspace has classified data at all."""
         return bool(self._known.known.classes)

@@ -102,10 +102,14 @@ class Session:
         self._parent = int(os.environ.get("JPY_PARENT_PID") or 0)
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poll = select.poll()
+        self._is_said = True
+        """Whether more than a call may wait. The link is looked at after the listener: nothing is
+        in it that was said before a call which is found alone."""
         self._credit: Credit | None = None
         """Whose doing what the witness looks at is."""
         if witness is not None:
             witness.before_it_goes_on = self._find_out_whose
+            witness.main_thread = kernel.pid
             witness.may_regulate = self._processes.regulates
             self._watch(kernel.listener, self._look)
         self._watch(link.fileno(), self._hear)
@@ -148,7 +152,9 @@ class Session:
         """Record until the kernel ends; returns its wait status."""
         looked = time.monotonic()
         while not self._ended:
-            ready = self._poll.poll(self._milliseconds_to_wait())
+            # one call after another: how long to wait is only asked when there is none
+            ready = self._poll.poll(0) or self._poll.poll(self._milliseconds_to_wait())
+            self._is_said = len(ready) > 1
             for descriptor, happened in ready:
                 if happened & select.POLLIN or descriptor not in self._handlers:
                     self._handlers[descriptor]()
@@ -217,7 +223,8 @@ class Session:
             notification = notification or witness.receive()
             if notification is None:
                 return
-            self._hear()  # the cell that it works for may have been announced a moment ago
+            if self._is_said:
+                self._hear()  # the cell that it works for may have been announced a moment ago
             self._credit = None
             sightings = witness.examine(notification)
         except (OSError, ValueError) as error:
@@ -303,6 +310,8 @@ class Session:
             self._meddled(f"cell {cell.execution} ended without running")
             return None
         self._processes.ended(cell)
+        if self._witness is not None:
+            self._witness.names.forget()  # what is opened from now on is no longer this cell's
         self._settle()
         self._record.add(event)
         self._record.add(self._completeness())

@@ -83,6 +83,10 @@ class Witness:
         self._kept = kept or Kept()
         self._listens = listens
         self.names = Names(environment, restrictions)
+        self.main_thread = 0
+        """The kernel's, which runs the cells."""
+        self.main_thread = 0
+        """The kernel's, which runs the cells."""
         self.unjudged: list[tuple[Notification, str, os.stat_result]] = []
         """Environment that was opened before it was known what is restricted."""
         self.before_it_goes_on: Callable[[int, bool], None] | None = None
@@ -155,16 +159,26 @@ class Witness:
         if flags is None:
             listener.refuse(notification, errno.ENOSYS)
             return []
-        if not flags & _WRITING and self.names.may_pass(thread, path):
+        reads = not flags & _WRITING
+        directory = None if number == _OPEN else arguments[0]
+        # what the main thread does is the running cell's for sure
+        again = reads and thread == self.main_thread and not _leads_elsewhere(path, directory)
+        if again and self.names.is_read(thread, path, flags):
+            listener.proceed(notification)
+            return []
+        # a name that goes on from a folder can't tell by itself that it is environment
+        if reads and path.startswith(b"/") and self.names.may_pass(thread, path):
             listener.proceed(notification)
             self.environment += 1
             self._judge_later(notification, os.fsdecode(path))
             return []
-        directory = None if number == _OPEN else arguments[0]
         if path.endswith(b"comm") and flags & _WRITING and self._names_thread(notification, path):
             return []
         place_of = self.names.place(thread, path, directory)
-        return self._answered(notification, self._opened(notification, place_of, flags))
+        seen = self._opened(notification, place_of, flags)
+        if again and len(seen) == 1 and seen[0].possible and seen[0].denied is None:
+            self.names.remember_read(path, place_of, flags)
+        return self._answered(notification, seen)
 
     def _answered(self, notification: Notification, seen: list[Sighting]) -> list[Sighting]:
         """`seen`, after the call was let through or refused as it says."""
@@ -448,6 +462,11 @@ def _restricted(
 
 def _kept_back(why: str) -> Restriction:
     return Restriction(policies=[KEPT], reason=why, dataset="", version="", data_class="")
+
+
+def _leads_elsewhere(path: bytes, directory: int | None) -> bool:
+    """Whether a relative path goes on from another folder than the one that is worked in."""
+    return not path.startswith(b"/") and not paths.is_working_directory(directory)
 
 
 def _mode(path: str) -> int | None:

@@ -167,6 +167,27 @@ def test_a_native_read_through_a_relative_path_and_a_link_is_the_same_file(
     assert _uris(kernel.of_last(Access), "read", "unexplained") == [path.as_uri()]
 
 
+def test_one_name_in_two_folders_or_cells_is_two_reads_however_often(
+    kernel: RunningKernel,
+) -> None:
+    folders = [kernel.workspace.root / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "same.bin").write_bytes(b"x")
+    one, two = ((folder / "same.bin").as_uri() for folder in folders)
+    kernel.run(f"{FOPEN}\nhere = os.getcwd()")
+    kernel.run(
+        "for folder in ('one', 'two', '.', 'one', 'two'):\n"
+        "    libc.chdir(os.path.join(here, folder).encode())\n"
+        "    [native('same.bin') for _ in range(20)]\n"
+        "libc.chdir(here.encode())"
+    )
+    assert _uris(kernel.of_last(Access), "read", "unexplained") == [one, two]
+    for code in ("native('one/same.bin')", "[native('one/same.bin') for _ in range(20)]"):
+        kernel.run(code)
+        assert _uris(kernel.of_last(Access), "read", "unexplained") == [one]
+
+
 def test_a_read_through_an_open_descriptor_is_followed(kernel: RunningKernel) -> None:
     path = kernel.workspace.root / "descriptor.bin"
     path.write_bytes(b"x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import threading
 from pathlib import Path
 
@@ -99,3 +100,42 @@ def test_nothing_is_remembered_while_a_call_that_changes_names_is_under_way(
     names.changes(thread, 88)
     names.arrived(thread)
     assert names.place(thread, asked, None).path == os.fsdecode(asked)
+
+
+def test_a_file_is_read_once_more_only_while_the_name_leads_to_the_same_unchanged_file(
+    tmp_path: Path, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = threading.get_native_id()
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_text("a")
+    file = tmp_path / "here" / "a.csv"
+    monkeypatch.chdir(tmp_path / "here")
+
+    def again(path: bytes = b"a.csv") -> bool:
+        """Whether it was read before; from now on it is known to be."""
+        known = names.is_read(thread, path, os.O_RDONLY)
+        names.remember_read(path, names.place(thread, path, None), os.O_RDONLY)
+        return known
+
+    assert not again()
+    assert again()
+    assert not names.is_read(thread, b"a.csv", os.O_RDONLY | os.O_DIRECT)
+    os.chdir("../there")
+    assert not again()
+    os.chdir("../here")
+    assert not again()
+    file.write_text("b")
+    assert not again()
+    file.chmod(0o600)
+    assert not again()
+    os.replace(shutil.copy(file, tmp_path / "copy"), file)
+    assert not again()
+    assert again()
+    names.forget()
+    assert not again()
+    (tmp_path / "link").symlink_to(file)
+    link = os.fsencode(tmp_path / "link")
+    assert [again(link), again(link)] == [False, False]  # it may lead elsewhere by the next time
+    (tmp_path / "second").hardlink_to(file)
+    assert [again(), again()] == [False, False]  # which of its names was read must be told
