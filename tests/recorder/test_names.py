@@ -129,7 +129,7 @@ def test_a_file_is_read_once_more_only_while_the_name_leads_to_the_same_unchange
     assert not again()
     file.chmod(0o600)
     assert not again()
-    shutil.copy(file, tmp_path / "copy").replace(file)
+    Path(shutil.copy(file, tmp_path / "copy")).replace(file)
     assert not again()
     assert again()
     names.forget()
