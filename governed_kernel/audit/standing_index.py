@@ -36,6 +36,7 @@ from governed_kernel.lineage.attestations import (
     Collection,
     Deployment,
     Erasure,
+    LearningAllowed,
     Predicate,
     Withdrawal,
 )
@@ -55,7 +56,7 @@ _BESIDE = 256
 """So many nodes of a level of the tree lie in one row."""
 _HASH = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ASIDE = (Deployment, Checkpoint, Erasure, Withdrawal, Collection)
+_ASIDE = (Deployment, Checkpoint, Erasure, Withdrawal, LearningAllowed, Collection)
 """Statements on which no release's standing rests; deployments have a table of their own."""
 _DEPLOYMENT: msgspec.json.Decoder[Deployment] = msgspec.json.Decoder(Deployment)
 _PREDICATE: msgspec.json.Decoder[Predicate] = msgspec.json.Decoder(Predicate)

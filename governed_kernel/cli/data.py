@@ -217,6 +217,41 @@ def withdraw(
     print_facts(facts, as_json, "withdrawn")
 
 
+@data.command("may-learn")
+@click.argument("name", metavar="NAME@VERSION")
+@click.option("--column", "columns", multiple=True, metavar="COLUMN", help="Is opened; repeatable.")
+@click.option("--reason", default="", help="Why; it stays in the ledger.")
+@person_option
+@passphrase_option
+@json_option
+@workspace_option
+def may_learn(
+    workspace: Workspace,
+    name: str,
+    columns: tuple[str, ...],
+    reason: str,
+    person: str,
+    passphrase: Passphrase,
+    as_json: bool,
+) -> None:
+    """Let models learn a column after all that a version was closed with by what it was made from.
+
+    Lineage closes a column where it can't rule out that one goes into it that must never be
+    learned, also where it only bears the name of one that was left out. It takes a data steward or
+    an administrator who has looked, and is told by 'governed data show' and in every data bill.
+    It holds for this content under each of its names, and for what is made from it later.
+    """
+    from governed_kernel.governance.may_learn import allow
+
+    version = allow(workspace, name, columns, person, passphrase(f"Passphrase of {person}"), reason)
+    facts = {
+        "version": catalog.label(version),
+        "opened": list(columns),
+        "never_learn": version.never_learn,
+    }
+    print_facts(facts, as_json, "may be learned")
+
+
 def _also_and_not(
     workspace: Workspace, withdrawn: DatasetRegistered, family: Iterable[str]
 ) -> dict[str, list[str]]:

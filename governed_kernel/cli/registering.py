@@ -202,7 +202,8 @@ def _tell_inherited(version: DatasetRegistered, asked: tuple[str, ...]) -> None:
     if more and version.made_from:
         said = f"{', '.join(more)} of {catalog.label(version)} may never be learned: a session "
         said += f"made it from {', '.join(version.made_from)}, of which such columns go into it, "
-        click.echo(f"governed: {visible(said)}or may, as far as is known", err=True)
+        said += "or may, as far as is known; a data steward who has looked opens one by "
+        click.echo(f"governed: {visible(said)}'governed data may-learn'", err=True)
 
 
 def _warn_of_the_end(version: DatasetRegistered, asked: str) -> None:

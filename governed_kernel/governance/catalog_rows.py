@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from governed_kernel.governance import authorization, catalog, permission
+from governed_kernel.governance import authorization, catalog, may_learn, permission
 from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
@@ -50,6 +50,7 @@ def facts(workspace: Workspace, register: Register, version: DatasetRegistered) 
     }
     return {
         **found,
+        "may_learn": may_learn.allowed(register, version),
         "retention_over": authorization.is_expired(version, register.moment),
         "versions": [other.version for other in register.datasets[version.dataset]],
         "snapshot": str(catalog.snapshot_of(workspace, version)),

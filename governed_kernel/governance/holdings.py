@@ -8,7 +8,7 @@ import msgspec
 
 from governed_kernel.errors import UnknownName
 from governed_kernel.governance.verification import Entry
-from governed_kernel.lineage.attestations import Collection, Withdrawal
+from governed_kernel.lineage.attestations import Collection, LearningAllowed, Withdrawal
 from governed_kernel.lineage.events import (
     DatasetRegistered,
     DataTransformed,
@@ -33,6 +33,8 @@ class Holdings:
     withdrawn : set of str
         Digests of what was taken back; its content stays so under any other name, and whatever
         folder holds it as a file is taken back with it.
+    may_learn : dict of str to tuple of LearningAllowed
+        Digest of what was closed by what it was made from, and who opened columns of it again.
     transformations : dict of str to DataTransformed
         ``NAME@VERSION`` that rules made from another version, and how.
     collected : dict of str to int
@@ -44,6 +46,7 @@ class Holdings:
         self.splits: list[SplitRecorded] = []
         self.locked: dict[str, DatasetRegistered] = {}
         self.withdrawn: set[str] = set()
+        self.may_learn: dict[str, tuple[LearningAllowed, ...]] = {}
         self._called: dict[str, tuple[str, ...]] = {}
         self._folders: dict[str, None] = {}
         self._divided: dict[str, SplitRecorded] | None = None
@@ -56,6 +59,7 @@ class Holdings:
         self.datasets = {name: list(versions) for name, versions in self.datasets.items()}
         self.splits = list(self.splits)
         self.locked, self.withdrawn = dict(self.locked), set(self.withdrawn)
+        self.may_learn = dict(self.may_learn)
         self._called, self._folders = dict(self._called), dict(self._folders)
         self.collected, self.transformations = dict(self.collected), dict(self.transformations)
 
@@ -152,14 +156,20 @@ class Holdings:
         return list(_Lineage(self).made_from(version, parts))
 
     def withhold(self, entry: Entry) -> None:
-        """Let a signed entry take effect that takes data back, or removes what is not needed."""
+        """Let a signed entry take effect that takes data back, opens or removes it."""
         said = entry.predicate if entry.valid else None
         if isinstance(said, Withdrawal):
             self.withdrawn.add(said.sha256)
-            for name in self.called(said.sha256):
-                self.datasets[name] = [self._as_it_is(known) for known in self.datasets[name]]
+            self._look_anew(said.sha256)
+        elif isinstance(said, LearningAllowed):
+            self.may_learn[said.sha256] = (*self.may_learn.get(said.sha256, ()), said)
+            self._look_anew(said.sha256)
         elif isinstance(said, Collection):
             self.collected.update(dict.fromkeys(said.versions, entry.number))
+
+    def _look_anew(self, sha256: str) -> None:
+        for name in self.called(sha256):
+            self.datasets[name] = [self._as_it_is(known) for known in self.datasets[name]]
 
     def called(self, sha256: str) -> list[str]:
         """The datasets of which a version has that content, or holds it as a file of a folder."""
@@ -177,7 +187,14 @@ class Holdings:
         return [file.path for file in version.files if file.sha256 in self.withdrawn]
 
     def _as_it_is(self, version: DatasetRegistered) -> DatasetRegistered:
-        """Withdrawn, where that content is, whatever it is called, or a file of it."""
+        """Withdrawn, where that content is, whatever it is called, or a file of it; with open
+        columns where somebody opened them.
+        """
+        opened = self.may_learn.get(version.sha256, ())
+        if opened and (version.made_from or version.derived_from):
+            columns = {column for said in opened for column in said.columns}
+            closed = [column for column in version.never_learn if column not in columns]
+            version = msgspec.structs.replace(version, never_learn=closed)
         if version.state == "withdrawn" or not self.withdrawn:
             return version
         if version.sha256 in self.withdrawn or self.withdrawn_in(version):

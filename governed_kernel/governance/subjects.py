@@ -13,6 +13,7 @@ from governed_kernel.lineage.attestations import (
     Deployment,
     Erasure,
     KeyRevoked,
+    LearningAllowed,
     PersonAdded,
     PolicyAdopted,
     Predicate,
@@ -67,7 +68,7 @@ def subjects_of(predicate: Predicate, event: bytes = b"") -> list[Subject]:
             digest = digest_bytes(event) if event else digest_json(predicate.event)
         case Deployment():
             name, digest = predicate.bundle, predicate.sha256
-        case Withdrawal():
+        case Withdrawal() | LearningAllowed():
             name, digest = f"{predicate.dataset}@{predicate.version}", predicate.sha256
         case Recall():
             name, digest = predicate.recall, digest_json(predicate.versions)

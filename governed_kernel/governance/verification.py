@@ -30,6 +30,7 @@ from governed_kernel.lineage.attestations import (
     Deployment,
     Erasure,
     KeyRevoked,
+    LearningAllowed,
     PersonAdded,
     PolicyAdopted,
     Predicate,
@@ -69,6 +70,7 @@ NEEDED_ROLES: dict[type, tuple[str, ...]] = {
     Deployment: ("operator",),
     Erasure: ("administrator", "data-steward"),
     Withdrawal: ("administrator", "data-steward", "legal"),
+    LearningAllowed: ("administrator", "data-steward"),
     Collection: ("administrator", "data-steward"),
 }
 """Who may say what: one of these roles. Approvals are counted by the rules in governed.toml."""

@@ -29,6 +29,7 @@ __all__ = [
     "Deployment",
     "Erasure",
     "KeyRevoked",
+    "LearningAllowed",
     "PersonAdded",
     "PolicyAdopted",
     "Predicate",
@@ -260,6 +261,16 @@ class Withdrawal(_Predicate, frozen=True, kw_only=True, tag="withdrawal"):
     reason: str
 
 
+class LearningAllowed(_Predicate, frozen=True, kw_only=True, tag="learning-allowed"):
+    """Models may learn columns of a version that it was closed with by what it was made from."""
+
+    dataset: Component
+    version: Component
+    sha256: Sha256
+    columns: list[str]
+    reason: str
+
+
 class Recall(_Predicate, frozen=True, kw_only=True, tag="recall"):
     """Versions are taken back, or records in them, and everything made from them is named."""
 
@@ -315,6 +326,7 @@ Predicate: TypeAlias = (
     | Deployment
     | Erasure
     | Withdrawal
+    | LearningAllowed
     | Recall
     | RecallAnswer
     | Collection

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from governed_kernel.governance.catalog import label
+from governed_kernel.governance.may_learn import allowed
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.transformation import chain_of
 from governed_kernel.lineage.events import DatasetRegistered, DataTransformed
@@ -86,6 +87,7 @@ def _described(register: Register, version: DatasetRegistered) -> dict[str, Any]
         "source": version.source,
         "origin": version.origin,
         "neverLearn": version.never_learn,
+        "opened": allowed(register, version),
         "derivedFrom": [name for name in (version.derived_from, *version.made_from) if name],
         "transformations": [_transformation(step) for step in chain_of(register, version)],
     }

@@ -12,7 +12,12 @@ import msgspec
 from governed_kernel.governance.authorization import kept_until
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
-from governed_kernel.lineage.attestations import Checkpoint, Record, Withdrawal
+from governed_kernel.lineage.attestations import (
+    Checkpoint,
+    LearningAllowed,
+    Record,
+    Withdrawal,
+)
 from governed_kernel.lineage.events import (
     DatasetRegistered,
     DataTransformed,
@@ -33,7 +38,8 @@ from governed_kernel.workspace import Workspace
 __all__ = ["tables", "tables_of", "tells_of_data"]
 
 Row = dict[str, Any]
-_OF_CATALOG = {JournalOpened, DatasetRegistered, SplitRecorded, DataTransformed, Withdrawal}
+_OF_CATALOG = {JournalOpened, DatasetRegistered, SplitRecorded, DataTransformed}
+_OF_CATALOG |= {Withdrawal, LearningAllowed}
 """What `Holdings` take in, but for where content lies; and a ledger's beginning."""
 _OF_EVIDENCE = {JournalOpened, Record}
 """What tells of the runs themselves, and not of what people make of them."""

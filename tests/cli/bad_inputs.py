@@ -55,6 +55,9 @@ UNKNOWN = {
         f"data split nothing --by splits/by_patient.py --key patient{SAM}", 2, "is called 'nothing'"
     ),
     "dataset to withdraw": Case("data withdraw no@1 --reason x", 2, "is called 'no'", ("ada",)),
+    "dataset to open": Case(
+        "data may-learn no@1 --column x --reason x", 2, "is called 'no'", ("ada",)
+    ),
     "dataset to recall": Case("recall open no@1 --reason x", 2, "is called 'no'", ("ada",)),
     "notebook": Case("promote nothing.ipynb", 2, "there is no notebook", ("sam",)),
 }

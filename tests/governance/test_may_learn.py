@@ -1,0 +1,130 @@
+"""A column that was closed by what it was made from is opened by signature alone, with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governed_kernel.canonical import digest_file
+from governed_kernel.errors import NotApproved, SignatureRefused, UsageError
+from governed_kernel.governance.catalog_rows import facts
+from governed_kernel.governance.may_learn import allow
+from governed_kernel.governance.register import Register
+from governed_kernel.governance.signing import attest
+from governed_kernel.lineage.attestations import LearningAllowed
+from governed_kernel.lineage.derivations import Derivation, add, stamp_of
+from governed_kernel.release.data_bill import _described as described
+from governed_kernel.workspace import Workspace
+from tests.governance.people import passphrase
+from tests.governance.records import register, write_records
+
+WHY = "the hash was left out; this is the clinic's number of the day, counted anew"
+
+
+def derived(workspace: Workspace, name: str, rows: list[str] | None = None) -> Path:
+    """A file that a session made of `biopsies@1`, whose journal is gone."""
+    path = write_records(workspace.root / f"{name}.csv", rows or ["7,8,9,0"] * 9)
+    made = Derivation(
+        path=str(path), origins=["biopsies@1"], data_class="health", session_id="gone",
+        stamp=stamp_of(path.stat()), sha256=digest_file(path),
+    )  # fmt: skip
+    add(workspace, [made])
+    return path
+
+
+@pytest.fixture
+def closed(workspace: Workspace) -> Workspace:
+    biopsies = write_records(workspace.root / "biopsies.csv")
+    register(workspace, biopsies, "biopsies", never_learn=["patient"])
+    made = register(workspace, derived(workspace, "made"), "made").version
+    assert made.never_learn == ["patient", "size", "shape", "malignant"]
+    return workspace
+
+
+def opened(workspace: Workspace, *columns: str, person: str = "ada", **more: str) -> list[str]:
+    version = allow(
+        workspace, more.get("name", "made@1"), columns, person, passphrase(person),
+        more.get("reason", WHY),
+    )  # fmt: skip
+    return version.never_learn
+
+
+def test_what_was_opened_may_be_learned_and_is_told_with_who_and_why(closed: Workspace) -> None:
+    before = len(Register.read(closed).events)
+    assert opened(closed, "patient", "size") == ["shape", "malignant"]
+    now = Register.read(closed)
+    version = now.version("made@1")
+    (told,) = facts(closed, now, version)["may_learn"]
+    assert (told["columns"], told["by"], told["reason"]) == (["patient", "size"], "ada", WHY)
+    bill = described(now, version)
+    assert (bill["neverLearn"], bill["opened"]) == (["shape", "malignant"], [told])
+    card = (closed.root / "catalog" / "made.toml").read_text()
+    assert 'never_learn = ["shape", "malignant"]' in card
+    assert now.version("biopsies@1").never_learn == ["patient"]
+    then = Register(closed, now.events[:before])
+    assert then.version("made@1").never_learn == ["patient", "size", "shape", "malignant"]
+
+
+def test_it_holds_for_that_content_under_every_name_and_for_no_other(closed: Workspace) -> None:
+    opened(closed, "patient", "size", "shape", "malignant")
+    assert register(closed, closed.root / "made.csv", "again").version.never_learn == []
+    other = derived(closed, "other", ["1,2,3,4"] * 5)
+    assert register(closed, other, "made").version.never_learn == [
+        "patient", "size", "shape", "malignant",
+    ]  # fmt: skip
+    assert Register.read(closed).version("made@1").never_learn == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "more", "said"),
+    [
+        ([], {}, "a column and a reason"),
+        (["patient"], {"reason": "  "}, "a column and a reason"),
+        (["patient"], {"name": "made"}, "takes NAME@VERSION"),
+        (["colour"], {}, "never to be learned of it is patient"),
+        (["patient"], {"name": "biopsies@1"}, "its owner declared"),
+    ],
+)
+def test_what_says_too_little_opens_nothing(
+    closed: Workspace, columns: list[str], more: dict[str, str], said: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        opened(closed, *columns, **more)
+    assert said in refused.value.why
+    assert refused.value.next
+    assert len(Register.read(closed).version("made@1").never_learn) == 4
+
+
+def test_who_has_no_role_for_it_opens_nothing_and_the_attempt_is_on_record(
+    closed: Workspace,
+) -> None:
+    with pytest.raises(SignatureRefused, match="sam may not"):
+        opened(closed, "patient", person="sam")
+    now = Register.read(closed)
+    assert len(now.version("made@1").never_learn) == 4
+    last = now.events[-1]
+    assert (getattr(last, "action", ""), getattr(last, "outcome", "")) == (
+        "data may-learn",
+        "denied",
+    )
+
+
+def test_under_rules_that_nobody_adopted_nothing_is_opened(closed: Workspace) -> None:
+    rules = closed.root / "policies" / "acting.cedar"
+    rules.write_text(rules.read_text() + "// anything\n")
+    with pytest.raises(NotApproved):
+        allow(Workspace(closed.root), "made@1", ["patient"], "ada", passphrase("ada"), WHY)
+
+
+def test_a_statement_of_another_program_opens_nothing_of_a_source(closed: Workspace) -> None:
+    source = Register.read(closed).version("biopsies@1")
+
+    def make(_: Register, who: object) -> LearningAllowed:
+        return LearningAllowed(
+            person="ada", printed_name="Ada Lovelace", dataset="biopsies", version="1",
+            sha256=source.sha256, columns=["patient"], reason="x",
+        )  # fmt: skip
+
+    attest(closed, "ada", passphrase("ada"), make, action="data may-learn", resource="x")
+    assert Register.read(closed).version("biopsies@1").never_learn == ["patient"]
