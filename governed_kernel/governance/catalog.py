@@ -63,7 +63,10 @@ Conclude = Callable[[list[DatasetRegistered], Register], tuple[msgspec.Struct, .
 
 @dataclass(frozen=True)
 class Description:
-    """What people say about a dataset or base model when they register it."""
+    """What people say about a dataset or base model when they register it.
+
+    Each is a field of the same name of the version that it becomes.
+    """
 
     data_class: str
     owner: str
@@ -123,57 +126,57 @@ def register(
         `person` may not register, the content is locked or of another class already, or loading
         the base model runs code.
     """
-    # reading a catalog needs none of these
-    from governed_kernel.governance import base_models, never_learned, shape
-
+    path = Path(path)
     try:
         current = Register.read(workspace)
         current.check_policy()
         asked = _checked(current, name, description, person)
         authorization.check_workspace(current, person, "register")
-        files = _keep(workspace, Path(path), progress)
-        made_from = inheritance.origins_of(current, Path(path), files)
-        inheritance.check_class(current, name, asked.data_class, made_from, person)
-        never_learn = shape.check_columns(name, Path(path), asked.never_learn)
-        use = inheritance.Use(asked.purposes, asked.retention_until)
-        if made_from:
-            inheritance.check_use(current, name, use, made_from, person)
-            also = never_learned.inherited(current, name, Path(path), files, made_from)
-            never_learn = list(dict.fromkeys([*never_learn, *also]))
-        odd = base_models.check(workspace, name, files) if asked.kind == "model" else []
-        sha256 = files[0].sha256 if Path(path).is_file() else manifest_digest(files)
-        event = DatasetRegistered(
-            dataset=name,
-            version="",
-            kind=asked.kind,
-            sha256=sha256,
-            bytes=sum(file.bytes for file in files),
-            files=files,
-            data_class=asked.data_class,
-            owner=asked.owner.strip(),
-            purposes=list(asked.purposes),
-            legal_basis=asked.legal_basis.strip(),
-            source=asked.source or file_uri(Path(path).absolute(), follow=False),
-            person=person,
-            retention_until=asked.retention_until,
-            state=asked.state,
-            licence=asked.licence,
-            origin=asked.origin,
-            intended_use=asked.intended_use,
-            derived_from=asked.derived_from,
-            rows=shape.rows_of(Path(path)) if asked.kind == "data" else -1,
-            never_learn=never_learn,
-            made_from=made_from,
-            training_data=asked.training_data.strip(),
-            adaptation=asked.adaptation.strip(),
-            query=asked.query,
-            odd=odd,
-        )
-        return enter(workspace, [event])[0]
+        files = _keep(workspace, path, progress)
+        return enter(workspace, [_registration(current, name, path, files, asked, person)])[0]
     except (Refused, UsageError, ResourceMissing) as error:
         with contextlib.suppress(ResourceMissing):  # a full disk takes no record either
             record_refusal(workspace, person, "data register", name, error)
         raise
+
+
+def _registration(
+    register: Register,
+    name: str,
+    path: Path,
+    files: list[FileDigest],
+    asked: Description,
+    person: str,
+) -> DatasetRegistered:
+    """What was asked for with what was found: where it comes from, and what is in it."""
+    # reading a catalog needs none of these
+    from governed_kernel.governance import base_models, never_learned, shape
+
+    made_from = inheritance.origins_of(register, path, files)
+    inheritance.check_class(register, name, asked.data_class, made_from, person)
+    never_learn = shape.check_columns(name, path, asked.never_learn)
+    if made_from:
+        use = inheritance.Use(asked.purposes, asked.retention_until)
+        inheritance.check_use(register, name, use, made_from, person)
+        never_learn += never_learned.inherited(register, name, path, files, made_from)
+    is_model = asked.kind == "model"
+    said = replace(
+        asked,
+        source=asked.source or file_uri(path.absolute(), follow=False),
+        never_learn=list(dict.fromkeys(never_learn)),
+    )
+    return DatasetRegistered(
+        dataset=name,
+        version="",
+        sha256=files[0].sha256 if path.is_file() else manifest_digest(files),
+        bytes=sum(file.bytes for file in files),
+        files=files,
+        person=person,
+        rows=-1 if is_model else shape.rows_of(path),
+        made_from=made_from,
+        odd=base_models.check(register.workspace, name, files) if is_model else [],
+        **vars(said),
+    )
 
 
 def enter(
@@ -240,7 +243,7 @@ def verify(workspace: Workspace, version: DatasetRegistered) -> Path:
 
 
 def _checked(register: Register, name: str, description: Description, person: str) -> Description:
-    """The description with its purposes in their one form; refused when it can't be."""
+    """The description with each thing in its one form; refused when it can't be."""
     settings = register.workspace.settings
     check_name(name, "dataset")
     check_person(register, person)
@@ -273,8 +276,15 @@ def _checked(register: Register, name: str, description: Description, person: st
             why="--training-data and --adaptation are said of base models",
             next="leave them out, or register it with --kind model",
         )
-    until = _retention(known, name, description)
-    return replace(description, purposes=purposes, retention_until=until)
+    return replace(
+        description,
+        owner=description.owner.strip(),
+        legal_basis=description.legal_basis.strip(),
+        training_data=description.training_data.strip(),
+        adaptation=description.adaptation.strip(),
+        purposes=purposes,
+        retention_until=_retention(known, name, description),
+    )
 
 
 def _retention(known: DataClass, name: str, description: Description) -> str:
