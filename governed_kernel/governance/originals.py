@@ -151,9 +151,15 @@ def refuse_changed(path: Path, before: os.stat_result, after: os.stat_result, si
 
 
 def _not_regular(path: Path, mode: int) -> GovernedError:
-    kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+    if not stat.S_ISLNK(mode):
+        return UsageError(
+            f"{path} is no regular file",
+            why="only regular files are kept: of a pipe, a socket or a device no content stays",
+            next="write what comes out of it into a file and name that, or take it out of the "
+            "folder",
+        )
     return UsageError(
-        f"{path} is {kind}",
+        f"{path} is a symbolic link",
         why="only regular files are kept: what a link leads to can change",
         next="name the file itself, or copy the folder with its links followed ('cp -rL')",
     )

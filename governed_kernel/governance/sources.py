@@ -65,7 +65,7 @@ def fetch(source: str, folder: Path) -> Path:
     Raises
     ------
     ResourceMissing
-        It is not there, or can't be reached.
+        It is not there, or can't be reached, or what fsspec needs for it is not installed.
     UsageError
         The address holds a credential, nobody knows its scheme, or nothing is in it.
     """
@@ -88,7 +88,7 @@ def fetch(source: str, folder: Path) -> Path:
         else:
             system.get_file(path, str(target))
     except ImportError as error:
-        raise UsageError(
+        raise ResourceMissing(
             f"{source} can't be reached",
             why=str(error),
             next="install what fsspec needs for it (s3fs, gcsfs, adlfs …)",

@@ -80,8 +80,9 @@ def test_a_symbolic_link_is_refused_as_file_and_inside_a_folder(
 @pytest.mark.timeout(20)
 def test_a_pipe_is_refused_without_waiting_for_a_writer(store: ObjectStore, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="no regular file") as refused:
         store.add_file(tmp_path / "pipe")
+    assert "link" not in refused.value.why + refused.value.next
 
 
 def test_a_file_that_vanished_is_a_missing_resource(store: ObjectStore, tmp_path: Path) -> None:
