@@ -148,10 +148,9 @@ def test_files_and_folders_of_object_stores_and_servers_are_brought(
 def test_what_takes_a_library_that_is_not_installed_is_a_missing_resource(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fsspec = pytest.importorskip("fsspec")
-    registry = fsspec.registry.known_implementations
+    registry = pytest.importorskip("fsspec.registry")
     asked = {"class": "library_of_nobody.System", "err": "Install library_of_nobody"}
-    monkeypatch.setitem(registry, "nowhere", asked)
+    monkeypatch.setitem(registry.known_implementations, "nowhere", asked)
     refused = register(workspace, "none", "nowhere://bucket/x.csv").exception
     assert isinstance(refused, ResourceMissing), refused
     assert "Install library_of_nobody" in refused.why
