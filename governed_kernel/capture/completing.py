@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 from governed_kernel.capture.bringing import MISSING
+from governed_kernel.capture.contents import Contents
 from governed_kernel.capture.deciding import DECISION, beside, record_beside
 from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, values_of
 from governed_kernel.capture.lookup import Lookup
@@ -36,6 +37,8 @@ class Before(NamedTuple):
     nodes: dict[str, Node | None]
     values: dict[str, Any]
     """All variables, where the statement binds names that it does not say."""
+    contents: dict[str, Contents]
+    """What plain things and arrays within its reach held."""
 
     @property
     def flow(self) -> Flow:

@@ -14,6 +14,7 @@ __all__ = [
     "files_behind",
     "functions_of",
     "global_names",
+    "globals_behind",
     "held_by",
     "imported_names",
     "read_by",
@@ -127,6 +128,23 @@ def files_behind(thing: Any, is_user_file: Callable[[str], bool]) -> set[str]:
                 own = function.__globals__
                 pending += [own[name] for name in global_names(function.__code__) if name in own]
     return files
+
+
+def globals_behind(thing: Any, namespace: dict[str, Any]) -> set[str]:
+    """The notebook's names that a function or class of its own looks up, and what that calls."""
+    names: set[str] = set()
+    pending = [thing if isinstance(thing, (types.FunctionType, type)) else type(thing)]
+    while pending:
+        for function in functions_of(pending.pop()):
+            if function.__globals__ is namespace:
+                new = [name for name in global_names(function.__code__) if name not in names]
+                names.update(new)
+                things = (namespace.get(name) for name in new)
+                pending += [
+                    each if isinstance(each, (types.FunctionType, type)) else type(each)
+                    for each in things
+                ]
+    return names
 
 
 def columns_read(function: Any, columns: tuple[str, ...]) -> tuple[str, ...] | None:

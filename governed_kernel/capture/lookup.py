@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from governed_kernel.capture.bringing import CODE, MISSING, PLAIN, may_lead_to_data
+from governed_kernel.capture.contents import root_of
 from governed_kernel.capture.functions import functions_of, read_by
 from governed_kernel.capture.leftovers import Source
 from governed_kernel.capture.looks import (
@@ -22,7 +23,10 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.references import Reference
 from governed_kernel.capture.registry import Node, identity
 
-__all__ = ["Lookup"]
+__all__ = ["FILLED", "Lookup"]
+
+FILLED = "filled"
+"""`Node.extra` of what was filled where no syntax tells into which part."""
 
 _CONTAINERS = (dict, list, tuple)
 _SIZED = (dict, list, set)
@@ -55,7 +59,7 @@ class Lookup:
 
     def of(self, start: Any, steps: Iterable[str | int]) -> Iterator[Source]:
         """What is known of what some steps lead to from a thing."""
-        thing, path, around = start, list(steps), None
+        thing, path, around = start, list(steps), list[Any]()
         while path:
             if type(thing) in _CONTAINERS:
                 inner = item(thing, path[0])
@@ -63,12 +67,23 @@ class Lookup:
                 inner = self._attribute(thing, str(path[0]))
             if inner is MISSING:
                 break
-            around, thing = thing, inner
+            around.append(thing)
+            thing = inner
             path.pop(0)
         found = list(self._known(thing, tuple(path)))
-        if not found and type(around) in _CONTAINERS and not self._tells_apart(around):
-            found = list(self._known(around, ()))
-        yield from found
+        yield from found or self._around(reversed(around))
+
+    def _around(self, containers: Iterable[Any]) -> Iterator[Source]:
+        """What is known of the nearest container around a thing that nothing is known of."""
+        told_apart = False
+        for container in containers:
+            if type(container) not in _CONTAINERS:
+                return
+            told_apart = told_apart or self._tells_apart(container)
+            node = self._observation.registry.get(container)
+            if node is not None and (node.extra is FILLED or not told_apart):
+                yield from self._known(container, ())
+                return
 
     def _attribute(self, thing: Any, name: str) -> Any:
         """What lies in a module, or in a function of the user's, where that leads to data."""
@@ -88,6 +103,8 @@ class Lookup:
 
     def _known(self, thing: Any, path: tuple[str | int, ...]) -> Iterator[Source]:
         node = self._observation.registry.get(thing)
+        if node is None and (root := root_of(thing)) is not thing:
+            node = self._observation.registry.get(root)
         if node is not None:
             if is_size(node, path):
                 yield Source(node, ())  # it was read, and no value of it goes on

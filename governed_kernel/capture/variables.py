@@ -15,13 +15,15 @@ from typing import Any, NamedTuple
 
 from governed_kernel.capture.arming import meet
 from governed_kernel.capture.bringing import CODE, MISSING, may_read
+from governed_kernel.capture.changes import Changes
 from governed_kernel.capture.completing import Before, Completion
+from governed_kernel.capture.contents import root_of
 from governed_kernel.capture.expressions import CALLED
 from governed_kernel.capture.functions import global_names
 from governed_kernel.capture.inside import PARAMETER, inside
 from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, used_up
 from governed_kernel.capture.looks import kind_of
-from governed_kernel.capture.lookup import Lookup
+from governed_kernel.capture.lookup import FILLED, Lookup
 from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import HOLDING_VALUES, Output, record_statement
@@ -56,7 +58,7 @@ class Owed(NamedTuple):
     reads: bool
 
 
-_NOTHING = Before(read(ast.Pass()), {}, {}, {}, {})
+_NOTHING = Before(read(ast.Pass()), {}, {}, {}, {}, {})
 
 
 class Variables:
@@ -76,6 +78,7 @@ class Variables:
         self._before: list[Before] = []
         self._endings: list[Callable[[], None]] = []
         self._look = Lookup(observation, namespace)
+        self._changes = Changes(observation, namespace)
         self._completion = Completion(observation, namespace, self._look)
         self.text = Texts(observation, namespace)
         """What the text of the statement that is executed writes out."""
@@ -173,9 +176,10 @@ class Variables:
             source.node.kind in HOLDING_VALUES for each in sources.values() for source in each
         )
         shapes = {name: self._look.shape(name) for name in names}
-        nodes = {name: self._look.node(name) for name in names}
+        contents = self._changes.before(names)
+        nodes = {name: self._look.node(name) for name in names.union(contents)}
         values = dict(self.namespace) if ANY in reading.flow.writes else {}
-        self._before[-1] = Before(reading, sources, shapes, nodes, values)
+        self._before[-1] = Before(reading, sources, shapes, nodes, values, contents)
 
     def leave(self) -> None:
         """After it was executed, or has failed."""
@@ -191,23 +195,22 @@ class Variables:
         bound = [self.namespace.get(name) for name in before.flow.writes]
         named = {node.entity for thing in bound if (node := self._observation.registry.get(thing))}
         used = used_up(doings, before.reading.counts, before.sources)
-        made = {
-            entity: source
-            for entity, source in leaves_of(doings, before.sources, used).items()
-            if entity not in named
-        }
+        leaves = leaves_of(doings, before.sources, used)
+        made = {entity: source for entity, source in leaves.items() if entity not in named}
         outputs: list[Output] = []
         for name, owed in self._bound(before):
             in_place = name in before.flow.touches
             self._follow(name, owed, before, (made, used), outputs, changed=in_place)
-        for name, owed in self._changed(before).items():
-            self._follow(name, owed, before, (made, used), outputs, changed=True)
+        changed = self._changed(before, leaves)
+        for name, owed in changed.items():
+            left = made if name in before.flow.touches else leaves
+            self._follow(name, owed, before, (left, used), outputs, changed=True)
         self._completion.complete(doings, before, (made, used), outputs)
         self._keep_constants(doings, before)
         self._observation.scalars.forget()
         if outputs:
             record_statement(self._observation, outputs)
-        names = {**dict(self._bound(before)), **self._changed(before)} if doings.works else {}
+        names = {**dict(self._bound(before)), **changed} if doings.works else {}
         self._completion.decide(doings, before, (made, used), outputs, names)
 
     # --- before -----------------------------------------------------------------------------
@@ -241,14 +244,17 @@ class Variables:
                 if before.values.get(each, MISSING) is not value and not each.startswith("_"):
                     yield each, owed
 
-    def _changed(self, before: Before) -> dict[str, Made]:
-        """Names whose thing was changed in place, by the syntax or by its looks."""
+    def _changed(self, before: Before, made: Sources) -> dict[str, Made]:
+        """Names whose thing was changed in place, by the syntax, its looks or what it holds."""
         changed = dict(before.flow.touches)
         every = Made(before.flow.reads)
         for name, shape in before.shapes.items():
             if name in before.flow.writes or name in changed:
                 continue
             if isinstance(shape, tuple) and shape != self._look.shape(name):
+                changed[name] = every
+        if before.contents and (made or before.gather(every.all)):
+            for name in self._changes.changed(before.contents, changed):
                 changed[name] = every
         return {name: made for name, made in changed.items() if name not in before.flow.writes}
 
@@ -275,7 +281,7 @@ class Variables:
         if self._observation.scalars.bind(self.namespace, name):
             return
         known = registry.get(thing)
-        if known is not None and (not changed or known is not before.nodes.get(name)):
+        if known is not None and (not changed or known is not before.nodes.get(name, known)):
             return  # an observer has followed it, or it is another name of something known
         if known is not None and known.kind in _FOLLOWED:
             return
@@ -289,7 +295,10 @@ class Variables:
             direct.setdefault(known.entity, Source(known, ("*",)))
         if not direct and not indirect:
             return
-        node = Node(self._observation.new_entity(), kind_of(thing), ())
+        within = FILLED if changed and name not in before.flow.touches else None
+        node = Node(self._observation.new_entity(), kind_of(thing), (), extra=within)
+        if changed and (root := root_of(thing)) is not thing and registry.get(root) is None:
+            registry.put(root, node)
         if not registry.put(thing, node):
             self._observation.scalars.put_named(self.namespace, name, thing, node)
         outputs.append((node, name, direct, indirect, ("*",)))
@@ -323,6 +332,8 @@ class Variables:
                 if not isinstance(thing, types.ModuleType):
                     break
                 thing = vars(thing).get(key)
+            if self._changes.is_library(thing):
+                continue  # ``np.append(a, b)`` changes no library
             known = self._observation.registry.get(thing)
             if known is not None:
                 direct = {**direct, known.entity: Source(known, ("*",))}
