@@ -105,6 +105,9 @@ def _input(item: Mapping[str, Any]) -> Text:
         known.append(f"until {item['retention_until']}{passed}")
     if item["opened_as"]:
         known.append(f"opened as {', '.join(item['opened_as'])}")
+    for opened in item.get("may_learn", ()):
+        columns = ", ".join(opened["columns"])
+        known.append(f"{columns} may be learned, says {opened['by']}: {opened['reason']}")
     style = "bold yellow" if item["state"] in _UNUSUAL else ""
     line = Text(visible(f"{item['name']}  "))
     return line.append(item["state"], style).append(visible(f"  {'; '.join(known)}"))

@@ -180,6 +180,19 @@ class Holdings:
         )
         return list(dict.fromkeys((*self._called.get(sha256, ()), *folders)))
 
+    def is_of_sessions(self, version: DatasetRegistered) -> bool:
+        """Whether a session made it, or what it is a part of or was made from by rules.
+
+        Lineage said then what must not be learned of it; of anything else its owner did.
+        """
+        seen: set[str] = set()
+        while not version.made_from and version.derived_from not in seen:
+            seen.add(version.derived_from)
+            name, _, number = version.derived_from.partition("@")
+            parents = (one for one in self.datasets.get(name, ()) if one.version == number)
+            version = next(parents, version)
+        return bool(version.made_from)
+
     def withdrawn_in(self, version: DatasetRegistered) -> list[str]:
         """The files of a folder that were withdrawn as versions of their own, by path."""
         if not self.withdrawn or version.sha256 in self.withdrawn:
@@ -191,7 +204,7 @@ class Holdings:
         columns where somebody opened them.
         """
         opened = self.may_learn.get(version.sha256, ())
-        if opened and (version.made_from or version.derived_from):
+        if opened and self.is_of_sessions(version):
             columns = {column for said in opened for column in said.columns}
             closed = [column for column in version.never_learn if column not in columns]
             version = msgspec.structs.replace(version, never_learn=closed)

@@ -1,9 +1,10 @@
 """Letting models learn a column after all that a version was closed with by what it was made from.
 
-Lineage closes a column where it can't rule out that a closed one goes into it: also one that only
-bears the name of one that was left out, or of a file that a program wrote. Who looked at it says so
-by signature, with a reason. What an owner declared of a source nobody opens: that is registered
-otherwise.
+What a session made is closed column by column where its lineage can't rule out that a closed one
+goes into it: also a column that only bears the name of one that was left out, or of a file that a
+program wrote. Who looked at it says so
+by signature, with a reason. What an owner declared of a source, and so of its parts, nobody opens:
+that is registered otherwise.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def allow(
     def make(register: Register, who: Person) -> LearningAllowed:
         register.check_policy()
         known = register.version(name)
-        _check(known, name, columns)
+        _check(register, known, name, columns)
         return LearningAllowed(
             person=who.name,
             printed_name=who.printed_name,
@@ -94,11 +95,12 @@ def allowed(register: Register, version: DatasetRegistered) -> list[dict[str, An
     ]
 
 
-def _check(known: DatasetRegistered, name: str, columns: Sequence[str]) -> None:
-    if not (known.made_from or known.derived_from):
+def _check(register: Register, known: DatasetRegistered, name: str, columns: Sequence[str]) -> None:
+    if not register.is_of_sessions(known):
         raise UsageError(
             f"no column of {name} can be opened",
-            why="it was made from no other data here: its owner declared what must not be learned",
+            why="no session made it: its owner, or that of what it was divided off or made from by "
+            "rules, declared what must not be learned",
             next="have its owner register it otherwise, or make it without these columns",
         )
     closed = known.never_learn

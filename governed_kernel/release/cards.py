@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from governed_kernel.governance.may_learn import allowed
 from governed_kernel.lineage.events import CaseResult, DatasetRegistered, ValidationRecorded
 from governed_kernel.release import intake
 from governed_kernel.release.account import NOT_STATED, Account, Learnt, Material
@@ -193,6 +194,9 @@ def _facts(account: Account, material: Material) -> Iterator[str]:
                 f"{checks or 'not looked for'}"
             )
     yield f"- never to be learnt: {_columns(set(version.never_learn), 'nothing declared')}"
+    for opened in allowed(account.registry.register, version):
+        columns = _columns(set(opened["columns"]))
+        yield f"- opened: {columns}, by {_plain(opened['by'])}: {_plain(opened['reason'])}"
     yield f"- registered: {version.occurred_at:%Y-%m-%d} by {_plain(version.person)}"
 
 

@@ -17,7 +17,7 @@ import msgspec
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved
 from governed_kernel.files import read_regular
-from governed_kernel.governance import authorization, permission
+from governed_kernel.governance import authorization, may_learn, permission
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
@@ -303,6 +303,8 @@ def _input(register: Register, item: Input) -> dict[str, Any]:
             "training_data": version.training_data,
             "adaptation": version.adaptation,
         }
+    if opened := may_learn.allowed(register, version):
+        known["may_learn"] = opened
     return known
 
 

@@ -7,24 +7,28 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.canonical import digest_file
+from governed_kernel.cli.reviewed import _input
 from governed_kernel.errors import NotApproved, SignatureRefused, UsageError
 from governed_kernel.governance.catalog_rows import facts
 from governed_kernel.governance.may_learn import allow
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import attest
+from governed_kernel.governance.split import divide
 from governed_kernel.lineage.attestations import LearningAllowed
 from governed_kernel.lineage.derivations import Derivation, add, stamp_of
 from governed_kernel.release.data_bill import _described as described
+from governed_kernel.release.evidence import as_input
+from governed_kernel.release.review import _input as shown
 from governed_kernel.workspace import Workspace
 from tests.governance.people import passphrase
-from tests.governance.records import register, write_records
+from tests.governance.records import BY_PATIENT, register, rows, write_code, write_records
 
 WHY = "the hash was left out; this is the clinic's number of the day, counted anew"
 
 
-def derived(workspace: Workspace, name: str, rows: list[str] | None = None) -> Path:
+def derived(workspace: Workspace, name: str, lines: list[str] | None = None) -> Path:
     """A file that a session made of `biopsies@1`, whose journal is gone."""
-    path = write_records(workspace.root / f"{name}.csv", rows or ["7,8,9,0"] * 9)
+    path = write_records(workspace.root / f"{name}.csv", lines or rows(30, 100))
     made = Derivation(
         path=str(path), origins=["biopsies@1"], data_class="health", session_id="gone",
         stamp=stamp_of(path.stat()), sha256=digest_file(path),
@@ -76,6 +80,27 @@ def test_it_holds_for_that_content_under_every_name_and_for_no_other(closed: Wor
     assert Register.read(closed).version("made@1").never_learn == []
 
 
+def test_parts_of_what_a_session_made_are_opened_and_parts_of_a_source_are_not(
+    closed: Workspace,
+) -> None:
+    code = write_code(closed, BY_PATIENT)
+    others = write_records(closed.root / "others.csv", rows(40, 500))
+    register(closed, others, "others", never_learn=["patient"])
+    for name in ("made", "others"):
+        divide(closed, name, code, "sam", keys=["patient"])
+    assert "patient" not in opened(closed, "patient", name="made-train@1")
+    with pytest.raises(UsageError, match="no column of others-train@1 can be opened"):
+        opened(closed, "patient", name="others-train@1")
+
+
+def test_approvers_are_shown_what_was_opened(closed: Workspace) -> None:
+    opened(closed, "size")
+    now = Register.read(closed)
+    version = now.version("made@1")
+    facts = shown(now, as_input(version))
+    assert f"size may be learned, says ada: {WHY}" in str(_input(facts))
+
+
 @pytest.mark.parametrize(
     ("columns", "more", "said"),
     [
@@ -83,7 +108,7 @@ def test_it_holds_for_that_content_under_every_name_and_for_no_other(closed: Wor
         (["patient"], {"reason": "  "}, "a column and a reason"),
         (["patient"], {"name": "made"}, "takes NAME@VERSION"),
         (["colour"], {}, "never to be learned of it is patient"),
-        (["patient"], {"name": "biopsies@1"}, "its owner declared"),
+        (["patient"], {"name": "biopsies@1"}, "no session made it"),
     ],
 )
 def test_what_says_too_little_opens_nothing(
