@@ -92,6 +92,7 @@ ROWWISE = [
     "cummax",
     "ffill",
     "bfill",
+    "nearest",
     "fillna",
     "interpolate",
     "asfreq",
@@ -185,10 +186,13 @@ def choose_columns(observation: Observation, observed: Observed) -> None:
     _keep(observation, observed.result, group._replace(values=values))
 
 
+_RESAMPLERS = [f"{kind}IndexResampler" for kind in ("Datetime", "Period", "Timedelta")]
+_WINDOWS = ["Rolling", "Expanding", "ExponentialMovingWindow", "Window"]
 _GROUPS = frozenset(
     (
-        *("DataFrameGroupBy", "SeriesGroupBy", "Rolling", "Expanding", "ExponentialMovingWindow"),
-        *("DatetimeIndexResampler", "PeriodIndexResampler", "RollingGroupby", "ExpandingGroupby"),
+        *("DataFrameGroupBy", "SeriesGroupBy", *_WINDOWS, *_RESAMPLERS),
+        # pandas 2 spells them otherwise than pandas 3.
+        *(f"{kind}Group{by}" for kind in (*_WINDOWS, *_RESAMPLERS) for by in ("By", "by")),
     )
 )
 
@@ -268,7 +272,7 @@ def _summarise(
         figures = {text(label) for label in made}
     for level in output[1][: len(output[1]) - len(made)]:
         if level not in figures:  # of one name, the figure is what is asked for
-            _level(work, group, level)
+            _level(work, group, level, observed.target.name in (*PICK, "transform"))
     for entity, column, kind, evidence in group.decided_by:
         if by == "WINDOW":
             # The values look at their group; which rows there are it does not decide.
@@ -306,10 +310,10 @@ def go_through(observation: Observation, observed: Observed) -> None:
     parts.begin(observed.subject, Step.finish(work, observed.result, *output, rows_in=group.rows))
 
 
-def _level(work: Work, group: Group, level: str) -> None:
+def _level(work: Work, group: Group, level: str, is_as_it_was: bool) -> None:
     """A level of the result's index is the key of that name, from wherever the key came."""
     if level in group.keys:
-        cut = level in group.buckets
+        cut = level in group.buckets and not is_as_it_was
         work.same(group.parent, (level,), "TRANSFORMATION" if cut else "IDENTITY")
         return
     for entity, column, _, evidence in group.decided_by:
@@ -332,7 +336,13 @@ def _values(
         if source is None:
             unknown.append(name)
         elif source in group.keys and name not in named and source not in figures:
-            work.pairs(group.parent, [(name, source)])
+            work.pairs(
+                group.parent,
+                [(name, source)],
+                "TRANSFORMATION"
+                if source in group.buckets and relation != "IDENTITY"
+                else "IDENTITY",
+            )
         else:
             work.pairs(group.parent, [(name, source)], relation)
     if observed.target.name == "apply" and not one:

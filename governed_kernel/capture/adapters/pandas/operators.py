@@ -238,7 +238,7 @@ def word_of(observed: Observed) -> Relation:
     name = observed.target.name
     if name != "transform":
         return of_method(name)
-    told = observed["func"]
+    told = observed["func"] or observed["arg"]  # as resampling calls it
     if callable(told) and not str(getattr(told, "__module__", None)).startswith("numpy"):
         return "TRANSFORMATION"
     return of_method(getattr(told, "__name__", str(told)))

@@ -6,10 +6,14 @@ cut off. What cuts is made anew for each loop and leads to the groups that the l
 
 from __future__ import annotations
 
+import functools
+import types
+from collections.abc import Iterator
 from typing import Any
 
 from pandas.core.groupby import ops
 
+from governed_kernel.capture import native
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node, Registry
 from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
@@ -28,10 +32,27 @@ class Parts:
         self._watch("BaseGrouper", "_get_splitter", self._known)
         for splitter in ("FrameSplitter", "SeriesSplitter"):
             self._watch(splitter, "_chop", registry)
+        self._cut_by_time()
 
     def begin(self, groups: Any, node: Node) -> None:
         """Let the parts of these groups be `node`."""
         self._known.put(groups._grouper, node)
+
+    def _cut_by_time(self) -> None:
+        """Of buckets of time the parts are cut off one by one by the iterator itself."""
+        known, registry = self._known, self._observation.registry
+        function = vars(ops.BinGrouper).get("get_iterator")
+        if not isinstance(function, types.FunctionType):
+            return
+
+        @functools.wraps(function)
+        def get_iterator(grouper: Any, data: Any) -> Iterator[Any]:
+            for key, part in function(grouper, data):
+                if (node := known.get(grouper)) is not None:
+                    registry.put(part, node)
+                yield key, part
+
+        native.put(ops.BinGrouper, "get_iterator", get_iterator)
 
     def _watch(self, owner: str, name: str, told: Registry) -> None:
         """Tell `told` that what a method of something known makes is the same."""
