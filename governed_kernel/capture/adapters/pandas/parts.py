@@ -41,7 +41,8 @@ class Parts:
     def _cut_by_time(self) -> None:
         """Of buckets of time the parts are cut off one by one by the iterator itself."""
         known, registry = self._known, self._observation.registry
-        function = vars(ops.BinGrouper).get("get_iterator")
+        buckets = vars(ops).get("BinGrouper", object)
+        function = vars(buckets).get("get_iterator")
         if not isinstance(function, types.FunctionType):
             return
 
@@ -52,7 +53,7 @@ class Parts:
                     registry.put(part, node)
                 yield key, part
 
-        native.put(ops.BinGrouper, "get_iterator", get_iterator)
+        native.put(buckets, "get_iterator", get_iterator)
 
     def _watch(self, owner: str, name: str, told: Registry) -> None:
         """Tell `told` that what a method of something known makes is the same."""
