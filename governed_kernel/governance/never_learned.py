@@ -20,7 +20,7 @@ from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.written import Written, path_of, places_of
 from governed_kernel.lineage.derivations import Derivation, known
-from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, FileDigest
+from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, DatasetRegistered, FileDigest
 
 if TYPE_CHECKING:
     from governed_kernel.lineage.store import Store
@@ -85,7 +85,8 @@ class _Lineage:
             self._noted[noted.path].append(noted)
         self._written = Written()
         self._unknown: set[str] = set()
-        self._called: dict[str, frozenset[str]] = {}
+        self._called: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        """``NAME@VERSION`` → what readers call its columns, and those never to be learned."""
         self._read: defaultdict[str, set[str]] = defaultdict(set)
         """URI → each ``NAME@VERSION`` that was read there."""
 
@@ -216,23 +217,24 @@ class _Lineage:
 
     def _is_guarded(self, name: str, column: str) -> bool:
         try:
-            never = self._register.version(name).never_learn
+            version = self._register.version(name)
         except UnknownName:  # nobody can say any more what it was
             return True
-        if not never:
+        if not version.never_learn:
             return False
-        return column == "*" or column in never or column not in self._names(name)
-
-    def _names(self, name: str) -> frozenset[str]:
         if name not in self._called:
-            self._called[name] = self._names_of(name)
-        return self._called[name]
+            self._called[name] = self._names_of(version)
+        names, closed = self._called[name]
+        return column == "*" or column in closed or column not in names
 
-    def _names_of(self, name: str) -> frozenset[str]:
+    def _names_of(self, version: DatasetRegistered) -> tuple[frozenset[str], frozenset[str]]:
         from governed_kernel.governance.catalog import snapshot_of
 
-        version = self._register.version(name)
-        return shape.names_of(snapshot_of(self._register.workspace, version))
+        snapshot = snapshot_of(self._register.workspace, version)
+        try:
+            return shape.names_of(snapshot), shape.called(snapshot, version.never_learn)
+        except shape.UNREADABLE:
+            return frozenset(), frozenset()  # so that any column is guarded
 
     def _may_hold(self, uri: str) -> bool:
         """Whether a file that no step made is known to come of what is guarded."""

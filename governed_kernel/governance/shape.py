@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import duckdb
@@ -11,7 +11,7 @@ import duckdb
 from governed_kernel.errors import GovernedError, UsageError
 from governed_kernel.governance import tables
 
-__all__ = ["UNREADABLE", "check_columns", "columns_of", "names_of", "rows_of"]
+__all__ = ["UNREADABLE", "called", "check_columns", "columns_of", "names_of", "rows_of"]
 
 _LARGEST_COUNTED = 256 << 20
 """Bytes of a file beyond which nobody waits for its rows to be counted; Parquet says how many."""
@@ -76,10 +76,16 @@ def names_of(path: Path) -> frozenset[str]:
     A column without a name gets one, and each library says another.
     """
     try:
-        columns = columns_of(path)
+        return called(path, columns_of(path))
     except UNREADABLE:
         return frozenset()
-    nameless = [place for place, column in enumerate(columns) if not column]
+
+
+def called(path: Path, columns: Collection[str]) -> frozenset[str]:
+    """What readers call these columns of a table, which must be one that can be read."""
+    if "" not in columns:
+        return frozenset(columns)
+    nameless = [place for place, column in enumerate(columns_of(path)) if not column]
     given = (form.format(place) for place in nameless for form in _NAMELESS)
     return frozenset((*columns, *given))
 

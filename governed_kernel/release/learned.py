@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlparse
 
 from governed_kernel.errors import CheckFailed
 from governed_kernel.governance.catalog import label, snapshot_of
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.shape import UNREADABLE, columns_of, names_of
+from governed_kernel.governance.shape import UNREADABLE, called, columns_of, names_of
 from governed_kernel.lineage.alone import store_of
 from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, Access, DatasetRegistered
 from governed_kernel.lineage.store import Store
@@ -172,19 +172,27 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         for uri in unexplained
         for name in read.values()
     }
-    names = {name: _names_of(workspace, guarded[name]) for name in set(read.values())}
+    tables = {name: _table_of(workspace, guarded[name]) for name in set(read.values())}
     found |= {
         learned
         for row in origins
         if holds_weights(row["output_uri"]) and row["input_uri"] in read
         for name in (read[row["input_uri"]],)
-        for learned in _learned(row, guarded[name], names[name])
+        for learned in _learned(row, tables[name])
     }
     return sorted(found, key=lambda item: (item.output, item.dataset, item.column, item.relation))
 
 
-def _names_of(workspace: Workspace, version: DatasetRegistered) -> Set[str]:
-    """What readers call the columns of a version, which a name that is none of them is held to."""
+class _Table(NamedTuple):
+    """A version, and what readers call its columns, all of them and those never to be learned."""
+
+    version: DatasetRegistered
+    names: Set[str]
+    closed: Set[str]
+
+
+def _table_of(workspace: Workspace, version: DatasetRegistered) -> _Table:
+    """What is asked of each column of a version that went into a model."""
     snapshot = snapshot_of(workspace, version)
     try:
         lacking = [name for name in version.never_learn if name not in columns_of(snapshot)]
@@ -199,7 +207,7 @@ def _names_of(workspace: Workspace, version: DatasetRegistered) -> Set[str]:
             next=f"see what is left with 'governed data verify {name}', restore it from a backup, "
             "and do this again",
         )
-    return names_of(snapshot)
+    return _Table(version, names_of(snapshot), called(snapshot, version.never_learn))
 
 
 def _renamed(accesses: Sequence[Access]) -> dict[str, set[str]]:
@@ -212,13 +220,13 @@ def _renamed(accesses: Sequence[Access]) -> dict[str, set[str]]:
     return before
 
 
-def _learned(row: dict[str, Any], version: DatasetRegistered, names: Set[str]) -> Iterator[Learned]:
+def _learned(row: dict[str, Any], table: _Table) -> Iterator[Learned]:
     column = row["input_column"]
-    if column not in names:
+    if column not in table.names:
         column = "*"  # whoever read it gave its columns other names
-    if column == "*" or column in version.never_learn:
+    if column == "*" or column in table.closed:
         output = _name(row["output_uri"])
-        yield Learned(output, label(version), column, row["relation"], row["evidence"])
+        yield Learned(output, label(table.version), column, row["relation"], row["evidence"])
 
 
 def _name(uri: str) -> str:

@@ -11,6 +11,8 @@ import pytest
 from governed_kernel.errors import Refused
 from governed_kernel.governance import keys
 from governed_kernel.governance.pkcs8 import Cost
+from governed_kernel.governance.register import Register
+from governed_kernel.release.learned import forbidden
 from governed_kernel.workspace import Workspace
 from tests.governance.records import register, write_records
 from tests.kernel.running import RunningKernel, home_of, make_workspace
@@ -106,6 +108,24 @@ def test_each_column_that_goes_back_to_one_or_may_is_never_learned_either(
 def test_it_is_followed_through_the_sessions_before(place: Workspace) -> None:
     version = register(place, place.root / "later.parquet", "later", person="ada").version
     assert version.never_learn == ["k"]
+
+
+def test_a_column_without_a_name_is_closed_by_what_readers_call_it(place: Workspace) -> None:
+    (place.root / "nameless.csv").write_text(",size\n" + "".join(f"{n},1\n" for n in range(40)))
+    register(place, place.root / "nameless.csv", "nameless", person="ada", never_learn=[""])
+    kernel = RunningKernel(place)
+    for cell in (
+        "import pandas as pd, pickle\ndf = pd.read_csv('nameless.csv')",
+        "df.rename(columns={'Unnamed: 0': 'n'}).to_csv('numbered.csv', index=False)",
+        "pickle.dump(df['Unnamed: 0'].tolist(), open('numbers.pkl', 'wb'))",
+    ):
+        assert kernel.run(cell).status == "ok"
+    kernel.close()
+    version = register(place, place.root / "numbered.csv", "numbered", person="ada").version
+    assert version.never_learn == ["n"]
+    newest = max(path.name.partition(".")[0] for path in place.journals.iterdir())
+    found = forbidden(place, Register.read(place), newest)
+    assert {(item.output, item.column) for item in found} == {("numbers.pkl", "Unnamed: 0")}
 
 
 def test_where_a_journal_is_gone_it_may_be_any_column(place: Workspace, tmp_path: Path) -> None:
