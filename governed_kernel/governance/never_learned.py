@@ -58,6 +58,8 @@ def inherited(
     lie = {os.path.realpath(path if path.is_file() else path / one.path): one for one in files}
     contents = [lie[one.path].sha256 if one.path in lie else one.sha256 for one in made]
     with_them = _Lineage(register, guarded).owing(made, contents, columns or ["*"])
+    if "" in columns and "" not in with_them and not shape.only_counts(path):
+        with_them.append("")  # no step tells which values an index without a name has
     if columns or not with_them:
         return with_them
     raise Refused(

@@ -11,7 +11,15 @@ import duckdb
 from governed_kernel.errors import GovernedError, UsageError
 from governed_kernel.governance import tables
 
-__all__ = ["UNREADABLE", "called", "check_columns", "columns_of", "names_of", "rows_of"]
+__all__ = [
+    "UNREADABLE",
+    "called",
+    "check_columns",
+    "columns_of",
+    "names_of",
+    "only_counts",
+    "rows_of",
+]
 
 _LARGEST_COUNTED = 256 << 20
 """Bytes of a file beyond which nobody waits for its rows to be counted; Parquet says how many."""
@@ -88,6 +96,27 @@ def called(path: Path, columns: Collection[str]) -> frozenset[str]:
     nameless = [place for place, column in enumerate(columns_of(path)) if not column]
     given = (form.format(place) for place in nameless for form in _NAMELESS)
     return frozenset((*columns, *given))
+
+
+def only_counts(path: Path) -> bool:
+    """Whether a table's columns without a name number its rows from 0, as a new index does."""
+    try:
+        return all(_only_counts(file) for file in tables.table_files(path))
+    except UNREADABLE:
+        return False
+
+
+def _only_counts(file: Path) -> bool:
+    if file.suffix.lower() != ".csv" or file.stat().st_size > _LARGEST_COUNTED:
+        return False
+    with file.open(newline="", encoding="utf-8-sig", errors="replace") as text:
+        rows = (row for row in csv.reader(text) if row)
+        nameless = [place for place, column in enumerate(next(rows, [])) if not column]
+        return all(
+            row[place : place + 1] == [str(number)]
+            for number, row in enumerate(rows)
+            for place in nameless
+        )
 
 
 _NAMELESS = ("Unnamed: {}", "column{}", "column_{}", "f{}")

@@ -19,8 +19,8 @@ from governed_kernel.lineage.store import Store
 __all__ = ["Written", "path_of", "places_of"]
 
 _FILE = "file://"
-NAMELESS = ("", "__index_level_0__")
-"""What a table calls an index without a name, which no step tells of."""
+_INDEX = "__index_level_0__"
+"""What Parquet calls an index without a name, which no step tells of; CSV gives it none."""
 
 
 def path_of(uri: str) -> str:
@@ -97,8 +97,9 @@ class Written:
     def is_added(self, uri: str, column: str) -> bool:
         """Whether a column of a table is none that a step wrote there."""
         known = self._columns[uri]
-        return bool(known) and column not in known and column not in NAMELESS
+        return bool(known) and column not in known and bool(column)
 
     def may_be_replaced(self, uri: str, columns: Collection[str]) -> bool:
         """Whether a program may have put these columns in the place of what a step wrote."""
-        return uri in self._beside and any(self.is_added(uri, column) for column in columns)
+        added = (column for column in columns if self.is_added(uri, column))
+        return uri in self._beside and any(column != _INDEX for column in added)

@@ -45,6 +45,8 @@ CELLS = (
     "df.set_index('patient')[['size']].to_parquet('index.parquet')",
     "import duckdb\n"
     "duckdb.sql(\"copy (select row_number() over () as n, size from df) to 'd.csv'\")",
+    "rows = df[['size']].set_axis((df['patient'] + 100).tolist())\n"
+    "rows.to_csv('axis.csv')\nrows.to_parquet('axis.parquet')",
     "pickle.dump(df['patient'].tolist(), open('model.pkl', 'wb'))",
     "pickle.dump(df['size'].tolist(), open('sizes.pkl', 'wb'))",
 )
@@ -92,13 +94,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         ("after.csv", ["patient", "malignant"]),
         ("index.parquet", ["patient"]),
         ("d.csv", []),
+        ("axis.csv", [""]),
+        ("axis.parquet", ["__index_level_0__"]),
     ],
 )
 def test_each_column_that_goes_back_to_one_or_may_is_never_learned_either(
     place: Workspace, name: str, columns: list[str]
 ) -> None:
     path = place.root / name
-    version = register(place, path, Path(name).stem.replace("_", "-"), person="ada").version
+    version = register(place, path, name.replace("_", "-"), person="ada").version
     assert version.made_from == ["biopsies@1"]
     assert version.never_learn == columns
     again = register(place, path, version.dataset, person="ada")
