@@ -109,13 +109,13 @@ class Completion:
                     add(sources, work.inside.sources.values())
                 is_open = not complete(work, sources, values, used, outputs)
                 if is_open and (work.inside is not None or self.is_unknown(before)):
-                    outputs.append((work.output, "", self._unknown(), {}, work.open))
+                    outputs.append((work.output, "", self.unknown(), {}, work.open))
         for uri, kind in doings.written.items():
             if uri not in doings.explained:
                 work = Work((), Node(uri, kind, ()), every)
                 is_open = not complete(work, {**mentioned, **made}, {}, used, outputs)
                 if is_open and self.is_unknown(before):
-                    outputs.append((work.output, "", self._unknown(), {}, every))
+                    outputs.append((work.output, "", self.unknown(), {}, every))
 
     def decide(
         self,
@@ -169,7 +169,7 @@ class Completion:
             for name, path in before.flow.reads
         )
 
-    def _unknown(self) -> Sources:
+    def unknown(self) -> Sources:
         """A source that nobody has seen: it may hold whatever was read until then."""
         node = Node(self._observation.new_entity(), UNKNOWN, ())
         return {node.entity: Source(node, ("*",))}

@@ -50,12 +50,15 @@ class Inside(NamedTuple):
         Names of `things` that stand for something else by now, or may.
     constants : sequence
         What stands in the text of the user's functions that are under way.
+    variables : dict of str to object
+        The function's global names.
     """
 
     owed: References
     things: dict[str, Any]
     gone: Set[str]
     constants: Sequence[Any]
+    variables: dict[str, Any]
 
     def writes_out(self, value: Any) -> bool:
         """Whether a single value stands in the text of a function that is under way."""
@@ -64,7 +67,7 @@ class Inside(NamedTuple):
         )
 
 
-_UNREAD = Inside(frozenset((Reference(PARAMETER),)), {PARAMETER: MISSING}, {PARAMETER}, ())
+_UNREAD = Inside(frozenset((Reference(PARAMETER),)), {PARAMETER: MISSING}, {PARAMETER}, (), {})
 """Stands for a function whose text is not at hand."""
 
 
@@ -105,7 +108,8 @@ def inside(
     things = {name: _looked_up(name, frame) for name, _ in owed}
     times = _bindings(function)
     gone = {PARAMETER + name for name in _parameters(function) if times[name] > 1}
-    return Inside(owed, things, gone, list(_constants(frame, function, is_user_file)))
+    constants = list(_constants(frame, function, is_user_file))
+    return Inside(owed, things, gone, constants, frame.f_globals)
 
 
 def files_under_way(is_user_file: Callable[[str], bool]) -> Iterator[str]:

@@ -38,6 +38,7 @@ def used_up(
     if not counts or not doings.works:
         return frozenset()
     taken = Counter(node.entity for work in doings.steps for node in work.inputs)
+    taken.update(doings.chosen)
     names: defaultdict[str, set[str]] = defaultdict(set)
     for reference, sources in mentioned.items():
         for source in sources:

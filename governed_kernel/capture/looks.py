@@ -13,6 +13,7 @@ __all__ = ["column_at", "constant_text", "is_size", "item", "kind_of", "may_be_t
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 _MOST = 1_000
 _TABLES = ("frame", "series", "index", "group", "relation", "array")
+_PARTS = {"select_dtypes", "drop", "head", "tail", "copy", "filter", "sample", "iloc", "loc"}
 _SIZES = {LENGTH, "shape", "ndim", "columns", "dtypes", "dtype", "empty"}
 
 
@@ -48,9 +49,20 @@ def is_size(node: Node, path: tuple[str | int, ...]) -> bool:
         :1
     ] == ("index",):
         path = path[1:]
+    elif node.kind in _TABLES and path[:1] != (LENGTH,):
+        path = _of_part(path)
     if not path or path[0] not in _SIZES or node.kind == "value":
         return False
     return path[0] == LENGTH or node.kind in _TABLES
+
+
+def _of_part(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """What comes after methods that give a part of a table, called by the same names."""
+    while path and path[0] in _PARTS:
+        path = path[1:]
+        while path and path[0] in ("*", "()"):
+            path = path[1:]
+    return path
 
 
 def may_be_taught(kind: type) -> bool:

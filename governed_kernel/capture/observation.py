@@ -155,6 +155,8 @@ class Doings:
         URIs that a step speaks of.
     into : dict of str to set of str
         What a step wrote → the entities that it took.
+    chosen : list of str
+        Entities of names by which steps chose columns, each time: no value of theirs goes on.
     ended : set of str
         Entities whose values left for where no observer sees them.
     unseen : set of str
@@ -166,7 +168,7 @@ class Doings:
     """
 
     __slots__ = (
-        *("computed", "ended", "explained", "into", "read"),
+        *("chosen", "computed", "ended", "explained", "into", "read"),
         *("unseen", "untold", "works", "written"),
     )
 
@@ -177,6 +179,7 @@ class Doings:
         self.explained: set[str] = set()
         self.into: dict[str, set[str]] = {}
         self.ended: set[str] = set()
+        self.chosen: list[str] = []
         self.unseen: set[str] = set()
         self.untold: tuple[int, Any] | None = None
         self.computed = False
@@ -246,6 +249,8 @@ class Observation:
         self.state = ThreadState()
         self.registry = Registry()
         self.scalars = Scalars(self.registry)
+        self.names: dict[str, Any] = {}
+        """Entity of a frame whose columns are called by values → the node of these names."""
         self._numbers = itertools.count(1)
         self._transformations = itertools.count(1)
         self._prefixes = library_prefixes()

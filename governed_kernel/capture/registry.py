@@ -47,7 +47,7 @@ class Registry:
         self._nodes: dict[int, Entry] = {}
         self._enough = _FEW
         self._named: dict[int, tuple[dict[str, Any], str, Node]] = {}
-        self._names: dict[str, int] = {}
+        self._names: dict[tuple[int, str], int] = {}
 
     def get(self, thing: object) -> Node | None:
         """The node of `thing`, or None when it was never seen."""
@@ -90,15 +90,15 @@ class Registry:
 
     def put_named(self, namespace: dict[str, Any], name: str, thing: object, node: Node) -> None:
         """Let `thing`, which admits no weak reference, be `node` while `name` stands for it."""
-        before = self._names.get(name)
+        before = self._names.get((id(namespace), name))
         if before is not None:
             self._named.pop(before, None)
-        self._names[name] = identity(thing)
+        self._names[id(namespace), name] = identity(thing)
         self._named[identity(thing)] = (namespace, name, node)
 
     def named(self, namespace: dict[str, Any], name: str) -> Node | None:
         """The node of what `name` stands for, also where Python has one object for many uses."""
-        known = self._names.get(name)
+        known = self._names.get((id(namespace), name))
         found = self._named.get(known) if known is not None else None
         if found is None or found[0] is not namespace or found[1] != name:
             return None

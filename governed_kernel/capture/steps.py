@@ -16,6 +16,7 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Influence, Node
 from governed_kernel.capture.relations import DIRECT
+from governed_kernel.capture.scalars import VALUE
 from governed_kernel.lineage.events import ColumnEdge, Entity, Evidence, Relation, Transformation
 
 __all__ = [
@@ -73,6 +74,7 @@ class Step:
         "facts",
         "inputs",
         "links",
+        "named",
         "observation",
         "observed",
         "opened",
@@ -87,6 +89,7 @@ class Step:
         self.operation = observed.operation
         self.inputs: dict[str, Node] = {}
         self.links: list[Link] = []
+        self.named: list[tuple[Node, tuple[str, ...]]] = []
         self.rows: list[Influence] = []
         self.facts: dict[str, Any] = {}
         self.opened: dict[str, None] = {}
@@ -223,6 +226,17 @@ class Step:
         self.take(node)
         self.rows += [(node.entity, column, relation, evidence) for column in columns]
 
+    def chosen_by(self, thing: Any) -> None:
+        """Columns were chosen by the names in `thing`, of which no value goes on."""
+        node = self.observation.registry.get(thing)
+        if node is not None and self.observation.doings:
+            self.observation.doings[-1].chosen.append(node.entity)
+
+    def names(self, node: Node, columns: tuple[str, ...]) -> None:
+        """The output's columns are called by values of these: a pivot's, a transposed frame's."""
+        if columns := tuple(column for column in columns if column in node.columns):
+            self.named.append((node, columns))
+
     # --- what comes out ---------------------------------------------------------------------
 
     def finish(
@@ -274,6 +288,8 @@ class Step:
                 self._note(node)
             if self.inputs:
                 self.record([(node, "")], rows_in, rows_out)
+        if self.named or self.observation.names:
+            self._tell_names(node)
         if extra is not None:
             node = node._replace(extra=extra)
         if output is None:
@@ -282,6 +298,25 @@ class Step:
         elif not self.observation.registry.put(output, node):
             self.observation.scalars.keep(output, node)
         return node
+
+    def _tell_names(self, node: Node) -> None:
+        """Put on record which values the output's columns are called by; what is made of it keeps
+        them.
+        """
+        names = self.observation.names
+        if node.entity in names:
+            return
+        if not self.named:
+            for each in self.inputs:
+                if each in names:
+                    names[node.entity] = names[each]
+            return
+        naming = Step(self.observation, self.observed)
+        naming.operation = f"{self.operation}: names"
+        for source, columns in self.named:
+            naming.product((VALUE,), source, columns, "IDENTITY")
+        names[node.entity] = Node(self.observation.new_entity(), "index", (VALUE,))
+        naming.record([(names[node.entity], "")])
 
     def _mingle(self, columns: tuple[str, ...]) -> None:
         """Columns of one name are one to the record: each may be what any of them is."""

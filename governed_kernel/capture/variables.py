@@ -28,6 +28,7 @@ from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import HOLDING_VALUES, Output, record_statement
 from governed_kernel.capture.readings import Reading, read
+from governed_kernel.capture.rebound import Rebound
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
@@ -80,6 +81,7 @@ class Variables:
         self._look = Lookup(observation, namespace)
         self._changes = Changes(observation, namespace)
         self._completion = Completion(observation, namespace, self._look)
+        self._rebound = Rebound(observation.is_user_file, observation.read_text)
         self.text = Texts(observation, namespace)
         """What the text of the statement that is executed writes out."""
         observation.variables = self
@@ -136,7 +138,8 @@ class Variables:
         for reference in found.owed:
             thing = found.things[reference.name]
             reads |= may_read(thing, reference.path)
-            if reference.name in found.gone or self._look.is_users(thing):
+            is_new = self._rebound.is_new(found.variables, reference.name, thing)
+            if is_new or reference.name in found.gone or self._look.is_users(thing):
                 is_all = False  # what it stood for at first, or does within, is not known
             elif known := list(self._look.of(thing, reference.path)):
                 add(sources, known)
@@ -180,6 +183,7 @@ class Variables:
         nodes = {name: self._look.node(name) for name in names.union(contents)}
         values = dict(self.namespace) if ANY in reading.flow.writes else {}
         self._before[-1] = Before(reading, sources, shapes, nodes, values, contents)
+        self._rebound.begin()
 
     def leave(self) -> None:
         """After it was executed, or has failed."""
@@ -205,6 +209,7 @@ class Variables:
         for name, owed in changed.items():
             left = made if name in before.flow.touches else leaves
             self._follow(name, owed, before, (left, used), outputs, changed=True)
+        self._follow_rebound(doings, before, made, outputs)
         self._completion.complete(doings, before, (made, used), outputs)
         self._keep_constants(doings, before)
         self._observation.scalars.forget()
@@ -224,8 +229,12 @@ class Variables:
                     break
                 thing = vars(thing).get(str(key))
             things = [thing]
-            if isinstance(thing, types.FunctionType) and thing.__globals__ is self.namespace:
-                things += map(self.namespace.get, global_names(thing.__code__))
+            if isinstance(thing, types.FunctionType):
+                if thing.__globals__ is self.namespace:
+                    things += map(self.namespace.get, global_names(thing.__code__))
+                elif (thing.__module__ or "").startswith("sklearn."):  # such as make_pipeline
+                    made = map(thing.__globals__.get, global_names(thing.__code__))
+                    things += (each for each in made if isinstance(each, type))
             for each in things:
                 kind = each if isinstance(each, type) else type(each)
                 if kind not in self._met:
@@ -302,6 +311,27 @@ class Variables:
         if not registry.put(thing, node):
             self._observation.scalars.put_named(self.namespace, name, thing, node)
         outputs.append((node, name, direct, indirect, ("*",)))
+
+    def _follow_rebound(
+        self, doings: Doings, before: Before, made: Sources, outputs: list[Output]
+    ) -> None:
+        """Let values of global names that functions have bound owe to what the statement did."""
+        computed = bool(doings.works or doings.read)
+        scalars = self._observation.scalars
+        for namespace, name in self._rebound.end(
+            before.reading.statement, self.namespace, computed=computed
+        ):
+            if namespace is self.namespace and name in before.flow.writes:
+                continue
+            if scalars.bind(namespace, name):
+                continue
+            direct = {**before.gather(before.flow.reads), **made}
+            if not direct and self._completion.is_unknown(before):
+                direct = self._completion.unknown()
+            if direct:
+                node = Node(self._observation.new_entity(), kind_of(namespace[name]), ())
+                scalars.put_named(namespace, name, namespace[name], node)
+                outputs.append((node, name, direct, {}, ("*",)))
 
     def _keep_constants(self, doings: Doings, before: Before) -> None:
         """Know what a statement has bound that it made of nothing but its own text."""

@@ -6,15 +6,12 @@ nor may honest features be refused.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import pytest
 
-from governed_kernel.governance.register import Register
-from governed_kernel.release.learned import Learned, forbidden
-from tests.governance.records import register
-from tests.kernel.running import RunningKernel, home_of, make_workspace
+from governed_kernel.release.learned import Learned
+from tests.release.learning import learned, people
 
 MODULE = """
 import pandas as pd
@@ -318,41 +315,17 @@ p[["age", "x"]].to_pickle("ranked.pkl")
 }
 
 
-def _people() -> str:
-    chance = random.Random(3)
-    lines = ["patient_id,name,age,weight,glucose,city,outcome"]
-    lines += [
-        f"P{n:04d},{chance.choice(('Ann', 'Bo', 'Cid'))} {n},{chance.randint(20, 80)},"
-        f"{chance.randint(50, 110)},{chance.randint(70, 200)},{chance.choice(('Bonn', 'Kiel'))},"
-        f"{n % 2}"
-        for n in range(40)
-    ]
-    return "\n".join(lines) + "\n"
-
-
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Learned]]:
     """What the models of a session that ran all of these have learned."""
     folder = tmp_path_factory.mktemp("functions")
-    with pytest.MonkeyPatch.context() as patch:
-        workspace = make_workspace(folder / "workspace")
-        patch.setenv("GOVERNED_HOME", str(home_of(workspace)))
-        path = workspace.root / "people.csv"
-        path.write_text(_people())
-        register(workspace, path, "people", person="ada", never_learn=("patient_id", "name"))
-        (workspace.root / "prep.py").write_text(MODULE)
-        kernel = RunningKernel(workspace)
-        try:
-            for code in (BEGIN, *HONEST.values(), *LEAKING.values()):
-                done = kernel.run(code)
-                assert done.status == "ok", done.error
-            # What was read stays what it was, whatever becomes of the file.
-            path.write_text(_people() + "P9999,Ann,1,1,1,Bonn,0\n")
-            assert kernel.run("!cat people.csv > copy.csv; rm people.csv").status == "ok"
-        finally:
-            kernel.close()
-        session = kernel.journal.name.partition(".")[0]
-        yield forbidden(workspace, Register.read(workspace), session)
+    cells = [BEGIN, *HONEST.values(), *LEAKING.values()]
+    with learned(folder, {"prep.py": MODULE}, cells) as (kernel, found):
+        # What was read stays what it was, whatever becomes of the file.
+        path = kernel.workspace.root / "people.csv"
+        path.write_text(people() + "P9999,Ann,1,1,1,Bonn,0\n")
+        assert kernel.run("!cat people.csv > copy.csv; rm people.csv").status == "ok"
+        yield found()
 
 
 @pytest.mark.parametrize("name", HONEST)

@@ -8,14 +8,17 @@ fitted state, to what it was fitted on.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
+from governed_kernel.capture.adapters.chosen_columns import columns_taken, parts_fitted
 from governed_kernel.capture.adapters.sklearn import node_of, rows_of
 from governed_kernel.capture.adapters.torch import owes
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
+from governed_kernel.capture.untold import untold
 from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = ["meet"]
@@ -80,17 +83,44 @@ def _data(
     return found
 
 
+def _beside(step: Step, observed: Observed) -> Iterator[tuple[str, Node]]:
+    """What else was given to ``fit``: weights, groups, what a pipeline hands on to its steps."""
+    for name, thing in _given(observed).items():
+        if name in (*_GIVEN, "self") or thing is None:
+            continue
+        for called, part in thing.items() if isinstance(thing, dict) else ((name, thing),):
+            node = node_of(step, part)
+            if node is None and (isinstance(part, (list, tuple)) or hasattr(part, "__array__")):
+                node = untold(step.observation, part)
+            if node is not None:
+                yield called, node
+
+
 def _fitted(observation: Observation, observed: Observed) -> None:
     """``fit``: the estimator afterwards is another one than before."""
     subject = observed.subject
     step = Step(observation, observed)
     _learn(step, observed)
-    step.finish(subject, "estimator", (), patient=True, rows_in=_rows(observed))
+    node = step.finish(subject, "estimator", (), patient=True, rows_in=_rows(observed))
+    _know_parts(observation, subject, node)
+
+
+def _know_parts(observation: Observation, subject: Any, node: Node) -> None:
+    """What was fitted within a pipeline has learned what that has."""
+    for part in parts_fitted(subject):
+        observation.registry.put(part, node)
 
 
 def _learn(step: Step, observed: Observed) -> None:
-    for _, node in _data(step, observed):
-        owes(step, node, "TRANSFORMATION")
+    for thing, node in _data(step, observed):
+        taken = columns_taken(observed.subject, thing)
+        if taken is not None and set(taken) <= set(node.columns):
+            step.product(("*",), node, taken)
+        else:
+            owes(step, node, "TRANSFORMATION")
+    for name, node in _beside(step, observed):
+        # groups only say which rows are kept together where a search divides them
+        owes(step, node, "GROUP_BY" if name == "groups" else "TRANSFORMATION")
     before = step.observation.registry.get(observed.subject)
     if before is not None and (
         observed.target.name == "partial_fit" or getattr(observed.subject, "warm_start", False)
@@ -104,7 +134,9 @@ def _both(observation: Observation, observed: Observed) -> None:
     result = observed.result
     fitting = Step(observation, observed)
     _learn(fitting, observed)
-    fitting.finish(observed.subject, "estimator", (), patient=True, rows_in=_rows(observed))
+    subject = observed.subject
+    node = fitting.finish(subject, "estimator", (), patient=True, rows_in=_rows(observed))
+    _know_parts(observation, subject, node)
     _apply(observation, observed, result, ("X", "raw_documents"))
 
 
@@ -121,7 +153,9 @@ def _apply(
     kind, columns = _seen(result)
     values = columns or ("*",)
     for thing, node in _data(step, observed, names):
-        into = _value_columns(thing, node) or ("*",)
+        taken = columns_taken(subject, thing)
+        known = taken is not None and set(taken) <= set(node.columns)
+        into = (taken if known and taken is not None else _value_columns(thing, node)) or ("*",)
         pairs, relation, evidence = _ways(observed, values, into)
         if pairs:
             step.pairs(node, pairs, relation, evidence)

@@ -49,7 +49,7 @@ def assign_value(
         if len(columns) == len(targets):
             work.pairs(source, zip(targets, columns, strict=True), "IDENTITY", evidence)
         else:
-            work.product(targets, source, columns, "IDENTITY", evidence)
+            work.product(targets, source, columns or ("*",), "IDENTITY", evidence)
     elif callable(value):
         # It sees this very frame: what it reads if its code says so, else all that it could be.
         read = columns_read(value, node.columns)

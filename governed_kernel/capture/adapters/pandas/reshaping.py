@@ -140,6 +140,7 @@ def pivot(observation: Observation, observed: Observed) -> None:
             unknown.append(text(label))
     work.product(tuple(unknown), node, values, relation, "conservative")
     work.decides(node, (*index, *across), "GROUP_BY")
+    work.names(node, across)
     work.close()
 
 
@@ -159,6 +160,8 @@ def crosstab(observation: Observation, observed: Observed) -> None:
                 continue
             keys = own_values(node, thing) if look(thing) is not None else node.columns
             work.decides(node, keys, "GROUP_BY")
+            if side == "columns":
+                work.names(node, keys)
             if side == "index" and place < len(names):
                 work.pairs(node, [(names[place], keys[-1])])
     if (values := work.of(observed["values"])) is not None:
@@ -206,6 +209,7 @@ def unstack(observation: Observation, observed: Observed) -> None:
         source = (head,) if head in values else values
         work.product((text(label),), node, source, "IDENTITY")
     work.decides(node, levels(observed.subject.index), "GROUP_BY")
+    work.names(node, levels(observed.subject.index))
     work.close()
 
 
@@ -220,6 +224,7 @@ def transpose(observation: Observation, observed: Observed) -> None:
         # Rows are no columns: which of them a value came from is told by its place alone.
         sure: Evidence = "observed" if len(values) == 1 else "conservative"
         work.product(column_labels(observed.result), node, values, "IDENTITY", sure)
+        work.names(node, levels(observed.subject.index))
     else:
         work.same(node, output[1])
     work.close()
@@ -234,12 +239,14 @@ def dummies(observation: Observation, observed: Observed) -> None:
         return
     if isinstance(subject, pd.Series):
         work.product(column_labels(observed.result), node, (value_column(node),))
+        work.names(node, (value_column(node),))
     else:
         work.same(node, output[1])
         made = [column for column in output[1] if column not in node.columns]
         encoded = labels_of(observed["columns"]) or tuple(
             column for column in column_labels(subject) if column not in output[1]
         )
+        work.names(node, encoded)
         separator = observed["prefix_sep"] if isinstance(observed["prefix_sep"], str) else "_"
         for name in made:
             of = [column for column in encoded if name.startswith(f"{column}{separator}")]

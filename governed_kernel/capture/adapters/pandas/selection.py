@@ -168,9 +168,9 @@ def get_item(observation: Observation, observed: Observed) -> None:
         _levels_below(work, node, observed)
     else:
         work.same(node, output[1])
-    if not isinstance(key, (str, slice)) and not (
-        isinstance(subject, pd.DataFrame) and isinstance(key, (list, tuple)) and not _masks(key)
-    ):
+    if isinstance(subject, pd.DataFrame) and isinstance(key, (list, tuple)) and not _masks(key):
+        work.chosen_by(key)
+    elif not isinstance(key, (str, slice)):
         mask_decides(work, key, node)
     work.close()
 

@@ -188,6 +188,11 @@ def transpose(observation: Observation, observed: Observed) -> None:
         # Rows are no columns: which of them a value came from is told by its place alone.
         sure: Evidence = "observed" if len(node.columns) == 1 else "conservative"
         work.product(made, node, node.columns, "IDENTITY", sure)
+        called = observed["column_names"]
+        if (names := work.of(called)) is not None:
+            work.names(names, names.columns)
+        elif isinstance(called, str):
+            work.names(node, (called,))
         work.close()
 
 
@@ -210,6 +215,7 @@ def dummies(observation: Observation, observed: Observed) -> None:
     separator = observed["separator"]
     gone = tuple(name for name in node.columns if name not in output[1])
     work.same(node, output[1])
+    work.names(node, gone)
     for name in output[1]:
         if name in node.columns:
             continue

@@ -157,6 +157,7 @@ def dummies(observation: Observation, observed: Observed) -> None:
     node, output = work.subject(), look(observed.result)
     if node is not None and output is not None:
         work.product(output[1], node, node.columns)
+        work.names(node, node.columns)
         work.close()
 
 

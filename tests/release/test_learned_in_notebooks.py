@@ -1,0 +1,223 @@
+"""What must never be learned is found in whole notebooks, and honest ones are left alone.
+
+Each idiom is some cells, parted by lines of ``# %%``; all run in one session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from governed_kernel.release.learned import Learned
+from tests.release.learning import learned
+
+MODULES = {
+    "limits.py": """
+import pandas as pd
+MEDIAN = None
+LINE = ""
+LIMIT = 50
+IDS = " ".join(pd.read_csv("people.csv")["patient_id"])
+def fit(t):
+    global MEDIAN
+    MEDIAN = float(t["patient_id"].str[1:].astype(int).median())
+def note(t):
+    global LINE
+    LINE = ",".join(t["patient_id"])
+def use(t):
+    f = t[["age"]].copy(); f["n"] = MEDIAN; return f
+def noted(t):
+    f = t[["age"]].copy(); f["n"] = [int(x[1:]) for x in LINE.split(",")]; return f
+def told(t):
+    f = t[["age"]].copy(); f["n"] = [int(x[1:]) for x in IDS.split()]; return f
+def old(t):
+    f = t[["age"]].copy(); f["n"] = (f["age"] > LIMIT).astype(int); return f
+""",
+    "scaling.py": """
+MEAN = 0.0
+def fit(t):
+    global MEAN
+    MEAN = t["age"].mean()
+def use(t):
+    f = t[["age"]].copy(); f["n"] = f["age"] - MEAN; return f
+""",
+}
+BEGIN = """
+import sys, joblib
+import numpy as np, pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+sys.path.insert(0, ".")
+FEATURES = ["age", "weight", "glucose"]
+df = pd.read_csv("people.csv")
+def number(text): return int(text[1:])
+"""
+HONEST = {
+    "by_type": """
+numbers = [c for c in df.select_dtypes("number").columns if c != "outcome"]
+joblib.dump(LogisticRegression().fit(df[numbers], df["outcome"]), "by_type.pkl")
+""",
+    "by_looks": """
+numeric = []
+for c in df.columns:
+    if pd.api.types.is_numeric_dtype(df[c]) and c != "outcome": numeric.append(c)
+joblib.dump(LogisticRegression().fit(df[numeric], df["outcome"]), "by_looks.pkl")
+""",
+    "by_missing": """
+missing = {c: int(df[c].isna().sum()) for c in df.columns}
+keep = [c for c in FEATURES if missing[c] == 0]
+joblib.dump(LogisticRegression().fit(df[keep], df["outcome"]), "by_missing.pkl")
+""",
+    "transformer": """
+ct = ColumnTransformer([("n", StandardScaler(), FEATURES), ("oh", OneHotEncoder(), ["city"])])
+m = make_pipeline(ct, LogisticRegression()).fit(df.drop(columns="outcome"), df["outcome"])
+joblib.dump(m, "transformer.pkl")
+""",
+    "searched": """
+ct = ColumnTransformer([("n", StandardScaler(), [2, 3]), ("d", "drop", ["name"])])
+grid = GridSearchCV(make_pipeline(ct, LogisticRegression()), {}, cv=StratifiedGroupKFold(2))
+# %%
+grid.fit(df, df["outcome"], groups=df["patient_id"])
+# %%
+joblib.dump(grid.best_estimator_, "searched.pkl")
+""",
+    "limit": """
+import limits
+# %%
+limits.old(df).to_pickle("limit.pkl")
+""",
+    "scaled": """
+import scaling
+# %%
+scaling.fit(df)
+# %%
+scaling.use(df).to_pickle("scaled.pkl")
+""",
+    "wide": """
+wide = df.pivot_table(index="age", columns="city", values="glucose")
+# %%
+f = wide[[c for c in wide.columns if c.startswith("B")]]
+f.to_pickle("wide.pkl")
+""",
+}
+LEAKING = {
+    "transposed": """
+across = df.set_index("patient_id")[["age"]].T
+f = df[["age"]].copy(); f["n"] = [number(c) for c in across.columns]
+f.to_pickle("transposed.pkl")
+""",
+    "transposed_in_a_function": """
+def go(t):
+    across = t.set_index("patient_id")[["age"]].T
+    f = t[["age"]].copy(); f["n"] = [number(c) for c in across.copy().columns]
+    return f
+go(df).to_pickle("transposed_in_a_function.pkl")
+""",
+    "dummies": """
+def go(t):
+    made = pd.get_dummies(t["patient_id"])
+    f = t[["age"]].copy(); f["n"] = np.array([number(c) for c in made.columns])
+    return f
+go(df).to_pickle("dummies.pkl")
+""",
+    "pivoted": """
+made = df.pivot_table(index="city", columns="patient_id", values="age")
+f = df[["age"]].copy(); f["n"] = [number(c) for c in made.columns]
+f.to_pickle("pivoted.pkl")
+""",
+    "unstacked": """
+made = df.set_index(["city", "patient_id"])["age"].unstack()
+f = df[["age"]].copy(); f["n"] = made.columns.str[1:].astype(int)
+f.to_pickle("unstacked.pkl")
+""",
+    "counted": """
+def go(t):
+    made = pd.crosstab(t["city"], t["patient_id"])
+    f = t[["age"]].copy(); f["n"] = [number(c) for c in made.columns]
+    return f
+go(df).to_pickle("counted.pkl")
+""",
+    "polars_names": """
+import polars as pl
+table = pl.read_csv("people.csv")
+made = table.select("age").transpose(column_names=table["patient_id"])
+f = df[["age"]].copy(); f["n"] = [number(c) for c in made.columns]
+f.to_pickle("polars_names.pkl")
+""",
+    "module_number": """
+import limits
+# %%
+limits.fit(df)
+# %%
+limits.use(df).to_pickle("module_number.pkl")
+""",
+    "module_text": """
+import limits
+# %%
+limits.note(df)
+# %%
+limits.noted(df).to_pickle("module_text.pkl")
+""",
+    "made_by_the_import": """
+import limits
+# %%
+limits.told(df).to_pickle("made_by_the_import.pkl")
+""",
+    "cell_number": """
+M = None
+def fit(t):
+    global M
+    M = float(t["patient_id"].str[1:].astype(int).median())
+fit(df)
+# %%
+f = df[["age"]].copy(); f["n"] = f["age"] * M
+f.to_pickle("cell_number.pkl")
+""",
+    "at_once": """
+S = ""
+def see(t):
+    global S
+    S = ",".join(t["patient_id"])
+def use(t):
+    f = t[["age"]].copy(); f["n"] = [number(x) for x in S.split(",")]; return f
+def both(t):
+    see(t); return use(t)
+both(df).to_pickle("at_once.pkl")
+""",
+    "weights": """
+m = LogisticRegression().fit(
+    df[FEATURES], df["outcome"], sample_weight=[number(b) % 7 + 1 for b in df["patient_id"]]
+)
+# %%
+joblib.dump(m, "weights.pkl")
+""",
+    "weights_of_a_series": """
+m = LogisticRegression()
+m.fit(df[FEATURES], df["outcome"], df["patient_id"].str[1:].astype(int))
+# %%
+joblib.dump(m, "weights_of_a_series.pkl")
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Learned]]:
+    """What the models of a session that ran all of these have learned."""
+    idioms = "# %%".join((BEGIN, *LEAKING.values(), *HONEST.values()))
+    folder = tmp_path_factory.mktemp("notebooks")
+    with learned(folder, MODULES, idioms.split("# %%")) as (_, found):
+        yield found()
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_notebooks_have_learned_nothing(found: list[Learned], name: str) -> None:
+    assert not [item for item in found if item.output == f"{name}.pkl" and item.went_in]
+
+
+@pytest.mark.parametrize("name", LEAKING)
+def test_what_must_not_be_learned_is_found(found: list[Learned], name: str) -> None:
+    assert [item for item in found if item.output == f"{name}.pkl" and item.went_in]
