@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "columns_read",
+    "enclosed",
     "files_behind",
     "functions_of",
     "global_names",
@@ -74,6 +75,17 @@ def held_by(
 
 def within_reach(function: types.FunctionType, namespace: dict[str, Any]) -> Iterator[Any]:
     """What lies in a function's closure, its defaults, and under its names in a namespace."""
+    yield from enclosed(function)
+    if function.__globals__ is namespace:
+        for name in global_names(function.__code__):
+            if name in namespace:
+                yield namespace[name]
+
+
+def enclosed(function: Any) -> Iterator[Any]:
+    """What lies in a function's closure and its defaults."""
+    if not isinstance(function, types.FunctionType):
+        return
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
@@ -81,10 +93,6 @@ def within_reach(function: types.FunctionType, namespace: dict[str, Any]) -> Ite
             continue
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
-    if function.__globals__ is namespace:
-        for name in global_names(function.__code__):
-            if name in namespace:
-                yield namespace[name]
 
 
 def functions_of(code: Any) -> Iterator[types.FunctionType]:

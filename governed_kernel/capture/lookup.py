@@ -9,7 +9,7 @@ from typing import Any
 
 from governed_kernel.capture.bringing import CODE, MISSING, PLAIN, may_lead_to_data
 from governed_kernel.capture.contents import root_of
-from governed_kernel.capture.functions import functions_of, read_by
+from governed_kernel.capture.functions import enclosed, functions_of, globals_behind, read_by
 from governed_kernel.capture.leftovers import Source
 from governed_kernel.capture.looks import (
     column_at,
@@ -21,7 +21,7 @@ from governed_kernel.capture.looks import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.references import Reference
-from governed_kernel.capture.registry import Node, identity
+from governed_kernel.capture.registry import Node, identity, is_shared
 
 __all__ = ["FILLED", "Lookup"]
 
@@ -54,11 +54,23 @@ class Lookup:
     def sources(self, reference: Reference) -> Iterator[Source]:
         """What is known of what a reference leads to from the notebook's variables."""
         thing = self._namespace.get(reference.name, MISSING)
-        if thing is not MISSING:
-            yield from self.of(thing, reference.path)
+        if thing is MISSING:
+            return
+        if is_shared(thing):
+            node = self.node(reference.name)
+            if node is not None and not is_size(node, reference.path):
+                yield Source(node, node.columns or ("*",))
+            return
+        yield from self.of(thing, reference.path)
 
-    def of(self, start: Any, steps: Iterable[str | int]) -> Iterator[Source]:
-        """What is known of what some steps lead to from a thing."""
+    def of(
+        self, start: Any, steps: Iterable[str | int], *, by_any_name: bool = False
+    ) -> Iterator[Source]:
+        """What is known of what some steps lead to from a thing.
+
+        With `by_any_name` also of what Python has one object of for many uses, whose name is not
+        known: as if it were each variable of that value.
+        """
         thing, path, around = start, list(steps), list[Any]()
         while path:
             if type(thing) in _CONTAINERS:
@@ -71,6 +83,9 @@ class Lookup:
             thing = inner
             path.pop(0)
         found = list(self._known(thing, tuple(path)))
+        if not found and by_any_name and is_shared(thing):
+            node = self._observation.registry.of_any_name(thing)
+            found = [Source(node, node.columns or ("*",))] if node is not None else []
         yield from found or self._around(reversed(around))
 
     def _around(self, containers: Iterable[Any]) -> Iterator[Source]:
@@ -122,10 +137,23 @@ class Lookup:
                 node = self._observation.registry.get(inner)
                 if node is not None:
                     yield Source(node, node.columns or ("*",))
+            yield from self._shared_within(thing)
+
+    def _shared_within(self, code: Any) -> Iterator[Source]:
+        """What is known of single values that a function uses, by their names or by any."""
+        registry = self._observation.registry
+        nodes = [self.node(name) for name in globals_behind(code, self._namespace)]
+        nodes += [registry.of_any_name(each) for each in enclosed(code) if is_shared(each)]
+        for node in nodes:
+            if node is not None and node.kind == "value":
+                yield Source(node, node.columns or ("*",))
 
     def node(self, name: str) -> Node | None:
         """What is known of a name's thing."""
-        return self._observation.registry.get(self._namespace.get(name))
+        thing = self._namespace.get(name)
+        if is_shared(thing):
+            return self._observation.registry.named(self._namespace, name)
+        return self._observation.registry.get(thing)
 
     def shape(self, name: str) -> Any:
         """A cheap look at a thing, which is another one after most changes in place."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.lineage.events import Evidence, Relation
 
-__all__ = ["Entry", "Influence", "Node", "Registry", "identity"]
+__all__ = ["Entry", "Influence", "Node", "Registry", "identity", "is_shared"]
 
 identity = object.__hash__
 """What tells one living object from all others, as `id` does. But each `id` is an audit event,
@@ -17,7 +17,10 @@ Influence: TypeAlias = tuple[str, str, Relation, Evidence]
 """Entity, column, relation and evidence of something that decided which rows there are."""
 
 
+_Place: TypeAlias = tuple[int, str]
+"""A namespace, by its identity, and a name in it."""
 _FEW = 1_000
+_SMALL = 256
 
 
 class Node(NamedTuple):
@@ -35,19 +38,28 @@ Entry: TypeAlias = tuple[weakref.ref[Any], Node]
 """What is kept of one object; as long as it is the same tuple, it is the same node."""
 
 
+def is_shared(thing: object) -> bool:
+    """Whether Python may have one object for all uses of a value: small integers, texts …"""
+    kind = type(thing)
+    if kind is int:
+        return bool(-_SMALL <= thing <= _SMALL)  # type: ignore[operator]
+    return kind in (bool, str, bytes) or kind.__name__ in ("bool", "bool_")
+
+
 class Registry:
     """Object → node, forgotten after the object.
 
     An identity alone is not enough, because Python gives the identity of a dead object to a new
     one: the weak reference tells them apart. Objects that admit no weak reference (lists,
-    numbers, strings) are known while a variable holds them.
+    numbers, strings) are known while a variable holds them; what Python has one object of for many
+    uses, only by the variable's name.
     """
 
     def __init__(self) -> None:
         self._nodes: dict[int, Entry] = {}
         self._enough = _FEW
-        self._named: dict[int, tuple[dict[str, Any], str, Node]] = {}
-        self._names: dict[tuple[int, str], int] = {}
+        self._named: dict[int, dict[_Place, tuple[dict[str, Any], Node]]] = {}
+        self._names: dict[_Place, int] = {}
 
     def get(self, thing: object) -> Node | None:
         """The node of `thing`, or None when it was never seen."""
@@ -56,9 +68,7 @@ class Registry:
         if entry is not None:
             return entry[1] if entry[0]() is thing else None
         named = self._named.get(known)
-        if named is not None and named[0].get(named[1]) is thing:
-            return named[2]
-        return None
+        return None if named is None or is_shared(thing) else _held(thing, named)
 
     def entry(self, thing: object) -> Entry | None:
         """What is kept of `thing`, where it admits weak references."""
@@ -90,19 +100,30 @@ class Registry:
 
     def put_named(self, namespace: dict[str, Any], name: str, thing: object, node: Node) -> None:
         """Let `thing`, which admits no weak reference, be `node` while `name` stands for it."""
-        before = self._names.get((id(namespace), name))
-        if before is not None:
-            self._named.pop(before, None)
-        self._names[id(namespace), name] = identity(thing)
-        self._named[identity(thing)] = (namespace, name, node)
+        place = id(namespace), name
+        known, before = identity(thing), self._names.get(place)
+        if before is not None and (left := self._named.get(before)) is not None:
+            left.pop(place, None)
+            if not left:
+                del self._named[before]
+        self._names[place] = known
+        names = self._named.setdefault(known, {})
+        if not is_shared(thing):
+            names.update({each: (held, node) for each, (held, _) in names.items()})
+        names[place] = namespace, node
 
     def named(self, namespace: dict[str, Any], name: str) -> Node | None:
         """The node of what `name` stands for, also where Python has one object for many uses."""
-        known = self._names.get((id(namespace), name))
-        found = self._named.get(known) if known is not None else None
-        if found is None or found[0] is not namespace or found[1] != name:
+        place = id(namespace), name
+        known = self._names.get(place)
+        found = self._named[known].get(place) if known is not None else None
+        if found is None or found[0] is not namespace:
             return None
-        return found[2] if name in namespace and identity(namespace[name]) == known else None
+        return found[1] if name in namespace and identity(namespace[name]) == known else None
+
+    def of_any_name(self, thing: object) -> Node | None:
+        """The node of a thing by any of its names: it may be the value of another one."""
+        return _held(thing, self._named.get(identity(thing), {}))
 
     def of_kind(self, kind: str) -> list[tuple[Any, Node]]:
         """Every living thing of one kind."""
@@ -112,3 +133,11 @@ class Registry:
     def __len__(self) -> int:
         self._forget_the_dead()
         return len(self._nodes)
+
+
+def _held(thing: object, names: dict[_Place, tuple[dict[str, Any], Node]]) -> Node | None:
+    """The node of the first name that still stands for a thing."""
+    for (_, name), (namespace, node) in list(names.items()):
+        if namespace.get(name) is thing:
+            return node
+    return None

@@ -13,7 +13,7 @@ import decimal
 from collections.abc import Callable
 from typing import Any
 
-from governed_kernel.capture.registry import Node, Registry, identity
+from governed_kernel.capture.registry import Node, Registry, identity, is_shared
 
 __all__ = ["VALUE", "Scalars"]
 
@@ -21,7 +21,6 @@ VALUE = "0"
 """The column of a single value."""
 _MOST = 1_000
 _MOST_NAMED = 10_000
-_SMALL = 256
 _FOLLOWED = (float, decimal.Decimal, datetime.date, datetime.timedelta, datetime.time)
 
 
@@ -44,13 +43,13 @@ class Scalars:
         self._now: dict[int, tuple[Any, Node]] = {}
         self._named: set[int] = set()
         self.ids: set[int] = set()
-        self.is_mentioned: Callable[[str], bool] = lambda _entity: False
-        """Whether the statement that is executed mentions an entity."""
+        self.of_mentioned: Callable[[Any], Node | None] = lambda _thing: None
+        """What is known of a value by a name that the statement mentions which is executed."""
 
     def keep(self, thing: Any, node: Node) -> None:
         """Let `thing` be `node` until the statement ends."""
         single = isinstance(thing, (*_FOLLOWED, int)) or type(thing).__module__ == "numpy"
-        if single and not _is_shared(thing):
+        if single and not is_shared(thing):
             self._put(thing, node)
 
     def _put(self, thing: Any, node: Node) -> None:
@@ -64,10 +63,7 @@ class Scalars:
         entry = self._now.get(identity(thing))
         if entry is not None:
             return entry[1]
-        node = self._registry.get(thing)
-        if node is not None and _is_shared(thing) and not self.is_mentioned(node.entity):
-            return None
-        return node
+        return self.of_mentioned(thing) if is_shared(thing) else self._registry.get(thing)
 
     def bind(self, namespace: dict[str, Any], name: str) -> bool:
         """Keep the value that `name` now stands for as long as it does; false if it is none."""
@@ -94,11 +90,3 @@ class Scalars:
         """The statement has ended."""
         self._now.clear()
         self.ids = set(self._named)
-
-
-def _is_shared(thing: Any) -> bool:
-    """Whether Python may have one object for all uses of a value."""
-    kind = type(thing)
-    if kind is int:
-        return bool(-_SMALL <= thing <= _SMALL)
-    return kind in (bool, str, bytes) or kind.__name__ in ("bool", "bool_")

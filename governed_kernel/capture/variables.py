@@ -19,7 +19,7 @@ from governed_kernel.capture.changes import Changes
 from governed_kernel.capture.completing import Before, Completion
 from governed_kernel.capture.contents import root_of
 from governed_kernel.capture.expressions import CALLED
-from governed_kernel.capture.functions import global_names
+from governed_kernel.capture.functions import enclosed, global_names, globals_behind
 from governed_kernel.capture.inside import PARAMETER, inside
 from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, used_up
 from governed_kernel.capture.looks import kind_of
@@ -85,7 +85,7 @@ class Variables:
         self.text = Texts(observation, namespace)
         """What the text of the statement that is executed writes out."""
         observation.variables = self
-        observation.scalars.is_mentioned = self._mentions
+        observation.scalars.of_mentioned = self._of_mentioned
 
     def mentioned(self) -> Sources:
         """What the statement that is executed mentions, and what was made in it so far."""
@@ -97,10 +97,20 @@ class Variables:
             **leaves_of(self._observation.doings[-1], before.sources, frozenset()),
         }
 
-    def _mentions(self, entity: str) -> bool:
-        """Whether the statement that is executed mentions an entity."""
-        sources = self._before[-1].sources.values() if self._before else ()
-        return any(source.node.entity == entity for each in sources for source in each)
+    def _of_mentioned(self, thing: Any) -> Node | None:
+        """What is known of a value by a name that the statement mentions, or its functions."""
+        known = self._observation.registry.of_any_name(thing)
+        if known is None or not self._before:
+            return None
+        names = {reference.name for reference in self._before[-1].sources}
+        for name in list(names):
+            value = self.namespace.get(name)
+            if isinstance(value, CODE):
+                names |= globals_behind(value, self.namespace)
+                if any(thing is each for each in enclosed(value)):
+                    return known
+        found = (self._look.node(name) for name in names if self.namespace.get(name) is thing)
+        return next((node for node in found if node is not None), None)
 
     def mentions(self, thing: Any) -> bool:
         """Whether a variable that the statement mentions stands for a thing."""
@@ -141,7 +151,7 @@ class Variables:
             is_new = self._rebound.is_new(found.variables, reference.name, thing)
             if is_new or reference.name in found.gone or self._look.is_users(thing):
                 is_all = False  # what it stood for at first, or does within, is not known
-            elif known := list(self._look.of(thing, reference.path)):
+            elif known := list(self._look.of(thing, reference.path, by_any_name=True)):
                 add(sources, known)
             elif not found.writes_out(thing) and not self.text.writes_out(thing):
                 is_all &= not reference.name.startswith(PARAMETER)
@@ -290,6 +300,8 @@ class Variables:
         if self._observation.scalars.bind(self.namespace, name):
             return
         known = registry.get(thing)
+        if known is not None and not changed and registry.entry(thing) is None:
+            self._observation.scalars.put_named(self.namespace, name, thing, known)
         if known is not None and (not changed or known is not before.nodes.get(name, known)):
             return  # an observer has followed it, or it is another name of something known
         if known is not None and known.kind in _FOLLOWED:

@@ -1,4 +1,4 @@
-"""What plain Python changes in place, where no name says so, keeps the class of what went in."""
+"""What plain Python holds, and changes in place, keeps the class of what went in: that alone."""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ HEALTH = {
     ],
     "copied": ["o = np.zeros(9)", "np.copyto(o, h['size'].to_numpy())", "o"],
     "named_twice": ["q = {'a': [0] * 9}; r = q['a']", "fill(q['a'], h)", "r"],
+    "small": ["aa = int(h['n'].iloc[0] - 298)", "ab = 2", "ac = int(p['n'].iloc[0] - 398)", "aa"],
+    "kept_under": ["ad = h['size'].tolist(); ae = ad", "ad = 0", "ae"],
+    "kept_small": ["af = int(h['n'].iloc[0] - 297); ag = af", "af = 0", "ag"],
+    "by_global": [
+        "ah = int(h['n'].iloc[0] - 296)",
+        "def raised(f): return f['size'] + ah",
+        "raised(p)",
+    ],
     "many": ["s = [0] * 20_000", "fill(s, h)", "s[:9]"],
 }
 PUBLIC = {
@@ -70,6 +78,13 @@ PUBLIC = {
     "settings": ["x = {'a': {'b': [1]}}", "h.sample(x['a']['b'][0])", "x['a']['b'][0]"],
     "other": ["y = {'a': []}; z = {'a': []}", "append(y, h)", "append(z, p)", "z['a'][0]"],
     "library": ["np.append(h['size'].to_numpy(), 1)", "np.zeros(9)"],
+    "same_number": ["ba = int(h['n'].iloc[0] - 295)", "bb = 5", "bb"],
+    "same_in_a_list": ["bc = int(h['n'].iloc[0] - 294)", "bd = {'k': 6}", "bd['k']"],
+    "same_text": [
+        "be = 'x' * int(p['n'].iloc[0] - 399)",
+        "bf = 'x' * int(h['n'].iloc[0] - 299)",
+        "be",
+    ],
     "own_view": ["v = np.zeros(9); part = v[:3]", "part[:] = 3", "v"],
 }
 
