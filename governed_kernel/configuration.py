@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 
+from governed_kernel import toml
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import ConfigurationError
 from governed_kernel.files import read_regular
@@ -315,8 +315,8 @@ def convert(text: str, path: Path, kind: type[T], what: str, next: str) -> T:
         What to say of a mistake, and what to do about it.
     """
     try:
-        return msgspec.convert(tomllib.loads(text), kind)
-    except tomllib.TOMLDecodeError as error:
+        return msgspec.convert(toml.parse(text), kind)
+    except toml.NotToml as error:
         found = re.search(r"line (\d+)", str(error))
         line = int(found.group(1)) if found else 1
         raise _mistake(path, line, what, str(error), next) from error

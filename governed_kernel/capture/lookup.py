@@ -10,7 +10,7 @@ from typing import Any
 from governed_kernel.capture.bringing import CODE, MISSING, PLAIN, may_lead_to_data
 from governed_kernel.capture.contents import root_of
 from governed_kernel.capture.functions import enclosed, functions_of, globals_behind, read_by
-from governed_kernel.capture.leftovers import Source
+from governed_kernel.capture.leftovers import Source, Sources
 from governed_kernel.capture.looks import (
     column_at,
     constant_text,
@@ -33,6 +33,7 @@ _SIZED = (dict, list, set)
 _SAVING = {"dump", "dumps", "save", "savez", "savez_compressed", "savetxt", "save_file"}
 """Functions of modules that give nothing."""
 _MANY = 1_000
+_MODELS = ("estimator", "model")
 
 
 class Lookup:
@@ -154,6 +155,19 @@ class Lookup:
         if is_shared(thing):
             return self._observation.registry.named(self._namespace, name)
         return self._observation.registry.get(thing)
+
+    def models_in(self, thing: Any) -> Sources:
+        """The models that a list holds, if it holds nothing else: it owes to no more than these.
+
+        A statement that fits them in a loop mentions whole tables, of which they took some columns.
+        """
+        if type(thing) not in (list, tuple) or not 0 < len(thing) <= _MANY:
+            return {}
+        nodes = [self._observation.registry.get(part) for part in thing]
+        known = [node for node in nodes if node is not None and node.kind in _MODELS]
+        if len(known) < len(nodes):
+            return {}
+        return {node.entity: Source(node, node.columns or ("*",)) for node in known}
 
     def shape(self, name: str) -> Any:
         """A cheap look at a thing, which is another one after most changes in place."""

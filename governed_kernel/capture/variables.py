@@ -306,12 +306,13 @@ class Variables:
             return  # an observer has followed it, or it is another name of something known
         if known is not None and known.kind in _FOLLOWED:
             return
-        direct = before.gather(owed.direct)
-        if any(name == "open" or name in self.namespace for name, _ in owed.direct):
+        models = self._look.models_in(thing)
+        direct = models or before.gather(owed.direct)
+        if not models and any(name == "open" or name in self.namespace for name, _ in owed.direct):
             # What calls in the expression may have made on the way, instead of what they took.
             direct = {entity: each for entity, each in direct.items() if entity not in used}
             direct |= made
-        indirect = before.gather(owed.indirect)
+        indirect = {} if models else before.gather(owed.indirect)
         if known is not None:
             direct.setdefault(known.entity, Source(known, ("*",)))
         if not direct and not indirect:

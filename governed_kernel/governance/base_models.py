@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from governed_kernel.errors import IntegrityBroken, Refused
+from governed_kernel.files import open_regular
 from governed_kernel.governance import model_descriptions
 from governed_kernel.governance.model_descriptions import VENDOR, WHOLE, Oddity
 from governed_kernel.governance.objects import ObjectStore
@@ -80,7 +81,12 @@ def _found(workspace: Workspace, files: Sequence[FileDigest]) -> Iterator[Oddity
             )
             continue
         found = _File(file.path, store.path(file.sha256))
-        if why := _code(found):
+        try:
+            why = _code(found)
+        except OSError as error:
+            yield Oddity(f"{file.path} can't be read: {error.strerror}", True, WHOLE)
+            continue
+        if why:
             yield Oddity(f"{file.path}: it is {why}", True, VENDOR)
             continue
         if why := runs_code(found.path, found.name):
@@ -98,7 +104,7 @@ def _found(workspace: Workspace, files: Sequence[FileDigest]) -> Iterator[Oddity
 def _code(file: _File) -> str:
     if PurePosixPath(file.name).suffix.lower() in _CODE:
         return "code"
-    with file.path.open("rb") as opened:
+    with open_regular(file.path) as opened:
         return "machine code" if opened.read(len(_ELF)) == _ELF else ""
 
 

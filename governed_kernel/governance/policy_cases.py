@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from governed_kernel import toml
 from governed_kernel.errors import ConfigurationError
 from governed_kernel.files import read_regular
 from governed_kernel.governance.authorization import (
@@ -94,7 +94,7 @@ def read_cases(path: Path) -> list[Case]:
         It is not TOML, or a case says something that has no meaning.
     """
     try:
-        document = tomllib.loads(read_regular(path).decode())
+        document = toml.parse(read_regular(path).decode())
         found = document.pop("case", [])
         if document or not isinstance(found, list):
             raise ValueError(f"each case is a [[case]]; {', '.join(document) or 'case'} is none")

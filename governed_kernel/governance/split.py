@@ -156,6 +156,7 @@ def _run(
         "sha256": digest_bytes(read),
         "function": function,
         "folder": str(output),
+        "parent": str(os.getpid()),
     }
     specification.write_text(json.dumps(spec), encoding="utf-8")
     command = [sys.executable, "-m", "governed_kernel.governance.split_worker", str(specification)]

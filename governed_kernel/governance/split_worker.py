@@ -25,6 +25,7 @@ from typing import Any
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, UsageError
+from governed_kernel.lifetime import end_with
 
 __all__ = ["PARTS", "main"]
 
@@ -36,6 +37,7 @@ def main(specification: str) -> None:
     from governed_kernel.governance.frames import read_pandas
 
     spec: dict[str, str] = json.loads(Path(specification).read_text(encoding="utf-8"))
+    end_with(int(spec["parent"]))  # code that never ends is not left behind
     code = Path(spec["copy"]).read_bytes()
     if digest_bytes(code) != spec["sha256"]:
         raise UsageError(

@@ -36,12 +36,12 @@ r"""The rules of a controlled transformation: a file in TOML that people read, r
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
+from governed_kernel import toml
 from governed_kernel.errors import UsageError
 from governed_kernel.files import read_regular
 
@@ -130,8 +130,8 @@ def read_rules(path: Path) -> tuple[Rules, bytes]:
     """
     try:
         data = read_regular(path)
-        rules = msgspec.convert(tomllib.loads(data.decode()), Rules)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        rules = msgspec.convert(toml.parse(data.decode()), Rules)
+    except (OSError, UnicodeDecodeError, toml.NotToml) as error:
         raise _unusable(path, str(error)) from error
     except msgspec.ValidationError as error:
         raise _unusable(path, str(error)) from error

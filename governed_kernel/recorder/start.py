@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -13,12 +12,12 @@ import traceback
 from collections.abc import Mapping, Sequence
 from queue import SimpleQueue
 
+from governed_kernel.lifetime import end_with
 from governed_kernel.recorder import capabilities, landlock, seccomp
 from governed_kernel.recorder.order import KILL_SIGNAL
 
 __all__ = ["StartedKernel", "start_kernel"]
 
-_PR_SET_PDEATHSIG = 1
 _NOT_EXECUTABLE = 127
 _PASSED_ON = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 _PASSED_ON += [signal.SIGUSR1, signal.SIGUSR2]
@@ -117,9 +116,7 @@ def start_kernel(
 def _become(recorder: int) -> None:
     """What `subprocess` would do for a kernel, and die with the recorder."""
     os.setsid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != recorder:
-        os._exit(_NOT_EXECUTABLE)
+    end_with(recorder)
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
 

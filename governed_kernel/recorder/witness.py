@@ -85,8 +85,6 @@ class Witness:
         self.names = Names(environment, restrictions)
         self.main_thread = 0
         """The kernel's, which runs the cells."""
-        self.main_thread = 0
-        """The kernel's, which runs the cells."""
         self.unjudged: list[tuple[Notification, str, os.stat_result]] = []
         """Environment that was opened before it was known what is restricted."""
         self.before_it_goes_on: Callable[[int, bool], None] | None = None

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from governed_kernel import toml
 from governed_kernel.canonical import digest_file, digest_json
 from governed_kernel.errors import ConfigurationError, IntegrityBroken, UnknownName
 from governed_kernel.files import read_regular
@@ -183,10 +183,13 @@ def read_suite(folder: str | os.PathLike[str]) -> Suite:
                 why=f"it has no {needed.name}",
                 next=f"a suite is a folder with {SUITE_FILE} and {PREDICTOR_FILE}",
             )
-    text = read_regular(path).decode()
     try:
-        suite = msgspec.convert(tomllib.loads(text), Suite)
-    except tomllib.TOMLDecodeError as error:
+        text = read_regular(path).decode()
+    except UnicodeDecodeError as error:
+        raise _mistake(path, 1, f"it is no text in UTF-8: {error.reason}") from error
+    try:
+        suite = msgspec.convert(toml.parse(text), Suite)
+    except toml.NotToml as error:
         found = re.search(r"line (\d+)", str(error))
         raise _mistake(path, int(found.group(1)) if found else 1, str(error)) from error
     except msgspec.ValidationError as error:

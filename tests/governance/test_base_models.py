@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import os
 import pickle
 import shutil
 import struct
@@ -21,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from governed_kernel.errors import Refused
 from governed_kernel.governance import base_models
 from governed_kernel.governance.catalog import Registered
+from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Decided
 from governed_kernel.release.evidence import as_input, odd_models
@@ -408,6 +410,19 @@ def test_a_model_that_was_registered_before_stays_readable_and_is_told_of(
     assert {(each.code, each.severity) for each in found} == {("base-model-unsafe", "warning")}
     assert "of the base model tiny@1: config.json: auto_map names code" in found[0].what
     assert "pytorch_model.bin: it is a pickle" in found[1].what
+
+
+def test_a_pipe_in_the_place_of_a_model_s_file_is_told_and_not_waited_for(
+    workspace: Workspace, model: Path
+) -> None:
+    version = taken(workspace, model).version
+    (config,) = (file for file in version.files if file.path == "config.json")
+    path = ObjectStore(workspace).path(config.sha256)
+    path.parent.chmod(0o700)
+    path.unlink()
+    os.mkfifo(path)
+    found = list(odd_models(workspace, Register.read(workspace), [as_input(version)]))
+    assert "config.json can't be read" in found[0].what
 
 
 def test_data_may_hold_what_a_model_may_not(workspace: Workspace, model: Path) -> None:

@@ -48,7 +48,7 @@ import sys, joblib
 import numpy as np, pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 sys.path.insert(0, ".")
@@ -84,6 +84,19 @@ grid = GridSearchCV(make_pipeline(ct, LogisticRegression()), {}, cv=StratifiedGr
 grid.fit(df, df["outcome"], groups=df["patient_id"])
 # %%
 joblib.dump(grid.best_estimator_, "searched.pkl")
+""",
+    "models": """
+models = [LogisticRegression(C=c).fit(df[FEATURES], df["outcome"]) for c in (0.1, 1)]
+# %%
+joblib.dump(models, "models.pkl")
+""",
+    "folds": """
+models = []
+for tr, va in KFold(3, shuffle=True, random_state=0).split(df):
+    m = LogisticRegression().fit(df.iloc[tr][FEATURES], df.iloc[tr]["outcome"])
+    models.append(m)
+# %%
+joblib.dump(models, "folds.pkl")
 """,
     "limit": """
 import limits
