@@ -21,7 +21,7 @@ __all__ = ["Place", "Rebound"]
 
 _COMPOUND = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.For, ast.While),
-    *(ast.With, ast.Try),
+    *(ast.AsyncFor, ast.AsyncWith, ast.With, ast.Try, ast.TryStar, ast.Match),
 )
 
 
@@ -32,8 +32,23 @@ class Place(NamedTuple):
     name: str
 
 
+class Seen(NamedTuple):
+    """What was there before a statement.
+
+    Attributes
+    ----------
+    values : dict
+        Place → its value.
+    modules : frozenset of int
+        Identities of the modules' variables that were looked at.
+    """
+
+    values: dict[tuple[int, str], Any]
+    modules: frozenset[int]
+
+
 class Rebound:
-    """Watches the single values of global names that functions bind.
+    """Watches the single values of global names that functions bind, and of the user's modules.
 
     Parameters
     ----------
@@ -47,71 +62,89 @@ class Rebound:
         self._is_user_file = is_user_file
         self._read = read
         self._places: dict[tuple[int, str], Place] = {}
-        self._before: list[dict[tuple[int, str], Any]] = []
-        self._modules = set(sys.modules)
+        self._modules: dict[int, tuple[dict[str, Any], str]] = {}
+        """Identity of a module's variables → these, and its file."""
+        self._before: list[Seen] = []
+        self._imported = set(sys.modules)
 
     def begin(self) -> None:
         """A statement is about to be executed."""
-        self._before.append({key: _value(place) for key, place in self._places.items()})
+        values = {key: _value(place) for key, place in self._places.items()}
+        for variables, _ in self._modules.values():
+            values.update(((id(variables), name), value) for name, value in _single(variables))
+        self._before.append(Seen(values, frozenset(self._modules)))
+
+    def end(self) -> Seen:
+        """It was executed, or has failed; returns what was there before, for `changed`."""
+        return self._before.pop()
 
     def is_new(self, namespace: dict[str, Any], name: str, thing: Any) -> bool:
-        """Whether a function has bound a global name in the statement that is executed."""
+        """Whether a global name was bound by a function in the statement that is executed."""
         key = (id(namespace), name)
         if not self._before or namespace.get(name, MISSING) is not thing:
             return False
-        if key in self._before[-1]:
-            return self._before[-1][key] is not thing
+        values, modules = self._before[-1]
+        if key in values:
+            return values[key] is not thing
         file = namespace.get("__file__")
-        return (
-            isinstance(file, str)
-            and name in self._bound_in(file)
-            and not self._is_written(file, thing)
-        )
+        if not _is_single(thing) or not isinstance(file, str):
+            return False
+        return id(namespace) in modules or self._is_bound(file, name, thing)
 
-    def end(self, statement: ast.stmt, namespace: dict[str, Any], *, computed: bool) -> list[Place]:
+    def changed(
+        self, before: Seen, statement: ast.stmt, namespace: dict[str, Any], *, computed: bool
+    ) -> list[Place]:
         """The names whose single value is another after a statement, or new and computed in it.
 
         Parameters
         ----------
+        before : Seen
+            What `end` has returned.
         namespace : dict
             The notebook's variables, in which the statement was executed.
         computed : bool
             Whether observed calls were made in it.
         """
-        before = self._before.pop()
         found = [
             place
             for key, place in self._places.items()
-            if key in before and _value(place) is not before[key] and _is_single(_value(place))
+            if key in before.values
+            and _value(place) is not before.values[key]
+            and _is_single(_value(place))
         ]
+        for identity in before.modules:
+            variables, file = self._modules[identity]
+            found += [
+                Place(variables, name)
+                for name, value in _single(variables)
+                if before.values.get((identity, name), MISSING) is not value
+                and self._is_bound(file, name, value)
+            ]
         if isinstance(statement, _COMPOUND):
-            self._watch(namespace, _bound_globally(statement))
-        if len(sys.modules) != len(self._modules):
+            for name in _bound_globally(statement):
+                self._places[id(namespace), name] = Place(namespace, name)
+        if len(sys.modules) != len(self._imported):
             found += [place for place in self._meet_modules() if computed]
         return found
 
-    def _watch(self, namespace: dict[str, Any], names: Iterator[str] | frozenset[str]) -> None:
-        for name in names:
-            self._places[id(namespace), name] = Place(namespace, name)
-
     def _meet_modules(self) -> Iterator[Place]:
-        """Watch the user's modules that were imported; the values that no text of theirs says."""
-        new = [sys.modules[name] for name in set(sys.modules) - self._modules]
-        self._modules = set(sys.modules)
+        """Watch the user's modules that were imported; gives values that no text of theirs says."""
+        new = [sys.modules[name] for name in set(sys.modules) - self._imported]
+        self._imported = set(sys.modules)
         for module in new:
             file = getattr(module, "__file__", None)
             if type(module) is not types.ModuleType or not isinstance(file, str):
                 continue
             if not self._is_user_file(file):
                 continue
-            self._watch(vars(module), self._bound_in(file))
-            for name, value in list(vars(module).items()):
-                is_own = not name.startswith("__") and _is_single(value)
-                if is_own and not self._is_written(file, value):
+            self._modules[id(vars(module))] = vars(module), file
+            for name, value in _single(vars(module)):
+                if not self._is_written(file, value):
                     yield Place(vars(module), name)
 
-    def _bound_in(self, file: str) -> frozenset[str]:
-        return _names_bound_globally(self._text(file))
+    def _is_bound(self, file: str, name: str, value: Any) -> bool:
+        """Whether a module's value is of a function's making, and not what its text says."""
+        return name in _names_bound_globally(self._text(file)) or not self._is_written(file, value)
 
     def _is_written(self, file: str, value: Any) -> bool:
         written = written_in(self._text(file))
@@ -125,6 +158,13 @@ class Rebound:
 
 def _value(place: Place) -> Any:
     return place.namespace.get(place.name, MISSING)
+
+
+def _single(variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The single values among a module's variables that are its own."""
+    for name, value in list(variables.items()):
+        if not name.startswith("__") and _is_single(value):
+            yield name, value
 
 
 def _is_single(value: Any) -> bool:

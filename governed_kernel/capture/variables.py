@@ -28,7 +28,7 @@ from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import HOLDING_VALUES, Output, record_statement
 from governed_kernel.capture.readings import Reading, read
-from governed_kernel.capture.rebound import Rebound
+from governed_kernel.capture.rebound import Rebound, Seen
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
@@ -178,6 +178,7 @@ class Variables:
         forget_paths()  # other processes may have moved what they led to
         self._observation.doings.append(Doings())
         self._before.append(_NOTHING)
+        self._rebound.begin()
         reading = statement if isinstance(statement, Reading) else read(statement)
         self.text.begin(reading)
         self._meet(reading.mentioned)
@@ -193,7 +194,6 @@ class Variables:
         nodes = {name: self._look.node(name) for name in names.union(contents)}
         values = dict(self.namespace) if ANY in reading.flow.writes else {}
         self._before[-1] = Before(reading, sources, shapes, nodes, values, contents)
-        self._rebound.begin()
 
     def leave(self) -> None:
         """After it was executed, or has failed."""
@@ -205,6 +205,7 @@ class Variables:
         finally:
             self.text.end()
             before = self._before.pop()
+            seen = self._rebound.end()
             doings = self._observation.doings.pop()
         bound = [self.namespace.get(name) for name in before.flow.writes]
         named = {node.entity for thing in bound if (node := self._observation.registry.get(thing))}
@@ -219,7 +220,7 @@ class Variables:
         for name, owed in changed.items():
             left = made if name in before.flow.touches else leaves
             self._follow(name, owed, before, (left, used), outputs, changed=True)
-        self._follow_rebound(doings, before, made, outputs)
+        self._follow_rebound(seen, doings, before, made, outputs)
         self._completion.complete(doings, before, (made, used), outputs)
         self._keep_constants(doings, before)
         self._observation.scalars.forget()
@@ -326,13 +327,18 @@ class Variables:
         outputs.append((node, name, direct, indirect, ("*",)))
 
     def _follow_rebound(
-        self, doings: Doings, before: Before, made: Sources, outputs: list[Output]
+        self,
+        seen: Seen,
+        doings: Doings,
+        before: Before,
+        made: Sources,
+        outputs: list[Output],
     ) -> None:
         """Let values of global names that functions have bound owe to what the statement did."""
         computed = bool(doings.works or doings.read)
         scalars = self._observation.scalars
-        for namespace, name in self._rebound.end(
-            before.reading.statement, self.namespace, computed=computed
+        for namespace, name in self._rebound.changed(
+            seen, before.reading.statement, self.namespace, computed=computed
         ):
             if namespace is self.namespace and name in before.flow.writes:
                 continue

@@ -2,9 +2,8 @@
 
 What a session made is closed column by column where its lineage can't rule out that a closed one
 goes into it: also a column that only bears the name of one that was left out, or of a file that a
-program wrote. Who looked at it says so
-by signature, with a reason. What an owner declared of a source, and so of its parts, nobody opens:
-that is registered otherwise.
+program wrote. Who looked at it says so by signature, with a reason. What an owner declared of a
+source, and so of its parts, nobody opens: that is registered otherwise.
 """
 
 from __future__ import annotations

@@ -56,6 +56,11 @@ HEALTH = {
         "for one, v in zip(ones, h['size']): one[:] = v",
         "n",
     ],
+    "tensor": [
+        "import torch; t = torch.zeros(9)",
+        "t.data.copy_(torch.tensor(h['size'].to_numpy()).float())",
+        "t.numpy()",
+    ],
     "copied": ["o = np.zeros(9)", "np.copyto(o, h['size'].to_numpy())", "o"],
     "named_twice": ["q = {'a': [0] * 9}; r = q['a']", "fill(q['a'], h)", "r"],
     "small": ["aa = int(h['n'].iloc[0] - 298)", "ab = 2", "ac = int(p['n'].iloc[0] - 398)", "aa"],

@@ -34,6 +34,7 @@ def told(t):
 def old(t):
     f = t[["age"]].copy(); f["n"] = (f["age"] > LIMIT).astype(int); return f
 """,
+    "settings.py": "M = None\nRATE = 0.5\n",
     "scaling.py": """
 MEAN = 0.0
 def fit(t):
@@ -109,6 +110,15 @@ import scaling
 scaling.fit(df)
 # %%
 scaling.use(df).to_pickle("scaled.pkl")
+""",
+    "reloaded": """
+import importlib, settings
+# %%
+importlib.reload(settings)
+# %%
+def use(d):
+    f = d[["age"]].copy(); f["n"] = f["age"] * settings.RATE; return f
+use(df).to_pickle("reloaded.pkl")
 """,
     "wide": """
 wide = df.pivot_table(index="age", columns="city", values="glucose")
@@ -189,6 +199,24 @@ fit(df)
 # %%
 f = df[["age"]].copy(); f["n"] = f["age"] * M
 f.to_pickle("cell_number.pkl")
+""",
+    "set_from_outside": """
+import settings
+def fit(d): settings.M = float(d["patient_id"].str[1:].astype(int).median())
+def use(d):
+    f = d[["age"]].copy(); f["n"] = f["age"] * settings.M; return f
+# %%
+fit(df)
+# %%
+use(df).to_pickle("set_from_outside.pkl")
+""",
+    "target_frame": """
+from sklearn.linear_model import LinearRegression
+d = df.copy(); d["k"] = d["patient_id"].str[1:].astype(int)
+m = make_pipeline(ColumnTransformer([("n", StandardScaler(), ["age"])]), LinearRegression())
+m.fit(d, d[["age", "k"]])
+# %%
+joblib.dump(m, "target_frame.pkl")
 """,
     "at_once": """
 S = ""

@@ -29,6 +29,7 @@ _APPLYING = (
     *("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"),
     *("transform", "inverse_transform", "score"),
 )
+_FRAMES = ("X", "X_train", "X_test")
 _GIVEN = ("X", "y", "X_train", "y_train", "raw_documents", "X_test")
 
 
@@ -68,8 +69,10 @@ def _given(observed: Observed) -> dict[str, Any]:
 
 def _data(
     step: Step, observed: Observed, names: tuple[str, ...] = _GIVEN
-) -> list[tuple[Any, Node]]:
-    """What was given to a method and is known; what is not known leaves the step open."""
+) -> list[tuple[Any, Node, tuple[str, ...] | None]]:
+    """What was given to a method and is known, and the columns that it takes of it where it names
+    them; what is not known leaves the step open.
+    """
     given, found = _given(observed), []
     for name in names:
         thing = given.get(name)
@@ -79,7 +82,9 @@ def _data(
         if node is None:
             step.open()
         else:
-            found.append((thing, node))
+            taken = columns_taken(observed.subject, thing) if name in _FRAMES else None
+            is_known = taken is not None and set(taken) <= set(node.columns)
+            found.append((thing, node, taken if is_known else None))
     return found
 
 
@@ -112,9 +117,8 @@ def _know_parts(observation: Observation, subject: Any, node: Node) -> None:
 
 
 def _learn(step: Step, observed: Observed) -> None:
-    for thing, node in _data(step, observed):
-        taken = columns_taken(observed.subject, thing)
-        if taken is not None and set(taken) <= set(node.columns):
+    for _, node, taken in _data(step, observed):
+        if taken is not None:
             step.product(("*",), node, taken)
         else:
             owes(step, node, "TRANSFORMATION")
@@ -152,10 +156,8 @@ def _apply(
     step = Step(observation, observed)
     kind, columns = _seen(result)
     values = columns or ("*",)
-    for thing, node in _data(step, observed, names):
-        taken = columns_taken(subject, thing)
-        known = taken is not None and set(taken) <= set(node.columns)
-        into = (taken if known and taken is not None else _value_columns(thing, node)) or ("*",)
+    for thing, node, taken in _data(step, observed, names):
+        into = (_value_columns(thing, node) if taken is None else taken) or ("*",)
         pairs, relation, evidence = _ways(observed, values, into)
         if pairs:
             step.pairs(node, pairs, relation, evidence)
