@@ -28,6 +28,6 @@ def test_a_process_ends_with_the_one_that_it_serves() -> None:
 
 
 def test_a_process_whose_starter_is_gone_already_does_not_begin() -> None:
-    done = subprocess.run([sys.executable, "-c", SERVING, "1"], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-c", SERVING, "0"], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     assert not done.stdout

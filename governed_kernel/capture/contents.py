@@ -140,10 +140,12 @@ def _take_array(found: Contents, array: Any, left: int) -> int:
             return 0
     if type(array).__module__.startswith("torch"):
         try:
-            found.parts[key] = array._version, _bytes_of(array, left)
+            bytes_held, cost = _bytes_of(array, left)
+            found.parts[key] = array._version, bytes_held
         except (AttributeError, RuntimeError):  # made where nothing is counted
             found.is_whole = False
-        return 0
+            return 0
+        return cost
     cost = int(array.nbytes // _BYTES)
     if cost > left:
         found.is_whole = False
@@ -152,12 +154,16 @@ def _take_array(found: Contents, array: Any, left: int) -> int:
     return cost
 
 
-def _bytes_of(tensor: Any, left: int) -> int:
-    """A checksum of a small tensor: its ``.data`` and its ``.numpy()`` change it uncounted."""
-    size = int(tensor.nbytes)
-    if size // _BYTES > left or tensor.device.type != "cpu" or not tensor.is_contiguous():
-        return 0
-    return zlib.crc32(ctypes.string_at(tensor.data_ptr(), size)) if size else 0
+def _bytes_of(tensor: Any, left: int) -> tuple[int, int]:
+    """A checksum of what a small tensor holds, and its cost: its ``.data`` and its ``.numpy()``
+    change it uncounted. Of its whole memory, which may be less than its shape says.
+    """
+    storage = tensor.untyped_storage()
+    size = int(storage.nbytes())
+    cost = size // _BYTES
+    if not size or cost > left or tensor.device.type != "cpu":
+        return 0, 0
+    return zlib.crc32(ctypes.string_at(storage.data_ptr(), size)), cost
 
 
 def _holds_objects(thing: Any) -> bool:

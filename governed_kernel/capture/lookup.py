@@ -122,9 +122,9 @@ class Lookup:
         if node is None and (root := root_of(thing)) is not thing:
             node = self._observation.registry.get(root)
         if node is not None:
-            names = self._observation.names.get(node.entity)
-            if names is not None and not (set(node.columns) & set(path)):
-                yield Source(names, names.columns)
+            names = self._observation.names.get(node.entity, ())
+            if names and not set(node.columns) & set(path):
+                yield from (Source(name, name.columns) for name in names)
             if is_size(node, path):
                 yield Source(node, ())  # it was read, and no value of it goes on
                 return

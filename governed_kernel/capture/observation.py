@@ -249,8 +249,8 @@ class Observation:
         self.state = ThreadState()
         self.registry = Registry()
         self.scalars = Scalars(self.registry)
-        self.names: dict[str, Any] = {}
-        """Entity of a frame whose columns are called by values → the node of these names."""
+        self.names: dict[str, tuple[Any, ...]] = {}
+        """Entity of a frame whose columns are called by values → the nodes of these names."""
         self._numbers = itertools.count(1)
         self._transformations = itertools.count(1)
         self._prefixes = library_prefixes()

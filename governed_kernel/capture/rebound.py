@@ -118,7 +118,10 @@ class Rebound:
                 Place(variables, name)
                 for name, value in _single(variables)
                 if before.values.get((identity, name), MISSING) is not value
-                and self._is_bound(file, name, value)
+                and (
+                    name in _names_bound_globally(self._text(file))
+                    or not self.writes_out(file, value)
+                )
             ]
         if isinstance(statement, _COMPOUND):
             for name in _bound_globally(statement):
@@ -141,6 +144,11 @@ class Rebound:
             for name, value in _single(vars(module)):
                 if not self._is_written(file, value):
                     yield Place(vars(module), name)
+
+    def writes_out(self, file: str, value: Any) -> bool:
+        """Whether a value stands in the text of a file as it is now."""
+        linecache.checkcache(file)
+        return self._is_written(file, value)
 
     def _is_bound(self, file: str, name: str, value: Any) -> bool:
         """Whether a module's value is of a function's making, and not what its text says."""

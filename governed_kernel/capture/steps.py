@@ -307,16 +307,17 @@ class Step:
         if node.entity in names:
             return
         if not self.named:
-            for each in self.inputs:
-                if each in names:
-                    names[node.entity] = names[each]
+            kept = dict.fromkeys(name for each in self.inputs for name in names.get(each, ()))
+            if kept:
+                names[node.entity] = tuple(kept)
             return
         naming = Step(self.observation, self.observed)
         naming.operation = f"{self.operation}: names"
         for source, columns in self.named:
             naming.product((VALUE,), source, columns, "IDENTITY")
-        names[node.entity] = Node(self.observation.new_entity(), "index", (VALUE,))
-        naming.record([(names[node.entity], "")])
+        named = Node(self.observation.new_entity(), "index", (VALUE,))
+        names[node.entity] = (named,)
+        naming.record([(named, "")])
 
     def _mingle(self, columns: tuple[str, ...]) -> None:
         """Columns of one name are one to the record: each may be what any of them is."""

@@ -19,7 +19,12 @@ from governed_kernel.capture.changes import Changes
 from governed_kernel.capture.completing import Before, Completion
 from governed_kernel.capture.contents import root_of
 from governed_kernel.capture.expressions import CALLED
-from governed_kernel.capture.functions import enclosed, global_names, globals_behind
+from governed_kernel.capture.functions import (
+    enclosed,
+    files_behind,
+    global_names,
+    globals_behind,
+)
 from governed_kernel.capture.inside import PARAMETER, inside
 from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, used_up
 from governed_kernel.capture.looks import kind_of
@@ -33,6 +38,7 @@ from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
 from governed_kernel.capture.uris import forget_paths
+from governed_kernel.capture.writing import Written
 
 __all__ = ["Variables"]
 
@@ -78,6 +84,8 @@ class Variables:
         self._met: set[type] = set()
         self._before: list[Before] = []
         self._endings: list[Callable[[], None]] = []
+        self._made_now: set[str] = set()
+        """Entities that steps of the statement which ends have made."""
         self._look = Lookup(observation, namespace)
         self._changes = Changes(observation, namespace)
         self._completion = Completion(observation, namespace, self._look)
@@ -148,12 +156,17 @@ class Variables:
         for reference in found.owed:
             thing = found.things[reference.name]
             reads |= may_read(thing, reference.path)
+            is_told = found.writes_out(thing) or self.text.writes_out(thing)
             is_new = self._rebound.is_new(found.variables, reference.name, thing)
-            if is_new or reference.name in found.gone or self._look.is_users(thing):
+            if (
+                (is_new and not is_told)
+                or reference.name in found.gone
+                or self._look.is_users(thing)
+            ):
                 is_all = False  # what it stood for at first, or does within, is not known
             elif known := list(self._look.of(thing, reference.path, by_any_name=True)):
                 add(sources, known)
-            elif not found.writes_out(thing) and not self.text.writes_out(thing):
+            elif not is_told:
                 is_all &= not reference.name.startswith(PARAMETER)
                 is_all &= not self._look.may_lead(reference.name, thing, reference.path)
         return Owed(sources, is_all, reads)
@@ -213,6 +226,7 @@ class Variables:
         leaves = leaves_of(doings, before.sources, used)
         made = {entity: source for entity, source in leaves.items() if entity not in named}
         outputs: list[Output] = []
+        self._made_now = {work.output.entity for work in doings.works}
         for name, owed in self._bound(before):
             in_place = name in before.flow.touches
             self._follow(name, owed, before, (made, used), outputs, changed=in_place)
@@ -307,7 +321,7 @@ class Variables:
             return  # an observer has followed it, or it is another name of something known
         if known is not None and known.kind in _FOLLOWED:
             return
-        models = self._look.models_in(thing)
+        models = self._models_made(name, thing, before)
         direct = models or before.gather(owed.direct)
         if not models and any(name == "open" or name in self.namespace for name, _ in owed.direct):
             # What calls in the expression may have made on the way, instead of what they took.
@@ -325,6 +339,16 @@ class Variables:
         if not registry.put(thing, node):
             self._observation.scalars.put_named(self.namespace, name, thing, node)
         outputs.append((node, name, direct, indirect, ("*",)))
+
+    def _models_made(self, name: str, thing: Any, before: Before) -> Sources:
+        """The models in a list that holds nothing else, where its statement has made each of them
+        and put nothing into one: the list owes to no more than these.
+        """
+        models = self._look.models_in(thing)
+        if not models or not models.keys() <= self._made_now:
+            return {}
+        touched = (self._look.node(each) for each in before.flow.touches if each != name)
+        return {} if any(node is not None and node.entity in models for node in touched) else models
 
     def _follow_rebound(
         self,
@@ -346,11 +370,22 @@ class Variables:
                 continue
             direct = {**before.gather(before.flow.reads), **made}
             if not direct and self._completion.is_unknown(before):
+                if self._is_written_near(before, namespace[name]):
+                    continue
                 direct = self._completion.unknown()
             if direct:
                 node = Node(self._observation.new_entity(), kind_of(namespace[name]), ())
                 scalars.put_named(namespace, name, namespace[name], node)
                 outputs.append((node, name, direct, {}, ("*",)))
+
+    def _is_written_near(self, before: Before, value: Any) -> bool:
+        """Whether a value stands in a statement's text or in that of a function it mentions."""
+        is_user_file = self._observation.is_user_file
+        return Written(before.reading.statement).holds(value) or any(
+            self._rebound.writes_out(file, value)
+            for name, _ in before.flow.reads
+            for file in files_behind(self.namespace.get(name), is_user_file)
+        )
 
     def _keep_constants(self, doings: Doings, before: Before) -> None:
         """Know what a statement has bound that it made of nothing but its own text."""

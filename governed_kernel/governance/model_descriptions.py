@@ -162,7 +162,8 @@ def _code(base: str, key: str, value: Any) -> str:
 
 def _fetched(key: str, value: Any) -> str:
     """What a key has fetched from a hub, and run, in words; empty for nothing."""
-    if key == "use_kernels" and (value is True or _texts(value)):
+    is_asked = value is True or bool(_texts(value)) or (isinstance(value, list | dict) and value)
+    if key == "use_kernels" and is_asked:  # a number is a word's place in a vocabulary
         return "use_kernels asks for code that is fetched from elsewhere"
     if not _IMPLEMENTATION.fullmatch(key):
         return ""

@@ -211,7 +211,10 @@ class Names:
 
 def _state_of(status: os.stat_result, flags: int) -> tuple[int, ...]:
     """What tells an open: the file, what it held, who may open it, and how it is opened."""
-    return (flags, status.st_ino, status.st_dev, status.st_mtime_ns, status.st_ctime_ns)
+    return (
+        *(flags, status.st_ino, status.st_dev, status.st_size),
+        *(status.st_mtime_ns, status.st_ctime_ns),
+    )
 
 
 def _is_within(thread: int, call: int) -> bool:

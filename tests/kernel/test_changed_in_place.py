@@ -61,6 +61,11 @@ HEALTH = {
         "t.data.copy_(torch.tensor(h['size'].to_numpy()).float())",
         "t.numpy()",
     ],
+    "tensor_s_column": [
+        "import torch; w = torch.zeros((9, 2)); v = w[:, 0]",
+        "v.data[:] = torch.tensor(h['size'].to_numpy()).float()",
+        "w.numpy()[:, 0]",
+    ],
     "copied": ["o = np.zeros(9)", "np.copyto(o, h['size'].to_numpy())", "o"],
     "named_twice": ["q = {'a': [0] * 9}; r = q['a']", "fill(q['a'], h)", "r"],
     "small": ["aa = int(h['n'].iloc[0] - 298)", "ab = 2", "ac = int(p['n'].iloc[0] - 398)", "aa"],

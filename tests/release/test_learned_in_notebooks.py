@@ -34,6 +34,13 @@ def told(t):
 def old(t):
     f = t[["age"]].copy(); f["n"] = (f["age"] > LIMIT).astype(int); return f
 """,
+    "seeds.py": """
+import random
+SEED = None
+def seed_everything(seed):
+    global SEED
+    SEED = seed; random.seed(seed)
+""",
     "settings.py": "M = None\nRATE = 0.5\n",
     "scaling.py": """
 MEAN = 0.0
@@ -120,6 +127,24 @@ def use(d):
     f = d[["age"]].copy(); f["n"] = f["age"] * settings.RATE; return f
 use(df).to_pickle("reloaded.pkl")
 """,
+    "configured": """
+import settings
+def configure(): settings.RATE = 0.7
+configure()
+# %%
+def use(d):
+    f = d[["age"]].copy(); f["n"] = f["age"] * settings.RATE; return f
+use(df).to_pickle("configured.pkl")
+""",
+    "seeded": """
+import seeds
+# %%
+seeds.seed_everything(7)
+# %%
+def use(d):
+    f = d[["age"]].copy(); f["n"] = f["age"] + seeds.SEED; return f
+use(df).to_pickle("seeded.pkl")
+""",
     "wide": """
 wide = df.pivot_table(index="age", columns="city", values="glucose")
 # %%
@@ -146,6 +171,11 @@ def go(t):
     f = t[["age"]].copy(); f["n"] = np.array([number(c) for c in made.columns])
     return f
 go(df).to_pickle("dummies.pkl")
+""",
+    "names_of_both": """
+both = pd.concat([pd.get_dummies(df["patient_id"]), pd.get_dummies(df["city"])], axis=1)
+f = df[["age"]].copy(); f["n"] = [number(c) for c in both.columns[: len(df)]]
+f.to_pickle("names_of_both.pkl")
 """,
     "pivoted": """
 made = df.pivot_table(index="city", columns="patient_id", values="age")
@@ -217,6 +247,22 @@ m = make_pipeline(ColumnTransformer([("n", StandardScaler(), ["age"])]), LinearR
 m.fit(d, d[["age", "k"]])
 # %%
 joblib.dump(m, "target_frame.pkl")
+""",
+    "kept_in_models": """
+ms = []
+for i in range(2):
+    m = LogisticRegression().fit(df[["age"]], df["outcome"])
+    m.ids_ = [number(b) for b in df["patient_id"]]
+    ms.append(m)
+# %%
+joblib.dump(ms, "kept_in_models.pkl")
+""",
+    "chosen_models": """
+pair = [LogisticRegression(C=c).fit(df[["age"]], df["outcome"]) for c in (1, 2)]
+# %%
+ms = [pair[number(b) % 2] for b in df["patient_id"]]
+# %%
+joblib.dump(ms, "chosen_models.pkl")
 """,
     "at_once": """
 S = ""
