@@ -226,14 +226,18 @@ def print_facts(
 
 def _print_many(facts: Sequence[Mapping[str, Any]]) -> None:
     """Rows as plain columns, which programs read too: a ruled table of thousands takes seconds."""
-    rows = [[" ".join(visible(_text(value)).split()) for value in row.values()] for row in facts]
-    rows.insert(0, [str(name) for name in facts[0]])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    click.echo("\n".join(lines))
+    columns = [_column(values) for values in zip(*(row.values() for row in facts), strict=True)]
+    for column, name in zip(columns, facts[0], strict=True):
+        column.insert(0, str(name))
+    form = "  ".join(f"{{:<{max(map(len, column))}}}" for column in columns)
+    click.echo("\n".join(form.format(*row).rstrip() for row in zip(*columns, strict=True)))
+
+
+def _column(values: Sequence[Any]) -> list[str]:
+    """Each value on one line, in one run of spaces at most; many of a column are the same."""
+    texts = [_text(value) for value in values]
+    lines = {text: " ".join(visible(text).split()) for text in set(texts)}
+    return [lines[text] for text in texts]
 
 
 def _shown(value: Any) -> str:
