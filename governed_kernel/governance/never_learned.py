@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +106,7 @@ class _Lineage:
         found: set[str] = set()
         for one, content in zip(made, contents, strict=True):
             reached: set[str] = set()
-            entity = self._step_of(one, content, columns)
+            entity = self._step_of(one, content)
             owing = {name for name in columns if self._owes(entity, name, columns, reached)}
             origins = {origin.removesuffix(MASKED) for origin in one.origins}
             # what it is made from went by a way that no column tells
@@ -156,7 +156,7 @@ class _Lineage:
                 files.append(uri)
         return files
 
-    def _step_of(self, made: Derivation, content: str, columns: Collection[str]) -> str:
+    def _step_of(self, made: Derivation, content: str) -> str:
         """What recorded steps call the file, or the folder that it was written with.
 
         Empty where none wrote what lies in it now.
@@ -164,7 +164,7 @@ class _Lineage:
         uri = file_uri(Path(made.path), follow=False)
         place = next((place for place in places_of(uri) if place in self._took), "")
         is_known = self._written.is_of_steps(uri, content)
-        is_known &= not self._written.may_be_replaced(place, columns)
+        is_known &= not self._written.may_be_replaced(place)
         return place if is_known else ""
 
     def _owes(self, entity: str, column: str, columns: Sequence[str], reached: set[str]) -> bool:
@@ -196,7 +196,7 @@ class _Lineage:
                 continue
             if entity in self._unknown:
                 owes |= goes_on
-            elif entity in self._took and self._is_doubtful(entity, column):
+            elif entity in self._took and self._is_doubtful(entity):
                 owes |= goes_on and self._may_hold(entity)
             elif entity in self._took:
                 took = self._took[entity]
@@ -208,14 +208,11 @@ class _Lineage:
                 owes |= goes_on
         return owes
 
-    def _is_doubtful(self, entity: str, column: str) -> bool:
+    def _is_doubtful(self, entity: str) -> bool:
         """Whether a file was read when a step's record may not be of what it held."""
         if not entity.startswith(_FILE):
             return False
-        named = () if column == "*" else (column,)
-        return self._written.was_read_otherwise(entity) or self._written.may_be_replaced(
-            entity, named
-        )
+        return self._written.was_read_otherwise(entity) or self._written.may_be_replaced(entity)
 
     def _is_guarded(self, name: str, column: str) -> bool:
         try:

@@ -2,14 +2,16 @@
 
 A file is what the last thing wrote that wrote it. Steps are recorded with the columns that they
 wrote, and each cell with the content that a file had at its end; a program that writes leaves only
-the content. So a content that no step's cell left is nobody's, and so are columns that no step
-wrote, where a program ran in the cell after it.
+the content. So a content that no step's cell left is nobody's, and so is one that the cell wrote
+after its step, or another process beside it: the witness sees who writes, and when. Where there was
+none, any program that ran after the step may have.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,8 +21,8 @@ from governed_kernel.lineage.store import Store
 __all__ = ["Written", "path_of", "places_of"]
 
 _FILE = "file://"
-_INDEX = "__index_level_0__"
-"""What Parquet calls an index without a name, which no step tells of; CSV gives it none."""
+_Cell = tuple[str, int]
+"""A session, and the number of an execution in it."""
 
 
 def path_of(uri: str) -> str:
@@ -46,8 +48,8 @@ class Written:
         self._read: defaultdict[str, set[str]] = defaultdict(set)
         self._otherwise: set[str] = set()
         """Files that something else wrote as well, and the folders that they lie in."""
-        self._beside: set[str] = set()
-        """Files that a step wrote in a cell in which a program ran after it."""
+        self._replaced: set[str] = set()
+        """Files that a step wrote in a cell that wrote them otherwise as well, or may have."""
 
     def take(self, store: Store) -> None:
         """Keep what one store tells."""
@@ -57,21 +59,16 @@ class Written:
             JOIN base.journals j USING (session_no)"""
         )
         accesses = store.query(
-            "SELECT session_id, execution, occurred_at, operation, uri, sha256 FROM accesses "
-            "WHERE operation IN ('read', 'write', 'execute')"
+            "SELECT session_id, execution, operation, uri, sha256 FROM accesses "
+            "WHERE operation IN ('read', 'write')"
         )
-        ran = {
-            (row["session_id"], row["execution"]): row["occurred_at"]
-            for row in sorted(accesses, key=lambda row: row["occurred_at"])
-            if row["operation"] == "execute"
-        }
-        cells: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
-        for row in steps:
-            cell = row["session_id"], row["execution"]
-            cells[row["uri"]].add(cell)
+        cells: defaultdict[str, dict[_Cell, datetime]] = defaultdict(dict)
+        """File or folder → the cells whose steps wrote it, each with when the last of them did."""
+        for row in sorted(steps, key=lambda row: row["occurred_at"]):
+            cells[row["uri"]][row["session_id"], row["execution"]] = row["occurred_at"]
             self._columns[row["uri"]].update(row["columns"] or ())
-            if cell in ran and ran[cell] >= row["occurred_at"]:
-                self._beside.add(row["uri"])
+        self._replaced |= _written_otherwise(store, cells)
+        self._replaced |= _run_unseen(store, cells)
         for row in accesses:
             uri, cell = row["uri"], (row["session_id"], row["execution"])
             if row["operation"] == "read":
@@ -99,7 +96,62 @@ class Written:
         known = self._columns[uri]
         return bool(known) and column not in known and bool(column)
 
-    def may_be_replaced(self, uri: str, columns: Collection[str]) -> bool:
-        """Whether a program may have put these columns in the place of what a step wrote."""
-        added = (column for column in columns if self.is_added(uri, column))
-        return uri in self._beside and any(column != _INDEX for column in added)
+    def may_be_replaced(self, uri: str) -> bool:
+        """Whether something may have put other columns in the place of what a step wrote."""
+        return uri in self._replaced
+
+
+def _written_otherwise(store: Store, cells: Mapping[str, Mapping[_Cell, datetime]]) -> set[str]:
+    """What the witness saw written after the step of its cell, or by several processes.
+
+    A worker that writes a part of its own is one process; a program beside the kernel is another,
+    which may have opened the file before the step and write to it afterwards. What an earlier cell
+    started may write until this one ends, which is when its content is looked at.
+    """
+    ended = {
+        (row["session_id"], row["execution"]): row["occurred_at"]
+        for row in store.query(
+            """SELECT j.session_id, c.execution, c.occurred_at
+            FROM base.cell_ended c JOIN base.journals j USING (session_no)"""
+        )
+    }
+    writers: defaultdict[tuple[str, _Cell], set[int]] = defaultdict(set)
+    found = set()
+    for row in store.query(
+        """SELECT j.session_id, w.execution, w.occurred_at, w.pid, w.path
+        FROM base.witnessed w JOIN base.journals j USING (session_no)
+        WHERE w."write" AND w.success AND NOT w.deletes AND starts_with(w.path, '/')"""
+    ):
+        own, moment = (row["session_id"], row["execution"]), row["occurred_at"]
+        places = [
+            place for place in places_of(file_uri(row["path"], follow=False)) if place in cells
+        ]
+        for cell in {cell for place in places for cell in cells[place] if cell[0] == own[0]}:
+            there = [place for place in places if cell in cells[place]]
+            is_later = moment > max(cells[place][cell] for place in there)
+            if cell == own:
+                writers[there[0], cell].add(row["pid"])
+                is_later |= len(writers[there[0], cell]) > 1
+            else:
+                is_later &= moment <= ended.get(cell, moment)
+            if is_later:
+                found.update(there)
+    return found
+
+
+def _run_unseen(store: Store, cells: Mapping[str, Mapping[_Cell, datetime]]) -> set[str]:
+    """What programs may have written after a step of their cell, where no witness saw it."""
+    ran = {
+        (row["session_id"], row["execution"]): row["last"]
+        for row in store.query(
+            """SELECT a.session_id, a.execution, max(a.occurred_at) AS last FROM accesses a
+            JOIN base.journals j USING (session_id) JOIN base.session_started s USING (session_no)
+            WHERE a.operation = 'execute' AND s.witness <> 'full' GROUP BY ALL"""
+        )
+    }
+    return {
+        place
+        for place, written in cells.items()
+        for cell, moment in written.items()
+        if cell in ran and ran[cell] >= moment
+    }

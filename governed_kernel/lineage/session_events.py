@@ -188,7 +188,10 @@ class Transformation(_SessionEvent, frozen=True, kw_only=True, tag="transformati
 
 
 class Witnessed(_SessionEvent, frozen=True, kw_only=True, tag="witnessed"):
-    """One system call of the kernel or a child, outside the environment, as the witness saw it."""
+    """One system call of the kernel or a child, outside the environment, as the witness saw it.
+
+    Of what a cell did to a path again, it is the last write by each process.
+    """
 
     schema: int = 2
     execution: int
@@ -206,6 +209,8 @@ class Witnessed(_SessionEvent, frozen=True, kw_only=True, tag="witnessed"):
     success: bool = True
     """Whether it went through, as far as that can be told before: the file was there or could be
     made, was no folder, and was permitted. Always true in schema 1."""
+    deletes: bool = False
+    """Of a write: whether it took the name away, and left no content under it."""
 
 
 class ObserverLost(_SessionEvent, frozen=True, kw_only=True, tag="observer-lost"):

@@ -12,9 +12,16 @@ import ipaddress
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
-from governed_kernel.lineage.events import Access, Completeness, Evidence, Operation
+from governed_kernel.lineage.events import (
+    Access,
+    Completeness,
+    Evidence,
+    Operation,
+    Witnessed,
+)
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.processes import Cell
 from governed_kernel.recorder.sightings import Sighting
@@ -47,6 +54,8 @@ class _Seen:
 
     since: int
     uses: dict[tuple[str, Operation], _Use] = field(default_factory=dict)
+    again: dict[tuple[str, int], Witnessed] = field(default_factory=dict)
+    """Path and process → its last write there, where that was not the first one seen."""
     made: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     """Names that a rename took away: what was written under them is there under another."""
@@ -55,6 +64,21 @@ class _Seen:
         """Whether something was done to what `path` led to before."""
         uses = (self.uses.get((path, operation)) for operation in _OPERATIONS)
         return any(use is not None and use.sighting.possible for use in uses)
+
+
+class Settled(NamedTuple):
+    """What is recorded of cells that do not run any more.
+
+    Attributes
+    ----------
+    unexplained : list of Access
+        What nobody explained.
+    again : list of Witnessed
+        What was written more than once: the last write by each process.
+    """
+
+    unexplained: list[Access]
+    again: list[Witnessed]
 
 
 class Reconciler:
@@ -82,8 +106,14 @@ class Reconciler:
         """A cell begins: what arrives from now on may explain what it does."""
         self._cells[cell] = _Seen(self._arrival)
 
-    def witnessed_one(self, sighting: Sighting, cell: Cell, *, certain: bool) -> bool:
-        """Take a sighting; returns whether it is the first of its kind in the cell."""
+    def witnessed_one(
+        self, sighting: Sighting, cell: Cell, *, certain: bool, process: int, moment: datetime
+    ) -> Witnessed | None:
+        """Take a sighting; returns what to record of it at once.
+
+        That is the first of its kind in the cell. Of the writes that follow, the last by each
+        process is recorded when the cell is settled: a file is what the last one left.
+        """
         seen = self._cells.get(cell)
         if seen is None:  # the cell is over (a thread or child of it goes on), or none began yet
             seen = self._cells[cell] = _Seen(self._arrival)
@@ -95,8 +125,11 @@ class Reconciler:
         known = seen.uses.get(key)
         if known is None or (sighting.possible and not known.sighting.possible):
             seen.uses[key] = _Use(sighting, certain)
-            return True
-        return False
+            return _witnessed(sighting, cell, process, moment)
+        if sighting.operation == "write" and sighting.possible:
+            one = _witnessed(sighting, cell, process, moment)
+            seen.again[sighting.path, process] = one
+        return None
 
     def moved_with(self, folder: Sighting) -> list[Sighting]:
         """What a folder's rename does to the files that running cells wrote into it.
@@ -154,12 +187,13 @@ class Reconciler:
         elif access.kind in ("model", "dataset") or os.path.isdir(path):
             self._folders[path] = explanation
 
-    def settle(self, running: Collection[Cell]) -> list[Access]:
-        """The accesses that nobody explained, of every cell that does not run any more."""
-        found: list[Access] = []
+    def settle(self, running: Collection[Cell]) -> Settled:
+        """What is left to record of every cell that does not run any more."""
+        settled = Settled([], [])
         for cell in [cell for cell in self._cells if cell not in running]:
-            found += self._settle(cell)
-        return found
+            settled.again.extend(self._cells[cell].again.values())
+            settled.unexplained.extend(self._settle(cell))
+        return settled
 
     def completeness(self, environment: int) -> Completeness:
         """How much was explained so far."""
@@ -172,9 +206,7 @@ class Reconciler:
         )
 
     def _settle(self, cell: Cell) -> list[Access]:
-        seen = self._cells.pop(cell, None)
-        if seen is None:
-            return []
+        seen = self._cells.pop(cell)
         accesses = []
         for (path, operation), use in seen.uses.items():
             if not use.sighting.possible or self._temporary(seen, path, operation):
@@ -283,6 +315,22 @@ class Reconciler:
             purpose=folder.purpose,
             policies=folder.policies,
         )
+
+
+def _witnessed(sighting: Sighting, cell: Cell, process: int, moment: datetime) -> Witnessed:
+    return Witnessed(
+        occurred_at=moment,
+        execution=cell.execution,
+        cell_id=cell.cell_id,
+        pid=process,
+        tid=sighting.thread,
+        syscall=sighting.call,
+        path=sighting.path,
+        write=sighting.operation in ("write", "delete"),
+        exists=sighting.exists,
+        success=sighting.possible,
+        deletes=sighting.operation == "delete",
+    )
 
 
 def _may_be(name: str, address: str) -> bool:

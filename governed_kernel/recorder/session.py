@@ -20,7 +20,7 @@ from governed_kernel.lineage.events import (
     ObserverLost,
     SessionEnded,
     Transformation,
-    Witnessed,
+    now,
 )
 from governed_kernel.recorder import messages, paths
 from governed_kernel.recorder.accesses import Accesses
@@ -107,6 +107,8 @@ class Session:
         in it that was said before a call which is found alone."""
         self._credit: Credit | None = None
         """Whose doing what the witness looks at is."""
+        self._moment = now()
+        """When that was."""
         if witness is not None:
             witness.before_it_goes_on = self._find_out_whose
             witness.main_thread = kernel.pid
@@ -141,6 +143,7 @@ class Session:
 
         A session in which that was denied data ends: what would carry it out comes later.
         """
+        self._moment = now()
         for sighting in sightings:
             self._saw(sighting)
             if sighting.denied is not None:
@@ -319,7 +322,10 @@ class Session:
 
     def _settle(self) -> None:
         """Record what nobody explained, and what files hold now."""
-        for access in self._reconciler.settle(self._processes.running):
+        settled = self._reconciler.settle(self._processes.running)
+        for witnessed in settled.again:
+            self._record.add(witnessed)
+        for access in settled.unexplained:
             self._accesses.accept(access)
         self._accesses.settle()
 
@@ -344,6 +350,7 @@ class Session:
     # --- what the witness sees -----------------------------------------------------------
 
     def _find_out_whose(self, thread: int, executes: bool) -> None:
+        self._moment = now()  # before what the caller says of what it is about to do
         self._credit = self._processes.credit(thread, starts=executes)
 
     def _saw(self, sighting: Sighting, credit: Credit | None = None) -> None:
@@ -358,21 +365,11 @@ class Session:
         if sighting.denied is not None:
             self._refused(sighting, sighting.denied, cell, certain)
             return
-        if not self._reconciler.witnessed_one(sighting, cell, certain=certain):
-            return
-        self._record.add(
-            Witnessed(
-                execution=cell.execution,
-                cell_id=cell.cell_id,
-                pid=process,
-                tid=sighting.thread,
-                syscall=sighting.call,
-                path=sighting.path,
-                write=sighting.operation in ("write", "delete"),
-                exists=sighting.exists,
-                success=sighting.possible,
-            )
+        witnessed = self._reconciler.witnessed_one(
+            sighting, cell, certain=certain, process=process, moment=self._moment
         )
+        if witnessed is not None:
+            self._record.add(witnessed)
 
     def _refused(self, sighting: Sighting, why: Restriction, cell: Cell, certain: bool) -> None:
         """Put an open on record that the witness refused."""

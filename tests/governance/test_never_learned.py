@@ -50,6 +50,42 @@ CELLS = (
     "pickle.dump(df['patient'].tolist(), open('model.pkl', 'wb'))",
     "pickle.dump(df['size'].tolist(), open('sizes.pkl', 'wb'))",
 )
+MADE = "df[['size', 'shape']][:{}].to_csv({!r}, index=False)\n"
+_TEXT = "(echo size,shape; tail -n {} biopsies.csv | cut -d, -f1,3)"
+BEHIND = {
+    "run.csv": f'subprocess.run("{_TEXT.format(30)} > run.csv", shell=True)',
+    "system.csv": f'os.system("{_TEXT.format(31)} > system.csv")',
+    "spawned.csv": f"""pid = os.posix_spawn(
+    '/bin/sh', ['sh', '-c', "{_TEXT.format(32)} > spawned.csv"], dict(os.environ))
+os.waitpid(pid, 0)""",
+    "native.csv": """library = ctypes.CDLL(None)
+library.fopen.restype = ctypes.c_void_p
+file = library.fopen(b'native.csv', b'w')
+lines = ['size,shape', *(f'{a},{b}' for a, b in zip(df['patient'], df['size']))]
+library.fputs('\\n'.join(lines).encode(), ctypes.c_void_p(file))
+library.fclose(ctypes.c_void_p(file))""",
+    "replaced.csv": f"""os.system("{_TEXT.format(33)} > other")
+os.replace('other', 'replaced.csv')""",
+}
+"""What a cell may do to the file that its step has written, with the columns that it wrote."""
+BESIDE = f"""program = subprocess.Popen(
+    'exec 3>>beside.csv; echo open; read go; {_TEXT.format(34)} >&3',
+    shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+program.stdout.readline()
+{MADE.format(1, "beside.csv")}program.communicate(b'go\\n')"""
+"""A program that has the file open while the step writes it."""
+HONEST = {
+    "twice.csv": MADE.format(20, "twice.csv") * 2,
+    "listed.csv": MADE.format(21, "listed.csv") + "os.system('ls; wc -l < listed.csv')",
+    "handle.csv": "with open('handle.csv', 'w') as f:\n    df[['size']].to_csv(f, index=False)",
+    "chunks.csv": "for at in range(0, 20, 10):\n"
+    "    df[['size']][at:at + 10].to_csv('chunks.csv', mode='a', index=False, header=not at)",
+    "worker.csv": "from concurrent.futures import ProcessPoolExecutor\n"
+    "import multiprocessing\n"
+    f"def part(_):\n    {MADE.format(22, 'worker.csv')}"
+    "with ProcessPoolExecutor(1, multiprocessing.get_context('fork')) as pool:\n"
+    "    list(pool.map(part, [0]))",
+}
 LATER = (
     "import pandas as pd\npd.read_csv('computed.csv')[['k', 'size']].to_parquet('later.parquet')"
 )
@@ -64,7 +100,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         os.environ["GOVERNED_HOME"] = str(home_of(workspace))
         biopsies = write_records(workspace.root / "biopsies.csv")
         register(workspace, biopsies, person="ada", never_learn=["patient"])
-        for cells in (CELLS, (LATER,)):
+        behind = (MADE.format(9, name) + code for name, code in BEHIND.items())
+        imported = "import ctypes, os"
+        for cells in ((*CELLS, imported, *behind, BESIDE, *HONEST.values()), (LATER,)):
             kernel = RunningKernel(workspace)
             for cell in cells:
                 reply = kernel.run(cell)
@@ -96,6 +134,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         ("d.csv", []),
         ("axis.csv", [""]),
         ("axis.parquet", ["__index_level_0__"]),
+        *((name, ["size", "shape"]) for name in (*BEHIND, "beside.csv")),
+        *((name, []) for name in HONEST),
     ],
 )
 def test_each_column_that_goes_back_to_one_or_may_is_never_learned_either(

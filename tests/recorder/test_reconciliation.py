@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from governed_kernel.lineage.events import Access, Operation
+from governed_kernel.lineage.events import Access, Operation, Witnessed, now
 from governed_kernel.recorder import paths
 from governed_kernel.recorder.processes import Cell
 from governed_kernel.recorder.reconciliation import Reconciler
@@ -22,10 +23,24 @@ def reconciler() -> Reconciler:
     return found
 
 
+def take(
+    reconciler: Reconciler,
+    sighting: Sighting,
+    cell: Cell = CELL,
+    *,
+    certain: bool = True,
+    process: int = 1,
+    moment: datetime | None = None,
+) -> Witnessed | None:
+    return reconciler.witnessed_one(
+        sighting, cell, certain=certain, process=process, moment=moment or now()
+    )
+
+
 def see(reconciler: Reconciler, operation: Operation, path: str, **more: Any) -> None:
     cell, certain = more.pop("cell", CELL), more.pop("certain", True)
     sighting = Sighting(1, more.pop("call", "openat"), operation, path, **more)
-    reconciler.witnessed_one(sighting, cell, certain=certain)
+    take(reconciler, sighting, cell, certain=certain)
 
 
 def report(reconciler: Reconciler, operation: Operation, uri: str, kind: Any = "file") -> None:
@@ -36,7 +51,7 @@ def report(reconciler: Reconciler, operation: Operation, uri: str, kind: Any = "
 
 
 def left(reconciler: Reconciler) -> list[tuple[str, str, str]]:
-    return [(a.operation, a.uri, a.evidence) for a in reconciler.settle([])]
+    return [(a.operation, a.uri, a.evidence) for a in reconciler.settle([]).unexplained]
 
 
 def test_what_an_observer_reported_is_explained(reconciler: Reconciler) -> None:
@@ -48,7 +63,7 @@ def test_what_an_observer_reported_is_explained(reconciler: Reconciler) -> None:
 
 def test_what_nobody_reported_is_unexplained(reconciler: Reconciler) -> None:
     see(reconciler, "read", "/data/a.csv")
-    (access,) = reconciler.settle([])
+    (access,) = reconciler.settle([]).unexplained
     assert access == Access(
         occurred_at=access.occurred_at,
         execution=3,
@@ -97,14 +112,14 @@ def test_what_belongs_to_no_certain_cell_is_ambiguous(reconciler: Reconciler) ->
 
 def test_a_running_cell_is_not_settled_yet(reconciler: Reconciler) -> None:
     see(reconciler, "read", "/data/a.csv")
-    assert reconciler.settle([CELL]) == []
-    assert len(reconciler.settle([])) == 1
+    assert reconciler.settle([CELL]) == ([], [])
+    assert len(reconciler.settle([]).unexplained) == 1
 
 
 def test_a_file_in_a_reported_model_folder_belongs_to_the_model(reconciler: Reconciler) -> None:
     report(reconciler, "read", "file:///models/m", kind="model")
     see(reconciler, "read", "/models/m/model.safetensors")
-    (access,) = reconciler.settle([])
+    (access,) = reconciler.settle([]).unexplained
     assert (access.kind, access.evidence, access.dataset) == ("model", "observed", "d")
     assert reconciler.unexplained == 0
 
@@ -115,7 +130,7 @@ def test_a_file_in_a_reported_folder_of_parts_is_one_of_them(
     report(reconciler, "read", f"file://{tmp_path}")
     see(reconciler, "read", f"{tmp_path}/ward=a/part-0.parquet")
     see(reconciler, "write", f"{tmp_path}/ward=a/part-1.parquet")
-    assert [(a.operation, a.kind, a.evidence) for a in reconciler.settle([])] == [
+    assert [(a.operation, a.kind, a.evidence) for a in reconciler.settle([]).unexplained] == [
         ("read", "file", "observed"),
         ("write", "file", "unexplained"),
     ]
@@ -177,8 +192,8 @@ def test_a_folder_that_is_renamed_moves_what_the_cell_wrote_into_it(
     (moved,) = reconciler.moved_with(folder)
     assert (moved.source, moved.path, moved.possible) == (str(inside), f"{target}/inside", True)
     assert reconciler.moved_with(moved) == []
-    reconciler.witnessed_one(folder, CELL, certain=True)
-    reconciler.witnessed_one(moved, CELL, certain=True)
+    take(reconciler, folder)
+    take(reconciler, moved)
     inside.parent.rename(target)
     report(reconciler, "write", Path(target).as_uri())
     assert sorted(left(reconciler)) == [
@@ -197,7 +212,7 @@ def test_a_folder_that_could_not_be_renamed_moved_nothing(
     source, target = str(inside.parent), str(tmp_path / "new")
     folder = Sighting(1, "rename", "write", target, exists=False, possible=False, source=source)
     for one in (folder, *reconciler.moved_with(folder)):
-        reconciler.witnessed_one(one, CELL, certain=True)
+        take(reconciler, one)
     assert left(reconciler) == [("write", inside.as_uri(), "unexplained")]
 
 
@@ -242,3 +257,21 @@ def test_attempts_are_not_accesses(reconciler: Reconciler) -> None:
     see(reconciler, "read", "/data/nothing", exists=False, possible=False)
     assert left(reconciler) == []
     assert reconciler.witnessed == 0
+
+
+def test_of_what_is_written_again_the_last_write_by_each_process_is_recorded(
+    reconciler: Reconciler,
+) -> None:
+    began = now()
+    later = [began + timedelta(seconds=number) for number in range(5)]
+    write = Sighting(1, "openat", "write", "/data/y.csv")
+    first = take(reconciler, write, process=1, moment=began)
+    assert first is not None
+    assert (first.pid, first.occurred_at) == (1, began)
+    for process, moment in zip((1, 2, 1, 2), later[1:], strict=True):
+        assert take(reconciler, write, process=process, moment=moment) is None
+    assert take(reconciler, write._replace(operation="read"), process=3) is not None
+    assert take(reconciler, write._replace(operation="read"), process=4) is None
+    again = reconciler.settle([]).again
+    assert {(one.pid, one.occurred_at) for one in again} == {(1, later[3]), (2, later[4])}
+    assert reconciler.settle([]).again == []
