@@ -8,6 +8,7 @@ import {
   health,
   isCutOff,
   kindOf,
+  learning,
   moment,
   Trans,
   writeIn
@@ -111,6 +112,28 @@ describe('a cell in words', () => {
     expect(kindOf({ ...cell, unexplained: 2 })).toBe('unexplained');
     expect(kindOf(cell)).toBe('quiet');
     expect(cellSentence(cell, trans)).toBe('touched no data');
+  });
+});
+
+describe('what may be learned', () => {
+  const said = {
+    columns: ['age', 'city'],
+    said: 'opened' as const,
+    by: 'ada',
+    at: '2026-11-23T10:00:00+00:00',
+    reason: 'counted anew'
+  };
+
+  it('names who opened which columns and why', () => {
+    expect(learning(said, trans)).toBe(
+      'age, city may be learned, says ada: counted anew'
+    );
+  });
+
+  it('tells when that was taken back', () => {
+    expect(learning({ ...said, said: 'closed' }, trans)).toBe(
+      'age, city may not be learned any more, says ada: counted anew'
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { ICellEvidence, ISession } from './records';
+import type { ICellEvidence, ILearning, ISession } from './records';
 
 /** The part of a translation that sentences here need. */
 export type Trans = Pick<TranslationBundle, '__' | '_n'>;
@@ -36,6 +36,19 @@ export function explained(session: ISession): string {
 /** Whether a session has ended and nobody has written so: its kernel or recorder was killed. */
 export function isCutOff(session: ISession): boolean {
   return !!session.session && !session.recording && !session.session.ended_at;
+}
+
+/** Who says that models may learn columns after all, or no longer, and why. */
+export function learning(said: ILearning, trans: Trans): string {
+  const columns = said.columns.join(', ');
+  return said.said === 'opened'
+    ? trans.__('%1 may be learned, says %2: %3', columns, said.by, said.reason)
+    : trans.__(
+        '%1 may not be learned any more, says %2: %3',
+        columns,
+        said.by,
+        said.reason
+      );
 }
 
 /** How a session stands. */

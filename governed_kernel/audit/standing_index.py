@@ -37,6 +37,7 @@ from governed_kernel.lineage.attestations import (
     Deployment,
     Erasure,
     LearningAllowed,
+    LearningClosed,
     Predicate,
     Withdrawal,
 )
@@ -56,7 +57,9 @@ _BESIDE = 256
 """So many nodes of a level of the tree lie in one row."""
 _HASH = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ASIDE = (Deployment, Checkpoint, Erasure, Withdrawal, LearningAllowed, Collection)
+_ASIDE = (
+    *(Deployment, Checkpoint, Erasure, Withdrawal, LearningAllowed, LearningClosed, Collection),
+)
 """Statements on which no release's standing rests; deployments have a table of their own."""
 _DEPLOYMENT: msgspec.json.Decoder[Deployment] = msgspec.json.Decoder(Deployment)
 _PREDICATE: msgspec.json.Decoder[Predicate] = msgspec.json.Decoder(Predicate)

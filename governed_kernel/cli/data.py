@@ -219,7 +219,8 @@ def withdraw(
 
 @data.command("may-learn")
 @click.argument("name", metavar="NAME@VERSION")
-@click.option("--column", "columns", multiple=True, metavar="COLUMN", help="Is opened; repeatable.")
+@click.option("--column", "columns", multiple=True, metavar="COLUMN", help="Which; repeatable.")
+@click.option("--close", "closes", is_flag=True, help="Take it back: what was opened is closed.")
 @click.option("--reason", default="", help="Why; it stays in the ledger.")
 @person_option
 @passphrase_option
@@ -229,6 +230,7 @@ def may_learn(
     workspace: Workspace,
     name: str,
     columns: tuple[str, ...],
+    closes: bool,
     reason: str,
     person: str,
     passphrase: Passphrase,
@@ -239,17 +241,20 @@ def may_learn(
     Lineage closes a column where it can't rule out that one goes into it that must never be
     learned, also where it only bears the name of one that was left out. It takes a data steward or
     an administrator who has looked, and is told by 'governed data show' and in every data bill.
-    It holds for this content under each of its names, and for what is made from it later.
+    It holds for this content under each of its names, and for what is made from it later, until
+    --close takes it back; what was registered meanwhile of what is made from it stays as it is.
+    What anybody declared by --never-learn is not opened.
     """
-    from governed_kernel.governance.may_learn import allow
+    from governed_kernel.governance.may_learn import allow, close
 
-    version = allow(workspace, name, columns, person, passphrase(f"Passphrase of {person}"), reason)
+    sign = close if closes else allow
+    version = sign(workspace, name, columns, person, passphrase(f"Passphrase of {person}"), reason)
     facts = {
         "version": catalog.label(version),
-        "opened": list(columns),
+        "closed" if closes else "opened": list(columns),
         "never_learn": version.never_learn,
     }
-    print_facts(facts, as_json, "may be learned")
+    print_facts(facts, as_json, "may not be learned any more" if closes else "may be learned")
 
 
 def _also_and_not(

@@ -106,8 +106,10 @@ def _input(item: Mapping[str, Any]) -> Text:
     if item["opened_as"]:
         known.append(f"opened as {', '.join(item['opened_as'])}")
     for opened in item.get("may_learn", ()):
-        columns = ", ".join(opened["columns"])
-        known.append(f"{columns} may be learned, says {opened['by']}: {opened['reason']}")
+        columns, may = ", ".join(opened["columns"]), "may be learned"
+        if opened["said"] == "closed":
+            may = "may not be learned any more"
+        known.append(f"{columns} {may}, says {opened['by']}: {opened['reason']}")
     style = "bold yellow" if item["state"] in _UNUSUAL else ""
     line = Text(visible(f"{item['name']}  "))
     return line.append(item["state"], style).append(visible(f"  {'; '.join(known)}"))

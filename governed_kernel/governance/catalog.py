@@ -154,16 +154,18 @@ def _registration(
 
     made_from = inheritance.origins_of(register, path, files)
     inheritance.check_class(register, name, asked.data_class, made_from, person)
-    never_learn = shape.check_columns(name, path, asked.never_learn)
+    declared = list(dict.fromkeys(shape.check_columns(name, path, asked.never_learn)))
+    inherited: list[str] = []
     if made_from:
         use = inheritance.Use(asked.purposes, asked.retention_until)
         inheritance.check_use(register, name, use, made_from, person)
-        never_learn += never_learned.inherited(register, name, path, files, made_from)
+        found = never_learned.inherited(register, name, path, files, made_from)
+        inherited = [column for column in dict.fromkeys(found) if column not in declared]
     is_model = asked.kind == "model"
     said = replace(
         asked,
         source=asked.source or file_uri(path.absolute(), follow=False),
-        never_learn=list(dict.fromkeys(never_learn)),
+        never_learn=[*declared, *inherited],
     )
     return DatasetRegistered(
         dataset=name,
@@ -174,6 +176,7 @@ def _registration(
         person=person,
         rows=-1 if is_model else shape.rows_of(path),
         made_from=made_from,
+        inherited=inherited,
         odd=base_models.check(register.workspace, name, files) if is_model else [],
         **vars(said),
     )

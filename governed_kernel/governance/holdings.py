@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from governed_kernel.errors import UnknownName
 from governed_kernel.governance.verification import Entry
-from governed_kernel.lineage.attestations import Collection, LearningAllowed, Withdrawal
+from governed_kernel.lineage.attestations import (
+    Collection,
+    LearningAllowed,
+    LearningClosed,
+    Withdrawal,
+)
 from governed_kernel.lineage.events import (
     DatasetRegistered,
     DataTransformed,
@@ -33,8 +39,9 @@ class Holdings:
     withdrawn : set of str
         Digests of what was taken back; its content stays so under any other name, and whatever
         folder holds it as a file is taken back with it.
-    may_learn : dict of str to tuple of LearningAllowed
-        Digest of what was closed by what it was made from, and who opened columns of it again.
+    may_learn : dict of str to tuple of LearningAllowed or LearningClosed
+        Digest of what was closed by what it was made from, and who opened columns of it, and
+        closed them again, in this order.
     transformations : dict of str to DataTransformed
         ``NAME@VERSION`` that rules made from another version, and how.
     collected : dict of str to int
@@ -46,7 +53,9 @@ class Holdings:
         self.splits: list[SplitRecorded] = []
         self.locked: dict[str, DatasetRegistered] = {}
         self.withdrawn: set[str] = set()
-        self.may_learn: dict[str, tuple[LearningAllowed, ...]] = {}
+        self.may_learn: dict[str, tuple[LearningAllowed | LearningClosed, ...]] = {}
+        self._never_learn: dict[str, _NeverLearned] = {}
+        """Digest of content with columns that lineage closed."""
         self._called: dict[str, tuple[str, ...]] = {}
         self._folders: dict[str, None] = {}
         self._divided: dict[str, SplitRecorded] | None = None
@@ -59,7 +68,7 @@ class Holdings:
         self.datasets = {name: list(versions) for name, versions in self.datasets.items()}
         self.splits = list(self.splits)
         self.locked, self.withdrawn = dict(self.locked), set(self.withdrawn)
-        self.may_learn = dict(self.may_learn)
+        self.may_learn, self._never_learn = dict(self.may_learn), dict(self._never_learn)
         self._called, self._folders = dict(self._called), dict(self._folders)
         self.collected, self.transformations = dict(self.collected), dict(self.transformations)
 
@@ -67,6 +76,8 @@ class Holdings:
         """Take in an event that nobody signs; others than those about data change nothing."""
         match event:
             case DatasetRegistered():
+                if event.inherited or event.sha256 in self._never_learn:
+                    self._take_closed(event)
                 names = self._called.get(event.sha256, ())
                 self._called[event.sha256] = (*names, event.dataset)
                 if [file.sha256 for file in event.files] != [event.sha256]:
@@ -161,7 +172,7 @@ class Holdings:
         if isinstance(said, Withdrawal):
             self.withdrawn.add(said.sha256)
             self._look_anew(said.sha256)
-        elif isinstance(said, LearningAllowed):
+        elif isinstance(said, LearningAllowed | LearningClosed):
             self.may_learn[said.sha256] = (*self.may_learn.get(said.sha256, ()), said)
             self._look_anew(said.sha256)
         elif isinstance(said, Collection):
@@ -180,18 +191,25 @@ class Holdings:
         )
         return list(dict.fromkeys((*self._called.get(sha256, ()), *folders)))
 
-    def is_of_sessions(self, version: DatasetRegistered) -> bool:
-        """Whether a session made it, or what it is a part of or was made from by rules.
+    def opened(self, sha256: str) -> list[str]:
+        """The columns of a content that somebody opened, and nobody has closed again."""
+        found: dict[str, None] = {}
+        for said in self.may_learn.get(sha256, ()):
+            if isinstance(said, LearningAllowed):
+                found.update(dict.fromkeys(said.columns))
+            else:
+                found = {column: None for column in found if column not in said.columns}
+        return list(found)
 
-        Lineage said then what must not be learned of it; of anything else its owner did.
-        """
-        seen: set[str] = set()
-        while not version.made_from and version.derived_from not in seen:
-            seen.add(version.derived_from)
-            name, _, number = version.derived_from.partition("@")
-            parents = (one for one in self.datasets.get(name, ()) if one.version == number)
-            version = next(parents, version)
-        return bool(version.made_from)
+    def _take_closed(self, event: DatasetRegistered) -> None:
+        """Keep what is closed of a content: what anybody declared stays so under every name."""
+        known = self._never_learn.get(event.sha256, _NeverLearned((), ()))
+        declared = (column for column in event.never_learn if column not in event.inherited)
+        self._never_learn[event.sha256] = _NeverLearned(
+            tuple(dict.fromkeys((*known.declared, *declared))),
+            tuple(dict.fromkeys((*known.inherited, *event.inherited))),
+        )
+        self._look_anew(event.sha256)
 
     def withdrawn_in(self, version: DatasetRegistered) -> list[str]:
         """The files of a folder that were withdrawn as versions of their own, by path."""
@@ -203,11 +221,13 @@ class Holdings:
         """Withdrawn, where that content is, whatever it is called, or a file of it; with open
         columns where somebody opened them.
         """
-        opened = self.may_learn.get(version.sha256, ())
-        if opened and self.is_of_sessions(version):
-            columns = {column for said in opened for column in said.columns}
-            closed = [column for column in version.never_learn if column not in columns]
-            version = msgspec.structs.replace(version, never_learn=closed)
+        closed = self._never_learn.get(version.sha256)
+        if closed is not None:
+            apart = {*closed.declared, *self.opened(version.sha256)}
+            inherited = [column for column in closed.inherited if column not in apart]
+            version = msgspec.structs.replace(
+                version, never_learn=[*closed.declared, *inherited], inherited=inherited
+            )
         if version.state == "withdrawn" or not self.withdrawn:
             return version
         if version.sha256 in self.withdrawn or self.withdrawn_in(version):
@@ -246,6 +266,21 @@ class Holdings:
             why=f"it has {', '.join(version.version for version in versions)}",
             next=f"see 'governed data show {dataset}'",
         )
+
+
+class _NeverLearned(NamedTuple):
+    """Columns of a content that no model may be made from.
+
+    Attributes
+    ----------
+    declared : tuple of str
+        By who registered it, under whatever name: nobody opens these.
+    inherited : tuple of str
+        By the lineage of what it was made from.
+    """
+
+    declared: tuple[str, ...]
+    inherited: tuple[str, ...]
 
 
 class _Lineage:

@@ -377,6 +377,7 @@ def _part_event(
         derived_from=label(parent),
         rows=rows,
         never_learn=parent.never_learn,
+        inherited=parent.inherited,
     )
 
 

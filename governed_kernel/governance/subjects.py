@@ -14,6 +14,7 @@ from governed_kernel.lineage.attestations import (
     Erasure,
     KeyRevoked,
     LearningAllowed,
+    LearningClosed,
     PersonAdded,
     PolicyAdopted,
     Predicate,
@@ -68,7 +69,7 @@ def subjects_of(predicate: Predicate, event: bytes = b"") -> list[Subject]:
             digest = digest_bytes(event) if event else digest_json(predicate.event)
         case Deployment():
             name, digest = predicate.bundle, predicate.sha256
-        case Withdrawal() | LearningAllowed():
+        case Withdrawal() | LearningAllowed() | LearningClosed():
             name, digest = f"{predicate.dataset}@{predicate.version}", predicate.sha256
         case Recall():
             name, digest = predicate.recall, digest_json(predicate.versions)

@@ -162,6 +162,7 @@ def _version(
         derived_from=label(parent),
         rows=made.rows,
         never_learn=[column for column in parent.never_learn if column in made.kept],
+        inherited=[column for column in parent.inherited if column in made.kept],
     )
 
 

@@ -31,6 +31,7 @@ from governed_kernel.lineage.attestations import (
     Erasure,
     KeyRevoked,
     LearningAllowed,
+    LearningClosed,
     PersonAdded,
     PolicyAdopted,
     Predicate,
@@ -71,6 +72,7 @@ NEEDED_ROLES: dict[type, tuple[str, ...]] = {
     Erasure: ("administrator", "data-steward"),
     Withdrawal: ("administrator", "data-steward", "legal"),
     LearningAllowed: ("administrator", "data-steward"),
+    LearningClosed: ("administrator", "data-steward"),
     Collection: ("administrator", "data-steward"),
 }
 """Who may say what: one of these roles. Approvals are counted by the rules in governed.toml."""

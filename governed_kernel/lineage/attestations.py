@@ -30,6 +30,7 @@ __all__ = [
     "Erasure",
     "KeyRevoked",
     "LearningAllowed",
+    "LearningClosed",
     "PersonAdded",
     "PolicyAdopted",
     "Predicate",
@@ -271,6 +272,16 @@ class LearningAllowed(_Predicate, frozen=True, kw_only=True, tag="learning-allow
     reason: str
 
 
+class LearningClosed(_Predicate, frozen=True, kw_only=True, tag="learning-closed"):
+    """Columns of a version that were opened (`LearningAllowed`) must not be learned again."""
+
+    dataset: Component
+    version: Component
+    sha256: Sha256
+    columns: list[str]
+    reason: str
+
+
 class Recall(_Predicate, frozen=True, kw_only=True, tag="recall"):
     """Versions are taken back, or records in them, and everything made from them is named."""
 
@@ -327,6 +338,7 @@ Predicate: TypeAlias = (
     | Erasure
     | Withdrawal
     | LearningAllowed
+    | LearningClosed
     | Recall
     | RecallAnswer
     | Collection

@@ -69,7 +69,7 @@ class FileDigest(msgspec.Struct, frozen=True):
 class DatasetRegistered(Event, frozen=True, kw_only=True, tag="dataset-registered"):
     """A version of a dataset or base model entered the catalog, with its immutable snapshot."""
 
-    schema: int = 4
+    schema: int = 5
     dataset: Component
     version: Component
     """Counting from ``1`` within the dataset."""
@@ -96,6 +96,9 @@ class DatasetRegistered(Event, frozen=True, kw_only=True, tag="dataset-registere
     rows: int = -1
     never_learn: list[str] = []
     """Columns that no model may be made from; the lineage of every adapter is held against them."""
+    inherited: list[str] = []
+    """Those of them that lineage closed, and nobody declared: a signature can open them. In schemas
+    before 5 nothing tells which these are."""
     made_from: list[str] = []
     """``NAME@VERSION`` of the classified data that a session made it from, by its lineage."""
     training_data: str = ""

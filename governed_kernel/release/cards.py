@@ -195,8 +195,8 @@ def _facts(account: Account, material: Material) -> Iterator[str]:
             )
     yield f"- never to be learnt: {_columns(set(version.never_learn), 'nothing declared')}"
     for opened in allowed(account.registry.register, version):
-        columns = _columns(set(opened["columns"]))
-        yield f"- opened: {columns}, by {_plain(opened['by'])}: {_plain(opened['reason'])}"
+        said = f"{opened['said']}: {_columns(set(opened['columns']))}"
+        yield f"- {said}, by {_plain(opened['by'])}: {_plain(opened['reason'])}"
     yield f"- registered: {version.occurred_at:%Y-%m-%d} by {_plain(version.person)}"
 
 

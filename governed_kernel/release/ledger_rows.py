@@ -15,6 +15,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.lineage.attestations import (
     Checkpoint,
     LearningAllowed,
+    LearningClosed,
     Record,
     Withdrawal,
 )
@@ -39,7 +40,7 @@ __all__ = ["tables", "tables_of", "tells_of_data"]
 
 Row = dict[str, Any]
 _OF_CATALOG = {JournalOpened, DatasetRegistered, SplitRecorded, DataTransformed}
-_OF_CATALOG |= {Withdrawal, LearningAllowed}
+_OF_CATALOG |= {Withdrawal, LearningAllowed, LearningClosed}
 """What `Holdings` take in, but for where content lies; and a ledger's beginning."""
 _OF_EVIDENCE = {JournalOpened, Record}
 """What tells of the runs themselves, and not of what people make of them."""

@@ -10,7 +10,7 @@ from governed_kernel.canonical import digest_file
 from governed_kernel.cli.reviewed import _input
 from governed_kernel.errors import NotApproved, SignatureRefused, UsageError
 from governed_kernel.governance.catalog_rows import facts
-from governed_kernel.governance.may_learn import allow
+from governed_kernel.governance.may_learn import allow, close
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import attest
 from governed_kernel.governance.split import divide
@@ -89,8 +89,53 @@ def test_parts_of_what_a_session_made_are_opened_and_parts_of_a_source_are_not(
     for name in ("made", "others"):
         divide(closed, name, code, "sam", keys=["patient"])
     assert "patient" not in opened(closed, "patient", name="made-train@1")
-    with pytest.raises(UsageError, match="no column of others-train@1 can be opened"):
+    with pytest.raises(UsageError, match="patient of others-train@1 can't be opened"):
         opened(closed, "patient", name="others-train@1")
+
+
+def closed_again(workspace: Workspace, *columns: str, person: str = "ada") -> list[str]:
+    reason = "counted anew from the identifiers"
+    return close(workspace, "made@1", columns, person, passphrase(person), reason).never_learn
+
+
+def test_what_was_opened_is_closed_again_under_every_name_and_is_told(closed: Workspace) -> None:
+    opened(closed, "patient", "size", "shape", "malignant")
+    register(closed, closed.root / "made.csv", "again")
+    assert closed_again(closed, "size", "patient") == ["patient", "size"]
+    now = Register.read(closed)
+    version = now.version("made@1")
+    assert now.version("again@1").never_learn == ["patient", "size"]
+    told = described(now, version)["opened"]
+    assert [one["said"] for one in told] == ["opened", "closed"]
+    assert facts(closed, now, version)["may_learn"] == told
+    shows = str(_input(shown(now, as_input(version))))
+    assert "size, patient may not be learned any more, says ada: counted anew" in shows
+    assert opened(closed, "size") == ["patient"]
+    with pytest.raises(SignatureRefused, match="sam may not"):
+        closed_again(closed, "shape", person="sam")
+    with pytest.raises(UsageError) as refused:
+        closed_again(closed, "patient")
+    assert refused.value.why == "by signature was opened of it: shape, malignant, size"
+
+
+def test_what_who_registered_it_declared_is_not_opened(closed: Workspace) -> None:
+    path = derived(closed, "mine", rows(30, 300))
+    register(closed, path, "mine", never_learn=["shape"])
+    assert Register.read(closed).version("mine@1").inherited == ["patient", "size", "malignant"]
+    with pytest.raises(UsageError) as refused:
+        opened(closed, "size", "shape", name="mine@1")
+    assert refused.value.what == "shape of mine@1 can't be opened"
+    assert opened(closed, "patient", "size", "malignant", name="mine@1") == ["shape"]
+    divide(closed, "mine", write_code(closed, BY_PATIENT), "sam", keys=["patient"])
+    with pytest.raises(UsageError, match="shape of mine-train@1 can't be opened"):
+        opened(closed, "shape", name="mine-train@1")
+
+
+def test_who_declares_a_column_of_known_content_closes_it_for_good(closed: Workspace) -> None:
+    everything = ["patient", "size", "shape", "malignant"]
+    register(closed, closed.root / "made.csv", "again", never_learn=everything)
+    with pytest.raises(UsageError, match="patient of made@1 can't be opened"):
+        opened(closed, "patient")
 
 
 def test_approvers_are_shown_what_was_opened(closed: Workspace) -> None:
@@ -108,7 +153,7 @@ def test_approvers_are_shown_what_was_opened(closed: Workspace) -> None:
         (["patient"], {"reason": "  "}, "a column and a reason"),
         (["patient"], {"name": "made"}, "takes NAME@VERSION"),
         (["colour"], {}, "never to be learned of it is patient"),
-        (["patient"], {"name": "biopsies@1"}, "no session made it"),
+        (["patient"], {"name": "biopsies@1"}, "lineage did not close that"),
     ],
 )
 def test_what_says_too_little_opens_nothing(

@@ -19,7 +19,7 @@ import { ChoiceField } from '../parts/fields';
 import { Table } from '../parts/table';
 import { insertCell } from '../notebook';
 import type { IVersion } from '../records';
-import { bytes, moment } from '../words';
+import { bytes, learning, moment } from '../words';
 import { Retention } from './list';
 import { loading, nameOf } from './versions';
 import { label } from '../labels';
@@ -103,6 +103,10 @@ function Facts(props: { found: IVersion }): React.ReactElement {
     [trans.__('Why it is adapted'), found.adaptation],
     [trans.__('What is odd about it'), found.odd.join('; ')],
     [trans.__('Never to be learnt from'), found.never_learn.join(', ')],
+    [
+      trans.__('Opened for learning'),
+      found.may_learn.map(said => learning(said, trans)).join('; ')
+    ],
     [
       trans.__('Registered'),
       trans.__('%1 by %2', moment(found.occurred_at), found.person)

@@ -17,6 +17,15 @@ export interface IVersionRow {
   sha256: string;
 }
 
+/** Columns that lineage closed, and who opened them or closed them again. */
+export interface ILearning {
+  columns: string[];
+  said: 'opened' | 'closed';
+  by: string;
+  at: string;
+  reason: string;
+}
+
 export interface IVersion {
   dataset: string;
   version: string;
@@ -39,6 +48,7 @@ export interface IVersion {
   /** Of a base model: what its files ask for that whoever loads it should know. */
   odd: string[];
   never_learn: string[];
+  may_learn: ILearning[];
   derived_from: string;
   made_from: string[];
   bytes: number;

@@ -1,5 +1,6 @@
 /** Releases, and what a person signs. */
 
+import type { ILearning } from './catalog';
 import type { IComparison, IFinding, IParameter } from './promotion';
 import type { ICase } from './validation';
 
@@ -83,6 +84,8 @@ export interface IReviewedInput {
   /** That day has passed: no run of it begins, no validation either. */
   retention_over: boolean;
   owner: string;
+  /** Left out where nobody opened a column of it. */
+  may_learn?: ILearning[];
 }
 
 /** Everything that was verified before a signature. */

@@ -7,6 +7,7 @@ import { VersionLink } from '../parts/opening';
 import { Parameters } from '../parts/parameters';
 import { Table } from '../parts/table';
 import type { IReview, IReviewedInput } from '../records';
+import { learning } from '../words';
 import { Artifacts } from '../runs/artifacts';
 import { Cases } from '../validation/panel';
 import { label, labels } from '../labels';
@@ -71,6 +72,9 @@ function Inputs(props: { inputs: IReviewedInput[] }): React.ReactElement {
             <>
               <VersionLink name={item.name} />{' '}
               {item.kind === 'model' && <Tag>{trans.__('base model')}</Tag>}
+              {item.may_learn?.map(said => (
+                <p key={said.at}>{learning(said, trans)}</p>
+              ))}
             </>
           )
         },
