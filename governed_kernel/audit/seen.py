@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.files import write_atomically
+from governed_kernel.files import read_regular, write_atomically
 from governed_kernel.locks import exclusive_lock
 from governed_kernel.workspace import personal_folder
 
@@ -57,7 +57,7 @@ class Seen:
 
     def _read(self) -> dict[str, _Entry]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, _Entry])
+            return msgspec.json.decode(read_regular(self._path), type=dict[str, _Entry])
         except (OSError, msgspec.MsgspecError):
             return {}  # then everything is read again
 

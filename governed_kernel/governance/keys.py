@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, SignatureRefused, UsageError
-from governed_kernel.files import write_atomically
+from governed_kernel.files import read_regular, write_atomically
 from governed_kernel.governance.names import check_name
 from governed_kernel.governance.pkcs8 import Cost, encrypt
 from governed_kernel.governance.public_keys import parse_public_key, pem_of
@@ -71,7 +71,7 @@ def public_key_of(person: str) -> str:
     """PEM text of the public key of `person` on this machine, without any passphrase."""
     file = key_file(person).with_suffix(".pub")
     try:
-        return file.read_text(encoding="ascii")
+        return read_regular(file).decode("ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise SignatureRefused(
             f"{person} has no key on this machine",
@@ -312,7 +312,7 @@ def _service_files(workspace_id: str, public_key: str) -> tuple[Path, Path]:
 
 def _service_key(file: Path) -> ec.EllipticCurvePrivateKey | None:
     try:
-        private = load_pem_private_key(file.read_bytes(), None)
+        private = load_pem_private_key(read_regular(file), None)
     except OSError:
         return None
     except (ValueError, TypeError) as error:
@@ -325,7 +325,7 @@ def _service_key(file: Path) -> ec.EllipticCurvePrivateKey | None:
 
 def _read(person: str, file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_regular(file)
     except FileNotFoundError as error:
         raise SignatureRefused(
             f"{person} has no key on this machine",
@@ -336,7 +336,7 @@ def _read(person: str, file: Path) -> bytes:
         raise SignatureRefused(
             f"the key of {person} can't be read",
             why=f"{file}: {error.strerror}",
-            next="mend the permissions of the file, then try again",
+            next="mend its permissions, or take away what is no file there, then try again",
         ) from error
 
 
@@ -347,7 +347,7 @@ def _attempts_file(file: Path) -> Path:
 def _attempts(file: Path) -> _Attempts:
     # A counter that can't be read counts as none: who can write there could delete it as well.
     with contextlib.suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode(_attempts_file(file).read_bytes(), type=_Attempts)
+        return msgspec.json.decode(read_regular(_attempts_file(file)), type=_Attempts)
     return _Attempts()
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from governed_kernel.configuration import ApprovalRule, Configuration, ReleaseRules, RiskClass
-from governed_kernel.errors import IntegrityBroken, NotApproved
+from governed_kernel.errors import IntegrityBroken, NotApproved, ResourceMissing
 from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.ahead import OFTEN, Ahead
 from governed_kernel.governance.counting import CountedApproval, Purpose, count_approvals
@@ -389,7 +389,8 @@ class Register(Holdings):
 
         Notes
         -----
-        Nothing counts while ``governed.toml`` differs from what was adopted (with `rules_of_then`:
+        Nothing counts while ``governed.toml`` or a policy differs from what was adopted, or can't
+        be read (with `rules_of_then`:
         where the rules that were in force are not known), nor for a release that nobody promoted.
         """
         author = self.author_of(release)
@@ -401,7 +402,7 @@ class Register(Holdings):
                 self._check_policy_once()
             if author:
                 self.risk_class(self.promotions[release].risk_class)
-        except NotApproved as error:
+        except (NotApproved, ResourceMissing) as error:
             refused = error.what
         return count_approvals(
             self._replay.given.get(release, []),

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from governed_kernel.files import write_atomically
+from governed_kernel.files import read_regular, write_atomically
 from governed_kernel.workspace import personal_folder
 
 __all__ = ["Verified", "digest_of", "location"]
@@ -97,7 +97,7 @@ class Verified:
             status = file.stat()
             if status.st_uid != os.geteuid() or status.st_mode & 0o077:
                 return
-            data = file.read_bytes()
+            data = read_regular(file)
             body = data[len(_MARK) + _SIZE :]
             head = _MARK + hashlib.sha256(body).digest()
             if data.startswith(head) and len(body) % (2 * _SIZE) == 0:

@@ -120,6 +120,24 @@ def test_one_thing_that_can_t_be_verified_is_one_broken_line(released: Place, ki
     assert kinds > {"release", "run", "bundle", "deployment"}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["policies/reading.cedar", "policies/another.cedar"])
+def test_a_policy_that_is_no_file_is_one_broken_line_of_all(
+    released: Place, name: str, kind: str
+) -> None:
+    """No approval counts meanwhile, and an auditor is told the rest."""
+    lay(released, name, kind)
+    signal.alarm(SECONDS)
+    done = released.here("audit verify --json")
+    shown = released.here("release show sour --json")
+    signal.alarm(0)
+    assert done.code == 4
+    (broken,) = (check for check in done.facts["checks"] if check["outcome"] == "broken")
+    assert broken["kind"] == "policy"
+    assert f"{Path(name).name} can't be read" in broken["detail"]
+    assert f"{Path(name).name} can't be read" in str(shown.facts["approvals"])
+
+
 def _is_code(path: Path) -> bool:
     return b"def " in path.read_bytes()
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -108,6 +110,22 @@ def test_a_clock_that_goes_back_does_not_lock_for_longer_than_a_minute(
 def test_a_spoiled_counter_of_attempts_does_not_lock_anybody_out(home: Path) -> None:
     keys.key_file("rita").with_suffix(".attempts").write_bytes(b"{")
     keys.unlock("rita", passphrase("rita"))
+
+
+@pytest.mark.parametrize("kind", [os.mkfifo, Path.mkdir])
+def test_a_key_that_is_no_file_is_refused_and_nobody_waits_for_it(
+    home: Path, kind: Callable[[Path], None]
+) -> None:
+    file = keys.key_file("rita")
+    for suffix, said in ((".pub", "has no key"), (".pem", "can't be read")):
+        path = file.with_suffix(suffix)
+        path.unlink()
+        kind(path)
+        with pytest.raises(SignatureRefused, match=said):
+            keys.public_key_of("rita") if suffix == ".pub" else keys.unlock("rita", b"x" * 20)
+    attempts = keys.key_file("sam").with_suffix(".attempts")
+    kind(attempts)
+    keys.unlock("sam", passphrase("sam"))
 
 
 def test_nothing_in_the_personal_folder_holds_a_passphrase(home: Path) -> None:
