@@ -10,9 +10,10 @@ import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from governed_kernel.canonical import digest_file, digest_json
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
@@ -35,6 +36,8 @@ __all__ = ["ObjectStore", "Progress", "manifest_digest"]
 _BLOCK = 1 << 20
 _MOST_AT_ONCE = 8
 Progress = Callable[[int], None]
+_Identity = tuple[int, int, int, int]
+"""Device, inode, size and change time, which nobody can set: the same content as a moment ago."""
 """Called with the number of bytes just read."""
 
 
@@ -158,25 +161,30 @@ class ObjectStore:
     def verify(self, files: Sequence[FileDigest], sha256: str = "") -> None:
         """Hash the objects of `files`, and those of snapshot `sha256`, again.
 
+        One that the snapshot holds by a second name is hashed once.
+
         Raises
         ------
         IntegrityBroken
             A byte is not what was recorded, or a file is missing; it is named.
         """
-        for file in files:
-            _check_content(self.path(file.sha256), file)
+        known = _check_contents([(self.path(file.sha256), file) for file in files])
         if sha256:
-            self.verify_snapshot(files, sha256)
+            self.verify_snapshot(files, sha256, known)
 
-    def verify_snapshot(self, files: Sequence[FileDigest], sha256: str) -> Path:
+    def verify_snapshot(
+        self,
+        files: Sequence[FileDigest],
+        sha256: str,
+        known: Mapping[_Identity, str] = MappingProxyType({}),
+    ) -> Path:
         """Hash the files of a snapshot again; nothing may be missing or added.
 
-        The snapshot of one file is named by its content, and may hold that under other names: it
+        `known` are files that were hashed a moment ago, by another name. The snapshot of one file is named by its content, and may hold that under other names: it
         was registered under each of them.
         """
         folder = self.snapshots / sha256
-        for file in files:
-            _check_content(folder / file.path, file)
+        _check_contents([(folder / file.path, file) for file in files], known)
         there = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
         added = {path.relative_to(folder).as_posix() for path in there}
         added -= {file.path for file in files}
@@ -321,9 +329,31 @@ def _is(path: Path, sha256: str) -> bool:
     return stat.S_ISREG(path.lstat().st_mode) and digest_file(path) == sha256
 
 
-def _check_content(path: Path, file: FileDigest) -> None:
+def _check_contents(
+    pairs: Sequence[tuple[Path, FileDigest]], known: Mapping[_Identity, str] = MappingProxyType({})
+) -> dict[_Identity, str]:
+    """Check each file, several at once: whose digest was found, for the same under other names."""
+    if len(pairs) == 1:
+        return dict([_check_content(*pairs[0], known)])
+    with ThreadPoolExecutor(_at_once(), thread_name_prefix="hashing") as pool:
+        waiting = [pool.submit(_check_content, path, file, known) for path, file in pairs]
+        try:
+            return dict(future.result() for future in waiting)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _check_content(
+    path: Path, file: FileDigest, known: Mapping[_Identity, str] = MappingProxyType({})
+) -> tuple[_Identity, str]:
+    """Refuse a file that is not what it was; which one it is, and its digest."""
     try:
-        found = digest_file(path) if stat.S_ISREG(path.lstat().st_mode) else "no regular file"
+        status = path.lstat()
+        identity = status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
+        found = known.get(identity, "")
+        if not found:
+            found = digest_file(path) if stat.S_ISREG(status.st_mode) else "no regular file"
     except OSError as error:
         raise IntegrityBroken(
             f"{file.path} is missing",
@@ -336,6 +366,7 @@ def _check_content(path: Path, file: FileDigest) -> None:
             why=f"{path} should have the digest {file.sha256}, found {found}",
             next="restore .governed/ from a backup; do not use what lies there",
         )
+    return identity, found
 
 
 def _safe(name: str) -> PurePosixPath:

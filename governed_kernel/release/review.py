@@ -17,7 +17,7 @@ import msgspec
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved
 from governed_kernel.files import read_regular
-from governed_kernel.governance import authorization, may_learn, permission
+from governed_kernel.governance import authorization, catalog, may_learn, permission
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
@@ -160,6 +160,7 @@ def _release(
     manifest.check_nothing_else(folder, bound)
     gate.check_promotion(record, bound)
     card = gate.check_card(workspace, register, bound)
+    _check_inputs(workspace, register, bound)
     files = {file.path: read_regular(folder / file.path) for file in manifest.bound_files(bound)}
     earlier = changes.previous(workspace, registry, record.name)
     before = earlier[1].release if earlier else ""
@@ -197,6 +198,19 @@ def _release(
         "page": workspace.relative(page),
     }
     return facts, comparisons
+
+
+def _check_inputs(workspace: Workspace, register: Register, bound: ReleaseManifest) -> None:
+    """Refuse what the store holds of an input that is not what was registered.
+
+    All of it is read, as a run does when it starts: what is told of a base model is looked up in
+    its files. What was withdrawn and removed is shown as withdrawn.
+    """
+    everything = [*bound.inputs, *(item for suite in bound.suites for item in suite.inputs)]
+    for item in {item.name: item for item in everything}.values():
+        version = admission.catalogued(register, item)
+        if item.name not in register.collected:
+            catalog.verify(workspace, version)
 
 
 def _check_page(

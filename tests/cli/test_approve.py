@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from governed_kernel.canonical import digest_bytes
+from governed_kernel.governance import model_descriptions
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record
@@ -95,17 +96,12 @@ def test_data_that_had_to_be_gone_is_shown_as_such(
 
 
 def test_a_base_model_that_brings_code_is_shown_whenever_it_was_registered(
-    candidate: Place,
+    candidate: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its kept file as it may have been taken before these were looked into."""
-    version = Register.read(candidate.workspace).version("palate")
-    kept = ObjectStore(candidate.workspace).path(
-        next(file.sha256 for file in version.files if file.path == "config.json")
-    )
-    kept.chmod(0o644)
-    kept.write_text('{"auto_map": {"AutoModel": "evil.Model"}}')
+    """A later version of this program may know of more that a loader follows."""
+    monkeypatch.setattr(model_descriptions, "_CODE", ("kind",))
     done = candidate.done_here(f"{FOR_RUN} {{rui}}")
-    assert "warning: of the base model palate@1: config.json: auto_map names code" in done.err
+    assert "warning: of the base model palate@1: config.json: kind names code" in done.err
 
 
 def test_machines_are_told_the_same_facts(candidate: Place) -> None:
@@ -253,6 +249,20 @@ def test_an_unknown_release_is_wrong_use(candidate: Place) -> None:
 def test_nobody_signs_for_a_release_with_an_altered_file(candidate: Place, name: str) -> None:
     alter(candidate.root / "release" / "sour@1" / name)
     refused(candidate, f"{FOR_RUN} {{rui}}", 4, name, "is not what was promoted")
+
+
+@pytest.mark.parametrize("name", ["berries-train", "berries-holdout", "palate"])
+def test_nobody_signs_for_data_or_a_base_model_that_is_altered_or_gone(
+    candidate: Place, name: str
+) -> None:
+    with candidate.inside():
+        version = Register.read(candidate.workspace).version(name)
+    file = max(version.files, key=lambda file: file.bytes)
+    kept = ObjectStore(candidate.workspace).path(file.sha256)
+    alter(kept)
+    refused(candidate, f"{FOR_RUN} {{rui}}", 4, file.path, "is not what was registered")
+    kept.unlink()
+    refused(candidate, f"{FOR_RUN} {{rui}}", 4, file.path, "is missing")
 
 
 def test_nobody_signs_for_a_release_with_a_file_more(candidate: Place) -> None:
