@@ -180,8 +180,8 @@ class ObjectStore:
     ) -> Path:
         """Hash the files of a snapshot again; nothing may be missing or added.
 
-        `known` are files that were hashed a moment ago, by another name. The snapshot of one file is named by its content, and may hold that under other names: it
-        was registered under each of them.
+        The snapshot of one file is named by its content, and may hold that under other names: it
+        was registered under each of them. Files in `known` were hashed a moment ago.
         """
         folder = self.snapshots / sha256
         _check_contents([(folder / file.path, file) for file in files], known)

@@ -14,6 +14,7 @@ from governed_kernel.errors import (
     GovernedError,
     LockHeld,
     Refused,
+    ResourceMissing,
     SignatureRefused,
     UnknownName,
     UsageError,
@@ -228,6 +229,8 @@ def record_refusal(
 ) -> None:
     """Put a refused attempt on record, once; not that a lock was held, which would wait again.
 
+    Where a disk or the like failed nobody refused anything, and it is told from what somebody did.
+
     Where the ledger is held by somebody who does not let go, the refusal says that it is not on
     record: nothing was let through, and the reason is worth more than a note of it.
     """
@@ -238,7 +241,7 @@ def record_refusal(
         person=person[:_LONGEST],
         action=action,
         resource=resource[:_LONGEST],
-        outcome="denied",
+        outcome="failed" if isinstance(error, ResourceMissing) else "denied",
         purpose=purpose,
         policies=list(getattr(error, "policies", ())),
         reason=reason[: 8 * _LONGEST],

@@ -191,10 +191,13 @@ class LeaksChecked(Event, frozen=True, kw_only=True, tag="leaks-checked"):
 class Decided(Event, frozen=True, kw_only=True, tag="decided"):
     """A gate or policy decided; every refusal is on record."""
 
+    schema: int = 2
     person: str
     action: str
     resource: str
-    outcome: Literal["allowed", "denied"]
+    outcome: Literal["allowed", "denied", "failed"]
+    """``failed``: nobody refused it, something was missing to do it with (a disk, a device, a
+    key); in schema 1 that is ``denied`` as well."""
     purpose: str = ""
     policies: list[str] = []
     reason: str = ""

@@ -208,7 +208,7 @@ LEDGER_VIEWS: tuple[View, ...] = (
         action: What for.
         resource: On what.
         purpose: To what end.
-        outcome: allowed or denied.
+        outcome: allowed or denied; failed where nobody refused it, and a disk or the like did.
         policies/l: Ids of the policies that decided.
         session_id: The session that asked; NULL outside one.
         cell_id: The cell that asked; NULL outside one.

@@ -16,6 +16,12 @@ from governed_kernel.lineage.binding import writing_literals
 __all__ = ["READ_ONLY", "connect", "disk", "out_of_reach"]
 
 _Settings = dict[str, str | bool | int | float | list[str]]
+_OF_THE_DISK = (
+    *(duckdb.IOException, duckdb.OutOfMemoryException),
+    *(duckdb.TransactionException, duckdb.FatalException),
+)
+"""The last two are what is said where the room ends in a commit, or before what was committed is in
+its place: the file is of no more use to who has it open, and whole for whoever opens it next."""
 READ_ONLY: _Settings = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -97,7 +103,7 @@ def disk(location: str) -> Iterator[None]:
     """Say in our own words that the disk is full or can't be written."""
     try:
         yield
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+    except (OSError, *_OF_THE_DISK) as error:
         raise ResourceMissing(
             f"the lineage store {location} could not be written",
             why=_reason(error) if isinstance(error, OSError) else str(error),

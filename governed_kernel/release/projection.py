@@ -225,20 +225,34 @@ def _is_open_and_current(store: Store, ledger: Ledger, questions: contextlib.Exi
         return not store.is_behind() and not any(
             store.ledger_head(of) != each.records()[-1].head.hash.hex()
             for of, each in ledgers
-            if each.path.exists()
+            if each.path.exists() or (of is None and _has_ledger(store.workspace))
         )
     return False
 
 
 def _is_behind(store: Store, ledger: Ledger) -> bool:
-    """Whether there is a ledger, and it has gone on since the store took it in."""
-    if not ledger.path.exists():
+    """Whether there is a ledger, and it has gone on since the store took it in.
+
+    Raises
+    ------
+    UnknownName
+        There was one, and it is gone.
+    """
+    if not _has_ledger(store.workspace):
         return False
     try:
         known = store.ledger_head()
     except GovernedError:  # a file that is no store is made anew by those who ingest
         known = None
     return known != ledger.records()[-1].head.hash.hex()
+
+
+def _has_ledger(workspace: Workspace) -> bool:
+    """Whether there is a ledger, or there was: to make a store without it would hide the loss.
+
+    Folders where kernels ran that nobody initialised never had one.
+    """
+    return workspace.ledger.exists() or pins.is_known(workspace.root)
 
 
 def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: None) -> Store:
@@ -248,10 +262,15 @@ def rebuild(workspace: Workspace, progress: Callable[[str], None] = lambda _: No
     ----------
     progress : callable
         Told what is being read, now and then.
+
+    Raises
+    ------
+    UnknownName
+        The ledger is gone; the store stays as it is.
     """
     ledger = Ledger(workspace)
     found = None
-    if workspace.ledger.exists():
+    if _has_ledger(workspace):
         progress("the ledger")
         register = Register.replay(workspace, ledger.events())
         erasure.finish(workspace, register)

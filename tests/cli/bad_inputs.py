@@ -221,7 +221,8 @@ _PAGE = """\
 # What is refused, and how it ends
 
 Each refusal says what, why and what to do next, leaves everything as it was, and is on record: the person, the command and the reason in the ledger
-(`governed lineage sql "select * from decisions where outcome = 'denied'"` lists them). What only asks leaves no record. The tables are written from those
+(`governed lineage sql "select * from decisions where outcome <> 'allowed'"` lists them: what ends with 6, where a file or a disk
+was missing and nobody refused anything, as `failed`, all else as `denied`). What only asks leaves no record. The tables are written from those
 that the tests execute (`make reference`). Exit codes: 1 a check says no, 2 wrong use, 3 refused by policy or a missing approval, 4 integrity
 broken, 5 the run failed, 6 a resource is missing.
 

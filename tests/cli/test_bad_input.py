@@ -79,7 +79,7 @@ def refused(desk: Desk, line: str, code: int, signed_by: tuple[str, ...], *said:
     assert kept(desk.workspace) == files
     (told,) = after[len(before) :]
     assert isinstance(told, Decided)
-    assert told.outcome == "denied"
+    assert told.outcome == ("failed" if code == 6 else "denied")
     assert told.reason
     return told
 

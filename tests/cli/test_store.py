@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from governed_kernel.cli import main
+from governed_kernel.errors import Refused, ResourceMissing
+from governed_kernel.governance.signing import record_refusal
 from governed_kernel.lineage.store import Store
+from governed_kernel.release import projection
 from governed_kernel.workspace import Workspace
+from tests.governance.people import make_workspace
 from tests.lineage.sessions import prepare, train, workspace_at
 
 
@@ -61,3 +66,53 @@ def test_info_says_what_there_is_and_how_large(
     assert facts["sessions"] == 2
     assert facts["journals_bytes"] == facts["journals_on_disk"] == journals
     assert facts["bytes"] == workspace.store.stat().st_size
+
+
+@pytest.fixture
+def initialised(home: Path, tmp_path: Path) -> Workspace:
+    """A workspace with people, which this person has seen."""
+    assert home.is_dir()
+    workspace = make_workspace(tmp_path / "workspace")
+    assert run(workspace, "rebuild") == 0
+    return workspace
+
+
+def test_without_the_ledger_that_was_there_nothing_is_made(
+    initialised: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = initialised.store.read_bytes()
+    initialised.ledger.rename(initialised.ledger.with_suffix(".away"))
+    for command in (("store", "rebuild"), ("lineage", "sql", "select 1")):
+        with pytest.raises(SystemExit) as ended:
+            main(["--workspace", str(initialised.root), *command])
+        assert ended.value.code == 2
+        assert "has no ledger" in capsys.readouterr().err
+    assert initialised.store.read_bytes() == before
+
+
+@pytest.mark.parametrize("kilobytes", [40, 200, 1000])
+def test_a_disk_that_is_full_half_way_is_told_and_the_store_stays(
+    small_disk: Path, home: Path, kilobytes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert home.is_dir()
+    full = make_workspace(small_disk / "workspace")
+    assert run(full, "rebuild") == 0
+    before = full.store.read_bytes()
+    filler = full.root / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(full.root).free - 1024 * kilobytes))
+    assert run(full, "rebuild") == 6
+    assert "No space left on device" in capsys.readouterr().err
+    assert full.store.read_bytes() == before
+    filler.unlink()
+    assert run(full, "rebuild") == 0
+
+
+def test_what_a_disk_hinders_is_on_record_as_failed_and_not_as_denied(
+    initialised: Workspace,
+) -> None:
+    full = ResourceMissing("it could not be written", why="the disk is full", next="make room")
+    record_refusal(initialised, "rita", "revoke", "triage@1", full)
+    record_refusal(initialised, "rita", "revoke", "triage@1", Refused("no", why="x", next="y"))
+    with projection.opened(initialised) as store:
+        told = store.query("SELECT outcome FROM decisions WHERE action = 'revoke' ORDER BY ALL")
+    assert [row["outcome"] for row in told] == ["denied", "failed"]
