@@ -25,13 +25,16 @@ well.
 time_bucket(…)`` does: GROUP_BY. A window that moves with each row (``rolling`` on a column of
 times) is a WINDOW by that column.
 
-**Steps compose** along the path from a column back to its origin: the indirect relation nearest
-to the column counts; without one the strongest direct one.
+**Steps compose** along the path from a column back to its origin. What decided rows has decided
+rows, whatever is done with them afterwards: of JOIN, GROUP_BY, FILTER and SORT the one nearest to
+the origin counts. Without one it is the indirect relation nearest to the column, and without that
+the strongest direct one. So a condition over rows that a key joined owes to the key by JOIN alone,
+and whether rows are filtered before they are joined or afterwards is the same.
 """
 
 from __future__ import annotations
 
-from governed_kernel.lineage.events import Relation
+from governed_kernel.lineage.events import OF_ROWS, Relation
 
 __all__ = ["DIRECT", "composed", "of_method"]
 
@@ -52,6 +55,8 @@ _AGGREGATES = frozenset(
 
 def composed(near: Relation, far: Relation) -> Relation:
     """The relation over two steps, the first being nearer to the output."""
+    if far in OF_ROWS:
+        return far
     if near not in DIRECT:
         return near
     if far not in DIRECT:

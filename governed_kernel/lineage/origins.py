@@ -16,6 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from governed_kernel.lineage.events import OF_ROWS
 from governed_kernel.lineage.replacing import replace_rows
 from governed_kernel.lineage.session_views import CERTAINTY, DIRECT
 
@@ -42,6 +43,8 @@ _NONE: Origins = frozenset()
 
 def combined(near: str, far: str) -> str:
     """The relation of a path from its part near the output and its part near the source."""
+    if far in OF_ROWS:
+        return far
     if near not in DIRECT:
         return near
     if far not in DIRECT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from governed_kernel.lineage.belonging import named, placed
+from governed_kernel.lineage.events import OF_ROWS
 from governed_kernel.lineage.numbering import of_session
 from governed_kernel.lineage.view import View, columns
 
@@ -72,6 +73,7 @@ LEFT JOIN base.payloads p ON p.session_no = c.session_no AND p.digest = c.source
 """
 
 _DIRECT = "('IDENTITY', 'TRANSFORMATION', 'AGGREGATION')"
+_OF_ROWS = "({})".format(", ".join(f"'{word}'" for word in OF_ROWS))
 
 
 def _rank(words: tuple[str, ...], value: str) -> str:
@@ -106,7 +108,8 @@ WITH RECURSIVE latest AS (  -- a file written twice is what was written last
         ON l.transformation_no = o.write_no AND l.entity_no = o.output_no
     UNION
     SELECT p.output_no, p.output_column, o.read_no, o.input_no, o.input_column,
-        CASE WHEN p.relation NOT IN {_DIRECT} THEN p.relation
+        CASE WHEN o.relation IN {_OF_ROWS} THEN o.relation
+             WHEN p.relation NOT IN {_DIRECT} THEN p.relation
              WHEN o.relation NOT IN {_DIRECT} THEN o.relation
              ELSE {_worse("p.relation", "o.relation", DIRECT)} END,
         {_worse("p.evidence", "o.evidence", CERTAINTY)}
@@ -259,8 +262,8 @@ GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL (indirect).
             output_column: A column of it; * when its columns are not known.
             input_uri: A source.
             input_column: A column of it; * when its columns are not known.
-            relation: Of the whole path: the indirect relation nearest to the output, else the \
-strongest direct one.
+            relation: Of the whole path: JOIN, GROUP_BY, FILTER or SORT where the source decided \
+rows, else CONDITIONAL or WINDOW, else the strongest direct one.
             evidence: Of the path's weakest step; of the surest path when there are several.
         """),
         _ORIGINS,

@@ -12,6 +12,7 @@ Origin: TypeAlias = tuple[str, str, str, str]
 """Input, column, relation, evidence."""
 
 _DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
+_OF_ROWS = ("JOIN", "GROUP_BY", "FILTER", "SORT")
 _EVIDENCE = ("conservative", "inferred", "observed")
 
 
@@ -49,8 +50,6 @@ def origins_of(steps: Iterable[Transformation], output: str, column: str) -> set
 
 def _compose(near: str, far: str) -> str:
     """The relation over two steps, the first being nearer to the output."""
-    if near not in _DIRECT:
-        return near
-    if far not in _DIRECT:
-        return far
-    return max(near, far, key=_DIRECT.index)
+    if near in _DIRECT and far in _DIRECT:
+        return max(near, far, key=_DIRECT.index)
+    return far if far in _OF_ROWS or near in _DIRECT else near

@@ -240,7 +240,11 @@ def test_a_session_can_not_speak_for_things_in_another_s_memory(workspace: Works
         ("IDENTITY", "AGGREGATION", "AGGREGATION"),
         ("AGGREGATION", "TRANSFORMATION", "AGGREGATION"),
         ("IDENTITY", "JOIN", "JOIN"),
-        ("FILTER", "JOIN", "FILTER"),
+        ("FILTER", "JOIN", "JOIN"),
+        ("JOIN", "FILTER", "FILTER"),
+        ("CONDITIONAL", "JOIN", "JOIN"),
+        ("WINDOW", "CONDITIONAL", "WINDOW"),
+        ("FILTER", "CONDITIONAL", "FILTER"),
         ("GROUP_BY", "AGGREGATION", "GROUP_BY"),
     ],
 )

@@ -52,8 +52,8 @@ def use(t):
 """,
 }
 BEGIN = """
-import sys, joblib
-import numpy as np, pandas as pd
+import sys, duckdb, joblib
+import numpy as np, pandas as pd, polars as pl
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
@@ -65,6 +65,25 @@ df = pd.read_csv("people.csv")
 def number(text): return int(text[1:])
 """
 HONEST = {
+    "joined_then_chosen": """
+weights = df[["patient_id", "weight"]].rename(columns={"weight": "kg"})
+d = df[["patient_id", "age", "city"]].merge(weights, on="patient_id").drop_duplicates("patient_id")
+d = d[d["patient_id"].notna()].sort_values("patient_id")
+d["bonn"] = np.where(d["city"] == "Bonn", 1, 0)
+d.loc[d["age"] > 50, "old"] = 1
+d[["age", "kg", "bonn", "old"]].to_pickle("joined_then_chosen.pkl")
+""",
+    "joined_then_chosen_in_polars": """
+d = pl.read_csv("people.csv").sort("patient_id")
+d = d.select("patient_id", "age", "city").join(d.select("patient_id", "weight"), on="patient_id")
+d = d.select("age", bonn=pl.when(pl.col("city") == "Bonn").then(1).otherwise(0))
+joblib.dump(d.to_numpy(), "joined_then_chosen_in_polars.pkl")
+""",
+    "joined_then_chosen_in_sql": """
+d = duckdb.sql('''select a.age, case when a.city = 'Bonn' then 1 else 0 end as bonn
+    from 'people.csv' a join 'people.csv' b using (patient_id) order by patient_id''').df()
+d.to_pickle("joined_then_chosen_in_sql.pkl")
+""",
     "by_type": """
 numbers = [c for c in df.select_dtypes("number").columns if c != "outcome"]
 joblib.dump(LogisticRegression().fit(df[numbers], df["outcome"]), "by_type.pkl")

@@ -145,15 +145,21 @@ def _where(where: exp.Where | None, scope: Scope, node: exp.Select, reading: Rea
         return
     if any(isinstance(item, exp.Alias) for item in node.expressions):
         _name_outputs(node, scope, reading)
-    joining, filtering = NONE, []
+    joining: list[exp.Expression] = []
+    filtering: list[exp.Expression] = []
     for predicate in conjuncts(where.this):
-        if is_join_predicate(predicate, scope):
-            joining |= value_of(predicate, scope, reading).origins
-        else:
-            filtering.append(predicate)
-    scope.decide(through("JOIN", joining))
-    scope.decide(through("FILTER", all_of(filtering, scope, reading)))
+        (joining if is_join_predicate(predicate, scope) else filtering).append(predicate)
+    rest = [_without(joining, predicate) for predicate in filtering]
+    scope.decide(through("JOIN", all_of(joining, scope, reading)))
+    scope.decide(through("FILTER", all_of(rest, scope, reading)))
     scope.aliases.clear()
+
+
+def _without(joining: list[exp.Expression], predicate: exp.Expression) -> exp.Expression:
+    """A condition without what every branch of its OR joins by."""
+    if not joining or not isinstance(predicate.unnest(), exp.Or):
+        return predicate
+    return predicate.transform(lambda node: exp.true() if node in joining else node)
 
 
 def _group(node: exp.Select, scope: Scope, reading: Reading) -> None:

@@ -23,6 +23,7 @@ SCHEMAS = {
 }
 """Tables, their columns and kinds: integers, numbers that may be missing, texts, days."""
 _DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
+_OF_ROWS = ("JOIN", "GROUP_BY", "FILTER", "SORT")
 
 
 def listed(names: Iterable[str]) -> str:
@@ -31,15 +32,14 @@ def listed(names: Iterable[str]) -> str:
 
 
 def behind(relation: str, *several: Origins) -> Origins:
-    """Origins as seen through one more relation: the nearest indirect, else the strongest."""
-    if relation not in _DIRECT:
-        return frozenset((source, relation) for origins in several for source, _ in origins)
-    place = _DIRECT.index(relation)
-    return frozenset(
-        (source, far if far not in _DIRECT or _DIRECT.index(far) > place else relation)
-        for origins in several
-        for source, far in origins
-    )
+    """Origins as seen through one more relation: what has decided rows has, whatever follows."""
+    return frozenset((source, _behind(relation, far)) for each in several for source, far in each)
+
+
+def _behind(near: str, far: str) -> str:
+    if near in _DIRECT and far in _DIRECT:
+        return max(near, far, key=_DIRECT.index)
+    return far if far in _OF_ROWS or near in _DIRECT else near
 
 
 class Column(NamedTuple):

@@ -27,15 +27,15 @@ CASES = {
         b <- t.b IDENTITY, t.a JOIN, u.a JOIN
         d <- u.d IDENTITY, t.a JOIN, u.a JOIN""",
     "SELECT t.b, d FROM t, u WHERE t.a = u.a AND d > 1": """
-        b <- t.b IDENTITY, t.a JOIN, u.a JOIN, t.a FILTER, u.a FILTER, u.d FILTER
-        d <- u.d IDENTITY, t.a JOIN, u.a JOIN, t.a FILTER, u.a FILTER, u.d FILTER""",
+        b <- t.b IDENTITY, t.a JOIN, u.a JOIN, u.d FILTER
+        d <- u.d IDENTITY, t.a JOIN, u.a JOIN, u.d FILTER""",
     "SELECT a, sum(b) AS n, count(*) AS m FROM t GROUP BY a": """
         a <- t.a IDENTITY, t.a GROUP_BY
         n <- t.b AGGREGATION, t.a GROUP_BY
         m <- t.a GROUP_BY""",
     "SELECT a, sum(b) AS n FROM t GROUP BY ALL HAVING n > 3 ORDER BY n DESC LIMIT 2": """
-        a <- t.a IDENTITY, t.a GROUP_BY, t.b FILTER, t.a FILTER, t.b SORT, t.a SORT
-        n <- t.b AGGREGATION, t.a GROUP_BY, t.b FILTER, t.a FILTER, t.b SORT, t.a SORT""",
+        a <- t.a IDENTITY, t.a GROUP_BY, t.b FILTER, t.b SORT
+        n <- t.b AGGREGATION, t.a GROUP_BY, t.b FILTER, t.b SORT""",
     "SELECT CASE WHEN a > 1 THEN b ELSE c END AS x, if(s = 'x1', a, 0) AS y FROM t": """
         x <- t.b IDENTITY, t.c IDENTITY, t.a CONDITIONAL
         y <- t.a IDENTITY, t.s CONDITIONAL""",
@@ -86,7 +86,7 @@ CASES = {
     "SELECT avg(b) OVER (ORDER BY c, b ROWS 2 PRECEDING) AS w FROM t": """
         w <- t.b AGGREGATION, t.b WINDOW, t.c WINDOW""",
     "SELECT row_number() OVER w AS n FROM t WHERE c > 1 WINDOW w AS (PARTITION BY a)": """
-        n <- t.a WINDOW, t.c WINDOW, t.c FILTER""",
+        n <- t.a WINDOW, t.c FILTER""",
     "SELECT b FROM t QUALIFY row_number() OVER (PARTITION BY a ORDER BY c) = 1": """
         b <- t.b IDENTITY, t.a FILTER, t.c FILTER""",
     "SELECT sum(b) FILTER (c > 1) AS x, list(b ORDER BY s) AS l, arg_max(a, b) AS m FROM t": """
@@ -97,8 +97,7 @@ CASES = {
         q <- t.b AGGREGATION, t.a GROUP_BY, t.a FILTER""",
     "WITH RECURSIVE r(n, k) AS (SELECT a, 1 FROM t UNION ALL "
     "SELECT n + c, k + 1 FROM r JOIN t ON t.b = r.n WHERE k < 3) SELECT n FROM r": """
-        n <- t.a IDENTITY, t.a TRANSFORMATION, t.c TRANSFORMATION,
-             t.b JOIN, t.a JOIN, t.c JOIN, t.b FILTER, t.a FILTER, t.c FILTER""",
+        n <- t.a IDENTITY, t.a TRANSFORMATION, t.c TRANSFORMATION, t.a JOIN, t.b JOIN, t.c JOIN""",
     "SELECT a, e FROM u, unnest(l) x(e)": "a <- u.a IDENTITY\ne <- u.l TRANSFORMATION",
     "SELECT y FROM t, LATERAL (SELECT t.a + t.b AS y) WHERE c = 1": """
         y <- t.a TRANSFORMATION, t.b TRANSFORMATION, t.c FILTER""",
@@ -120,7 +119,7 @@ CASES = {
         z <- t.a IDENTITY, t.a FILTER
         y <- t.a TRANSFORMATION, t.a FILTER""",
     "SELECT t.b FROM t, u WHERE (t.a = u.a AND b > 3) OR (t.a = u.a AND d > 9)": """
-        b <- t.b IDENTITY, t.a JOIN, u.a JOIN, t.a FILTER, u.a FILTER, t.b FILTER, u.d FILTER""",
+        b <- t.b IDENTITY, t.a JOIN, u.a JOIN, t.b FILTER, u.d FILTER""",
     "SELECT a, grouping(a) AS g FROM t GROUP BY ROLLUP (a, c)": """
         a <- t.a IDENTITY, t.a GROUP_BY, t.c GROUP_BY
         g <- t.a AGGREGATION, t.a GROUP_BY, t.c GROUP_BY""",
@@ -139,15 +138,15 @@ CASES = {
         b <- t.b IDENTITY, t.b FILTER, t.a FILTER""",
     "SELECT l.n, r.d, 1 AS k FROM (SELECT a, count(*) AS n FROM t GROUP BY a) l "
     "JOIN (SELECT * FROM u WHERE d > 1) r USING (a)": """
-        n <- t.a GROUP_BY, t.a JOIN, u.a JOIN, u.d JOIN
-        d <- u.d IDENTITY, u.d FILTER, t.a JOIN, u.a JOIN, u.d JOIN
-        k <- t.a GROUP_BY, u.d FILTER, t.a JOIN, u.a JOIN, u.d JOIN""",
-    "SELECT a FROM t GROUP BY a HAVING count(*) > 2": "a <- t.a IDENTITY, t.a GROUP_BY, t.a FILTER",
+        n <- t.a GROUP_BY, t.a JOIN, u.a JOIN, u.d FILTER
+        d <- u.d IDENTITY, u.d FILTER, t.a JOIN, u.a JOIN, t.a GROUP_BY
+        k <- t.a GROUP_BY, u.d FILTER, t.a JOIN, u.a JOIN""",
+    "SELECT a FROM t GROUP BY a HAVING count(*) > 2": "a <- t.a IDENTITY, t.a GROUP_BY",
     "SELECT q.a AS k, q.x1 AS v, b FROM t JOIN (SELECT a, b AS d, s FROM t) "
     "PIVOT (sum(d) FOR s IN ('x0', 'x1') GROUP BY a) AS q USING (a)": """
-        k <- t.a IDENTITY, t.a GROUP_BY, t.s GROUP_BY, t.a JOIN, t.s JOIN
-        v <- t.b AGGREGATION, t.a GROUP_BY, t.s GROUP_BY, t.a JOIN, t.s JOIN
-        b <- t.b IDENTITY, t.a JOIN, t.s JOIN""",
+        k <- t.a IDENTITY, t.a GROUP_BY, t.s GROUP_BY, t.a JOIN
+        v <- t.b AGGREGATION, t.a GROUP_BY, t.s GROUP_BY, t.a JOIN
+        b <- t.b IDENTITY, t.a JOIN, t.a GROUP_BY, t.s GROUP_BY""",
     "SELECT * REPLACE (1 AS b) FROM (SELECT a, b FROM t WHERE c > 1)": """
         a <- t.a IDENTITY, t.c FILTER
         b <- t.c FILTER""",
@@ -168,8 +167,8 @@ CASES = {
         y <- u.d AGGREGATION, u.a FILTER, t.a FILTER""",
     "WITH x AS MATERIALIZED (SELECT a, b FROM t WHERE c > 1), y AS (SELECT a, max(b) AS m FROM x "
     "GROUP BY a) SELECT x.b, y.m FROM x JOIN y USING (a)": """
-        b <- t.b IDENTITY, t.c FILTER, t.a JOIN, t.c JOIN
-        m <- t.b AGGREGATION, t.a GROUP_BY, t.c GROUP_BY, t.c FILTER, t.a JOIN, t.c JOIN""",
+        b <- t.b IDENTITY, t.c FILTER, t.a JOIN, t.a GROUP_BY
+        m <- t.b AGGREGATION, t.a GROUP_BY, t.c FILTER, t.a JOIN""",
     "SELECT a, b - lag(b) OVER (PARTITION BY a ORDER BY c) AS x FROM t": """
         a <- t.a IDENTITY
         x <- t.b TRANSFORMATION, t.a WINDOW, t.c WINDOW""",

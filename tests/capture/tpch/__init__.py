@@ -3,10 +3,10 @@
 For every dialect: `QUERIES` are the texts in SQL, `tables` fills a DuckDB with rows that the
 queries find something in, and `EXPECTED` is what a person says of the columns (``expected.toml``).
 
-The words of indirect origins depend on the order in which a program does things: a table that is
-filtered before it is joined hands its filter to the others as a part of the JOIN, one that is
-filtered afterwards as a FILTER. So programs that say the same in another order are held to
-`agreement`: direct origins by their words, indirect ones by their columns.
+Whether a table is filtered before it is joined or afterwards makes no difference to the words.
+But what SQL asks by EXISTS or by a query within a condition, a program for frames asks by groups
+that it joins: which rows there are is then decided by the same columns in another way. So programs
+are held to `agreement`: every word counts but those three.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Origins: TypeAlias = dict[str, set[tuple[str, str]]]
 
 HERE = Path(__file__).parent
 QUERIES = {int(path.stem[1:]): path.read_text() for path in sorted(HERE.glob("queries/*.sql"))}
-DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
+_DECIDES = ("JOIN", "FILTER", "GROUP_BY")
 _PREFIXES = {
     "c": "customer",
     "l": "lineitem",
@@ -66,9 +66,9 @@ EXPECTED: dict[int, Origins] = {
 
 
 def agreement(origins: Origins) -> dict[str, set[tuple[str, str]]]:
-    """What programs agree on that do the same in another order."""
+    """What programs agree on that ask the same in other ways."""
     return {
-        column: {(name, word if word in DIRECT else "indirect") for name, word in found}
+        column: {(name, "decides rows" if word in _DECIDES else word) for name, word in found}
         for column, found in origins.items()
     }
 

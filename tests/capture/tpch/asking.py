@@ -15,7 +15,7 @@ import duckdb
 from governed_kernel.lineage.events import ObserverLost, Transformation
 from tests.capture.origins import origins_of
 from tests.capture.recording import Recording, record
-from tests.capture.tpch import DIRECT, EXPECTED, QUERIES, Origins, agreement, tables, write_files
+from tests.capture.tpch import EXPECTED, QUERIES, Origins, agreement, tables, write_files
 
 __all__ = ["DIALECTS", "Answer", "agreed", "answers", "differences", "same_rows"]
 
@@ -120,7 +120,7 @@ def by_one_name(origins: Origins) -> Origins:
     first = {name: names[0] for names in EQUAL for name in names}
     return {
         column: {
-            (first.get(name.partition(".")[2], name) if word in DIRECT else name, word)
+            (name if word == "decides rows" else first.get(name.partition(".")[2], name), word)
             for name, word in found
         }
         for column, found in origins.items()

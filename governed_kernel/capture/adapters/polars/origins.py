@@ -1,8 +1,7 @@
 """What the columns of one step of a plan owe to the things that the plan began with.
 
-A plan is many steps at once, so they are composed here as the store composes recorded ones: along a
-path from an output back to a source the first indirect relation counts, and without one the
-strongest direct one; the evidence is that of the least certain step.
+A plan is many steps at once, so they are composed here as the store composes recorded ones (see
+`relations`); the evidence is that of the least certain step.
 """
 
 from __future__ import annotations

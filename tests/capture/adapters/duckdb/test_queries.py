@@ -86,8 +86,8 @@ con.sql(
 """,
         """
 b <- t.csv.b IDENTITY
-b <- t.csv.id JOIN
-b <- u.csv.id JOIN
+b <- t.csv.id FILTER
+b <- u.csv.id FILTER
 x <- t.csv.a TRANSFORMATION
 x <- u.csv.c TRANSFORMATION
 x <- t.csv.id FILTER
@@ -102,11 +102,8 @@ r.order("s").project("s").to_csv(OUT)
         """
 s <- t.csv.b AGGREGATION
 s <- t.csv.id GROUP_BY
-s <- t.csv.a GROUP_BY
 s <- t.csv.a FILTER
 s <- t.csv.b SORT
-s <- t.csv.id SORT
-s <- t.csv.a SORT
 """,
     ),
     "relations: join, union, distinct": (
@@ -257,8 +254,6 @@ c <- u.csv.c IDENTITY
 id <- t.csv.b IDENTITY
 * <- t.csv.id JOIN
 * <- u.csv.id JOIN
-* <- t.csv.id SORT
-* <- u.csv.id SORT
 * <- t.csv.b SORT
 """,
     ),
@@ -272,13 +267,12 @@ con.sql("SELECT k, c FROM one JOIN two USING (id)").write_csv(OUT)
         """
 k <- t.csv.a TRANSFORMATION
 k <- t.csv.b FILTER
-k <- t.csv.b JOIN
 k <- t.csv.id JOIN
 k <- u.csv.id JOIN
 c <- u.csv.c IDENTITY
-c <- t.csv.b JOIN
 c <- t.csv.id JOIN
 c <- u.csv.id JOIN
+c <- t.csv.b FILTER
 """,
     ),
     "many files as one": (

@@ -54,5 +54,6 @@ def test_origins_are_joined_over_sessions(tmp_path: Path) -> None:
         ("b", "x.csv", "id", "FILTER"),
         ("b", "x.csv", "id", "GROUP_BY"),
         ("n", "x.csv", "a", "GROUP_BY"),
+        ("n", "x.csv", "id", "FILTER"),
         ("n", "x.csv", "id", "GROUP_BY"),
     }

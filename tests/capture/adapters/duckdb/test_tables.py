@@ -25,7 +25,6 @@ b <- u.csv.c FILTER
 b <- t.csv.b IDENTITY
 b <- t.csv.id CONDITIONAL
 b <- u.csv.id CONDITIONAL
-b <- u.csv.c CONDITIONAL
 """,
     ),
     "a constant of a table's rows, written to a file": (

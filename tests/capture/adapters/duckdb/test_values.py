@@ -205,11 +205,7 @@ s <- t.csv.b AGGREGATION
 * <- t.csv.a FILTER
 * <- t.csv.id GROUP_BY
 * <- t.csv.id SORT
-* <- t.csv.a GROUP_BY
-* <- t.csv.a SORT
 * <- u.csv.id FILTER inferred
-* <- u.csv.id GROUP_BY inferred
-* <- u.csv.id SORT inferred
 """,
     ),
     "a place that owes nothing to the value that it reads as": (
@@ -227,7 +223,6 @@ b <- t.csv.b IDENTITY
 * <- t.csv.id GROUP_BY
 * <- t.csv.b GROUP_BY
 * <- t.csv.id SORT
-* <- t.csv.b SORT
 """,
     ),
     "a column that is called as the computed value which it is": (
