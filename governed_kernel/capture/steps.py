@@ -71,6 +71,7 @@ class Step:
     """
 
     __slots__ = (
+        "base",
         "facts",
         "inputs",
         "links",
@@ -91,6 +92,8 @@ class Step:
         self.links: list[Link] = []
         self.named: list[tuple[Node, tuple[str, ...]]] = []
         self.rows: list[Influence] = []
+        self.base: Node | None = None
+        """The input whose rows these are, where others only hand over values."""
         self.facts: dict[str, Any] = {}
         self.opened: dict[str, None] = {}
         self.values: dict[str, None] = {}
@@ -379,6 +382,8 @@ class Step:
 
     def _givers(self) -> list[Node]:
         """The inputs that have to do with the rows; of those that only decide, that counts."""
+        if self.base is not None:
+            return [self.base]
         giving = {entity for entity, relation, _, _ in self.links if relation in DIRECT}
         if not giving:
             return list(self.inputs.values())

@@ -69,6 +69,11 @@ def assign_value(
         work.open(targets)
 
 
+def _base(node: Node) -> Node | None:
+    """What keeps its rows when a column is added; the first column of all brings its own."""
+    return node if node.columns else None
+
+
 def set_item(observation: Observation, observed: Observed) -> None:
     """``frame[key] = value`` and ``series[key] = value``."""
     key, value = observed.call.arguments[1:3]
@@ -110,6 +115,7 @@ def _set(
         targets = _targets(key, columns)
     partial = rows is not None and not (isinstance(rows, slice) and rows == slice(None))
     kept = [c for c in after[1] if partial or c not in targets]
+    work.base = _base(node)
     work.same(node, tuple(kept))
     assign_value(work, node, targets, value)
     if partial:
@@ -129,6 +135,7 @@ def assign(observation: Observation, observed: Observed) -> None:
     if node is None or output is None:
         return
     given = observed["kwargs"] or {}
+    work.base = _base(node)
     work.same(node, tuple(column for column in output[1] if column not in given))
     before: set[str] = set()
     for name, value in given.items():
@@ -208,6 +215,7 @@ def update(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     before, other, after = observed.call.note, work.of(observed["other"]), look(observed.subject)
     if isinstance(before, Before) and before.node is not None and after is not None:
+        work.base = before.node
         work.same(before.node, after[1])
         if other is not None:
             work.same(other, after[1])
