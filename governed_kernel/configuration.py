@@ -179,7 +179,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, msgspec.Meta(ge=1)] = 2
     """Threads of a run; fixed, since another number may give other bits."""
     timeout_minutes: Annotated[float, msgspec.Meta(gt=0)] = 120.0
-    """A run that takes longer has failed."""
+    """A run that takes longer has failed, and so has the code that divides a dataset."""
     free_disk_megabytes: Count = 500
     """A run is refused below this much free disk."""
     identified: bool = False

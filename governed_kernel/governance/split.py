@@ -142,7 +142,10 @@ def _refuse_changed(path: Path, read: bytes) -> None:
 def _run(
     workspace: Workspace, source: Path, code: Path, read: bytes, function: str, folder: str
 ) -> dict[str, Path]:
-    """Run the code as it was read, in a child process; the CSV file of each part."""
+    """Run the code as it was read, in a child process; the CSV file of each part.
+
+    It may take as long as a run of a release.
+    """
     copy = Path(folder, "code.py")
     copy.write_bytes(read)
     output = Path(folder, "parts")
@@ -161,27 +164,36 @@ def _run(
     specification.write_text(json.dumps(spec), encoding="utf-8")
     command = [sys.executable, "-m", "governed_kernel.governance.split_worker", str(specification)]
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        command,
-        cwd=workspace.root,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    minutes = workspace.settings.run.timeout_minutes
+    said = Path(folder, "said")
+    try:
+        with said.open("wb") as errors:  # no pipe: a process that it leaves would keep it open
+            done = subprocess.run(
+                command,
+                cwd=workspace.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                timeout=60 * minutes,
+                check=False,
+            )
+    except subprocess.TimeoutExpired as error:
+        why = f"it had not ended after {minutes:g} minutes, which is run.timeout_minutes"
+        raise _gave_nothing(code, why) from error
     written = {part: output / f"{part}.csv" for part in PARTS}
     if done.returncode or not all(path.is_file() for path in written.values()):
-        raise _failed(code, done.returncode, done.stderr)
+        lines = said.read_text(errors="replace").strip().splitlines()
+        told = "\n".join([line for line in lines if line.strip()][-6:])
+        status = f"its process ended with {done.returncode} and wrote no parts"
+        raise _gave_nothing(code, told or status)
     return written
 
 
-def _failed(code: Path, status: int, errors: str) -> GovernedError:
-    lines = [line for line in errors.strip().splitlines() if line.strip()]
+def _gave_nothing(code: Path, why: str) -> GovernedError:
     return UsageError(
         f"the split code {code.name} did not give its parts",
-        why="\n".join(lines[-6:]) or f"its process ended with {status} and wrote no parts",
+        why=why,
         next="mend the code, then run the same command again; nothing was registered",
     )
 

@@ -10,11 +10,13 @@ import pytest
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageError
+from governed_kernel.governance.policy import adopt, to_adopt
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.split import Split, divide
 from governed_kernel.lineage.events import Decided, SplitRecorded
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
+from tests.governance.people import passphrase
 from tests.governance.records import (
     BY_PATIENT,
     BY_ROW,
@@ -174,6 +176,24 @@ def test_code_outside_the_workspace_is_refused(
 def test_a_function_can_be_named(workspace: Workspace, source: Path) -> None:
     code = write_code(workspace, BY_PATIENT.replace("def split", "def by_patient"))
     assert divide(workspace, "biopsies", f"{code}:by_patient", "sam", keys=["patient"]).new
+
+
+def test_code_that_never_ends_is_ended_when_its_time_is_over(
+    workspace: Workspace, source: Path
+) -> None:
+    settings = workspace.root / "governed.toml"
+    text = settings.read_text()
+    assert "[run]\n" in text
+    settings.write_text(text.replace("[run]\n", "[run]\ntimeout_minutes = 0.02\n"))
+    now = Workspace(workspace.root)
+    adopt(now, "ada", passphrase("ada"), to_adopt(now))
+    code = write_code(now, "import time\n\ndef split(frame):\n    time.sleep(600)\n")
+    with pytest.raises(UsageError) as refused:
+        divide(now, "biopsies", code, "sam", keys=["patient"])
+    assert refused.value.why == (
+        "it had not ended after 0.02 minutes, which is run.timeout_minutes"
+    )
+    assert not Register.read(now).splits
 
 
 def test_an_unknown_key_column_is_wrong_use(workspace: Workspace, source: Path) -> None:
