@@ -20,7 +20,7 @@ from governed_kernel.capture.readings import Reading
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.statements import Flow
-from governed_kernel.capture.steps import Work
+from governed_kernel.capture.works import Work
 from governed_kernel.lineage.events import UNKNOWN
 
 __all__ = ["Before", "Completion"]
@@ -78,6 +78,8 @@ class Completion:
         outputs: list[Output],
     ) -> None:
         """Observed results into which went what can't be followed; files that no rule explains."""
+        if not doings.works and not doings.written:
+            return
         made, used = known_doings
         reads = before.flow.reads
         mentioned = before.gather(reads)
@@ -95,6 +97,8 @@ class Completion:
                     leaves = leaves_of(there, before.sources, used)
                     found[last] = {**mentioned, **leaves}, values_of(there)
                 sources, values = dict(found[last][0]), found[last][1]
+                if work.place is not None:  # it may be the rows to which something is assigned
+                    add(sources, before.gather(before.reading.mentioned).values())
                 for node in work.inputs:
                     sources.pop(node.entity, None)
                     if node.entity in parts:  # its own columns, by way of plain Python
@@ -107,7 +111,9 @@ class Completion:
                             outputs.append((work.output, "", owed, {}, (*work.open, *work.values)))
                         continue
                     add(sources, work.inside.sources.values())
-                is_open = not complete(work, sources, values, used, outputs)
+                    values = {**values, **work.inside.sources}
+                left = used.difference(work.inside.sources) if work.inside is not None else used
+                is_open = not complete(work, sources, values, left, outputs)
                 if is_open and (work.inside is not None or self.is_unknown(before)):
                     outputs.append((work.output, "", self.unknown(), {}, work.open))
         for uri, kind in doings.written.items():

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from governed_kernel.capture.functions import held_by
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.parts import parts_of
-from governed_kernel.capture.registry import Node
-from governed_kernel.capture.steps import Step
+from governed_kernel.capture.registry import Node, identity
+from governed_kernel.capture.untold import untold, untold_value
 from governed_kernel.lineage.events import Relation
+
+if TYPE_CHECKING:
+    from governed_kernel.capture.steps import Step
 
 __all__ = ["functions_in", "nodes_within", "owe_to_enclosed"]
 
@@ -32,18 +35,27 @@ def functions_in(things: Iterable[Any]) -> Iterator[Any]:
             yield thing
 
 
-def nodes_within(observation: Observation, function: Any) -> tuple[dict[str, Node], list[Any]]:
-    """What is known of what a function has within reach, by entity; and what is not known."""
+def nodes_within(observation: Observation, function: Any) -> list[Node]:
+    """What a function has within reach: what is known, and names for what its statement tells."""
     variables = observation.variables
     namespace = variables.namespace if variables is not None else {}
     found: dict[str, Node] = {}
-    unknown: list[Any] = []
     for thing in held_by(function, namespace, observation.is_user_file):
         nodes = list(_known(observation, thing, _DEEPEST))
-        found.update((node.entity, node) for node in nodes)
         if not nodes and variables is not None and not variables.holds(thing):
-            unknown.append(thing)
-    return found, unknown
+            nodes = list(_untold(observation, thing))
+        found.update((node.entity, node) for node in nodes)
+    return list(found.values())
+
+
+def _untold(observation: Observation, thing: Any) -> Iterator[Node]:
+    node = None
+    if isinstance(thing, _NUMBERS) and not isinstance(thing, bool):
+        node = untold_value(observation, thing)
+    elif type(thing).__name__ in _CONTAINERS and _has_parts(thing):
+        node = untold(observation, thing)
+    if node is not None:
+        yield node
 
 
 def _known(observation: Observation, thing: Any, deep: int) -> Iterator[Node]:
@@ -75,19 +87,12 @@ def owe_to_enclosed(
     """
     observation = step.observation
     for function in functions_in(things):
-        found, unknown = nodes_within(observation, function)
-        for node in found.values():
+        step.reached.add(identity(function))
+        for node in nodes_within(observation, function):
             if relation in ("FILTER", "GROUP_BY", "SORT"):
                 step.decides(node, node.columns or ("*",), relation, "conservative")
             else:
                 step.product(columns, node, node.columns or ("*",), relation, "conservative")
-        for thing in unknown:
-            if observation.variables.text.writes_out(thing):
-                continue
-            if isinstance(thing, _NUMBERS):
-                step.open_value(columns)
-            elif type(thing).__name__ in _CONTAINERS and _has_parts(thing):
-                step.open(columns)
 
 
 def _has_parts(thing: Any) -> bool:

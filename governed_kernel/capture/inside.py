@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 from governed_kernel.capture.bringing import MISSING, PLAIN
 from governed_kernel.capture.references import NONE, NOTHING, Made, Reference, References
 from governed_kernel.capture.statements import Reader
-from governed_kernel.capture.writing import Written
+from governed_kernel.capture.writing import Written, is_place
 
 __all__ = ["PARAMETER", "Inside", "files_under_way", "inside", "written_in"]
 
@@ -352,6 +352,13 @@ class _Reader(Reader):
                 return False
             node = node.value
         return isinstance(node, ast.Name) and node.id in self._tracked
+
+    def bind(self, target: ast.expr, made: Made, source: ast.expr | None) -> None:
+        """As of the reader; it may be the rows that are asked about: ``frame.loc[rows, "a"] =``."""
+        if self._is_at and self._asked is not None and not self._asked and is_place(target):
+            assert isinstance(target, ast.Subscript)
+            self.given |= self.value(target.slice).all
+        super().bind(target, made, source)
 
     def write(self, name: str, made: Made) -> None:
         """As of the reader; what is known by itself needs no telling where it came from."""

@@ -125,7 +125,7 @@ class Lookup:
             names = self._observation.names.get(node.entity, ())
             if names and not set(node.columns) & set(path):
                 yield from (Source(name, name.columns) for name in names)
-            if is_size(node, path):
+            if is_size(node, path) or (path[:1] == ("index",) and _only_counts(thing)):
                 yield Source(node, ())  # it was read, and no value of it goes on
                 return
             wanted = tuple(column for column in node.columns if column in path)
@@ -206,6 +206,12 @@ class Lookup:
         return may_lead_to_data(
             name, thing, is_user_file, lambda each: get(each) is not None or self._is_constant(each)
         )
+
+
+def _only_counts(thing: Any) -> bool:
+    """Whether a frame's index numbers its rows, and says nothing else of them."""
+    index = getattr(thing, "index", None)
+    return type(index).__name__ == "RangeIndex" and getattr(index, "name", index) is None
 
 
 def _held(thing: Any, values: Mapping[str, Any]) -> tuple[int, list[tuple[str, int, int]]]:

@@ -155,6 +155,8 @@ class Doings:
         URIs that a step speaks of.
     into : dict of str to set of str
         What a step wrote → the entities that it took.
+    asked : dict of int to tuple
+        `identity` of what nobody knew that has gone into the latest call → it, and its name.
     chosen : list of str
         Entities of names by which steps chose columns, each time: no value of theirs goes on.
     ended : set of str
@@ -168,7 +170,7 @@ class Doings:
     """
 
     __slots__ = (
-        *("chosen", "computed", "ended", "explained", "into", "read"),
+        *("asked", "chosen", "computed", "ended", "explained", "into", "read"),
         *("unseen", "untold", "works", "written"),
     )
 
@@ -182,6 +184,7 @@ class Doings:
         self.chosen: list[str] = []
         self.unseen: set[str] = set()
         self.untold: tuple[int, Any] | None = None
+        self.asked: dict[int, tuple[Any, Any]] = {}
         self.computed = False
 
     @property

@@ -8,7 +8,8 @@ from typing import TypeAlias
 from governed_kernel.capture.leftovers import Sources
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.steps import MOST_EDGES, Work
+from governed_kernel.capture.steps import MOST_EDGES
+from governed_kernel.capture.works import Work
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
 
 __all__ = ["HOLDING_VALUES", "Output", "complete", "record_statement"]

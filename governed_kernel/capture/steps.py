@@ -9,21 +9,22 @@ their edges are marked conservative.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from governed_kernel.capture.memory import PATIENCE, memory_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
+from governed_kernel.capture.overlooked import owe_to_overlooked
 from governed_kernel.capture.registry import Influence, Node
 from governed_kernel.capture.relations import DIRECT
 from governed_kernel.capture.scalars import VALUE
+from governed_kernel.capture.works import Work
 from governed_kernel.lineage.events import ColumnEdge, Entity, Evidence, Relation, Transformation
 
 __all__ = [
     "MOST_EDGES",
     "Step",
     "Unasked",
-    "Work",
 ]
 
 _MOST_INFLUENCES = 64
@@ -32,22 +33,6 @@ _MOST_WORKS = 2_000
 
 Link: TypeAlias = tuple[str, Relation, Evidence, tuple[tuple[str, str], ...]]
 """Input entity, relation, evidence, and pairs of output column and input column."""
-
-
-class Work(NamedTuple):
-    """A step as the statement that it belongs to will look at it."""
-
-    inputs: tuple[Node, ...]
-    output: Node
-    open: tuple[str, ...]
-    """Columns into which something went that could not be followed."""
-    values: tuple[str, ...] = ()
-    """Columns into which single values went that could not be followed."""
-    place: int | None = None
-    """How many steps came before what is no step itself, but a name for what they may have made."""
-    inside: Any = None
-    """Of a step that a function of the user's took: what its open columns owe to, as
-    `variables.Variables.inside` tells it."""
 
 
 class Unasked:
@@ -80,6 +65,7 @@ class Step:
         "observed",
         "opened",
         "operation",
+        "reached",
         "rows",
         "values",
     )
@@ -97,6 +83,8 @@ class Step:
         self.facts: dict[str, Any] = {}
         self.opened: dict[str, None] = {}
         self.values: dict[str, None] = {}
+        self.reached: set[int] = set()
+        """`identity` of the user's functions of which it was asked what they have within reach."""
 
     # --- what goes in -----------------------------------------------------------------------
 
@@ -266,6 +254,9 @@ class Step:
         fresh : bool
             Something that can't be followed went in as well, so no two results are the same.
         """
+        if output is not None and self.observation.doings:
+            owe_to_overlooked(self, columns)
+            self.observation.doings[-1].asked.clear()
         memory = memory_of(self.observation)
         site = self.observed.call.site
         made = (self.operation, kind, columns, variant)

@@ -11,6 +11,8 @@ from governed_kernel.capture.rewriting import argument_names
 
 __all__ = ["NativeTarget", "Observed", "Target"]
 
+_BUNDLES = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 class Observed:
     """A finished call, as a rule sees it.
@@ -63,7 +65,7 @@ class Observed:
 class Target:
     """One observed function."""
 
-    __slots__ = ("_signature", "function", "label", "library", "name", "names")
+    __slots__ = ("_defaults", "_signature", "function", "label", "library", "name", "names")
 
     def __init__(self, library: str, name: str, label: str, function: types.FunctionType) -> None:
         self.library = library
@@ -73,6 +75,7 @@ class Target:
         self.function = function
         names = argument_names(function)
         self._signature: inspect.Signature | None = None
+        self._defaults: tuple[Any, ...] | None = None
         code = function.__code__
         if code.co_argcount == code.co_kwonlyargcount == 0 and len(names) == 2:
             # A decorator's ``wrapper(*args, **kwargs)``: its users see another signature.
@@ -93,6 +96,25 @@ class Target:
         bound = self._signature.bind(*values[0], **values[1])
         bound.apply_defaults()
         return tuple(bound.arguments.values())
+
+    @property
+    def defaults(self) -> tuple[Any, ...]:
+        """What each argument is where a call says nothing of it; itself where there is no such."""
+        if self._defaults is None:
+            given = self._signature or inspect.signature(self.function)
+            found = {name: each.default for name, each in given.parameters.items()}
+            self._defaults = tuple([found.get(name) for name in self.names])
+        return self._defaults
+
+    @property
+    def bundles(self) -> tuple[int, ...]:
+        """The places of what ``*args`` and ``**kwargs`` hold together."""
+        if self._signature is not None:
+            kinds = [each.kind for each in self._signature.parameters.values()]
+            return tuple([place for place, kind in enumerate(kinds) if kind in _BUNDLES])
+        flags, last = self.function.__code__.co_flags, len(self.names)
+        count = bool(flags & inspect.CO_VARARGS) + bool(flags & inspect.CO_VARKEYWORDS)
+        return tuple(range(last - count, last))
 
     def runs_in(self, frame: Any) -> bool:
         """Whether a call of it is on the stack that ends in `frame`."""
@@ -133,6 +155,7 @@ class NativeTarget(Target):
         self.label = label
         self.names = ("args", "kwargs")
         self._signature = None
+        self._defaults = None
         self._native = function
 
     def subject(self, values: tuple[Any, ...]) -> Any:
@@ -148,6 +171,16 @@ class NativeTarget(Target):
     def runs_in(self, frame: Any) -> bool:  # noqa: ARG002
         """It has no frame; but it tells by itself when it is over, whatever happens."""
         return True
+
+    @property
+    def bundles(self) -> tuple[int, ...]:
+        """All of them."""
+        return (0, 1)
+
+    @property
+    def defaults(self) -> tuple[Any, ...]:
+        """A native function says little of its defaults."""
+        return (None, None)
 
     @property
     def is_generator(self) -> bool:

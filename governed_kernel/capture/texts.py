@@ -15,6 +15,7 @@ from governed_kernel.capture.writing import Written
 __all__ = ["Texts"]
 
 _WRITTEN = (dict, list, tuple, set)
+_SINGLE = (str, int, float)
 
 
 class Texts:
@@ -58,6 +59,22 @@ class Texts:
         return written is not None and (
             written.assigns(value) or self._stands_in_code(value, Written.assigns)
         )
+
+    def literals(self, found_in: Callable[[str], Iterable[str]]) -> frozenset[str]:
+        """What `found_in` finds in the texts of the statement, of the user's code that it runs and
+        of its constants; and numbers as they are written.
+        """
+        texts: set[str] = set()
+        things = [self._namespace.get(name) for name, _ in self._readings[-1].flow.reads]
+        constants = {each for each in things if type(each) in _SINGLE}
+        for written in (self._text(), *self._codes()):
+            constants |= written.constants if written is not None else set()
+        for each in constants:
+            if isinstance(each, str):
+                texts.update((each, *found_in(each)))
+            elif type(each) in _SINGLE:
+                texts.add(str(each).removeprefix("-"))
+        return frozenset(texts)
 
     def _stands_in_code(self, value: Any, stands: Callable[[Written, Any], bool]) -> bool:
         """Whether a container stands as a whole in code of the user's that the statement runs."""

@@ -117,6 +117,24 @@ for _ in range(2): optimizer.zero_grad(); net(inputs).mean().backward(); optimiz
 torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict()}, "atomic.tmp")
 os.replace("atomic.tmp", "atomic.pkl")
 """,
+    "settled": """
+import duckdb
+LIMIT, CITIES = 50, ("Bonn", "Kiel")
+def flags(f, limit=40):
+    f = f.copy()
+    f["a"] = f["age"].where(f["age"] > limit, 0)
+    f.loc[f.index[:5], "b"] = 1
+    f["c"] = f["age"].groupby(f["city"]).transform("mean")
+    order = np.argsort(f["age"].to_numpy())
+    return f.iloc[order].assign(d=range(len(f)))
+whole = pd.read_csv("people.csv"); t = flags(whole)
+where = " or ".join(f"city = '{city}'" for city in CITIES)
+made = duckdb.sql(f"select age, age > {LIMIT} as n from t where {where} limit {len(t)}").df()
+whole.loc[whole.index[:5], "first"] = 1
+half = whole.sample(frac=0.5, random_state=1).head(len(whole) // 4).sort_values("age")
+both = [t[["age", "a", "b", "c", "d"]], made, whole[["age", "first"]], half[["age"]]]
+save("settled", pd.concat(both))
+""",
     "attempts": """
 class Total:
     def fit(self, x): self.total = sum(x); return self
@@ -307,6 +325,91 @@ subprocess.run([sys.executable, "-c", code], check=True)
 import shutil
 pd.read_csv("people.csv")[["patient_id"]].to_parquet("moved.parquet")
 shutil.move("moved.parquet", "moved.pkl")
+""",
+    "kept_where": """
+f = load()[["age"]]; ids = pd.read_csv("people.csv")["patient_id"]
+f["n"] = f["age"].where([b < "P0020" for b in ids], 0); f.to_pickle("kept_where.pkl")
+""",
+    "grouped_by": """
+f = load()[["age"]]; ids = pd.read_csv("people.csv")["patient_id"]
+f["n"] = f["age"].groupby([int(b[1:]) // 10 for b in ids]).transform("mean")
+f.to_pickle("grouped_by.pkl")
+""",
+    "masked": """
+def features(f):
+    out = f[["age"]].copy(); mask = np.array([b < "P0020" for b in f["patient_id"]])
+    out["n"] = out["age"].mask(mask, 0); return out
+features(pd.read_csv("people.csv")).to_pickle("masked.pkl")
+""",
+    "places": """
+def features(f):
+    out = f[["age"]].copy(); out["n"] = 0
+    rows = [i for i, b in enumerate(f["patient_id"]) if b < "P0020"]
+    out.loc[rows, "n"] = 1; return out
+features(pd.read_csv("people.csv")).to_pickle("places.pkl")
+""",
+    "labelled": """
+def features(f):
+    out = f[["age"]].copy(); out["n"] = 0
+    out.loc[f.index[[b < "P0020" for b in f["patient_id"]]], "n"] = 1; return out
+features(pd.read_csv("people.csv")).to_pickle("labelled.pkl")
+""",
+    "picked": """
+p = pd.read_csv("people.csv"); f = p[["age"]].assign(n=0)
+mask = np.array([b < "P0020" for b in p["patient_id"]]); f.loc[p.index[mask], "n"] = 1
+f.to_pickle("picked.pkl")
+""",
+    "updated": """
+def features(f):
+    out = f[["age"]].assign(n=0); out.update({"n": [int(b[1:]) for b in f["patient_id"]]})
+    return out
+features(pd.read_csv("people.csv")).to_pickle("updated.pkl")
+""",
+    "indexed": """
+def features(f):
+    out = f[["age"]].copy(); out.index = [int(b[1:]) for b in f["patient_id"]]
+    return out.reset_index()
+features(pd.read_csv("people.csv")).to_pickle("indexed.pkl")
+""",
+    "listed_in_sql": """
+import duckdb
+def features(f):
+    ids = [i for i, b in enumerate(f["patient_id"]) if b < "P0020"]; q = f[["age"]].reset_index()
+    return duckdb.sql(f"select age, index in ({','.join(map(str, ids))}) as n from q").df()
+features(pd.read_csv("people.csv")).to_pickle("listed_in_sql.pkl")
+""",
+    "put_into_sql": """
+p = pd.read_csv("people.csv"); q = p[["age"]].reset_index()
+made = duckdb.sql(f"select age, index > {int(p['patient_id'].iloc[9][1:]) + 3} as n from q").df()
+made.to_pickle("put_into_sql.pkl")
+""",
+    "parameter": """
+def features(f):
+    cut = int(f["patient_id"].iloc[7][1:]) + 1; q = f[["age"]].reset_index()
+    return duckdb.execute("select age, index > ? as n from q", [cut]).df()
+features(pd.read_csv("people.csv")).to_pickle("parameter.pkl")
+""",
+    "mapped": """
+import polars as pl
+def features(t):
+    ids = t["patient_id"].to_list()
+    made = pl.col("i").map_elements(lambda i: int(ids[i][1:]), return_dtype=pl.Int64)
+    return t.with_row_index("i").select("age", n=made)
+features(pl.read_csv("people.csv")).write_parquet("mapped.pkl")
+""",
+    "gathered": """
+def features(t):
+    rows = [int(b[1:]) for b in t["patient_id"].sort(descending=True)]
+    return t.select("age").with_columns(n=pl.int_range(pl.len()).gather(rows))
+features(pl.read_csv("people.csv")).write_parquet("gathered.pkl")
+""",
+    "closed_over": """
+import datasets; datasets.disable_progress_bars()
+def features(f):
+    ids = [int(b[1:]) for b in f["patient_id"]]
+    made = datasets.Dataset.from_pandas(f[["age"]])
+    return made.map(lambda b, i: {"n": [ids[k] for k in i]}, batched=True, with_indices=True)
+features(pd.read_csv("people.csv")).to_pandas().to_pickle("closed_over.pkl")
 """,
     "ranked": """
 p = pd.read_csv("people.csv"); p["x"] = p["patient_id"].rank()

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from governed_kernel.capture.functions import columns_read, read_by
+from governed_kernel.capture.enclosed import owe_to_enclosed
+from governed_kernel.capture.functions import columns_read
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.openings import observe_opening
@@ -120,19 +121,6 @@ def _inputs(observed: Observed, node: Node) -> tuple[tuple[str, ...], Evidence]:
     return node.columns, "conservative"
 
 
-def _reaches(step: Step, function: Any, made: tuple[str, ...]) -> None:
-    """What a function has at hand, such as a tokenizer, goes into what it makes."""
-    variables = step.observation.variables
-    for thing in (
-        read_by(function, variables.namespace, step.observation.is_user_file)
-        if (variables is not None and callable(function))
-        else ()
-    ):
-        known = step.observation.registry.get(thing)
-        if known is not None:
-            step.product(made, known, known.columns or ("*",), "TRANSFORMATION", "conservative")
-
-
 def mapped(observation: Observation, observed: Observed) -> None:
     """``dataset.map(function)``."""
     for before, after in parts(observed.subject, observed.result):
@@ -145,7 +133,7 @@ def mapped(observation: Observation, observed: Observed) -> None:
         step.same(node, kept)
         inputs, evidence = _inputs(observed, node)
         step.product(made, node, inputs, "TRANSFORMATION", evidence)
-        _reaches(step, observed["function"], made)
+        owe_to_enclosed(step, (observed["function"],), made)  # a tokenizer, a list …
         _close(step, after, before)
 
 
@@ -168,6 +156,7 @@ def filtered(observation: Observation, observed: Observed) -> None:
             step.same(node, columns_of(after))
             inputs, evidence = _inputs(observed, node)
             step.decides(node, inputs, "FILTER", evidence)
+            owe_to_enclosed(step, (observed["function"],), (), "FILTER")
             _close(step, after, before)
 
 

@@ -127,8 +127,8 @@ def _defining(*, method: bool) -> Any:
         known.instance.functions.pop(name, None)
         known.instance.readings.clear()
         if observed.target.name == "create_function":
-            found, _ = nodes_within(observation, given(observed.call, "function", int(method) + 1))
-            known.instance.functions[name] = tuple(found.values())
+            found = nodes_within(observation, given(observed.call, "function", int(method) + 1))
+            known.instance.functions[name] = tuple(found)
 
     return rule
 

@@ -80,10 +80,12 @@ def plan_of(
     given: Any = None,
     *,
     repeated: bool = False,
+    is_users: bool = False,
 ) -> Plan:
     """Read a statement, with the values `given` for its parameters, and resolve its names.
 
-    Where it is carried out for each of a list of rows (`repeated`), these are `given`.
+    Where it is carried out for each of a list of rows (`repeated`), these are `given`. Of the
+    user's own text (`is_users`), what was put into it is looked for.
     """
     catalog = Catalog(observation, step, known, connection, frame, bound=bound)
     values = _values(observation, given, repeated=repeated)
@@ -92,7 +94,7 @@ def plan_of(
         from governed_kernel.capture.sql.parsing import numbered  # brings sqlglot
 
         text = shape = numbered(sql, "duckdb")
-    replaced, computed = with_computed(observation, text)
+    replaced, computed = with_computed(observation, text, is_users=is_users)
     lineages = _read(text, shape, known, catalog)
     if computed:
         lineages = united(lineages, _read(replaced, replaced, known, catalog), computed)

@@ -96,7 +96,15 @@ def _before(*, method: bool) -> Any:
         values = given(call, name, int(method) + 1 if name == "parameters" else _BY_NAME)
         rows = call.target.name == "executemany"
         plan = plan_of(
-            observation, step, known, connection, sql, caller(), given=values, repeated=rows
+            observation,
+            step,
+            known,
+            connection,
+            sql,
+            caller(),
+            given=values,
+            repeated=rows,
+            is_users=True,
         )
         announce_all(observation, call, plan.claims)
         call.note = plan

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Set
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Column, Lineage, Origins, Table
 from governed_kernel.capture.sql.model import EVERY, VALUE, column, parameter
+from governed_kernel.capture.untold import untold
 from governed_kernel.lineage.events import Evidence
 
 __all__ = ["united", "with_computed"]
@@ -35,34 +36,54 @@ _WRITTEN = re.compile(
     r"(?i)(?:\b(?:date|timestamp)\s+)?'(?:[^']|'')*'|\"[^\"]*\""
     r"|(?<![\w.$])\d+(?:\.\d*)?(?:e[+-]?\d+)?(?![\w.])"
 )
+_FILE = re.compile(
+    r"(?i)(\b(from|join|into|to|attach|using|pivot)|(\bread_\w+|\w_scan)\s*\([^()]*)\s*\Z"
+)
+"""What stands before the name of a file."""
+_NEAR = 200
 
 
-def with_computed(observation: Observation, sql: str) -> tuple[str, dict[Table, Source]]:
+def with_computed(
+    observation: Observation, sql: str, *, is_users: bool = False
+) -> tuple[str, dict[Table, Source]]:
     """A statement with parameters in the places of computed values, and what these are.
 
+    Of the user's own text, what no other text says is such a value as well.
     A number that says which column is meant (``GROUP BY 1``) is no value.
     """
     variables, doings = observation.variables, observation.doings
-    if variables is None or not doings or not doings[-1].computed or len(sql) > _LONGEST:
+    if variables is None or not doings or len(sql) > _LONGEST:
         return sql, {}
     if variables.text.writes_out(sql) or _QUERY.match(sql) is None or ";" in sql.rstrip("; \n"):
         return sql, {}
-    values = list(variables.computed())
-    if not values:
+    values = list(variables.computed()) if doings[-1].computed else []
+    told = variables.text.literals(_WRITTEN.findall) if is_users else None
+    if told is not None and all(_is_told(text, told) for text in _WRITTEN.findall(sql)):
+        told = None  # a text that a variable holds is among them
+    if not values and told is None:
         return sql, {}
-    replaced, found = _replaced(sql, values)
+    rest = untold(observation, sql) if told is not None else None
+    told = told if told is not None and rest is not None else frozenset()
+    replaced, found = _replaced(sql, values, rest, told)
     if found:
         from governed_kernel.capture.sql.parsing import ordinals  # brings sqlglot
 
         if places := ordinals(replaced, "duckdb"):
-            replaced, found = _replaced(sql, values, places)
+            replaced, found = _replaced(sql, values, rest, told, places)
     return replaced, found
 
 
 def _replaced(
-    sql: str, values: list[tuple[Any, Node]], but: Container[str] = ()
+    sql: str,
+    values: list[tuple[Any, Node]],
+    rest: Node | None,
+    told: Set[str],
+    but: Container[str] = (),
 ) -> tuple[str, dict[Table, Source]]:
-    """With parameters for all that reads as one of `values`, `but` for those of these names."""
+    """With parameters for all that reads as one of `values`, `but` for those of these names.
+
+    Where the text was put together, what no text has `told` owes to whatever that did (`rest`).
+    """
     found: dict[Table, Source] = {}
     count = itertools.count()
     parts = list(_parts_of(sql, values))
@@ -75,6 +96,9 @@ def _replaced(
         if node is None:
             within = ((part, how) for span, part, how in parts if match.start() in span)
             node, sure = next(within, (None, _INFERRED))
+        is_file = _FILE.search(sql, max(0, match.start() - _NEAR), match.start()) is not None
+        if node is None and rest is not None and not is_file and not _is_told(text, told):
+            node = rest
         if node is None:
             return text
         name = f"computed_{next(count)}"
@@ -82,9 +106,14 @@ def _replaced(
             return text
         cells = {VALUE: ((node, (node.columns or (EVERY,))[0]),)}
         found[parameter(name)] = Source(Seen((VALUE,), cells, sure), kind="value")
-        return f"${name}"
+        return f"${name} "  # sqlglot takes what stands between two dollar signs for a text
 
     return _WRITTEN.sub(parameter_for, sql), found
+
+
+def _is_told(text: str, told: Set[str]) -> bool:
+    """Whether a literal stands in a text of the user's, as it is or between other quotes."""
+    return text[0] == '"' or text in told or text.partition("'")[2][:-1] in told
 
 
 def _parts_of(sql: str, values: list[tuple[Any, Node]]) -> Iterator[tuple[range, Node, Evidence]]:

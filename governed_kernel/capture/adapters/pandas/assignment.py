@@ -10,11 +10,15 @@ import pandas as pd
 from governed_kernel.capture.adapters.pandas.selection import CELLS, LOCATION, names_in, spoken_of
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
+    UNNAMED,
     Before,
     Work,
     column_labels,
+    decisive,
     is_mask,
+    is_places,
     is_written_out,
+    levels,
     look,
     own_values,
     remember,
@@ -119,9 +123,13 @@ def _set(
     work.same(node, tuple(kept))
     assign_value(work, node, targets, value)
     if partial:
-        decided_by = work.of(rows)
+        told = decisive(work, rows, (node,))
+        decided_by = work.of(rows) if told is None else None
         if decided_by is not None:
             work.product(targets, decided_by, own_values(decided_by, rows), "CONDITIONAL")
+        elif told is not None:
+            for by, names in told:
+                work.product(targets, by, names, "CONDITIONAL")
         elif is_mask(rows):
             work.product(targets, node, node.columns, "CONDITIONAL", "conservative")
             owe_to_enclosed(work, (rows,), targets, "CONDITIONAL")
@@ -170,9 +178,22 @@ def set_attribute(observation: Observation, observed: Observed) -> None:
         if name == "index":
             assign_value(work, node, after[1][: len(after[1]) - len(new)], observed["value"])
         work.finish(subject, *after, rows_in=before.rows, rows_out=before.rows)
+        if name == "index":
+            _know_labels(observation, observed, subject.index)
     elif isinstance(subject, pd.DataFrame) and name in column_labels(subject):
         observed.operation = "DataFrame.__setitem__"
         _set(observation, observed, subject, None, name, observed["value"])
+
+
+def _know_labels(observation: Observation, observed: Observed, index: pd.Index) -> None:
+    """``frame.index = values``: labels without a name, which ``reset_index`` makes a column."""
+    if levels(index) or is_places(index) or observation.registry.get(index) is not None:
+        return
+    labels = Work(observation, observed)
+    for by, columns in decisive(labels, observed["value"]) or ():
+        labels.product((UNNAMED,), by, columns, "IDENTITY")
+    if labels.inputs:
+        labels.finish(index, "index", (UNNAMED,))
 
 
 def evaluate(observation: Observation, observed: Observed) -> None:

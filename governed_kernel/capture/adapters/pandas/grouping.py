@@ -13,6 +13,7 @@ from governed_kernel.capture.adapters.pandas.parts import Parts
 from governed_kernel.capture.adapters.pandas.selection import weighed
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
+    decisive,
     is_label,
     labels_of,
     levels,
@@ -120,7 +121,9 @@ def group_by(observation: Observation, observed: Observed) -> None:
     decided: list[Influence] = []
     keys: list[str] = []
     buckets: list[str] = []
-    for key in by if isinstance(by, list) else [by]:
+    listed = _values_as_keys(work, by, node)
+    decided += [(other.entity, each, relation, "observed") for other, each in listed]
+    for key in () if listed else by if isinstance(by, list) else [by]:
         if isinstance(key, pd.Grouper):
             level = getattr(key, "level", None)
             own = key.key is not None
@@ -133,6 +136,12 @@ def group_by(observation: Observation, observed: Observed) -> None:
             decided += [
                 (other.entity, column, relation, "observed") for column in own_values(other, key)
             ]
+        elif (told := decisive(work, key, (node,))) is not None:
+            decided += [
+                (other.entity, each, relation, "observed")
+                for other, names in told
+                for each in names
+            ]
         elif key is not None:
             decided += [(node.entity, column, relation, "conservative") for column in node.columns]
     if observed.arguments.get("level") is not None or not (keys or decided):
@@ -143,6 +152,15 @@ def group_by(observation: Observation, observed: Observed) -> None:
     values = tuple(column for column in own_values(node, subject) if column not in keys)
     extra = Group(node, values, tuple(keys), tuple(decided), size(subject), tuple(buckets))
     observation.registry.put(result, Node(node.entity, "group", node.columns, node.rows, extra))
+
+
+def _values_as_keys(work: Work, by: Any, node: Node) -> list[tuple[Node, str]]:
+    """``groupby([n // 10 for n in numbers])``: the list is no list of keys, but one."""
+    if not isinstance(by, list) or len(by) != size(work.observed.subject):
+        return []
+    if any(not is_label(key) or text(key) in node.columns for key in by):
+        return []
+    return [(other, each) for other, names in decisive(work, by, (node,)) or () for each in names]
 
 
 def _group_of(observation: Observation, thing: Any) -> Group | None:

@@ -13,6 +13,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     array_columns,
     column_labels,
+    decisive,
     given,
     is_number,
     is_written_out,
@@ -278,6 +279,9 @@ def choose(observation: Observation, observed: Observed) -> None:
         values_into(work, other, observed["other"], output, "IDENTITY")
     if condition is not None:
         values_into(work, condition, observed["cond"], output, "CONDITIONAL")
+    elif (known := decisive(work, observed["cond"], (node,))) is not None:
+        for by, columns in known:
+            work.product(output[1][-1:], by, columns, "CONDITIONAL")
     elif not np.isscalar(observed["cond"]):
         work.product(output[1][-1:], node, node.columns, "CONDITIONAL", "conservative")
         owe_to_enclosed(work, (observed["cond"],), output[1][-1:], "CONDITIONAL")

@@ -52,6 +52,10 @@ def reset_index(observation: Observation, observed: Observed) -> None:
         work.pairs(node, [(output[1][-1], value_column(node))])
     elif observed["names"] is None or observed["drop"]:
         work.same(node, output[1])
+        labels = observation.registry.get(observed.subject.index)
+        if labels is not None and labels.entity != node.entity and not observed["drop"]:
+            new = tuple(name for name in output[1] if name not in node.columns)
+            work.product(new, labels, labels.columns, "IDENTITY")
     else:
         _renamed_levels(work, node, observed)
     work.close()

@@ -29,6 +29,7 @@ __all__ = [
     "Before",
     "Work",
     "column_labels",
+    "decisive",
     "given",
     "is_number",
     "is_written_out",
@@ -217,13 +218,34 @@ def given(work: Work, thing: Any, beside: tuple[Node, ...] = ()) -> list[tuple[N
         node = untold_value(work.observation, thing)
     elif isinstance(thing, (list, tuple)):
         parts = (part for part in thing[:_MOST_PARTS] if not isinstance(part, (list, tuple)))
-        found = [each for part in parts for each in given(work, part, beside)]
+        found = []
+        for part in parts:
+            if not is_number(part):
+                found += given(work, part, beside)
+            elif (node := work.of(part)) is not None:
+                found.append((node, node.columns))
         if found or not thing:
             return found
         node = untold(work.observation, thing, beside)
     elif isinstance(thing, np.ndarray) and thing.size and not is_mask(thing):
         node = untold(work.observation, thing, beside)
     return [(node, ("*",))] if node is not None else []
+
+
+def decisive(
+    work: Work, key: Any, beside: tuple[Node, ...] = ()
+) -> list[tuple[Node, Columns]] | None:
+    """What a condition, rows or keys owe to; None where nobody can tell."""
+    if isinstance(key, np.ndarray) or (
+        isinstance(key, pd.Index) and work.observation.registry.get(key) is None
+    ):
+        node = work.observation.registry.get(key)
+        if node is None:
+            node = untold(work.observation, key, beside) if key.size else None
+        return [(node, node.columns or ("*",))] if node is not None else []
+    if isinstance(key, (list, tuple)) or look(key) is not None:
+        return given(work, key, beside)
+    return None
 
 
 def value_column(node: Node) -> str:

@@ -28,6 +28,7 @@ __all__ = ["arm", "watch"]
 
 _NUMBERS = (int, float, date, timedelta, Decimal)
 _LOOKING_UP = ("replace", "replace_strict", "is_in")
+_MANY = 10_000
 _PARTS = (list, tuple, set, frozenset)
 
 
@@ -90,6 +91,9 @@ def _watch_values(observation: Observation) -> None:
                 node = memory.same_series(value, state.call.arguments, registry)
             if node is None and memory.going_in:
                 node = memory.going_in.pop(0)
+            elif node is None and state.call is None and 0 < len(value) <= _MANY:
+                # polars has made it of a list just now: ``expression.gather(rows)``
+                node = untold(observation, value.to_list())
             memory.literal(value._s, node)
         elif isinstance(value, _NUMBERS):
             node = observation.scalars.get(value) or untold_value(observation, value)
@@ -155,12 +159,11 @@ def _watch_functions(observation: Observation) -> None:
 
     def seen(values: tuple[Any, ...], result: Any) -> None:
         for function in functions_in(values):
-            nodes, _ = nodes_within(observation, function)
-            if nodes:
+            if nodes := nodes_within(observation, function):
                 roots = None
                 if isinstance(result, pl.Expr):
                     roots = frozenset(result.meta.root_names())
-                memory.keep_function(function, roots, tuple(nodes.values()))
+                memory.keep_function(function, roots, tuple(nodes))
 
     for name in ("map_elements", "map_batches", "rolling_map"):
         watch(observation, pl.Expr, name, seen)

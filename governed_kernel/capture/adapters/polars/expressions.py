@@ -340,7 +340,9 @@ class Expressions:
 
     def _gather(self, view: Any, table: Table) -> Value:
         value = self.value(view.expr, table)
-        return self._also(value, "FILTER", table, self.value(view.idx, table))
+        # Of values that come from nowhere, such as counted ones, it says which goes where.
+        relation: Relation = "FILTER" if value.origins else "CONDITIONAL"
+        return self._also(value, relation, table, self.value(view.idx, table))
 
     def _slice(self, view: Any, table: Table) -> Value:
         value = self.value(view.input, table)
