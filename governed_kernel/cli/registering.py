@@ -18,7 +18,7 @@ from governed_kernel.cli.options import (
     print_facts,
     workspace_option,
 )
-from governed_kernel.governance import authorization, catalog, catalog_rows
+from governed_kernel.governance import authorization, catalog, catalog_rows, descriptions
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.visible import visible
@@ -81,7 +81,7 @@ def register(
     purposes: tuple[str, ...],
     legal_basis: str,
     retention: str,
-    kind: catalog.Kind,
+    kind: descriptions.Kind,
     licence: str,
     origin: str,
     intended_use: str,
@@ -102,7 +102,7 @@ def register(
 
     named = dict(_named_value(text) for text in parameters)
     asked = {"statement": query, "parameters": named} if query else {}
-    description = catalog.Description(
+    description = descriptions.Description(
         data_class=data_class,
         owner=owner,
         purposes=purposes,
@@ -149,7 +149,7 @@ def mask(workspace: Workspace, name: str, person: str, as_json: bool) -> None:
 
     current = Register.read(workspace)
     current.check_policy()
-    catalog.check_person(current, person)
+    descriptions.check_person(current, person)
     version = current.version(name)
     copy = masked_copies.make(workspace, version, catalog.verify(workspace, version), person)
     facts = {
@@ -211,7 +211,7 @@ def _warn_of_the_end(version: DatasetRegistered, asked: str) -> None:
     label, until = catalog.label(version), version.retention_until
     if authorization.is_expired(version):
         said = f"{label} had to be gone by {until}: nobody may read it, and no run use it"
-    elif asked and catalog.as_day(asked) != until:
+    elif asked and descriptions.as_day(asked) != until:
         said = f"{label} is kept until {until}, as before: no later day is taken"
     else:
         return

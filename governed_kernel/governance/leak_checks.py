@@ -9,6 +9,7 @@ from typing import Any
 from governed_kernel.errors import CheckFailed, Refused, UsageError
 from governed_kernel.governance import authorization, catalog, permission
 from governed_kernel.governance.catalog import label
+from governed_kernel.governance.descriptions import check_person
 from governed_kernel.governance.leaks import Asked, find_leaks
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import append, record_refusal
@@ -38,7 +39,7 @@ def check_leaks(
     try:
         register = Register.read(workspace)
         register.check_policy()
-        catalog.check_person(register, person)
+        check_person(register, person)
         authorization.check_workspace(register, person, "register")
         versions = [register.version(name) for name in names]
         if len({version.sha256 for version in versions}) < 2:

@@ -18,6 +18,7 @@ from governed_kernel.errors import CheckFailed, GovernedError, Refused, UsageErr
 from governed_kernel.files import read_regular, unreadable
 from governed_kernel.governance import authorization, catalog, permission
 from governed_kernel.governance.catalog import Registered, label
+from governed_kernel.governance.descriptions import check_person
 from governed_kernel.governance.leak_checks import look
 from governed_kernel.governance.leaks import Asked
 from governed_kernel.governance.objects import ObjectStore
@@ -81,7 +82,7 @@ def divide(
     try:
         register = Register.read(workspace)
         register.check_policy()
-        catalog.check_person(register, person)
+        check_person(register, person)
         parent = register.version(name)
         permission.check_sees_all(register, parent, person, "divide")
         _refuse_part(register, parent)

@@ -12,6 +12,7 @@ import msgspec
 from governed_kernel.errors import CheckFailed, PolicyDenied, Refused, UsageError
 from governed_kernel.governance import authorization, catalog, inheritance, permission, transforming
 from governed_kernel.governance.catalog import Registered, label
+from governed_kernel.governance.descriptions import check_person
 from governed_kernel.governance.names import check_name
 from governed_kernel.governance.objects import ObjectStore
 from governed_kernel.governance.register import Register
@@ -59,7 +60,7 @@ def transform(
     try:
         register = Register.read(workspace)
         register.check_policy()
-        catalog.check_person(register, person)
+        check_person(register, person)
         authorization.check_workspace(register, person, "register")
         parent = register.version(name)
         _check_readable(register, parent, person)

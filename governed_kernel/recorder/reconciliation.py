@@ -54,7 +54,7 @@ class _Seen:
 
     since: int
     uses: dict[tuple[str, Operation], _Use] = field(default_factory=dict)
-    again: dict[tuple[str, int], Witnessed] = field(default_factory=dict)
+    again: dict[tuple[str, int], tuple[Sighting, datetime]] = field(default_factory=dict)
     """Path and process → its last write there, where that was not the first one seen."""
     made: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
@@ -127,8 +127,7 @@ class Reconciler:
             seen.uses[key] = _Use(sighting, certain)
             return _witnessed(sighting, cell, process, moment)
         if sighting.operation == "write" and sighting.possible:
-            one = _witnessed(sighting, cell, process, moment)
-            seen.again[sighting.path, process] = one
+            seen.again[sighting.path, process] = sighting, moment
         return None
 
     def moved_with(self, folder: Sighting) -> list[Sighting]:
@@ -191,7 +190,10 @@ class Reconciler:
         """What is left to record of every cell that does not run any more."""
         settled = Settled([], [])
         for cell in [cell for cell in self._cells if cell not in running]:
-            settled.again.extend(self._cells[cell].again.values())
+            settled.again.extend(
+                _witnessed(sighting, cell, process, moment)
+                for (_, process), (sighting, moment) in self._cells[cell].again.items()
+            )
             settled.unexplained.extend(self._settle(cell))
         return settled
 

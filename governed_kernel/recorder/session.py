@@ -20,22 +20,20 @@ from governed_kernel.lineage.events import (
     ObserverLost,
     SessionEnded,
     Transformation,
-    now,
 )
-from governed_kernel.recorder import messages, paths
+from governed_kernel.recorder import messages
 from governed_kernel.recorder.accesses import Accesses
 from governed_kernel.recorder.confinement import Confinement
 from governed_kernel.recorder.early import EarlyWitness
 from governed_kernel.recorder.line import Line
 from governed_kernel.recorder.messages import Answer, Fault, Said, Status
-from governed_kernel.recorder.processes import BEFORE, Cell, Credit, Processes, is_orphaned
+from governed_kernel.recorder.processes import BEFORE, Cell, Processes, is_orphaned
 from governed_kernel.recorder.reconciliation import Reconciler
 from governed_kernel.recorder.record import SessionRecord
-from governed_kernel.recorder.restrictions import Restriction, Restrictions
-from governed_kernel.recorder.seccomp import Notification
-from governed_kernel.recorder.sightings import Sighting
+from governed_kernel.recorder.restrictions import Restrictions
 from governed_kernel.recorder.start import StartedKernel
 from governed_kernel.recorder.survivors import end_survivors
+from governed_kernel.recorder.watching import Watch
 from governed_kernel.recorder.witness import Witness
 
 __all__ = ["Session"]
@@ -96,24 +94,25 @@ class Session:
         self._accesses = Accesses(record, restrictions, self._lose)
         self._fault: Fault | None = None
         self._ended = False
-        self._begun = False
         self._ask_again = 0.0
         """When it may be asked again what is restricted, while a cell runs."""
         self._parent = int(os.environ.get("JPY_PARENT_PID") or 0)
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poll = select.poll()
-        self._is_said = True
-        """Whether more than a call may wait. The link is looked at after the listener: nothing is
-        in it that was said before a call which is found alone."""
-        self._credit: Credit | None = None
-        """Whose doing what the witness looks at is."""
-        self._moment = now()
-        """When that was."""
+        self._watching: Watch | None = None
         if witness is not None:
-            witness.before_it_goes_on = self._find_out_whose
-            witness.main_thread = kernel.pid
-            witness.may_regulate = self._processes.regulates
-            self._watch(kernel.listener, self._look)
+            self._watching = Watch(
+                witness,
+                record,
+                self._reconciler,
+                self._accesses,
+                kernel,
+                self._processes,
+                restrictions,
+                self._hear,
+                self._lose,
+            )
+            self._watch(kernel.listener, self._watching.look)
         self._watch(link.fileno(), self._hear)
         self._watch(self._accesses.descriptor, self._accesses.take_digests)
         self._process = os.pidfd_open(kernel.pid)
@@ -126,28 +125,8 @@ class Session:
 
     def catch_up(self, early: EarlyWitness) -> None:
         """Look at what went on, and answer what waits, since the kernel began."""
-        assert self._witness is not None
-        self._begun = early.executed
-        for notification, path in early.opened:
-            try:
-                self._saw_late(self._witness.late(notification, path))
-            except (OSError, ValueError) as error:
-                self._lose("witness", type(error).__name__, str(error))
-        for notification in early.waiting:
-            if self._kernel.reason:
-                return  # it is being killed: nothing of it goes on
-            self._look(notification)
-
-    def _saw_late(self, sightings: list[Sighting]) -> None:
-        """What had to go on before anybody could say no.
-
-        A session in which that was denied data ends: what would carry it out comes later.
-        """
-        self._moment = now()
-        for sighting in sightings:
-            self._saw(sighting)
-            if sighting.denied is not None:
-                self._kernel.end(f"{sighting.path} was read before it could be refused")
+        assert self._watching is not None
+        self._watching.catch_up(early)
 
     # --- the loop ------------------------------------------------------------------------
 
@@ -157,7 +136,8 @@ class Session:
         while not self._ended:
             # one call after another: how long to wait is only asked when there is none
             ready = self._poll.poll(0) or self._poll.poll(self._milliseconds_to_wait())
-            self._is_said = len(ready) > 1
+            if self._watching is not None:
+                self._watching.is_said = len(ready) > 1
             for descriptor, happened in ready:
                 if happened & select.POLLIN or descriptor not in self._handlers:
                     self._handlers[descriptor]()
@@ -218,28 +198,6 @@ class Session:
     def _kernel_ended(self) -> None:
         self._ended = True
 
-    def _look(self, notification: Notification | None = None) -> None:
-        """Let the witness look at a notification, by default at the next."""
-        witness = self._witness
-        assert witness is not None
-        try:
-            notification = notification or witness.receive()
-            if notification is None:
-                return
-            if self._is_said:
-                self._hear()  # the cell that it works for may have been announced a moment ago
-            self._credit = None
-            sightings = witness.examine(notification)
-        except (OSError, ValueError) as error:
-            self._lose("witness", type(error).__name__, str(error))
-            return
-        for sighting in sightings:
-            for one in (sighting, *self._reconciler.moved_with(sighting)):
-                self._saw(one, self._credit)
-        known = self._restrictions is not None and self._restrictions.is_known
-        if known and witness.unjudged:
-            self._saw_late(witness.judged())
-
     def _hear(self, *, quietly: bool = False) -> None:
         """Take every packet that the kernel has sent."""
         if not self._line.hear(quietly=quietly):
@@ -295,7 +253,8 @@ class Session:
                 return Fault(error.what, error.why, error.next)
         if self._witness is not None:
             self._witness.names.forget()  # others change files between two cells
-            self._saw_late(self._witness.judged())
+        if self._watching is not None:
+            self._watching.judge()
         self._settle()
         self._record.add(event)
         self._processes.started(cell)
@@ -346,49 +305,6 @@ class Session:
 
     def _completeness(self) -> Completeness:
         return self._reconciler.completeness(self._witness.environment if self._witness else 0)
-
-    # --- what the witness sees -----------------------------------------------------------
-
-    def _find_out_whose(self, thread: int, executes: bool) -> None:
-        self._moment = now()  # before what the caller says of what it is about to do
-        self._credit = self._processes.credit(thread, starts=executes)
-
-    def _saw(self, sighting: Sighting, credit: Credit | None = None) -> None:
-        if not self._begun and (sighting.thread, sighting.operation) == (
-            self._kernel.pid,
-            "execute",
-        ):
-            self._begun = True  # the recorder's own act
-            return
-        self._accesses.saw(sighting)
-        cell, certain, process = credit or self._processes.credit(sighting.thread)
-        if sighting.denied is not None:
-            self._refused(sighting, sighting.denied, cell, certain)
-            return
-        witnessed = self._reconciler.witnessed_one(
-            sighting, cell, certain=certain, process=process, moment=self._moment
-        )
-        if witnessed is not None:
-            self._record.add(witnessed)
-
-    def _refused(self, sighting: Sighting, why: Restriction, cell: Cell, certain: bool) -> None:
-        """Put an open on record that the witness refused."""
-        self._accesses.accept(
-            Access(
-                execution=cell.execution,
-                cell_id=cell.cell_id,
-                operation=sighting.operation,
-                kind="file",
-                uri=paths.file_uri(sighting.path),
-                via=f"witness:{sighting.call}",
-                evidence="observed" if certain else "ambiguous",
-                dataset=why.dataset,
-                version=why.version,
-                data_class=why.data_class,
-                decision="denied",
-                policies=why.policies,
-            )
-        )
 
     # --- what goes wrong -----------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 import struct
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from governed_kernel.recorder.connections import NAME_PEERS, addresses
 from governed_kernel.recorder.environment import Environment
 from governed_kernel.recorder.kept import KEPT, Kept, may_be_token
 from governed_kernel.recorder.names import Names, Place
-from governed_kernel.recorder.processes import process_of
+from governed_kernel.recorder.process_settings import REGULATE, ProcessSettings
 from governed_kernel.recorder.restrictions import Restriction, Restrictions
 from governed_kernel.recorder.seccomp import CALLS, Listener, Notification, Unreadable
 from governed_kernel.recorder.sightings import Sighting, has_content
@@ -32,18 +31,11 @@ _OPENS = {2: 0, 257: 1, 437: 1}
 _OPEN, _OPENAT2, _CREAT = 2, 437, 85
 _EXECS = {59, 322}
 _SYMLINKS = {88, 266}
-_PRLIMIT = 302
-_OF_MANY = {141: 0, 251: 1}
-"""setpriority and ioprio_set name a process, a group or a user; by which number they begin."""
-_OF_PROCESS, _OF_GROUP = 0, 1
-_REGULATE = frozenset((*_OF_MANY, 142, 144, 203, _PRLIMIT, 314))
 _REMOVALS = {84, 87, 263}
 _TRUNCATE = 76
 _EXCHANGE = 2  # RENAME_EXCHANGE
 _RESOLVE_IN_ROOT = 0x10
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-_OF_A_PROCESS = re.compile(r"/proc/(\d+)/")
-_NAME_OF_THREAD = re.compile(r"/proc/(?:\d+/task/)?(\d+)/comm")
 
 
 class Witness:
@@ -90,8 +82,7 @@ class Witness:
         self.before_it_goes_on: Callable[[int, bool], None] | None = None
         """Told whose call was seen, and whether it executes a program, while the caller waits for
         the answer: a child may be gone a moment after it."""
-        self.may_regulate: Callable[[int, int], bool] | None = None
-        """Whether a thread may set limits and priorities of another."""
+        self.settings = ProcessSettings(listener, confined=may_connect is not None)
 
     def receive(self) -> Notification | None:
         """The next call that waits for `examine`; None when its thread is gone again."""
@@ -170,7 +161,9 @@ class Witness:
             self.environment += 1
             self._judge_later(notification, os.fsdecode(path))
             return []
-        if path.endswith(b"comm") and flags & _WRITING and self._names_thread(notification, path):
+        names = path.endswith(b"comm") and flags & _WRITING
+        if names and self.settings.names_thread(notification, path):
+            self.environment += 1
             return []
         place_of = self.names.place(thread, path, directory)
         seen = self._opened(notification, place_of, flags)
@@ -187,33 +180,6 @@ class Witness:
         else:
             self._listener.proceed(notification)
         return seen
-
-    def _names_thread(self, notification: Notification, path: bytes) -> bool:
-        """Let a confined process name its own threads; returns whether that was it.
-
-        CUDA does so when it starts, and does not start otherwise. Landlock could only allow every
-        write below ``/proc``, which for root are the settings of the machine: so the recorder
-        opens the file for it. The system lets only threads of the same process write a name.
-        """
-        if self._may_connect is None:
-            return False
-        thread = notification.thread
-        found = _NAME_OF_THREAD.fullmatch(paths.real(thread, os.fsdecode(path)))
-        process = process_of(thread)
-        if found is None or process is None or process_of(int(found[1])) != process:
-            return False
-        try:
-            descriptor = os.open(f"/proc/{process}/task/{found[1]}/comm", os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            self._listener.give(notification, descriptor)
-        except OSError:
-            self._listener.proceed(notification)
-        finally:
-            os.close(descriptor)
-        self.environment += 1
-        return True
 
     def _open_flags(self, notification: Notification) -> int | None:
         """Flags of an open; None for one that takes a folder for the root of all."""
@@ -240,7 +206,7 @@ class Witness:
         path = place.path
         write = bool(flags & _WRITING)
         makes = bool(flags & os.O_CREAT)
-        meddles = write and not self._may_set(notification.thread, path)
+        meddles = write and not self.settings.may_set(notification.thread, path)
         kept = meddles or may_be_token(path) or self._kept.is_lock(path)
         environment = not kept and self._set_aside(path, write=write, makes=makes)
         only_writes = flags & os.O_ACCMODE == os.O_WRONLY
@@ -284,8 +250,8 @@ class Witness:
         number = notification.number
         if number in NAME_PEERS:
             return self._connected(notification)
-        if number in _REGULATE:
-            self._regulated(notification)
+        if number in REGULATE:
+            self.settings.regulated(notification)
             return []
         if number in _EXECS:
             return self._answered(notification, self._executed(notification))
@@ -388,29 +354,6 @@ class Witness:
         possible = not os.path.isdir(source)
         operation: Operation = "write" if swaps else "delete"
         return [Sighting(notification.thread, name, operation, source, possible=possible)]
-
-    def _regulated(self, notification: Notification) -> None:
-        """Let a thread set limits and priorities of its kernel's processes, and nobody else's."""
-        _, thread, number, arguments = notification
-        kind, who = 0, arguments[0]
-        if number in _OF_MANY:
-            kind, who = arguments[0] - _OF_MANY[number], arguments[1]
-        who = who & 0xFFFFFFFF or thread
-        if kind in (_OF_PROCESS, _OF_GROUP) and self.may_regulate is not None:
-            allowed = self.may_regulate(thread, who)
-        else:
-            allowed = False  # all of a user's
-        if allowed or (number == _PRLIMIT and not arguments[2]):  # which only asks
-            self._listener.proceed(notification)
-        else:
-            self._listener.refuse(notification, errno.EPERM)
-
-    def _may_set(self, thread: int, path: str) -> bool:
-        """Whether writing to `path` sets nothing of another program's: its part of ``/proc``."""
-        found = _OF_A_PROCESS.match(path)
-        if found is None:
-            return True
-        return self.may_regulate is not None and self.may_regulate(thread, int(found[1]))
 
     def _connected(self, notification: Notification) -> list[Sighting]:
         thread, number = notification.thread, notification.number

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from governed_kernel.governance import base_models
-from governed_kernel.governance.catalog import MODEL_FACTS
+from governed_kernel.governance.descriptions import MODEL_FACTS
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import Access, DatasetRegistered
 from governed_kernel.release.findings import Finding

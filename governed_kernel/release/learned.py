@@ -159,18 +159,16 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
     models = {uri for uri, name in named if register.version(name).kind == "model"}
     known = {row["output_uri"] for row in origins if row["input_uri"] not in models}
     # Of what nobody saw being written, column by column, it is only known what it was made from.
-    found = {
-        Learned(_name(event.uri), name, "*", "TRANSFORMATION", "conservative")
+    unfollowed = {
+        (event.uri, name)
         for event in session.derived
-        if holds_weights(event.uri)
+        if holds_weights(event.uri) and event.uri not in known
         for name in {origin.removesuffix(MASKED) for origin in event.origins} & guarded.keys()
-        if event.uri not in known
     }
     # Nobody can tell which way it came: it may be any column of what the session had read.
-    found |= {
-        Learned(_name(uri), name, "*", "TRANSFORMATION", "conservative")
-        for uri in unexplained
-        for name in read.values()
+    unfollowed |= {(uri, name) for uri in unexplained for name in read.values()}
+    found = {
+        Learned(_name(uri), name, "*", "TRANSFORMATION", "conservative") for uri, name in unfollowed
     }
     tables = {name: _table_of(workspace, guarded[name]) for name in set(read.values())}
     found |= {

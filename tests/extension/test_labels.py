@@ -10,7 +10,7 @@ import pytest
 
 from governed_kernel import configuration
 from governed_kernel.audit import report, rerun
-from governed_kernel.governance import catalog
+from governed_kernel.governance import descriptions
 from governed_kernel.lineage import condensed, ledger_events, session_states, vocabulary
 from governed_kernel.release import difference, history, outputs, review, run_states
 from governed_kernel.release.findings import Finding
@@ -22,9 +22,9 @@ TYPES = {
     "roles": configuration.Role,
     "purposes": configuration.Purpose,
     "states of releases": history.State,
-    "states of versions": catalog.State,
+    "states of versions": descriptions.State,
     "states of sessions": session_states.State,
-    "kinds of versions": catalog.Kind,
+    "kinds of versions": descriptions.Kind,
     "kinds of runs": run_states.Kind,
     "kinds of resources": vocabulary.ResourceKind,
     "kinds of changes": difference.Kind,

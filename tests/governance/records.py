@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from governed_kernel.governance import catalog
-from governed_kernel.governance.catalog import Description, Registered
+from governed_kernel.governance.catalog import Registered
+from governed_kernel.governance.descriptions import Description
 from governed_kernel.workspace import Workspace
 
 PURPOSES = ("explore", "train", "evaluate", "validate")

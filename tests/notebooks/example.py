@@ -13,6 +13,7 @@ from types import ModuleType
 import pandas as pd
 
 from governed_kernel.governance import catalog, genesis, split
+from governed_kernel.governance.descriptions import Description, Kind
 from governed_kernel.workspace import Workspace
 
 EXAMPLE = Path(__file__).parents[2] / "notebooks"
@@ -61,10 +62,8 @@ def make_workspace(
     return workspace
 
 
-def _register(
-    workspace: Workspace, name: str, path: Path, data_class: str, kind: catalog.Kind
-) -> None:
-    described = catalog.Description(
+def _register(workspace: Workspace, name: str, path: Path, data_class: str, kind: Kind) -> None:
+    described = Description(
         data_class=data_class,
         owner="clinic",
         purposes=("explore", "train", "evaluate", "validate"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.governance import catalog, genesis, keys
+from governed_kernel.governance.descriptions import Description, Kind
 from governed_kernel.governance.pkcs8 import Cost
 from governed_kernel.workspace import Workspace
 from tests.training.models import make_base
@@ -34,8 +35,8 @@ def made_workspace(tmp_path_factory: pytest.TempPathFactory, tiny_base_model: Pa
     return folder
 
 
-def register(workspace: Workspace, name: str, path: Path, kind: catalog.Kind) -> None:
-    described = catalog.Description(
+def register(workspace: Workspace, name: str, path: Path, kind: Kind) -> None:
+    described = Description(
         data_class="public",
         owner="kitchen",
         purposes=("explore", "train", "evaluate", "validate"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from governed_kernel.governance import catalog, catalog_rows
+from governed_kernel.governance import catalog, catalog_rows, descriptions
 from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
@@ -31,7 +31,7 @@ class Registration(Signed, kw_only=True):
     owner: str
     purposes: tuple[str, ...]
     legal_basis: str
-    kind: catalog.Kind = "data"
+    kind: descriptions.Kind = "data"
     retention_until: str = ""
     licence: str = ""
     origin: str = ""
@@ -84,7 +84,7 @@ def register(work: Work, asked: Registration) -> dict[str, Any]:
     file = work.workspace.inside(asked.file)
     identify(Register.read(work.workspace), asked.person, asked.secret)
     work.progress("Copying and hashing")
-    description = catalog.Description(
+    description = descriptions.Description(
         data_class=asked.data_class,
         owner=asked.owner,
         purposes=asked.purposes,
