@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from typing import Any
 
@@ -16,10 +18,22 @@ def parse(text: str) -> dict[str, Any]:
     Raises
     ------
     NotToml
-        It is none, or is nested deeper or has longer numbers than Python takes in.
+        It is none, is nested deeper or has longer numbers than Python takes in, or holds a number
+        without an end: nothing can be held against it, and no canonical JSON has one.
     """
+
+    def finite(number: str) -> float:
+        value = float(number)
+        if math.isfinite(value):
+            return value
+        sought = re.compile(rf"(?<![\w.]){re.escape(number)}")
+        lines = enumerate(text.splitlines(), 1)
+        where, line = next(((at, said) for at, said in lines if sought.search(said)), (1, ""))
+        said = f"{number} is no number that can be meant, in {line.strip()[:80]!r}"
+        raise NotToml(f"{said} (at line {where})")
+
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=finite)
     except RecursionError:
         raise NotToml("it is nested too deeply") from None
     except ValueError as error:

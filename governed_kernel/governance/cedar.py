@@ -151,8 +151,8 @@ class Policies:
     Raises
     ------
     ConfigurationError
-        A policy does not parse, does not fit the schema, has no ``@id`` or that of another;
-        file and line are named.
+        A policy does not parse, does not fit the schema, is a template, has no ``@id`` or that of
+        another; file and line are named.
     """
 
     def __init__(self, files: Mapping[str, str]) -> None:
@@ -172,7 +172,14 @@ class Policies:
 
         text = "\n".join(policy.text for policy in self.policies)
         self._handle = cedarpy.PolicySet.from_str(text)
-        self.names_datasets = _names_a_dataset(json.loads(cedarpy.policies_to_json_str(text)))
+        said = json.loads(cedarpy.policies_to_json_str(text))
+        for template in said["templates"].values():
+            raise _mistake(
+                self._by_id[template["annotations"]["id"]],
+                "it is a template, which nothing here fills in: it would never permit or forbid",
+                "name a person, an action or a dataset in the place of ?principal or ?resource",
+            )
+        self.names_datasets = _names_a_dataset(said)
         """Whether some policy tells one dataset from others like it: by its name, or as itself."""
 
     def __getitem__(self, identifier: str) -> Policy:

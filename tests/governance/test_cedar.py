@@ -103,6 +103,10 @@ MISTAKES = {
     "unknown type": ('@id("x") permit (principal is Robot, action, resource);', "Robot"),
     "no id": ('permit (principal, action == Action::"deploy", resource);', "no @id"),
     "same id": (PERMIT.split("\n", 2)[2], "is that of a.cedar, line 3"),
+    "a template, which would be passed over": (
+        '@id("nobody") forbid (principal == ?principal, action, resource);',
+        "it is a template",
+    ),
     "no policy": ("hello", "unexpected"),
     "open comment": ('@id("x" permit', "unexpected"),
 }
