@@ -38,6 +38,7 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 Passphrase = Callable[[str], bytes]
+_LONGEST_PASSPHRASE = 4_096
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -124,7 +125,15 @@ def passphrase_source(file: Path | None) -> Passphrase:
     def ask(prompt: str) -> bytes:
         if file is not None:
             try:
-                return file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r")
+                with file.open("rb") as lines:  # which may be what another program writes
+                    first = lines.readline(_LONGEST_PASSPHRASE + 2)
+                if len(first.rstrip(b"\r\n")) <= _LONGEST_PASSPHRASE:
+                    return first.removesuffix(b"\n").rstrip(b"\r")
+                raise UsageError(
+                    f"the passphrase file {file} holds no passphrase",
+                    why=f"its first line is longer than {_LONGEST_PASSPHRASE:,} bytes",
+                    next="name the file whose first line is the passphrase",
+                )
             except OSError as error:
                 raise UsageError(
                     f"the passphrase file {file} can't be read",

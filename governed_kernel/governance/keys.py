@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -55,6 +56,7 @@ COST = Cost()
 LOCK_SECONDS = 60
 MISTAKES = 3
 SHORTEST_PASSPHRASE = 8
+_BEGINS, _ENDS = (b"-----%b ENCRYPTED PRIVATE KEY-----" % word for word in (b"BEGIN", b"END"))
 
 
 class _Attempts(msgspec.Struct):
@@ -214,7 +216,10 @@ def unlock(person: str, passphrase: bytes) -> PersonSigner:
             if held.startswith(tokens.BEGINNINGS):
                 signer = tokens.open_token(held.decode().strip(), public, passphrase)
             else:
-                signer = CryptoSigner(_private(person, held, public.keyid, passphrase), public)
+                private = _private(person, file, held, passphrase)
+                if _id_of(private) != public.keyid:
+                    raise not_the_key(person)
+                signer = CryptoSigner(private, public)
         except ValueError as error:
             raise _wrong(person, file, attempts, error) from None
         if attempts.wrong:
@@ -222,14 +227,29 @@ def unlock(person: str, passphrase: bytes) -> PersonSigner:
     return PersonSigner(person, signer, public)
 
 
-def _private(
-    person: str, held: bytes, key_id: str, passphrase: bytes
-) -> ec.EllipticCurvePrivateKey:
-    private = load_pem_private_key(held, passphrase or b"\0")
-    assert isinstance(private, ec.EllipticCurvePrivateKey)
-    if _id_of(private) != key_id:
-        raise not_the_key(person)
+def _private(person: str, file: Path, held: bytes, passphrase: bytes) -> ec.EllipticCurvePrivateKey:
+    """The key in a file; `ValueError` where the passphrase does not open it.
+
+    What was never a key of ours is no wrong passphrase, and no reason to lock anybody out.
+    """
+    if not (held.startswith(_BEGINS) and held.rstrip().endswith(_ENDS)):
+        raise _damaged(person, file, "it is no encrypted key, or not all of one")
+    try:
+        private = load_pem_private_key(held, passphrase or b"\0")
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise _damaged(person, file, str(error)) from error
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        raise _damaged(person, file, "it holds a key of another kind than P-256")
     return private
+
+
+def _damaged(person: str, file: Path, why: str) -> SignatureRefused:
+    return SignatureRefused(
+        f"the key of {person} is damaged",
+        why=f"{file}: {why}",
+        next="restore the file from a backup, or have an administrator revoke the key and add a "
+        "new one",
+    )
 
 
 def _id_of(private: ec.EllipticCurvePrivateKey) -> str:
@@ -315,12 +335,17 @@ def _service_key(file: Path) -> ec.EllipticCurvePrivateKey | None:
         private = load_pem_private_key(read_regular(file), None)
     except OSError:
         return None
-    except (ValueError, TypeError) as error:
-        raise IntegrityBroken(
-            f"{file} is no private key", why=str(error), next="restore it from a backup"
-        ) from error
-    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _no_service_key(file, str(error)) from error
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        raise _no_service_key(file, "it holds a key of another kind than P-256")
     return private
+
+
+def _no_service_key(file: Path, why: str) -> IntegrityBroken:
+    return IntegrityBroken(
+        f"{file} is no private key of a service", why=why, next="restore it from a backup"
+    )
 
 
 def _read(person: str, file: Path) -> bytes:

@@ -1,10 +1,13 @@
-"""Facts as people read them, a few or thousands."""
+"""Facts as people read them, a few or thousands, and passphrases from files."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from governed_kernel.cli.options import print_facts
+from governed_kernel.cli.options import passphrase_source, print_facts
+from governed_kernel.errors import UsageError
 
 
 def test_thousands_of_rows_are_plain_columns_with_nothing_acted_on(
@@ -19,3 +22,18 @@ def test_thousands_of_rows_are_plain_columns_with_nothing_acted_on(
     assert first.split() == ["name", "said", "many"]
     assert len(lines) == 300
     assert lines[7] == "n7    \\x1b[2J[bold]a b  x, y"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [(b"a pass\nmore", b"a pass"), (b"a pass\r\n", b"a pass"), (b"", b"")]
+)
+def test_a_passphrase_is_the_first_line_of_a_file(
+    tmp_path: Path, written: bytes, read: bytes
+) -> None:
+    (tmp_path / "secret").write_bytes(written)
+    assert passphrase_source(tmp_path / "secret")("Passphrase") == read
+
+
+def test_no_passphrase_is_read_for_ever() -> None:
+    with pytest.raises(UsageError, match="/dev/zero holds no passphrase"):
+        passphrase_source(Path("/dev/zero"))("Passphrase")

@@ -9,11 +9,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from securesystemslib.signer import Signer, SSlibKey
 
-from governed_kernel.errors import SignatureRefused, UsageError
+from governed_kernel.errors import IntegrityBroken, SignatureRefused, UsageError
 from governed_kernel.governance import keys
 from governed_kernel.governance.pkcs8 import Cost, encrypt
 from governed_kernel.governance.public_keys import parse_public_key
@@ -126,6 +134,45 @@ def test_a_key_that_is_no_file_is_refused_and_nobody_waits_for_it(
     attempts = keys.key_file("sam").with_suffix(".attempts")
     kind(attempts)
     keys.unlock("sam", passphrase("sam"))
+
+
+def other_kind(protection: KeySerializationEncryption, *, is_rsa: bool) -> bytes:
+    private = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(CURVE)
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+
+
+LOCKED = BestAvailableEncryption(passphrase("rita"))
+CURVE = ec.SECP256R1()
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (lambda _: b"garbage", "no encrypted key, or not all of one"),
+        (lambda whole: whole[:120], "no encrypted key, or not all of one"),
+        (lambda _: other_kind(NoEncryption(), is_rsa=False), "no encrypted key"),
+        (lambda _: other_kind(LOCKED, is_rsa=True), "a key of another kind than P-256"),
+    ],
+)
+def test_a_damaged_key_is_told_as_such_and_is_no_wrong_passphrase(
+    home: Path, held: Callable[[bytes], bytes], why: str
+) -> None:
+    file = keys.key_file("rita")
+    file.write_bytes(held(file.read_bytes()))
+    for _ in range(keys.MISTAKES + 1):
+        with pytest.raises(SignatureRefused, match="the key of rita is damaged") as refused:
+            keys.unlock("rita", passphrase("rita"))
+        assert why in refused.value.why
+    assert not file.with_suffix(".attempts").exists()
+
+
+def test_a_service_s_key_of_another_kind_is_told_as_such(home: Path) -> None:
+    public = keys.make_service_key("workspace-1")
+    keys.service_key_file("workspace-1", public).write_bytes(
+        other_kind(NoEncryption(), is_rsa=True)
+    )
+    with pytest.raises(IntegrityBroken, match="no private key of a service"):
+        keys.service_signer("workspace-1", public)
 
 
 def test_nothing_in_the_personal_folder_holds_a_passphrase(home: Path) -> None:
