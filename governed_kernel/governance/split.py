@@ -37,6 +37,8 @@ _ADMITTED = {
     "holdout": ("validate",),
 }
 """What each part may be used for, as far as its parent may."""
+_LAST_SAID = 4_096
+"""Bytes of what code said last, where it failed."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ def _run(
         raise _gave_nothing(code, why) from error
     written = {part: output / f"{part}.csv" for part in PARTS}
     if done.returncode or not all(path.is_file() for path in written.values()):
-        lines = said.read_text(errors="replace").strip().splitlines()
+        with said.open("rb") as errors_said:  # as long as that code likes
+            errors_said.seek(max(0, said.stat().st_size - _LAST_SAID))
+            lines = errors_said.read().decode(errors="replace").splitlines()
         told = "\n".join([line for line in lines if line.strip()][-6:])
         status = f"its process ended with {done.returncode} and wrote no parts"
         raise _gave_nothing(code, told or status)

@@ -196,6 +196,14 @@ def test_code_that_never_ends_is_ended_when_its_time_is_over(
     assert not Register.read(now).splits
 
 
+def test_of_what_failing_code_says_the_end_is_told(workspace: Workspace, source: Path) -> None:
+    text = "import sys\n\ndef split(frame):\n"
+    text += "    sys.stderr.write('x' * 5_000_000)\n    sys.exit('no such clinic')\n"
+    with pytest.raises(UsageError, match="no such clinic") as refused:
+        divide(workspace, "biopsies", write_code(workspace, text), "sam", keys=["patient"])
+    assert len(refused.value.why) < 5_000
+
+
 def test_an_unknown_key_column_is_wrong_use(workspace: Workspace, source: Path) -> None:
     code = write_code(workspace, BY_PATIENT)
     with pytest.raises(UsageError, match="no column 'nurse'"):
