@@ -51,6 +51,8 @@ class Expressions(ABC):
         self.places: dict[str, set[tuple[str, ...]]] = {}
         self.hidden: set[str] = set()
         self.conditions: list[References] = []
+        self.left: References = NONE
+        """What decides that this is run at all: a loop or a function may have been left before."""
         self.depth = 0
 
     @abstractmethod
@@ -61,9 +63,14 @@ class Expressions(ABC):
 
     def write(self, name: str, made: Made) -> None:
         """Bind `name`, under the conditions that hold here."""
-        deciding = NONE.union(*self.conditions) if self.conditions else NONE
-        self.bound[name] = Made(made.direct, made.indirect | deciding)
+        self.bound[name] = self._decided(made)
         self.written.add(name)
+
+    def _decided(self, made: Made) -> Made:
+        """With the conditions that hold here."""
+        if not self.conditions and not self.left:
+            return made
+        return Made(made.direct, made.indirect.union(self.left, *self.conditions))
 
     def bind(self, target: ast.expr, made: Made, source: ast.expr | None) -> None:
         """Bind whatever stands on the left of an assignment."""
@@ -106,11 +113,10 @@ class Expressions(ABC):
             return
         name = subject.id
         self.places.setdefault(name, set()).add(CALLED if is_called else place)
+        made = self._decided(made)
         if name in self.bound:
             self.bound[name] = self.bound[name] | made
         if name not in self.hidden:
-            deciding = NONE.union(*self.conditions) if self.conditions else NONE
-            made = Made(made.direct, made.indirect | deciding)
             self.touched[name] = self.touched.get(name, NOTHING) | made
 
     def _each(self, target: ast.expr, iterable: ast.expr, source: Made) -> None:
@@ -237,7 +243,11 @@ class Expressions(ABC):
             thing = thing.value
         if not isinstance(thing, ast.Name):
             return False
-        return thing.id not in self.bound and thing.id not in self.hidden
+        return thing.id not in self.hidden and self._is_from_outside(thing.id)
+
+    def _is_from_outside(self, name: str) -> bool:
+        """Whether a name still stands for what it did at first: of a function, its parameter."""
+        return name not in self.bound
 
     def _comprehension(self, generators: list[ast.comprehension], elements: list[ast.expr]) -> Made:
         first = self.value(generators[0].iter)  # in the scope around it

@@ -302,6 +302,10 @@ def _within(function: _Function) -> Iterator[ast.stmt]:
             yield node
 
 
+def _only(reference: Reference) -> References:
+    return frozenset((reference,))
+
+
 def _imported_as(alias: ast.alias) -> str:
     return (alias.asname or alias.name).partition(".")[0]
 
@@ -353,6 +357,11 @@ class _Reader(Reader):
             node = node.value
         return isinstance(node, ast.Name) and node.id in self._tracked
 
+    def _is_from_outside(self, name: str) -> bool:
+        made = self.bound.get(name)
+        own = (Reference(name), Reference(PARAMETER + name))
+        return made is None or (not made.indirect and made.direct in map(_only, own))
+
     def bind(self, target: ast.expr, made: Made, source: ast.expr | None) -> None:
         """As of the reader; it may be the rows that are asked about: ``frame.loc[rows, "a"] =``."""
         if self._is_at and self._asked is not None and not self._asked and is_place(target):
@@ -384,6 +393,6 @@ class _Reader(Reader):
         self._is_at = False
         if not self._asked:
             self.found |= self.given
-        self.found |= NONE.union(*self.conditions)
+        self.found |= self.left.union(*self.conditions)
         self.bound = {**before, **self.bound}
         self.given |= given

@@ -56,12 +56,38 @@ def flow_of(statement: ast.stmt) -> Flow:
     )
 
 
+_LEAVING = (ast.Return, ast.Continue, ast.Break)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+
+
+def _leaves(node: ast.stmt, ways: tuple[type[ast.stmt], ...]) -> bool:
+    """Whether a statement may end the loop's turn, the loop or the function that it stands in."""
+    if isinstance(node, ways):
+        return True
+    if isinstance(node, _SCOPES):
+        return False
+    if isinstance(node, _LOOPS):
+        ways = tuple(each for each in ways if each not in (ast.Continue, ast.Break))
+    return any(
+        _leaves(each, ways)
+        for part in ast.iter_child_nodes(node)
+        for each in (part.body if isinstance(part, (ast.ExceptHandler, ast.match_case)) else [part])
+        if isinstance(each, ast.stmt)
+    )
+
+
 _DEEPEST_TWICE = 4
 """Loops within loops that are read for two turns."""
 
 
 class Reader(Expressions):
     """Runs statements over what names owe to, instead of over values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caught = 0
+        """How many handlers there are around for what is raised; elsewhere it ends everything."""
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         """One statement after the other."""
@@ -92,7 +118,7 @@ class Reader(Expressions):
                 self._loop(node)
             case ast.While():
                 self.conditions.append(self.take(node.test).all)
-                self._twice(lambda: self.run(node.body))
+                self._looped(node, lambda: self.run(node.body))
                 self.conditions.pop()
                 self.run(node.orelse)
             case ast.If():
@@ -105,8 +131,10 @@ class Reader(Expressions):
                 self.run(node.body)
             case ast.Try() | ast.TryStar():
                 handlers = [handler.body for handler in node.handlers]
-                self.run(node.body)
-                self._branch([*handlers, node.orelse], NOTHING)
+                self.caught += bool(handlers)
+                tried = self._tried(node.body)
+                self.caught -= bool(handlers)
+                self._branch([*handlers, node.orelse], tried if handlers else NOTHING)
                 self.run(node.finalbody)
             case ast.Match():
                 self._match(node)
@@ -134,8 +162,23 @@ class Reader(Expressions):
             self._each(node.target, node.iter, source)
             self.run(node.body)
 
-        self._twice(turn)
+        self._looped(node, turn)
         self.run(node.orelse)
+
+    def _looped(self, node: ast.stmt, turn: Callable[[], None]) -> None:
+        """Turns of a loop: what has ended one, or all, decides about the next and what it binds."""
+        before = self.left
+        self._twice(turn)
+        if not _leaves(node, (ast.Return,)):
+            self.left = before
+
+    def _tried(self, body: list[ast.stmt]) -> Made:
+        """Statements that may fail; gives what they read, which decides whether they do."""
+        before, self.reads = self.reads, set()
+        self.run(body)
+        tried = Made(frozenset(self.reads))
+        self.reads |= before
+        return tried
 
     def _twice(self, turn: Callable[[], None]) -> None:
         """At least one turn of a loop, in which names may come from the turn before.
@@ -170,6 +213,9 @@ class Reader(Expressions):
             ends.append(self.bound)
         self._join(ends)
         self.conditions.pop()
+        leaving = (*_LEAVING, ast.Raise) if self.caught else _LEAVING
+        if test.all and any(_leaves(each, leaving) for body in bodies for each in body):
+            self.left |= test.all
 
     def _join(self, ends: list[dict[str, Made]]) -> None:
         """What holds if any of these does; a name that one of them leaves alone may be the old."""

@@ -68,7 +68,7 @@ def flow(source: str) -> dict[str, str]:
             {"r": "rows", "last": "now rows", "now": "rows"},
         ),
         ("with open(p) as f:\n    x = f.read()", {"f": "open.* p.*", "x": "open.* p.*"}),
-        ("try:\n    x = a\nexcept E:\n    x = b", {"x": "a b"}),
+        ("try:\n    x = a\nexcept E:\n    x = b", {"x": "a b | a"}),
         ("match v:\n    case [p, q]:\n        x = p", {"p": "v", "q": "v", "x": "v | v"}),
         ("x = (y := z)", {"x": "z", "y": "z"}),
         ("x[i] = y", {"x!": "i.* y"}),

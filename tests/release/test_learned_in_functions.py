@@ -135,6 +135,24 @@ half = whole.sample(frac=0.5, random_state=1).head(len(whole) // 4).sort_values(
 both = [t[["age", "a", "b", "c", "d"]], made, whole[["age", "first"]], half[["age"]]]
 save("settled", pd.concat(both))
 """,
+    "checked": """
+def features(f, most=100):
+    if f["patient_id"].duplicated().any(): raise ValueError("twice")
+    if not len(f): return f
+    rows = []
+    for r in f.itertuples():
+        if r.age > most: continue
+        rows.append(r.glucose)
+        if len(rows) > 30: break
+    return pd.DataFrame({"g": rows})
+features(pd.read_csv("people.csv")).to_pickle("checked.pkl")
+missing = pd.read_csv("people.csv"); kept = []
+for c in missing.columns:
+    if not pd.api.types.is_numeric_dtype(missing[c]): continue
+    kept.append(c)
+missing[kept].drop(columns="outcome").to_pickle("kept_columns.pkl")
+""",
+    "kept_columns": "",
     "attempts": """
 class Total:
     def fit(self, x): self.total = sum(x); return self
@@ -410,6 +428,47 @@ def features(f):
     made = datasets.Dataset.from_pandas(f[["age"]])
     return made.map(lambda b, i: {"n": [ids[k] for k in i]}, batched=True, with_indices=True)
 features(pd.read_csv("people.csv")).to_pandas().to_pickle("closed_over.pkl")
+""",
+    "appended": """
+def features(f):
+    n = []
+    for b in f["patient_id"]:
+        if b < "P0020": n.append(1)
+        else: n.append(0)
+    out = f[["age"]].copy(); out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("appended.pkl")
+""",
+    "tried": """
+def features(f):
+    n = []
+    for b in f["patient_id"]:
+        try: {"P0001": 1, "P0002": 1}[b]; n.append(1)
+        except KeyError: n.append(0)
+    out = f[["age"]].copy(); out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("tried.pkl")
+""",
+    "skipped": """
+def features(f):
+    out = f[["age"]].assign(n=0)
+    for i, b in enumerate(f["patient_id"]):
+        if b >= "P0020": continue
+        out.loc[i, "n"] = 1
+    return out
+features(pd.read_csv("people.csv")).to_pickle("skipped.pkl")
+""",
+    "ended": """
+p = pd.read_csv("people.csv"); f = p[["age"]].copy()
+for i, b in enumerate(sorted(p["patient_id"])):
+    if b > "P0020": break
+f["n"] = i; f.to_pickle("ended.pkl")
+""",
+    "returned": """
+def flag(out, i, b):
+    if b >= "P0020": return
+    out.loc[i, "n"] = 1
+p = pd.read_csv("people.csv"); f = p[["age"]].assign(n=0)
+for i, b in p["patient_id"].items(): flag(f, i, b)
+f.to_pickle("returned.pkl")
 """,
     "ranked": """
 p = pd.read_csv("people.csv"); p["x"] = p["patient_id"].rank()
