@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from governed_kernel.capture.bringing import MISSING
 from governed_kernel.capture.contents import Contents
 from governed_kernel.capture.deciding import DECISION, beside, record_beside
-from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, values_of
+from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, unknown, values_of
 from governed_kernel.capture.lookup import Lookup
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import Output, complete
@@ -21,7 +21,6 @@ from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.statements import Flow
 from governed_kernel.capture.works import Work
-from governed_kernel.lineage.events import UNKNOWN
 
 __all__ = ["Before", "Completion"]
 
@@ -177,8 +176,8 @@ class Completion:
 
     def unknown(self) -> Sources:
         """A source that nobody has seen: it may hold whatever was read until then."""
-        node = Node(self._observation.new_entity(), UNKNOWN, ())
-        return {node.entity: Source(node, ("*",))}
+        source = unknown(self._observation)
+        return {source.node.entity: source}
 
 
 def _named(references: Iterable[Reference], before: Before) -> Iterator[Reference]:

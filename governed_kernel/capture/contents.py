@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import queue
 import sys
 import types
 import zlib
@@ -22,7 +23,7 @@ __all__ = ["Contents", "UserModule", "contents_of", "is_looked_into", "module_ju
 
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque)
 _FIXED = (tuple, frozenset)
-_NAMESPACES = (types.SimpleNamespace,)
+_NAMESPACES = (types.SimpleNamespace, queue.Queue, queue.LifoQueue, queue.PriorityQueue)
 _BYTES = 400
 """Bytes of an array that are looked at for the cost of one value in a list."""
 _VALUES = frozenset(PLAIN)

@@ -10,11 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from governed_kernel.capture.observation import Doings
+from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.references import Reference
 from governed_kernel.capture.registry import Node
+from governed_kernel.lineage.events import UNKNOWN
 
-__all__ = ["Source", "Sources", "add", "leaves_of", "used_up", "values_of"]
+__all__ = ["Source", "Sources", "add", "leaves_of", "unknown", "used_up", "values_of"]
 
 
 class Source(NamedTuple):
@@ -83,6 +84,11 @@ def values_of(doings: Doings) -> Sources:
         for work in doings.steps
         if work.output.kind == "value" and work.output.entity not in taken
     }
+
+
+def unknown(observation: Observation) -> Source:
+    """What nobody has seen: it may hold whatever was read until then."""
+    return Source(Node(observation.new_entity(), UNKNOWN, ()), ("*",))
 
 
 def add(found: Sources, sources: Iterable[Source]) -> None:

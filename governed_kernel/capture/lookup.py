@@ -10,7 +10,7 @@ from typing import Any
 from governed_kernel.capture.bringing import CODE, MISSING, PLAIN, may_lead_to_data
 from governed_kernel.capture.contents import root_of
 from governed_kernel.capture.functions import enclosed, functions_of, globals_behind, read_by
-from governed_kernel.capture.leftovers import Source, Sources
+from governed_kernel.capture.leftovers import Source, Sources, unknown
 from governed_kernel.capture.looks import (
     column_at,
     constant_text,
@@ -125,6 +125,9 @@ class Lookup:
             names = self._observation.names.get(node.entity, ())
             if names and not set(node.columns) & set(path):
                 yield from (Source(name, name.columns) for name in names)
+            if path[:1] == ("attrs",) and getattr(thing, "attrs", None):
+                yield unknown(self._observation)  # every frame made of it takes them along
+                return
             if is_size(node, path) or (path[:1] == ("index",) and _only_counts(thing)):
                 yield Source(node, ())  # it was read, and no value of it goes on
                 return

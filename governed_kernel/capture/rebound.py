@@ -188,7 +188,14 @@ def _names_bound_globally(text: str) -> frozenset[str]:
 
 
 def _bound_globally(tree: ast.AST) -> Iterator[str]:
-    """The names that functions in a text say to be global."""
+    """The names that functions in a text say to be global, or bind by ``globals()["K"] = …``."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Global):
-            yield from node.names
+        match node:
+            case ast.Global(names=names):
+                yield from names
+            case ast.Subscript(
+                value=ast.Call(func=ast.Name(id="globals")),
+                slice=ast.Constant(value=str() as name),
+                ctx=ast.Store(),
+            ):
+                yield name

@@ -225,7 +225,8 @@ class Step:
 
     def names(self, node: Node, columns: tuple[str, ...]) -> None:
         """The output's columns are called by values of these: a pivot's, a transposed frame's."""
-        if columns := tuple(column for column in columns if column in node.columns):
+        there = tuple(column for column in columns if column in node.columns or not node.columns)
+        if columns := there:
             self.named.append((node, columns))
 
     # --- what comes out ---------------------------------------------------------------------

@@ -470,6 +470,37 @@ p = pd.read_csv("people.csv"); f = p[["age"]].assign(n=0)
 for i, b in p["patient_id"].items(): flag(f, i, b)
 f.to_pickle("returned.pkl")
 """,
+    "queued": """
+import queue
+LINE = queue.Queue()
+def put(f):
+    for b in f["patient_id"]: LINE.put(int(b[1:]))
+def get(n): return [LINE.get() for _ in range(n)]
+put(pd.read_csv("people.csv")); f = load()[["age"]]
+f["n"] = get(len(f)); f.to_pickle("queued.pkl")
+""",
+    "beside": """
+p = pd.read_csv("people.csv")
+def note(f): f.attrs["m"] = " ".join(f["patient_id"])
+note(p); f = p[["age"]].copy()
+f["n"] = [int(b[1:]) for b in f.attrs["m"].split()]; f.to_pickle("beside.pkl")
+""",
+    "by_globals": """
+LEVEL = 0.0
+def level(f): globals()["LEVEL"] = float(f["patient_id"].str[1:].astype(int).mean())
+level(pd.read_csv("people.csv")); f = load()[["age"]]
+f.assign(n=f["age"] * LEVEL).to_pickle("by_globals.pkl")
+""",
+    "called": """
+p = pd.read_csv("people.csv"); wide = pd.DataFrame(np.zeros((1, 40)), columns=list(p["patient_id"]))
+f = p[["age"]].copy(); f["n"] = [int(c[1:]) for c in wide.columns]; f.to_pickle("called.pkl")
+""",
+    "pivoted": """
+t = pl.read_csv("people.csv")
+wide = t.pivot(on="patient_id", index="city", values="age", aggregate_function="first")
+numbers = pl.Series("n", [int(c[1:]) for c in wide.columns[1:]])
+t.select("age").with_columns(numbers).write_parquet("pivoted.pkl")
+""",
     "ranked": """
 p = pd.read_csv("people.csv"); p["x"] = p["patient_id"].rank()
 p[["age", "x"]].to_pickle("ranked.pkl")

@@ -14,6 +14,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     array_columns,
     column_labels,
+    decisive,
     is_written_out,
     look,
     own_values,
@@ -79,6 +80,9 @@ def construct(observation: Observation, observed: Observed) -> None:
     if (index := work.of(observed["index"])) is not None and index.kind != "index":
         kept = output[1][: len(output[1]) - len(made)]
         work.product(kept, index, index.columns, "IDENTITY")
+    called = observed.arguments.get("columns")  # a series' constructor has none
+    for by, columns in decisive(work, called) or () if not isinstance(called, pd.Index) else ():
+        work.names(by, columns)
     work.finish(subject, *output, rows_out=size(subject))
 
 

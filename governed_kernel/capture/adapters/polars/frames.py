@@ -54,6 +54,9 @@ def by_plan(observation: Observation, observed: Observed) -> None:
     work, result = Work(observation, observed), observed.result
     rows_in = size(observed.subject)
     run = run_that_made(observed.call, result)
+    if observed.target.name == "pivot" and (node := work.subject()) is not None:
+        on = observed["on"]
+        work.names(node, (on,) if isinstance(on, str) else tuple(map(str, on)))
     if run is not None:
         lazy = work.lazy(observed.call.arguments)
         if (mark := MARKS.get(observed.target.name)) is not None:

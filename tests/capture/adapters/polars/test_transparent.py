@@ -230,7 +230,7 @@ def test_one_call_makes_one_record_and_polars_own_calls_none(tmp_path: Path) -> 
     ]
     assert kept == [
         ["DataFrame.describe"],
-        ["DataFrame.pivot"],
+        ["DataFrame.pivot", "DataFrame.pivot: names"],
         ["polars.LazyFrame.collect"],
         ["DataFrame.__getitem__", "Series.is_in", "Series.sum"],
         ["GroupBy.agg"],
