@@ -72,10 +72,23 @@ def may_lead_to_data(
         seen.add(id(each))
         within = [each for each in functions_of(each) if is_user_file(each.__code__.co_filename)]
         if within and len(seen) < _MOST:
-            pending += (pair for function in within for pair in _names_in(function))
+            for function in within:
+                generated = isinstance(each, type) and _is_generated(function, each)
+                pending += _defaults_in(function) if generated else _names_in(function)
         elif may_bring_data(called, each):
             return True
     return False
+
+
+def _is_generated(function: types.FunctionType, of: Any) -> bool:
+    """Whether `dataclasses` has written a method: it uses nothing but its fields' defaults."""
+    return function.__code__.co_filename == "<string>" and "__dataclass_fields__" in vars(of)
+
+
+def _defaults_in(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    for thing in within_reach(function, {}):
+        if not isinstance(thing, type):
+            yield "", thing
 
 
 def _names_in(function: types.FunctionType) -> Iterator[tuple[str, Any]]:

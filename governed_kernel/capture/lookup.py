@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ from governed_kernel.capture.looks import (
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.references import Reference
 from governed_kernel.capture.registry import Node, identity, is_shared
+from governed_kernel.capture.writing import Written
 
 __all__ = ["FILLED", "Lookup"]
 
@@ -184,9 +186,18 @@ class Lookup:
         held = own(thing) if may_be_taught(type(thing)) else None
         return identity(thing) if held is None else _held(thing, held)
 
-    def keep_constant(self, name: str) -> None:
+    def keep_constant(self, name: str, statement: ast.stmt) -> None:
         """Know that a name's thing holds nothing but what the code says: a notebook's settings."""
         thing = self._namespace.get(name)
+        if isinstance(thing, type) and isinstance(statement, ast.ClassDef):
+            written = Written(statement)  # a dataclass keeps its defaults out of its text's reach
+            for value in vars(thing).values():
+                if isinstance(value, _CONTAINERS) and written.holds(value):
+                    self._keep(value)
+        else:
+            self._keep(thing)
+
+    def _keep(self, thing: Any) -> None:
         if type(thing) not in PLAIN and (text := constant_text(thing)) is not None:
             if len(self._constants) >= _MANY:
                 self._constants.clear()

@@ -393,7 +393,7 @@ class Variables:
             return
         for name, owed in before.flow.writes.items():
             if not before.gather(owed.all) and not self._completion.is_unknown(before):
-                self._look.keep_constant(name)
+                self._look.keep_constant(name, before.reading.statement)
 
     def _follow_into(
         self, code: Any, name: str, owed: Made, before: Before, outputs: list[Output]

@@ -153,6 +153,15 @@ for c in missing.columns:
 missing[kept].drop(columns="outcome").to_pickle("kept_columns.pkl")
 """,
     "kept_columns": "",
+    "options": """
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class Options:
+    bins: tuple = (0, 30, 60, 120)
+options = Options()
+h = load(); h["b"] = pd.cut(h["age"], list(options.bins), labels=False)
+h[["b"]].to_pickle("options.pkl")
+""",
     "attempts": """
 class Total:
     def fit(self, x): self.total = sum(x); return self
@@ -500,6 +509,15 @@ t = pl.read_csv("people.csv")
 wide = t.pivot(on="patient_id", index="city", values="age", aggregate_function="first")
 numbers = pl.Series("n", [int(c[1:]) for c in wide.columns[1:]])
 t.select("age").with_columns(numbers).write_parquet("pivoted.pkl")
+""",
+    "defaults": """
+p = pd.read_csv("people.csv"); numbers = sorted({int(b[1:]) for b in p["patient_id"]})
+@dataclass
+class Edges:
+    bins: tuple = tuple(numbers)
+edges = Edges()
+f = p[["age"]].copy(); f["b"] = pd.cut(f["age"], list(edges.bins), labels=False)
+f.to_pickle("defaults.pkl")
 """,
     "ranked": """
 p = pd.read_csv("people.csv"); p["x"] = p["patient_id"].rank()
