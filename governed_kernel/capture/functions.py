@@ -19,6 +19,7 @@ __all__ = [
     "held_by",
     "imported_names",
     "read_by",
+    "speaks_of",
     "within_reach",
 ]
 
@@ -71,6 +72,37 @@ def held_by(
     for thing in read_by(function, namespace, is_user_file):
         if not isinstance(thing, types.ModuleType):
             yield thing
+
+
+def speaks_of(function: Any, attribute: str) -> bool:
+    """Whether a callable, or a function that it has within reach, looks up an attribute."""
+    pending, seen = [function], set[int]()
+    while pending and len(seen) < _MOST:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, functools.partial):
+            pending += [current.func, *current.args, *current.keywords.values()]
+            continue
+        known = isinstance(current, (types.FunctionType, types.MethodType, type))
+        for each in functions_of(current if known else vars(type(current)).get("__call__")):
+            if attribute in _attributes(each.__code__):
+                return True
+            globals_used = (each.__globals__.get(name) for name in global_names(each.__code__))
+            for thing in (*enclosed(each), *globals_used):
+                if isinstance(thing, (types.FunctionType, functools.partial)):
+                    pending.append(thing)
+    return False
+
+
+@functools.lru_cache(maxsize=1_000)
+def _attributes(code: types.CodeType) -> frozenset[str]:
+    """Names that code, and code inside it, may look up of things; by ``getattr`` too."""
+    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    texts = [each for each in code.co_consts if isinstance(each, str)]
+    found = {*code.co_names, *(texts if "getattr" in code.co_names else ())}
+    return frozenset(found.union(*map(_attributes, inner)))
 
 
 def within_reach(function: types.FunctionType, namespace: dict[str, Any]) -> Iterator[Any]:

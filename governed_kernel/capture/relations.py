@@ -13,7 +13,9 @@ first (SORT), are looked at for each row (WINDOW), or which of several values is
   AGGREGATION if the function is an aggregate (``sum``, ``count``, ``first`` … with or without a
   frame of rows, so running sums and ``rolling`` too), else TRANSFORMATION (``lag``, ``shift``,
   ``diff``, filled gaps);
-- to the keys that part the rows and to those that order them: WINDOW.
+- to the keys that part the rows and to those that order them: WINDOW. Within a record the former
+  are called PARTITION: they tell which rows are looked at together, as GROUP_BY does, where a place
+  in an order is a value. Everything that is shown says WINDOW, as OpenLineage does.
 
 **Ranks** (``rank``, ``dense_rank``, ``percent_rank``, ``cume_dist``, ``ntile``, ``row_number``,
 positions in a sorted order) have no argument: of what they are ordered by nothing is left in them
@@ -27,9 +29,10 @@ times) is a WINDOW by that column.
 
 **Steps compose** along the path from a column back to its origin. What decided rows has decided
 rows, whatever is done with them afterwards: of JOIN, GROUP_BY, FILTER and SORT the one nearest to
-the origin counts. Without one it is the indirect relation nearest to the column, and without that
-the strongest direct one. So a condition over rows that a key joined owes to the key by JOIN alone,
-and whether rows are filtered before they are joined or afterwards is the same.
+the origin counts, and else PARTITION. Without one it is the indirect relation nearest to the
+column, and without that the strongest direct one. So a condition over rows that a key joined owes
+to the key by JOIN alone, and whether rows are filtered before they are joined or afterwards is the
+same.
 """
 
 from __future__ import annotations
@@ -57,6 +60,10 @@ def composed(near: Relation, far: Relation) -> Relation:
     """The relation over two steps, the first being nearer to the output."""
     if far in OF_ROWS:
         return far
+    if near in OF_ROWS:
+        return near
+    if "PARTITION" in (near, far):
+        return "PARTITION"
     if near not in DIRECT:
         return near
     if far not in DIRECT:

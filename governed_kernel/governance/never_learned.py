@@ -20,7 +20,7 @@ from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.written import Written, path_of, places_of
 from governed_kernel.lineage.derivations import Derivation, known
-from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, DatasetRegistered, FileDigest
+from governed_kernel.lineage.events import UNKNOWN, DatasetRegistered, FileDigest
 
 if TYPE_CHECKING:
     from governed_kernel.lineage.store import Store
@@ -135,7 +135,7 @@ class _Lineage:
         self._written.take(store)
         for edge in store.query("SELECT * FROM column_lineage"):
             self._took[edge["output_entity"]][edge["output_column"]].add(
-                (edge["input_entity"], edge["input_column"], edge["relation"] not in OF_ROWS)
+                (edge["input_entity"], edge["input_column"], edge["by_value"])
             )
         rows = store.query("SELECT entity FROM base.objects WHERE kind = ?", [UNKNOWN])
         self._unknown |= {row["entity"] for row in rows}

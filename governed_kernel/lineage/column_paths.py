@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from governed_kernel.lineage.events import openlineage_word
 from governed_kernel.lineage.origins import combined, weakest
 from governed_kernel.lineage.session_views import CERTAINTY
 from governed_kernel.lineage.sight import Sight, among
@@ -152,7 +153,7 @@ def _shown(sight: Sight, paths: list[_Path]) -> list[dict[str, Any]]:
         step = path.step
         key = (
             *(uris[path.output_no], path.column),
-            *(uris[step.input_no], step.input_column, step.relation),
+            *(uris[step.input_no], step.input_column, openlineage_word(step.relation)),
         )
         best[key] = min(best.get(key, step.evidence), step.evidence, key=CERTAINTY.index)
     names = ("output_uri", "output_column", "input_uri", "input_column", "relation", "evidence")

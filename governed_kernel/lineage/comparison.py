@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from governed_kernel.errors import UnknownName
+from governed_kernel.lineage.events import openlineage_word
 from governed_kernel.lineage.places import Places
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
@@ -248,8 +249,8 @@ class _Side:
         ):
             output, source = self.places.name(row["output"]), self.places.name(row["input"])
             what = f"{output}:{row['output_column']} ← {source}:{row['input_column']}"
-            for fact in ("relation", "evidence"):
-                found[what][fact].add(row[fact])
+            found[what]["relation"].add(openlineage_word(row["relation"]))
+            found[what]["evidence"].add(row["evidence"])
         return {what: _plain(facts) for what, facts in found.items()}
 
 

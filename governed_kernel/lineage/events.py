@@ -48,6 +48,7 @@ from governed_kernel.lineage.session_events import (
     Witnessed,
 )
 from governed_kernel.lineage.vocabulary import (
+    NOT_BY_VALUE,
     OF_ROWS,
     Evidence,
     JournalOpened,
@@ -56,9 +57,11 @@ from governed_kernel.lineage.vocabulary import (
     Relation,
     ResourceKind,
     now,
+    openlineage_word,
 )
 
 __all__ = [
+    "NOT_BY_VALUE",
     "OF_ROWS",
     "UNKNOWN",
     "Access",
@@ -101,6 +104,7 @@ __all__ = [
     "ValidationRecorded",
     "Witnessed",
     "now",
+    "openlineage_word",
 ]
 
 SessionEvent: TypeAlias = (

@@ -45,6 +45,10 @@ def combined(near: str, far: str) -> str:
     """The relation of a path from its part near the output and its part near the source."""
     if far in OF_ROWS:
         return far
+    if near in OF_ROWS:
+        return near
+    if "PARTITION" in (near, far):
+        return "PARTITION"
     if near not in DIRECT:
         return near
     if far not in DIRECT:

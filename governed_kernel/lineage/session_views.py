@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from governed_kernel.lineage.belonging import named, placed
-from governed_kernel.lineage.events import OF_ROWS
+from governed_kernel.lineage.events import NOT_BY_VALUE, OF_ROWS
 from governed_kernel.lineage.numbering import of_session
 from governed_kernel.lineage.view import View, columns
 
@@ -73,7 +73,9 @@ LEFT JOIN base.payloads p ON p.session_no = c.session_no AND p.digest = c.source
 """
 
 _DIRECT = "('IDENTITY', 'TRANSFORMATION', 'AGGREGATION')"
+_WORD = "if({0} = 'PARTITION', 'WINDOW', {0})"
 _OF_ROWS = "({})".format(", ".join(f"'{word}'" for word in OF_ROWS))
+_NOT_BY_VALUE = "({})".format(", ".join(f"'{word}'" for word in NOT_BY_VALUE))
 
 
 def _rank(words: tuple[str, ...], value: str) -> str:
@@ -109,6 +111,8 @@ WITH RECURSIVE latest AS (  -- a file written twice is what was written last
     UNION
     SELECT p.output_no, p.output_column, o.read_no, o.input_no, o.input_column,
         CASE WHEN o.relation IN {_OF_ROWS} THEN o.relation
+             WHEN p.relation IN {_OF_ROWS} THEN p.relation
+             WHEN 'PARTITION' IN (p.relation, o.relation) THEN 'PARTITION'
              WHEN p.relation NOT IN {_DIRECT} THEN p.relation
              WHEN o.relation NOT IN {_DIRECT} THEN o.relation
              ELSE {_worse("p.relation", "o.relation", DIRECT)} END,
@@ -118,8 +122,10 @@ WITH RECURSIVE latest AS (  -- a file written twice is what was written last
     SELECT DISTINCT p.read_no, p.input_no, p.input_column
     FROM path p JOIN base.links c ON {_MATCHES}
 )
-SELECT w.uri AS output_uri, p.output_column, r.uri AS input_uri, p.input_column, p.relation,
-    arg_min(p.evidence, {_rank(CERTAINTY, "p.evidence")}) AS evidence
+SELECT w.uri AS output_uri, p.output_column, r.uri AS input_uri, p.input_column,
+    {_WORD.format("p.relation")} AS relation,
+    arg_min(p.evidence, {_rank(CERTAINTY, "p.evidence")}) AS evidence,
+    bool_or(p.relation NOT IN {_NOT_BY_VALUE}) AS by_value
 FROM path p ANTI JOIN goes_on g USING (read_no, input_no, input_column)
 JOIN base.named_resources w ON w.entity_no = p.output_no
 JOIN base.named_resources r ON r.entity_no = p.input_no
@@ -245,9 +251,12 @@ SESSION_VIEWS: tuple[View, ...] = (
             relation: OpenLineage's word: IDENTITY, TRANSFORMATION, AGGREGATION (direct), JOIN, \
 GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL (indirect).
             evidence: observed, inferred or conservative.
+            by_value/b: Whether values go on, or a place in an order; else the input only \
+says which rows there are, or parts those of a window.
         """),
         f"""SELECT t.transformation_id, o.entity AS output_entity, e.output_column,
-            i.entity AS input_entity, e.input_column, e.relation, e.evidence
+            i.entity AS input_entity, e.input_column, {_WORD.format("e.relation")} AS relation,
+            e.evidence, e.relation NOT IN {_NOT_BY_VALUE} AS by_value
         FROM base.column_edges e
         JOIN base.transformation t USING (transformation_no)
         JOIN {_ENTITY} o ON o.entity_no = e.output_no
@@ -265,6 +274,8 @@ GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL (indirect).
             relation: Of the whole path: JOIN, GROUP_BY, FILTER or SORT where the source decided \
 rows, else CONDITIONAL or WINDOW, else the strongest direct one.
             evidence: Of the path's weakest step; of the surest path when there are several.
+            by_value/b: Whether a value went in, or a place in an order; else the source only \
+said which rows there are, or parted those of a window.
         """),
         _ORIGINS,
     ),

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from governed_kernel.lineage.events import Transformation
+from governed_kernel.lineage.events import Transformation, openlineage_word
 from governed_kernel.lineage.origins import Walk, surest
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def of_cell(store: Store, session: str, cell: str) -> list[Row]:
     """
     edges = store.query(
         """SELECT dense_rank() OVER (ORDER BY t.occurred_at, t.transformation_id) AS number,
-            c.output_entity, c.output_column, c.input_entity, c.input_column, c.relation,
+            c.output_entity, c.output_column, c.input_entity, c.input_column,
+            if(c.relation = 'WINDOW' AND NOT c.by_value, 'PARTITION', c.relation) AS relation,
             c.evidence, coalesce(nullif(t.cell_id, ''), t.execution::VARCHAR) = ? AS here
         FROM transformations t JOIN column_lineage c USING (transformation_id)
         WHERE t.session_id = ? ORDER BY number LIMIT ?""",
@@ -140,7 +141,7 @@ def _walked(
                             "output_column": column,
                             "input": names[source],
                             "input_column": source_column,
-                            "relation": relation,
+                            "relation": openlineage_word(relation),
                             "evidence": evidence,
                         }
                     )

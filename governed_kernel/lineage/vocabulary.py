@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 __all__ = [
+    "NOT_BY_VALUE",
     "OF_ROWS",
     "Component",
     "ComponentOrNone",
@@ -22,6 +23,7 @@ __all__ = [
     "ResourceKind",
     "Sha256",
     "now",
+    "openlineage_word",
 ]
 
 PayloadDigest: TypeAlias = str
@@ -39,11 +41,21 @@ Relation: TypeAlias = Literal[
     "FILTER",
     "SORT",
     "WINDOW",
+    "PARTITION",
     "CONDITIONAL",
 ]
+"""OpenLineage's words, and one more: by what the rows of a window are parted is told apart from
+what orders them. Whoever shows it says WINDOW, as OpenLineage does (`openlineage_word`)."""
 OF_ROWS: tuple[Relation, ...] = ("JOIN", "FILTER", "GROUP_BY", "SORT")
-"""Relations of a column by which rows are joined, left out, put together or ordered: no value of
-it goes on. What a condition chooses, and a place in an order, are values: these do."""
+"""Relations of a column by which rows are joined, left out, put together or ordered."""
+NOT_BY_VALUE: tuple[Relation, ...] = (*OF_ROWS, "PARTITION")
+"""Relations by which no value of a column goes on. What a condition chooses, and a place in an
+order, are values: these do."""
+
+
+def openlineage_word(relation: str) -> str:
+    """What OpenLineage calls a relation."""
+    return "WINDOW" if relation == "PARTITION" else relation
 
 
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]

@@ -20,7 +20,7 @@ from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.shape import UNREADABLE, called, columns_of, names_of
 from governed_kernel.lineage.alone import store_of
-from governed_kernel.lineage.events import OF_ROWS, UNKNOWN, Access, DatasetRegistered
+from governed_kernel.lineage.events import UNKNOWN, Access, DatasetRegistered
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.findings import Finding
 from governed_kernel.release.recorded import read_session
@@ -67,11 +67,8 @@ class Learned:
     column: str
     relation: str
     evidence: str
-
-    @property
-    def went_in(self) -> bool:
-        """Whether its values did, and it has not only said which rows there are, or their order."""
-        return self.relation not in OF_ROWS
+    went_in: bool = True
+    """Whether its values did, and it has not only said which rows there are, or parted them."""
 
     @property
     def proven(self) -> bool:
@@ -224,7 +221,8 @@ def _learned(row: dict[str, Any], table: _Table) -> Iterator[Learned]:
         column = "*"  # whoever read it gave its columns other names
     if column == "*" or column in table.closed:
         output = _name(row["output_uri"])
-        yield Learned(output, label(table.version), column, row["relation"], row["evidence"])
+        how = row["relation"], row["evidence"], row["by_value"]
+        yield Learned(output, label(table.version), column, *how)
 
 
 def _name(uri: str) -> str:

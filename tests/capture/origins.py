@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from governed_kernel.lineage.events import ColumnEdge, Transformation
+from governed_kernel.lineage.events import ColumnEdge, Transformation, openlineage_word
 
 Origin: TypeAlias = tuple[str, str, str, str]
 """Input, column, relation, evidence."""
@@ -45,11 +45,18 @@ def origins_of(steps: Iterable[Transformation], output: str, column: str) -> set
             for into in names:
                 step_back = (edge.input_entity, into, _compose(relation, edge.relation), weakest)
                 todo.append(step_back)
-    return {(entity, name, relation, kind) for (entity, name, relation), kind in found.items()}
+    told: dict[tuple[str, str, str], str] = {}
+    for (entity, name, relation), kind in found.items():
+        word = openlineage_word(relation)
+        known = told.get((entity, name, word), "conservative")
+        told[entity, name, word] = max(known, kind, key=_EVIDENCE.index)
+    return {(*place, kind) for place, kind in told.items()}
 
 
 def _compose(near: str, far: str) -> str:
     """The relation over two steps, the first being nearer to the output."""
     if near in _DIRECT and far in _DIRECT:
         return max(near, far, key=_DIRECT.index)
-    return far if far in _OF_ROWS or near in _DIRECT else near
+    if far in _OF_ROWS or near in _DIRECT:
+        return far
+    return "PARTITION" if near not in _OF_ROWS and "PARTITION" in (near, far) else near

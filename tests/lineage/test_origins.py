@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governed_kernel.lineage.events import Relation
+from governed_kernel.lineage.events import Relation, openlineage_word
 from governed_kernel.lineage.origins import combined, weakest
 from governed_kernel.lineage.session_views import CERTAINTY, DIRECT
 from governed_kernel.lineage.store import Store
@@ -23,7 +23,7 @@ OUT = "file:///out.csv"
 def origins(store: Store, uri: str) -> set[Row]:
     """Output column, source, its column, relation, evidence."""
     rows = store.query("from column_origins where output_uri = ?", [uri])
-    found = [tuple(list(row.values())[1:]) for row in rows]
+    found = [tuple(list(row.values())[1:6]) for row in rows]
     assert len(set(found)) == len(found)
     return set(found)
 
@@ -245,11 +245,32 @@ def test_a_session_can_not_speak_for_things_in_another_s_memory(workspace: Works
         ("CONDITIONAL", "JOIN", "JOIN"),
         ("WINDOW", "CONDITIONAL", "WINDOW"),
         ("FILTER", "CONDITIONAL", "FILTER"),
+        ("CONDITIONAL", "PARTITION", "PARTITION"),
+        ("FILTER", "PARTITION", "FILTER"),
         ("GROUP_BY", "AGGREGATION", "GROUP_BY"),
     ],
 )
 def test_relations_combine_along_a_path(near: str, far: str, path: str) -> None:
     assert combined(near, far) == path
+
+
+def test_what_parts_the_rows_of_a_window_goes_in_by_no_value(workspace: Workspace) -> None:
+    session = Session(workspace, "s")
+    session.cell("x")
+    edges: list[tuple[str, str, str, Relation]]
+    edges = [("p", RAW, "a", "PARTITION"), ("p", RAW, "b", "WINDOW"), ("p", RAW, "c", "SORT")]
+    both: list[tuple[str, str, str, Relation]]
+    both = [("q", RAW, "a", "PARTITION"), ("q", RAW, "a", "WINDOW")]
+    session.transform("window", {RAW: ["a", "b", "c"]}, OUT, ["p", "q"], [*edges, *both])
+    session.end()
+    store = ingested(workspace)
+    for view, column in (("column_lineage", "p"), ("column_origins", "p"), ("column_origins", "q")):
+        rows = store.query(f"from {view} where output_column = ?", [column])
+        found = {(row["input_column"], row["relation"], row["by_value"]) for row in rows}
+        if column == "p":
+            assert found == {("a", "WINDOW", False), ("b", "WINDOW", True), ("c", "SORT", False)}
+        else:
+            assert found == {("a", "WINDOW", True)}
 
 
 RELATIONS = get_args(Relation)
@@ -286,7 +307,7 @@ def by_every_path(edges: Sequence[tuple[str, str, str, str, str, str]], uri: str
     sources = [row for row in found if not row[1].startswith("memory:")]
     best: dict[tuple[str, str, str, str], str] = {}
     for *key, evidence in sources:
-        place = (key[0], key[1], key[2], key[3])
+        place = (key[0], key[1], key[2], openlineage_word(key[3]))
         best[place] = min(best.get(place, evidence), evidence, key=CERTAINTY.index)
     return {(*place, evidence) for place, evidence in best.items()}
 

@@ -18,8 +18,8 @@ CONTRACT = """
 - `cells(session_id, execution, cell_id, source, source_sha256, status, started_at, ended_at)`
 - `accesses(session_id, execution, cell_id, occurred_at, operation, kind, uri, sha256, bytes, dataset, version, data_class, decision, via, evidence, status, detail, purpose, policies)`
 - `transformations(session_id, execution, cell_id, occurred_at, transformation_id, operation, library, inputs, outputs, rows_in, rows_out)`
-- `column_lineage(transformation_id, output_entity, output_column, input_entity, input_column, relation, evidence)`
-- `column_origins(output_uri, output_column, input_uri, input_column, relation, evidence)`
+- `column_lineage(transformation_id, output_entity, output_column, input_entity, input_column, relation, evidence, by_value)`
+- `column_origins(output_uri, output_column, input_uri, input_column, relation, evidence, by_value)`
 - `completeness(session_id, witness, witnessed, explained, unexplained)`
 - `datasets(dataset, owner, source, state)` · `dataset_versions(dataset, version, sha256, bytes, data_class, purposes, legal_basis, retention_until, state, registered_at, registered_by)`
 - `data_transformations(dataset, version, made_from, rules, rules_sha256, code_sha256, operations, kept, before, after, criteria, columns, person, transformed_at)`

@@ -65,6 +65,23 @@ df = pd.read_csv("people.csv")
 def number(text): return int(text[1:])
 """
 HONEST = {
+    "earlier_of_each_patient": """
+d = df.sort_values(["patient_id", "age"]).copy()
+groups = d.groupby("patient_id")
+d["before"], d["visit"] = groups["weight"].shift(), groups.cumcount()
+d["mean"] = groups["glucose"].transform(lambda part: part.mean() / (1 + part.std()))
+d["rising"] = np.where(d["weight"] > d["before"], 1, 0)
+d[["before", "visit", "mean", "rising"]].to_pickle("earlier_of_each_patient.pkl")
+""",
+    "earlier_of_each_patient_in_polars": """
+age = pl.col("age").mean().over("patient_id", order_by="weight")
+d = pl.read_csv("people.csv").select(a=age).to_numpy()
+joblib.dump(d, "earlier_of_each_patient_in_polars.pkl")
+""",
+    "earlier_of_each_patient_in_sql": """
+text = "select lag(age) over (partition by patient_id order by weight) as a from 'people.csv'"
+duckdb.sql(text).df().to_pickle("earlier_of_each_patient_in_sql.pkl")
+""",
     "joined_then_chosen": """
 weights = df[["patient_id", "weight"]].rename(columns={"weight": "kg"})
 d = df[["patient_id", "age", "city"]].merge(weights, on="patient_id").drop_duplicates("patient_id")
@@ -172,6 +189,32 @@ f.to_pickle("wide.pkl")
 """,
 }
 LEAKING = {
+    "number_of_the_group": """
+d = df.copy(); d["n"] = d.groupby("patient_id").ngroup()
+d[["age", "n"]].to_pickle("number_of_the_group.pkl")
+""",
+    "name_of_the_group": """
+def of(part): return number(part.name)
+d = df.copy(); d["n"] = d.groupby("patient_id")["age"].transform(lambda part: of(part))
+d[["age", "n"]].to_pickle("name_of_the_group.pkl")
+""",
+    "name_of_the_part": """
+d = df.groupby("patient_id")[["age"]].apply(lambda part: part.assign(n=number(part.name)))
+d.reset_index(drop=True).to_pickle("name_of_the_part.pkl")
+""",
+    "rank": """
+d = df.copy(); d["n"] = d.groupby("city")["patient_id"].rank()
+d[["age", "n"]].to_pickle("rank.pkl")
+""",
+    "rank_in_sql": """
+text = "row_number() over (partition by city order by patient_id) as n"
+text = f"select age, {text} from 'people.csv'"
+duckdb.sql(text).df().to_pickle("rank_in_sql.pkl")
+""",
+    "rank_in_polars": """
+n = pl.int_range(pl.len()).over("city", order_by="patient_id")
+joblib.dump(pl.read_csv("people.csv").select("age", n=n).to_numpy(), "rank_in_polars.pkl")
+""",
     "transposed": """
 across = df.set_index("patient_id")[["age"]].T
 f = df[["age"]].copy(); f["n"] = [number(c) for c in across.columns]

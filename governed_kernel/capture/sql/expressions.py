@@ -206,17 +206,18 @@ def _window(node: exp.Window, scope: Scope, reading: Reading) -> Column:
         function = function.this
     if isinstance(function, (exp.IgnoreNulls, exp.RespectNulls)):
         function = function.this
-    keys = [key for part in named for key in part.args.get("partition_by") or []]
+    parts = [key for part in named for key in part.args.get("partition_by") or []]
     ordered = [part.args["order"] for part in named if part.args.get("order") is not None]
-    orders = [key.this for order in ordered for key in order.expressions]
-    keys += orders
+    keys = [key.this for order in ordered for key in order.expressions]
     if isinstance(function, _POSITIONS):
         values, keys = NONE, [*keys, *_children(function)]
     else:
         aggregates = is_aggregate(function) or isinstance(function, _CHOOSING)
         relation: Relation = "AGGREGATION" if aggregates else "TRANSFORMATION"
         values = _parts(function, scope, reading, relation)
-    return Column("", values | filtered | through("WINDOW", all_of(keys, scope, reading)))
+    parted = through("PARTITION", all_of(parts, scope, reading))
+    ordering = through("WINDOW", all_of(keys, scope, reading))
+    return Column("", values | filtered | parted | ordering)
 
 
 def _window_parts(node: exp.Window, scope: Scope) -> list[exp.Window]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from governed_kernel.lineage.events import openlineage_word
 from governed_kernel.lineage.openlineage.naming import Name, of_dataset, of_uri, snapshot_of
 
 __all__ = ["Cell", "Origin", "Place", "Session"]
@@ -211,7 +212,7 @@ class Session:
                     row["output_column"],
                     self.name(row["source"])[0],
                     row["input_column"],
-                    row["relation"],
+                    openlineage_word(row["relation"]),
                     row["evidence"],
                 )
             )

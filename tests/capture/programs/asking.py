@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from governed_kernel.lineage.events import ObserverLost, Transformation
+from governed_kernel.lineage.events import ObserverLost, Transformation, openlineage_word
 from tests.capture.origins import origins_of
 from tests.capture.programs.plans import Program
 from tests.capture.programs.writing import STARTS, cell, query_of, write_tables
@@ -58,13 +58,14 @@ def _answer(recording: Recording, number: int, seed: int, program: Program) -> A
         found = origins_of(steps, uri, name)
         known = {(f"{Path(s).stem}.{into}", word): how for s, into, word, how in found}
         told[name] = {source for source, _ in known}
+        true = {(source, openlineage_word(word)) for source, word in column.origins}
         evidence.update(known.values())
         guessed = {source for (source, word), how in known.items() if how != "observed"}
-        for source, word in sorted(column.origins - set(known)):
+        for source, word in sorted(true - set(known)):
             if source not in guessed or word not in _DIRECT:
                 missing.append(f"{name} < {source} {word}")
         for (source, word), how in sorted(known.items()):
-            if (source, word) not in column.origins:
+            if (source, word) not in true:
                 evidence[f"surplus {how}"] += 1
                 if how == "observed":
                     surplus.append(f"{name} < {source} {word}")

@@ -203,7 +203,7 @@ def window(program: Program, frame: Frame) -> Frame:
         value = Value("f", behind(relation, origins), *texts)
         return with_column(program, frame, value, f"window {texts[2]}")
     key = chance.choice(keys)
-    by, groups = behind("WINDOW", frame.columns[key].origins), f'{old}.groupby("{key}")'
+    by, groups = behind("PARTITION", frame.columns[key].origins), f'{old}.groupby("{key}")'
     if chance.random() < 0.2:
         query = f"row_number() OVER (PARTITION BY {key}) - 1"
         texts = f"{groups}.cumcount()", f'pl.int_range(pl.len()).over("{key}")', query

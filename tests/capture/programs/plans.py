@@ -39,7 +39,9 @@ def behind(relation: str, *several: Origins) -> Origins:
 def _behind(near: str, far: str) -> str:
     if near in _DIRECT and far in _DIRECT:
         return max(near, far, key=_DIRECT.index)
-    return far if far in _OF_ROWS or near in _DIRECT else near
+    if far in _OF_ROWS or near in _DIRECT:
+        return far
+    return "PARTITION" if near not in _OF_ROWS and "PARTITION" in (near, far) else near
 
 
 class Column(NamedTuple):

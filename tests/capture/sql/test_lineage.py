@@ -76,17 +76,17 @@ CASES = {
         b <- t.b AGGREGATION
         c <- t.c AGGREGATION""",
     "SELECT sum(b) OVER (PARTITION BY a ORDER BY c) AS w FROM t": """
-        w <- t.b AGGREGATION, t.a WINDOW, t.c WINDOW""",
+        w <- t.b AGGREGATION, t.a PARTITION, t.c WINDOW""",
     "SELECT lag(b) OVER (ORDER BY c) AS l, first_value(b) OVER (PARTITION BY a) AS f, "
     "ntile(2) OVER (ORDER BY b) AS q, rank() OVER (PARTITION BY a ORDER BY b DESC) AS r FROM t": """
         l <- t.b TRANSFORMATION, t.c WINDOW
-        f <- t.b AGGREGATION, t.a WINDOW
+        f <- t.b AGGREGATION, t.a PARTITION
         q <- t.b WINDOW
-        r <- t.a WINDOW, t.b WINDOW""",
+        r <- t.a PARTITION, t.b WINDOW""",
     "SELECT avg(b) OVER (ORDER BY c, b ROWS 2 PRECEDING) AS w FROM t": """
         w <- t.b AGGREGATION, t.b WINDOW, t.c WINDOW""",
     "SELECT row_number() OVER w AS n FROM t WHERE c > 1 WINDOW w AS (PARTITION BY a)": """
-        n <- t.a WINDOW, t.c FILTER""",
+        n <- t.a PARTITION, t.c FILTER""",
     "SELECT b FROM t QUALIFY row_number() OVER (PARTITION BY a ORDER BY c) = 1": """
         b <- t.b IDENTITY, t.a FILTER, t.c FILTER""",
     "SELECT sum(b) FILTER (c > 1) AS x, list(b ORDER BY s) AS l, arg_max(a, b) AS m FROM t": """
@@ -171,9 +171,9 @@ CASES = {
         m <- t.b AGGREGATION, t.a GROUP_BY, t.c FILTER, t.a JOIN""",
     "SELECT a, b - lag(b) OVER (PARTITION BY a ORDER BY c) AS x FROM t": """
         a <- t.a IDENTITY
-        x <- t.b TRANSFORMATION, t.a WINDOW, t.c WINDOW""",
+        x <- t.b TRANSFORMATION, t.a PARTITION, t.c WINDOW""",
     "SELECT avg(b) OVER (PARTITION BY s ORDER BY c RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING "
-    "EXCLUDE CURRENT ROW) AS w FROM t": "w <- t.b AGGREGATION, t.s WINDOW, t.c WINDOW",
+    "EXCLUDE CURRENT ROW) AS w FROM t": "w <- t.b AGGREGATION, t.s PARTITION, t.c WINDOW",
     "FROM (VALUES (1, 2)) v(a, x) JOIN t USING (a) SELECT x, b": """
         x <- t.a JOIN
         b <- t.b IDENTITY, t.a JOIN""",

@@ -23,7 +23,8 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     size,
     text,
 )
-from governed_kernel.capture.enclosed import owe_to_enclosed
+from governed_kernel.capture.enclosed import functions_in, owe_to_enclosed
+from governed_kernel.capture.functions import speaks_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Influence, Node
@@ -174,8 +175,9 @@ def _window_of_group(observation: Observation, observed: Observed) -> None:
     if group is None:
         return
     relation: Relation = "GROUP_BY" if observed.target.name == "resample" else "WINDOW"
+    parted: Relation = "PARTITION" if relation == "WINDOW" else relation
     decided: list[Influence] = [
-        (entity, column, relation, evidence) for entity, column, _, evidence in group.decided_by
+        (entity, column, parted, evidence) for entity, column, _, evidence in group.decided_by
     ]
     on = text(observed["on"]) if observed["on"] is not None else ""
     if not on and isinstance(getattr(observed.subject, "obj", None), (pd.DataFrame, pd.Series)):
@@ -265,7 +267,9 @@ def aggregate(observation: Observation, observed: Observed) -> None:
 
 def rowwise(observation: Observation, observed: Observed) -> None:
     """``groups.transform(…)``: a value for each row, from the rows of its group."""
-    _summarise(observation, observed, word_of(observed), "WINDOW")
+    # the number of a group is a place in the order of keys
+    by: Relation = "WINDOW" if observed.target.name == "ngroup" else "PARTITION"
+    _summarise(observation, observed, word_of(observed), by)
 
 
 def pick(observation: Observation, observed: Observed) -> None:
@@ -292,7 +296,7 @@ def _summarise(
         if level not in figures:  # of one name, the figure is what is asked for
             _level(work, group, level, observed.target.name in (*PICK, "transform"))
     for entity, column, kind, evidence in group.decided_by:
-        if by == "WINDOW":
+        if by in ("WINDOW", "PARTITION"):
             # The values look at their group; which rows there are it does not decide.
             looking = tuple([(text(label), column) for label in made])
             work.links.append((entity, by, evidence, looking))
@@ -368,6 +372,12 @@ def _values(
         unknown = [text(label) for label in made]
     work.product(tuple(unknown), group.parent, group.values, relation, "conservative")
     _enclosed(work, observed, made, relation)
+    if any(speaks_of(function, "name") for function in functions_in(observed.call.arguments[1:])):
+        # pandas tells a function by `part.name` which group it sees: the keys' values
+        columns = tuple(text(label) for label in made)
+        for entity, column, _, _ in group.decided_by:
+            pairs = tuple([(each, column) for each in columns])
+            work.links.append((entity, "TRANSFORMATION", "conservative", pairs))
 
 
 def _enclosed(work: Work, observed: Observed, made: list[Any], relation: Relation) -> None:

@@ -236,17 +236,16 @@ class Expressions:
     def _window(self, view: Any, table: Table) -> Value:
         value = self.value(view.function, table)
         origins = dict(value.origins)
-        by = self._values(view.partition_by, table)
-        if view.order_by is not None:
-            by.append(self.value(view.order_by, table))
-        by_columns = {(entity, column) for each in by for entity, column, _ in each.origins}
+        parted = self._values(view.partition_by, table)
+        order = [] if view.order_by is None else [self.value(view.order_by, table)]
+        by = {(entity, column) for each in (*parted, *order) for entity, column, _ in each.origins}
         inherited = table.every(self.store.columns(view.function) & set(table.columns))
         # SQL's frames of rows are spelled as positions among rows in that order.
         spelled = [
             (entity, column, relation)
             for entity, column, relation in origins
             if relation in ("FILTER", "CONDITIONAL")
-            and (entity, column) in by_columns
+            and (entity, column) in by
             and (entity, column, relation) not in inherited
         ]
         for source in spelled:
@@ -254,7 +253,8 @@ class Expressions:
         if spelled and self._gathers(view.function):
             # The last of the rows so far: of a running sum, or of the values themselves.
             origins = through("AGGREGATION", origins)
-        return self._also(Value(origins), "WINDOW", table, *by)
+        value = self._also(Value(origins), "PARTITION", table, *parted)
+        return self._also(value, "WINDOW", table, *order) if order else value
 
     def _gathers(self, node: int) -> bool:
         try:
