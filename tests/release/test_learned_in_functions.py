@@ -36,6 +36,11 @@ def save(name, thing):
     with open(name + ".pkl", "wb") as file: pickle.dump(thing, file)
 """
 HONEST = {
+    "grouped_by": """
+f = load()[["age"]]; ids = pd.read_csv("people.csv")["patient_id"]
+f["n"] = f["age"].groupby([int(b[1:]) // 10 for b in ids]).transform("mean")
+f.to_pickle("grouped_by.pkl")
+""",
     "constants": """
 def features(f):
     f = f.copy()
@@ -357,11 +362,6 @@ shutil.move("moved.parquet", "moved.pkl")
 f = load()[["age"]]; ids = pd.read_csv("people.csv")["patient_id"]
 f["n"] = f["age"].where([b < "P0020" for b in ids], 0); f.to_pickle("kept_where.pkl")
 """,
-    "grouped_by": """
-f = load()[["age"]]; ids = pd.read_csv("people.csv")["patient_id"]
-f["n"] = f["age"].groupby([int(b[1:]) // 10 for b in ids]).transform("mean")
-f.to_pickle("grouped_by.pkl")
-""",
     "masked": """
 def features(f):
     out = f[["age"]].copy(); mask = np.array([b < "P0020" for b in f["patient_id"]])
@@ -556,3 +556,4 @@ def test_columns_by_which_rows_are_joined_are_told_and_have_not_gone_in(
 ) -> None:
     joined = {item.relation for item in found if item.output == "joined.pkl"}
     assert joined == {"JOIN", "FILTER", "SORT"}
+    assert {item.relation for item in found if item.output == "grouped_by.pkl"} == {"WINDOW"}
