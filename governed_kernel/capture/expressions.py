@@ -149,8 +149,11 @@ class Expressions(ABC):
                 return self._call(node)
             case ast.IfExp():
                 test = self.value(node.test)
-                chosen = self.value(node.body) | self.value(node.orelse)
+                chosen = self._under(test, [node.body, node.orelse])
                 return Made(chosen.direct, chosen.indirect | test.all)
+            case ast.BoolOp():
+                first = self.value(node.values[0])
+                return first | self._under(first, node.values[1:])
             case ast.NamedExpr():
                 made = self.value(node.value)
                 self.bind(node.target, made, node.value)
@@ -259,12 +262,19 @@ class Expressions(ABC):
                 self._each(generator.target, generator.iter, source)
                 deciding = deciding | self._all(generator.ifs)
                 counted |= source.all
-            made = self._all(elements)
+            made = self._under(deciding, elements)
             # How many there are is the iterable's doing, if nothing else is.
             return Made(made.direct or counted, made.indirect | deciding.all)
 
         names = {name for generator in generators for name in _names(generator.target)}
         return self._inside(names, inside)
+
+    def _under(self, condition: Made, nodes: list[ast.expr]) -> Made:
+        """Expressions that are evaluated, and change what they call, where a condition says so."""
+        self.conditions.append(condition.all)
+        made = self._all(nodes)
+        self.conditions.pop()
+        return made
 
     def _lambda(self, node: ast.Lambda) -> Made:
         arguments = node.args

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dis
 import functools
+import operator
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -74,8 +75,8 @@ def held_by(
             yield thing
 
 
-def speaks_of(function: Any, attribute: str) -> bool:
-    """Whether a callable, or a function that it has within reach, looks up an attribute."""
+def speaks_of(function: Any, attribute: str, is_user_file: Callable[[str], bool]) -> bool:
+    """Whether a callable, or user code that it has within reach, looks up an attribute."""
     pending, seen = [function], set[int]()
     while pending and len(seen) < _MOST:
         current = pending.pop()
@@ -85,15 +86,24 @@ def speaks_of(function: Any, attribute: str) -> bool:
         if isinstance(current, functools.partial):
             pending += [current.func, *current.args, *current.keywords.values()]
             continue
-        known = isinstance(current, (types.FunctionType, types.MethodType, type))
-        for each in functions_of(current if known else vars(type(current)).get("__call__")):
-            if attribute in _attributes(each.__code__):
+        if isinstance(current, operator.attrgetter):
+            if any(attribute in path.split(".") for path in current.__reduce__()[1]):
                 return True
-            globals_used = (each.__globals__.get(name) for name in global_names(each.__code__))
-            for thing in (*enclosed(each), *globals_used):
-                if isinstance(thing, (types.FunctionType, functools.partial)):
+            continue
+        if not isinstance(current, (types.FunctionType, types.MethodType, type)):
+            current = type(current)
+        for each in functions_of(current):
+            if not is_user_file(each.__code__.co_filename):
+                continue
+            attributes = _attributes(each.__code__)
+            if attribute in attributes:
+                return True
+            for thing in (*enclosed(each), *map(each.__globals__.get, global_names(each.__code__))):
+                if isinstance(thing, types.ModuleType):
+                    pending += [vars(thing)[name] for name in attributes if name in vars(thing)]
+                elif thing is not None:
                     pending.append(thing)
-    return False
+    return bool(pending)
 
 
 @functools.lru_cache(maxsize=1_000)

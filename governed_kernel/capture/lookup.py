@@ -130,7 +130,9 @@ class Lookup:
             if path[:1] == ("attrs",) and getattr(thing, "attrs", None):
                 yield unknown(self._observation)  # every frame made of it takes them along
                 return
-            if is_size(node, path) or (path[:1] == ("index",) and _only_counts(thing)):
+            # the numbers of rows that something chose tell which were chosen
+            counts = path[:1] == ("index",) and not node.rows and _only_counts(thing)
+            if counts or is_size(node, path):
                 yield Source(node, ())  # it was read, and no value of it goes on
                 return
             wanted = tuple(column for column in node.columns if column in path)

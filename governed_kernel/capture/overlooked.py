@@ -45,6 +45,8 @@ _DECIDING: dict[str, Relation] = {
     **dict.fromkeys(_MEETING, "JOIN"),
 }
 """Methods whose arguments only decide which rows there are, or in which order."""
+_NAMING = ("set_axis",)
+"""Methods whose arguments are no values of any column: those of an index, or columns' names."""
 
 
 class _Given(NamedTuple):
@@ -79,6 +81,8 @@ def owe_to_overlooked(step: Step, columns: tuple[str, ...]) -> None:
     call: Any = step.observed.call
     arguments = call.arguments if call is not step.observed else ()
     if len(arguments) < 2 or step.observation.variables is None:
+        return
+    if call.target.name in _NAMING:
         return
     given = None
     for place in range(1, len(arguments)):

@@ -55,7 +55,7 @@ class Holdings:
         self.withdrawn: set[str] = set()
         self.may_learn: dict[str, tuple[LearningAllowed | LearningClosed, ...]] = {}
         self._never_learn: dict[str, _NeverLearned] = {}
-        """Digest of content with columns that lineage closed."""
+        """Digest of content with columns that no model may be made from."""
         self._called: dict[str, tuple[str, ...]] = {}
         self._folders: dict[str, None] = {}
         self._divided: dict[str, SplitRecorded] | None = None
@@ -76,7 +76,7 @@ class Holdings:
         """Take in an event that nobody signs; others than those about data change nothing."""
         match event:
             case DatasetRegistered():
-                if event.inherited or event.sha256 in self._never_learn:
+                if event.never_learn or event.sha256 in self._never_learn:
                     self._take_closed(event)
                 names = self._called.get(event.sha256, ())
                 self._called[event.sha256] = (*names, event.dataset)

@@ -36,9 +36,9 @@ __all__ = ["ObjectStore", "Progress", "manifest_digest"]
 _BLOCK = 1 << 20
 _MOST_AT_ONCE = 8
 Progress = Callable[[int], None]
+"""Called with the number of bytes just read."""
 _Identity = tuple[int, int, int, int]
 """Device, inode, size and change time, which nobody can set: the same content as a moment ago."""
-"""Called with the number of bytes just read."""
 
 
 def manifest_digest(files: Sequence[FileDigest]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from governed_kernel.lineage.events import openlineage_word
+from governed_kernel.lineage.events import NOT_BY_VALUE, openlineage_word
 from governed_kernel.lineage.origins import combined, weakest
 from governed_kernel.lineage.session_views import CERTAINTY
 from governed_kernel.lineage.sight import Sight, among
@@ -149,6 +149,7 @@ def _shown(sight: Sight, paths: list[_Path]) -> list[dict[str, Any]]:
     )
     uris = {number: uri for number, (uri, _) in known.items()}
     best: dict[tuple[str, str, str, str, str], str] = {}
+    by_value: set[tuple[str, str, str, str, str]] = set()
     for path in paths:
         step = path.step
         key = (
@@ -156,5 +157,10 @@ def _shown(sight: Sight, paths: list[_Path]) -> list[dict[str, Any]]:
             *(uris[step.input_no], step.input_column, openlineage_word(step.relation)),
         )
         best[key] = min(best.get(key, step.evidence), step.evidence, key=CERTAINTY.index)
+        if step.relation not in NOT_BY_VALUE:
+            by_value.add(key)
     names = ("output_uri", "output_column", "input_uri", "input_column", "relation", "evidence")
-    return [dict(zip(names, (*key, best[key]), strict=True)) for key in sorted(best)]
+    return [
+        {**dict(zip(names, (*key, best[key]), strict=True)), "by_value": key in by_value}
+        for key in sorted(best)
+    ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.cli.reviewed import _input
 from governed_kernel.errors import NotApproved, SignatureRefused, UsageError
 from governed_kernel.governance.catalog_rows import facts
+from governed_kernel.governance.holdings import Holdings
 from governed_kernel.governance.may_learn import allow, close
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import attest
@@ -129,6 +131,21 @@ def test_what_who_registered_it_declared_is_not_opened(closed: Workspace) -> Non
     divide(closed, "mine", write_code(closed, BY_PATIENT), "sam", keys=["patient"])
     with pytest.raises(UsageError, match="shape of mine-train@1 can't be opened"):
         opened(closed, "shape", name="mine-train@1")
+
+
+def test_what_its_owner_declared_before_stays_declared_beside_a_session_s_copy(
+    closed: Workspace,
+) -> None:
+    made = Register.read(closed).version("made@1")
+    theirs = msgspec.structs.replace(
+        made, dataset="theirs", sha256="a" * 64, never_learn=["size", "shape"], inherited=[]
+    )
+    held = Holdings()
+    held.hold(theirs)
+    held.hold(msgspec.structs.replace(theirs, dataset="copy", inherited=["size", "shape"]))
+    assert held.version("copy@1").never_learn == ["size", "shape"]
+    assert held.version("copy@1").inherited == []
+    assert held.version("theirs@1").inherited == []
 
 
 def test_who_declares_a_column_of_known_content_closes_it_for_good(closed: Workspace) -> None:

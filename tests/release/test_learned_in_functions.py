@@ -447,6 +447,20 @@ def features(f):
     out = f[["age"]].copy(); out["n"] = n; return out
 features(pd.read_csv("people.csv")).to_pickle("appended.pkl")
 """,
+    "appended_by_an_expression": """
+def features(f):
+    n = []
+    for b in f["patient_id"]: n.append(1) if b < "P0020" else n.append(0)
+    out = f[["age"]].copy(); out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("appended_by_an_expression.pkl")
+""",
+    "appended_where_both_hold": """
+def features(f):
+    low = []
+    for place, b in enumerate(f["patient_id"]): b < "P0020" and low.append(place)
+    out = f[["age"]].copy(); out["n"] = [each in low for each in range(len(out))]; return out
+features(pd.read_csv("people.csv")).to_pickle("appended_where_both_hold.pkl")
+""",
     "tried": """
 def features(f):
     n = []

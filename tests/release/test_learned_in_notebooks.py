@@ -73,6 +73,12 @@ d["mean"] = groups["glucose"].transform(lambda part: part.mean() / (1 + part.std
 d["rising"] = np.where(d["weight"] > d["before"], 1, 0)
 d[["before", "visit", "mean", "rising"]].to_pickle("earlier_of_each_patient.pkl")
 """,
+    "scores_of_each_patient": """
+from scipy.stats import zscore
+d = df.copy()
+d["n"] = d.groupby("patient_id")["age"].transform(lambda part: zscore(part, nan_policy="omit"))
+d[["age", "n"]].to_pickle("scores_of_each_patient.pkl")
+""",
     "earlier_of_each_patient_in_polars": """
 age = pl.col("age").mean().over("patient_id", order_by="weight")
 d = pl.read_csv("people.csv").select(a=age).to_numpy()
@@ -192,6 +198,32 @@ LEAKING = {
     "number_of_the_group": """
 d = df.copy(); d["n"] = d.groupby("patient_id").ngroup()
 d[["age", "n"]].to_pickle("number_of_the_group.pkl")
+""",
+    "number_of_the_group_by_its_name": """
+d = df.copy(); d["n"] = d.groupby("patient_id")["age"].transform("ngroup")
+d[["age", "n"]].to_pickle("number_of_the_group_by_its_name.pkl")
+""",
+    "chosen_by_what_parts": """
+early = pl.when(pl.col("patient_id") < "P0020").then(1).otherwise(0).max().over("patient_id")
+d = pl.read_csv("people.csv").select(n=early)
+joblib.dump(d.to_numpy(), "chosen_by_what_parts.pkl")
+""",
+    "name_of_the_group_by_a_thing": """
+class Numbers:
+    def of(self, part): return number(part.name)
+numbers = Numbers()
+d = df.copy(); d["n"] = d.groupby("patient_id")["age"].transform(lambda part: numbers.of(part))
+d[["age", "n"]].to_pickle("name_of_the_group_by_a_thing.pkl")
+""",
+    "name_of_the_group_by_a_getter": """
+from operator import attrgetter
+d = df.groupby("patient_id")["age"].apply(attrgetter("name")).str[1:].astype(int)
+d.reset_index(drop=True).to_frame("n").to_pickle("name_of_the_group_by_a_getter.pkl")
+""",
+    "numbers_of_chosen_rows": """
+d = df[["age"]].copy()
+d["n"] = np.where(d.index.isin(df[df["patient_id"] < "P0020"].index), 1, 0)
+d.to_pickle("numbers_of_chosen_rows.pkl")
 """,
     "name_of_the_group": """
 def of(part): return number(part.name)

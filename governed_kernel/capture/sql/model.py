@@ -140,8 +140,7 @@ def column(name: str, origins: Origins, like: Column | None = None) -> Column:
 def through(relation: Relation, origins: Origins, evidence: Evidence = "observed") -> Origins:
     """`origins` as seen from behind one more step.
 
-    The step's relation covers that of what came before, unless it is direct and the other is
-    not: what filtered a column still filters it after an addition.
+    `capture.relations` says which of both relations counts.
     """
     if relation == "IDENTITY" and evidence == "observed":
         return origins

@@ -268,7 +268,8 @@ def aggregate(observation: Observation, observed: Observed) -> None:
 def rowwise(observation: Observation, observed: Observed) -> None:
     """``groups.transform(…)``: a value for each row, from the rows of its group."""
     # the number of a group is a place in the order of keys
-    by: Relation = "WINDOW" if observed.target.name == "ngroup" else "PARTITION"
+    asked = observed.target.name, observed.arguments.get("func")
+    by: Relation = "WINDOW" if "ngroup" in asked else "PARTITION"
     _summarise(observation, observed, word_of(observed), by)
 
 
@@ -299,7 +300,7 @@ def _summarise(
         if by in ("WINDOW", "PARTITION"):
             # The values look at their group; which rows there are it does not decide.
             looking = tuple([(text(label), column) for label in made])
-            work.links.append((entity, by, evidence, looking))
+            work.links.append((entity, kind if kind == "WINDOW" else by, evidence, looking))
         else:
             work.rows.append((entity, column, by or kind, evidence))
         if entity != group.parent.entity:
@@ -372,7 +373,9 @@ def _values(
         unknown = [text(label) for label in made]
     work.product(tuple(unknown), group.parent, group.values, relation, "conservative")
     _enclosed(work, observed, made, relation)
-    if any(speaks_of(function, "name") for function in functions_in(observed.call.arguments[1:])):
+    is_user_file = work.observation.is_user_file
+    functions = functions_in(observed.call.arguments[1:])
+    if any(speaks_of(function, "name", is_user_file) for function in functions):
         # pandas tells a function by `part.name` which group it sees: the keys' values
         columns = tuple(text(label) for label in made)
         for entity, column, _, _ in group.decided_by:

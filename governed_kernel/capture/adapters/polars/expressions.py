@@ -253,7 +253,9 @@ class Expressions:
         if spelled and self._gathers(view.function):
             # The last of the rows so far: of a running sum, or of the values themselves.
             origins = through("AGGREGATION", origins)
-        value = self._also(Value(origins), "PARTITION", table, *parted)
+        # what chose among values by a key is spelled as frames are: then the key counts as a value
+        by_key: Relation = "WINDOW" if spelled else "PARTITION"
+        value = self._also(Value(origins), by_key, table, *parted)
         return self._also(value, "WINDOW", table, *order) if order else value
 
     def _gathers(self, node: int) -> bool:
