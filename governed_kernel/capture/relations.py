@@ -27,22 +27,19 @@ well.
 time_bucket(…)`` does: GROUP_BY. A window that moves with each row (``rolling`` on a column of
 times) is a WINDOW by that column.
 
-**Steps compose** along the path from a column back to its origin. What decided rows has decided
-rows, whatever is done with them afterwards: of JOIN, GROUP_BY, FILTER and SORT the one nearest to
-the origin counts, and else PARTITION. Without one it is the indirect relation nearest to the
-column, and without that the strongest direct one. So a condition over rows that a key joined owes
-to the key by JOIN alone, and whether rows are filtered before they are joined or afterwards is the
-same.
+**Steps compose** (`lineage.relations.combined`) along the path from a column back to its origin.
+What decided rows has decided rows, whatever is done with them afterwards: of JOIN, GROUP_BY, FILTER
+and SORT the one nearest to the origin counts, and else PARTITION. Without one it is the indirect
+relation nearest to the column, and without that the strongest direct one. So a condition over rows
+that a key joined owes to the key by JOIN alone, and whether rows are filtered before they are
+joined or afterwards is the same.
 """
 
 from __future__ import annotations
 
-from governed_kernel.lineage.events import OF_ROWS, Relation
+from governed_kernel.lineage.events import Relation
 
-__all__ = ["DIRECT", "composed", "of_method"]
-
-DIRECT: tuple[Relation, ...] = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
-"""Relations by which values come; each covers those before it."""
+__all__ = ["of_method"]
 
 _RANKS = frozenset(("rank", "argsort", "arg_sort", "cumcount", "ngroup"))
 _AGGREGATES = frozenset(
@@ -54,21 +51,6 @@ _AGGREGATES = frozenset(
         *("cum_sum", "cum_prod", "cum_min", "cum_max", "cum_count", "n_unique"),
     )
 )
-
-
-def composed(near: Relation, far: Relation) -> Relation:
-    """The relation over two steps, the first being nearer to the output."""
-    if far in OF_ROWS:
-        return far
-    if near in OF_ROWS:
-        return near
-    if "PARTITION" in (near, far):
-        return "PARTITION"
-    if near not in DIRECT:
-        return near
-    if far not in DIRECT:
-        return far
-    return near if DIRECT.index(near) >= DIRECT.index(far) else far
 
 
 def of_method(name: str) -> Relation:

@@ -16,10 +16,10 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.overlooked import owe_to_overlooked
 from governed_kernel.capture.registry import Influence, Node
-from governed_kernel.capture.relations import DIRECT
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.works import Work
 from governed_kernel.lineage.events import ColumnEdge, Entity, Evidence, Relation, Transformation
+from governed_kernel.lineage.relations import DIRECT
 
 __all__ = [
     "MOST_EDGES",

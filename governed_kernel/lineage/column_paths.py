@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import duckdb
 
 from governed_kernel.lineage.events import NOT_BY_VALUE, openlineage_word
-from governed_kernel.lineage.origins import combined, weakest
+from governed_kernel.lineage.origins import weakest
+from governed_kernel.lineage.relations import combined
 from governed_kernel.lineage.session_views import CERTAINTY
 from governed_kernel.lineage.sight import Sight, among
 

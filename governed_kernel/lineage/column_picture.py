@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from governed_kernel.lineage.drawing import Arrow, Box, Panel
-from governed_kernel.lineage.session_views import DIRECT
+from governed_kernel.lineage.relations import DIRECT
 
 __all__ = ["of_columns", "split_uri"]
 

@@ -16,14 +16,14 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from governed_kernel.lineage.events import OF_ROWS
+from governed_kernel.lineage.relations import combined
 from governed_kernel.lineage.replacing import replace_rows
-from governed_kernel.lineage.session_views import CERTAINTY, DIRECT
+from governed_kernel.lineage.session_views import CERTAINTY
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Edge", "Origin", "Origins", "Walk", "combined", "extend", "surest", "weakest"]
+__all__ = ["Edge", "Origin", "Origins", "Walk", "extend", "surest", "weakest"]
 
 
 class Origin(NamedTuple):
@@ -39,21 +39,6 @@ class Origin(NamedTuple):
 Origins: TypeAlias = frozenset[Origin]
 Edge: TypeAlias = tuple[int, int, str, int, str, str, str]
 _NONE: Origins = frozenset()
-
-
-def combined(near: str, far: str) -> str:
-    """The relation of a path from its part near the output and its part near the source."""
-    if far in OF_ROWS:
-        return far
-    if near in OF_ROWS:
-        return near
-    if "PARTITION" in (near, far):
-        return "PARTITION"
-    if near not in DIRECT:
-        return near
-    if far not in DIRECT:
-        return far
-    return near if DIRECT.index(near) >= DIRECT.index(far) else far
 
 
 def weakest(first: str, second: str) -> str:

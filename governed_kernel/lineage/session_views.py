@@ -5,9 +5,10 @@ from __future__ import annotations
 from governed_kernel.lineage.belonging import named, placed
 from governed_kernel.lineage.events import NOT_BY_VALUE, OF_ROWS
 from governed_kernel.lineage.numbering import of_session
+from governed_kernel.lineage.relations import DIRECT
 from governed_kernel.lineage.view import View, columns
 
-__all__ = ["CERTAINTY", "DIRECT", "EMPTY_FILE", "SESSION_VIEWS", "SNAPSHOT"]
+__all__ = ["CERTAINTY", "EMPTY_FILE", "SESSION_VIEWS", "SNAPSHOT"]
 
 EMPTY_FILE = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -83,8 +84,6 @@ def _rank(words: tuple[str, ...], value: str) -> str:
     return f"list_position([{listed}], {value})"
 
 
-DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
-"""Relations by which values go on, from the weakest to the strongest."""
 CERTAINTY = ("observed", "inferred", "conservative", "ambiguous", "unexplained")
 """Evidence, from the surest to the least."""
 

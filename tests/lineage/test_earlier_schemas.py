@@ -3,7 +3,7 @@
 Each holds a real workspace's ledger, journals, catalog and objects, a checkpoint that was kept
 elsewhere, and every row of every public view as that version showed it. Columns may be
 added to views; what was there must stay as it was. Only what `column_origins` says over several
-steps follows the rule of today (`lineage.origins.combined`), whenever the steps were recorded.
+steps follows the rule of today (`lineage.relations.combined`), whenever the steps were recorded.
 """
 
 from __future__ import annotations

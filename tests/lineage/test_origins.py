@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governed_kernel.lineage.events import Relation, openlineage_word
-from governed_kernel.lineage.origins import combined, weakest
-from governed_kernel.lineage.session_views import CERTAINTY, DIRECT
+from governed_kernel.lineage.origins import weakest
+from governed_kernel.lineage.relations import DIRECT, combined
+from governed_kernel.lineage.session_views import CERTAINTY
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.sessions import CLEAN, MODEL, RAW, Session, prepare, train, workspace_at

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from governed_kernel.capture.relations import DIRECT, composed
 from governed_kernel.lineage.events import Evidence, Relation
+from governed_kernel.lineage.relations import DIRECT, combined
 
 __all__ = [
     "DIRECT",
@@ -146,7 +146,7 @@ def through(relation: Relation, origins: Origins, evidence: Evidence = "observed
         return origins
     found = []
     for origin in origins:
-        kept = composed(relation, origin.relation)
+        kept = combined(relation, origin.relation)
         sure = origin.evidence if evidence == "observed" else evidence
         found.append(Origin(origin.table, origin.column, kept, sure))
     return frozenset(found)

@@ -13,7 +13,7 @@ from openlineage.client.generated.base import DatasetFacet, JobFacet, OutputData
 from governed_kernel import __version__
 from governed_kernel.lineage.openlineage.naming import of_uri
 from governed_kernel.lineage.openlineage.recorded import Origin, Place
-from governed_kernel.lineage.session_views import DIRECT
+from governed_kernel.lineage.relations import DIRECT
 
 __all__ = ["PRODUCER", "Catalog", "column_lineage", "job_type", "output", "processing_engine"]
 

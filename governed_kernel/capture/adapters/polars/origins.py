@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.relations import DIRECT, composed
 from governed_kernel.capture.steps import Link
 from governed_kernel.lineage.events import Evidence, Relation
+from governed_kernel.lineage.relations import DIRECT, combined
 
 __all__ = [
     "Fields",
@@ -39,7 +39,7 @@ def through(relation: Relation, origins: Origins, evidence: Evidence = "observed
         return origins
     found: Origins = {}
     for (entity, column, far), known in origins.items():
-        source = (entity, column, composed(relation, far))
+        source = (entity, column, combined(relation, far))
         weakest = known if evidence == "observed" else min(known, evidence, key=_CERTAINTY.index)
         found[source] = _surest(found.get(source), weakest)
     return found
