@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -101,14 +103,26 @@ def hash_file(path: str | os.PathLike[str], algorithm: str) -> bytes:
         os.close(descriptor)
 
 
-def digest_file(path: str | os.PathLike[str], size: int = -1) -> str:
-    """SHA-256 of a file's content, or of its first `size` bytes."""
-    if size < 0:
+def digest_file(
+    path: str | os.PathLike[str],
+    size: int = -1,
+    progress: Callable[[int], None] | None = None,
+) -> str:
+    """SHA-256 of a file's content, or of its first `size` bytes.
+
+    Parameters
+    ----------
+    progress : callable
+        Called with the number of bytes just read, after each MiB.
+    """
+    if size < 0 and progress is None:
         return hash_file(path, "sha256").hex()
-    digest = hashlib.sha256()
+    digest, left = hashlib.sha256(), size if size >= 0 else sys.maxsize
     with open_regular(path) as file:
-        view = memoryview(bytearray(min(size, _BLOCK)))
-        while count := file.readinto(view[: min(size, _BLOCK)]):
+        view = memoryview(bytearray(min(left, _BLOCK)))
+        while count := file.readinto(view[: min(left, _BLOCK)]):
             digest.update(view[:count])
-            size -= count
+            left -= count
+            if progress is not None:
+                progress(count)
     return digest.hexdigest()

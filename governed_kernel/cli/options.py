@@ -48,15 +48,22 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def workspace_option(function: Callable[..., R]) -> Callable[..., R]:
-    """Give the command the workspace: ``governed --workspace DIR``, else found from here."""
+    """Give the command the workspace: ``governed --workspace DIR``, else found from here.
+
+    Whoever waits at a terminal while much of what was registered is verified sees how far it is.
+    """
 
     @click.pass_context
     @functools.wraps(function)
     def wrapper(context: click.Context, /, *args: Any, **kwargs: Any) -> R:
+        from governed_kernel.cli.reading import verifying
+        from governed_kernel.governance.contents import watched
+
         named = (context.find_root().obj or {}).get("workspace")
         found = Workspace.open(Path(named)) if named else Workspace.find()
         try:
-            return context.invoke(function, found, *args, **kwargs)
+            with watched(verifying):
+                return context.invoke(function, found, *args, **kwargs)
         except GovernedError as error:
             if "person" in kwargs and not isinstance(error, RunFailed):
                 _put_on_record(found, context, kwargs["person"], error)

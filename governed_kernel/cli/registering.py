@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ import click
 
 from governed_kernel.cli.options import (
     actor_option,
-    console,
     json_option,
     print_facts,
     workspace_option,
 )
+from governed_kernel.cli.reading import copying
 from governed_kernel.governance import authorization, catalog, catalog_rows, descriptions
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
@@ -119,7 +118,7 @@ def register(
         query=asked,
     )
     brought = _brought(workspace, name, source, asked)
-    with brought as path, _progress(path) as progress:
+    with brought as path, copying(path) as progress:
         done = catalog.register(workspace, name, path, description, person, progress)
     _warn_of_the_end(done.version, retention)
     _tell_inherited(done.version, never_learn)
@@ -225,24 +224,3 @@ def _named_value(text: str) -> tuple[str, Any]:
     if not separator or not name:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
     return name, typed(value)
-
-
-@contextlib.contextmanager
-def _progress(path: Path) -> Iterator[Callable[[int], None] | None]:
-    """A bar on the terminal while much is hashed and copied."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
-    size = sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
-    with Progress(
-        "copying and hashing",
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task("", total=size)
-        yield lambda count: bar.advance(task, count)

@@ -9,8 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -18,6 +17,14 @@ from types import MappingProxyType
 from governed_kernel.canonical import digest_file, digest_json
 from governed_kernel.errors import IntegrityBroken, ResourceMissing
 from governed_kernel.files import sync_folder
+from governed_kernel.governance.contents import (
+    Identity,
+    Progress,
+    at_once,
+    check_content,
+    check_contents,
+    locked,
+)
 from governed_kernel.governance.originals import (
     copy_sharing,
     files_below,
@@ -34,11 +41,6 @@ from governed_kernel.workspace import Workspace
 __all__ = ["ObjectStore", "Progress", "manifest_digest"]
 
 _BLOCK = 1 << 20
-_MOST_AT_ONCE = 8
-Progress = Callable[[int], None]
-"""Called with the number of bytes just read."""
-_Identity = tuple[int, int, int, int]
-"""Device, inode, size and change time, which nobody can set: the same content as a moment ago."""
 
 
 def manifest_digest(files: Sequence[FileDigest]) -> str:
@@ -107,9 +109,9 @@ class ObjectStore:
         """
         paths = files_below(folder)
         names = [path.relative_to(folder).as_posix() for path in paths]
-        with ThreadPoolExecutor(_at_once(), thread_name_prefix="hashing") as pool:
+        with ThreadPoolExecutor(at_once(), thread_name_prefix="hashing") as pool:
             waiting = [
-                pool.submit(self.add_file, path, name, _locked(progress))
+                pool.submit(self.add_file, path, name, locked(progress))
                 for path, name in zip(paths, names, strict=True)
             ]
             try:
@@ -168,7 +170,7 @@ class ObjectStore:
         IntegrityBroken
             A byte is not what was recorded, or a file is missing; it is named.
         """
-        known = _check_contents([(self.path(file.sha256), file) for file in files])
+        known = check_contents([(self.path(file.sha256), file) for file in files])
         if sha256:
             self.verify_snapshot(files, sha256, known)
 
@@ -176,7 +178,7 @@ class ObjectStore:
         self,
         files: Sequence[FileDigest],
         sha256: str,
-        known: Mapping[_Identity, str] = MappingProxyType({}),
+        known: Mapping[Identity, str] = MappingProxyType({}),
     ) -> Path:
         """Hash the files of a snapshot again; nothing may be missing or added.
 
@@ -184,7 +186,7 @@ class ObjectStore:
         was registered under each of them. Files in `known` were hashed a moment ago.
         """
         folder = self.snapshots / sha256
-        _check_contents([(folder / file.path, file) for file in files], known)
+        check_contents([(folder / file.path, file) for file in files], known)
         there = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
         added = {path.relative_to(folder).as_posix() for path in there}
         added -= {file.path for file in files}
@@ -264,7 +266,7 @@ class ObjectStore:
                 os.link(temporary, target)
             except FileExistsError:
                 size = temporary.stat().st_size
-                _check_content(target, FileDigest(target.name, sha256, size))
+                check_content(target, FileDigest(target.name, sha256, size))
             except OSError as error:
                 if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
                     raise
@@ -280,24 +282,6 @@ class ObjectStore:
                 raise
             copy_sharing(source, target)
             target.chmod(0o444)
-
-
-def _at_once() -> int:
-    """How many files are read at once."""
-    return max(2, min(len(os.sched_getaffinity(0)), _MOST_AT_ONCE))
-
-
-def _locked(progress: Progress | None) -> Progress | None:
-    """`progress`, for several threads."""
-    if progress is None:
-        return None
-    lock = threading.Lock()
-
-    def tell(count: int) -> None:
-        with lock:
-            progress(count)
-
-    return tell
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -327,46 +311,6 @@ def _disk(folder: Path) -> Iterator[None]:
 def _is(path: Path, sha256: str) -> bool:
     """Whether there is a regular file of that content."""
     return stat.S_ISREG(path.lstat().st_mode) and digest_file(path) == sha256
-
-
-def _check_contents(
-    pairs: Sequence[tuple[Path, FileDigest]], known: Mapping[_Identity, str] = MappingProxyType({})
-) -> dict[_Identity, str]:
-    """Check each file, several at once: whose digest was found, for the same under other names."""
-    if len(pairs) == 1:
-        return dict([_check_content(*pairs[0], known)])
-    with ThreadPoolExecutor(_at_once(), thread_name_prefix="hashing") as pool:
-        waiting = [pool.submit(_check_content, path, file, known) for path, file in pairs]
-        try:
-            return dict(future.result() for future in waiting)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _check_content(
-    path: Path, file: FileDigest, known: Mapping[_Identity, str] = MappingProxyType({})
-) -> tuple[_Identity, str]:
-    """Refuse a file that is not what it was; which one it is, and its digest."""
-    try:
-        status = path.lstat()
-        identity = status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
-        found = known.get(identity, "")
-        if not found:
-            found = digest_file(path) if stat.S_ISREG(status.st_mode) else "no regular file"
-    except OSError as error:
-        raise IntegrityBroken(
-            f"{file.path} is missing",
-            why=f"{path}: {error.strerror}",
-            next="restore .governed/ from a backup, or register the dataset again",
-        ) from error
-    if found != file.sha256:
-        raise IntegrityBroken(
-            f"{file.path} is not what was registered",
-            why=f"{path} should have the digest {file.sha256}, found {found}",
-            next="restore .governed/ from a backup; do not use what lies there",
-        )
-    return identity, found
 
 
 def _safe(name: str) -> PurePosixPath:
