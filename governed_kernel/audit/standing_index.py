@@ -4,7 +4,8 @@ Replaying a ledger verifies every signature in it, which takes seconds for tens 
 records. What came of that is kept, by the ledger's head: the judged statements that standing rests
 on, when each deployment began and ended, and the tree of RFC 6962 over all records. It lies in the
 person's own folder, never in the workspace: who can rewrite the ledger could rewrite it as well.
-It is used only while the ledger is, byte for byte, the one that it was made from.
+It is used only where the ledger is, byte for byte, the one that it was made from, or begins with
+that: then what follows is judged as a replay would, and added.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from governed_kernel.audit import standing_rows
+from governed_kernel.audit.standing_rows import microseconds
+from governed_kernel.audit.standing_rows import moment as _moment
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, IntegrityBroken
 from governed_kernel.files import write_atomically
@@ -31,51 +35,26 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.settling import Unsettled, settled
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage import merkle
-from governed_kernel.lineage.attestations import (
-    Checkpoint,
-    Collection,
-    Deployment,
-    Erasure,
-    LearningAllowed,
-    LearningClosed,
-    Predicate,
-    Withdrawal,
-)
+from governed_kernel.lineage.attestations import Deployment, Predicate
 from governed_kernel.lineage.events import LedgerEvent
-from governed_kernel.lineage.journal import JournalReader, Record
+from governed_kernel.lineage.journal import Head, JournalReader, Record
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release.registry import DeploymentRecord, Registry
 from governed_kernel.workspace import Workspace, personal_folder
 
 __all__ = ["StandingIndex"]
 
-_VERSION = "3"
+_VERSION = "4"
 _SETTLED = 2_000_000_000
 """Nanoseconds that the ledger must have rested: a change within a clock's tick leaves no trace."""
 _BLOCK = 10_000
-_BESIDE = 256
-"""So many nodes of a level of the tree lie in one row."""
-_HASH = 32
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ASIDE = (
-    *(Deployment, Checkpoint, Erasure, Withdrawal, LearningAllowed, LearningClosed, Collection),
-)
-"""Statements on which no release's standing rests; deployments have a table of their own."""
+_DAMAGED = (OSError, sqlite3.Error, LookupError, ValueError, TypeError, msgspec.MsgspecError)
+"""What comes of an index that is not there, or not whole."""
+_FEW = 1000
+"""More new records than so many are not judged one after the other: signatures take too long."""
 _DEPLOYMENT: msgspec.json.Decoder[Deployment] = msgspec.json.Decoder(Deployment)
 _PREDICATE: msgspec.json.Decoder[Predicate] = msgspec.json.Decoder(Predicate)
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE records (number INTEGER PRIMARY KEY, at INTEGER, earliest INTEGER, hash BLOB);
-CREATE TABLE nodes (level INTEGER, block INTEGER, hashes BLOB, PRIMARY KEY (level, block));
-CREATE TABLE entries (number INTEGER PRIMARY KEY, at INTEGER, key TEXT, reason TEXT, said BLOB);
-CREATE TABLE places (place INTEGER PRIMARY KEY, environment TEXT, slot TEXT);
-CREATE TABLE deployments (place INTEGER, since INTEGER, until INTEGER, live_from INTEGER,
-    live_to INTEGER, said BLOB, PRIMARY KEY (place, since)) WITHOUT ROWID;
-"""
-_INDEXES = """
-CREATE INDEX by_time ON records (earliest, number);
-CREATE INDEX out_of_order ON records (number) WHERE at > earliest;
-"""
+_PAYLOADS = "SELECT sha256 FROM payloads"
 _LIVE = """
 SELECT since, until, live_from, live_to, said FROM deployments AS known JOIN (
     SELECT place, (SELECT max(since) FROM deployments AS one
@@ -113,7 +92,7 @@ class StandingIndex:
         """What was just read off the whole ledger, where there was no index of it."""
         self._wait: Callable[[], None] = _for_nothing
         seen = pins.last_seen(workspace.root)
-        self._connection = self._opened() or self._made()
+        self._connection = self._opened() or self._gone_on() or self._made()
         try:
             self.workspace_id = self._meta("workspace_id")
             self.records = int(self._meta("records"))
@@ -148,7 +127,7 @@ class StandingIndex:
 
     def cut(self, moment: datetime) -> tuple[int, list[int]]:
         """How many records count at a moment, and which of them bear a later time."""
-        at = _microseconds(moment)
+        at = microseconds(moment)
         (last,) = self._one("SELECT max(number) FROM records WHERE earliest <= ?", at)
         size = 0 if last is None else last + 1
         late = self._connection.execute(
@@ -176,12 +155,10 @@ class StandingIndex:
         return merkle.joined(parts)
 
     def _node(self, level: int, number: int) -> bytes:
-        block, place = divmod(number, _BESIDE)
-        sql = "SELECT substr(hashes, ?, ?) FROM nodes WHERE level = ? AND block = ?"
-        node = bytes(self._one(sql, place * _HASH + 1, _HASH, level, block)[0])
-        if len(node) != _HASH:
+        found = standing_rows.node(self._connection, level, number)
+        if not found:
             raise self._not_whole("a part of the tree over the ledger is missing in it")
-        return node
+        return found
 
     def registry(self, size: int) -> Registry:
         """Releases and runs by the first `size` records.
@@ -190,7 +167,13 @@ class StandingIndex:
         """
         if self._replayed is not None and size == self.records:
             return self._replayed
-        rows = self._connection.execute("SELECT * FROM entries WHERE number < ?", (size,))
+        return Registry(self._judged(self._connection, size))
+
+    def _judged(self, connection: sqlite3.Connection, size: int) -> Register:
+        """What was known after the first `size` records, by the rules of then."""
+        known = dict(connection.execute("SELECT key, value FROM meta"))
+        (last,) = connection.execute("SELECT max(at) FROM records WHERE number < ?", (size,))
+        rows = connection.execute("SELECT * FROM entries WHERE number < ? ORDER BY number", (size,))
         entries = [
             Entry(
                 number, _moment(at), _PREDICATE.decode(said) if said else None, key, not reason,
@@ -199,14 +182,10 @@ class StandingIndex:
             for number, at, key, reason, said in rows
         ]  # fmt: skip
         register = Register.judged(
-            self.workspace, self.workspace_id, self._meta("genesis"), entries, self._last(size)
+            self.workspace, known["workspace_id"], known["genesis"], entries, _moment(*last)
         )
         register.rules_of_then = True
-        return Registry(register)
-
-    def _last(self, size: int) -> datetime:
-        """The latest time that any of the first `size` records bears."""
-        return _moment(self._one("SELECT max(at) FROM records WHERE number < ?", size)[0])
+        return register
 
     def live(self, size: int, environment: str = "") -> list[DeploymentRecord]:
         """What was live after the first `size` records, in the order in which it went live."""
@@ -272,24 +251,47 @@ class StandingIndex:
         ):
             connection.execute("UPDATE meta SET value = ? WHERE key = 'stamp'", (stamp,))
 
+    def _gone_on(self) -> sqlite3.Connection | None:
+        """What is kept of an earlier state of this very ledger, taken on to where it is now."""
+        stamp, at_rest = _stamp(self._ledger)
+        connection = sqlite3.connect(":memory:")
+        try:
+            with contextlib.suppress(*_DAMAGED):
+                connection.deserialize(self._path.read_bytes())
+                if self._take_on(connection, stamp if at_rest else ""):
+                    return self._kept(connection)
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+        return None
+
+    def _take_on(self, connection: sqlite3.Connection, stamp: str) -> bool:
+        """Judge what follows on an index, where it is one of this ledger and not much does."""
+        known = dict(connection.execute("SELECT key, value FROM meta"))
+        (whole,) = connection.execute("PRAGMA quick_check").fetchone()
+        if known["version"] != _VERSION or whole != "ok":
+            return False
+        head = Head(int(known["records"]), int(known["size"]), bytes.fromhex(known["head"]))
+        leaves: list[bytes] = []
+        ledger = Ledger(self.workspace)
+        records = ledger.after(head, lambda new: leaves.extend(map(merkle.leaf_hash, new)))
+        if not records or len(records) > _FEW:
+            return False
+        register = self._judged(connection, head.records)
+        register.payloads.update(sha256 for (sha256,) in connection.execute(_PAYLOADS))
+        for record in records:
+            register.judge(record.number, record.event)
+        self._put_down(connection, records, leaves[: len(records)], Registry(register), stamp)
+        return True
+
     def _made(self) -> sqlite3.Connection:
         """Replay the ledger with all its signatures, and keep what came of it."""
         stamp, at_rest = _stamp(self._ledger)
         ledger = Ledger(self.workspace, with_leaves=True)
         records = ledger.records()  # once: it may go on meanwhile
         read = partial(self._read_off, records, ledger.leaves(), stamp if at_rest else "")
-        connection = settled(self.workspace, [record.event for record in records], read)
-        envelopes.keep_verified()
-        body = connection.serialize()
-        # Most of that is to wait for the disk, while the question is answered.
-        keeping = threading.Thread(target=self._keep, args=(body,))
-        try:
-            keeping.start()
-        except RuntimeError:  # no more threads may be started
-            self._keep(body)
-        else:
-            self._wait = keeping.join
-        return connection
+        return self._kept(settled(self.workspace, [record.event for record in records], read))
 
     def _read_off(
         self,
@@ -301,31 +303,51 @@ class StandingIndex:
         """What a replay says, while its signatures are verified; nothing if one is none."""
         register = found.register
         register.rules_of_then = True
-        replayed = Registry(register)
-        facts = {
-            "version": _VERSION,
-            "stamp": stamp,
-            "records": str(len(records)),
-            "size": str(records[-1].head.size),
-            "head": records[-1].head.hash.hex(),
-            "workspace_id": register.workspace_id,
-            "genesis": register.genesis,
-        }
         connection = sqlite3.connect(":memory:")
-        with connection:
-            connection.executescript(_SCHEMA)
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
-            connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", _records(records))
-            connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", _nodes(leaves))
-            connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", _entries(register))
-            _add_deployments(connection, replayed.deployments)
-            connection.executescript(_INDEXES)
+        connection.executescript(standing_rows.SCHEMA)
+        self._put_down(connection, records, leaves, Registry(register), stamp)
+        connection.executescript(standing_rows.INDEXES)
         try:
             found.settle()
         except BaseException:
             connection.close()
             raise
+        return connection
+
+    def _put_down(
+        self,
+        connection: sqlite3.Connection,
+        records: Sequence[Record[LedgerEvent]],
+        leaves: list[bytes],
+        replayed: Registry,
+        stamp: str,
+    ) -> None:
+        head = records[-1].head
+        facts = {
+            "version": _VERSION,
+            "stamp": stamp,
+            "records": str(head.records),
+            "size": str(head.size),
+            "head": head.hash.hex(),
+            "workspace_id": replayed.register.workspace_id,
+            "genesis": replayed.register.genesis,
+        }
+        with connection:
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts.items())
+            standing_rows.add(connection, records, leaves, replayed)
         self._replayed = replayed
+
+    def _kept(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """The same, kept: mostly by waiting for the disk, while the question is answered."""
+        envelopes.keep_verified()
+        body = connection.serialize()
+        keeping = threading.Thread(target=self._keep, args=(body,))
+        try:
+            keeping.start()
+        except RuntimeError:  # no more threads may be started
+            self._keep(body)
+        else:
+            self._wait = keeping.join
         return connection
 
     def _keep(self, body: bytes) -> None:
@@ -346,52 +368,3 @@ def _stamp(ledger: Path) -> tuple[str, bool]:
         return "", False
     known = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return ":".join(map(str, known)), status.st_ctime_ns < now - _SETTLED
-
-
-def _records(records: Sequence[Record[LedgerEvent]]) -> Iterator[tuple[int, int, int, bytes]]:
-    """Each record's time, and the earliest that it or any later one bears; the last one first."""
-    earliest: int | None = None
-    for record in reversed(records):
-        at = _microseconds(record.event.occurred_at)
-        earliest = at if earliest is None else min(at, earliest)
-        yield record.number, at, earliest, record.head.hash
-
-
-def _nodes(leaves: list[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Every whole subtree of the tree over `leaves`, many of a level in each row."""
-    level, nodes = 0, leaves
-    while nodes:
-        for start in range(0, len(nodes), _BESIDE):
-            yield level, start // _BESIDE, b"".join(nodes[start : start + _BESIDE])
-        pairs = zip(nodes[::2], nodes[1::2], strict=False)
-        level, nodes = level + 1, [merkle.joined(pair) for pair in pairs]
-
-
-def _entries(register: Register) -> Iterator[tuple[int, int, str, str, bytes]]:
-    for entry in register.entries:
-        if entry.predicate is not None and not isinstance(entry.predicate, _ASIDE):
-            at, said = _microseconds(entry.occurred_at), msgspec.json.encode(entry.predicate)
-            yield entry.number, at, entry.key_id, entry.reason, said
-
-
-def _add_deployments(connection: sqlite3.Connection, found: list[DeploymentRecord]) -> None:
-    places: dict[tuple[str, str], int] = {}
-    rows = []
-    for record in found:
-        said = record.deployment
-        place = places.setdefault((said.environment, said.slot), len(places))
-        live_to = None if record.live_to is None else _microseconds(record.live_to)
-        interval = (record.since, record.until, _microseconds(record.live_from), live_to)
-        rows.append((place, *interval, msgspec.json.encode(said)))
-    named = [(number, *place) for place, number in places.items()]
-    connection.executemany("INSERT INTO places VALUES (?, ?, ?)", named)
-    connection.executemany("INSERT INTO deployments VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-
-def _microseconds(moment: datetime) -> int:
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)

@@ -6,7 +6,7 @@ tampered with) at will.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -148,6 +148,7 @@ class Register(Holdings):
         genesis: str,
         entries: Sequence[Entry],
         ends_at: datetime,
+        payloads: Iterable[bytes] = (),
     ) -> Register:
         """The register after entries that were verified before; it knows no catalog.
 
@@ -159,6 +160,8 @@ class Register(Holdings):
             In the ledger's order; those that are left out have no effect.
         ends_at : datetime
             The latest time that any record of that ledger bears.
+        payloads : iterable of bytes
+            As `payloads` were then; for `judge`.
         """
         register = cls.__new__(cls)
         register.workspace = workspace
@@ -171,7 +174,14 @@ class Register(Holdings):
         register._replay = Replay(workspace_id)
         for entry in entries:
             register._replay.restore(entry, genesis)
+        register.payloads.update(payloads)
         return register
+
+    def judge(self, number: int, event: LedgerEvent) -> None:
+        """Take in the record that follows on what was `judged`; a catalog is not known by that."""
+        self._ends_at = max(self.ends_at, event.occurred_at)
+        if isinstance(event, Attested):
+            self._replay.apply(number, event)
 
     def in_order(self) -> Iterator[Entry | LedgerEvent]:
         """Signed entries and other events as they follow each other."""
@@ -194,6 +204,11 @@ class Register(Holdings):
     @property
     def entries(self) -> list[Entry]:  # noqa: D102
         return self._replay.entries
+
+    @property
+    def payloads(self) -> set[bytes]:
+        """SHA-256 of each signed payload, as base64: what is said once more counts for nothing."""
+        return self._replay.payloads
 
     @property
     def policy(self) -> str:  # noqa: D102

@@ -7,6 +7,7 @@ not count is kept with the reason, so that an audit can show it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from copy import copy
 from datetime import datetime, timedelta
@@ -122,7 +123,8 @@ class Replay:
         self.entries: list[Entry] = []
         self.given: dict[str, list[Entry]] = {}
         """Release → the approvals that name it, valid or not."""
-        self._seen: set[str] = set()
+        self.payloads: set[bytes] = set()
+        """SHA-256 of what was said, as it was written."""
         envelopes.begin()
 
     @property
@@ -167,7 +169,7 @@ class Replay:
         twin.promotions = dict(self.promotions)
         twin.entries = list(self.entries)
         twin.given = {release: list(given) for release, given in self.given.items()}
-        twin._seen = set(self._seen)
+        twin.payloads = set(self.payloads)
         return twin
 
     def restore(self, entry: Entry, genesis: str) -> None:
@@ -224,10 +226,10 @@ class Replay:
         if predicate.workspace_id != self.workspace_id:
             raise _invalid("it was said in another workspace")
         # A copy of an old entry would undo a later one, such as a role that was withdrawn.
-        payload = opened.envelope["payload"]
-        if payload in self._seen:
+        payload = hashlib.sha256(opened.envelope["payload"].encode()).digest()
+        if payload in self.payloads:
             raise _invalid("it is a copy of an earlier entry")
-        self._seen.add(payload)
+        self.payloads.add(payload)
 
     def check_role(self, predicate: Predicate | type[Predicate], person: Person) -> None:
         """Refuse what, or a kind of statement that, takes a role that `person` does not have now.

@@ -146,16 +146,39 @@ class Ledger:
     def _head(self) -> Head:
         return self._records[-1].head if self._records else Head()
 
-    def _verify_again(self) -> None:
-        """Hold the file against what was read from it before."""
+    def after(
+        self, head: Head, show: Callable[[list[bytes]], object] | None = None
+    ) -> list[Record[LedgerEvent]] | None:
+        """The verified records after `head`; None where this ledger was never there.
+
+        What is before it is verified, and not decoded. `show` is given the bytes of the others.
+
+        Raises
+        ------
+        IntegrityBroken
+            A record is not what was written.
+        """
+        if self._chain(head.records) != head:
+            return None
+        half = self._half()
+        found = read_records(self.path, LEDGER_DECODER, head, show)
+        return [one for one in found if half is None or one.head.size <= half.size]
+
+    def _chain(self, records: int) -> Head:
+        """Where so many records end, or the file before them."""
         head = Head()
-        while head.records < len(self._records):
-            block = read_block(self.path, head, limit=len(self._records) - head.records)
+        while head.records < records:
+            block = read_block(self.path, head, limit=records - head.records)
             if block.broken is not None:
                 raise block.broken
             if block.head == head:
                 break
             head = block.head
+        return head
+
+    def _verify_again(self) -> None:
+        """Hold the file against what was read from it before."""
+        head = self._chain(len(self._records))
         if head != self._head:
             raise IntegrityBroken(
                 f"{self.path} was replaced",

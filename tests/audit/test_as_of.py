@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from governed_kernel import questions
-from governed_kernel.audit import standing_index
+from governed_kernel.audit import standing_index, standing_rows
 from governed_kernel.audit.as_of import as_of
 from governed_kernel.audit.standing_index import StandingIndex
 from governed_kernel.errors import IntegrityBroken
@@ -22,8 +23,8 @@ from governed_kernel.governance.roster import Person
 from governed_kernel.governance.rules import rules_digest
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage import merkle
-from governed_kernel.lineage.attestations import Deployment, PolicyAdopted, Promotion
-from governed_kernel.lineage.events import Decided, RunEnded, RunStarted
+from governed_kernel.lineage.attestations import Approval, Deployment, PolicyAdopted, Promotion
+from governed_kernel.lineage.events import Attested, Decided, RunEnded, RunStarted
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release.registry import Registry
 from tests.loop.place import Place
@@ -200,13 +201,83 @@ def test_what_is_kept_says_of_every_moment_what_a_replay_says(released: Place) -
             assert list(found.register.people) == list(register.people)
 
 
+def test_what_is_kept_goes_on_with_the_ledger_and_says_what_a_replay_says(
+    released: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(released, datetime.now(UTC))
+    monkeypatch.setattr(StandingIndex, "_made", None)  # from here on nothing is made anew
+    for command in (
+        "approve sour --for run {ada}",  # refused: one record that is not signed
+        "deploy sour --env preprod --slot default {otto}",
+        "deploy sour --env production --slot default {otto}",
+        "people revoke-key rui --reason lost {ada}",
+        "rollback --env preprod --slot default {otto}",
+        "revoke sour --reason 'a recall' {mara}",
+    ):
+        released.here(command)
+        says_what_a_replay_says(released)
+    workspace, ledger = released.workspace, Ledger(released.workspace)
+    approval = next(
+        entry
+        for entry in Register.read(workspace).entries
+        if isinstance(entry.predicate, Approval) and entry.predicate.person == "mara"
+    )
+    forged = msgspec.json.decode(msgspec.json.encode(approval.envelope))
+    forged["signatures"][0]["sig"] = forged["signatures"][0]["sig"][::-1]
+    earlier = Ledger(workspace).records()[3].event.occurred_at
+    for envelope in (approval.envelope, forged):
+        ledger.append(Attested(envelope=envelope, occurred_at=earlier))
+        says_what_a_replay_says(released)
+
+
+def says_what_a_replay_says(place: Place) -> None:
+    """Of the ledger as it ends now, and as it ended a record before."""
+    workspace = place.workspace
+    with place.inside(), StandingIndex(workspace) as index:
+        ledger = Ledger(workspace)
+        records, leaves = ledger.records(), ledger.leaves()
+        assert index.records == len(records)
+        for size in (len(records) - 1, len(records)):
+            register = Register.replay(workspace, [record.event for record in records[:size]])
+            register.rules_of_then = True
+            replayed, found = Registry(register), index.registry(size)
+            assert index.root(size) == merkle.root(leaves[:size])
+            assert index.live(size) == [one for one in replayed.deployments if not one.live_to]
+            assert states(found) == states(replayed)
+            assert judged(found) == judged(replayed)
+        earliest = [min(one.event.occurred_at for one in records[n:]) for n in range(len(records))]
+        for when in {*earliest[-3:], *earliest[:3]}:
+            assert index.cut(when)[0] == sum(one <= when for one in earliest)
+
+
+def judged(registry: Registry) -> list[tuple[int, bool, str]]:
+    """Which approvals count, and why others don't."""
+    entries = registry.register.entries
+    return [(e.number, e.valid, e.reason) for e in entries if isinstance(e.predicate, Approval)]
+
+
+def test_the_tree_is_the_same_however_it_grew() -> None:
+    leaves = [merkle.leaf_hash(b"%d" % number) for number in range(1111)]
+    index = StandingIndex.__new__(StandingIndex)
+    with contextlib.closing(sqlite3.connect(":memory:")) as index._connection:
+        index._connection.executescript(standing_rows.SCHEMA)
+        size = 0
+        for more in (1, 1, 3, 250, 1, 1, 254, 1, 256, 300, 43):
+            standing_rows.add_nodes(index._connection, size, leaves[size : size + more])
+            size += more
+            assert index.root(size) == merkle.root(leaves[:size]), size
+        assert size == len(leaves)
+        assert [index.root(n) for n in range(1, size)] == [
+            merkle.root(leaves[:n]) for n in range(1, size)
+        ]
+
+
 def test_the_tree_is_the_same_where_a_level_takes_many_rows() -> None:
     leaves = [merkle.leaf_hash(b"%d" % number) for number in range(1111)]
     index = StandingIndex.__new__(StandingIndex)
     with contextlib.closing(sqlite3.connect(":memory:")) as index._connection:
-        index._connection.executescript(standing_index._SCHEMA)
-        rows = standing_index._nodes(leaves)
-        index._connection.executemany("INSERT INTO nodes VALUES (?, ?, ?)", rows)
+        index._connection.executescript(standing_rows.SCHEMA)
+        standing_rows.add_nodes(index._connection, 0, leaves)
         for size in (1, 255, 256, 257, 511, 512, 513, 768, 1023, 1024, 1025, 1111):
             assert index.root(size) == merkle.root(leaves[:size]), size
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.governance.contents import check_contents, watched
+from governed_kernel.governance.contents import Progress, check_contents, watched
 from governed_kernel.lineage.events import FileDigest
 
 Pairs = list[tuple[Path, FileDigest]]
@@ -30,7 +30,7 @@ def test_who_waits_is_told_how_much_is_to_be_read_and_each_part_of_it(pairs: Pai
     read: list[int] = []
 
     @contextmanager
-    def watch(size: int) -> Iterator[None]:
+    def watch(size: int) -> Iterator[Progress]:
         announced.append(size)
         yield read.append
 
