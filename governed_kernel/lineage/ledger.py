@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -33,8 +34,20 @@ __all__ = ["Ledger"]
 
 R = TypeVar("R")
 _LEDGERS = 4
-_READ: dict[Path, list[Record[LedgerEvent]]] = {}
-"""Ledgers that this process read last, for another `Ledger` to hold the file against."""
+_SETTLED = 2_000_000_000
+"""Nanoseconds that a file must have rested: a change within a clock's tick leaves no trace."""
+
+
+class _Read(NamedTuple):
+    """A ledger that this process read last, for another `Ledger` to hold the file against."""
+
+    records: list[Record[LedgerEvent]]
+    seen: tuple[int, ...]
+    at_rest: bool
+    """Whether another content of the file would have another state than `seen`."""
+
+
+_READ: dict[Path, _Read] = {}
 
 
 class _Together(msgspec.Struct, frozen=True):
@@ -99,6 +112,18 @@ class Ledger:
         IntegrityBroken
             A record is not what was written, or no longer what was read a moment ago.
         """
+        self._bring_up()
+        return list(self._records)
+
+    def _bring_up(self, *, trusting: bool = True) -> None:
+        """Read what is new.
+
+        Parameters
+        ----------
+        trusting : bool
+            Whether a file whose state is the same as when another `Ledger` of this process read it
+            is not read again.
+        """
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -107,38 +132,49 @@ class Ledger:
             raise unreadable(self.path, error) from error
         # A change of content changes the size or the change time, which nobody can set.
         seen = (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
-        if seen != self._seen:
-            if self._records:
-                self._verify_again()
-            else:
-                self._begin()
-            half = self._half()
-            if self._leaves is not None and len(self._leaves) != len(self._records):
-                self._leaves = None  # an earlier reading was cut short, or found in memory
-            found = read_records(self.path, LEDGER_DECODER, self._head, self._show)
-            self._records.extend(one for one in found if half is None or one.head.size <= half.size)
-            if not self._records:
-                raise self._missing()
-            _check_opening(self.path, self._records[0].event)
-            self._seen = seen
-            self._remember()
-        return list(self._records)
+        if seen == self._seen:
+            return
+        at_rest = status.st_ctime_ns < time.time_ns() - _SETTLED
+        if self._records:
+            self._verify_again()
+        elif self._begin(seen, trusting=trusting):
+            return
+        half = self._half()
+        if self._leaves is not None and len(self._leaves) != len(self._records):
+            self._leaves = None  # an earlier reading was cut short, or found in memory
+        found = read_records(self.path, LEDGER_DECODER, self._head, self._show)
+        self._records.extend(one for one in found if half is None or one.head.size <= half.size)
+        if not self._records:
+            raise self._missing()
+        _check_opening(self.path, self._records[0].event)
+        self._seen = seen
+        self._remember(at_rest=at_rest)
 
     def _show(self, bodies: list[bytes]) -> None:
         if self._leaves is not None:
             self._leaves += map(leaf_hash, bodies)
 
-    def _begin(self) -> None:
-        """Take what this process decoded before, if byte for byte it is still in place."""
-        self._records = list(_READ.get(self.path, ()))
+    def _begin(self, seen: tuple[int, ...], *, trusting: bool) -> bool:
+        """Take what this process decoded before, if byte for byte it is still in place.
+
+        Returns whether that is all that there is.
+        """
+        known = _READ.get(self.path)
+        if known is None:
+            return False
+        self._records = list(known.records)
+        if trusting and known.at_rest and known.seen == seen:
+            self._seen, self._leaves = seen, None
+            return True
         try:
             self._verify_again()
         except IntegrityBroken:  # another ledger by now: all of it is read and judged anew
             self._records = []
+        return False
 
-    def _remember(self) -> None:
+    def _remember(self, *, at_rest: bool) -> None:
         _READ.pop(self.path, None)
-        _READ[self.path] = list(self._records)
+        _READ[self.path] = _Read(list(self._records), self._seen, at_rest)
         for path in list(_READ)[:-_LEDGERS]:
             _READ.pop(path, None)
 
@@ -247,7 +283,7 @@ class Ledger:
         """
         with exclusive_lock(self._lock):
             self._undo_half()
-            self.records()
+            self._bring_up(trusting=False)
             self._keep_aside(read_block(self.path, self._head))
             records = self.records()
             events, result = decide([record.event for record in records])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from governed_kernel.errors import IntegrityBroken, ResourceMissing, UnknownName
+from governed_kernel.lineage import ledger as ledger_module
 from governed_kernel.lineage.events import (
     DatasetRegistered,
     Decided,
@@ -21,9 +25,10 @@ from governed_kernel.lineage.events import (
     LedgerEvent,
     SessionSealed,
 )
-from governed_kernel.lineage.journal import JournalWriter, chain, encode
+from governed_kernel.lineage.journal import Block, JournalWriter, chain, encode, read_block
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
+from tests.loop.refusal import alter
 
 
 def decided(action: str) -> Decided:
@@ -206,6 +211,39 @@ def test_a_shrunk_ledger_is_found_by_who_read_it_before(ledger: Ledger) -> None:
     ledger.path.write_bytes(short)
     with pytest.raises(IntegrityBroken, match="was replaced"):
         ledger.append(decided("third"))
+
+
+def test_a_ledger_at_rest_is_verified_by_one_reader_of_a_process_and_by_every_writer(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified: list[Path] = []
+
+    def noting(path: Path, *more: Any, **options: Any) -> Block:
+        verified.append(path)
+        return read_block(path, *more, **options)
+
+    monkeypatch.setattr(ledger_module, "read_block", noting)
+
+    def read() -> int:
+        verified.clear()
+        assert actions(Ledger(ledger.workspace).events()) == ["first"]
+        return len(verified)
+
+    assert read() == 0  # for the first time: it is decoded
+    assert read() == 1  # a change in the same tick of the clock leaves no trace
+    time.sleep(2.1)
+    assert read() == 1
+    assert read() == 0
+    os.utime(ledger.path)
+    assert read() == 1
+    time.sleep(2.1)
+    read()
+    verified.clear()
+    Ledger(ledger.workspace).append(decided("second"))
+    assert verified
+    alter(ledger.path)
+    with pytest.raises(IntegrityBroken, match="not what was written"):
+        Ledger(ledger.workspace).events()
 
 
 def test_a_ledger_replaced_while_open_is_found(ledger: Ledger, tmp_path: Path) -> None:
