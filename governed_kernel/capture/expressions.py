@@ -53,6 +53,12 @@ class Expressions(ABC):
         self.conditions: list[References] = []
         self.left: References = NONE
         """What decides that this is run at all: a loop or a function may have been left before."""
+        self.risked: References = NONE
+        """What decides so too: an error of it would have been caught, and the rest left out."""
+        self.caught = 0
+        """How many handlers there are around for what is raised; elsewhere it ends everything."""
+        self.passed: dict[str, Made] = {}
+        """What names were bound to where an error may have been caught before or after it."""
         self.depth = 0
 
     @abstractmethod
@@ -63,14 +69,23 @@ class Expressions(ABC):
 
     def write(self, name: str, made: Made) -> None:
         """Bind `name`, under the conditions that hold here."""
-        self.bound[name] = self._decided(made)
+        self.bound[name] = made = self._decided(made)
         self.written.add(name)
+        if self.caught:
+            self.passed[name] = self.passed.get(name, NOTHING) | made
+
+    def unbound(self, name: str) -> Made:
+        """What a name stands for where nothing has bound it."""
+        return NOTHING if name in self.hidden else Made(frozenset((Reference(name),)))
 
     def _decided(self, made: Made) -> Made:
         """With the conditions that hold here."""
-        if not self.conditions and not self.left:
-            return made
-        return Made(made.direct, made.indirect.union(self.left, *self.conditions))
+        deciding = self.deciding()
+        return Made(made.direct, made.indirect | deciding) if deciding else made
+
+    def deciding(self) -> References:
+        """What decides whether that is run which stands here."""
+        return self.left.union(self.risked, *self.conditions)
 
     def bind(self, target: ast.expr, made: Made, source: ast.expr | None) -> None:
         """Bind whatever stands on the left of an assignment."""
@@ -176,11 +191,7 @@ class Expressions(ABC):
         return made
 
     def _name(self, name: str) -> Made:
-        if name in self.bound:
-            return self.bound[name]
-        if name in self.hidden:
-            return NOTHING
-        return Made(frozenset((Reference(name),)))
+        return self.bound[name] if name in self.bound else self.unbound(name)
 
     def _subscript(self, node: ast.Subscript) -> Made:
         subject = self.value(node.value)

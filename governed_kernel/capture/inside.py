@@ -14,11 +14,12 @@ import linecache
 import sys
 import types
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture.bringing import MISSING, PLAIN
 from governed_kernel.capture.references import NONE, NOTHING, Made, Reference, References
+from governed_kernel.capture.registry import Node
 from governed_kernel.capture.statements import Reader
 from governed_kernel.capture.writing import Written, is_place
 
@@ -73,7 +74,7 @@ _UNREAD = Inside(frozenset((Reference(PARAMETER),)), {PARAMETER: MISSING}, {PARA
 
 def inside(
     is_user_file: Callable[[str], bool],
-    is_known: Callable[[Any], bool],
+    known: Callable[[Any], Node | None],
     read: Callable[[str], object],
     argument: Any = MISSING,
     deep: int = 1,
@@ -84,8 +85,8 @@ def inside(
     ----------
     is_user_file : callable
         Whether code of a file is the user's.
-    is_known : callable
-        Whether an observer follows a thing.
+    known : callable
+        What an observer that follows a thing knows of it.
     read : callable
         Has the text of a file read, which is not at hand.
     argument : object, optional
@@ -98,7 +99,8 @@ def inside(
         return None
     if frame.f_code.co_filename not in linecache.cache:
         read(frame.f_code.co_filename)
-    tracked = frozenset(name for name, thing in frame.f_locals.items() if is_known(thing))
+    nodes = {name: known(thing) for name, thing in frame.f_locals.items()}
+    tracked = frozenset((name, _columns(node)) for name, node in nodes.items() if node is not None)
     names = frozenset(name for name, thing in frame.f_locals.items() if thing is argument)
     asked = None if argument is MISSING else names
     owed = _owed(frame.f_code, frame.f_lasti, tracked, asked)
@@ -110,6 +112,10 @@ def inside(
     gone = {PARAMETER + name for name in _parameters(function) if times[name] > 1}
     constants = list(_constants(frame, function, is_user_file))
     return Inside(owed, things, gone, constants, frame.f_globals)
+
+
+def _columns(node: Node) -> tuple[str, ...]:
+    return node.columns if node.kind in ("frame", "relation") else ()
 
 
 def files_under_way(is_user_file: Callable[[str], bool]) -> Iterator[str]:
@@ -260,7 +266,7 @@ def _root(subject: ast.expr) -> Iterator[str]:
 def _owed(
     code: types.CodeType,
     instruction: int,
-    tracked: frozenset[str],
+    tracked: frozenset[tuple[str, tuple[str, ...]]],
     asked: frozenset[str] | None,
 ) -> References | None:
     """What is given or assigned in the statement of a function that an instruction belongs to.
@@ -273,8 +279,10 @@ def _owed(
     if function is None or at is None:
         return None
     times = _bindings(function)
-    lasting = frozenset(name for name in tracked if times[name] == 1)
-    reader = _Reader(at, tracked, lasting, asked)
+    columns = dict(tracked)
+    lasting = frozenset(name for name in columns if times[name] == 1)
+    reader = _Reader(at, columns, lasting, asked)
+    reader.own = frozenset((*code.co_varnames, *code.co_cellvars))
     for name in _parameters(function):
         reader.write(name, Made(frozenset((Reference(PARAMETER + name),))))
     reader.run(function.body)
@@ -317,8 +325,9 @@ class _Reader(Reader):
     ----------
     at : ast.stmt
         That statement.
-    tracked : set of str
-        Local names whose things are known as they are now, by whatever way they came.
+    tracked : dict of str to tuple of str
+        Local names whose things are known as they are now, by whatever way they came, and the
+        columns of those that are tables.
     lasting : set of str
         Those of them that stood for nothing else before.
     asked : set of str, optional
@@ -326,7 +335,11 @@ class _Reader(Reader):
     """
 
     def __init__(
-        self, at: ast.stmt, tracked: Set[str], lasting: Set[str], asked: Set[str] | None
+        self,
+        at: ast.stmt,
+        tracked: Mapping[str, tuple[str, ...]],
+        lasting: Set[str],
+        asked: Set[str] | None,
     ) -> None:
         super().__init__()
         self._asked = asked
@@ -334,6 +347,7 @@ class _Reader(Reader):
         self._within_arguments = 0
         self._lasting = lasting
         self.found: References = NONE
+        self.own: frozenset[str] = frozenset()
         self._at = at
         self._tracked = tracked
 
@@ -362,6 +376,18 @@ class _Reader(Reader):
         own = (Reference(name), Reference(PARAMETER + name))
         return made is None or (not made.indirect and made.direct in map(_only, own))
 
+    def unbound(self, name: str) -> Made:
+        """As of the reader; a name of the function's own stands for nothing at first."""
+        return NOTHING if name in self.own else super().unbound(name)
+
+    def _risk(self, statement: ast.stmt) -> References:
+        """As of the reader; a check of a whole table tells of no value, nor does who checks it."""
+        return frozenset(each for each in super()._risk(statement) if not self._is_whole(each))
+
+    def _is_whole(self, reference: Reference) -> bool:
+        columns = self._tracked.get(reference.name.removeprefix(PARAMETER))
+        return bool(columns) and frozenset(columns or ()).isdisjoint(reference.path)
+
     def bind(self, target: ast.expr, made: Made, source: ast.expr | None) -> None:
         """As of the reader; it may be the rows that are asked about: ``frame.loc[rows, "a"] =``."""
         if self._is_at and self._asked is not None and not self._asked and is_place(target):
@@ -384,7 +410,8 @@ class _Reader(Reader):
             super().run_one(node)
             return
         before, given = self.bound, self.given
-        self.bound = {name: made for name, made in before.items() if name not in self._tracked}
+        self.bound = {**before, **{name: Made(_only(Reference(name))) for name in self._tracked}}
+        start = dict(self.bound)
         self.given = set()
         self._is_at = True
         for name in self._asked or ():
@@ -393,6 +420,7 @@ class _Reader(Reader):
         self._is_at = False
         if not self._asked:
             self.found |= self.given
-        self.found |= self.left.union(*self.conditions)
-        self.bound = {**before, **self.bound}
+        self.found |= self.deciding()
+        bound = {name: made for name, made in self.bound.items() if made is not start.get(name)}
+        self.bound = {**before, **bound}
         self.given |= given

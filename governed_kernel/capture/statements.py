@@ -9,10 +9,11 @@ What is found so is *inferred*: a name is taken to owe to whatever its expressio
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeAlias
 
 from governed_kernel.capture.expressions import Expressions
+from governed_kernel.capture.failing import may_fail, raises_again, suppresses
 from governed_kernel.capture.references import NOTHING, Made, Reference, References
 
 __all__ = ["Flow", "Reader", "flow_of"]
@@ -59,6 +60,7 @@ def flow_of(statement: ast.stmt) -> Flow:
 _LEAVING = (ast.Return, ast.Continue, ast.Break)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_Loop: TypeAlias = ast.For | ast.AsyncFor | ast.While
 
 
 def _leaves(node: ast.stmt, ways: tuple[type[ast.stmt], ...]) -> bool:
@@ -77,6 +79,20 @@ def _leaves(node: ast.stmt, ways: tuple[type[ast.stmt], ...]) -> bool:
     )
 
 
+def _values(case: ast.match_case) -> Iterator[ast.expr]:
+    """What a case holds its subject against."""
+    for part in ast.walk(case.pattern):
+        if isinstance(part, ast.pattern):
+            yield from (each for each in ast.iter_child_nodes(part) if isinstance(each, ast.expr))
+    if case.guard is not None:
+        yield case.guard
+
+
+def _takes_all(case: ast.match_case) -> bool:
+    pattern = case.pattern
+    return case.guard is None and isinstance(pattern, ast.MatchAs) and pattern.pattern is None
+
+
 _DEEPEST_TWICE = 4
 """Loops within loops that are read for two turns."""
 
@@ -84,15 +100,21 @@ _DEEPEST_TWICE = 4
 class Reader(Expressions):
     """Runs statements over what names owe to, instead of over values."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.caught = 0
-        """How many handlers there are around for what is raised; elsewhere it ends everything."""
-
     def run(self, body: Iterable[ast.stmt]) -> None:
         """One statement after the other."""
         for statement in body:
+            if self.risked and isinstance(statement, _LEAVING):
+                self.left |= self.risked
             self.run_one(statement)
+            if self.caught:
+                self.risked |= self._risk(statement)
+
+    def _risk(self, statement: ast.stmt) -> References:
+        """What decides whether a statement fails by itself."""
+        found: set[Reference] = set()
+        for part in may_fail(statement):
+            found |= self.value(part).all
+        return frozenset(found)
 
     def take(self, node: ast.expr) -> Made:
         """The value of an expression that stands in a statement."""
@@ -120,7 +142,6 @@ class Reader(Expressions):
                 self.conditions.append(self.take(node.test).all)
                 self._looped(node, lambda: self.run(node.body))
                 self.conditions.pop()
-                self.run(node.orelse)
             case ast.If():
                 self._branch([node.body, node.orelse], self.take(node.test))
             case ast.With() | ast.AsyncWith():
@@ -128,14 +149,13 @@ class Reader(Expressions):
                     made = self.take(item.context_expr)
                     if item.optional_vars is not None:
                         self.bind(item.optional_vars, made, None)
-                self.run(node.body)
+                if any(suppresses(item.context_expr) for item in node.items):
+                    failed, _ = self._tried(node.body)
+                    self._join([failed, self.bound])
+                else:
+                    self.run(node.body)
             case ast.Try() | ast.TryStar():
-                handlers = [handler.body for handler in node.handlers]
-                self.caught += bool(handlers)
-                tried = self._tried(node.body)
-                self.caught -= bool(handlers)
-                self._branch([*handlers, node.orelse], tried if handlers else NOTHING)
-                self.run(node.finalbody)
+                self._try(node)
             case ast.Match():
                 self._match(node)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -163,22 +183,53 @@ class Reader(Expressions):
             self.run(node.body)
 
         self._looped(node, turn)
-        self.run(node.orelse)
 
-    def _looped(self, node: ast.stmt, turn: Callable[[], None]) -> None:
+    def _looped(self, node: _Loop, turn: Callable[[], None]) -> None:
         """Turns of a loop: what has ended one, or all, decides about the next and what it binds."""
         before = self.left
         self._twice(turn)
-        if not _leaves(node, (ast.Return,)):
+        ended = self.left - before
+        if not _leaves(node, (ast.Return, ast.Raise) if self.caught else (ast.Return,)):
             self.left = before
+        if ended and node.orelse:
+            self._branch([node.orelse, []], Made(ended))
+        else:
+            self.run(node.orelse)
 
-    def _tried(self, body: list[ast.stmt]) -> Made:
-        """Statements that may fail; gives what they read, which decides whether they do."""
-        before, self.reads = self.reads, set()
+    def _try(self, node: ast.Try | ast.TryStar) -> None:
+        taking = [handler.body for handler in node.handlers if not raises_again(handler)]
+        failed, tried = self._tried(node.body, caught=bool(taking))
+        for handler in filter(raises_again, node.handlers):
+            ended, self.bound = self.bound, dict(failed)
+            self.run(handler.body)
+            self.bound = ended
+        if taking:
+            starts = [failed] * len(taking)
+            self._branch([*taking, node.orelse], tried, [*starts, self.bound])
+        else:
+            self.run(node.orelse)
+        if self.caught:
+            self._join([failed, self.bound])
+        self.run(node.finalbody)
+
+    def _tried(self, body: list[ast.stmt], *, caught: bool = True) -> tuple[dict[str, Made], Made]:
+        """Statements that may fail; gives what names stand for if they do, and what decides so."""
+        risked, left, passed, before = self.risked, self.left, self.passed, dict(self.bound)
+        self.passed = {}
+        self.caught += caught
         self.run(body)
-        tried = Made(frozenset(self.reads))
-        self.reads |= before
-        return tried
+        self.caught -= caught
+        tried = Made(self.risked.union(self.left) - risked - left)
+        failed = dict(self.bound)
+        for name, made in self.passed.items():
+            failed[name] = made | before.get(name, self.unbound(name))
+            passed[name] = made | passed.get(name, NOTHING)
+        self.passed = passed
+        if caught:
+            self.risked = risked
+            if not any(_leaves(each, _LEAVING) for each in body):
+                self.left = left
+        return failed, tried
 
     def _twice(self, turn: Callable[[], None]) -> None:
         """At least one turn of a loop, in which names may come from the turn before.
@@ -195,19 +246,27 @@ class Reader(Expressions):
         self.depth -= 1
 
     def _match(self, node: ast.Match) -> None:
-        subject = self.take(node.subject)
+        test = subject = self.take(node.subject)
         for case in node.cases:
             for part in ast.walk(case.pattern):
                 name = getattr(part, "name", None) or getattr(part, "rest", None)
                 if isinstance(name, str):
                     self.write(name, subject)
-        self._branch([case.body for case in node.cases], subject)
+            for held_against in _values(case):
+                test |= self.take(held_against)
+        none = [] if any(map(_takes_all, node.cases)) else [list[ast.stmt]()]
+        self._branch([*(case.body for case in node.cases), *none], test)
 
-    def _branch(self, bodies: list[list[ast.stmt]], test: Made) -> None:
-        """One of `bodies` is run; `test` decides which."""
+    def _branch(
+        self,
+        bodies: list[list[ast.stmt]],
+        test: Made,
+        starts: list[dict[str, Made]] | None = None,
+    ) -> None:
+        """One of `bodies` is run; `test` decides which. Each may have a start of its own."""
         self.conditions.append(test.all)
-        start, ends = dict(self.bound), []
-        for body in bodies:
+        ends = []
+        for body, start in zip(bodies, starts or [self.bound] * len(bodies), strict=True):
             self.bound = dict(start)
             self.run(body)
             ends.append(self.bound)
@@ -222,8 +281,7 @@ class Reader(Expressions):
         names = dict.fromkeys(name for end in ends for name in end)
         joined = {}
         for name in names:
-            old = Made(frozenset((Reference(name),)))
-            made = NOTHING
+            made, old = NOTHING, self.unbound(name)
             for end in ends:
                 made = made | end.get(name, old)
             joined[name] = made

@@ -144,7 +144,7 @@ class Variables:
         registry = self._observation.registry
         found = inside(
             self._observation.is_user_file,
-            lambda thing: registry.get(thing) is not None,
+            registry.get,
             self._observation.read_text,
             argument,
             2,

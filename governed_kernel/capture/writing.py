@@ -17,7 +17,10 @@ _MANY = 1_000
 _CONTAINERS = (list, tuple, set, dict)
 _DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 _UNKNOWN = object()
-_DECIDING = (ast.If, ast.While, ast.match_case, ast.For, ast.AsyncFor)
+_DECIDING = (
+    *(ast.If, ast.While, ast.match_case, ast.For, ast.AsyncFor),
+    *(ast.Try, ast.TryStar),
+)
 _PLACES = ("loc", "iloc", "at", "iat")
 
 

@@ -158,6 +158,41 @@ for c in missing.columns:
 missing[kept].drop(columns="outcome").to_pickle("kept_columns.pkl")
 """,
     "kept_columns": "",
+    "attempted": """
+def features(t):
+    t = t.copy()
+    try:
+        t = t.drop(columns=["no such column"])
+        t["one"] = 1
+    except KeyError: t["one"] = 2
+    return t[["age", "one"]]
+features(pd.read_csv("people.csv")).to_pickle("attempted.pkl")
+""",
+    "attempted_row_by_row": """
+def features(t):
+    ages, ids, bad = [], [], []
+    for r in t.itertuples():
+        try:
+            ids.append(r.patient_id)
+            ages.append(float(r.age))
+        except ValueError:
+            bad.append(r.patient_id); ages.append(0.0)
+    return pd.DataFrame({"a": ages})
+features(pd.read_csv("people.csv")).to_pickle("attempted_row_by_row.pkl")
+""",
+    "checked_first": """
+def sound(t):
+    if t["patient_id"].duplicated().any(): raise ValueError
+def features(t):
+    out = t.copy()
+    try:
+        sound(out)
+        out["one"] = 1
+        out["n"] = [k % 2 for k in range(len(out))]
+    except ValueError: raise
+    return out[["age", "one", "n"]]
+features(pd.read_csv("people.csv")).to_pickle("checked_first.pkl")
+""",
     "options": """
 from dataclasses import dataclass
 @dataclass(frozen=True)
@@ -469,6 +504,87 @@ def features(f):
         except KeyError: n.append(0)
     out = f[["age"]].copy(); out["n"] = n; return out
 features(pd.read_csv("people.csv")).to_pickle("tried.pkl")
+""",
+    "after_what_fails": """
+def features(f):
+    n = []
+    for b in f["patient_id"]:
+        x = 0
+        try:
+            {"P0001": 1, "P0002": 1}[b]
+            x = 1
+        except KeyError: pass
+        n.append(x)
+    out = f[["age"]].copy(); out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("after_what_fails.pkl")
+""",
+    "put_after_what_fails": """
+def features(f):
+    out = f[["age"]].assign(n=0)
+    for i, b in enumerate(f["patient_id"]):
+        try:
+            {"P0001": 1, "P0002": 1}[b]
+            out.loc[i, "n"] = 1
+        except KeyError: pass
+    return out
+features(pd.read_csv("people.csv")).to_pickle("put_after_what_fails.pkl")
+""",
+    "suppressed": """
+from contextlib import suppress
+def features(f):
+    n = []
+    for b in f["patient_id"]:
+        x = 0
+        with suppress(AssertionError):
+            assert b < "P0020"
+            x = 1
+        n.append(x)
+    out = f[["age"]].copy(); out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("suppressed.pkl")
+""",
+    "stopped_by_what_is_raised": """
+def features(f):
+    out, n = f[["age"]].copy(), []
+    try:
+        for b in f["patient_id"]:
+            {"P0000": 1, "P0001": 1}[b]
+            n.append(1)
+    except KeyError: pass
+    out["n"] = len(n); return out
+features(pd.read_csv("people.csv")).to_pickle("stopped_by_what_is_raised.pkl")
+""",
+    "finally": """
+def features(f):
+    n = []
+    for b in f["patient_id"]:
+        x = 0
+        try:
+            try:
+                {"P0001": 1, "P0002": 1}[b]
+                x = 1
+            finally: n.append(x)
+        except KeyError: pass
+    out = f[["age"]].copy(); out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("finally.pkl")
+""",
+    "never_ended": """
+def features(f):
+    out, n = f[["age"]].copy(), 0
+    for b in f["patient_id"]:
+        if b == "P0055": break
+    else: n = 1
+    out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("never_ended.pkl")
+""",
+    "guarded": """
+def features(f):
+    n = []
+    for i, b in enumerate(f["patient_id"]):
+        match i:
+            case _ if b < "P0020": n.append(1)
+            case _: n.append(0)
+    out = f[["age"]].copy(); out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("guarded.pkl")
 """,
     "skipped": """
 def features(f):
