@@ -11,7 +11,7 @@ import functools
 import linecache
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from governed_kernel.capture.bringing import MISSING, PLAIN
@@ -78,7 +78,7 @@ class Rebound:
         """It was executed, or has failed; returns what was there before, for `changed`."""
         return self._before.pop()
 
-    def is_new(self, namespace: dict[str, Any], name: str, thing: Any) -> bool:
+    def is_new(self, namespace: Mapping[str, Any], name: str, thing: Any) -> bool:
         """Whether a global name was bound by a function in the statement that is executed."""
         key = (id(namespace), name)
         if not self._before or namespace.get(name, MISSING) is not thing:

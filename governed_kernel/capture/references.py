@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["LENGTH", "NONE", "NOTHING", "Made", "Reference", "References", "closed", "extended"]
+__all__ = [
+    "LENGTH",
+    "NONE",
+    "NOTHING",
+    "Made",
+    "Reference",
+    "References",
+    "closed",
+    "extended",
+    "is_whole",
+]
 
 
 class Reference(NamedTuple):
@@ -64,3 +75,14 @@ def closed(made: Made) -> Made:
         for reference in made.direct
     )
     return Made(direct, made.indirect)
+
+
+def is_whole(reference: Reference, columns: Container[object]) -> bool:
+    """Whether a table with these columns is meant as a whole, or what is called on all of it."""
+    path = reference.path
+    if len(path) == 2 and path[1] == "*":
+        return path[0] not in columns and path[0] not in _VALUES
+    return path in ((), ("*",))
+
+
+_VALUES = ("values", "array", "iloc", "loc", "iat", "at", "index")

@@ -25,7 +25,7 @@ from governed_kernel.capture.functions import (
     global_names,
     globals_behind,
 )
-from governed_kernel.capture.inside import PARAMETER, inside
+from governed_kernel.capture.inside import Inside, Level, Look, inside
 from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, used_up
 from governed_kernel.capture.looks import kind_of
 from governed_kernel.capture.lookup import FILLED, Lookup
@@ -34,10 +34,11 @@ from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import HOLDING_VALUES, Output, record_statement
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.rebound import Rebound, Seen
-from governed_kernel.capture.references import Made, Reference
+from governed_kernel.capture.references import Made, Reference, extended, is_whole
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
 from governed_kernel.capture.uris import forget_paths
+from governed_kernel.capture.within import PARAMETER
 from governed_kernel.capture.writing import Written
 
 __all__ = ["Variables"]
@@ -141,35 +142,69 @@ class Variables:
         argument : object, optional
             What goes into a call beside what is known, where it is that and not an assigned value.
         """
-        registry = self._observation.registry
-        found = inside(
-            self._observation.is_user_file,
-            registry.get,
-            self._observation.read_text,
-            argument,
-            2,
-        )
-        if found is None or not self._before:
+        if not self._before:
             return None
+        look = Look(
+            self._observation.is_user_file,
+            self._observation.registry.get,
+            self._observation.read_text,
+            self._before[-1].reading.statement,
+            self.namespace,
+        )
+        found = inside(look, argument, 2)
+        return None if found is None else self._owed(found)
+
+    def _owed(self, found: Inside) -> Owed:
         sources: Sources = {}
         is_all, reads = True, False
-        for reference in found.owed:
-            thing = found.things[reference.name]
-            reads |= may_read(thing, reference.path)
-            is_told = found.writes_out(thing) or self.text.writes_out(thing)
-            is_new = self._rebound.is_new(found.variables, reference.name, thing)
-            if (
-                (is_new and not is_told)
-                or reference.name in found.gone
-                or self._look.is_users(thing)
-            ):
-                is_all = False  # what it stood for at first, or does within, is not known
-            elif known := list(self._look.of(thing, reference.path, by_any_name=True)):
-                add(sources, known)
-            elif not is_told:
-                is_all &= not reference.name.startswith(PARAMETER)
-                is_all &= not self._look.may_lead(reference.name, thing, reference.path)
+        pending = [
+            (place, reference, not place)
+            for place, level in enumerate(found.levels)
+            for reference in level.owed
+        ]
+        seen = set(pending)
+        while pending:
+            place, reference, goes_in = pending.pop()
+            level = found.levels[place]
+            thing = level.thing(reference.name)
+            reads |= goes_in and may_read(thing, reference.path)
+            new: Iterable[Reference] = ()
+            if level.is_notebook:
+                known, lacks = list(self._before[-1].gather([reference]).values()), goes_in
+            else:
+                known, lacks, new = self._within(found, level, reference, goes_in=goes_in)
+            if place and any(is_whole(reference, each.node.columns) for each in known):
+                known, lacks = [], goes_in  # a function of the user's may have taken any of it
+            add(sources, known)
+            is_all &= not lacks
+            further = {(place + 1, each, goes_in) for each in new} - seen
+            seen |= further
+            pending += further
         return Owed(sources, is_all, reads)
+
+    def _within(
+        self, found: Inside, level: Level, reference: Reference, *, goes_in: bool
+    ) -> tuple[list[Source], bool, Iterable[Reference]]:
+        """What is known of a reference, whether it may lead to more, and where to look further."""
+        thing = level.thing(reference.name)
+        is_told = found.writes_out(thing) or self.text.writes_out(thing)
+        is_new = self._rebound.is_new(level.variables, reference.name, thing) and not is_told
+        is_open = is_new or reference.name in level.gone or self._look.is_users(thing)
+        known: list[Source] = []
+        if not is_open:
+            known = list(self._look.of(thing, reference.path, by_any_name=True))
+        if known:
+            return known, False, ()
+        if (given := level.given.get(reference.name)) is not None:
+            made = Made(given)
+            for step in reference.path:
+                made = extended(made, step)
+            return [], False, made.direct
+        if is_open:  # what it stood for at first, or does within, is not known
+            return [], goes_in, ()
+        is_parameter = reference.name.startswith(PARAMETER)
+        leads = goes_in and self._look.may_lead(reference.name, thing, reference.path)
+        return [], not is_told and (is_parameter or leads), ()
 
     def values(self) -> list[Any]:
         """What the notebook's variables stand for."""

@@ -180,6 +180,17 @@ def features(t):
     return pd.DataFrame({"a": ages})
 features(pd.read_csv("people.csv")).to_pickle("attempted_row_by_row.pkl")
 """,
+    "called_for_some": """
+def mark(f, i, value=1): f.loc[i, "old"] = value
+def features(t):
+    f = t[["patient_id", "age"]].copy(); f["old"] = 0
+    if f["patient_id"].duplicated().any(): raise ValueError("twice")
+    for i, r in f.iterrows():
+        if r["age"] > 50: mark(f, i)
+        if r["age"] > 70: mark(f, i, 2)
+    return f[["age", "old"]]
+features(pd.read_csv("people.csv")).to_pickle("called_for_some.pkl")
+""",
     "checked_first": """
 def sound(t):
     if t["patient_id"].duplicated().any(): raise ValueError
@@ -504,6 +515,58 @@ def features(f):
         except KeyError: n.append(0)
     out = f[["age"]].copy(); out["n"] = n; return out
 features(pd.read_csv("people.csv")).to_pickle("tried.pkl")
+""",
+    "called_under_a_condition": """
+def mark(f, i): f.loc[i, "n"] = 1
+def features(t):
+    f = t[["age"]].assign(n=0)
+    for i, b in enumerate(t["patient_id"]):
+        if b < "P0020": mark(f, i)
+    return f
+features(pd.read_csv("people.csv")).to_pickle("called_under_a_condition.pkl")
+""",
+    "called_once": """
+def mark_all(f): f["n"] = 1
+def mark_further(f): mark_all(f)
+def features(t):
+    f = t[["age"]].assign(n=0)
+    if int(t["patient_id"].iloc[3][1:]) > 2: mark_further(f)
+    return f
+features(pd.read_csv("people.csv")).to_pickle("called_once.pkl")
+""",
+    "called_by_the_notebook": """
+p = pd.read_csv("people.csv"); f = p[["age"]].assign(n=0)
+for i, b in enumerate(p["patient_id"]):
+    if b < "P0020": mark(f, i)
+f.to_pickle("called_by_the_notebook.pkl")
+""",
+    "called_by_an_expression": """
+def features(t):
+    f = t[["age"]].assign(n=0)
+    [mark(f, i) for i, b in enumerate(t["patient_id"]) if b < "P0020"]
+    return f
+features(pd.read_csv("people.csv")).to_pickle("called_by_an_expression.pkl")
+""",
+    "told_by_a_flag": """
+def mark_low(f, i, low):
+    if low: f.loc[i, "n"] = 1
+def features(t):
+    f = t[["age"]].assign(n=0)
+    for i, b in enumerate(t["patient_id"]): mark_low(f, i, b < "P0020")
+    return f
+features(pd.read_csv("people.csv")).to_pickle("told_by_a_flag.pkl")
+""",
+    "called_and_caught": """
+def mark_known(f, i, b):
+    {"P0001": 1, "P0002": 1}[b]
+    f.loc[i, "n"] = 1
+def features(t):
+    f = t[["age"]].assign(n=0)
+    for i, b in enumerate(t["patient_id"]):
+        try: mark_known(f, i, b)
+        except KeyError: pass
+    return f
+features(pd.read_csv("people.csv")).to_pickle("called_and_caught.pkl")
 """,
     "after_what_fails": """
 def features(f):
