@@ -129,6 +129,19 @@ def test_the_release_went_through_every_state_and_is_live(ask: Any) -> None:
     }
 
 
+def test_the_holdout_is_passed_with_room_for_who_trains_with_another_processor(
+    demo: tuple[Path, str],
+) -> None:
+    (path,) = demo[0].glob("workspace/bundles/*/evaluation/evidence/biopsy.json")
+    functional = [
+        case
+        for case in validation.read_evidence(path).cases
+        if (case.layer, case.comparison) == ("functional", "at least")
+    ]
+    assert len(functional) == 5
+    assert {case.id for case in functional if case.value - case.threshold <= 0.03} == set()
+
+
 def test_the_runs_log_shows_the_optimisers_steps(demo: tuple[Path, str]) -> None:
     logs = list((demo[0] / "workspace" / ".governed" / "runs").glob("re*run-*/log.txt"))
     assert len(logs) == 1
