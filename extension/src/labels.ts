@@ -175,7 +175,6 @@ function evidence(trans: Trans): Record<string, string> {
     FILTER: trans.__('filter'),
     SORT: trans.__('sort'),
     WINDOW: trans.__('window'),
-    PARTITION: trans.__('window'),
     CONDITIONAL: trans.__('conditional')
   };
 }

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from governed_kernel.capture.functions import held_by
+from governed_kernel.capture.functions import CONTAINS, held_by, speaks_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.parts import parts_of
 from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.untold import untold, untold_value
 from governed_kernel.lineage.events import Relation
+from governed_kernel.lineage.relations import combined
 
 if TYPE_CHECKING:
     from governed_kernel.capture.steps import Step
@@ -25,6 +26,7 @@ __all__ = ["functions_in", "nodes_within", "owe_to_enclosed"]
 _MOST = 50
 _DEEPEST = 2
 _NUMBERS = (int, float, complex, Decimal)
+_OF_ROWS = ("FILTER", "GROUP_BY", "SORT")
 _CONTAINERS = ("dict", "list", "set", "tuple", "ndarray")
 
 
@@ -88,12 +90,22 @@ def owe_to_enclosed(
     observation = step.observation
     for function in functions_in(things):
         step.reached.add(identity(function))
-        for node in nodes_within(observation, function):
-            if relation in ("FILTER", "GROUP_BY", "SORT"):
+        nodes = nodes_within(observation, function)
+        word = relation
+        if nodes and _asks_membership(observation, function):
+            word = combined("TRANSFORMATION AND MEMBERSHIP", relation)
+        for node in nodes:
+            if relation in _OF_ROWS:
                 step.decides(node, node.columns or ("*",), relation, "conservative")
             else:
-                step.product(columns, node, node.columns or ("*",), relation, "conservative")
+                step.product(columns, node, node.columns or ("*",), word, "conservative")
 
 
 def _has_parts(thing: Any) -> bool:
     return bool(thing.size if hasattr(thing, "size") else len(thing))
+
+
+def _asks_membership(observation: Observation, function: Any) -> bool:
+    """Whether a function may ask of what it has within reach if its arguments are in it."""
+    named = getattr(function, "__name__", "") == CONTAINS  # ``known.__contains__`` itself
+    return named or speaks_of(function, CONTAINS, observation.is_user_file)

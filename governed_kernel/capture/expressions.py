@@ -17,6 +17,7 @@ from governed_kernel.capture.references import (
     closed,
     extended,
 )
+from governed_kernel.capture.relations import asks_membership
 from governed_kernel.capture.writing import is_place
 
 __all__ = ["CALLED", "Expressions"]
@@ -49,6 +50,7 @@ class Expressions(ABC):
         self.touched: dict[str, Made] = {}
         self.given: set[Reference] = set()
         self.places: dict[str, set[tuple[str, ...]]] = {}
+        self.among: set[Reference] = set()
         self.hidden: set[str] = set()
         self.conditions: list[References] = []
         self.left: References = NONE
@@ -181,8 +183,17 @@ class Expressions(ABC):
                 return self._lambda(node)
             case ast.Starred():
                 return self.value(node.value)
+            case ast.Compare():
+                for sign, container in zip(node.ops, node.comparators, strict=True):
+                    if isinstance(sign, ast.In | ast.NotIn):
+                        self._ask(self.value(container))
+                return closed(self._all((node.left, *node.comparators)))
             case _:
                 return closed(self._all(_expressions(node)))
+
+    def _ask(self, container: Made) -> None:
+        """It is asked whether something is in this, as it is or by what it holds."""
+        self.among |= container.all | closed(container).all
 
     def _all(self, nodes: Iterable[ast.expr]) -> Made:
         made = NOTHING
@@ -227,6 +238,9 @@ class Expressions(ABC):
         for argument in arguments:
             given = given | self.argument(argument)
         self.given |= given.all
+        if isinstance(node.func, ast.Attribute) and asks_membership(node.func.attr):
+            # ``series.isin(values)``, ``np.isin(array, values)``
+            self._ask(self._all(arguments[1:] or arguments))
         for keyword in node.keywords:
             if keyword.arg == "out":
                 self.touch(keyword.value, closed(given))

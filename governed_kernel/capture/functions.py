@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import dis
 import functools
+import itertools
 import operator
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from governed_kernel.capture.relations import asks_membership
+
 __all__ = [
+    "CONTAINS",
     "columns_read",
     "enclosed",
     "files_behind",
@@ -24,6 +28,8 @@ __all__ = [
     "within_reach",
 ]
 
+CONTAINS = "__contains__"
+"""What ``in`` looks up."""
 _DEEPEST = 4
 _MOST = 50
 
@@ -108,11 +114,22 @@ def speaks_of(function: Any, attribute: str, is_user_file: Callable[[str], bool]
 
 @functools.lru_cache(maxsize=1_000)
 def _attributes(code: types.CodeType) -> frozenset[str]:
-    """Names that code, and code inside it, may look up of things; by ``getattr`` too."""
+    """Names that code, and code inside it, may look up of things; by ``getattr`` or ``in`` too."""
     inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
     texts = [each for each in code.co_consts if isinstance(each, str)]
     found = {*code.co_names, *(texts if "getattr" in code.co_names else ())}
+    if _asks_by_in(code) or any(map(asks_membership, code.co_names)):
+        found.add(CONTAINS)
     return frozenset(found.union(*map(_attributes, inner)))
+
+
+def _asks_by_in(code: types.CodeType) -> bool:
+    """Whether code asks by ``in`` of anything but what its own text writes out."""
+    steps = [step.opname for step in dis.get_instructions(code)]
+    return any(
+        step == "CONTAINS_OP" and before != "LOAD_CONST"
+        for before, step in itertools.pairwise(steps)
+    )
 
 
 def within_reach(function: types.FunctionType, namespace: dict[str, Any]) -> Iterator[Any]:

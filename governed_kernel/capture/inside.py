@@ -61,6 +61,8 @@ class Level(NamedTuple):
         What its parameters owe to, in the names of the level around it, as far as that is known.
     is_notebook : bool
         Whether it is the notebook's statement.
+    among : frozenset of Reference
+        What it is asked of whether something is in it.
     """
 
     owed: References
@@ -69,6 +71,7 @@ class Level(NamedTuple):
     gone: Set[str]
     given: Mapping[str, References]
     is_notebook: bool = False
+    among: References = NONE
 
     def thing(self, name: str) -> Any:
         """What a name stands for, a parameter by now; `MISSING` for a built-in one."""
@@ -261,4 +264,5 @@ def _level(
     if around is not None and around.call is not None and frame.is_called:
         given = around.call.given(function, code, names)
     owed = read.found if is_last else read.deciding
-    return Level(owed, names, frame.frame.f_globals, gone, given), read
+    level = Level(owed, names, frame.frame.f_globals, gone, given, among=read.among)
+    return level, read

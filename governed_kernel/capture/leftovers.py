@@ -7,7 +7,7 @@ in the statement's results is in what those calls made, which says more than the
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from governed_kernel.capture.observation import Doings, Observation
@@ -15,7 +15,7 @@ from governed_kernel.capture.references import Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import UNKNOWN
 
-__all__ = ["Source", "Sources", "add", "leaves_of", "unknown", "used_up", "values_of"]
+__all__ = ["Source", "Sources", "add", "leaves_of", "made_of", "unknown", "used_up", "values_of"]
 
 
 class Source(NamedTuple):
@@ -74,6 +74,16 @@ def leaves_of(
         if uri not in doings.explained and uri not in doings.written:
             leaves[uri] = Source(Node(uri, kind, ()), ("*",))
     return leaves
+
+
+def made_of(doings: Doings, entities: Set[str]) -> Set[str]:
+    """These entities, and what observed calls made of them alone: ``keep.unique()``."""
+    found = set(entities)
+    for work in doings.steps if found else ():
+        inputs = {node.entity for node in work.inputs}
+        if inputs and inputs <= found:
+            found.add(work.output.entity)
+    return found
 
 
 def values_of(doings: Doings) -> Sources:

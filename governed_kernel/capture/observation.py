@@ -155,6 +155,8 @@ class Doings:
         URIs that a step speaks of.
     into : dict of str to set of str
         What a step wrote → the entities that it took.
+    among : set of str
+        Entities of which a function asked whether something is in them.
     asked : dict of int to tuple
         `identity` of what nobody knew that has gone into the latest call → it, and its name.
     chosen : list of str
@@ -170,7 +172,7 @@ class Doings:
     """
 
     __slots__ = (
-        *("asked", "chosen", "computed", "ended", "explained", "into", "read"),
+        *("among", "asked", "chosen", "computed", "ended", "explained", "into", "read"),
         *("unseen", "untold", "works", "written"),
     )
 
@@ -184,6 +186,7 @@ class Doings:
         self.chosen: list[str] = []
         self.unseen: set[str] = set()
         self.untold: tuple[int, Any] | None = None
+        self.among: set[str] = set()
         self.asked: dict[int, tuple[Any, Any]] = {}
         self.computed = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import TypeAlias
 
 from governed_kernel.capture.leftovers import Sources
@@ -18,6 +18,8 @@ Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
 HOLDING_VALUES = ("value", "dict", "list", "tuple")
 """Kinds of things that hold plain values."""
+_DIRECT: tuple[Relation, Relation] = ("TRANSFORMATION", "TRANSFORMATION AND MEMBERSHIP")
+_INDIRECT: tuple[Relation, Relation] = ("CONDITIONAL", "CONDITIONAL AND MEMBERSHIP")
 
 
 def complete(
@@ -38,14 +40,22 @@ def complete(
     return bool(found) or not work.open
 
 
-def record_statement(observation: Observation, outputs: list[Output]) -> None:
-    """Put on record what a statement lets its results owe to."""
+def record_statement(
+    observation: Observation, outputs: list[Output], among: Set[str] = frozenset()
+) -> None:
+    """Put on record what a statement lets its results owe to.
+
+    Parameters
+    ----------
+    among : set of str
+        Entities of which it asked whether something is in them.
+    """
     cell = observation.cell()
     inputs: dict[str, Node] = {}
     edges: list[ColumnEdge] = []
     for node, _, direct, indirect, columns in outputs:
-        edges += _edges(node, columns, direct, "TRANSFORMATION")
-        edges += _edges(node, columns, indirect, "CONDITIONAL")
+        edges += _edges(node, columns, direct, _DIRECT, among)
+        edges += _edges(node, columns, indirect, _INDIRECT, among)
         for source in (*direct.values(), *indirect.values()):
             inputs[source.node.entity] = source.node
     observation.emitter.emit(
@@ -66,9 +76,14 @@ def record_statement(observation: Observation, outputs: list[Output]) -> None:
 
 
 def _edges(
-    node: Node, outputs: tuple[str, ...], sources: Sources, relation: Relation
+    node: Node,
+    outputs: tuple[str, ...],
+    sources: Sources,
+    words: tuple[Relation, Relation],
+    among: Set[str],
 ) -> Iterator[ColumnEdge]:
     for entity, source in sources.items():
+        relation = words[entity in among]
         columns = source.columns if len(source.columns) <= MOST_EDGES else ("*",)
         for column in columns:
             for output in outputs:

@@ -27,6 +27,14 @@ well.
 time_bucket(…)`` does: GROUP_BY. A window that moves with each row (``rolling`` on a column of
 times) is a WINDOW by that column.
 
+**Memberships** (``isin``, ``in (select …)``, ``exists``, a merge's indicator, Python's ``in``) ask
+which values or rows there are of another input. What comes of it is made of that input's values,
+and tells as well what decided its rows: whether a patient is among ``patients[hiv == 1]`` owes to
+``hiv`` by a value. Within a record such a relation says AND MEMBERSHIP, and so does what it leads
+to; shown is CONDITIONAL for what decided rows, and else the word without it. What was decided is
+kept: rows that remain since they are among others owe to it as rows do. What a left join, a
+look-up or a single number of a query (``(select max(…) … where …)``) does not find is not.
+
 **Steps compose** (`lineage.relations.combined`) along the path from a column back to its origin.
 What decided rows has decided rows, whatever is done with them afterwards: of JOIN, GROUP_BY, FILTER
 and SORT the one nearest to the origin counts, and else PARTITION. Without one it is the indirect
@@ -39,7 +47,7 @@ from __future__ import annotations
 
 from governed_kernel.lineage.events import Relation
 
-__all__ = ["of_method"]
+__all__ = ["asks_membership", "of_arguments", "of_method"]
 
 _RANKS = frozenset(("rank", "argsort", "arg_sort", "cumcount", "ngroup"))
 _AGGREGATES = frozenset(
@@ -51,6 +59,23 @@ _AGGREGATES = frozenset(
         *("cum_sum", "cum_prod", "cum_min", "cum_max", "cum_count", "n_unique"),
     )
 )
+_MEMBERSHIPS = frozenset(("isin", "is_in", "in1d", "BooleanFunction.IsIn"))
+
+
+def asks_membership(name: str) -> bool:
+    """Whether a method of that name asks whether values are among others."""
+    return name in _MEMBERSHIPS
+
+
+def of_arguments(name: str) -> Relation:
+    """How what a method gives for each row owes to its arguments, beside the column it works on.
+
+    Parameters
+    ----------
+    name : str
+        As a dataframe library spells it, or a plan: ``isin``, ``is_in``, ``fillna`` …
+    """
+    return "TRANSFORMATION AND MEMBERSHIP" if asks_membership(name) else "TRANSFORMATION"
 
 
 def of_method(name: str) -> Relation:

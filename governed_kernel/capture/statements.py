@@ -34,6 +34,8 @@ class Flow(NamedTuple):
         What values owe to that are assigned to a part of something, or that are an argument.
     places : dict of str to tuple of str
         Where attributes lead from a touched name to what is changed: ``os.environ[i] = …``.
+    among : frozenset of Reference
+        What it is asked of whether something is in it.
     """
 
     reads: References
@@ -41,6 +43,7 @@ class Flow(NamedTuple):
     touches: dict[str, Made]
     given: References
     places: dict[str, set[tuple[str, ...]]]
+    among: References
 
 
 def flow_of(statement: ast.stmt) -> Flow:
@@ -53,7 +56,12 @@ def flow_of(statement: ast.stmt) -> Flow:
         if name not in reader.hidden and name in reader.written
     }
     return Flow(
-        frozenset(reader.reads), written, reader.touched, frozenset(reader.given), reader.places
+        frozenset(reader.reads),
+        written,
+        reader.touched,
+        frozenset(reader.given),
+        reader.places,
+        frozenset(reader.among),
     )
 
 

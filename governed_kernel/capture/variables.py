@@ -26,7 +26,7 @@ from governed_kernel.capture.functions import (
     globals_behind,
 )
 from governed_kernel.capture.inside import Inside, Level, Look, inside
-from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, used_up
+from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, made_of, used_up
 from governed_kernel.capture.looks import kind_of
 from governed_kernel.capture.lookup import FILLED, Lookup
 from governed_kernel.capture.magics import ANY
@@ -158,13 +158,13 @@ class Variables:
         sources: Sources = {}
         is_all, reads = True, False
         pending = [
-            (place, reference, not place)
+            (place, reference, not place, reference in level.among)
             for place, level in enumerate(found.levels)
             for reference in level.owed
         ]
         seen = set(pending)
         while pending:
-            place, reference, goes_in = pending.pop()
+            place, reference, goes_in, is_asked = pending.pop()
             level = found.levels[place]
             thing = level.thing(reference.name)
             reads |= goes_in and may_read(thing, reference.path)
@@ -176,8 +176,10 @@ class Variables:
             if place and any(is_whole(reference, each.node.columns) for each in known):
                 known, lacks = [], goes_in  # a function of the user's may have taken any of it
             add(sources, known)
+            if is_asked:
+                self._observation.doings[-1].among.update(each.node.entity for each in known)
             is_all &= not lacks
-            further = {(place + 1, each, goes_in) for each in new} - seen
+            further = {(place + 1, each, goes_in, is_asked) for each in new} - seen
             seen |= further
             pending += further
         return Owed(sources, is_all, reads)
@@ -274,7 +276,8 @@ class Variables:
         self._keep_constants(doings, before)
         self._observation.scalars.forget()
         if outputs:
-            record_statement(self._observation, outputs)
+            among = doings.among.union(before.gather(before.flow.among))
+            record_statement(self._observation, outputs, made_of(doings, among))
         names = {**dict(self._bound(before)), **changed} if doings.works else {}
         self._completion.decide(doings, before, (made, used), outputs, names)
 

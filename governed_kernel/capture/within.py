@@ -99,12 +99,15 @@ class Read(NamedTuple):
     is_caught : bool
         Whether an error there may be caught.
     call : Call or None
+    among : frozenset of Reference
+        What it is asked of whether something is in it.
     """
 
     found: References
     deciding: References
     is_caught: bool
     call: Call | None
+    among: References = NONE
 
 
 UNTOLD = Read(NONE, NONE, is_caught=False, call=None)
@@ -246,7 +249,8 @@ class _At(Reader):
     def read(self) -> Read:
         """What was found."""
         deciding = frozenset(each for each in self._around if not self._is_whole(each))
-        return Read(self.found, deciding, self._is_caught, self._given)
+        among = frozenset(self.among)
+        return Read(self.found, deciding, self._is_caught, self._given, among)
 
     def _call(self, node: ast.Call) -> Made:
         if node is self.call and self._is_at:

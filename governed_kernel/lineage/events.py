@@ -48,6 +48,7 @@ from governed_kernel.lineage.session_events import (
     Witnessed,
 )
 from governed_kernel.lineage.vocabulary import (
+    AND_MEMBERSHIP,
     NOT_BY_VALUE,
     OF_ROWS,
     Evidence,
@@ -61,6 +62,7 @@ from governed_kernel.lineage.vocabulary import (
 )
 
 __all__ = [
+    "AND_MEMBERSHIP",
     "NOT_BY_VALUE",
     "OF_ROWS",
     "UNKNOWN",

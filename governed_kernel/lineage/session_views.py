@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from governed_kernel.lineage.belonging import named, placed
-from governed_kernel.lineage.events import NOT_BY_VALUE, OF_ROWS
+from governed_kernel.lineage.events import AND_MEMBERSHIP, NOT_BY_VALUE, OF_ROWS
 from governed_kernel.lineage.numbering import of_session
-from governed_kernel.lineage.relations import DIRECT
+from governed_kernel.lineage.relations import STRENGTHS
 from governed_kernel.lineage.view import View, columns
 
-__all__ = ["CERTAINTY", "EMPTY_FILE", "SESSION_VIEWS", "SNAPSHOT"]
+__all__ = ["CERTAINTY", "EMPTY_FILE", "ENTITIES", "SESSION_VIEWS", "SNAPSHOT"]
 
 EMPTY_FILE = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -74,9 +74,11 @@ LEFT JOIN base.payloads p ON p.session_no = c.session_no AND p.digest = c.source
 """
 
 _DIRECT = "('IDENTITY', 'TRANSFORMATION', 'AGGREGATION')"
-_WORD = "if({0} = 'PARTITION', 'WINDOW', {0})"
 _OF_ROWS = "({})".format(", ".join(f"'{word}'" for word in OF_ROWS))
 _NOT_BY_VALUE = "({})".format(", ".join(f"'{word}'" for word in NOT_BY_VALUE))
+_PLAIN = f"replace({{0}}, '{AND_MEMBERSHIP}', '')"
+_WORD = f"""CASE WHEN {_PLAIN} = 'PARTITION' THEN 'WINDOW'
+    WHEN {{0}} <> {_PLAIN} AND {_PLAIN} IN {_OF_ROWS} THEN 'CONDITIONAL' ELSE {_PLAIN} END"""
 
 
 def _rank(words: tuple[str, ...], value: str) -> str:
@@ -94,6 +96,7 @@ def _worse(first: str, second: str, words: tuple[str, ...]) -> str:
     )
 
 
+_NEAR, _FAR = _PLAIN.format("p.relation"), _PLAIN.format("o.relation")
 _MATCHES = """c.read_no = p.read_no AND c.entity_no = p.input_no
     JOIN base.origins o ON o.write_no = c.write_no AND o.output_no = c.source_no
     AND (o.output_column = p.input_column OR o.output_column = '*' OR p.input_column = '*')"""
@@ -109,12 +112,15 @@ WITH RECURSIVE latest AS (  -- a file written twice is what was written last
         ON l.transformation_no = o.write_no AND l.entity_no = o.output_no
     UNION
     SELECT p.output_no, p.output_column, o.read_no, o.input_no, o.input_column,
-        CASE WHEN o.relation IN {_OF_ROWS} THEN o.relation
-             WHEN p.relation IN {_OF_ROWS} THEN p.relation
-             WHEN 'PARTITION' IN (p.relation, o.relation) THEN 'PARTITION'
-             WHEN p.relation NOT IN {_DIRECT} THEN p.relation
-             WHEN o.relation NOT IN {_DIRECT} THEN o.relation
-             ELSE {_worse("p.relation", "o.relation", DIRECT)} END,
+        CASE WHEN {_FAR} IN {_OF_ROWS} THEN {_FAR}
+             WHEN {_NEAR} IN {_OF_ROWS} THEN {_NEAR}
+             WHEN 'PARTITION' IN ({_NEAR}, {_FAR}) THEN 'PARTITION'
+             WHEN {_NEAR} NOT IN {_DIRECT} THEN {_NEAR}
+             WHEN {_FAR} NOT IN {_DIRECT} THEN {_FAR}
+             ELSE {_worse(_NEAR, _FAR, STRENGTHS)} END
+        || CASE WHEN p.relation <> {_NEAR}
+                  OR (o.relation <> {_FAR} AND {_NEAR} NOT IN {_NOT_BY_VALUE})
+                THEN '{AND_MEMBERSHIP}' ELSE '' END,
         {_worse("p.evidence", "o.evidence", CERTAINTY)}
     FROM path p JOIN base.links c ON {_MATCHES}
 ), goes_on AS (
@@ -131,8 +137,9 @@ JOIN base.named_resources r ON r.entity_no = p.input_no
 GROUP BY ALL
 """
 
-_ENTITY = """(SELECT entity_no, entity FROM base.objects
+ENTITIES = """(SELECT entity_no, entity FROM base.objects
     UNION ALL SELECT entity_no, uri FROM base.named_resources)"""
+"""Things in memory and resources by their numbers."""
 
 
 def _placed_all(column: str) -> str:
@@ -250,16 +257,16 @@ SESSION_VIEWS: tuple[View, ...] = (
             relation: OpenLineage's word: IDENTITY, TRANSFORMATION, AGGREGATION (direct), JOIN, \
 GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL (indirect).
             evidence: observed, inferred or conservative.
-            by_value/b: Whether values go on, or a place in an order; else the input only \
-says which rows there are, or parts those of a window.
+            by_value/b: Whether values go on, a place in an order, or being among its rows; else \
+the input only says which rows there are, or parts those of a window.
         """),
         f"""SELECT t.transformation_id, o.entity AS output_entity, e.output_column,
             i.entity AS input_entity, e.input_column, {_WORD.format("e.relation")} AS relation,
             e.evidence, e.relation NOT IN {_NOT_BY_VALUE} AS by_value
         FROM base.column_edges e
         JOIN base.transformation t USING (transformation_no)
-        JOIN {_ENTITY} o ON o.entity_no = e.output_no
-        JOIN {_ENTITY} i ON i.entity_no = e.input_no""",
+        JOIN {ENTITIES} o ON o.entity_no = e.output_no
+        JOIN {ENTITIES} i ON i.entity_no = e.input_no""",
     ),
     View(
         "column_origins",
@@ -273,8 +280,8 @@ says which rows there are, or parts those of a window.
             relation: Of the whole path: JOIN, GROUP_BY, FILTER or SORT where the source decided \
 rows, else CONDITIONAL or WINDOW, else the strongest direct one.
             evidence: Of the path's weakest step; of the surest path when there are several.
-            by_value/b: Whether a value went in, or a place in an order; else the source only \
-said which rows there are, or parted those of a window.
+            by_value/b: Whether a value went in, a place in an order, or being among rows that \
+were chosen by it; else the source only said which rows there are, or parted those of a window.
         """),
         _ORIGINS,
     ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from governed_kernel.lineage.events import Transformation, openlineage_word
 from governed_kernel.lineage.origins import Walk, surest
+from governed_kernel.lineage.session_views import ENTITIES
 
 if TYPE_CHECKING:
     from governed_kernel.lineage.store import Store
@@ -43,12 +44,14 @@ def of_cell(store: Store, session: str, cell: str) -> list[Row]:
         The cell's id, or the number of its execution where it has none.
     """
     edges = store.query(
-        """SELECT dense_rank() OVER (ORDER BY t.occurred_at, t.transformation_id) AS number,
-            c.output_entity, c.output_column, c.input_entity, c.input_column,
-            if(c.relation = 'WINDOW' AND NOT c.by_value, 'PARTITION', c.relation) AS relation,
+        f"""SELECT dense_rank() OVER (ORDER BY t.occurred_at, t.transformation_id) AS number,
+            o.entity AS output_entity, c.output_column, i.entity, c.input_column, c.relation,
             c.evidence, coalesce(nullif(t.cell_id, ''), t.execution::VARCHAR) = ? AS here
-        FROM transformations t JOIN column_lineage c USING (transformation_id)
-        WHERE t.session_id = ? ORDER BY number LIMIT ?""",
+        FROM base.column_edges c JOIN base.transformation t USING (transformation_no)
+        JOIN base.journals s USING (session_no)
+        JOIN {ENTITIES} o ON o.entity_no = c.output_no
+        JOIN {ENTITIES} i ON i.entity_no = c.input_no
+        WHERE s.session_id = ? ORDER BY number LIMIT ?""",
         [cell, session, _MOST_EDGES],
     )
     declared = store.query(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 __all__ = [
+    "AND_MEMBERSHIP",
     "NOT_BY_VALUE",
     "OF_ROWS",
     "Component",
@@ -43,19 +44,37 @@ Relation: TypeAlias = Literal[
     "WINDOW",
     "PARTITION",
     "CONDITIONAL",
+    "TRANSFORMATION AND MEMBERSHIP",
+    "AGGREGATION AND MEMBERSHIP",
+    "JOIN AND MEMBERSHIP",
+    "GROUP_BY AND MEMBERSHIP",
+    "FILTER AND MEMBERSHIP",
+    "SORT AND MEMBERSHIP",
+    "WINDOW AND MEMBERSHIP",
+    "PARTITION AND MEMBERSHIP",
+    "CONDITIONAL AND MEMBERSHIP",
 ]
-"""OpenLineage's words, and one more: by what the rows of a window are parted is told apart from
-what orders them. Whoever shows it says WINDOW, as OpenLineage does (`openlineage_word`)."""
+"""OpenLineage's words, and what records know besides; whoever shows it says `openlineage_word`.
+
+By what the rows of a window are parted (PARTITION) is told apart from what orders them (WINDOW).
+Where it has become a value whether something is among the rows of an input (``isin``), so has what
+decided which rows these are: such a word says AND MEMBERSHIP, and keeps what was decided, which is
+all that counts where that value decides rows again."""
+AND_MEMBERSHIP = " AND MEMBERSHIP"
+"""The end of a relation by which it is told as well which rows the input has."""
 OF_ROWS: tuple[Relation, ...] = ("JOIN", "FILTER", "GROUP_BY", "SORT")
 """Relations of a column by which rows are joined, left out, put together or ordered."""
-NOT_BY_VALUE: tuple[Relation, ...] = (*OF_ROWS, "PARTITION")
-"""Relations by which no value of a column goes on. What a condition chooses, and a place in an
-order, are values: these do."""
+NOT_BY_VALUE: tuple[Relation, ...] = (*OF_ROWS, "PARTITION", "PARTITION AND MEMBERSHIP")
+"""Relations by which no value of a column goes on. What a condition chooses, a place in an order
+and being among rows that were chosen are values: these do."""
 
 
 def openlineage_word(relation: str) -> str:
     """What OpenLineage calls a relation."""
-    return "WINDOW" if relation == "PARTITION" else relation
+    plain = relation.removesuffix(AND_MEMBERSHIP)
+    if plain != relation and plain in OF_ROWS:
+        return "CONDITIONAL"
+    return "WINDOW" if plain == "PARTITION" else plain
 
 
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]

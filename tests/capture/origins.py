@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from governed_kernel.lineage.events import ColumnEdge, Transformation, openlineage_word
+from governed_kernel.lineage.events import ColumnEdge, Transformation
 
 Origin: TypeAlias = tuple[str, str, str, str]
 """Input, column, relation, evidence."""
 
 _DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
 _OF_ROWS = ("JOIN", "GROUP_BY", "FILTER", "SORT")
+_AMONG = " AND MEMBERSHIP"
 _EVIDENCE = ("conservative", "inferred", "observed")
 
 
@@ -47,14 +48,31 @@ def origins_of(steps: Iterable[Transformation], output: str, column: str) -> set
                 todo.append(step_back)
     told: dict[tuple[str, str, str], str] = {}
     for (entity, name, relation), kind in found.items():
-        word = openlineage_word(relation)
+        word = _shown(relation)
         known = told.get((entity, name, word), "conservative")
         told[entity, name, word] = max(known, kind, key=_EVIDENCE.index)
     return {(*place, kind) for place, kind in told.items()}
 
 
 def _compose(near: str, far: str) -> str:
-    """The relation over two steps, the first being nearer to the output."""
+    """The relation over two steps, the first being nearer to the output.
+
+    A value that says what is among the rows of an input tells by a value what decided these rows,
+    unless that value in turn only decides rows, or parts them.
+    """
+    first, second = near.removesuffix(_AMONG), far.removesuffix(_AMONG)
+    is_told = first != near or (second != far and first not in (*_OF_ROWS, "PARTITION"))
+    return _compose_plainly(first, second) + _AMONG * is_told
+
+
+def _shown(relation: str) -> str:
+    plain = relation.removesuffix(_AMONG)
+    if plain in _OF_ROWS and plain != relation:
+        return "CONDITIONAL"
+    return "WINDOW" if plain == "PARTITION" else plain
+
+
+def _compose_plainly(near: str, far: str) -> str:
     if near in _DIRECT and far in _DIRECT:
         return max(near, far, key=_DIRECT.index)
     if far in _OF_ROWS or near in _DIRECT:

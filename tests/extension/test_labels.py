@@ -34,7 +34,6 @@ TYPES = {
     "verdicts": rerun.Outcome,
     "operations": vocabulary.Operation,
     "evidence": vocabulary.Evidence,
-    "relations": vocabulary.Relation,
 }
 FIELDS: dict[str, tuple[Any, str]] = {
     "states of runs": (run_states.RunState, "state"),
@@ -52,6 +51,7 @@ VOCABULARIES = {
     **{name: get_args(said) for name, said in TYPES.items()},
     **{name: get_args(get_type_hints(of)[field]) for name, (of, field) in FIELDS.items()},
     **{name: get_args(get_type_hints(of)["return"]) for name, of in RESULTS.items()},
+    "relations": {*map(vocabulary.openlineage_word, get_args(vocabulary.Relation))},
     "layers": configuration.LAYERS,
     "states of restricted versions": tuple(review.RESTRICTED.values()),
     "states of runs without an end": ("started",),  # `history.RunRecord.state`

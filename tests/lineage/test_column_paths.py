@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from governed_kernel.lineage.column_paths import origins_of
+from governed_kernel.lineage.events import NOT_BY_VALUE, Relation, openlineage_word
+from governed_kernel.lineage.relations import combined
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
 from tests.lineage.sessions import CLEAN, MODEL, RAW, Session, prepare, train
@@ -24,6 +26,37 @@ def test_it_is_what_the_view_says(told: Store, uris: list[str]) -> None:
     fast, shown = both(told, *(uris or ["file:///none"]))
     assert fast == shown
     assert bool(shown) == bool({MODEL, CLEAN} & set(uris))
+
+
+def test_all_relations_go_through_files_by_one_rule(workspace: Workspace) -> None:
+    words = get_args(Relation)
+    first, second = Session(workspace, "one"), Session(workspace, "two", start=1)
+    names = [f"c{number}" for number, _ in enumerate(words)]
+    first.cell("x")
+    frame = first.read_file(RAW, ["a"])
+    edges = [(name, frame, "a", word) for name, word in zip(names, words, strict=True)]
+    made = first.transform("near the source", {frame: ["a"]}, first.memory(), names, [*edges])
+    first.write_file(made, names, CLEAN)
+    first.end()
+    second.cell("x")
+    frame = second.read_file(CLEAN, names)
+    pairs = {
+        f"{near} of {name}": (near, name, far)
+        for near in words
+        for name, far in zip(names, words, strict=True)
+    }
+    edges = [(pair, frame, name, near) for pair, (near, name, _) in pairs.items()]
+    made = second.transform("near the output", {frame: names}, second.memory(), [*pairs], [*edges])
+    second.write_file(made, [*pairs], MODEL)
+    second.end()
+    store = Store(workspace)
+    store.ingest()
+    fast, shown = both(store, MODEL)
+    assert fast == shown
+    paths = {pair: combined(near, far) for pair, (near, _, far) in pairs.items()}
+    assert {row["output_column"]: (row["relation"], row["by_value"]) for row in shown} == {
+        pair: (openlineage_word(word), word not in NOT_BY_VALUE) for pair, word in paths.items()
+    }
 
 
 def test_through_files_written_again_and_again_and_in_circles(workspace: Workspace) -> None:

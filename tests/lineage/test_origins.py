@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from governed_kernel.lineage.events import Relation, openlineage_word
 from governed_kernel.lineage.origins import weakest
-from governed_kernel.lineage.relations import DIRECT, combined
+from governed_kernel.lineage.relations import STRENGTHS, combined
 from governed_kernel.lineage.session_views import CERTAINTY
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
@@ -249,6 +249,12 @@ def test_a_session_can_not_speak_for_things_in_another_s_memory(workspace: Works
         ("CONDITIONAL", "PARTITION", "PARTITION"),
         ("FILTER", "PARTITION", "FILTER"),
         ("GROUP_BY", "AGGREGATION", "GROUP_BY"),
+        ("TRANSFORMATION AND MEMBERSHIP", "FILTER", "FILTER AND MEMBERSHIP"),
+        ("AGGREGATION", "FILTER AND MEMBERSHIP", "FILTER AND MEMBERSHIP"),
+        ("SORT", "FILTER AND MEMBERSHIP", "FILTER"),
+        ("SORT", "TRANSFORMATION AND MEMBERSHIP", "SORT"),
+        ("PARTITION", "TRANSFORMATION AND MEMBERSHIP", "PARTITION"),
+        ("TRANSFORMATION AND MEMBERSHIP", "PARTITION", "PARTITION AND MEMBERSHIP"),
     ],
 )
 def test_relations_combine_along_a_path(near: str, far: str, path: str) -> None:
@@ -274,6 +280,34 @@ def test_what_parts_the_rows_of_a_window_goes_in_by_no_value(workspace: Workspac
             assert found == {("a", "WINDOW", True)}
 
 
+def test_being_among_chosen_rows_goes_in_by_a_value_until_it_only_chooses_rows(
+    workspace: Workspace,
+) -> None:
+    session = Session(workspace, "s")
+    session.cell("x")
+    chosen = "file:///work/chosen.csv"
+    session.transform(
+        "choose",
+        {RAW: ["id", "hiv"]},
+        chosen,
+        ["id"],
+        [("id", RAW, "id", "IDENTITY"), ("id", RAW, "hiv", "FILTER")],
+    )
+    flag: list[tuple[str, str, str, Relation]]
+    flag = [("flag", chosen, "id", "TRANSFORMATION AND MEMBERSHIP"), ("n", chosen, "id", "SORT")]
+    session.transform("mark", {chosen: ["id"]}, OUT, ["flag", "n"], [*flag])
+    session.end()
+    store = ingested(workspace)
+    rows = store.query("from column_origins where output_uri = ?", [OUT])
+    assert {tuple(row[name] for name in TOLD) for row in rows} == {
+        ("flag", "id", "TRANSFORMATION", True),
+        ("flag", "hiv", "CONDITIONAL", True),
+        ("n", "id", "SORT", False),
+        ("n", "hiv", "FILTER", False),
+    }
+
+
+TOLD = ("output_column", "input_column", "relation", "by_value")
 RELATIONS = get_args(Relation)
 
 
@@ -342,5 +376,5 @@ def test_any_graph_with_any_cycles_gives_what_every_path_gives(
 
 
 def test_the_order_of_relations_and_evidence_is_the_design_s() -> None:
-    assert DIRECT == ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
+    assert STRENGTHS == ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
     assert CERTAINTY[:3] == ("observed", "inferred", "conservative")

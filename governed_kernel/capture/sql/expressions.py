@@ -38,6 +38,8 @@ _AGGREGATES = frozenset((
 # fmt: on
 """Aggregates that sqlglot has no class for."""
 
+_GATHERING = (exp.ArrayAgg, exp.GroupConcat, exp.JSONArrayAgg, exp.JSONObjectAgg)
+"""Aggregates that hold each of their values: who has one knows which rows there are."""
 _CHOOSING = (exp.FirstValue, exp.LastValue, exp.NthValue)
 """Functions of windows that are what `first` and `last` are of groups."""
 _POSITIONS = (exp.RowNumber, exp.CumeDist, exp.Rank, exp.DenseRank, exp.PercentRank, exp.Ntile)
@@ -236,15 +238,54 @@ def _window_parts(node: exp.Window, scope: Scope) -> list[exp.Window]:
 
 def _subquery(node: exp.Expression, scope: Scope, reading: Reading) -> Column:
     """A query as a value: the one column it gives."""
+    if node.find(*_GATHERING):
+        relation = reading.relation(node, scope.values())
+        return Column("", through(_MEMBERSHIP, relation.everything()))
     relation = reading.relation(node, scope)
     if len(relation.columns) == 1:
         return relation.columns[0]
     return Column("", relation.everything())
 
 
+_MEMBERSHIP: Relation = "TRANSFORMATION AND MEMBERSHIP"
+
+
 def _exists(node: exp.Exists, scope: Scope, reading: Reading) -> Column:
     """Whether there are rows: only what decides them matters."""
-    return Column("", reading.relation(node.this, scope).rows)
+    return Column("", through(_MEMBERSHIP, reading.relation(node.this, scope.values()).rows))
+
+
+def _in(node: exp.In, scope: Scope, reading: Reading) -> Column:
+    """Whether a value is among those of a query."""
+    query = node.args.get("query")
+    if query is None:
+        return Column("", _parts(node, scope, reading))
+    value = through("TRANSFORMATION", origins_of(node.this, scope, reading))
+    return Column("", value | _among(query, scope, reading))
+
+
+def _any(node: exp.Any | exp.All, scope: Scope, reading: Reading) -> Column:
+    """``= any (select …)``, ``> all (select …)``."""
+    inner: exp.Expression = node.this
+    if isinstance(inner, exp.Query):
+        return Column("", _among(inner, scope, reading))
+    return value_of(inner, scope, reading)
+
+
+def _array(node: exp.Array, scope: Scope, reading: Reading) -> Column:
+    """``array(select …)`` holds all that the query gives."""
+    parts: list[exp.Expression] = node.expressions
+    if not any(isinstance(part, exp.Query) for part in parts):
+        return Column("", _parts(node, scope, reading))
+    return Column("", NONE.union(*[_among(part, scope, reading) for part in parts]))
+
+
+def _among(query: exp.Expression, scope: Scope, reading: Reading) -> Origins:
+    """The values of a query, when it is asked which there are.
+
+    What decided about the rows around the query has nothing to do with that.
+    """
+    return through(_MEMBERSHIP, _subquery(query, scope.values(), reading).origins)
 
 
 def _lambda(node: exp.Lambda, scope: Scope, reading: Reading) -> Column:
@@ -322,6 +363,10 @@ _RULES: dict[type, Any] = {
     exp.Window: _window,
     exp.Subquery: _subquery,
     exp.Exists: _exists,
+    exp.In: _in,
+    exp.Any: _any,
+    exp.Array: _array,
+    exp.All: _any,
     exp.Lambda: _lambda,
     exp.Comprehension: _comprehension,
     exp.Struct: _struct,

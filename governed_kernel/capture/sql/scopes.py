@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from governed_kernel.capture.sql.model import (
@@ -60,6 +60,11 @@ class Relation:
         """The origins of all columns."""
         return NONE.union(*[made.origins for made in self.columns])
 
+    def values(self) -> Relation:
+        """Only what its columns are made of, and nothing of which rows there are."""
+        columns = [column(made.name, made.origins - self.rows, made) for made in self.columns]
+        return Relation(tuple(columns))
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -109,6 +114,17 @@ class Scope:
         self.rows |= by
         if self.ungrouped is not None:
             self.grouped |= by
+
+    def values(self) -> Scope:
+        """The same names as a query within sees them: as the values of a row that is there."""
+        return replace(
+            self,
+            bindings=[Binding(item.name, item.relation.values()) for item in self.bindings],
+            parent=self.parent.values() if self.parent is not None else None,
+            rows=NONE,
+            merged=_without(self.merged, self.rows),
+            aliases=_without(self.aliases, self.rows),
+        )
 
     def cte(self, name: str) -> Relation | None:
         """The query that WITH gave this name, here or around."""
@@ -229,6 +245,10 @@ class Scope:
         """Whether one of the tables here is called so."""
         lower = [part.lower() for part in qualifier]
         return any(binding.is_called(lower) for binding in self.bindings)
+
+
+def _without(columns: dict[str, Column], rows: Origins) -> dict[str, Column]:
+    return {name: column(made.name, made.origins - rows, made) for name, made in columns.items()}
 
 
 def _is_unknown(made: Column) -> bool:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import duckdb
 
-from governed_kernel.lineage.events import ObserverLost, Transformation, openlineage_word
+from governed_kernel.lineage.events import ObserverLost, Transformation
 from tests.capture.origins import origins_of
-from tests.capture.programs.plans import Program
+from tests.capture.programs.plans import Program, shown
 from tests.capture.programs.writing import STARTS, cell, query_of, write_tables
 from tests.capture.recording import Recording, record
 from tests.capture.sql.oracle import changed_columns
@@ -58,7 +58,7 @@ def _answer(recording: Recording, number: int, seed: int, program: Program) -> A
         found = origins_of(steps, uri, name)
         known = {(f"{Path(s).stem}.{into}", word): how for s, into, word, how in found}
         told[name] = {source for source, _ in known}
-        true = {(source, openlineage_word(word)) for source, word in column.origins}
+        true = {(source, shown(word)) for source, word in column.origins}
         evidence.update(known.values())
         guessed = {source for (source, word), how in known.items() if how != "observed"}
         for source, word in sorted(true - set(known)):

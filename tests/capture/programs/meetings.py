@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from tests.capture.programs.plans import SCHEMAS, Column, Frame, Program, Value, behind, listed
+from tests.capture.programs.plans import (
+    SCHEMAS,
+    Column,
+    Frame,
+    Program,
+    Value,
+    behind,
+    listed,
+    members,
+)
 from tests.capture.programs.steps import distinct, restrict, with_column
+from tests.capture.programs.values import changed
 
 __all__ = ["STEPS"]
 
@@ -110,6 +120,35 @@ def among(program: Program, left: Frame, right: Frame) -> Frame:
     return program.add(f"anti {mine} {other}", made, pandas, polars, query)
 
 
+def marked(program: Program, left: Frame, right: Frame) -> Frame:
+    """A column that says which keys another frame has, as it is or by what it chooses."""
+    chance, one, two = program.chance, left.name, right.name
+    pair = _keys(program, left, right)
+    if pair is None:
+        return restrict(program, left)
+    mine, other = pair
+    origins = behind("TRANSFORMATION", left.columns[mine].origins)
+    origins |= members(right.columns[other].origins)
+    sign, word = chance.choice((("", ""), ("~", "NOT ")))
+    pandas = f'({sign}{one}["{mine}"].isin({two}["{other}"]))'
+    polars = f'({sign}pl.col("{mine}").is_in({two}.select("{other}").to_series()))'
+    query = f"({mine} {word}IN (SELECT {other} FROM {two}))"
+    value, numbers = Value("b", origins, pandas, polars, query), left.of_kind("if")
+    draw = chance.random()
+    if draw < 0.3:
+        value = changed("i", "{0}.astype(int)", "{0}.cast(pl.Int64)", "{0}::INT::BIGINT", value)
+    elif draw < 0.6 and numbers:
+        number = left.value(chance.choice(numbers))
+        forms = (
+            ("np.where({0}, {1}, 0.5)", "pl.when({0}).then({1}).otherwise(0.5)"),
+            ("{1}.where({0}, 0.5)", "pl.when({0}).then({1}).otherwise(0.5)"),
+        )
+        texts = (*chance.choice(forms), "CASE WHEN {0} THEN {1} ELSE 0.5 END")
+        origins = number.origins | behind("CONDITIONAL", origins)
+        value = changed("f", *texts, value, number)._replace(origins=origins)
+    return with_column(program, left, value, f"marked {mine} {other}")
+
+
 def under(program: Program, one: Frame, two: Frame) -> Frame:
     """Rows of one frame under those of another, with repetitions or without."""
     chance = program.chance
@@ -146,4 +185,4 @@ def by_number(program: Program, one: Frame, two: Frame) -> Frame:
     return with_column(program, one, Value("f", origins, pandas, polars, duckdb), "by a number")
 
 
-STEPS = (join, join, join, join_computed, among, under, by_number)
+STEPS = (join, join, join, join_computed, among, marked, marked, under, by_number)

@@ -11,7 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["SCHEMAS", "Column", "Frame", "Origins", "Program", "Value", "behind", "listed"]
+__all__ = [
+    "SCHEMAS",
+    "Column",
+    "Frame",
+    "Origins",
+    "Program",
+    "Value",
+    "behind",
+    "listed",
+    "members",
+    "shown",
+]
 
 Origins: TypeAlias = frozenset[tuple[str, str]]
 """Pairs of a source (``table.column``) and a relation."""
@@ -24,6 +35,8 @@ SCHEMAS = {
 """Tables, their columns and kinds: integers, numbers that may be missing, texts, days."""
 _DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
 _OF_ROWS = ("JOIN", "GROUP_BY", "FILTER", "SORT")
+_KNOWN = "known by "
+"""Begins what decided the rows of another frame, where it is a value which rows these are."""
 
 
 def listed(names: Iterable[str]) -> str:
@@ -36,7 +49,26 @@ def behind(relation: str, *several: Origins) -> Origins:
     return frozenset((source, _behind(relation, far)) for each in several for source, far in each)
 
 
+def members(values: Origins) -> Origins:
+    """What it owes to that something is among these values: it tells what decided their rows."""
+    return frozenset(
+        (source, _KNOWN + word if word in _OF_ROWS else word)
+        for source, word in behind("TRANSFORMATION", values)
+    )
+
+
+def shown(word: str) -> str:
+    """What OpenLineage calls a relation: what is known by a value has chosen that value."""
+    if word.startswith(_KNOWN):
+        return "CONDITIONAL"
+    return "WINDOW" if word == "PARTITION" else word
+
+
 def _behind(near: str, far: str) -> str:
+    if far.startswith(_KNOWN):
+        if near in _OF_ROWS:  # rows are decided by what decided rows, as without the value
+            return far.removeprefix(_KNOWN)
+        return "PARTITION" if near == "PARTITION" else far
     if near in _DIRECT and far in _DIRECT:
         return max(near, far, key=_DIRECT.index)
     if far in _OF_ROWS or near in _DIRECT:

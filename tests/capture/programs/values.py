@@ -6,7 +6,7 @@ import random
 
 from tests.capture.programs.plans import Frame, Value, behind
 
-__all__ = ["computed", "condition", "day_part"]
+__all__ = ["changed", "computed", "condition", "day_part"]
 
 
 def changed(kind: str, pandas: str, polars: str, duckdb: str, *parts: Value) -> Value:

@@ -46,6 +46,29 @@ CASES = {
         b <- t.b IDENTITY, t.a FILTER, u.a FILTER, u.d FILTER""",
     "SELECT b FROM t WHERE c IN (SELECT d FROM u)": """
         b <- t.b IDENTITY, t.c FILTER, u.d FILTER""",
+    "SELECT b, c IN (SELECT d FROM u WHERE a > 1) AS i, c NOT IN (1, 2) AS n FROM t": """
+        b <- t.b IDENTITY
+        i <- t.c TRANSFORMATION, u.d TRANSFORMATION AND MEMBERSHIP, u.a FILTER AND MEMBERSHIP
+        n <- t.c TRANSFORMATION""",
+    "SELECT CASE WHEN EXISTS (FROM u WHERE u.a = t.a AND d > 9) THEN b END AS x FROM t": """
+        x <- t.b IDENTITY, t.a FILTER AND MEMBERSHIP, u.a FILTER AND MEMBERSHIP
+        x <- u.d FILTER AND MEMBERSHIP""",
+    "SELECT b > ANY (SELECT d FROM u WHERE a > 1) AS x, b = ALL (SELECT d FROM u) AS y FROM t": """
+        x <- t.b TRANSFORMATION, u.d TRANSFORMATION AND MEMBERSHIP, u.a FILTER AND MEMBERSHIP
+        y <- t.b TRANSFORMATION, u.d TRANSFORMATION AND MEMBERSHIP""",
+    "SELECT list_contains((SELECT list(d) FROM u WHERE a > 1), c) AS x FROM t": """
+        x <- t.c TRANSFORMATION, u.d AGGREGATION AND MEMBERSHIP, u.a FILTER AND MEMBERSHIP""",
+    "SELECT list_contains(array(SELECT d FROM u WHERE a > 1), c) AS x FROM t": """
+        x <- t.c TRANSFORMATION, u.d TRANSFORMATION AND MEMBERSHIP, u.a FILTER AND MEMBERSHIP""",
+    "SELECT c IN (SELECT d FROM u) AS i, EXISTS (SELECT 1 FROM u WHERE u.a = q.a) AS e "
+    "FROM (SELECT * FROM t WHERE s = 'x') q": """
+        i <- t.c TRANSFORMATION, u.d TRANSFORMATION AND MEMBERSHIP, t.s FILTER
+        e <- t.a FILTER AND MEMBERSHIP, u.a FILTER AND MEMBERSHIP, t.s FILTER""",
+    "SELECT i, count(*) AS n FROM (SELECT c IN (SELECT d FROM u WHERE a > 1) AS i FROM t) "
+    "GROUP BY i": """
+        i <- t.c TRANSFORMATION, u.d TRANSFORMATION AND MEMBERSHIP, u.a FILTER AND MEMBERSHIP
+        i <- t.c GROUP_BY, u.d GROUP_BY, u.a FILTER
+        n <- t.c GROUP_BY, u.d GROUP_BY, u.a FILTER""",
     "SELECT b, (SELECT max(d) FROM u WHERE u.a = t.a) AS m FROM t": """
         b <- t.b IDENTITY
         m <- u.d AGGREGATION, u.a FILTER, t.a FILTER""",

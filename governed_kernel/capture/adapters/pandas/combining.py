@@ -21,6 +21,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.relations import of_arguments
 
 __all__ = ["arm"]
 
@@ -60,6 +61,10 @@ def merge(observation: Observation, observed: Observed) -> None:
     shared = {key for key in left_keys if key in right_keys}
     first, second = observed["suffixes"] or (None, None)
     _sides(work, one, two, ours, theirs, shared, how, (first or "", second or ""))
+    if indicator := observed["indicator"]:
+        told = (text(indicator) if isinstance(indicator, str) else "_merge",)
+        for node, keys in ((one, left_keys), (two, right_keys)):
+            work.product(told, node, keys, of_arguments("isin"))
     work.decides(one, left_keys, "JOIN")
     work.decides(two, right_keys, "JOIN")
     _unexplained(work, output[1], [one, two])

@@ -14,6 +14,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.relations import of_arguments
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]
@@ -45,11 +46,12 @@ def labels(observation: Observation, observed: Observed) -> None:
         work.pairs(node, zip(made, inputs, strict=True), relation)
     else:
         work.product(made, node, inputs or ("*",), relation)
+    given = relation if relation == "IDENTITY" else of_arguments(observed.target.name)
     for thing in observed.call.arguments[1:]:
         other = work.of(thing)
         if other is not None:
             values = other.columns if other.kind in PLAIN else own_values(other, thing)
-            work.product(made, other, values or ("*",), relation)
+            work.product(made, other, values or ("*",), given)
     work.close()
 
 

@@ -30,7 +30,7 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.parts import parts_of
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.relations import of_method
+from governed_kernel.capture.relations import of_arguments, of_method
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm", "values_into", "word_of"]
@@ -130,13 +130,14 @@ def elementwise(observation: Observation, observed: Observed) -> None:
             _some_columns(work, node, observed, output)
         else:
             values_into(work, node, observed.subject, output, word_of(observed))
+        relation = of_arguments(observed.target.name)
         for thing in parts_of(observed.call.arguments[1:]):
             if (found := work.of(thing)) is not None:
-                values_into(work, found, thing, output)
+                values_into(work, found, thing, output, relation)
             elif is_number(thing) and not is_written_out(observation, thing):
                 work.open_value(output[1])
         for thing in observed.call.arguments[1:]:
-            _looked_up(work, thing, output)
+            _looked_up(work, thing, output, relation)
         made = column_labels(work.output()) if output[0] == "frame" else output[1][-1:]
         owe_to_enclosed(work, observed.call.arguments[1:], made)
     else:
@@ -159,7 +160,9 @@ def _into_array(work: Work, node: Node, observed: Observed) -> None:
             work.open(made)
 
 
-def _looked_up(work: Work, thing: Any, output: tuple[str, tuple[str, ...]]) -> None:
+def _looked_up(
+    work: Work, thing: Any, output: tuple[str, tuple[str, ...]], relation: Relation
+) -> None:
     """``map(names)``, ``replace({"k": names})``: a dictionary or list made of something."""
     if not isinstance(thing, (dict, list, set)):
         return
@@ -169,11 +172,11 @@ def _looked_up(work: Work, thing: Any, output: tuple[str, tuple[str, ...]]) -> N
     if columns and all(isinstance(part, dict) for part in columns.values()):
         for name, part in columns.items():
             if name in output[1]:
-                _looked_up(work, part, (output[0], (name,)))
+                _looked_up(work, part, (output[0], (name,)), relation)
         return
     made = output[1][-1:] if output[0] == "series" or len(output[1]) == 1 else output[1]
     if (found := work.observation.registry.get(thing)) is not None:
-        work.product(made, found, found.columns or ("*",))
+        work.product(made, found, found.columns or ("*",), relation)
     elif not is_written_out(work.observation, thing) and not (
         (variables := work.observation.variables) and variables.holds(thing)
     ):

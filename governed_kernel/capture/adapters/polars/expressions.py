@@ -20,7 +20,7 @@ from governed_kernel.capture.adapters.polars.origins import (
 )
 from governed_kernel.capture.adapters.polars.store import AND, HIDDEN, ExpressionStore, named_by
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.relations import of_method
+from governed_kernel.capture.relations import of_arguments, of_method
 from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = ["Expressions", "Value", "field_of"]
@@ -231,6 +231,9 @@ class Expressions:
             return self._made(*values, relation="AGGREGATION")
         if name == "fill_null" and self._is_rank_of_sql(view):
             return values[0]
+        if (given := of_arguments(name)) != "TRANSFORMATION":
+            among = self._made(*values[1:], relation=given)
+            return Value(united(self._made(values[0]).origins, among.origins))
         return self._made(*values, relation=of_method(name))
 
     def _window(self, view: Any, table: Table) -> Value:

@@ -18,6 +18,7 @@ from governed_kernel.capture.memory import remember_step, same_as_before
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, Target, each_time, observe
 from governed_kernel.capture.registry import identity
+from governed_kernel.capture.relations import of_arguments
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.lineage.events import Relation
 
@@ -83,8 +84,11 @@ def _elementwise(observation: Observation, observed: Observed, relation: Relatio
     work, output = Work(observation, observed), look(observed.result)
     if output is None and not isinstance(observed.result, (int, float, str, bool, type(None))):
         return
-    for node in work.many(observed.call.arguments):
-        work.product(output[1] if output else (VALUE,), node, node.columns[-1:], relation)
+    given = of_arguments(observed.target.name)
+    for place, thing in enumerate(observed.call.arguments):
+        word = given if place and given != "TRANSFORMATION" else relation
+        for node in work.many((thing,)):
+            work.product(output[1] if output else (VALUE,), node, node.columns[-1:], word)
     for thing in observed.call.arguments[1:]:
         number = observation.scalars.get(thing) if isinstance(thing, _NUMBERS) else None
         if number is not None:
