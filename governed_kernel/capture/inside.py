@@ -8,21 +8,25 @@ function's own text, with the things in the places of names that its frame has a
 from __future__ import annotations
 
 import ast
+import datetime
+import decimal
 import functools
 import inspect
 import linecache
+import numbers
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
-from governed_kernel.capture.bringing import MISSING, PLAIN
+from governed_kernel.capture.bringing import CODE, MISSING, PLAIN
 from governed_kernel.capture.definitions import (
     Function,
     bindings_of,
     definition_of,
     parameters_of,
 )
+from governed_kernel.capture.functions import global_names
 from governed_kernel.capture.references import (
     NONE,
     Reference,
@@ -42,6 +46,9 @@ __all__ = ["Inside", "Level", "Look", "files_under_way", "inside", "written_in"]
 
 _FURTHEST = 40
 """Frames that may lie between an observed call and the user's code."""
+_FIXED = (*PLAIN, decimal.Decimal, datetime.date, datetime.timedelta, numbers.Number)
+"""Types of things that nothing changes in place."""
+_MANY = 1_000
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
@@ -233,6 +240,37 @@ def _columns(node: Node) -> tuple[str, ...]:
     return node.columns if node.kind in ("frame", "relation") else ()
 
 
+_known_libraries: dict[types.CodeType, frozenset[str]] = {}
+
+
+def _libraries(
+    code: types.CodeType, variables: Mapping[str, Any], is_user_file: Callable[[str], bool]
+) -> frozenset[str]:
+    """Global names of a function that stand for what others wrote."""
+    found = _known_libraries.get(code)
+    if found is None:
+        if len(_known_libraries) >= _MANY:
+            _known_libraries.clear()
+        things = ((name, variables.get(name)) for name in global_names(code))
+        found = frozenset(
+            name
+            for name, thing in things
+            if isinstance(thing, CODE) and not _is_users(thing, is_user_file)
+        )
+        _known_libraries[code] = found
+    return found
+
+
+def _is_users(thing: Any, is_user_file: Callable[[str], bool]) -> bool:
+    module = thing
+    if not isinstance(thing, types.ModuleType):
+        name = getattr(thing, "__module__", None) or ""
+        if name == "__main__":
+            return True
+        module = sys.modules.get(name)
+    return is_user_file(str(getattr(module, "__file__", None) or ""))
+
+
 def _level(
     look: Look, frame: _Frame, argument: Any, around: Read | None, *, is_last: bool
 ) -> tuple[Level, Read] | None:
@@ -254,7 +292,9 @@ def _level(
     if argument is not MISSING and is_last:
         asked = frozenset(name for name, thing in names.items() if thing is argument)
     caught = around is not None and around.is_caught
-    read = read_function(code, frame.instruction, tracked, asked, caught, calls)
+    fixed = frozenset(name for name, thing in names.items() if isinstance(thing, _FIXED))
+    others = fixed, _libraries(code, frame.frame.f_globals, look.is_user_file)
+    read = read_function(code, frame.instruction, tracked, asked, caught, calls, others)
     function = definition_of(code)
     if read is None or function is None:
         return None

@@ -30,7 +30,7 @@ from governed_kernel.capture.references import (
     References,
     is_whole,
 )
-from governed_kernel.capture.statements import Reader
+from governed_kernel.capture.sharing import Sharing, Things
 from governed_kernel.capture.writing import is_place
 
 __all__ = ["PARAMETER", "UNTOLD", "Call", "Read", "read_function", "read_statement"]
@@ -121,10 +121,12 @@ def read_function(
     asked: frozenset[str] | None,
     caught: bool,
     calls: tuple[types.CodeType, int] | None,
+    others: tuple[frozenset[str], frozenset[str]],
 ) -> Read | None:
     """What the statement tells of a function that an instruction belongs to.
 
-    None where it is not known which one that is. An argument has the names that are `asked`.
+    None where it is not known which one that is. An argument has the names that are `asked`. Of its
+    names some can't be changed in place, and some global ones are libraries' (`others`).
     """
     function = definition_of(code)
     at = None if function is None else statement_at(function, code, instruction)
@@ -134,7 +136,8 @@ def read_function(
     columns = dict(tracked)
     lasting = frozenset(name for name in columns if times[name] == 1)
     own = frozenset((*code.co_varnames, *code.co_cellvars))
-    reader = _At(at, columns, lasting, asked, own)
+    things = Things(own, others[0] | lasting, others[1])
+    reader = _At(at, columns, lasting, asked, things)
     reader.caught += caught
     reader.call = call_at(at, *calls) if calls is not None else None
     for name in parameters_of(function):
@@ -154,7 +157,7 @@ def read_statement(
     at = statement_at(statement, code, instruction)
     if at is None:
         return None
-    reader = _At(at, {}, frozenset(), None, frozenset())
+    reader = _At(at, {}, frozenset(), None, Things())
     reader.call = call_at(at, *calls) if calls is not None else None
     reader.run([statement])
     return reader.read()
@@ -168,7 +171,7 @@ def _imported_as(alias: ast.alias) -> str:
     return (alias.asname or alias.name).partition(".")[0]
 
 
-class _At(Reader):
+class _At(Sharing):
     """Runs a function's statements, and keeps what values of one of them owe to.
 
     Parameters
@@ -182,8 +185,7 @@ class _At(Reader):
         Those of them that stood for nothing else before.
     asked : set of str, optional
         Names of the argument that is asked about, if it is one and has any.
-    own : set of str
-        All names of the function's own.
+    things : Things
     """
 
     def __init__(
@@ -192,9 +194,9 @@ class _At(Reader):
         tracked: Mapping[str, tuple[str, ...]],
         lasting: Set[str],
         asked: Set[str] | None,
-        own: Set[str],
+        things: Things,
     ) -> None:
-        super().__init__()
+        super().__init__(things)
         self._asked = asked
         self._is_at = False
         self._within_arguments = 0
@@ -205,7 +207,6 @@ class _At(Reader):
         self._given: Call | None = None
         self._around: References = NONE
         self._is_caught = False
-        self._own = own
         self._at = at
         self._tracked = tracked
 
@@ -236,7 +237,7 @@ class _At(Reader):
 
     def unbound(self, name: str) -> Made:
         """As of the reader; a name of the function's own stands for nothing at first."""
-        return NOTHING if name in self._own else super().unbound(name)
+        return NOTHING if name in self._things.own else super().unbound(name)
 
     def _risk(self, statement: ast.stmt) -> References:
         """As of the reader; a check of a whole table tells of no value, nor does who checks it."""
@@ -289,6 +290,8 @@ class _At(Reader):
             names = [node.name] if isinstance(node, _Named) else map(_imported_as, node.names)
             for name in names:
                 self.write(name, Made(frozenset((Reference(name),))))
+                if isinstance(node, _Named):
+                    self.share_within(node, name)
             return
         if node is not self._at:
             super().run_one(node)

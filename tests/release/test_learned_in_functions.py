@@ -28,9 +28,10 @@ def cities(t): return t["city"].isin(["Bonn", "Kiel"]).astype(int)
 def ids(t): return [int(b[1:]) for b in t["patient_id"]]
 """
 BEGIN = """
-import pickle, random, sys
+import bisect, functools, heapq, operator, pickle, random, sys
 import numpy as np, pandas as pd
 sys.path.insert(0, ".")
+def put_into(out, x): out.append(x)
 def load(): return pd.read_csv("people.csv")[["age", "weight", "glucose", "city", "outcome"]]
 def save(name, thing):
     with open(name + ".pkl", "wb") as file: pickle.dump(thing, file)
@@ -190,6 +191,18 @@ def features(t):
         if r["age"] > 70: mark(f, i, 2)
     return f[["age", "old"]]
 features(pd.read_csv("people.csv")).to_pickle("called_for_some.pkl")
+""",
+    "changed_by_others": """
+def features(t):
+    ages, ids, weights = [], [], np.zeros(len(t))
+    push, note = ages.append, ids.append
+    for a, b in zip(t["age"], t["patient_id"]):
+        push(a); note(b)
+    np.copyto(weights, t["weight"].to_numpy())
+    heap = []
+    for a in t["glucose"]: heapq.heappush(heap, a)
+    return pd.DataFrame({"a": ages, "w": weights, "g": heap})
+features(pd.read_csv("people.csv")).to_pickle("changed_by_others.pkl")
 """,
     "checked_first": """
 def sound(t):
@@ -716,6 +729,135 @@ f.to_pickle("defaults.pkl")
 p = pd.read_csv("people.csv"); p["x"] = p["patient_id"].rank()
 p[["age", "x"]].to_pickle("ranked.pkl")
 """,
+}
+
+
+FILLED = {
+    "pushed": (
+        "rows = []; push = rows.append",
+        'for b in t["patient_id"]: push(int(b[1:]))',
+        "rows",
+    ),
+    "given_to_a_function": (
+        "rows = []",
+        'for b in t["patient_id"]: put_into(rows, int(b[1:]))',
+        "rows",
+    ),
+    "given_to_a_function_within": (
+        """rows = []
+    def add(x): rows.append(x)""",
+        """for i, b in enumerate(t["patient_id"]):
+        if b < "P0020": add(i)""",
+        "[i in rows for i in range(len(t))]",
+    ),
+    "counted_by_a_function_within": (
+        """count, rows = 0, []
+    def more():
+        nonlocal count
+        count += 1""",
+        """for b in t["patient_id"]:
+        if b < "P0020": more()
+        rows.append(count)""",
+        "rows",
+    ),
+    "copied_into": (
+        "rows = np.zeros(len(t))",
+        'np.copyto(rows, [int(b[1:]) for b in t["patient_id"]])',
+        "rows",
+    ),
+    "put_into_an_array": (
+        "rows = np.zeros(len(t))",
+        'np.put(rows, range(len(t)), [int(b[1:]) for b in t["patient_id"]])',
+        "rows",
+    ),
+    "computed_into": (
+        "rows = np.zeros(len(t))",
+        'np.add([int(b[1:]) for b in t["patient_id"]], 1, rows)',
+        "rows",
+    ),
+    "added_at": (
+        "rows = np.zeros(len(t))",
+        'np.add.at(rows, range(len(t)), [int(b[1:]) for b in t["patient_id"]])',
+        "rows",
+    ),
+    "filled": (
+        "rows = np.zeros(len(t))",
+        'rows.fill(int(t["patient_id"].iloc[3][1:]))',
+        "rows",
+    ),
+    "seen_through": (
+        "rows = np.zeros(len(t)); view = rows[:]",
+        'view[:] = [int(b[1:]) for b in t["patient_id"]]',
+        "rows",
+    ),
+    "heaped": (
+        "rows = []",
+        'for b in t["patient_id"]: heapq.heappush(rows, int(b[1:]))',
+        "rows",
+    ),
+    "put_in_order": (
+        "rows = []",
+        'for b in t["patient_id"]: bisect.insort(rows, int(b[1:]))',
+        "rows",
+    ),
+    "set_by_operator": (
+        "rows = {}",
+        'for i, b in enumerate(t["patient_id"]): operator.setitem(rows, i, int(b[1:]))',
+        "list(rows.values())",
+    ),
+    "appended_by_the_class": (
+        "rows = []",
+        'for b in t["patient_id"]: list.append(rows, int(b[1:]))',
+        "rows",
+    ),
+    "partly_called": (
+        "rows = []; push = functools.partial(list.append, rows)",
+        'for b in t["patient_id"]: push(int(b[1:]))',
+        "rows",
+    ),
+    "mapped_into": (
+        "rows = []",
+        'list(map(rows.append, [int(b[1:]) for b in t["patient_id"]]))',
+        "rows",
+    ),
+    "another_name": (
+        "rows = {'a': []}; same = rows['a']",
+        'for b in t["patient_id"]: same.append(int(b[1:]))',
+        "rows['a']",
+    ),
+    "taken_out": (
+        "rows = list(range(len(t)))",
+        """for i, b in enumerate(t["patient_id"]):
+        if b < "P0020": rows.remove(i)""",
+        "[i in rows for i in range(len(t))]",
+    ),
+    "deleted": (
+        "rows = dict.fromkeys(range(len(t)))",
+        """for i, b in enumerate(t["patient_id"]):
+        if b < "P0020": del rows[i]""",
+        "[i in rows for i in range(len(t))]",
+    ),
+    "ordered": (
+        "rows, ids = list(range(len(t))), list(t['patient_id'])",
+        "rows.sort(key=lambda i: ids[i], reverse=True)",
+        "rows",
+    ),
+    "shuffled": (
+        "rows = list(range(len(t)))",
+        'random.Random(t["patient_id"].iloc[3]).shuffle(rows)',
+        "rows",
+    ),
+}
+"""What a function begins with, how that is filled with identifiers, and how it is used."""
+LEAKING |= {
+    name: f"""
+def features(t):
+    {start}
+    {fill}
+    out = t[["age"]].copy(); out["n"] = {used}; return out
+features(pd.read_csv("people.csv")).to_pickle("{name}.pkl")
+"""
+    for name, (start, fill, used) in FILLED.items()
 }
 
 
