@@ -26,6 +26,7 @@ from governed_kernel.kernel.sparing import (
     keep_history_journal,
     make_no_unseen_records,
     remember_signatures,
+    save_history_between_cells,
 )
 from governed_kernel.lineage.events import CellEnded, ObserverLost
 
@@ -70,6 +71,7 @@ class GovernedKernel(IPythonKernel):
         remember_signatures()
         if self.shell is not None:
             keep_history_journal(self.shell.history_manager)
+            save_history_between_cells(self.shell.history_manager)
         super().start()  # type: ignore[no-untyped-call]
 
     @property

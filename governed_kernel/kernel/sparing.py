@@ -10,11 +10,22 @@ import contextlib
 import functools
 import logging
 import sqlite3
+import threading
+import time
 from typing import Any
 
 from ipykernel import ipkernel
 
-__all__ = ["keep_history_journal", "make_no_unseen_records", "remember_signatures"]
+__all__ = [
+    "keep_history_journal",
+    "make_no_unseen_records",
+    "remember_signatures",
+    "save_history_between_cells",
+]
+
+_SECONDS_LATER = 0.02
+"""As long as most cells of one line take, with their reply."""
+_SECONDS_BETWEEN_LOOKS = 0.005
 
 
 def make_no_unseen_records(log: logging.Logger) -> None:
@@ -60,3 +71,32 @@ def keep_history_journal(history: Any) -> None:
     if isinstance(connection, sqlite3.Connection):  # else it has not begun, or nothing is saved
         with contextlib.suppress(sqlite3.Error):  # a damaged one is IPython's to mend
             connection.execute("PRAGMA journal_mode = TRUNCATE").fetchall()
+
+
+def save_history_between_cells(history: Any) -> None:
+    """Have IPython's thread that saves the input history begin when a short cell has ended.
+
+    It is told at the beginning of each cell, and what it does then (SQLite's files are opened,
+    written and synced) takes time and the interpreter's lock from that very cell; the next one
+    waits for its end. A longer cell is saved while it runs, and all of it at once when somebody
+    asks for the history, as before.
+    """
+    write = getattr(history, "writeout_cache", None)
+    if write is None or not hasattr(history, "save_thread"):
+        return
+
+    @functools.wraps(write)
+    def write_later(*arguments: Any, **options: Any) -> Any:
+        thread = history.save_thread
+        if threading.current_thread() is thread:
+            _wait_for_end_of_cell(thread)
+        return write(*arguments, **options)
+
+    history.writeout_cache = write_later
+
+
+def _wait_for_end_of_cell(thread: Any) -> None:
+    """Not for long, and not when somebody waits for the thread to stop, as before a fork."""
+    until = time.monotonic() + _SECONDS_LATER
+    while time.monotonic() < until and not getattr(thread, "_stop_now", True):
+        time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import time
 from pathlib import Path
 
-from governed_kernel.kernel.sparing import keep_history_journal, make_no_unseen_records
+from governed_kernel.kernel.sparing import (
+    keep_history_journal,
+    make_no_unseen_records,
+    save_history_between_cells,
+)
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import RunningKernel, wait_until
 
@@ -81,6 +86,37 @@ def test_the_journal_of_the_input_history_stays_and_every_kernel_s_cells_are_kep
         kernel.close(now=True)
 
 
+def test_the_input_history_is_saved_when_a_cell_has_ended_or_runs_long_or_somebody_asks(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    history = tmp_path / "profile_default" / "history.sqlite"
+    kernel = RunningKernel(workspace, environment={**os.environ, "IPYTHONDIR": str(tmp_path)})
+    look = f"""
+import os, sqlite3, time
+from contextlib import closing
+from governed_kernel.kernel import sparing
+
+def saved():
+    with closing(sqlite3.connect({str(history)!r})) as other:
+        return [source for (source,) in other.execute("SELECT source FROM history")][-1]
+"""
+    try:
+        assert kernel.run(look).status == "ok"
+        assert kernel.run("# long\ntime.sleep(1)\nprint(saved())").text.startswith("# long")
+        kernel.run("sparing._SECONDS_LATER = 60")
+        assert not kernel.run("# not yet\nprint(saved())").text.startswith("# not yet")
+        ask = "# asked\nget_ipython().history_manager.get_tail(1)\nprint(saved())"
+        assert kernel.run(ask).text.startswith("# asked")
+        fork = "# forked\nif not os.fork():\n    os._exit(0)\nos.wait()\nprint(saved())"
+        begun = time.monotonic()
+        assert kernel.run(fork).text.startswith("# forked")
+        assert time.monotonic() - begun < 30
+    finally:
+        kernel.close(now=True)
+
+
 def test_a_history_that_is_not_saved_is_left_alone() -> None:
     keep_history_journal(None)
     keep_history_journal(object())
+    save_history_between_cells(None)
+    save_history_between_cells(object())
