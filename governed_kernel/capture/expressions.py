@@ -186,14 +186,10 @@ class Expressions(ABC):
             case ast.Compare():
                 for sign, container in zip(node.ops, node.comparators, strict=True):
                     if isinstance(sign, ast.In | ast.NotIn):
-                        self._ask(self.value(container))
+                        self.among |= self.value(container).all
                 return closed(self._all((node.left, *node.comparators)))
             case _:
                 return closed(self._all(_expressions(node)))
-
-    def _ask(self, container: Made) -> None:
-        """It is asked whether something is in this, as it is or by what it holds."""
-        self.among |= container.all | closed(container).all
 
     def _all(self, nodes: Iterable[ast.expr]) -> Made:
         made = NOTHING
@@ -240,7 +236,7 @@ class Expressions(ABC):
         self.given |= given.all
         if isinstance(node.func, ast.Attribute) and asks_membership(node.func.attr):
             # ``series.isin(values)``, ``np.isin(array, values)``
-            self._ask(self._all(arguments[1:] or arguments))
+            self.among |= self._all(arguments[1:] or arguments).all
         for keyword in node.keywords:
             if keyword.arg == "out":
                 self.touch(keyword.value, closed(given))

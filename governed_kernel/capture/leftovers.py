@@ -7,15 +7,27 @@ in the statement's results is in what those calls made, which says more than the
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from governed_kernel.capture.observation import Doings, Observation
-from governed_kernel.capture.references import Reference
+from governed_kernel.capture.references import Reference, opened
 from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import UNKNOWN
 
-__all__ = ["Source", "Sources", "add", "leaves_of", "made_of", "unknown", "used_up", "values_of"]
+__all__ = [
+    "Source",
+    "Sources",
+    "add",
+    "asked_of",
+    "leaves_of",
+    "made_of",
+    "unknown",
+    "used_up",
+    "values_of",
+]
+
+_LABELS = ("columns", "keys", "schema", "dtypes")
 
 
 class Source(NamedTuple):
@@ -74,6 +86,21 @@ def leaves_of(
         if uri not in doings.explained and uri not in doings.written:
             leaves[uri] = Source(Node(uri, kind, ()), ("*",))
     return leaves
+
+
+def asked_of(
+    reference: Reference, among: Set[Reference], sources: Iterable[Source]
+) -> Iterator[str]:
+    """Entities behind a reference of which it is asked whether something is in them.
+
+    A table as such is asked for names of columns: ``if "age" in frame``, ``in frame.columns``.
+    """
+    plain = opened(reference)
+    if reference in among or plain in among:
+        named = plain in among and (not plain.path or plain.path[0] in _LABELS)
+        for source in sources:
+            if not (named and source.node.kind in ("frame", "relation")):
+                yield source.node.entity
 
 
 def made_of(doings: Doings, entities: Set[str]) -> Set[str]:

@@ -15,6 +15,7 @@ __all__ = [
     "closed",
     "extended",
     "is_whole",
+    "opened",
 ]
 
 
@@ -62,6 +63,13 @@ def extended(made: Made, key: str | int) -> Made:
         for reference in made.direct
     )
     return Made(direct, made.indirect)
+
+
+def opened(reference: Reference) -> Reference:
+    """What was referred to before its further steps led into something else."""
+    if "*" not in reference.path:
+        return reference
+    return reference._replace(path=reference.path[: reference.path.index("*")])
 
 
 def closed(made: Made) -> Made:

@@ -26,7 +26,15 @@ from governed_kernel.capture.functions import (
     globals_behind,
 )
 from governed_kernel.capture.inside import Inside, Level, Look, inside
-from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, made_of, used_up
+from governed_kernel.capture.leftovers import (
+    Source,
+    Sources,
+    add,
+    asked_of,
+    leaves_of,
+    made_of,
+    used_up,
+)
 from governed_kernel.capture.looks import kind_of
 from governed_kernel.capture.lookup import FILLED, Lookup
 from governed_kernel.capture.magics import ANY
@@ -34,7 +42,7 @@ from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import HOLDING_VALUES, Output, record_statement
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.rebound import Rebound, Seen
-from governed_kernel.capture.references import Made, Reference, extended, is_whole
+from governed_kernel.capture.references import NONE, Made, Reference, extended, is_whole, opened
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
 from governed_kernel.capture.uris import forget_paths
@@ -158,13 +166,13 @@ class Variables:
         sources: Sources = {}
         is_all, reads = True, False
         pending = [
-            (place, reference, not place, reference in level.among)
+            (place, reference, not place, level.among)
             for place, level in enumerate(found.levels)
             for reference in level.owed
         ]
         seen = set(pending)
         while pending:
-            place, reference, goes_in, is_asked = pending.pop()
+            place, reference, goes_in, among = pending.pop()
             level = found.levels[place]
             thing = level.thing(reference.name)
             reads |= goes_in and may_read(thing, reference.path)
@@ -176,10 +184,11 @@ class Variables:
             if place and any(is_whole(reference, each.node.columns) for each in known):
                 known, lacks = [], goes_in  # a function of the user's may have taken any of it
             add(sources, known)
-            if is_asked:
-                self._observation.doings[-1].among.update(each.node.entity for each in known)
+            self._observation.doings[-1].among.update(asked_of(reference, among, known))
             is_all &= not lacks
-            further = {(place + 1, each, goes_in, is_asked) for each in new} - seen
+            asked = reference in among or opened(reference) in among
+            around = frozenset(map(opened, new)) if asked else NONE
+            further = {(place + 1, each, goes_in, around) for each in new} - seen
             seen |= further
             pending += further
         return Owed(sources, is_all, reads)
@@ -276,7 +285,11 @@ class Variables:
         self._keep_constants(doings, before)
         self._observation.scalars.forget()
         if outputs:
-            among = doings.among.union(before.gather(before.flow.among))
+            among = doings.among.union(
+                entity
+                for reference, sources in before.sources.items()
+                for entity in asked_of(reference, before.flow.among, sources)
+            )
             record_statement(self._observation, outputs, made_of(doings, among))
         names = {**dict(self._bound(before)), **changed} if doings.works else {}
         self._completion.decide(doings, before, (made, used), outputs, names)

@@ -6,10 +6,13 @@ Each idiom chooses rows by ``name``, which must not be learned, and keeps who is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from governed_kernel.release.learned import Learned
+from governed_kernel.errors import CheckFailed
+from governed_kernel.governance.register import Register
+from governed_kernel.release.learned import Learned, check_learned, findings_of
 from tests.release.learning import learned
 
 BEGIN = """
@@ -157,6 +160,19 @@ ROWS = {
         'd, held = df[df["name"].str.startswith("Ann")], df["city"].unique()\n'
         'd = d[["age"]].assign(n=d["city"].isin(held), m=[c in held for c in d["city"]])'
     ),
+    "columns_that_are_there": (
+        'd = df[df["name"].str.startswith("Ann")][["age", "weight", "city"]]\n'
+        'held = [c for c in ("age", "weight", "height") if c in d.columns]\n'
+        'most = 0\nif "age" in d.columns and "age" in d:\n    most = d["age"].max()\n'
+        'd = d[held].assign(n=d["age"] / most, m=[most for c in d["city"]])'
+    ),
+    "columns_within_a_function": (
+        'def prepared(t):\n    made = t[["age", "weight"]].copy()\n'
+        '    if "city" in t.columns:\n        made["n"] = [len(c) for c in t["city"]]\n'
+        '    if "city" in t:\n        made["m"] = t["city"].map(lambda c: c in ("Bonn",))\n'
+        "    return made\n"
+        'd = prepared(df[df["name"].str.startswith("Ann")][["age", "weight", "city"]])'
+    ),
     "outer_rows_in_sql": (
         "text = \"select age, age in (select age from 'people.csv') as n, exists(select 1 from \"\n"
         "text += \"'people.csv' k where k.age = p.age and k.weight > 70) as m from (select * \"\n"
@@ -196,3 +212,21 @@ def test_rows_chosen_by_being_among_others_owe_to_no_value(
     assert [each for each in found[name] if each.went_in] == []
     known = {each.relation for each in found[name]}
     assert known == (set() if name == "a_flag_of_clean_columns" else {"FILTER"})
+
+
+MODEL = """
+import joblib
+from sklearn.linear_model import LogisticRegression
+d = df[["age", "weight"]].assign(flag=np.where(df["age"].isin(keep), 1, 0))
+joblib.dump(LogisticRegression().fit(d, df["outcome"]), "model.joblib")
+"""
+
+
+def test_a_model_trained_on_who_is_among_them_is_refused(tmp_path: Path) -> None:
+    with learned(tmp_path, {}, [BEGIN, MODEL]) as (kernel, asked):
+        told = {each.what: each for each in findings_of(asked())}
+        finding = told["model.joblib owes to name of people@1 by CONDITIONAL"]
+        assert (finding.code, finding.severity) == ("learned-what-it-must-not", "blocking")
+        workspace, session = kernel.workspace, kernel.journal.name.partition(".")[0]
+        with pytest.raises(CheckFailed, match="has learned what it must not"):
+            check_learned(workspace, Register.read(workspace), session)
