@@ -130,6 +130,8 @@ class Lookup:
             if path[:1] == ("attrs",) and getattr(thing, "attrs", None):
                 yield unknown(self._observation)  # every frame made of it takes them along
                 return
+            if path[:1] == ("index",) and (labels := self._labels(thing, node)) is not None:
+                yield Source(labels, labels.columns or ("*",))
             # the numbers of rows that something chose tell which were chosen
             counts = path[:1] == ("index",) and not node.rows and _only_counts(thing)
             if counts or is_size(node, path):
@@ -146,6 +148,13 @@ class Lookup:
                 if node is not None:
                     yield Source(node, node.columns or ("*",))
             yield from self._shared_within(thing)
+
+    def _labels(self, table: Any, node: Node) -> Node | None:
+        """What is known of the labels of a table's rows, where they were given to it."""
+        if node.kind not in ("frame", "series"):
+            return None
+        labels = self._observation.registry.get(getattr(table, "index", None))
+        return None if labels is None or labels.entity == node.entity else labels
 
     def _shared_within(self, code: Any) -> Iterator[Source]:
         """What is known of single values that a function uses, by their names or by any."""

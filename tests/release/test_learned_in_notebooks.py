@@ -187,6 +187,12 @@ def use(d):
     f = d[["age"]].copy(); f["n"] = f["age"] + seeds.SEED; return f
 use(df).to_pickle("seeded.pkl")
 """,
+    "labelled_anew": """
+f = df.set_index("patient_id")[["age", "weight"]].sort_index()
+f = f.set_axis(range(len(f))).set_axis(["a", "w"], axis=1).reset_index()
+f = f.set_index(pd.date_range("2020-01-01", periods=len(f)))[["a", "w"]]
+f.resample("7D").mean().reset_index().to_pickle("labelled_anew.pkl")
+""",
     "wide": """
 wide = df.pivot_table(index="age", columns="city", values="glucose")
 # %%
@@ -368,6 +374,40 @@ def use(t):
 def both(t):
     see(t); return use(t)
 both(df).to_pickle("at_once.pkl")
+""",
+    "labels": """
+f = df[["age"]].set_axis([number(b) * 7 % 41 for b in df["patient_id"]])
+# %%
+f[f["age"] > 30].head(20).reset_index().to_pickle("labels.pkl")
+""",
+    "labels_of_a_series": """
+f = df[["age"]].set_axis(df["patient_id"].str[1:].astype(int), axis=0)
+f.reset_index().to_pickle("labels_of_a_series.pkl")
+""",
+    "labels_in_a_file": """
+f = df[["age"]].set_axis([number(b) * 7 % 41 for b in df["patient_id"]])
+f.to_pickle("labels_in_a_file.pkl")
+""",
+    "labels_as_a_list": """
+f = df[["age"]].set_axis([number(b) * 7 % 41 for b in df["patient_id"]])
+# %%
+d = df[["age"]].copy(); d["n"] = list(f.index)
+d.to_pickle("labels_as_a_list.pkl")
+""",
+    "labels_of_an_index": """
+f = df[["age"]].set_index(pd.Index([number(b) * 7 % 41 for b in df["patient_id"]]))
+f.reset_index().to_pickle("labels_of_an_index.pkl")
+""",
+    "labels_asked_for": """
+f = df[["age"]].reindex([number(b) * 7 % 41 for b in df["patient_id"]])
+f.reset_index().to_pickle("labels_asked_for.pkl")
+""",
+    "labels_within_a_function": """
+def go(t):
+    f = t[["age"]].set_axis([number(b) * 7 % 41 for b in t["patient_id"]])
+    f["n"] = f.index * 2
+    return f.reset_index(drop=True)
+go(df).to_pickle("labels_within_a_function.pkl")
 """,
     "weights": """
 m = LogisticRegression().fit(

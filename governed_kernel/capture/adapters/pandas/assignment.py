@@ -7,18 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.indexes import know_labels
 from governed_kernel.capture.adapters.pandas.selection import CELLS, LOCATION, names_in, spoken_of
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
-    UNNAMED,
     Before,
     Work,
     column_labels,
     decisive,
     is_mask,
-    is_places,
     is_written_out,
-    levels,
     look,
     own_values,
     remember,
@@ -179,21 +177,10 @@ def set_attribute(observation: Observation, observed: Observed) -> None:
             assign_value(work, node, after[1][: len(after[1]) - len(new)], observed["value"])
         work.finish(subject, *after, rows_in=before.rows, rows_out=before.rows)
         if name == "index":
-            _know_labels(observation, observed, subject.index)
+            know_labels(observation, observed, subject, observed["value"])
     elif isinstance(subject, pd.DataFrame) and name in column_labels(subject):
         observed.operation = "DataFrame.__setitem__"
         _set(observation, observed, subject, None, name, observed["value"])
-
-
-def _know_labels(observation: Observation, observed: Observed, index: pd.Index) -> None:
-    """``frame.index = values``: labels without a name, which ``reset_index`` makes a column."""
-    if levels(index) or is_places(index) or observation.registry.get(index) is not None:
-        return
-    labels = Work(observation, observed)
-    for by, columns in decisive(labels, observed["value"]) or ():
-        labels.product((UNNAMED,), by, columns, "IDENTITY")
-    if labels.inputs:
-        labels.finish(index, "index", (UNNAMED,))
 
 
 def evaluate(observation: Observation, observed: Observed) -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from governed_kernel.capture.adapters.pandas.subjects import Work, column_labels, look, size
+from governed_kernel.capture.adapters.pandas.subjects import (
+    UNNAMED,
+    Work,
+    column_labels,
+    look,
+    size,
+)
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.transfers import announce, complete
@@ -83,6 +89,11 @@ def _write(observation: Observation, observed: Observed) -> None:
         wanted = {str(label) for label in chosen}
         columns = tuple(c for c in columns if c in wanted or c not in column_labels(subject))
     work.same(node, columns)
+    labels = observation.registry.get(subject.index)
+    is_there = labels is not None and labels.entity != node.entity and labels.kind == "index"
+    if labels is not None and is_there and observed.arguments.get("index", True):
+        work.product((UNNAMED,), labels, labels.columns, "IDENTITY")
+        columns = (*columns, UNNAMED)
     target = work.external(uri, columns)
     del work.inputs[uri]
     work.record([(target, "")], size(subject), size(subject))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
+    UNNAMED,
     Work,
+    decisive,
+    is_places,
     levels,
     look,
     own_values,
@@ -17,7 +22,7 @@ from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.relations import of_arguments
 from governed_kernel.lineage.events import Relation
 
-__all__ = ["arm"]
+__all__ = ["arm", "know_labels"]
 
 _SAME = (
     *("get_level_values", "unique", "drop_duplicates", "union", "intersection", "difference"),
@@ -53,6 +58,21 @@ def labels(observation: Observation, observed: Observed) -> None:
             values = other.columns if other.kind in PLAIN else own_values(other, thing)
             work.product(made, other, values or ("*",), given)
     work.close()
+
+
+def know_labels(observation: Observation, observed: Observed, thing: Any, given: Any) -> None:
+    """``frame.index = given``: labels without a name, which ``reset_index`` makes a column."""
+    index, own = thing.index, observation.registry.get(thing)
+    known = observation.registry.get(index)
+    if levels(index) or is_places(index):
+        return
+    if known is not None and (own is None or known.entity != own.entity):
+        return
+    made = Work(observation, observed)
+    for by, columns in decisive(made, given) or ():
+        made.product((UNNAMED,), by, columns, "IDENTITY")
+    if made.inputs:
+        made.finish(index, "index", (UNNAMED,))
 
 
 def arm(observation: Observation) -> None:

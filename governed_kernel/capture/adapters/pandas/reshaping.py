@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.indexes import know_labels
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     column_labels,
+    decisive,
     labels_of,
     levels,
     look,
@@ -25,6 +27,9 @@ from governed_kernel.lineage.events import Evidence
 
 __all__ = ["arm"]
 
+_ROWS = (0, "index", "rows")
+"""What an argument ``axis`` says of the labels of rows."""
+
 
 def rename(observation: Observation, observed: Observed) -> None:
     """``rename``, ``set_axis``, ``add_prefix`` …: other names, the same order."""
@@ -38,7 +43,14 @@ def rename(observation: Observation, observed: Observed) -> None:
         # An index got a name or lost it: the values are still the last columns.
         made = own_values(Node("", "", output[1]), work.output())
         work.pairs(node, zip(made, node.columns[len(node.columns) - len(made) :], strict=False))
+    labels = None
+    if observed.target.name == "set_axis" and observed["axis"] in _ROWS:
+        labels = observed["labels"]
+        for by, columns in decisive(work, labels) or ():
+            work.product(levels(work.output().index), by, columns, "IDENTITY")
     work.close()
+    if labels is not None:
+        know_labels(observation, observed, work.output(), labels)
 
 
 def reset_index(observation: Observation, observed: Observed) -> None:
@@ -84,9 +96,10 @@ def set_index(observation: Observation, observed: Observed) -> None:
     work.same(node, output[1])
     keys = observed["keys"]
     for key in keys if isinstance(keys, list) else [keys]:
-        if (other := work.of(key)) is not None:
+        if (other := work.of(key)) is not None and levels(work.output().index):
             work.pairs(other, [(own_values(other, key)[0],) * 2])
     work.close()
+    know_labels(observation, observed, work.output(), keys)
 
 
 def sort(observation: Observation, observed: Observed) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.indexes import know_labels
 from governed_kernel.capture.adapters.pandas.repeats import repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
@@ -143,6 +144,8 @@ def pick_labels(observation: Observation, observed: Observed) -> None:
             work.decides(by, own_values(by, thing), "FILTER")
             work.decides(node, levels(observed.subject.index), "FILTER")
     work.close()
+    for thing in things:
+        know_labels(observation, observed, observed.result, thing)
 
 
 def _one_series(work: Work, node: Any, columns: tuple[str, ...]) -> None:

@@ -170,9 +170,22 @@ class Work(Step):
         if getattr(self.observed.call.arguments[0], "index", None) is index:
             return
         names = levels(index) or (UNNAMED,)
+        if names[0] == UNNAMED and (given := self._labels_given()) is not None:
+            self.observation.registry.put(index, given)
+            return
         if names[0] != UNNAMED or UNNAMED not in node.columns:
             # Labels without a name are there because the rows are.
             self.observation.registry.put(index, Node(node.entity, "index", names, node.rows))
+
+    def _labels_given(self) -> Node | None:
+        """Labels without a name that the subject was given: what is made of it has some of them."""
+        subject, registry = self.observed.call.arguments[0], self.observation.registry
+        if not isinstance(subject, (pd.DataFrame, pd.Series)):
+            return None
+        node, labels = registry.get(subject), registry.get(subject.index)
+        if node is None or labels is None or labels.entity == node.entity:
+            return None
+        return None if levels(subject.index) else labels
 
     def close(self, *, patient: bool = False) -> Node:
         """Finish with the call's own output; what is no column ends the trail."""
