@@ -185,7 +185,9 @@ class Expressions(ABC):
                 return self.value(node.value)
             case ast.Compare():
                 for sign, container in zip(node.ops, node.comparators, strict=True):
-                    if isinstance(sign, ast.In | ast.NotIn):
+                    # a constant is a key or a column's name: there or not, for all rows alike
+                    asks = not isinstance(node.left, ast.Constant)
+                    if asks and isinstance(sign, ast.In | ast.NotIn):
                         self.among |= self.value(container).all
                 return closed(self._all((node.left, *node.comparators)))
             case _:

@@ -16,6 +16,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.lineage.events import UNKNOWN
 
 __all__ = [
+    "LABELS",
     "Source",
     "Sources",
     "add",
@@ -27,7 +28,8 @@ __all__ = [
     "values_of",
 ]
 
-_LABELS = ("columns", "keys", "schema", "dtypes")
+LABELS = ("columns", "keys", "schema", "dtypes")
+"""Attributes of tables by which it is asked for names of columns."""
 
 
 class Source(NamedTuple):
@@ -97,7 +99,7 @@ def asked_of(
     """
     plain = opened(reference)
     if reference in among or plain in among:
-        named = plain in among and (not plain.path or plain.path[0] in _LABELS)
+        named = plain in among and (not plain.path or plain.path[0] in LABELS)
         for source in sources:
             if not (named and source.node.kind in ("frame", "relation")):
                 yield source.node.entity

@@ -46,7 +46,7 @@ from governed_kernel.capture.references import NONE, Made, Reference, extended, 
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
 from governed_kernel.capture.uris import forget_paths
-from governed_kernel.capture.within import PARAMETER
+from governed_kernel.capture.within import PARAMETER, asked_by_calls
 from governed_kernel.capture.writing import Written
 
 __all__ = ["Variables"]
@@ -285,10 +285,13 @@ class Variables:
         self._keep_constants(doings, before)
         self._observation.scalars.forget()
         if outputs:
+            asked = before.flow.among | asked_by_calls(
+                before.reading.statement, self._called(before)
+            )
             among = doings.among.union(
                 entity
                 for reference, sources in before.sources.items()
-                for entity in asked_of(reference, before.flow.among, sources)
+                for entity in asked_of(reference, asked, sources)
             )
             record_statement(self._observation, outputs, made_of(doings, among))
         names = {**dict(self._bound(before)), **changed} if doings.works else {}
@@ -328,6 +331,16 @@ class Variables:
             for each, value in list(self.namespace.items()):
                 if before.values.get(each, MISSING) is not value and not each.startswith("_"):
                     yield each, owed
+
+    def _called(self, before: Before) -> dict[str, types.FunctionType]:
+        """The user's functions that a statement mentions."""
+        things = {name: self.namespace.get(name) for name, _ in before.flow.reads}
+        return {
+            name: thing
+            for name, thing in things.items()
+            if isinstance(thing, types.FunctionType)
+            and self._observation.is_user_file(thing.__code__.co_filename)
+        }
 
     def _changed(self, before: Before, made: Sources) -> dict[str, Made]:
         """Names whose thing was changed in place, by the syntax, its looks or what it holds."""

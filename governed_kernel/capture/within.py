@@ -22,6 +22,7 @@ from governed_kernel.capture.definitions import (
     parameters_of,
     statement_at,
 )
+from governed_kernel.capture.leftovers import LABELS
 from governed_kernel.capture.references import (
     NONE,
     NOTHING,
@@ -29,11 +30,21 @@ from governed_kernel.capture.references import (
     Reference,
     References,
     is_whole,
+    opened,
 )
 from governed_kernel.capture.sharing import Sharing, Things
+from governed_kernel.capture.statements import Reader
 from governed_kernel.capture.writing import is_place
 
-__all__ = ["PARAMETER", "UNTOLD", "Call", "Read", "read_function", "read_statement"]
+__all__ = [
+    "PARAMETER",
+    "UNTOLD",
+    "Call",
+    "Read",
+    "asked_by_calls",
+    "read_function",
+    "read_statement",
+]
 
 PARAMETER = "()"
 """Begins the name of what a parameter stood for when its function was called."""
@@ -161,6 +172,43 @@ def read_statement(
     reader.call = call_at(at, *calls) if calls is not None else None
     reader.run([statement])
     return reader.read()
+
+
+def asked_by_calls(statement: ast.stmt, functions: Mapping[str, types.FunctionType]) -> References:
+    """What the user's functions that a statement calls by name ask whether something is in it."""
+    found: set[Reference] = set()
+    for node in ast.walk(statement) if functions else ():
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        called = functions.get(node.func.id)
+        asked = _asked(called.__code__) if called is not None else NONE
+        function = definition_of(called.__code__) if called is not None and asked else None
+        if called is None or function is None:
+            continue
+        reader = _At(statement, {}, frozenset(), None, Things())
+        reader.call = node
+        reader.run([statement])
+        call = reader.read().call
+        given = call.given(function, called.__code__, {}) if call is not None else {}
+        for reference in asked:
+            if opened(reference).path[:1] in [(label,) for label in LABELS]:
+                continue
+            for each in given.get(reference.name, ()):
+                found.add(each._replace(path=(*opened(each).path, *opened(reference).path)))
+    return frozenset(found)
+
+
+@functools.lru_cache(maxsize=500)
+def _asked(code: types.CodeType) -> References:
+    """What a function asks whether something is in it, of what its parameters stand for."""
+    function = definition_of(code)
+    if function is None:
+        return NONE
+    reader = Reader()
+    for name in parameters_of(function):
+        reader.write(name, Made(frozenset((Reference(PARAMETER + name),))))
+    reader.run(function.body)
+    return frozenset(each for each in reader.among if each.name.startswith(PARAMETER))
 
 
 def _only(reference: Reference) -> References:

@@ -56,6 +56,14 @@ VALUES = {
         "        flags.append(1)\n    else:\n        flags.append(0)\n"
         'd = df[["age"]].assign(flag=flags)'
     ),
+    "own_function": (
+        "def mark(ages, some):\n    known = set(some)\n    return [a in known for a in ages]\n"
+        'd = df[["age"]].copy()\nd["flag"] = mark(df["age"], keep)'
+    ),
+    "own_function_by_names": (
+        "def told(some, *, ages):\n    return [1 if a in some else 0 for a in ages]\n"
+        'flags = told(ages=df["age"], some=keep.tolist())\nd = df[["age"]].assign(flag=flags)'
+    ),
     "within_a_function": (
         'def features(t, some):\n    made, known = t[["age"]].copy(), set(some)\n'
         '    made["flag"] = [a in known for a in t["age"]]\n    return made\n'
@@ -160,6 +168,11 @@ ROWS = {
         'd, held = df[df["name"].str.startswith("Ann")], df["city"].unique()\n'
         'd = d[["age"]].assign(n=d["city"].isin(held), m=[c in held for c in d["city"]])'
     ),
+    "words_given_to_a_function": (
+        "def coded(cities, towns):\n    return [c in towns for c in cities]\n"
+        'd = df[df["name"].str.startswith("Ann")][["age", "city"]]\n'
+        'd["n"] = coded(d["city"], ["Bonn"])\nd = d[["age", "n"]]'
+    ),
     "columns_that_are_there": (
         'd = df[df["name"].str.startswith("Ann")][["age", "weight", "city"]]\n'
         'held = [c for c in ("age", "weight", "height") if c in d.columns]\n'
@@ -170,6 +183,8 @@ ROWS = {
         'def prepared(t):\n    made = t[["age", "weight"]].copy()\n'
         '    if "city" in t.columns:\n        made["n"] = [len(c) for c in t["city"]]\n'
         '    if "city" in t:\n        made["m"] = t["city"].map(lambda c: c in ("Bonn",))\n'
+        "    for each in [c for c in ('weight', 'height') if c in t.columns]:\n"
+        "        made['x' + each] = [len(c) for c in t['city']]\n"
         "    return made\n"
         'd = prepared(df[df["name"].str.startswith("Ann")][["age", "weight", "city"]])'
     ),
