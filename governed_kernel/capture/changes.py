@@ -15,11 +15,13 @@ from governed_kernel.capture.bringing import MISSING
 from governed_kernel.capture.contents import (
     Contents,
     contents_of,
+    is_array,
     is_looked_into,
     module_judge,
     root_of,
 )
 from governed_kernel.capture.functions import globals_behind
+from governed_kernel.capture.looks import own
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import identity
 
@@ -92,7 +94,11 @@ class Changes:
     def _sharing(self, parts: Set[int], told: Set[str]) -> Iterator[str]:
         """Other names for what was changed, for what holds it, and for views of it."""
         for name, thing in list(self._namespace.items()):
-            if name in told or name.startswith("_") or not self._is_looked_into(type(thing)):
+            if name in told or name.startswith("_"):
+                continue
+            if hasattr(type(thing), "fit") and not parts.isdisjoint(_arrays_of(thing)):
+                yield name
+            if not self._is_looked_into(type(thing)):
                 continue
             held = self._contents(thing, _FEW)
             roots = (identity(root_of(array)) for array in held.arrays)
@@ -120,3 +126,10 @@ class Changes:
         if found is None:
             found = self._kinds[kind] = kind is not type and is_looked_into(kind, self._is_users)
         return found
+
+
+def _arrays_of(estimator: Any) -> Iterator[int]:
+    """`identity` of the memory that arrays show which an estimator has learned."""
+    for each in (own(estimator) or {}).values():
+        if is_array(type(each)):
+            yield identity(root_of(each))

@@ -19,7 +19,10 @@ from governed_kernel.capture.bringing import PLAIN
 from governed_kernel.capture.looks import own
 from governed_kernel.capture.registry import identity
 
-__all__ = ["Contents", "UserModule", "contents_of", "is_looked_into", "module_judge", "root_of"]
+__all__ = [
+    *("Contents", "UserModule", "contents_of", "is_array", "is_looked_into", "module_judge"),
+    "root_of",
+]
 
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque)
 _FIXED = (tuple, frozenset)
@@ -75,7 +78,7 @@ def is_looked_into(kind: type, is_users: UserModule) -> bool:
     """Whether of things of a type `contents_of` tells something."""
     return kind not in _VALUES and (
         issubclass(kind, (dict, *_SEQUENCES, memoryview))
-        or _is_array(kind)
+        or is_array(kind)
         or _is_users(kind, is_users)
     )
 
@@ -90,7 +93,7 @@ def contents_of(thing: Any, is_users: UserModule, most: int) -> Contents:
         if known in seen:
             continue
         seen.add(known)
-        if isinstance(part, memoryview) or _is_array(type(part)):
+        if isinstance(part, memoryview) or is_array(type(part)):
             found.arrays.append(part)
             if not _holds_objects(part):
                 left -= _take_array(found, part, left)
@@ -122,12 +125,12 @@ def root_of(thing: Any) -> Any:
     while True:
         if isinstance(thing, memoryview):
             base: Any = thing.obj
-        elif _is_array(type(thing)):
+        elif is_array(type(thing)):
             base = getattr(thing, "base", None)
             base = getattr(thing, "_base", None) if base is None else base
         else:
             return thing
-        if base is None or not (isinstance(base, memoryview) or _is_array(type(base))):
+        if base is None or not (isinstance(base, memoryview) or is_array(type(base))):
             return thing if base is None or isinstance(base, bytes) else base
         thing = base
 
@@ -137,7 +140,7 @@ def _take_array(found: Contents, array: Any, left: int) -> int:
     key = identity(array)
     if isinstance(array, memoryview):
         array = root_of(array)
-        if not _is_array(type(array)):
+        if not is_array(type(array)):
             return 0
     if type(array).__module__.startswith("torch"):
         try:
@@ -173,7 +176,7 @@ def _holds_objects(thing: Any) -> bool:
 
 def _held(thing: Any, is_users: UserModule) -> list[Any]:
     """The values in a thing, without running code of its class."""
-    if _is_array(type(thing)):
+    if is_array(type(thing)):
         held: list[Any] = thing.ravel().tolist()
     elif isinstance(thing, dict):
         held = [*dict.keys(thing), *dict.values(thing)]
@@ -196,7 +199,8 @@ def _in_slots(thing: Any) -> Iterator[Any]:
                     continue
 
 
-def _is_array(kind: type) -> bool:
+def is_array(kind: type) -> bool:
+    """Whether things of a type are arrays of numpy's or torch's."""
     library = kind.__module__.partition(".")[0]
     return kind.__name__ in _ARRAYS and library in ("numpy", "torch")
 

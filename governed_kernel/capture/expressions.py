@@ -31,7 +31,7 @@ _ROWS = {
 _CHANGING = {
     *("append", "appendleft", "extend", "extendleft", "insert", "add", "update", "setdefault"),
     *("put", "push", "write", "writerow", "writerows", "load_state_dict"),
-    *("fit", "partial_fit", "fit_transform", "fit_predict"),
+    *("fit", "partial_fit", "fit_transform", "fit_predict", "set_params"),
 }
 """Methods that change their subject, and by their arguments."""
 CALLED = ("()",)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import itertools
 import types
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from governed_kernel.capture.bringing import CODE, MISSING, PLAIN, may_lead_to_data
-from governed_kernel.capture.contents import root_of
+from governed_kernel.capture.contents import is_array, root_of
 from governed_kernel.capture.functions import enclosed, functions_of, globals_behind, read_by
 from governed_kernel.capture.leftovers import Source, Sources, unknown
 from governed_kernel.capture.looks import (
@@ -36,6 +37,8 @@ _SAVING = {"dump", "dumps", "save", "savez", "savez_compressed", "savetxt", "sav
 """Functions of modules that give nothing."""
 _MANY = 1_000
 _MODELS = ("estimator", "model")
+_LARGE = 100_000
+"""Bytes of an array that are not looked at with each statement any more."""
 
 
 class Lookup:
@@ -192,8 +195,10 @@ class Lookup:
             return (identity(thing), len(thing))
         if isinstance(thing, type) and thing.__module__ == "__main__":
             return _held(thing, vars(thing))
-        if isinstance(thing, CODE) or self._observation.registry.get(thing) is not None:
+        if isinstance(thing, CODE):
             return identity(thing)
+        if self._observation.registry.get(thing) is not None:
+            return _taught(thing) if hasattr(type(thing), "fit") else identity(thing)
         held = own(thing) if may_be_taught(type(thing)) else None
         return identity(thing) if held is None else _held(thing, held)
 
@@ -237,6 +242,21 @@ def _only_counts(thing: Any) -> bool:
     """Whether a frame's index numbers its rows, and says nothing else of them."""
     index = getattr(thing, "index", None)
     return type(index).__name__ == "RangeIndex" and getattr(index, "name", index) is None
+
+
+def _taught(thing: Any) -> Any:
+    """Which estimator it is, and a checksum of the small arrays that it has learned."""
+    held = own(thing) or {}
+    arrays = [(key, each) for key, each in held.items() if key.endswith("_") and _is_small(each)]
+    return identity(thing), [(key, zlib.crc32(each.tobytes())) for key, each in arrays]
+
+
+def _is_small(thing: Any) -> bool:
+    return (
+        is_array(type(thing))
+        and getattr(thing, "nbytes", _LARGE) < _LARGE
+        and not (getattr(thing.dtype, "hasobject", True))
+    )
 
 
 def _held(thing: Any, values: Mapping[str, Any]) -> tuple[int, list[tuple[str, int, int]]]:

@@ -163,6 +163,8 @@ class Doings:
         Entities of names by which steps chose columns, each time: no value of theirs goes on.
     ended : set of str
         Entities whose values left for where no observer sees them.
+    taught : set of str
+        Entities of estimators that were fitted.
     unseen : set of str
         Entities of things that nobody saw being made.
     untold : tuple of int and Node, or None
@@ -173,7 +175,7 @@ class Doings:
 
     __slots__ = (
         *("among", "asked", "chosen", "computed", "ended", "explained", "into", "read"),
-        *("unseen", "untold", "works", "written"),
+        *("taught", "unseen", "untold", "works", "written"),
     )
 
     def __init__(self) -> None:
@@ -184,6 +186,7 @@ class Doings:
         self.into: dict[str, set[str]] = {}
         self.ended: set[str] = set()
         self.chosen: list[str] = []
+        self.taught: set[str] = set()
         self.unseen: set[str] = set()
         self.untold: tuple[int, Any] | None = None
         self.among: set[str] = set()

@@ -94,7 +94,7 @@ class Variables:
         self._before: list[Before] = []
         self._endings: list[Callable[[], None]] = []
         self._made_now: set[str] = set()
-        """Entities that steps of the statement which ends have made."""
+        """Entities that steps of the statement which ends have made, or taught."""
         self._look = Lookup(observation, namespace)
         self._changes = Changes(observation, namespace)
         self._completion = Completion(observation, namespace, self._look)
@@ -272,7 +272,7 @@ class Variables:
         leaves = leaves_of(doings, before.sources, used)
         made = {entity: source for entity, source in leaves.items() if entity not in named}
         outputs: list[Output] = []
-        self._made_now = {work.output.entity for work in doings.works}
+        self._made_now = {work.output.entity for work in doings.works} | doings.taught
         for name, owed in self._bound(before):
             in_place = name in before.flow.touches
             self._follow(name, owed, before, (made, used), outputs, changed=in_place)
@@ -350,7 +350,9 @@ class Variables:
             if name in before.flow.writes or name in changed:
                 continue
             if isinstance(shape, tuple) and shape != self._look.shape(name):
-                changed[name] = every
+                node = self._look.node(name)
+                if node is None or node.entity not in self._made_now:
+                    changed[name] = every
         if before.contents and (made or before.gather(every.all)):
             for name in self._changes.changed(before.contents, changed):
                 changed[name] = every

@@ -193,6 +193,19 @@ f = f.set_axis(range(len(f))).set_axis(["a", "w"], axis=1).reset_index()
 f = f.set_index(pd.date_range("2020-01-01", periods=len(f)))[["a", "w"]]
 f.resample("7D").mean().reset_index().to_pickle("labelled_anew.pkl")
 """,
+    "fitted_again": """
+settings_of_it, spread = {"C": 0.5, "random_state": 7}, df["age"].std()
+# %%
+m = make_pipeline(
+    StandardScaler(), LogisticRegression(**settings_of_it, class_weight={0: 1.0, 1: spread})
+)
+m.fit(df[FEATURES], df["outcome"]); m.fit(df[FEATURES], df["outcome"])
+# %%
+m.threshold_ = 0.4
+# %%
+m.fit(df[FEATURES], df["outcome"]); m.predict(df[FEATURES])
+joblib.dump(m, "fitted_again.pkl")
+""",
     "wide": """
 wide = df.pivot_table(index="age", columns="city", values="glucose")
 # %%
@@ -374,6 +387,66 @@ def use(t):
 def both(t):
     see(t); return use(t)
 both(df).to_pickle("at_once.pkl")
+""",
+    "setting": """
+c = df["patient_id"].str[1:].astype(int).mean()
+# %%
+m = LogisticRegression(C=c).fit(df[FEATURES], df["outcome"])
+# %%
+joblib.dump(m, "setting.pkl")
+""",
+    "setting_of_a_step": """
+m = make_pipeline(StandardScaler(), LogisticRegression(C=c))
+# %%
+m.fit(df[FEATURES], df["outcome"]); joblib.dump(m, "setting_of_a_step.pkl")
+""",
+    "weights_of_classes": """
+by_class = {0: float(number(df["patient_id"].iloc[3])), 1: 1.0}
+# %%
+m = LogisticRegression(class_weight=by_class).fit(df[FEATURES], df["outcome"])
+joblib.dump(m, "weights_of_classes.pkl")
+""",
+    "start": """
+from sklearn.cluster import KMeans
+start = np.array([[float(number(b))] for b in df["patient_id"].iloc[[3, 8]]])
+# %%
+m = KMeans(2, init=start, n_init=1, max_iter=1).fit(df[["age"]])
+joblib.dump(m, "start.pkl")
+""",
+    "set_later": """
+m = LogisticRegression(); m.set_params(C=df["patient_id"].str[1:].astype(int).mean())
+m.fit(df[FEATURES], df["outcome"]); joblib.dump(m, "set_later.pkl")
+""",
+    "set_later_of_a_step": """
+m = make_pipeline(LogisticRegression())
+m.set_params(logisticregression__C=df["patient_id"].str[1:].astype(int).mean())
+# %%
+m.fit(df[FEATURES], df["outcome"]); joblib.dump(m, "set_later_of_a_step.pkl")
+""",
+    "set_as_an_attribute": """
+m = LogisticRegression(); m.C = df["patient_id"].str[1:].astype(int).mean()
+m.fit(df[FEATURES], df["outcome"]); joblib.dump(m, "set_as_an_attribute.pkl")
+""",
+    "learned_by_another_name": """
+m = LogisticRegression().fit(df[FEATURES], df["outcome"]); learned = m.coef_
+# %%
+learned[:] = [number(b) for b in df["patient_id"][:3]]
+# %%
+joblib.dump(m, "learned_by_another_name.pkl")
+""",
+    "learned_set_by_name": """
+m = LogisticRegression().fit(df[FEATURES], df["outcome"])
+# %%
+setattr(m, "coef_", np.array([[float(number(b)) for b in df["patient_id"][:3]]]))
+# %%
+joblib.dump(m, "learned_set_by_name.pkl")
+""",
+    "learned_copied_into": """
+m = LogisticRegression().fit(df[FEATURES], df["outcome"])
+# %%
+np.copyto(m.coef_, np.array([[float(number(b)) for b in df["patient_id"][:3]]]))
+# %%
+joblib.dump(m, "learned_copied_into.pkl")
 """,
     "labels": """
 f = df[["age"]].set_axis([number(b) * 7 % 41 for b in df["patient_id"]])

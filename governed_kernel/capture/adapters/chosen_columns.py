@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["columns_taken", "parts_fitted"]
+__all__ = ["columns_taken", "parts_fitted", "parts_set"]
 
 _DEEPEST = 5
 _MOST = 100
@@ -44,6 +44,22 @@ def columns_taken(estimator: Any, data: Any, deep: int = _DEEPEST) -> tuple[str,
             return None
         taken.update(dict.fromkeys(names))
     return tuple(taken)
+
+
+def parts_set(estimator: Any) -> Iterator[Any]:
+    """The estimators that one was made with, which it fits itself or copies of them."""
+    pending, left = [estimator], _MOST
+    while pending and left:
+        each, left = pending.pop(), left - 1
+        if not type(each).__module__.startswith("sklearn."):
+            continue
+        held = vars(each) if hasattr(each, "__dict__") else {}
+        parts = [*_listed(held.get("steps")), *_listed(held.get("transformers"))]
+        parts += _listed(held.get("estimators"))
+        inner = [part[1] for part in parts if not isinstance(part[1], str | None)]
+        inner += [held[name] for name in ("estimator", "base_estimator") if name in held]
+        pending += inner
+        yield from (each for each in inner if hasattr(each, "fit"))
 
 
 def parts_fitted(estimator: Any) -> Iterator[Any]:

@@ -11,7 +11,11 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from governed_kernel.capture.adapters.chosen_columns import columns_taken, parts_fitted
+from governed_kernel.capture.adapters.chosen_columns import (
+    columns_taken,
+    parts_fitted,
+    parts_set,
+)
 from governed_kernel.capture.adapters.sklearn import node_of, rows_of
 from governed_kernel.capture.adapters.torch import owes
 from governed_kernel.capture.observation import Observation
@@ -23,6 +27,7 @@ from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = ["meet"]
 
+_KIND = "estimator"
 _FITTING = ("fit", "partial_fit")
 _BOTH = ("fit_transform", "fit_predict", "fit_resample")
 _APPLYING = (
@@ -101,17 +106,32 @@ def _beside(step: Step, observed: Observed) -> Iterator[tuple[str, Node]]:
                 yield called, node
 
 
+def _settings(observation: Observation, subject: Any) -> Iterator[Node]:
+    """What is known of the values that an estimator was made with: ``class_weight``, ``init``."""
+    for part in (subject, *parts_set(subject)):
+        for name, value in vars(part).items() if hasattr(part, "__dict__") else ():
+            if not name.startswith("_") and not name.endswith("_"):  # what ``fit`` has left
+                node = observation.scalars.get(value)
+                if node is not None and node.kind != _KIND:
+                    yield node
+                for inner in value.values() if type(value) is dict else ():
+                    if (node := observation.scalars.get(inner)) is not None:
+                        yield node
+
+
 def _fitted(observation: Observation, observed: Observed) -> None:
     """``fit``: the estimator afterwards is another one than before."""
     subject = observed.subject
     step = Step(observation, observed)
     _learn(step, observed)
-    node = step.finish(subject, "estimator", (), patient=True, rows_in=_rows(observed))
+    node = step.finish(subject, _KIND, (), patient=True, rows_in=_rows(observed))
     _know_parts(observation, subject, node)
 
 
 def _know_parts(observation: Observation, subject: Any, node: Node) -> None:
     """What was fitted within a pipeline has learned what that has."""
+    if observation.doings:
+        observation.doings[-1].taught.add(node.entity)
     for part in parts_fitted(subject):
         observation.registry.put(part, node)
 
@@ -125,9 +145,13 @@ def _learn(step: Step, observed: Observed) -> None:
     for name, node in _beside(step, observed):
         # groups only say which rows are kept together where a search divides them
         owes(step, node, "GROUP_BY" if name == "groups" else "TRANSFORMATION")
+    for node in _settings(step.observation, observed.subject):
+        owes(step, node, "TRANSFORMATION")
     before = step.observation.registry.get(observed.subject)
     if before is not None and (
-        observed.target.name == "partial_fit" or getattr(observed.subject, "warm_start", False)
+        before.kind != _KIND  # what was made with settings, or has got some since, and not fitted
+        or observed.target.name == "partial_fit"
+        or getattr(observed.subject, "warm_start", False)
     ):
         owes(step, before, "TRANSFORMATION")
     step.facts["class"] = type(observed.subject).__name__
@@ -139,7 +163,7 @@ def _both(observation: Observation, observed: Observed) -> None:
     fitting = Step(observation, observed)
     _learn(fitting, observed)
     subject = observed.subject
-    node = fitting.finish(subject, "estimator", (), patient=True, rows_in=_rows(observed))
+    node = fitting.finish(subject, _KIND, (), patient=True, rows_in=_rows(observed))
     _know_parts(observation, subject, node)
     _apply(observation, observed, result, ("X", "raw_documents"))
 
