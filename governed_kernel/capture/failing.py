@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-__all__ = ["may_fail", "raises_again", "suppresses"]
+__all__ = ["may_fail", "raises_again", "suppresses", "takes_errors"]
 
 _SAFE = {"append", "appendleft", "add", "extend", "copy"}
 """Methods that fail for no value of what they are given."""
-_SUPPRESSING = ("suppress", "raises", "ignor", "swallow", "silence", "quiet")
+_SUPPRESSING = ("suppress", "raises")
 _FAILING = (
     *(ast.Subscript, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Await, ast.YieldFrom),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
@@ -68,6 +68,27 @@ def _deciding(node: ast.expr) -> Iterator[ast.expr]:
 def raises_again(handler: ast.ExceptHandler) -> bool:
     """Whether what a handler catches ends all as if nobody had caught it."""
     return isinstance(handler.body[-1], ast.Raise)
+
+
+def takes_errors(function: ast.stmt) -> bool:
+    """Whether a context manager may keep an error that is raised within it.
+
+    Parameters
+    ----------
+    function : ast.stmt
+        Its ``__exit__``, or the generator that ``contextlib.contextmanager`` was given.
+    """
+    for node in ast.walk(function):
+        match node:
+            case ast.Return(value=ast.expr() as value):
+                if not (isinstance(value, ast.Constant) and not value.value):
+                    return True
+            case ast.Try(handlers=handlers) | ast.TryStar(handlers=handlers):
+                if not all(map(raises_again, handlers)):
+                    return True
+            case ast.withitem(context_expr=context) if suppresses(context):
+                return True
+    return False
 
 
 def suppresses(context: ast.expr) -> bool:

@@ -26,6 +26,7 @@ from governed_kernel.capture.definitions import (
     definition_of,
     parameters_of,
 )
+from governed_kernel.capture.failing import takes_errors
 from governed_kernel.capture.functions import global_names
 from governed_kernel.capture.references import (
     NONE,
@@ -240,25 +241,35 @@ def _columns(node: Node) -> tuple[str, ...]:
     return node.columns if node.kind in ("frame", "relation") else ()
 
 
-_known_libraries: dict[types.CodeType, frozenset[str]] = {}
+_known_globals: dict[types.CodeType, tuple[frozenset[str], frozenset[str]]] = {}
 
 
-def _libraries(
+def _globals_of(
     code: types.CodeType, variables: Mapping[str, Any], is_user_file: Callable[[str], bool]
-) -> frozenset[str]:
-    """Global names of a function that stand for what others wrote."""
-    found = _known_libraries.get(code)
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Global names of a function that stand for what others wrote; and those of context managers
+    of the user's that may take an error.
+    """
+    found = _known_globals.get(code)
     if found is None:
-        if len(_known_libraries) >= _MANY:
-            _known_libraries.clear()
-        things = ((name, variables.get(name)) for name in global_names(code))
-        found = frozenset(
-            name
-            for name, thing in things
-            if isinstance(thing, CODE) and not _is_users(thing, is_user_file)
-        )
-        _known_libraries[code] = found
+        if len(_known_globals) >= _MANY:
+            _known_globals.clear()
+        names = [name for name in global_names(code) if isinstance(variables.get(name), CODE)]
+        users = {name for name in names if _is_users(variables[name], is_user_file)}
+        passing = (name for name in users if _takes_errors(variables[name]))
+        found = frozenset(names) - users, frozenset(passing)
+        _known_globals[code] = found
     return found
+
+
+def _takes_errors(manager: Any) -> bool:
+    """Whether a context manager of the user's may keep an error, by its text."""
+    is_class = isinstance(manager, type)
+    function = getattr(manager, "__exit__" if is_class else "__wrapped__", None)
+    if not isinstance(function, types.FunctionType):
+        return False
+    written = definition_of(function.__code__)
+    return written is None or takes_errors(written)
 
 
 def _is_users(thing: Any, is_user_file: Callable[[str], bool]) -> bool:
@@ -293,7 +304,7 @@ def _level(
         asked = frozenset(name for name, thing in names.items() if thing is argument)
     caught = around is not None and around.is_caught
     fixed = frozenset(name for name, thing in names.items() if isinstance(thing, _FIXED))
-    others = fixed, _libraries(code, frame.frame.f_globals, look.is_user_file)
+    others = fixed, *_globals_of(code, frame.frame.f_globals, look.is_user_file)
     read = read_function(code, frame.instruction, tracked, asked, caught, calls, others)
     function = definition_of(code)
     if read is None or function is None:

@@ -79,11 +79,14 @@ class Things(NamedTuple):
         Those of them that nothing changes in place: numbers, texts, and what observers follow.
     libraries : frozenset of str
         Global names of what others wrote, whose functions are known to change what they are given.
+    passing : frozenset of str
+        Global names of the user's context managers that may take an error.
     """
 
     own: frozenset[str] = frozenset()
     fixed: frozenset[str] = frozenset()
     libraries: frozenset[str] = frozenset()
+    passing: frozenset[str] = frozenset()
 
 
 class Sharing(Reader):
@@ -162,6 +165,11 @@ class Sharing(Reader):
             case ast.Dict(values=parts):
                 for part in parts:
                     yield from self._parts_in(part)
+
+    def suppresses(self, context: ast.expr) -> bool:
+        """As of the reader; of the user's own context managers, as they are written."""
+        called = context.func if isinstance(context, ast.Call) else context
+        return super().suppresses(context) or _name_of(called) in self._things.passing
 
     # --- what is changed --------------------------------------------------------------------
 

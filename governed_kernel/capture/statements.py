@@ -124,6 +124,10 @@ class Reader(Expressions):
             found |= self.value(part).all
         return frozenset(found)
 
+    def suppresses(self, context: ast.expr) -> bool:
+        """Whether a ``with`` may take an error that is raised within it."""
+        return suppresses(context)
+
     def take(self, node: ast.expr) -> Made:
         """The value of an expression that stands in a statement."""
         made = self.value(node)
@@ -157,7 +161,7 @@ class Reader(Expressions):
                     made = self.take(item.context_expr)
                     if item.optional_vars is not None:
                         self.bind(item.optional_vars, made, None)
-                if any(suppresses(item.context_expr) for item in node.items):
+                if any(self.suppresses(item.context_expr) for item in node.items):
                     failed, _ = self._tried(node.body)
                     self._join([failed, self.bound])
                 else:

@@ -132,12 +132,13 @@ def read_function(
     asked: frozenset[str] | None,
     caught: bool,
     calls: tuple[types.CodeType, int] | None,
-    others: tuple[frozenset[str], frozenset[str]],
+    others: tuple[frozenset[str], frozenset[str], frozenset[str]],
 ) -> Read | None:
     """What the statement tells of a function that an instruction belongs to.
 
     None where it is not known which one that is. An argument has the names that are `asked`. Of its
-    names some can't be changed in place, and some global ones are libraries' (`others`).
+    names some can't be changed in place, some global ones are libraries', and some context
+    managers that take errors (`others`).
     """
     function = definition_of(code)
     at = None if function is None else statement_at(function, code, instruction)
@@ -147,7 +148,7 @@ def read_function(
     columns = dict(tracked)
     lasting = frozenset(name for name in columns if times[name] == 1)
     own = frozenset((*code.co_varnames, *code.co_cellvars))
-    things = Things(own, others[0] | lasting, others[1])
+    things = Things(own, others[0] | lasting, *others[1:])
     reader = _At(at, columns, lasting, asked, things)
     reader.caught += caught
     reader.call = call_at(at, *calls) if calls is not None else None

@@ -204,6 +204,23 @@ def features(t):
     return pd.DataFrame({"a": ages, "w": weights, "g": heap})
 features(pd.read_csv("people.csv")).to_pickle("changed_by_others.pkl")
 """,
+    "within_managers": """
+from contextlib import contextmanager
+@contextmanager
+def timed(what):
+    try: yield
+    finally: print(what)
+class Quiet:
+    def __enter__(self): return self
+    def __exit__(self, *error): return None
+def features(t):
+    f = t[["age"]].copy()
+    with timed("features"), Quiet():
+        print(len(set(t["patient_id"])))
+        f["one"] = 1
+    return f
+features(pd.read_csv("people.csv")).to_pickle("within_managers.pkl")
+""",
     "checked_first": """
 def sound(t):
     if t["patient_id"].duplicated().any(): raise ValueError
@@ -617,6 +634,36 @@ def features(f):
         n.append(x)
     out = f[["age"]].copy(); out["n"] = n; return out
 features(pd.read_csv("people.csv")).to_pickle("suppressed.pkl")
+""",
+    "taken_by_a_manager": """
+from contextlib import contextmanager
+@contextmanager
+def passing():
+    try: yield
+    except KeyError: pass
+def features(t):
+    n = []
+    for b in t["patient_id"]:
+        x = 0
+        with passing():
+            {"P0001": 1, "P0002": 1}[b]
+            x = 1
+        n.append(x)
+    out = t[["age"]].copy(); out["n"] = n; return out
+features(pd.read_csv("people.csv")).to_pickle("taken_by_a_manager.pkl")
+""",
+    "taken_by_a_class": """
+class Passing:
+    def __enter__(self): return self
+    def __exit__(self, kind, *error): return kind is KeyError
+def features(t):
+    out = t[["age"]].assign(n=0)
+    for i, b in enumerate(t["patient_id"]):
+        with Passing():
+            {"P0001": 1, "P0002": 1}[b]
+            out.loc[i, "n"] = 1
+    return out
+features(pd.read_csv("people.csv")).to_pickle("taken_by_a_class.pkl")
 """,
     "stopped_by_what_is_raised": """
 def features(f):
