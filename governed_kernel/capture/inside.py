@@ -50,6 +50,7 @@ _FURTHEST = 40
 _FIXED = (*PLAIN, decimal.Decimal, datetime.date, datetime.timedelta, numbers.Number)
 """Types of things that nothing changes in place."""
 _MANY = 1_000
+_HEARING = ("logging", "loguru", "structlog", "random", "numpy")
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
@@ -254,10 +255,15 @@ def _globals_of(
     if found is None:
         if len(_known_globals) >= _MANY:
             _known_globals.clear()
-        names = [name for name in global_names(code) if isinstance(variables.get(name), CODE)]
-        users = {name for name in names if _is_users(variables[name], is_user_file)}
-        passing = (name for name in users if _takes_errors(variables[name]))
-        found = frozenset(names) - users, frozenset(passing)
+        things = {name: variables.get(name) for name in global_names(code)}
+        names = {
+            name
+            for name, thing in things.items()
+            if isinstance(thing, CODE) or _changes_no_argument(thing)
+        }
+        users = {name for name in names if _is_users(things[name], is_user_file)}
+        passing = (name for name in users if _takes_errors(things[name]))
+        found = frozenset(names - users), frozenset(passing)
         _known_globals[code] = found
     return found
 
@@ -270,6 +276,12 @@ def _takes_errors(manager: Any) -> bool:
         return False
     written = definition_of(function.__code__)
     return written is None or takes_errors(written)
+
+
+def _changes_no_argument(thing: Any) -> bool:
+    """Whether it is a logger or a generator of chance, which keeps nothing of what it is given."""
+    package = str(type(thing).__module__).partition(".")[0]
+    return package in _HEARING and not callable(thing) and not hasattr(type(thing), "__getitem__")
 
 
 def _is_users(thing: Any, is_user_file: Callable[[str], bool]) -> bool:

@@ -103,6 +103,7 @@ class Sharing(Reader):
         self._links: dict[str, set[str]] = {}
         self._rebound: set[str] = set()
         """Names that functions within bind."""
+        self._valued: dict[ast.AST | None, Made] = {}
 
     # --- what shares something --------------------------------------------------------------
 
@@ -153,6 +154,8 @@ class Sharing(Reader):
                 name = _name_of(called)
                 if isinstance(called, ast.Attribute) and name in _VIEWING:
                     yield from self._parts_in(called.value)
+                if isinstance(called, ast.Name) and name in self._things.own:
+                    yield name  # an object of a class within, with what that has from around it
                 if name in _VIEWING or not self._is_librarys(called):
                     for each in (*given, *(keyword.value for keyword in keywords)):
                         yield from self._parts_in(each)
@@ -186,7 +189,7 @@ class Sharing(Reader):
             if name not in seen:
                 seen.add(name)
                 pending += self._links.get(name, ())
-                self.bound[name] = self.bound.get(name, NOTHING) | made
+                self.bound[name] = self._name(name) | made
 
     def run_one(self, node: ast.stmt) -> None:
         """As of the reader; what is taken out of a thing changes it."""
@@ -197,17 +200,28 @@ class Sharing(Reader):
                     key = self.value(target.slice) if isinstance(target, ast.Subscript) else NOTHING
                     self.touch(target.value, closed(key))
 
+    def value(self, node: ast.expr) -> Made:
+        """As of the reader; a call asks once more for what its parts have given."""
+        self._valued[node] = made = super().value(node)
+        return made
+
+    def _once(self, node: ast.expr) -> Made:
+        """What a part of a call has given, which is not worked out again: calls lie in calls."""
+        return closed(self._valued[node] if node in self._valued else self.value(node))
+
     def _call(self, node: ast.Call) -> Made:
-        made = super()._call(node)
-        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        values = [closed(self.value(each)) for each in arguments]
         called = node.func
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        for part in (*arguments, getattr(called, "value", None)):
+            self._valued.pop(part, None)
+        made = super()._call(node)
+        values = [self._once(each) for each in arguments]
         subject = NOTHING
         if (
             isinstance(called, ast.Attribute)
             and _name_of(called.value) not in self._things.libraries
         ):
-            subject = closed(self.value(called.value))
+            subject = self._once(called.value)
         changed = self._changed_by(node)
         for place, argument in enumerate(arguments):
             if place in changed or _is_called(node, place, argument):
@@ -285,6 +299,11 @@ def _changed_within(code: ast.AST) -> set[str]:
         match node:
             case ast.Nonlocal(names=names):
                 found.update(names)
+            case ast.arguments(defaults=placed, kw_defaults=named):
+                given = [each for each in (*placed, *named) if each is not None]
+                found.update(each.id for part in given for each in _names(part))
+            case ast.Assign(value=ast.Name(id=name)) | ast.NamedExpr(value=ast.Name(id=name)):
+                found.add(name)  # what it changes by another name
             case ast.Call(func=called, args=given):
                 parts = [*given, called]
                 found.update(each.id for part in parts for each in _names(part))

@@ -221,6 +221,17 @@ def features(t):
     return f
 features(pd.read_csv("people.csv")).to_pickle("within_managers.pkl")
 """,
+    "logged": """
+import logging
+log = logging.getLogger("features")
+def features(t):
+    ages = []
+    for r in t.itertuples():
+        log.debug("patient %s", r.patient_id)
+        ages.append(r.age)
+    return pd.DataFrame({"a": ages})
+features(pd.read_csv("people.csv")).to_pickle("logged.pkl")
+""",
     "checked_first": """
 def sound(t):
     if t["patient_id"].duplicated().any(): raise ValueError
@@ -796,6 +807,27 @@ FILLED = {
         """for i, b in enumerate(t["patient_id"]):
         if b < "P0020": add(i)""",
         "[i in rows for i in range(len(t))]",
+    ),
+    "given_as_a_default": (
+        "rows = []; add = lambda x, into=rows: into.append(x)",
+        'for b in t["patient_id"]: add(int(b[1:]))',
+        "rows",
+    ),
+    "named_otherwise_within": (
+        """rows = []
+    def add(x):
+        into = rows
+        into.append(x)""",
+        'for b in t["patient_id"]: add(int(b[1:]))',
+        "rows",
+    ),
+    "given_to_an_object_of_a_class_within": (
+        """rows = []
+    class Sink:
+        def put(self, x): rows.append(x)
+    sink = Sink()""",
+        'for b in t["patient_id"]: sink.put(int(b[1:]))',
+        "rows",
     ),
     "counted_by_a_function_within": (
         """count, rows = 0, []
