@@ -228,7 +228,7 @@ class StandingIndex:
                     return found
                 if self._ends_as(known["size"], known["records"], known["head"]):
                     if at_rest:
-                        self._restamp(stamp)
+                        self._restamp(stamp, known["head"])
                     return found
         found.close()
         return None
@@ -243,13 +243,16 @@ class StandingIndex:
         found = (str(block.head.records), block.head.hash.hex())
         return block.broken is None and found == (records, head)
 
-    def _restamp(self, stamp: str) -> None:
+    def _restamp(self, stamp: str, head: str) -> None:
+        """Note a state of the ledger, unless another command has put down another end of it."""
+        change = """UPDATE meta SET value = ? WHERE key = 'stamp'
+            AND EXISTS (SELECT * FROM meta WHERE key = 'head' AND value = ?)"""
         with (
             contextlib.suppress(sqlite3.Error),
             contextlib.closing(sqlite3.connect(self._path)) as connection,
             connection,
         ):
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'stamp'", (stamp,))
+            connection.execute(change, (stamp, head))
 
     def _gone_on(self) -> sqlite3.Connection | None:
         """What is kept of an earlier state of this very ledger, taken on to where it is now."""

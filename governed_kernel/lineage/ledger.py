@@ -77,6 +77,8 @@ class Ledger:
         self._leaves: list[bytes] | None = [] if with_leaves else None
         self._records: list[Record[LedgerEvent]] = []
         self._seen: tuple[int, ...] = ()
+        self._is_verified = False
+        """Whether this one has held the file itself against what it has of it."""
 
     @property
     def _lock(self) -> Path:
@@ -132,7 +134,7 @@ class Ledger:
             raise unreadable(self.path, error) from error
         # A change of content changes the size or the change time, which nobody can set.
         seen = (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
-        if seen == self._seen:
+        if seen == self._seen and (trusting or self._is_verified):
             return
         at_rest = status.st_ctime_ns < time.time_ns() - _SETTLED
         if self._records:
@@ -147,7 +149,7 @@ class Ledger:
         if not self._records:
             raise self._missing()
         _check_opening(self.path, self._records[0].event)
-        self._seen = seen
+        self._seen, self._is_verified = seen, True
         self._remember(at_rest=at_rest)
 
     def _show(self, bodies: list[bytes]) -> None:
@@ -164,7 +166,7 @@ class Ledger:
             return False
         self._records = list(known.records)
         if trusting and known.at_rest and known.seen == seen:
-            self._seen, self._leaves = seen, None
+            self._seen, self._leaves, self._is_verified = seen, None, False
             return True
         try:
             self._verify_again()

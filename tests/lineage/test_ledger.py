@@ -234,6 +234,11 @@ def test_a_ledger_at_rest_is_verified_by_one_reader_of_a_process_and_by_every_wr
     time.sleep(2.1)
     assert read() == 1
     assert read() == 0
+    reader = Ledger(ledger.workspace)
+    reader.records()
+    verified.clear()
+    reader.append_checked(lambda _: ((), None))
+    assert len(verified) == 2, "what it has of another one, and what follows"
     os.utime(ledger.path)
     assert read() == 1
     time.sleep(2.1)
