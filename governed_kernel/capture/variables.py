@@ -11,10 +11,10 @@ import ast
 import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from governed_kernel.capture.arming import meet
-from governed_kernel.capture.bringing import CODE, MISSING, may_read
+from governed_kernel.capture.bringing import CODE, MISSING
 from governed_kernel.capture.changes import Changes
 from governed_kernel.capture.completing import Before, Completion
 from governed_kernel.capture.contents import root_of
@@ -25,11 +25,9 @@ from governed_kernel.capture.functions import (
     global_names,
     globals_behind,
 )
-from governed_kernel.capture.inside import Inside, Level, Look, inside
 from governed_kernel.capture.leftovers import (
     Source,
     Sources,
-    add,
     asked_of,
     leaves_of,
     made_of,
@@ -42,11 +40,12 @@ from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import HOLDING_VALUES, Output, record_statement
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.rebound import Rebound, Seen
-from governed_kernel.capture.references import NONE, Made, Reference, extended, is_whole, opened
+from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
+from governed_kernel.capture.under_way import Owed, UnderWay
 from governed_kernel.capture.uris import forget_paths
-from governed_kernel.capture.within import PARAMETER, asked_by_calls
+from governed_kernel.capture.within import asked_by_calls
 from governed_kernel.capture.writing import Written
 
 __all__ = ["Variables"]
@@ -54,24 +53,6 @@ __all__ = ["Variables"]
 _MOMENTS = itertools.count(1 << 40)  # no number of a cell
 _FOLLOWED = ("frame", "series", "index", "group", "relation")
 """Kinds of things whose changes in place are observed."""
-
-
-class Owed(NamedTuple):
-    """What a value within a function owes to.
-
-    Attributes
-    ----------
-    sources : dict of str to Source
-        What is known of it.
-    is_all : bool
-        Whether that is all: no name can have brought in something else.
-    reads : bool
-        Whether what calls have read or made on the way may be in it as well.
-    """
-
-    sources: Sources
-    is_all: bool
-    reads: bool
 
 
 _NOTHING = Before(read(ast.Pass()), {}, {}, {}, {}, {})
@@ -101,6 +82,7 @@ class Variables:
         self._rebound = Rebound(observation.is_user_file, observation.read_text)
         self.text = Texts(observation, namespace)
         """What the text of the statement that is executed writes out."""
+        self._under_way = UnderWay(observation, namespace, self._look, self._rebound, self.text)
         observation.variables = self
         observation.scalars.of_mentioned = self._of_mentioned
 
@@ -150,72 +132,7 @@ class Variables:
         argument : object, optional
             What goes into a call beside what is known, where it is that and not an assigned value.
         """
-        if not self._before:
-            return None
-        look = Look(
-            self._observation.is_user_file,
-            self._observation.registry.get,
-            self._observation.read_text,
-            self._before[-1].reading.statement,
-            self.namespace,
-        )
-        found = inside(look, argument, 2)
-        return None if found is None else self._owed(found)
-
-    def _owed(self, found: Inside) -> Owed:
-        sources: Sources = {}
-        is_all, reads = True, False
-        pending = [
-            (place, reference, not place, level.among)
-            for place, level in enumerate(found.levels)
-            for reference in level.owed
-        ]
-        seen = set(pending)
-        while pending:
-            place, reference, goes_in, among = pending.pop()
-            level = found.levels[place]
-            thing = level.thing(reference.name)
-            reads |= goes_in and may_read(thing, reference.path)
-            new: Iterable[Reference] = ()
-            if level.is_notebook:
-                known, lacks = list(self._before[-1].gather([reference]).values()), goes_in
-            else:
-                known, lacks, new = self._within(found, level, reference, goes_in=goes_in)
-            if place and any(is_whole(reference, each.node.columns) for each in known):
-                known, lacks = [], goes_in  # a function of the user's may have taken any of it
-            add(sources, known)
-            self._observation.doings[-1].among.update(asked_of(reference, among, known))
-            is_all &= not lacks
-            asked = reference in among or opened(reference) in among
-            around = frozenset(map(opened, new)) if asked else NONE
-            further = {(place + 1, each, goes_in, around) for each in new} - seen
-            seen |= further
-            pending += further
-        return Owed(sources, is_all, reads)
-
-    def _within(
-        self, found: Inside, level: Level, reference: Reference, *, goes_in: bool
-    ) -> tuple[list[Source], bool, Iterable[Reference]]:
-        """What is known of a reference, whether it may lead to more, and where to look further."""
-        thing = level.thing(reference.name)
-        is_told = found.writes_out(thing) or self.text.writes_out(thing)
-        is_new = self._rebound.is_new(level.variables, reference.name, thing) and not is_told
-        is_open = is_new or reference.name in level.gone or self._look.is_users(thing)
-        known: list[Source] = []
-        if not is_open:
-            known = list(self._look.of(thing, reference.path, by_any_name=True))
-        if known:
-            return known, False, ()
-        if (given := level.given.get(reference.name)) is not None:
-            made = Made(given)
-            for step in reference.path:
-                made = extended(made, step)
-            return [], False, made.direct
-        if is_open:  # what it stood for at first, or does within, is not known
-            return [], goes_in, ()
-        is_parameter = reference.name.startswith(PARAMETER)
-        leads = goes_in and self._look.may_lead(reference.name, thing, reference.path)
-        return [], not is_told and (is_parameter or leads), ()
+        return self._under_way.owed(self._before[-1], argument) if self._before else None
 
     def values(self) -> list[Any]:
         """What the notebook's variables stand for."""
