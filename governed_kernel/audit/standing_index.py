@@ -221,7 +221,7 @@ class StandingIndex:
         if not stamp or not self._path.exists():
             return None
         found = sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True)
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*_DAMAGED):
             known = dict(found.execute("SELECT key, value FROM meta").fetchall())
             if known.get("version") == _VERSION:
                 if known["stamp"] == stamp:

@@ -242,7 +242,14 @@ def _columns(node: Node) -> tuple[str, ...]:
     return node.columns if node.kind in ("frame", "relation") else ()
 
 
-_known_globals: dict[types.CodeType, tuple[frozenset[str], frozenset[str]]] = {}
+class _Judged(NamedTuple):
+    """What was found of a function's global names, and what these stood for then."""
+
+    stood_for: list[tuple[int, type]]
+    names: tuple[frozenset[str], frozenset[str]]
+
+
+_judged: dict[types.CodeType, _Judged] = {}
 
 
 def _globals_of(
@@ -251,21 +258,24 @@ def _globals_of(
     """Global names of a function that stand for what others wrote; and those of context managers
     of the user's that may take an error.
     """
-    found = _known_globals.get(code)
-    if found is None:
-        if len(_known_globals) >= _MANY:
-            _known_globals.clear()
-        things = {name: variables.get(name) for name in global_names(code)}
+    things = {name: variables.get(name) for name in global_names(code)}
+    # Of data the type is enough; to hold it would keep it alive.
+    stand_for = [
+        (id(thing) if isinstance(thing, CODE) else 0, type(thing)) for thing in things.values()
+    ]
+    found = _judged.get(code)
+    if found is None or found.stood_for != stand_for:
+        if len(_judged) >= _MANY:
+            _judged.clear()
         names = {
             name
             for name, thing in things.items()
             if isinstance(thing, CODE) or _changes_no_argument(thing)
         }
         users = {name for name in names if _is_users(things[name], is_user_file)}
-        passing = (name for name in users if _takes_errors(things[name]))
-        found = frozenset(names - users), frozenset(passing)
-        _known_globals[code] = found
-    return found
+        passing = frozenset(name for name in users if _takes_errors(things[name]))
+        found = _judged[code] = _Judged(stand_for, (frozenset(names - users), passing))
+    return found.names
 
 
 def _takes_errors(manager: Any) -> bool:

@@ -366,6 +366,20 @@ def test_where_what_was_kept_is_damaged_it_says_so_or_reads_the_ledger(
     assert at(released, now) == before
 
 
+def test_where_what_was_kept_lacks_a_fact_it_is_made_anew(released: Place) -> None:
+    now = datetime.now(UTC)
+    before = at(released, now)
+    (kept,) = (released.home / "verified").glob("*.sqlite")
+    for fact in ("stamp", "head", "genesis"):
+        with contextlib.closing(sqlite3.connect(kept)) as connection, connection:
+            connection.execute("DELETE FROM meta WHERE key = ?", (fact,))
+        again = released.here(f"audit as-of {now.isoformat()} --json")
+        if again.code:  # it is the one of this ledger, and not whole
+            explains(again, 4, "remove that file")
+            kept.unlink()
+        assert at(released, now) == before
+
+
 def test_a_ledger_cut_short_answers_nothing(released: Place) -> None:
     at(released, datetime.now(UTC))
     ledger, unseen = released.workspace.ledger, "not the one that was seen before"
