@@ -16,6 +16,7 @@ from typing import BinaryIO
 from governed_kernel.errors import ResourceMissing
 
 __all__ = [
+    "SETTLED",
     "check_regular",
     "open_regular",
     "opened_regular",
@@ -29,6 +30,9 @@ __all__ = [
 ]
 
 
+SETTLED = 2_000_000_000
+"""Nanoseconds that a file must have rested for its times to tell that it is the same: two changes
+within one tick of the file system's clock look like one."""
 _LEASED = 45.0
 """Seconds a file server has to give a lease back (``/proc/sys/fs/lease-break-time``), as `open`
 waits for it; see fcntl(2)."""

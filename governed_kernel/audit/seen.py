@@ -17,15 +17,13 @@ from pathlib import Path
 import msgspec
 
 from governed_kernel.errors import GovernedError
-from governed_kernel.files import read_regular, write_atomically
+from governed_kernel.files import SETTLED, read_regular, write_atomically
 from governed_kernel.locks import exclusive_lock
 from governed_kernel.workspace import personal_folder
 
 __all__ = ["RELIES_ON", "Seen"]
 
 RELIES_ON = "inode, size and times of change, kept in your own folder"
-_SETTLED = 2_000_000_000
-"""Nanoseconds that a file must have rested: a change within a clock's tick leaves no trace."""
 
 Stamp = tuple[str, int, int, int, int, int]
 
@@ -100,7 +98,7 @@ class Seen:
 
     def note(self, name: str, token: str, stamps: list[Stamp], said: str) -> None:
         """Remember that `name` is whole; not what changed a moment ago, or may change unseen."""
-        if all(changed < self._started - _SETTLED for *_, changed in stamps):
+        if all(changed < self._started - SETTLED for *_, changed in stamps):
             self._kept[name] = _Entry(token, stamps, said, datetime.now(UTC))
 
     def save(self) -> None:

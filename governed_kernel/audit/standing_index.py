@@ -29,7 +29,7 @@ from governed_kernel.audit.standing_rows import microseconds
 from governed_kernel.audit.standing_rows import moment as _moment
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import GovernedError, IntegrityBroken
-from governed_kernel.files import write_atomically
+from governed_kernel.files import SETTLED, write_atomically
 from governed_kernel.governance import envelopes, pins
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.settling import Unsettled, settled
@@ -45,8 +45,6 @@ from governed_kernel.workspace import Workspace, personal_folder
 __all__ = ["StandingIndex"]
 
 _VERSION = "4"
-_SETTLED = 2_000_000_000
-"""Nanoseconds that the ledger must have rested: a change within a clock's tick leaves no trace."""
 _BLOCK = 10_000
 _DAMAGED = (OSError, sqlite3.Error, LookupError, ValueError, TypeError, msgspec.MsgspecError)
 """What comes of an index that is not there, or not whole."""
@@ -370,4 +368,4 @@ def _stamp(ledger: Path) -> tuple[str, bool]:
     except OSError:
         return "", False
     known = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return ":".join(map(str, known)), status.st_ctime_ns < now - _SETTLED
+    return ":".join(map(str, known)), status.st_ctime_ns < now - SETTLED

@@ -6,7 +6,7 @@ tampered with) at will.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -148,7 +148,6 @@ class Register(Holdings):
         genesis: str,
         entries: Sequence[Entry],
         ends_at: datetime,
-        payloads: Iterable[bytes] = (),
     ) -> Register:
         """The register after entries that were verified before; it knows no catalog.
 
@@ -160,8 +159,6 @@ class Register(Holdings):
             In the ledger's order; those that are left out have no effect.
         ends_at : datetime
             The latest time that any record of that ledger bears.
-        payloads : iterable of bytes
-            As `payloads` were then; for `judge`.
         """
         register = cls.__new__(cls)
         register.workspace = workspace
@@ -174,11 +171,13 @@ class Register(Holdings):
         register._replay = Replay(workspace_id)
         for entry in entries:
             register._replay.restore(entry, genesis)
-        register.payloads.update(payloads)
         return register
 
     def judge(self, number: int, event: LedgerEvent) -> None:
-        """Take in the record that follows on what was `judged`; a catalog is not known by that."""
+        """Take in the record that follows on what was `judged`, of which `payloads` must be known.
+
+        A catalog is not known by that.
+        """
         self._ends_at = max(self.ends_at, event.occurred_at)
         if isinstance(event, Attested):
             self._replay.apply(number, event)

@@ -12,7 +12,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_bytes
 from governed_kernel.errors import IntegrityBroken, UnknownName
-from governed_kernel.files import read_regular, unreadable, write_atomically
+from governed_kernel.files import SETTLED, read_regular, unreadable, write_atomically
 from governed_kernel.lineage.events import JournalOpened, LedgerEvent
 from governed_kernel.lineage.journal import (
     ENVELOPE,
@@ -34,8 +34,6 @@ __all__ = ["Ledger"]
 
 R = TypeVar("R")
 _LEDGERS = 4
-_SETTLED = 2_000_000_000
-"""Nanoseconds that a file must have rested: a change within a clock's tick leaves no trace."""
 
 
 class _Read(NamedTuple):
@@ -136,7 +134,7 @@ class Ledger:
         seen = (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
         if seen == self._seen and (trusting or self._is_verified):
             return
-        at_rest = status.st_ctime_ns < time.time_ns() - _SETTLED
+        at_rest = status.st_ctime_ns < time.time_ns() - SETTLED
         if self._records:
             self._verify_again()
         elif self._begin(seen, trusting=trusting):

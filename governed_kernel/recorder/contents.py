@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from governed_kernel.files import write_atomically
+from governed_kernel.files import SETTLED, write_atomically
 from governed_kernel.workspace import personal_folder
 
 __all__ = ["LARGE", "FileKey", "KnownContents"]
@@ -24,8 +24,6 @@ FileKey: TypeAlias = tuple[int, int, int, int, int]
 
 LARGE = 64 << 20
 """Bytes from which a content is worth remembering."""
-_SETTLED = 2_000_000_000
-"""Nanoseconds: two changes within one tick of the file system's clock look like one."""
 _MOST = 20_000
 
 
@@ -55,7 +53,7 @@ class KnownContents:
     def add(self, key: FileKey, sha256: str) -> None:
         """Remember a content, if it is large and stood still for a while."""
         age = time.time_ns() - max(key[3], key[4])
-        if key[2] < LARGE or age < _SETTLED or self.get(key) == sha256:
+        if key[2] < LARGE or age < SETTLED or self.get(key) == sha256:
             return
         assert self._known is not None
         self._known[key] = sha256

@@ -233,7 +233,7 @@ def test_what_is_kept_goes_on_with_the_ledger_and_says_what_a_replay_says(
 def test_an_older_index_that_another_command_puts_down_meanwhile_is_not_taken_for_this_one(
     released: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standing_index, "_SETTLED", 10**15)  # never at rest
+    monkeypatch.setattr(standing_index, "SETTLED", 10**15)  # never at rest
     at(released, datetime.now(UTC))
     (index,) = (released.home / "verified").glob("*.as-of.sqlite")
     older, beside = index.read_bytes(), index.with_suffix(".other")
@@ -247,7 +247,7 @@ def test_an_older_index_that_another_command_puts_down_meanwhile_is_not_taken_fo
         return ends_as(found, size, records, head)
 
     monkeypatch.setattr(StandingIndex, "_ends_as", meanwhile)
-    monkeypatch.setattr(standing_index, "_SETTLED", -(10**15))  # always
+    monkeypatch.setattr(standing_index, "SETTLED", -(10**15))  # always
     assert at(released, datetime.now(UTC))["ledger"]["records"] == records
     monkeypatch.setattr(StandingIndex, "_ends_as", ends_as)
     assert at(released, datetime.now(UTC))["ledger"]["records"] == records

@@ -24,7 +24,7 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that counts as large, and has stood still for long enough."""
     monkeypatch.setenv("GOVERNED_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(contents, "LARGE", len(CONTENT))
-    monkeypatch.setattr(contents, "_SETTLED", 0)
+    monkeypatch.setattr(contents, "SETTLED", 0)
     path = tmp_path / "large.bin"
     path.write_bytes(CONTENT)
     return path
@@ -60,7 +60,7 @@ def test_a_file_that_was_changed_is_read_again_whatever_its_times_say(large: Pat
 def test_one_that_changed_a_moment_ago_is_not_remembered(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contents, "_SETTLED", 3600 * 10**9)
+    monkeypatch.setattr(contents, "SETTLED", 3600 * 10**9)
     hashed(large)
     assert hashed(large)[1]
 

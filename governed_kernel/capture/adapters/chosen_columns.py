@@ -5,7 +5,7 @@ A ``ColumnTransformer`` is given a whole frame, names the columns that it takes,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 __all__ = ["columns_taken", "parts_fitted", "parts_set"]
@@ -48,30 +48,26 @@ def columns_taken(estimator: Any, data: Any, deep: int = _DEEPEST) -> tuple[str,
 
 def parts_set(estimator: Any) -> Iterator[Any]:
     """The estimators that one was made with, which it fits itself or copies of them."""
-    pending, left = [estimator], _MOST
-    while pending and left:
-        each, left = pending.pop(), left - 1
-        if not type(each).__module__.startswith("sklearn."):
-            continue
-        held = vars(each) if hasattr(each, "__dict__") else {}
-        parts = [*_listed(held.get("steps")), *_listed(held.get("transformers"))]
-        parts += _listed(held.get("estimators"))
-        inner = [part[1] for part in parts if not isinstance(part[1], str | None)]
-        inner += [held[name] for name in ("estimator", "base_estimator") if name in held]
-        pending += inner
-        yield from (each for each in inner if hasattr(each, "fit"))
+    lists, single = ("steps", "transformers", "estimators"), ("estimator", "base_estimator")
+    return (part for part in _parts(estimator, lists, single) if hasattr(part, "fit"))
 
 
 def parts_fitted(estimator: Any) -> Iterator[Any]:
     """The estimators that a pipeline or a ``ColumnTransformer`` has fitted with itself."""
+    return _parts(estimator, ("steps", "transformers_"))
+
+
+def _parts(estimator: Any, lists: Sequence[str], single: Sequence[str] = ()) -> Iterator[Any]:
+    """What lies in these attributes of an estimator, of each of these, and so on."""
     pending, left = [estimator], _MOST
     while pending and left:
         each, left = pending.pop(), left - 1
         if not type(each).__module__.startswith("sklearn."):
             continue
-        held = vars(each)
-        parts = [*_listed(held.get("steps")), *_listed(held.get("transformers_"))]
-        inner = [part[1] for part in parts if not isinstance(part[1], str | None)]
+        held = getattr(each, "__dict__", {})
+        named = [part for name in lists for part in _listed(held.get(name))]
+        inner = [part[1] for part in named if not isinstance(part[1], str | None)]
+        inner += [held[name] for name in single if name in held]
         pending += inner
         yield from inner
 
