@@ -29,11 +29,13 @@ times) is a WINDOW by that column.
 
 **Memberships** (``isin``, ``in (select …)``, ``exists``, a merge's indicator, Python's ``in``) ask
 which values or rows there are of another input. What comes of it is made of that input's values,
-and tells as well what decided its rows: whether a patient is among ``patients[hiv == 1]`` owes to
+and tells as well what chose its rows: whether a patient is among ``patients[hiv == 1]`` owes to
 ``hiv`` by a value. Within a record such a relation says AND MEMBERSHIP, and so does what it leads
-to; shown is CONDITIONAL for what decided rows, and else the word without it. What was decided is
-kept: rows that remain since they are among others owe to it as rows do. What a left join, a
-look-up or a single number of a query (``(select max(…) … where …)``) does not find is not.
+to; shown is CONDITIONAL for what chose rows (FILTER), and else the word without it: whether a city
+is among the most frequent ones of a table says nothing of the keys by which that was joined, put
+together or sorted before. What was decided is kept: rows that remain since they are among others
+owe to it as rows do. What a left join, a look-up or a single number of a query (``(select max(…) …
+where …)``) does not find is not.
 
 **Steps compose** (`lineage.relations.combined`) along the path from a column back to its origin.
 What decided rows has decided rows, whatever is done with them afterwards: of JOIN, GROUP_BY, FILTER

@@ -78,7 +78,7 @@ _OF_ROWS = "({})".format(", ".join(f"'{word}'" for word in OF_ROWS))
 _NOT_BY_VALUE = "({})".format(", ".join(f"'{word}'" for word in NOT_BY_VALUE))
 _PLAIN = f"replace({{0}}, '{AND_MEMBERSHIP}', '')"
 _WORD = f"""CASE WHEN {_PLAIN} = 'PARTITION' THEN 'WINDOW'
-    WHEN {{0}} <> {_PLAIN} AND {_PLAIN} IN {_OF_ROWS} THEN 'CONDITIONAL' ELSE {_PLAIN} END"""
+    WHEN {{0}} = 'FILTER{AND_MEMBERSHIP}' THEN 'CONDITIONAL' ELSE {_PLAIN} END"""
 
 
 def _rank(words: tuple[str, ...], value: str) -> str:

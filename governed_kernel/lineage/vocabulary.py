@@ -58,22 +58,30 @@ Relation: TypeAlias = Literal[
 
 By what the rows of a window are parted (PARTITION) is told apart from what orders them (WINDOW).
 Where it has become a value whether something is among the rows of an input (``isin``), so has what
-decided which rows these are: such a word says AND MEMBERSHIP, and keeps what was decided, which is
-all that counts where that value decides rows again."""
+chose these rows (FILTER): such a word says AND MEMBERSHIP, and keeps what was decided, which is all
+that counts where that value decides rows again. By what rows meet, are together or are ordered
+chooses none of them."""
 AND_MEMBERSHIP = " AND MEMBERSHIP"
 """The end of a relation by which it is told as well which rows the input has."""
 OF_ROWS: tuple[Relation, ...] = ("JOIN", "FILTER", "GROUP_BY", "SORT")
 """Relations of a column by which rows are joined, left out, put together or ordered."""
-NOT_BY_VALUE: tuple[Relation, ...] = (*OF_ROWS, "PARTITION", "PARTITION AND MEMBERSHIP")
+NOT_BY_VALUE: tuple[Relation, ...] = (
+    *OF_ROWS,
+    "PARTITION",
+    "JOIN AND MEMBERSHIP",
+    "GROUP_BY AND MEMBERSHIP",
+    "SORT AND MEMBERSHIP",
+    "PARTITION AND MEMBERSHIP",
+)
 """Relations by which no value of a column goes on. What a condition chooses, a place in an order
 and being among rows that were chosen are values: these do."""
 
 
 def openlineage_word(relation: str) -> str:
     """What OpenLineage calls a relation."""
-    plain = relation.removesuffix(AND_MEMBERSHIP)
-    if plain != relation and plain in OF_ROWS:
+    if relation == "FILTER AND MEMBERSHIP":
         return "CONDITIONAL"
+    plain = relation.removesuffix(AND_MEMBERSHIP)
     return "WINDOW" if plain == "PARTITION" else plain
 
 

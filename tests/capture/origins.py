@@ -57,7 +57,7 @@ def origins_of(steps: Iterable[Transformation], output: str, column: str) -> set
 def _compose(near: str, far: str) -> str:
     """The relation over two steps, the first being nearer to the output.
 
-    A value that says what is among the rows of an input tells by a value what decided these rows,
+    A value that says what is among the rows of an input tells by a value what chose these rows,
     unless that value in turn only decides rows, or parts them.
     """
     first, second = near.removesuffix(_AMONG), far.removesuffix(_AMONG)
@@ -66,9 +66,9 @@ def _compose(near: str, far: str) -> str:
 
 
 def _shown(relation: str) -> str:
-    plain = relation.removesuffix(_AMONG)
-    if plain in _OF_ROWS and plain != relation:
+    if relation == "FILTER" + _AMONG:
         return "CONDITIONAL"
+    plain = relation.removesuffix(_AMONG)
     return "WINDOW" if plain == "PARTITION" else plain
 
 

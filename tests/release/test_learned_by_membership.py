@@ -198,6 +198,21 @@ ROWS = {
     ),
 }
 
+BROUGHT = {
+    "joined": ("JOIN", 'some = df[["name", "age"]].merge(df[["name", "city"]], on="name")["city"]'),
+    "grouped": ("GROUP_BY", 'some = df.groupby("name")["city"].first()'),
+    "sorted": ("SORT", 'some = df.sort_values("name")["city"].head(9)'),
+    "joined_in_duckdb": (
+        "JOIN",
+        "text = \"select a.city from 'people.csv' a join 'people.csv' b using (name)\"\n"
+        'some = duckdb.sql(text).df()["city"]',
+    ),
+    "joined_in_polars": (
+        "JOIN",
+        'some = pf.join(pf.select("name"), on="name")["city"].to_pandas()',
+    ),
+}
+
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Learned]]]:
@@ -206,8 +221,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[L
     for name, code in {**VALUES, **ROWS}.items():
         write = "d.to_pandas()" if "pl." in code or "pf" in code else "d"
         cells.append(f'{code}\n{write}.to_pickle("{name}.pkl")')
+    for name, (_, code) in BROUGHT.items():
+        cells.append(f"{code}\ntop = some.value_counts().head(2).index")
+        cells.append(f'df[["age"]].assign(c=df["city"].isin(top)).to_pickle("{name}.pkl")')
     with learned(tmp_path_factory.mktemp("membership"), {}, cells) as (_, asked):
-        told: dict[str, list[Learned]] = {name: [] for name in (*VALUES, *ROWS)}
+        told: dict[str, list[Learned]] = {name: [] for name in (*VALUES, *ROWS, *BROUGHT)}
         for each in asked():
             told.setdefault(each.output.removesuffix(".pkl"), []).append(each)
         yield told
@@ -227,6 +245,14 @@ def test_rows_chosen_by_being_among_others_owe_to_no_value(
     assert [each for each in found[name] if each.went_in] == []
     known = {each.relation for each in found[name]}
     assert known == (set() if name == "a_flag_of_clean_columns" else {"FILTER"})
+
+
+@pytest.mark.parametrize("name", BROUGHT)
+def test_being_among_rows_that_a_key_brought_together_is_no_value_of_the_key(
+    found: dict[str, list[Learned]], name: str
+) -> None:
+    assert [each for each in found[name] if each.went_in] == []
+    assert {each.relation for each in found[name]} == {BROUGHT[name][0]}
 
 
 MODEL = """

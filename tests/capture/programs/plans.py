@@ -36,7 +36,7 @@ SCHEMAS = {
 _DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")
 _OF_ROWS = ("JOIN", "GROUP_BY", "FILTER", "SORT")
 _KNOWN = "known by "
-"""Begins what decided the rows of another frame, where it is a value which rows these are."""
+"""Begins what chose the rows of another frame, where it is a value which rows these are."""
 
 
 def listed(names: Iterable[str]) -> str:
@@ -50,9 +50,9 @@ def behind(relation: str, *several: Origins) -> Origins:
 
 
 def members(values: Origins) -> Origins:
-    """What it owes to that something is among these values: it tells what decided their rows."""
+    """What it owes to that something is among these values: it tells what chose their rows."""
     return frozenset(
-        (source, _KNOWN + word if word in _OF_ROWS else word)
+        (source, _KNOWN + word if word == "FILTER" else word)
         for source, word in behind("TRANSFORMATION", values)
     )
 
