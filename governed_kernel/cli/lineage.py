@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,12 +23,13 @@ from governed_kernel.cli.options import (
 )
 from governed_kernel.errors import MissingExtra, UnknownName
 from governed_kernel.files import write_atomically
-from governed_kernel.lineage import graph
-from governed_kernel.lineage import readers as reading
 from governed_kernel.lineage.dates import moment
 from governed_kernel.lineage.store import Store
 from governed_kernel.release.projection import opened, refresh
 from governed_kernel.workspace import Workspace
+
+if TYPE_CHECKING:
+    from governed_kernel.lineage.graph import Graph
 
 __all__ = ["lineage"]
 
@@ -141,7 +142,7 @@ def completeness(workspace: Workspace, session: str, as_json: bool) -> None:
     print_facts(left, as_json, "not explained")
 
 
-def _traced(found: graph.Graph, as_json: bool, picture: Path | None) -> None:
+def _traced(found: Graph, as_json: bool, picture: Path | None) -> None:
     if picture is not None:
         from governed_kernel.lineage import pictures
 
@@ -184,6 +185,8 @@ def trace(
     as_json: bool,
 ) -> None:
     """Show everything upstream of something, down to its sources."""
+    from governed_kernel.lineage import graph
+
     store = _up_to_date(workspace)
     _traced(graph.trace(workspace, target, columns, depth, store=store), as_json, picture)
 
@@ -204,6 +207,8 @@ def impact(
     as_json: bool,
 ) -> None:
     """Show everything downstream of something: files, models, releases, deployments."""
+    from governed_kernel.lineage import graph
+
     store = _up_to_date(workspace)
     _traced(graph.impact(workspace, target, columns, depth, store=store), as_json, picture)
 
@@ -247,7 +252,9 @@ def readers(
     as_json: bool,
 ) -> None:
     """List who read something, when, from which notebook and cell, and what allowed it."""
-    rows = reading.readers(
+    from governed_kernel.lineage.readers import readers as find_readers
+
+    rows = find_readers(
         workspace,
         target,
         column,

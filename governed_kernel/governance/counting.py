@@ -113,8 +113,8 @@ def count_approvals(
             role, reason = "", f"{given.person} approved before; a person counts once"
         if not reason:
             counted.add(given.person)
-        held = tuple(person.roles_at(entry.number, given.signed_at)) if person else ()
-        wanted = tuple(role for role in rule.roles if role in held and not reason)
+        held = person.roles_at(entry.number, given.signed_at) if person and not reason else ()
+        wanted = tuple(role for role in rule.roles if role in held)
         found.append(_counted(entry, given, role, reason, wanted))
     return found
 
@@ -125,13 +125,12 @@ def objection(
     """The role an approval by `person` counts for, or the reason why it would not count."""
     if person.name == author:
         return "", f"{person.name} is the author of the release, and nobody approves their own work"
-    ever = {record.role for record in person.history if record.until is None}
     held = person.roles_at(position, signed_at)
     role = next((role for role in rule.roles if role in held), "")
     if role:
         return role, ""
     wanted = " or ".join(rule.roles)
-    if ever & set(rule.roles):
+    if set(person.roles) & set(rule.roles):
         return "", f"the role {wanted} was granted to {person.name} after the signature"
     return "", f"it takes the role {wanted}; {person.name} had {', '.join(held) or 'none'}"
 

@@ -80,7 +80,10 @@ class Person:
 
     def key(self, key_id: str) -> KeyRecord | None:
         """The key of that id, valid or not."""
-        return next((key for key in self.keys if key.key_id == key_id), None)
+        for key in self.keys:  # asked for every entry of a ledger, and quicker than `next`
+            if key.key_id == key_id:
+                return key
+        return None
 
 
 class Roster:

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, cast
 
-from governed_kernel.files import open_regular
+from governed_kernel.files import open_regular, opened_regular
 
 __all__ = [
     "COMPRESSED",
@@ -41,7 +41,8 @@ _WINDOW = 1 << 27
 """Largest window that is accepted: no damaged header may ask for all memory."""
 _PIECE = 1 << 18
 _BUFFER = 1 << 17
-"""Smaller than a piece: what is read in pieces is not copied through it."""
+"""Smaller than a piece: what is read in pieces is not copied through it. What is read by the line
+takes a quarter less with it than with the 4 KiB that a file is read by else."""
 _AHEAD = 3
 
 
@@ -98,7 +99,7 @@ def open_journal(path: Path) -> BinaryIO:
     if path.suffix == COMPRESSED:
         return open_compressed(path)
     with contextlib.suppress(FileNotFoundError):
-        return open_regular(path)
+        return open(path, "rb", _BUFFER, opener=opened_regular)
     # Compressed and removed since the last line, or since long: the compressed form came first.
     return open_compressed(compressed(path))
 

@@ -132,6 +132,10 @@ class Lake(Store):
                 self._replace(said, None)
         return self.report
 
+    def go_on(self, *_: object, **__: object) -> bool:
+        """Nothing comes in so: others may write at once, and all that is new comes by `ingest`."""
+        return False
+
     def _bring_in_all(self, spool: Path, *, adding: bool) -> list[JournalReport]:
         try:
             writing = partial(self._writing, exclusive=not adding)

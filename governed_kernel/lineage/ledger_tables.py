@@ -58,7 +58,7 @@ class LedgerTables:
         self, head: Head, tables: dict[str, list[dict[str, Any]]], since: str = ""
     ) -> None:
         self.head = head
-        self._since = since
+        self.since = since
         self._lines = {name: _checked(name, rows) for name, rows in tables.items()}
         self._digests = {name: digest_bytes(lines) for name, lines in self._lines.items()}
 
@@ -88,11 +88,11 @@ class LedgerTables:
         connection.execute("SET threads = 1")
         head = head_key(workspace_no)
         noted = dict(connection.execute("SELECT key, value FROM base.meta").fetchall())
-        if self._since and noted.get(head) != self._since:
-            raise ValueError(f"they go on from {self._since}, the store from {noted.get(head)}")
+        if self.since and noted.get(head) != self.since:
+            raise ValueError(f"they go on from {self.since}, the store from {noted.get(head)}")
         known = noted if only_changed and head in noted else {}
         for name, types in schema.LEDGER_TABLES.items():
-            if self._since and name not in self._lines:
+            if self.since and name not in self._lines:
                 continue
             key, digest = f"{head}: {name}", self._digests.get(name, "")
             if known.get(key) == digest:

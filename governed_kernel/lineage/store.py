@@ -175,6 +175,40 @@ class Store(Answering):
             self.report = IngestReport(found, standing.reason)
             return self.report
 
+    def go_on(
+        self, known: str, ledger: Telling, confirm: Callable[[], object] = lambda: None
+    ) -> bool:
+        """Bring in what the ledger says, where that is all that is new: the file is opened once.
+
+        Parameters
+        ----------
+        known : str
+            Hash of the last record that the store had taken in when somebody looked.
+        ledger, confirm
+            As for `ingest`; asked before anybody is kept from reading.
+
+        Returns
+        -------
+        bool
+            Whether it was; else the store is as it was, and it takes `ingest`.
+        """
+        if not known or not self.path.exists():
+            return False
+        rows = ledger(known)
+        confirm()
+        with self._alone() as spool:
+            if unfinished(self.workspace.journals) or not self.path.exists():
+                return False
+            with contextlib.suppress(IntegrityBroken), self._transaction(self.path) as connection:
+                if not schema.is_current(connection, texts=self.texts):
+                    return False
+                if head_of(connection, 0) != rows.since or self._has_moved(connection):
+                    return False
+                number = self._register(connection).workspace_no
+                rows.replace(connection, spool, number, only_changed=True)
+                return True
+        return False
+
     def rebuild(self, ledger: LedgerTables | None = None) -> IngestReport:
         """Project every journal again, and put the result in the store's place.
 

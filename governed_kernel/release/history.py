@@ -11,6 +11,7 @@ import msgspec
 
 from governed_kernel.canonical import digest_json
 from governed_kernel.errors import NotApproved
+from governed_kernel.governance.counting import CountedApproval
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import (
     Bundle,
@@ -277,6 +278,8 @@ class ReleaseRecord:
     runs: list[RunRecord] = field(default_factory=list)
     refusals: list[RunRefused] = field(default_factory=list)
     recalls: list[RecallFinding] = field(default_factory=list)
+    approvals: list[CountedApproval] = field(default_factory=list)
+    """Those for a run, as they were counted to tell its state; a gate counts them itself."""
 
     @property
     def name(self) -> str:

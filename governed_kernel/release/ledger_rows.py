@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from governed_kernel.governance.authorization import kept_until
-from governed_kernel.governance.counting import Purpose
+from governed_kernel.governance.counting import CountedApproval
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.attestations import (
     Checkpoint,
@@ -224,29 +224,30 @@ def _release(release: ReleaseRecord) -> Row:
 
 
 def _approvals(registry: Registry, release: ReleaseRecord) -> list[Row]:
-    register = registry.register
-    asked: list[tuple[Purpose, str, str]] = [("run", release.digest, "")]
+    found = {given.number: given for given in release.approvals}
     for run in release.runs:
         if run.has_passed and run.state == "succeeded":
-            asked.append(("deployment", run.evidence()[0], run.run_id))
-    rows: dict[int, Row] = {}
-    for purpose, digest, run_id in asked:
-        for given in register.approvals_for(release.name, digest, purpose, run_id):
-            row = {
-                "release": given.release,
-                "run_id": given.run_id,
-                "purpose": given.purpose,
-                "person": given.person,
-                "role": given.role,
-                "meaning": given.meaning,
-                "digest": given.digest,
-                "signed_at": given.signed_at,
-                "counts": given.counts,
-                "reason": given.reason,
-            }
-            if given.counts or given.number not in rows:
-                rows[given.number] = row
-    return [rows[number] for number in sorted(rows)]
+            for given in registry.register.approvals_for(
+                release.name, run.evidence()[0], "deployment", run.run_id
+            ):
+                if given.counts or given.number not in found:
+                    found[given.number] = given
+    return [_approval(found[number]) for number in sorted(found)]
+
+
+def _approval(given: CountedApproval) -> Row:
+    return {
+        "release": given.release,
+        "run_id": given.run_id,
+        "purpose": given.purpose,
+        "person": given.person,
+        "role": given.role,
+        "meaning": given.meaning,
+        "digest": given.digest,
+        "signed_at": given.signed_at,
+        "counts": given.counts,
+        "reason": given.reason,
+    }
 
 
 def _run(run: RunRecord) -> Row:

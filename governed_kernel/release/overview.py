@@ -95,7 +95,6 @@ def summary(
     """
     live = registry.live() if live is None else live
     rule = registry.register.rule("run", record.name)
-    given = registry.register.approvals_for(record.name, record.digest, "run")
     return {
         "release": record.name,
         "state": record.state,
@@ -105,7 +104,7 @@ def summary(
         "digest": record.digest,
         "created_at": record.history[0].at,
         "changed_at": record.history[-1].at,
-        "approvals": sum(item.counts for item in given),
+        "approvals": sum(item.counts for item in record.approvals),
         "required": rule.required,
         "runs": len(record.runs),
         "bundle": record.bundle.name if record.bundle else "",
@@ -190,8 +189,7 @@ def _commit(workspace: Workspace, record: ReleaseRecord) -> str:
 
 
 def _approvals(registry: Registry, record: ReleaseRecord) -> list[dict[str, Any]]:
-    register = registry.register
-    given = register.approvals_for(record.name, record.digest, "run")
+    register, given = registry.register, record.approvals
     for run in record.runs:
         if run.state == "succeeded" and run.has_passed:
             digest, _ = run.evidence()

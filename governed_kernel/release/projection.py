@@ -51,8 +51,9 @@ def opened(workspace: Workspace) -> Iterator[Store]:
             store = _copy(store, waits=waits)
             questions.enter_context(store.kept_open())
         elif waits or not _is_open_and_current(store, ledger, questions):
+            known = _known(store)
             questions.close()  # whoever brings in what is new needs it alone
-            _catch_up(store, ledger, waits=waits)
+            _catch_up(store, ledger, known, waits=waits)
             questions.enter_context(store.kept_open())
         yield store
 
@@ -68,8 +69,11 @@ def refresh(workspace: Workspace) -> Store:
     if not _is_writable(workspace):
         return _copy(store, waits=waits)
     ledger = Ledger(workspace)
-    if waits or not _is_current(store, ledger):
-        _catch_up(store, ledger, waits=waits)
+    with contextlib.ExitStack() as look:
+        if not waits and _is_open_and_current(store, ledger, look):
+            return store
+        known = _known(store)
+    _catch_up(store, ledger, known, waits=waits)
     return store
 
 
@@ -83,27 +87,35 @@ def _is_writable(workspace: Workspace) -> bool:
     return workspace.keeps_lake or os.access(workspace.state, os.W_OK)
 
 
-def _catch_up(store: Store, ledger: Ledger, *, waits: bool) -> None:
-    """Take in what is new, after what was to be forgotten and mended."""
+def _catch_up(store: Store, ledger: Ledger, known: str, *, waits: bool) -> None:
+    """Take in what is new, after what was to be forgotten and mended.
+
+    Parameters
+    ----------
+    known : str
+        Hash of the last record that the store has taken in, as `_known` gives it.
+    """
     workspace = store.workspace
     seen = pins.last_seen(workspace.root)
-    is_behind = _is_behind(store, ledger)
+    is_behind = _is_behind(workspace, ledger, known)
     if not is_behind:
         if waits:
             _make_good(workspace, Register.replay(workspace, ledger.events()))
         store.ingest()
         # An erasure may have taken the store away, and the ledger gone on meanwhile.
-        is_behind = _is_behind(store, ledger)
+        known = _known(store)
+        is_behind = _is_behind(workspace, ledger, known)
     if is_behind:
         # Once: what is added meanwhile is the next question's to take in.
         records = ledger.records()
         events = [record.event for record in records]
-        settled(workspace, events, partial(_take_in, store, records, seen))
+        settled(workspace, events, partial(_take_in, store, known, records, seen))
     _bring_ledgers(store, imported(workspace))
 
 
 def _take_in(
     store: Store,
+    known: str,
     records: Sequence[Record[LedgerEvent]],
     seen: pins.Seen | None,
     found: Unsettled,
@@ -128,9 +140,11 @@ def _take_in(
     if found.register.erased:
         confirm()
         erasure.finish(workspace, found.register)
-        store.ingest(telling)
+        if not store.go_on(known, telling):
+            store.ingest(telling)
     else:
-        store.ingest(telling, confirm)
+        if not store.go_on(known, telling, confirm):
+            store.ingest(telling, confirm)
         erasure.finish(workspace, found.register)
 
 
@@ -209,14 +223,11 @@ def _bring_ledgers(store: Store, of_whom: Sequence[Workspace | None]) -> None:
                 store.replace_ledger_tables(head, tables(ledger.workspace, ledger), of)
 
 
-def _is_current(store: Store, ledger: Ledger) -> bool:
-    """Whether a store has taken in all that is on record: one look, as most questions need."""
-    with contextlib.ExitStack() as questions:
-        return _is_open_and_current(store, ledger, questions)
-
-
 def _is_open_and_current(store: Store, ledger: Ledger, questions: contextlib.ExitStack) -> bool:
-    """The same, and if so it is open until `questions` end."""
+    """Whether a store has taken in all that is on record: one look, as most questions need.
+
+    If it can be opened at all it is open until `questions` end.
+    """
     if store.workspace.keeps_lake or not store.exists():
         return False
     with contextlib.suppress(GovernedError):
@@ -230,21 +241,22 @@ def _is_open_and_current(store: Store, ledger: Ledger, questions: contextlib.Exi
     return False
 
 
-def _is_behind(store: Store, ledger: Ledger) -> bool:
-    """Whether there is a ledger, and it has gone on since the store took it in.
+def _known(store: Store) -> str:
+    """Hash of the ledger's last record that a store has taken in; empty where it has none."""
+    with contextlib.suppress(GovernedError):  # no store: made anew by those who ingest
+        return store.ledger_head() or ""
+    return ""
+
+
+def _is_behind(workspace: Workspace, ledger: Ledger, known: str) -> bool:
+    """Whether there is a ledger, and it has gone on since the record of the hash `known`.
 
     Raises
     ------
     UnknownName
         There was one, and it is gone.
     """
-    if not _has_ledger(store.workspace):
-        return False
-    try:
-        known = store.ledger_head()
-    except GovernedError:  # a file that is no store is made anew by those who ingest
-        known = None
-    return known != ledger.records()[-1].head.hash.hex()
+    return _has_ledger(workspace) and known != ledger.records()[-1].head.hash.hex()
 
 
 def _has_ledger(workspace: Workspace) -> bool:

@@ -11,6 +11,7 @@ from governed_kernel.governance.counting import unmet
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import (
+    Approval,
     Bundle,
     Deployment,
     Promotion,
@@ -241,6 +242,10 @@ class Registry:
     def _take_signed(self, entry: Entry) -> None:
         at = entry.occurred_at
         match predicate := entry.predicate:
+            case Record():  # first what there is most of: each case takes time
+                self._take(predicate.event, entry.number)
+            case Approval():
+                pass  # counted when all is read
             case Promotion() if predicate.release not in self.releases:
                 self._promote(predicate, at)
             case Rejection() | Revocation() if predicate.release in self.releases:
@@ -251,8 +256,6 @@ class Registry:
             case Bundle():
                 if (run := self.runs.get(predicate.run_id)) is not None:
                     self._seal(run, predicate, at, entry.number)
-            case Record():
-                self._take(predicate.event, entry.number)
             case RiskAcceptance():
                 self._accept(predicate, entry)
             case Recall():
@@ -275,8 +278,8 @@ class Registry:
 
     def _apply_approvals(self, release: ReleaseRecord) -> None:
         """Insert ``approved`` where the last needed signature was made."""
-        given = self.register.approvals_for(release.name, release.digest, "run")
-        counting = [approval for approval in given if approval.counts]
+        release.approvals = self.register.approvals_for(release.name, release.digest, "run")
+        counting = [approval for approval in release.approvals if approval.counts]
         rule = self.register.rule("run", release.name)
         enough = (n for n in range(1, len(counting) + 1) if not unmet(rule, counting[:n]))
         required = next(enough, 0)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from governed_kernel.cli import main
 from governed_kernel.errors import Refused, ResourceMissing
 from governed_kernel.governance.signing import record_refusal
+from governed_kernel.lineage import opening
 from governed_kernel.lineage.store import Store
 from governed_kernel.release import projection
 from governed_kernel.workspace import Workspace
@@ -105,6 +107,27 @@ def test_a_disk_that_is_full_half_way_is_told_and_the_store_stays(
     assert full.store.read_bytes() == before
     filler.unlink()
     assert run(full, "rebuild") == 0
+
+
+def test_what_people_say_comes_into_the_store_between_two_openings_that_read(
+    initialised: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        projection.refresh(initialised)
+        refused = Refused("no", why="x", next="y")
+        record_refusal(initialised, "rita", "revoke", f"triage@{number}", refused)
+    read_only: list[bool] = []
+    really = opening.connect
+
+    def connect(*given: Any, **named: Any) -> Any:
+        read_only.append(named["read_only"])
+        return really(*given, **named)
+
+    monkeypatch.setattr("governed_kernel.lineage.store.connect", connect)
+    with projection.opened(initialised) as store:
+        told = store.query("SELECT resource FROM decisions WHERE action = 'revoke' ORDER BY ALL")
+    assert [row["resource"] for row in told] == ["triage@1", "triage@2"]
+    assert read_only == [True, False, True]
 
 
 def test_what_a_disk_hinders_is_on_record_as_failed_and_not_as_denied(

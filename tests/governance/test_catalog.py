@@ -344,7 +344,7 @@ def test_a_card_that_is_left_behind_while_journals_come_in_is_mended_too(
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "ingest", ingest)
-        patch.setattr(projection, "_is_current", lambda *_: False)
+        patch.setattr(projection, "_is_open_and_current", lambda *_: False)
         refresh(workspace)
     assert cards[0].exists()
 

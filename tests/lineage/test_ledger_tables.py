@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import pytest
 
 from governed_kernel.errors import IntegrityBroken
-from governed_kernel.lineage import ledger_tables, schema
+from governed_kernel.lineage import ledger_tables, opening, schema
 from governed_kernel.lineage.events import DatasetRegistered, FileDigest
 from governed_kernel.lineage.journal import Head
 from governed_kernel.lineage.ledger_tables import LedgerTables
 from governed_kernel.lineage.store import Store
 from governed_kernel.workspace import Workspace
-from tests.lineage.sessions import one
+from tests.lineage.sessions import one, prepare
 
 
 def test_tables_of_the_ledger_are_rewritten_only_when_it_moved(workspace: Workspace) -> None:
@@ -97,6 +98,69 @@ def test_what_is_told_from_a_record_on_goes_on_from_that_record_alone(
         store.ingest(lambda _: LedgerTables(Head(3, 3, b"\3" * 32), {}, "03" * 32))
     assert one(store, "select run_id from runs") == "r2"
     assert store.ledger_head() == "02" * 32
+
+
+def test_what_the_ledger_alone_says_comes_in_by_one_opening(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(workspace)
+    told: list[str] = []
+
+    def telling(known: str) -> LedgerTables:
+        told.append(known)
+        number = len(told)
+        head = Head(number, number, bytes([number]) * 32)
+        return LedgerTables(head, {"runs": [{"run_id": f"r{number}"}]}, known)
+
+    assert not store.go_on("", telling)
+    assert not store.exists() or workspace.keeps_lake
+    store.ingest(telling)
+    opened: list[bool] = []
+    really = opening.connect
+
+    def connect(*given: Any, read_only: bool, **named: Any) -> Any:
+        opened.append(read_only)
+        return really(*given, read_only=read_only, **named)
+
+    monkeypatch.setattr("governed_kernel.lineage.store.connect", connect)
+    done = store.go_on("01" * 32, telling)
+    if workspace.keeps_lake:  # where all that is new comes in by the one way
+        assert (done, told) == (False, [""])
+        return
+    assert (done, told, opened) == (True, ["", "01" * 32], [False])
+    assert one(store, "select run_id from runs") == "r2"
+    assert store.ledger_head() == "02" * 32
+
+
+@pytest.mark.parametrize("new", ["a journal", "another record", "another schema", "no store"])
+def test_what_more_is_new_than_what_the_ledger_says_is_left_to_an_ingestion(
+    workspace: Workspace, new: str
+) -> None:
+    store = Store(workspace)
+    store.ingest(lambda _: LedgerTables(Head(1, 1, b"\1" * 32), {"runs": [{"run_id": "r1"}]}))
+    known = "01" * 32
+    if new == "a journal":
+        prepare(workspace)
+    elif new == "another record":
+        known = "03" * 32
+    elif workspace.keeps_lake:
+        pytest.skip("a lake is made by nobody but who ingests")
+    elif new == "another schema":
+        with duckdb.connect(store.path) as connection:
+            connection.execute("UPDATE base.meta SET value = '0' WHERE key = 'schema'")
+    else:
+        store.forget()
+
+    def telling(known: str) -> LedgerTables:
+        return LedgerTables(Head(2, 2, b"\2" * 32), {"runs": [{"run_id": "r2"}]}, known)
+
+    assert not store.go_on(known, telling)
+    if new in ("a journal", "another record"):
+        assert store.ledger_head() == "01" * 32
+        assert one(store, "select run_id from runs") == "r1"
+    store.ingest(telling)
+    assert one(store, "select run_id from runs") == "r2"
+    assert one(store, "select count(*) from sessions") == (new == "a journal")
 
 
 def test_every_type_of_a_ledger_row_comes_back(workspace: Workspace) -> None:
