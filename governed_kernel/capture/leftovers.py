@@ -28,6 +28,8 @@ __all__ = [
     "values_of",
 ]
 
+_SINGLE = ("value", "result")
+"""Kinds of what single values may be: a query's result by way of ``fetchone()``."""
 LABELS = ("columns", "keys", "schema", "dtypes")
 """Attributes of tables by which it is asked for names of columns."""
 
@@ -121,7 +123,7 @@ def values_of(doings: Doings) -> Sources:
     return {
         work.output.entity: Source(work.output, work.output.columns or ("*",))
         for work in doings.steps
-        if work.output.kind == "value" and work.output.entity not in taken
+        if work.output.kind in _SINGLE and work.output.entity not in taken
     }
 
 

@@ -67,6 +67,11 @@ class Lookup:
             if node is not None and not is_size(node, reference.path):
                 yield Source(node, node.columns or ("*",))
             return
+        if (ready := self._observation.handles.get(type(thing))) is not None:
+            node = ready(thing, reference.path)
+            if node is not None:
+                yield Source(node, node.columns or ("*",))
+            return
         yield from self.of(thing, reference.path)
 
     def of(

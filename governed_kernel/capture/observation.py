@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -267,8 +267,9 @@ class Observation:
         """Libraries whose observers leave nothing for the audit hook to tell."""
         self.at_end: list[Callable[[], None]] = []
         """What observers still have to say when a cell ends."""
-        self.handles: set[type] = set()
-        """Kinds of things that lead to data and hold none, such as connections."""
+        self.handles: dict[type, Callable[[Any, Sequence[str | int]], Any]] = {}
+        """Kinds of things that lead to data and hold none, such as connections → what is known of
+        the result that one of them has ready, if a path of attributes asks for that."""
         self.user_files = Judged(self._judge)
         self.moment = 0
         """The number of the statement that is executed; 0 between statements."""

@@ -23,13 +23,14 @@ from governed_kernel.lineage.relations import DIRECT
 
 __all__ = [
     "MOST_EDGES",
+    "MOST_WORKS",
     "Step",
     "Unasked",
 ]
 
 _MOST_INFLUENCES = 64
 MOST_EDGES = 4_000
-_MOST_WORKS = 2_000
+MOST_WORKS = 2_000
 
 Link: TypeAlias = tuple[str, Relation, Evidence, tuple[tuple[str, str], ...]]
 """Input entity, relation, evidence, and pairs of output column and input column."""
@@ -335,7 +336,7 @@ class Step:
         doings = self.observation.doings
         if doings and node.kind == "value":
             doings[-1].computed = True
-        if doings and len(doings[-1].works) < _MOST_WORKS:
+        if doings and len(doings[-1].works) < MOST_WORKS:
             unseen = self._unseen_inputs()
             for entity, _, _, pairs in self.links if unseen else ():
                 if entity in unseen:

@@ -37,7 +37,7 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noq
         raise RuntimeError("this interpreter's native functions can't be observed")
     modules = [_duckdb, module]
     connection, relation = _duckdb.DuckDBPyConnection, _duckdb.DuckDBPyRelation
-    observation.handles.add(connection)
+    observation.handles[connection] = queries.waiting
     queries.arm(observation, modules, connection)
     connections.arm(observation, modules, connection)
     results.arm(observation, modules, connection, relation)

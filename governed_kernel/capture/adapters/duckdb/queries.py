@@ -23,13 +23,16 @@ from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Lineage, Table
-from governed_kernel.capture.steps import Step
+from governed_kernel.capture.steps import MOST_WORKS, Step
+from governed_kernel.capture.works import Work
 
-__all__ = ["SCAN", "Lazy", "arm", "connection_of", "given"]
+__all__ = ["SCAN", "Lazy", "arm", "come_out", "connection_of", "given", "waiting"]
 
 
 SCAN = re.compile(r"\b(?:pandas|arrow|polars|python)_scan(?:_dumb)?\([^()]*\)")
 """How DuckDB writes that it reads an object of Python's."""
+_ROWS = ("fetchone", "fetchmany")
+"""How a connection gives some rows of a result, as Python's values."""
 _NAMED_SCAN = re.compile(rf"(\w+) AS \(SELECT \* FROM ({SCAN.pattern})\)")  # noqa: S608
 
 
@@ -149,6 +152,25 @@ def _executed(observation: Observation, observed: Observed) -> None:
     if last is not None and last[1].result:
         made = record_query(observation, observed, *last, None, "result", names)
         plan.known.result = plan.known.instance.last = made
+        come_out(observation, made)
+
+
+def waiting(connection: Any, path: Sequence[str | int]) -> Node | None:
+    """The result of an earlier statement that a connection is asked for now."""
+    return connected(connection).result if path and path[0] in _ROWS else None
+
+
+def come_out(observation: Observation, node: Node) -> None:
+    """Note that a connection's result is in the statement's hands: ``execute(…).fetchone()[0]``.
+
+    Its rows are fetched in loops, where a look at each would cost more than the row.
+    """
+    if not observation.doings:
+        return
+    doings = observation.doings[-1]
+    doings.computed = True
+    if len(doings.works) < MOST_WORKS:
+        doings.works.append(Work((), node, (), ()))
 
 
 def _carried_out(observation: Observation, observed: Observed) -> tuple[Plan, Lineage] | None:

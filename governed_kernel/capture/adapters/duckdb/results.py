@@ -10,6 +10,7 @@ from governed_kernel.capture.adapters.duckdb.late import relation_node
 from governed_kernel.capture.adapters.duckdb.plans import announce_all, report
 from governed_kernel.capture.adapters.duckdb.queries import (
     Lazy,
+    come_out,
     connection_of,
     say,
 )
@@ -26,7 +27,8 @@ FETCHERS = (
     *("fetchnumpy", "torch", "tf", "fetchall"),
 )
 _VALUES = ("fetchone", "fetchmany")
-"""Called in loops: of a relation they are its execution, of a connection they are nothing new."""
+"""Called in loops: of a relation they are its execution, of a connection they are nothing new (see
+`queries.come_out`)."""
 _LOOKS = ("__repr__", "__str__", "show", "shape", "__len__", "explain", "__arrow_c_stream__")
 
 
@@ -85,6 +87,8 @@ def fetched(observation: Observation, observed: Observed) -> None:
     node = connected(connection_of(observed.call, method=method)).result
     if node is not None:
         hand_out(observation, observed, node)
+        if type(observed.result) is list:
+            come_out(observation, node)
 
 
 # --- relations -------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ _SHORTEST = 4
 """Of a part of a statement's text that is looked for in it."""
 _QUERY = re.compile(
     r"(?is)\s*(select|with|from|insert|update|delete|copy|merge|pivot"
+    r"|set\s+((session|global|local)\s+)?variable"
     r"|create\s+(or\s+replace\s+)?(temp\w*\s+)?table)\b"
 )
 _WRITTEN = re.compile(

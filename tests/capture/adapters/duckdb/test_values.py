@@ -235,6 +235,53 @@ con.sql(
 """,
         "1 <- t.csv.b IDENTITY\na <- t.csv.a IDENTITY\n* <- u.csv.id AGGREGATION inferred",
     ),
+    "a row that a connection gives": (
+        """
+con = fresh()
+most = con.execute("SELECT max(c) FROM u").fetchone()[0]
+con.sql("SELECT id FROM t WHERE b < ? AND a <> 3", params=[most]).write_csv(OUT)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.b FILTER\nid <- t.csv.a FILTER\n"
+        "id <- u.csv.c FILTER inferred",
+    ),
+    "rows that a connection gives later, one by one": (
+        """
+con = fresh()
+con.execute("SELECT c FROM u")
+most = 0
+while row := con.fetchone():
+    most = max(most, row[0])
+con.sql("SELECT id FROM t WHERE b < ?", params=[most]).write_csv(OUT)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.b FILTER\nid <- u.csv.c FILTER inferred",
+    ),
+    "all rows, of a statement before": (
+        """
+con = fresh()
+con.execute("SELECT c FROM u")
+rows = con.fetchall()
+con.execute("SELECT id FROM t WHERE b < ?", [rows[0][0]]).fetch_df().to_csv(OUT, index=False)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.b FILTER\nid <- u.csv.c FILTER inferred",
+    ),
+    "the row of another statement than the one before": (
+        """
+con = fresh()
+con.execute("SELECT c FROM u").fetchone()
+least = con.execute("SELECT 4").fetchone()[0]
+con.sql("SELECT id FROM t WHERE b < ?", params=[least]).write_csv(OUT)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.b FILTER",
+    ),
+    "a number in the text of what the connection keeps": (
+        """
+con = fresh()
+most = con.execute("SELECT max(c) FROM u").fetchone()[0]
+con.execute(f"SET VARIABLE limit_of_b = {most}")
+con.sql("SELECT id FROM t WHERE b < getvariable('limit_of_b')").write_csv(OUT)
+""",
+        "id <- t.csv.id IDENTITY\nid <- t.csv.b FILTER\nid <- u.csv.c FILTER inferred",
+    ),
     "values written out are nobody's": (
         """
 con = fresh()
