@@ -116,6 +116,16 @@ class Variables:
         names = {name for name, _ in self._before[-1].sources} if self._before else ()
         return any(self.namespace.get(name, MISSING) is thing for name in names)
 
+    def things_mentioned(self) -> Iterator[Any]:
+        """What the names stand for that the statement mentions which is executed."""
+        names = {name for name, _ in self._before[-1].sources} if self._before else ()
+        return (self.namespace[name] for name in names if name in self.namespace)
+
+    def things_bound(self) -> Iterator[Any]:
+        """What the names stand for that it binds."""
+        names = self._before[-1].flow.writes if self._before else ()
+        return (self.namespace[name] for name in names if name in self.namespace)
+
     def computed(self) -> Iterator[tuple[Any, Node]]:
         """Single values that the statement mentions, or has computed."""
         for (name, path), sources in self._before[-1].sources.items() if self._before else ():

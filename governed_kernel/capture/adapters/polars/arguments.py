@@ -97,13 +97,13 @@ def _watch_values(observation: Observation) -> None:
             memory.literal(value._s, node)
         elif isinstance(value, _NUMBERS):
             node = observation.scalars.get(value) or untold_value(observation, value)
-            memory.number(value, node)
+            memory.numbers.enters(value, node)
         elif isinstance(value, (list, tuple)):
             if memory.looking_up:
                 node = memory.going_in.pop(0) if memory.going_in else None
             else:
                 node = _of_parts(observation, value)
-            memory.number(value, node)
+            memory.numbers.enters(value, node)
         elif type(value).__name__ == "ndarray" and (node := registry.get(value)) is not None:
             memory.literal_again(node)
 

@@ -17,7 +17,7 @@ from governed_kernel.capture.adapters.polars.origins import (
 from governed_kernel.capture.adapters.polars.plans import Plan, PlanStep, Scan
 from governed_kernel.capture.adapters.polars.store import HIDDEN
 from governed_kernel.capture.registry import Node
-from governed_kernel.lineage.events import Relation
+from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = ["Beginnings", "evaluate"]
 
@@ -32,7 +32,7 @@ class Beginnings(NamedTuple):
     scan: Callable[[Scan], Table]
     frame: Callable[[int, Any], Table]
     """Takes the place among the plan's frames and the (native) frame."""
-    literal: Callable[[Any], Node | None]
+    literal: Callable[[Any], list[tuple[Node, Evidence]]]
     functions: Callable[[Iterable[str] | None], list[Node]]
     """What the user's functions of some columns, or of whole frames, may use besides."""
     marks: frozenset[str] = frozenset()

@@ -96,7 +96,7 @@ class Expressions:
     traverser : NodeTraverser
         polars' view of the plan.
     literal : callable
-        Finds the node of a series that is part of an expression.
+        Finds what a series, list or number may be that is part of an expression.
     roots : callable
         Gives all expressions of the plan that are no part of another.
     functions : callable
@@ -106,7 +106,7 @@ class Expressions:
     def __init__(
         self,
         traverser: Any,
-        literal: Callable[[Any], Node | None],
+        literal: Callable[[Any], list[tuple[Node, Evidence]]],
         roots: Callable[[], Iterable[int]],
         functions: Callable[[Iterable[str]], list[Node]],
     ) -> None:
@@ -168,11 +168,16 @@ class Expressions:
 
     def _constant(self, view: Any, _table: Table) -> Value:
         series = type(view.value).__name__ == "PySeries"
-        node = self._literal(view.value)
-        if node is None:
+        found = self._literal(view.value)
+        if not found:
             return Value({}, foreign=series and view.value.len() > 1)
-        values = node.columns[-1:] or ("*",)
-        return Value({(node.entity, column, "IDENTITY"): "observed" for column in values})
+        return Value(
+            {
+                (node.entity, column, "IDENTITY"): sure
+                for node, sure in found
+                for column in node.columns[-1:] or ("*",)
+            }
+        )
 
     # --- what combines them -----------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from governed_kernel.capture.adapters.polars.execution import (
     record_run,
     runs_of,
 )
-from governed_kernel.capture.adapters.polars.leaves import Lazy, leaf_of, memories
+from governed_kernel.capture.adapters.polars.leaves import Lazy, Memories, leaf_of, memories
 from governed_kernel.capture.adapters.polars.origins import Table, through
 from governed_kernel.capture.adapters.polars.subjects import LAZY, MARKS, UNKNOWN, Work, look
 from governed_kernel.capture.observation import Call, Observation
@@ -52,7 +52,7 @@ def propagate(observation: Observation, observed: Observed) -> None:
         mark = MARKS.get(observed.target.name)
         if mark is not None:
             lazy = lazy._replace(marks=lazy.marks | {mark})
-        work.memory.keep(observed.result, lazy)
+        work.memory.keep(observed.result, _with_turn(work.memory, lazy))
 
 
 def again(
@@ -72,8 +72,17 @@ def again(
                 return False
         elif type(value) not in _HARMLESS:
             return False
+    lazy: Lazy = node.extra
+    if (made := _with_turn(memory, lazy)) is not lazy:
+        node = node._replace(extra=made)
     memory.lazy.put(result, node)
     return True
+
+
+def _with_turn(memory: Memories, lazy: Lazy) -> Lazy:
+    """A lazy frame that a call has made: the expressions of the present turn are in it."""
+    turns = memory.numbers.taken(lazy.turns)
+    return lazy if turns is lazy.turns else lazy._replace(turns=turns)
 
 
 _HARMLESS = frozenset((pl.Expr, str, int, float, bool, type(None)))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
+from governed_kernel.capture.adapters.polars.numbers import Numbers, Turns
 from governed_kernel.capture.adapters.polars.origins import Table, leaf_table
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node, Registry
@@ -24,7 +25,6 @@ __all__ = ["Lazy", "Leaf", "Leaves", "Memories", "address", "leaf_of", "memories
 _REMEMBERED = 2_000
 _TABLES = 256
 _MOST_LOOKED_AT = 3
-_ENDS = 8
 
 Address: TypeAlias = tuple[Any, ...]
 Nodes: TypeAlias = tuple[Node, ...]
@@ -148,12 +148,15 @@ class Lazy(NamedTuple):
         For each scan that the plan does not show, the files, folders or patterns that it reads.
     scanned : tuple of str
         The files, folders and patterns of all scans.
+    turns : frozenset of int
+        When its expressions were made (`numbers.Numbers`).
     """
 
     leaves: tuple[Leaf, ...]
     marks: frozenset[str] = frozenset()
     sources: tuple[tuple[str, ...], ...] = ()
     scanned: tuple[str, ...] = ()
+    turns: Turns = frozenset()
 
 
 class _Function(NamedTuple):
@@ -177,15 +180,17 @@ class Memories:
     ----------
     lazy : Registry
         Lazy frames, groups of them and SQL contexts.
+    numbers : Numbers
+        Single values, and lists of them, in expressions.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, observation: Observation) -> None:
         self.lazy = Registry()
         self._frames: OrderedDict[Address, Leaf] = OrderedDict()
         self._series: OrderedDict[Address, Node | None] = OrderedDict()
         self.tables: dict[str, tuple[Node, Table]] = {}
         """What frames in memory are as the beginning of a plan, by their entities."""
-        self._numbers: OrderedDict[Any, Node] = OrderedDict()
+        self.numbers = Numbers(observation)
         self._last: Address | None = None
         self.batches: Node | None = None
         """What the frames are that a running ``sink_batches`` gives to the user's function."""
@@ -241,24 +246,6 @@ class Memories:
         if place is not None:
             _remember(self._series, place, node)
 
-    def number(self, value: Any, node: Node | None) -> None:
-        """A single value or a list goes into an expression; the last one of its kind is meant."""
-        if node is None and not self._numbers:
-            return
-        key = _key(value)
-        if node is not None:
-            self._numbers[key] = node
-            if len(self._numbers) > _REMEMBERED:
-                self._numbers.popitem(last=False)
-        else:
-            self._numbers.pop(key, None)
-
-    def of_number(self, value: Any) -> Node | None:
-        """The node of a plan's single value or list; None when it is a constant."""
-        if not self._numbers or isinstance(value, dict):
-            return None  # structs are no single values, and can't be looked up
-        return self._numbers.get(_key(value))
-
     def literal_again(self, node: Node) -> None:
         """The series that has just gone into an expression was made of something known."""
         if self._last is not None:
@@ -303,13 +290,6 @@ class Memories:
         return None if place is None else self._series.get(place)
 
 
-def _key(value: Any) -> Any:
-    """What tells single values and lists apart; of a long list, its ends do."""
-    if isinstance(value, (list, tuple)):
-        return list, len(value), repr(value[:_ENDS]), repr(value[-_ENDS:])
-    return type(value), value
-
-
 def _remember(memory: OrderedDict[Address, Any], place: Address, what: Any) -> None:
     memory[place] = what
     memory.move_to_end(place)
@@ -332,7 +312,7 @@ def memories(observation: Observation) -> Memories:
     """The memories that belong to an observation."""
     found = _memories.get(observation)
     if found is None:
-        found = _memories[observation] = Memories()
+        found = _memories[observation] = Memories(observation)
     return found
 
 

@@ -26,6 +26,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import MOST_EDGES, Step
 from governed_kernel.capture.uris import path_of
+from governed_kernel.lineage.events import Evidence
 
 __all__ = ["GROUPS", "LAZY", "MARKS", "UNKNOWN", "Work", "look", "size", "things_in"]
 
@@ -137,7 +138,8 @@ class Work(Step):
         marks = frozenset[str]().union(*[lazy.marks for lazy in lazies])
         sources = tuple([source for lazy in lazies for source in lazy.sources])
         scanned = tuple(dict.fromkeys([path for lazy in lazies for path in lazy.scanned]))
-        return Lazy(tuple(leaves), marks, sources, scanned)
+        turns = frozenset[int]().union(*[lazy.turns for lazy in lazies])
+        return Lazy(tuple(leaves), marks, sources, scanned, turns)
 
     def follow(self, plan: Plan, lazy: Lazy) -> Table:
         """What the columns that a plan makes owe to what it began with; counts that as inputs."""
@@ -152,15 +154,20 @@ class Work(Step):
                 nodes = [Node(self.observation.new_entity(), "frame", tuple(columns))]
             return _either([leaf_table(self.take(node), columns) for node in nodes], columns)
 
-        def literal(native: Any) -> Node | None:
-            single = type(native).__name__ != "PySeries"
-            node = self.memory.of_number(native) if single else self.memory.of_literal(native)
-            return None if node is None else self.take(node)
+        def literal(native: Any) -> list[tuple[Node, Evidence]]:
+            if type(native).__name__ == "PySeries":
+                known = self.memory.of_literal(native)
+                return [] if known is None else [(self.take(known), "observed")]
+            found = self.memory.numbers.of(native, lazy.turns)
+            return [(self.take(node), sure) for node, sure in found]
 
         def functions(columns: Iterable[str] | None) -> list[Node]:
             return [self.take(node) for node in self.memory.of_functions(columns)]
 
-        return evaluate(plan, Beginnings(self._scanned, frame, literal, functions, lazy.marks))
+        made = evaluate(plan, Beginnings(self._scanned, frame, literal, functions, lazy.marks))
+        if not lazy.turns:
+            self.memory.numbers.taken(lazy.turns)
+        return made
 
     def _scanned(self, scan: Scan) -> Table:
         """The files of a scan; several are first read into something that has its own name."""
