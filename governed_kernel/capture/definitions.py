@@ -13,15 +13,20 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 __all__ = [
     "Function",
+    "Place",
     "bindings_of",
     "call_at",
+    "defaults_of",
     "definition_of",
+    "is_at",
     "parameters_of",
+    "place_of",
     "statement_at",
+    "writes_default",
 ]
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
-_Place: TypeAlias = tuple[int, int, int, int]
+Place: TypeAlias = tuple[int, int, int, int]
 _Node = TypeVar("_Node", ast.stmt, ast.expr)
 _TAKING = {"pop", "popitem", "clear", "update", "insert"}
 """Methods that take something out of their subject, or put another in its place."""
@@ -58,7 +63,7 @@ def definition_of(code: types.CodeType) -> Function | None:
         return None
     if code.co_name != _LAMBDA:
         return text.named.get(code.co_firstlineno)
-    place = _place(code, len(code.co_code) // 2 - 1)  # where it returns, all of it
+    place = place_of(code, len(code.co_code) - 2)  # where it returns, all of it
     around = _innermost(text.lambdas, place) if place is not None else None
     return text.lambdas[around] if around is not None else None
 
@@ -94,6 +99,24 @@ def parameters_of(function: Function) -> list[str]:
     every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
     every += [each for each in (given.vararg, given.kwarg) if each is not None]
     return [each.arg for each in every]
+
+
+def defaults_of(function: Function) -> Iterator[tuple[str, ast.expr]]:
+    """Names of those parameters that have a default, and its expression."""
+    given = function.args
+    placed = [each.arg for each in (*given.posonlyargs, *given.args)]
+    yield from zip(reversed(placed), reversed(given.defaults), strict=False)
+    for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+        if default is not None:
+            yield each.arg, default
+
+
+def writes_default(function: object, value: object) -> bool:
+    """Whether a value is a default of a function that its text writes out."""
+    code = getattr(function, "__code__", None)
+    written = definition_of(code) if isinstance(code, types.CodeType) else None
+    defaults = [each for _, each in defaults_of(written)] if written is not None else []
+    return any(isinstance(each, ast.Constant) and each.value is value for each in defaults)
 
 
 @functools.lru_cache(maxsize=500)
@@ -143,7 +166,7 @@ def _root(subject: ast.expr) -> Iterator[str]:
 
 def statement_at(within: ast.stmt, code: types.CodeType, instruction: int) -> ast.stmt | None:
     """The innermost statement of another that an instruction belongs to."""
-    place = _place(code, instruction // 2)
+    place = place_of(code, instruction)
     if place is None:
         return None
     is_function = isinstance(within, Function)
@@ -153,28 +176,39 @@ def statement_at(within: ast.stmt, code: types.CodeType, instruction: int) -> as
 
 def call_at(statement: ast.stmt, code: types.CodeType, instruction: int) -> ast.Call | None:
     """The call in a statement that an instruction is."""
-    place = _place(code, instruction // 2)
+    place = place_of(code, instruction)
     return next(
         (
             node
             for node in ast.walk(statement)
-            if isinstance(node, ast.Call)
-            and place == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+            if isinstance(node, ast.Call) and place is not None and is_at(node, place)
         ),
         None,
     )
 
 
-def _place(code: types.CodeType, number: int) -> _Place | None:
+def is_at(node: ast.expr | ast.stmt, place: Place) -> bool:
+    """Whether a node is what stands at a place."""
+    line, column = node.lineno, node.col_offset
+    if (line, node.end_lineno, column, node.end_col_offset) == place:
+        return True
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        # Of a method that is called in another line than its subject begins in, its name counts.
+        line, column = node.func.end_lineno or 0, node.func.end_col_offset or 0
+        column -= len(node.func.attr)
+    return (line, node.end_lineno, column, node.end_col_offset) == place
+
+
+def place_of(code: types.CodeType, instruction: int) -> Place | None:
     """Where an instruction stands: line, last line, column, last column."""
-    found = next(itertools.islice(code.co_positions(), number, None), (None,) * 4)
+    found = next(itertools.islice(code.co_positions(), instruction // 2, None), (None,) * 4)
     line, last_line, column, last_column = found
     if line is None or last_line is None or column is None or last_column is None:
         return None  # an interpreter that was told to keep lines only
     return line, last_line, column, last_column
 
 
-def _innermost(nodes: Iterable[_Node], place: _Place) -> _Node | None:
+def _innermost(nodes: Iterable[_Node], place: Place) -> _Node | None:
     line, last_line, column, last_column = place
     around = [
         node

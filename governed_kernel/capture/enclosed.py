@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from governed_kernel.capture.functions import CONTAINS, held_by, speaks_of
+from governed_kernel.capture.functions import CONTAINS, enclosed, held_by, speaks_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.parts import parts_of
-from governed_kernel.capture.registry import Node, identity
+from governed_kernel.capture.registry import Node, identity, is_shared
 from governed_kernel.capture.untold import untold, untold_value
 from governed_kernel.lineage.events import Relation
 from governed_kernel.lineage.relations import combined
@@ -44,7 +44,8 @@ def nodes_within(observation: Observation, function: Any) -> list[Node]:
     found: dict[str, Node] = {}
     for thing in held_by(function, namespace, observation.is_user_file):
         nodes = list(_known(observation, thing, _DEEPEST))
-        if not nodes and variables is not None and not variables.holds(thing):
+        is_own = is_shared(thing) and any(thing is each for each in enclosed(function))
+        if not nodes and variables is not None and (is_own or not variables.holds(thing)):
             nodes = list(_untold(observation, thing))
         found.update((node.entity, node) for node in nodes)
     return list(found.values())

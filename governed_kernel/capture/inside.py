@@ -131,6 +131,8 @@ class Look(NamedTuple):
         The notebook's statement that is executed.
     variables : dict of str to object
         The notebook's.
+    names : frozenset of str, optional
+        Names of the argument that is asked about, as far as its call mentions it.
     """
 
     is_user_file: Callable[[str], bool]
@@ -138,6 +140,7 @@ class Look(NamedTuple):
     read: Callable[[str], object]
     statement: ast.stmt
     variables: Mapping[str, Any]
+    names: frozenset[str] | None = None
 
 
 def inside(look: Look, argument: Any = MISSING, deep: int = 1) -> Inside | None:
@@ -323,7 +326,9 @@ def _level(
     tracked = frozenset((name, _columns(node)) for name, node in nodes.items() if node is not None)
     asked = None
     if argument is not MISSING and is_last:
-        asked = frozenset(name for name, thing in names.items() if thing is argument)
+        asked = look.names
+        if asked is None:
+            asked = frozenset(name for name, thing in names.items() if thing is argument)
     caught = around is not None and around.is_caught
     fixed = frozenset(name for name, thing in names.items() if isinstance(thing, _FIXED))
     others = fixed, *_globals_of(code, frame.frame.f_globals, look.is_user_file)

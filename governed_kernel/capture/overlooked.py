@@ -126,7 +126,7 @@ def _brought(given: _Given, thing: Any, deep: int) -> Iterator[Node]:
         if identity(thing) not in step.reached:
             owe_to_enclosed(step, (thing,), given.columns, _relation(step))
     elif _is_number(thing):
-        node = None if step.values else _of_number(given, thing)
+        node = _of_number(given, thing)
     elif (node := step.observation.registry.get(thing)) is None:
         if isinstance(thing, (dict, *_PARTED)):
             yield from _of_parts(given, thing, deep)
@@ -138,8 +138,6 @@ def _brought(given: _Given, thing: Any, deep: int) -> Iterator[Node]:
 
 def _of_number(given: _Given, value: Any) -> Node | None:
     observation = given.step.observation
-    if observation.variables.text.writes_out(value):
-        return None
     return observation.scalars.get(value) or untold_value(observation, value)
 
 

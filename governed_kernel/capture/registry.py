@@ -100,17 +100,22 @@ class Registry:
 
     def put_named(self, namespace: dict[str, Any], name: str, thing: object, node: Node) -> None:
         """Let `thing`, which admits no weak reference, be `node` while `name` stands for it."""
-        place = id(namespace), name
-        known, before = identity(thing), self._names.get(place)
-        if before is not None and (left := self._named.get(before)) is not None:
-            left.pop(place, None)
-            if not left:
-                del self._named[before]
+        self.forget_name(namespace, name)
+        place, known = (id(namespace), name), identity(thing)
         self._names[place] = known
         names = self._named.setdefault(known, {})
         if not is_shared(thing):
             names.update({each: (held, node) for each, (held, _) in names.items()})
         names[place] = namespace, node
+
+    def forget_name(self, namespace: dict[str, Any], name: str) -> None:
+        """Know nothing of what `name` stands for, which may be the same object as before."""
+        place = id(namespace), name
+        known = self._names.pop(place, None)
+        if known is not None and (left := self._named.get(known)) is not None:
+            left.pop(place, None)
+            if not left:
+                del self._named[known]
 
     def named(self, namespace: dict[str, Any], name: str) -> Node | None:
         """The node of what `name` stands for, also where Python has one object for many uses."""

@@ -41,6 +41,8 @@ class Scalars:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._now: dict[int, tuple[Any, Node]] = {}
+        self._shared_now: set[Any] = set()
+        """Values that the statement has computed, and of which Python has one object."""
         self._named: set[int] = set()
         self.ids: set[int] = set()
         self.of_mentioned: Callable[[Any], Node | None] = lambda _thing: None
@@ -49,7 +51,9 @@ class Scalars:
     def keep(self, thing: Any, node: Node) -> None:
         """Let `thing` be `node` until the statement ends."""
         single = isinstance(thing, (*_FOLLOWED, int)) or type(thing).__module__ == "numpy"
-        if single and not is_shared(thing):
+        if single and is_shared(thing):
+            self._shared_now.add(thing)
+        elif single:
             self._put(thing, node)
 
     def _put(self, thing: Any, node: Node) -> None:
@@ -64,6 +68,10 @@ class Scalars:
         if entry is not None:
             return entry[1]
         return self.of_mentioned(thing) if is_shared(thing) else self._registry.get(thing)
+
+    def has_equal(self, value: Any) -> bool:
+        """Whether an observed call has given such a value in the statement that is executed."""
+        return value in self._shared_now or any(thing == value for thing, _ in self._now.values())
 
     def bind(self, namespace: dict[str, Any], name: str) -> bool:
         """Keep the value that `name` now stands for as long as it does; false if it is none."""
@@ -89,4 +97,5 @@ class Scalars:
     def forget(self) -> None:
         """The statement has ended."""
         self._now.clear()
+        self._shared_now.clear()
         self.ids = set(self._named)

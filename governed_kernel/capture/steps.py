@@ -68,7 +68,6 @@ class Step:
         "operation",
         "reached",
         "rows",
-        "values",
     )
 
     def __init__(self, observation: Observation, observed: Observed | Unasked) -> None:
@@ -83,7 +82,6 @@ class Step:
         """The input whose rows these are, where others only hand over values."""
         self.facts: dict[str, Any] = {}
         self.opened: dict[str, None] = {}
-        self.values: dict[str, None] = {}
         self.reached: set[int] = set()
         """`identity` of the user's functions of which it was asked what they have within reach."""
 
@@ -142,10 +140,6 @@ class Step:
             Of the output, where it went in.
         """
         self.opened.update(dict.fromkeys(columns))
-
-    def open_value(self, columns: tuple[str, ...] = ("*",)) -> None:
-        """Say that a number or the like went in that is no constant of the code."""
-        self.values.update(dict.fromkeys(columns))
 
     @property
     def is_open(self) -> bool:
@@ -344,11 +338,10 @@ class Step:
             if unseen and any(entity in unseen for entity, *_ in self.rows):
                 self.open()
             opened = ("*",) if "*" in self.opened else tuple(self.opened)
-            values = ("*",) if "*" in self.values else tuple(self.values)
             inputs = tuple(self.inputs.values())
             variables = self.observation.variables
-            inside = variables.inside() if variables is not None and (opened or values) else None
-            doings[-1].works.append(Work(inputs, node, opened, values, None, inside))
+            inside = variables.inside() if variables is not None and opened else None
+            doings[-1].works.append(Work(inputs, node, opened, inside=inside))
 
     def inherit(self, columns: tuple[str, ...]) -> None:
         """A column without values from somewhere still has the rows of what it was added to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,6 +11,7 @@ from governed_kernel.capture.functions import files_behind
 from governed_kernel.capture.inside import files_under_way, written_in
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.readings import Reading
+from governed_kernel.capture.untold import is_literal, is_within
 from governed_kernel.capture.writing import Written
 
 __all__ = ["Texts"]
@@ -46,6 +48,11 @@ class Texts:
         self._readings.pop()
         self._written = self._around = None
 
+    @property
+    def statement(self) -> ast.stmt | None:
+        """The notebook's statement that is executed."""
+        return self._readings[-1].statement if self._readings else None
+
     def writes_out(self, value: Any) -> bool:
         """Whether `value` stands in the statement's own text, a list of them as a whole."""
         written = self._text()
@@ -56,6 +63,10 @@ class Texts:
     def assigns(self, value: Any) -> bool:
         """Whether `value` stands there as what becomes a value, and no condition has chosen it."""
         written = self._text()
+        if written is not None and type(value) in _SINGLE:
+            is_told = is_literal(self._observation, value)
+            if is_told is False or (is_told and is_within(self._observation)):
+                return is_told
         return written is not None and (
             written.assigns(value) or self._stands_in_code(value, Written.assigns)
         )

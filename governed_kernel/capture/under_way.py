@@ -17,6 +17,7 @@ from governed_kernel.capture.lookup import Lookup
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.rebound import Rebound
 from governed_kernel.capture.references import NONE, Made, Reference, extended, is_whole, opened
+from governed_kernel.capture.registry import is_shared
 from governed_kernel.capture.texts import Texts
 from governed_kernel.capture.within import PARAMETER
 
@@ -72,7 +73,9 @@ class UnderWay:
         self._rebound = rebound
         self._text = text
 
-    def owed(self, before: Before, argument: Any) -> Owed | None:
+    def owed(
+        self, before: Before, argument: Any, names: frozenset[str] | None = None
+    ) -> Owed | None:
         """What a value owes to (`Variables.inside`); None where no such function is under way."""
         look = Look(
             self._observation.is_user_file,
@@ -80,6 +83,7 @@ class UnderWay:
             self._observation.read_text,
             before.reading.statement,
             self._namespace,
+            names,
         )
         found = inside(look, argument, _FRAMES)
         return None if found is None else self._followed(found, before)
@@ -97,7 +101,8 @@ class UnderWay:
             place, reference, goes_in, among = pending.pop()
             level = found.levels[place]
             thing = level.thing(reference.name)
-            reads |= goes_in and may_read(thing, reference.path)
+            is_handle = type(thing) in self._observation.handles
+            reads |= goes_in and (is_handle or may_read(thing, reference.path))
             new: Iterable[Reference] = ()
             if level.is_notebook:
                 known, lacks = list(before.gather([reference]).values()), goes_in
@@ -124,11 +129,12 @@ class UnderWay:
         is_new = self._rebound.is_new(level.variables, reference.name, thing) and not is_told
         is_open = is_new or reference.name in level.gone or self._look.is_users(thing)
         known: list[Source] = []
-        if not is_open:
+        given = level.given.get(reference.name)
+        if not is_open and not (given is not None and is_shared(thing)):
             known = list(self._look.of(thing, reference.path, by_any_name=True))
         if known:
             return known, False, ()
-        if (given := level.given.get(reference.name)) is not None:
+        if given is not None:
             made = Made(given)
             for step in reference.path:
                 made = extended(made, step)

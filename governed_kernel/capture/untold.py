@@ -10,16 +10,21 @@ from __future__ import annotations
 import inspect
 import sys
 import types
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from governed_kernel.capture.definitions import definition_of
 from governed_kernel.capture.observation import Doings, Observation
+from governed_kernel.capture.operands import Operands, operands_at
 from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.works import Work
 
-__all__ = ["untold", "untold_value"]
+__all__ = ["is_literal", "is_within", "takes_literal", "untold", "untold_value"]
 
 _MANY = 500
+NO_NAME = frozenset(("",))
+"""Of what is written out: in a function, only what decides that its statement is run counts."""
 _FURTHEST = 40
 """Frames of a library that may lie between a call and the user's code."""
 
@@ -28,22 +33,77 @@ def untold_value(observation: Observation, value: Any) -> Node | None:
     """A name for a number that may have been computed; None for a constant."""
     if not observation.doings or observation.variables is None:
         return None  # no notebook
-    doings, variables = observation.doings[-1], observation.variables
+    doings = observation.doings[-1]
     if not (doings.computed or doings.works or doings.read):
         return None
     known: tuple[Any, Node | None] | None = doings.asked.get(identity(value))
     if known is not None and known[0] is value:
         return known[1]
-    frame = _users(observation)
-    is_told = variables.text.writes_out(value) or variables.mentions(value)
-    is_told = is_told or (frame is not None and _is_constant(frame, value))
-    is_local = frame is not None and _is_local(frame, value)
-    inside = variables.inside(value) if is_local or not is_told else None
-    node: Node | None = None
-    if not is_told or (inside is not None and inside.sources):
-        node = _named_value(observation, doings, inside)
+    is_told, inside = _judged(observation, value)
+    node = None if is_told else _named_value(observation, doings, inside)
     doings.asked[identity(value)] = value, node
     return node
+
+
+def is_literal(observation: Observation, value: Any) -> bool | None:
+    """Whether the operation that is under way takes a value as its text writes it out.
+
+    None where the text does not tell: a name may stand for it.
+    """
+    frame = _users(observation)
+    taken = _operands(observation, frame)
+    if frame is None or taken is None:
+        return None
+    if _names_of(value, taken.names, frame.f_locals, frame.f_globals):
+        return None
+    is_computed = observation.scalars.has_equal(value)
+    if value in taken.literals:
+        if taken.computed and is_computed:
+            return False
+        inside = observation.variables.inside(value, NO_NAME)
+        return inside is None or not (inside.sources or inside.reads)
+    made = any(value not in each for each in taken.computed)
+    return False if made or (taken.computed and is_computed) else None
+
+
+def _judged(observation: Observation, value: Any) -> tuple[bool, Any]:
+    """Whether texts tell that a value is a constant, and what they tell of it if a function's do.
+
+    Where the operation is not known that takes it, any text may have told it.
+    """
+    variables, frame = observation.variables, _users(observation)
+    is_said = variables.text.writes_out(value)
+    is_said = is_said or (frame is not None and _is_constant(frame, value))
+    is_told = is_said or variables.mentions(value)
+    taken = _operands(observation, frame)
+    if frame is None or taken is None:
+        own = frame is not None and _names_of(value, frame.f_locals, _locals_of(frame))
+        inside = variables.inside(value) if own or not is_told else None
+        return is_told and (inside is None or not inside.sources), inside
+    own = _names_of(value, taken.names, _locals_of(frame))
+    is_computed = observation.scalars.has_equal(value)
+    if own:
+        inside = variables.inside(value, own)
+        if inside is None or inside.sources or inside.reads:
+            return inside is None, inside
+        return inside.is_all or is_said, inside
+    if names := _names_of(value, taken.names, frame.f_globals):
+        is_told = is_told and not variables.owes(names)
+    elif value in taken.literals:
+        is_told = not (taken.computed and is_computed)
+    else:
+        is_told = is_told and all(value in each for each in taken.computed) and not is_computed
+    return is_told, None if is_told else variables.inside(value, frozenset())
+
+
+def _operands(observation: Observation, frame: types.FrameType | None) -> Operands | None:
+    """What the operation takes that the user's code is at."""
+    if frame is None:
+        return None
+    within = observation.variables.text.statement
+    if frame.f_code.co_flags & inspect.CO_NEWLOCALS:
+        within = definition_of(frame.f_code)
+    return None if within is None else operands_at(within, frame.f_code, frame.f_lasti)
 
 
 def _named_value(observation: Observation, doings: Doings, inside: Any) -> Node:
@@ -112,7 +172,28 @@ def _is_constant(frame: types.FrameType, value: Any) -> bool:
     return any(type(each) is type(value) and each == value for each in frame.f_code.co_consts)
 
 
-def _is_local(frame: types.FrameType, value: Any) -> bool:
-    """Whether a function's own name stands for a value, which may read like a constant."""
-    is_function = bool(frame.f_code.co_flags & inspect.CO_NEWLOCALS)
-    return is_function and any(each is value for each in frame.f_locals.values())
+def takes_literal(observation: Observation, value: Any) -> bool:
+    """Whether the operation takes a literal of that value, and no name that stands for it."""
+    frame = _users(observation)
+    taken = _operands(observation, frame)
+    if frame is None or taken is None or value not in taken.literals:
+        return False
+    return not _names_of(value, taken.names, frame.f_locals, frame.f_globals)
+
+
+def is_within(observation: Observation) -> bool:
+    """Whether a function of the user's is under way."""
+    frame = _users(observation)
+    return frame is not None and bool(frame.f_code.co_flags & inspect.CO_NEWLOCALS)
+
+
+def _locals_of(frame: types.FrameType) -> Mapping[str, Any]:
+    """The names of a function's own."""
+    return frame.f_locals if frame.f_code.co_flags & inspect.CO_NEWLOCALS else {}
+
+
+def _names_of(value: Any, names: Iterable[str], *variables: Mapping[str, Any]) -> frozenset[str]:
+    """Those of some names that stand for a value."""
+    return frozenset(
+        name for name in names if any(each.get(name, variables) is value for each in variables)
+    )

@@ -18,6 +18,7 @@ from governed_kernel.capture.bringing import CODE, MISSING
 from governed_kernel.capture.changes import Changes
 from governed_kernel.capture.completing import Before, Completion
 from governed_kernel.capture.contents import root_of
+from governed_kernel.capture.definitions import writes_default
 from governed_kernel.capture.expressions import CALLED
 from governed_kernel.capture.functions import (
     enclosed,
@@ -44,6 +45,7 @@ from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
 from governed_kernel.capture.under_way import Owed, UnderWay
+from governed_kernel.capture.untold import takes_literal
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.capture.within import asked_by_calls
 from governed_kernel.capture.writing import Written
@@ -106,10 +108,19 @@ class Variables:
             value = self.namespace.get(name)
             if isinstance(value, CODE):
                 names |= globals_behind(value, self.namespace)
-                if any(thing is each for each in enclosed(value)):
+                if any(thing is each for each in enclosed(value)) and not writes_default(
+                    value, thing
+                ):
                     return known
         found = (self._look.node(name) for name in names if self.namespace.get(name) is thing)
-        return next((node for node in found if node is not None), None)
+        node = next((node for node in found if node is not None), None)
+        return None if node is None or takes_literal(self._observation, thing) else node
+
+    def owes(self, names: Iterable[str]) -> bool:
+        """Whether the statement that is executed binds a name, of some, to what is made of data."""
+        before = self._before[-1] if self._before else _NOTHING
+        written = [before.flow.writes[name] for name in names if name in before.flow.writes]
+        return any(before.gather(made.all) for made in written)
 
     def mentions(self, thing: Any) -> bool:
         """Whether a variable that the statement mentions stands for a thing."""
@@ -134,15 +145,17 @@ class Variables:
                     yield self.namespace.get(name), source.node
         yield from self._observation.scalars.now()
 
-    def inside(self, argument: Any = MISSING) -> Owed | None:
+    def inside(self, argument: Any = MISSING, names: frozenset[str] | None = None) -> Owed | None:
         """What a function of the user's that is under way lets a value owe to, by its text.
 
         Parameters
         ----------
         argument : object, optional
             What goes into a call beside what is known, where it is that and not an assigned value.
+        names : frozenset of str, optional
+            The names of it that the call mentions, where that is known.
         """
-        return self._under_way.owed(self._before[-1], argument) if self._before else None
+        return self._under_way.owed(self._before[-1], argument, names) if self._before else None
 
     def values(self) -> list[Any]:
         """What the notebook's variables stand for."""
@@ -324,6 +337,8 @@ class Variables:
         if known is not None:
             direct.setdefault(known.entity, Source(known, ("*",)))
         if not direct and not indirect:
+            if not changed:
+                registry.forget_name(self.namespace, name)  # ``n = 3``, which it was before
             return
         within = FILLED if changed and name not in before.flow.touches else None
         node = Node(self._observation.new_entity(), kind_of(thing), (), extra=within)

@@ -18,6 +18,7 @@ from governed_kernel.capture.definitions import (
     Function,
     bindings_of,
     call_at,
+    defaults_of,
     definition_of,
     parameters_of,
     statement_at,
@@ -90,6 +91,9 @@ class Call(NamedTuple):
         for bundle in (given.vararg, given.kwarg):
             if bundle is not None:
                 found[PARAMETER + bundle.arg] = every
+        for parameter, default in defaults_of(function):
+            if isinstance(default, ast.Constant):
+                found.setdefault(PARAMETER + parameter, NONE)
         return found
 
 

@@ -195,7 +195,7 @@ def _execute(cell: ast.Module, filename: str, names: dict[str, Any]) -> None:
     from governed_kernel import capture
 
     for node in cell.body:
-        code = compile(ast.Module([node], []), filename, "exec")
+        code = compile(ast.Module([node], []), filename, "exec", dont_inherit=True)
         with capture.statement(node, names):
             exec(code, names)
 

@@ -31,6 +31,7 @@ from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.parts import parts_of
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_arguments, of_method
+from governed_kernel.capture.untold import untold_value
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm", "values_into", "word_of"]
@@ -134,8 +135,12 @@ def elementwise(observation: Observation, observed: Observed) -> None:
         for thing in parts_of(observed.call.arguments[1:]):
             if (found := work.of(thing)) is not None:
                 values_into(work, found, thing, output, relation)
-            elif is_number(thing) and not is_written_out(observation, thing):
-                work.open_value(output[1])
+            elif (
+                is_number(thing)
+                and not is_written_out(observation, thing)
+                and (told := untold_value(observation, thing)) is not None
+            ):
+                values_into(work, told, thing, output, relation)
         for thing in observed.call.arguments[1:]:
             _looked_up(work, thing, output, relation)
         made = column_labels(work.output()) if output[0] == "frame" else output[1][-1:]
