@@ -29,7 +29,7 @@ class Operands(NamedTuple):
         Values that it takes as they are written, by themselves or in a list.
     names : frozenset of str
         All names in what it takes.
-    computed : frozenset of tuple
+    computed : tuple of frozenset
         Of each other expression that it takes, the literals within that.
     """
 

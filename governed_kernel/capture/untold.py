@@ -23,7 +23,7 @@ from governed_kernel.capture.works import Work
 __all__ = ["is_literal", "is_within", "takes_literal", "untold", "untold_value"]
 
 _MANY = 500
-NO_NAME = frozenset(("",))
+_NO_NAME = frozenset(("",))
 """Of what is written out: in a function, only what decides that its statement is run counts."""
 _FURTHEST = 40
 """Frames of a library that may lie between a call and the user's code."""
@@ -60,7 +60,7 @@ def is_literal(observation: Observation, value: Any) -> bool | None:
     if value in taken.literals:
         if taken.computed and is_computed:
             return False
-        inside = observation.variables.inside(value, NO_NAME)
+        inside = observation.variables.inside(value, _NO_NAME)
         return inside is None or not (inside.sources or inside.reads)
     made = any(value not in each for each in taken.computed)
     return False if made or (taken.computed and is_computed) else None

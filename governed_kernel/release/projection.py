@@ -9,7 +9,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,7 @@ def _take_in(
     """Bring in what the ledger says, which is put in place once its signatures are verified."""
     workspace, taken = store.workspace, 0
 
+    @lru_cache(maxsize=1)  # asked twice where a journal has moved as well
     def telling(known: str) -> LedgerTables:
         nonlocal taken
         taken = _taken(records, known)
@@ -142,10 +143,10 @@ def _take_in(
         erasure.finish(workspace, found.register)
         if not store.go_on(known, telling):
             store.ingest(telling)
-    else:
-        if not store.go_on(known, telling, confirm):
-            store.ingest(telling, confirm)
-        erasure.finish(workspace, found.register)
+        return
+    if not store.go_on(known, telling, confirm):
+        store.ingest(telling, confirm)
+    erasure.finish(workspace, found.register)
 
 
 def _taken(records: Sequence[Record[LedgerEvent]], known: str) -> int:

@@ -18,6 +18,21 @@ from governed_kernel.workspace import Workspace
 from tests.lineage.sessions import one, prepare
 
 
+class Told:
+    """What a ledger says that goes on by one record, and one run, each time it is asked."""
+
+    def __init__(self) -> None:
+        self.known: list[str] = []
+        """From which record on it was asked, each time."""
+
+    def __call__(self, known: str) -> LedgerTables:
+        self.known.append(known)
+        number = len(self.known)
+        everything = {} if known else {"datasets": [{"dataset": "d"}]}
+        rows = {**everything, "runs": [{"run_id": f"r{number}"}]}
+        return LedgerTables(Head(number, number, bytes([number]) * 32), rows, known)
+
+
 def test_tables_of_the_ledger_are_rewritten_only_when_it_moved(workspace: Workspace) -> None:
     store = Store(workspace)
     assert store.ledger_head() is None
@@ -77,21 +92,13 @@ def test_what_is_told_from_a_record_on_goes_on_from_that_record_alone(
     workspace: Workspace,
 ) -> None:
     store = Store(workspace)
-    told: list[str] = []
-
-    def telling(known: str) -> LedgerTables:
-        told.append(known)
-        number = len(told)
-        head = Head(number, number, bytes([number]) * 32)
-        everything = {} if known else {"datasets": [{"dataset": "d"}]}
-        return LedgerTables(head, {**everything, "runs": [{"run_id": f"r{number}"}]}, known)
-
+    telling = Told()
     store.ingest(telling)
     store.ingest(telling)
     if workspace.keeps_lake:  # where every table is replaced
-        assert told == ["", ""]
+        assert telling.known == ["", ""]
     else:
-        assert told == ["", "01" * 32]
+        assert telling.known == ["", "01" * 32]
     assert one(store, "select dataset from datasets") == "d"
     assert one(store, "select run_id from runs") == "r2"
     with pytest.raises(ValueError, match="go on from"):
@@ -104,14 +111,7 @@ def test_what_the_ledger_alone_says_comes_in_by_one_opening(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(workspace)
-    told: list[str] = []
-
-    def telling(known: str) -> LedgerTables:
-        told.append(known)
-        number = len(told)
-        head = Head(number, number, bytes([number]) * 32)
-        return LedgerTables(head, {"runs": [{"run_id": f"r{number}"}]}, known)
-
+    telling = Told()
     assert not store.go_on("", telling)
     assert not store.exists() or workspace.keeps_lake
     store.ingest(telling)
@@ -125,9 +125,9 @@ def test_what_the_ledger_alone_says_comes_in_by_one_opening(
     monkeypatch.setattr("governed_kernel.lineage.store.connect", connect)
     done = store.go_on("01" * 32, telling)
     if workspace.keeps_lake:  # where all that is new comes in by the one way
-        assert (done, told) == (False, [""])
+        assert (done, telling.known) == (False, [""])
         return
-    assert (done, told, opened) == (True, ["", "01" * 32], [False])
+    assert (done, telling.known, opened) == (True, ["", "01" * 32], [False])
     assert one(store, "select run_id from runs") == "r2"
     assert store.ledger_head() == "02" * 32
 

@@ -20,7 +20,7 @@ from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.lineage.opening import connect
 from governed_kernel.lineage.store import Store
 from governed_kernel.recorder.record import SessionRecord
-from governed_kernel.release import projection
+from governed_kernel.release import ledger_rows, projection
 from governed_kernel.release.projection import opened, rebuild, refresh
 from governed_kernel.workspace import Workspace
 from tests.kernel.running import home_of, make_workspace, wait_until
@@ -99,6 +99,28 @@ def test_two_of_them_bring_in_what_goes_on_once_while_others_read_and_one_is_kil
     said = logs[1].read_text()
     assert said.startswith("governed: /nowhere at all is no workspace")
     assert "not brought up to date" not in said
+
+
+def test_what_the_ledger_says_is_told_once_where_a_journal_has_moved_as_well(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(workspace, "s0")
+    refresh(workspace)
+    told: list[int] = []
+    really = ledger_rows.tables_of
+
+    def tables_of(registry: Any, taken: int = 0) -> Any:
+        told.append(taken)
+        return really(registry, taken)
+
+    monkeypatch.setattr(projection, "tables_of", tables_of)
+    assert start(workspace, "s1").seal() == ""
+    before = Store(workspace).ledger_head()
+    refresh(workspace)
+    assert Store(workspace).ledger_head() != before
+    assert stored(workspace) == (["s0", "s1"], True)
+    assert len(told) == 1
+    assert told != [0], "from where the store had it"
 
 
 @pytest.fixture

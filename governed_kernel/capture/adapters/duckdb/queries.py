@@ -170,7 +170,7 @@ def come_out(observation: Observation, node: Node) -> None:
     doings = observation.doings[-1]
     doings.computed = True
     if len(doings.works) < MOST_WORKS:
-        doings.works.append(Work((), node, (), ()))
+        doings.works.append(Work((), node, ()))
 
 
 def _carried_out(observation: Observation, observed: Observed) -> tuple[Plan, Lineage] | None:
