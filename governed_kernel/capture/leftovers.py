@@ -118,12 +118,21 @@ def made_of(doings: Doings, entities: Set[str]) -> Set[str]:
 
 
 def values_of(doings: Doings) -> Sources:
-    """The single values that observed calls gave, and no step has used up."""
+    """The single values that observed calls gave, and no step has used up.
+
+    A relation whose rows were fetched has given some too.
+    """
     taken = {node.entity for work in doings.steps for node in work.inputs}
+    fetched = {
+        work.output.entity
+        for work in doings.steps
+        if work.output.kind == "relation" and work.output.entity in doings.ended
+    }
     return {
         work.output.entity: Source(work.output, work.output.columns or ("*",))
         for work in doings.steps
-        if work.output.kind in _SINGLE and work.output.entity not in taken
+        if work.output.entity in fetched
+        or (work.output.kind in _SINGLE and work.output.entity not in taken)
     }
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["owe_to_overlooked"]
 
-_NOTHING = frozenset((type(None), bool, str, bytes, type, slice, range, types.ModuleType))
+_NOTHING = frozenset((type(None), bool, str, bytes, type, range, types.ModuleType))
 _NUMBERS = (int, float, complex, decimal.Decimal, datetime.date, datetime.timedelta)
 _PARTED = (list, tuple, set, frozenset)
 _CODE = (types.FunctionType, types.MethodType)
@@ -119,6 +119,10 @@ def _relation(step: Step) -> Relation:
 def _brought(given: _Given, thing: Any, deep: int) -> Iterator[Node]:
     """What an argument brings in, by itself or part by part."""
     kind, step = type(thing), given.step
+    if kind is slice:
+        for bound in (thing.start, thing.stop, thing.step):
+            yield from _brought(given, bound, deep)
+        return
     if kind in _NOTHING or _is_label(given, thing):
         return
     node: Node | None = None
@@ -170,7 +174,10 @@ def _is_value(given: _Given, part: Any) -> bool:
 
 def _is_label(given: _Given, thing: Any) -> bool:
     """Whether a thing is made of names of columns alone."""
-    if isinstance(thing, tuple) and ".".join(map(str, thing)) in given.labels:
+    if isinstance(thing, tuple) and (
+        ".".join(map(str, thing)) in given.labels
+        or all(_is_of_level(given, each) for each in thing)
+    ):
         return True
     if not isinstance(thing, _PARTED) and not _is_array(thing):
         return False
@@ -182,6 +189,13 @@ def _is_label(given: _Given, thing: Any) -> bool:
         else isinstance(part, tuple) and ".".join(map(str, part)) in given.labels
         for part in thing
     )
+
+
+def _is_of_level(given: _Given, thing: Any) -> bool:
+    """Whether a thing is all of one level of columns' names, or a name there."""
+    if isinstance(thing, slice):
+        return thing == slice(None)
+    return isinstance(thing, str) and any(thing in each.split(".") for each in given.labels)
 
 
 def _is_number(thing: Any) -> bool:

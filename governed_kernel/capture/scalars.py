@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from governed_kernel.capture.registry import Node, Registry, identity, is_shared
@@ -71,6 +71,8 @@ class Scalars:
 
     def has_equal(self, value: Any) -> bool:
         """Whether an observed call has given such a value in the statement that is executed."""
+        if not isinstance(value, Hashable):
+            return False  # an array is no single value, and equal only part by part
         return value in self._shared_now or any(thing == value for thing, _ in self._now.values())
 
     def bind(self, namespace: dict[str, Any], name: str) -> bool:

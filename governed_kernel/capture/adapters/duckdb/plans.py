@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -81,11 +81,13 @@ def plan_of(
     *,
     repeated: bool = False,
     is_users: bool = False,
+    taken: Sequence[tuple[Any, Node]] = (),
 ) -> Plan:
     """Read a statement, with the values `given` for its parameters, and resolve its names.
 
     Where it is carried out for each of a list of rows (`repeated`), these are `given`. Of the
-    user's own text (`is_users`), what was put into it is looked for.
+    user's own text (`is_users`), what was put into it is looked for; of one that DuckDB made of a
+    relation's method, the numbers that this has `taken`.
     """
     catalog = Catalog(observation, step, known, connection, frame, bound=bound)
     values = _values(observation, given, repeated=repeated)
@@ -94,7 +96,7 @@ def plan_of(
         from governed_kernel.capture.sql.parsing import numbered  # brings sqlglot
 
         text = shape = numbered(sql, "duckdb")
-    replaced, computed = with_computed(observation, text, is_users=is_users)
+    replaced, computed = with_computed(observation, text, is_users=is_users, taken=taken)
     lineages = _read(text, shape, known, catalog)
     if computed:
         lineages = united(lineages, _read(replaced, replaced, known, catalog), computed)
@@ -164,9 +166,10 @@ def _node_of(observation: Observation, value: Any) -> Node | None:
     node = observation.scalars.get(value)
     if node is not None or isinstance(value, (bool, str)):
         return node
-    if isinstance(value, (int, float)) or type(value).__module__ == "numpy":
-        return untold_value(observation, value)
-    return untold(observation, value) if isinstance(value, (list, tuple, dict)) else None
+    if isinstance(value, (list, tuple, dict)) or type(value).__name__ == "ndarray":
+        return untold(observation, value)
+    is_number = isinstance(value, (int, float)) or type(value).__module__ == "numpy"
+    return untold_value(observation, value) if is_number else None
 
 
 def _pruned(source: Source, sql: str, connection: Any) -> Source:

@@ -22,6 +22,7 @@ from governed_kernel.capture.adapters.duckdb.queries import (
 )
 from governed_kernel.capture.adapters.duckdb.recording import record_query
 from governed_kernel.capture.adapters.duckdb.results import executing, hold
+from governed_kernel.capture.adapters.duckdb.texts import taken_in
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe_native
 from governed_kernel.capture.registry import Node
@@ -91,7 +92,9 @@ def relate(
     names = result.columns
     around, bound = _around(text, known, parents)
     step = Step(observation, observed)
-    plan = plan_of(observation, step, known, connection, around, None, bound)
+    args, kwargs = observed.call.arguments
+    taken = taken_in(observation, (*args[1:], *kwargs.values()))
+    plan = plan_of(observation, step, known, connection, around, None, bound, taken=taken)
     claims = tuple(dict.fromkeys([*plan.claims, *_claims_of(parents)]))
     ancestors = _ancestors(parents)
     lineage = plan.lineages[-1] if plan.lineages else None

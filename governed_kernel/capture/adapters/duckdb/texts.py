@@ -6,10 +6,11 @@ So that is inferred.
 
 from __future__ import annotations
 
+import ast
 import datetime
 import itertools
 import re
-from collections.abc import Container, Iterator, Set
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +20,10 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Column, Lineage, Origins, Table
 from governed_kernel.capture.sql.model import EVERY, VALUE, column, parameter
-from governed_kernel.capture.untold import untold
+from governed_kernel.capture.untold import untold, untold_value
 from governed_kernel.lineage.events import Evidence
 
-__all__ = ["united", "with_computed"]
+__all__ = ["taken_in", "united", "with_computed"]
 
 _LONGEST = 20_000
 _INFERRED: Evidence = "inferred"
@@ -33,9 +34,9 @@ _QUERY = re.compile(
     r"|set\s+((session|global|local)\s+)?variable"
     r"|create\s+(or\s+replace\s+)?(temp\w*\s+)?table)\b"
 )
+_NUMBER = re.compile(r"(?i)(?<![\w.$])\d+(?:\.\d*)?(?:e[+-]?\d+)?(?![\w.])")
 _WRITTEN = re.compile(
-    r"(?i)(?:\b(?:date|timestamp)\s+)?'(?:[^']|'')*'|\"[^\"]*\""
-    r"|(?<![\w.$])\d+(?:\.\d*)?(?:e[+-]?\d+)?(?![\w.])"
+    rf"(?i)(?:\b(?:date|timestamp)\s+)?'(?:[^']|'')*'|\"[^\"]*\"|{_NUMBER.pattern[4:]}"
 )
 _FILE = re.compile(
     r"(?i)(\b(from|join|into|to|attach|using|pivot)|(\bread_\w+|\w_scan)\s*\([^()]*)\s*\Z"
@@ -44,12 +45,40 @@ _FILE = re.compile(
 _NEAR = 200
 
 
+def taken_in(observation: Observation, things: Iterable[Any]) -> list[tuple[Any, Node]]:
+    """The numbers that a relation's method was given, itself or in a text, and whose they are.
+
+    Those that are written out are nobody's.
+    """
+    found: list[tuple[Any, Node]] = []
+    if observation.variables is None or not observation.doings:
+        return found
+    for thing in things:
+        node = None
+        if isinstance(thing, int) and not isinstance(thing, bool):
+            node = observation.scalars.get(thing) or untold_value(observation, thing)
+            numbers: list[Any] = [thing]
+        elif isinstance(thing, str):
+            told = observation.variables.text.literals(_WRITTEN.findall)
+            literals = [text for text in _NUMBER.findall(thing) if not _is_told(text, told)]
+            numbers = [*map(ast.literal_eval, literals)]
+            node = untold(observation, thing) if numbers else None
+        if node is not None:
+            found += [(number, node) for number in numbers]
+    return found
+
+
 def with_computed(
-    observation: Observation, sql: str, *, is_users: bool = False
+    observation: Observation,
+    sql: str,
+    *,
+    is_users: bool = False,
+    taken: Sequence[tuple[Any, Node]] = (),
 ) -> tuple[str, dict[Table, Source]]:
     """A statement with parameters in the places of computed values, and what these are.
 
-    Of the user's own text, what no other text says is such a value as well.
+    Of the user's own text, what no other text says is such a value as well; so are the numbers
+    that a relation's method has `taken` (`taken_in`).
     A number that says which column is meant (``GROUP BY 1``) is no value.
     """
     variables, doings = observation.variables, observation.doings
@@ -57,7 +86,7 @@ def with_computed(
         return sql, {}
     if variables.text.writes_out(sql) or _QUERY.match(sql) is None or ";" in sql.rstrip("; \n"):
         return sql, {}
-    values = list(variables.computed()) if doings[-1].computed else []
+    values = [*taken, *(variables.computed() if doings[-1].computed else ())]
     told = variables.text.literals(_WRITTEN.findall) if is_users else None
     if told is not None and all(_is_told(text, told) for text in _WRITTEN.findall(sql)):
         told = None  # a text that a variable holds is among them
@@ -114,7 +143,8 @@ def _replaced(
 
 def _is_told(text: str, told: Set[str]) -> bool:
     """Whether a literal stands in a text of the user's, as it is or between other quotes."""
-    return text[0] == '"' or text in told or text.partition("'")[2][:-1] in told
+    quoted = text.partition("'")[2][:-1]
+    return text[0] == '"' or text in told or (bool(quoted) and quoted in told)
 
 
 def _parts_of(sql: str, values: list[tuple[Any, Node]]) -> Iterator[tuple[range, Node, Evidence]]:

@@ -163,9 +163,10 @@ def insert(observation: Observation, observed: Observed) -> None:
 def set_attribute(observation: Observation, observed: Observed) -> None:
     """``frame.column = …``, ``frame.columns = …``, ``series.name = …``, ``frame.index = …``."""
     before, name = observed.call.note, observed.call.arguments[1]
-    after = look(observed.subject)
-    if not isinstance(before, Before) or before.node is None or after is None:
+    if not isinstance(before, Before) or before.node is None:
         return
+    after = look(observed.subject)
+    assert after is not None
     node, subject = before.node, observed.subject
     if name in ("columns", "name", "index"):
         observed.operation = f"{type(subject).__name__}.{name} ="
@@ -236,8 +237,9 @@ def _remember_located(observation: Observation, call: Call) -> None:
 
 
 def _remember_named(observation: Observation, call: Call) -> None:
-    # Most attributes are pandas' own bookkeeping.
-    if not call.arguments[1].startswith("_"):
+    # Most attributes are pandas' own bookkeeping; a class of the user's may set some of its own
+    # before there is a frame.
+    if not call.arguments[1].startswith("_") and "_mgr" in vars(call.arguments[0]):
         remember(observation, call)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import operator
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -116,14 +118,18 @@ def _across(observed: Observed) -> bool:
 
 
 def _cut(work: Work, node: Any, observed: Observed) -> None:
-    """``frame.xs("min", axis=1, level=1)``: the columns that have a label on one level."""
-    labels = observed.subject.columns
+    """``frame.xs("min", axis=1, level=1)``: the columns that have labels on some levels."""
+    labels, key = observed.subject.columns, observed["key"]
     level, result = observed["level"], observed.result
     if level is None:
-        level = 0
-    here = [each == observed["key"] for each in labels.get_level_values(level)]
+        level = [*range(len(key))] if isinstance(key, tuple) and labels.nlevels > 1 else 0
+    if not isinstance(level, (list, tuple)):
+        level, key = [level], [key]
+    parts = zip(*map(labels.get_level_values, level), strict=True)
     chosen = [
-        name for name, is_it in zip(column_labels(observed.subject), here, strict=True) if is_it
+        name
+        for name, here in zip(column_labels(observed.subject), parts, strict=True)
+        if all(map(operator.eq, here, key))
     ]
     made = column_labels(result) if isinstance(result, pd.DataFrame) else (text(result.name),)
     work.pairs(node, zip(made, chosen, strict=False))
@@ -173,7 +179,7 @@ def get_item(observation: Observation, observed: Observed) -> None:
         work.same(node, output[1])
     if isinstance(subject, pd.DataFrame) and isinstance(key, (list, tuple)) and not _masks(key):
         work.chosen_by(key)
-    elif not isinstance(key, (str, slice)):
+    elif not isinstance(key, str):
         mask_decides(work, key, node)
     work.close()
 
@@ -181,6 +187,14 @@ def get_item(observation: Observation, observed: Observed) -> None:
 def _levels_below(work: Work, node: Any, observed: Observed) -> None:
     """``frame["age"]`` of columns with several levels: those below it."""
     key, result = observed.call.arguments[1], observed.result
+    if isinstance(key, tuple) and not all(map(is_label, key)):
+        with warnings.catch_warnings():  # pandas has said it once, if anything
+            warnings.simplefilter("ignore")
+            places = observed.subject.columns.get_locs(key)
+        there = np.asarray(column_labels(observed.subject), dtype=object)[places]
+        work.pairs(node, zip(column_labels(result), there, strict=True))
+        work.same(node, levels(result.index))
+        return
     first = () if isinstance(key, (list, slice)) or not is_label(key) else key
     first = first if isinstance(first, tuple) else (first,)
     pairs = []

@@ -278,6 +278,11 @@ def own_values(node: Node, thing: Any) -> tuple[str, ...]:
 def mask_decides(work: Work, key: Any, subject: Node | None, relation: Relation = "FILTER") -> None:
     """A mask or key that picks rows: it decides by its columns, or nobody can know by which."""
     evidence: Evidence = "observed"
+    if isinstance(key, slice):
+        for bound in (key.start, key.stop):
+            if is_number(bound):
+                mask_decides(work, bound, subject, relation)
+        return
     node = work.of(key)
     if node is not None:
         inputs = own_values(node, key)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from governed_kernel.capture.adapters.polars.expressions import Expressions, Value, field_of
 from governed_kernel.capture.adapters.polars.joins import joined, side_by_side
+from governed_kernel.capture.adapters.polars.numbers import rows_key
 from governed_kernel.capture.adapters.polars.origins import (
     Origins,
     Table,
@@ -154,7 +155,13 @@ class _Evaluation:
         return table.with_rows(united(*rows))
 
     def _slice(self, step: PlanStep, tables: list[Table]) -> Table:
-        (table,), below = tables, self._plan.steps[step.inputs[0]]
+        table, below = tables[0], self._plan.steps[step.inputs[0]]
+        for number in (step.view.offset, step.view.len):
+            for node, sure in self._beginnings.literal(rows_key(number)):
+                owed: Origins = {
+                    (node.entity, each, "FILTER"): sure for each in node.columns or ("*",)
+                }
+                table = table.with_rows(owed)
         if "top" not in self._beginnings.marks or type(below.view).__name__ != "Sort":
             return table
         if not all(below.view.sort_options[1]):

@@ -25,11 +25,13 @@ from governed_kernel.capture.adapters.polars.execution import (
     runs_of,
 )
 from governed_kernel.capture.adapters.polars.leaves import Lazy, Memories, leaf_of, memories
+from governed_kernel.capture.adapters.polars.numbers import rows_key
 from governed_kernel.capture.adapters.polars.origins import Table, through
 from governed_kernel.capture.adapters.polars.subjects import LAZY, MARKS, UNKNOWN, Work, look
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, Target, each_time, observe
 from governed_kernel.capture.rewriting import Hooks, NotRewritable, rewrite
+from governed_kernel.capture.untold import untold_value
 
 __all__ = ["arm", "propagate"]
 
@@ -42,6 +44,8 @@ _BESIDE = frozenset(
     )
 )
 """They make no lazy frame, or what they call is observed itself."""
+_CUTTING = ("head", "tail", "limit", "slice", "top_k", "bottom_k")
+"""They are told how many rows to keep."""
 
 
 def propagate(observation: Observation, observed: Observed) -> None:
@@ -53,6 +57,23 @@ def propagate(observation: Observation, observed: Observed) -> None:
         if mark is not None:
             lazy = lazy._replace(marks=lazy.marks | {mark})
         work.memory.keep(observed.result, _with_turn(work.memory, lazy))
+
+
+def cut(observation: Observation, observed: Observed) -> None:
+    """``head(n)``, ``slice(start, n)``, ``lazy[:n]``: a plan shows the number, not whose it is."""
+    numbers, call = memories(observation).numbers, observed.call
+    for place, thing in enumerate(call.arguments[1:], 1):
+        bounds = [thing.start, thing.stop] if isinstance(thing, slice) else [thing]
+        for bound in bounds:
+            if not isinstance(bound, int) and type(bound).__module__ != "numpy":
+                continue
+            node = None
+            if bound is not call.target.defaults[place]:
+                node = observation.scalars.get(bound) or untold_value(observation, bound)
+            numbers.enters(rows_key(bound), node)
+            if len(bounds) == 2 and None not in bounds:  # so many rows are between the two
+                numbers.enters(rows_key(thing.stop - thing.start), node)
+    propagate(observation, observed)
 
 
 def again(
@@ -214,9 +235,10 @@ def arm(observation: Observation) -> None:
                 before_it = prepare_batches if name == "sink_batches" else None
                 observe(observation, "polars", owner, name, sink, label=label, before=before_it)
             elif not name.startswith("_") and name not in _BESIDE:
-                quick = each_time(again) if name not in MARKS else None
-                observe(observation, "polars", owner, name, propagate, quick=quick)
-        observe(observation, "polars", owner, "__getitem__", propagate)
+                quick = each_time(again) if name not in (*MARKS, *_CUTTING) else None
+                rule = cut if name in _CUTTING else propagate
+                observe(observation, "polars", owner, name, rule, quick=quick)
+        observe(observation, "polars", owner, "__getitem__", cut)
     observe(observation, "polars", pl.LazyFrame, "describe", describe)
     observe(observation, "polars", eager, "merge_sorted", propagate)
     for name in ("register", "register_many"):

@@ -18,7 +18,7 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node, Registry
 from governed_kernel.lineage.events import Evidence
 
-__all__ = ["ANY_TURN", "Numbers", "Turns"]
+__all__ = ["ANY_TURN", "Numbers", "Turns", "rows_key"]
 
 Turns: TypeAlias = frozenset[int]
 
@@ -133,6 +133,11 @@ def _expressions_in(thing: Any) -> Iterator[pl.Expr]:
     elif isinstance(thing, (dict, *_SEVERAL)):
         parts = thing.values() if isinstance(thing, dict) else thing
         yield from (part for part in islice(parts, _MOST_PARTS) if isinstance(part, pl.Expr))
+
+
+def rows_key(number: Any) -> tuple[str, int]:
+    """What a number of rows is kept by: no value of an expression, though it may equal one."""
+    return "rows", int(number)
 
 
 def _key(value: Any) -> Any:

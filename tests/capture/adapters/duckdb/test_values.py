@@ -51,6 +51,34 @@ id <- u.csv.c FILTER inferred
 id <- u.csv.id FILTER inferred
 """,
     ),
+    "a number of rows that its own statement computed": (
+        """
+con = fresh()
+con.read_csv("t.csv").limit(int(con.read_csv("u.csv").max("c").fetchone()[0])).write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+a <- t.csv.a IDENTITY
+b <- t.csv.b IDENTITY
+id <- u.csv.c FILTER inferred
+a <- u.csv.c FILTER inferred
+b <- u.csv.c FILTER inferred
+""",
+    ),
+    "an array of values": (
+        """
+other = pd.read_csv("u.csv")
+values = [np.array([other["c"].mean(), 2.5])]
+con = fresh()
+con.execute("SELECT id FROM t WHERE b IN (SELECT unnest(?))", values)
+con.fetch_df().to_csv(OUT, index=False)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.b FILTER
+id <- u.csv.c FILTER inferred
+""",
+    ),
     "many rows of values": (
         """
 con = fresh()
