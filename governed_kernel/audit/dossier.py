@@ -94,10 +94,10 @@ class Dossier:
         return self.registry.register.version(item.name)
 
     def inputs(self) -> list[tuple[str, Input, DatasetRegistered]]:
-        """Base models, training data and evaluation data, each once."""
+        """Base models, data that the run read and evaluation data, each once."""
         found: dict[str, tuple[str, Input, DatasetRegistered]] = {}
         for item in self.bound.inputs:
-            role = "base model" if item.kind == "model" else "training"
+            role = "base model" if item.kind == "model" else "input"
             found[item.name] = (role, item, self.version(item))
         for item in (item for suite in self.bound.suites for item in suite.inputs):
             found.setdefault(item.name, ("evaluation", item, self.version(item)))
@@ -123,6 +123,9 @@ class Dossier:
             if finding.state != "continued":
                 said = f"{', '.join(finding.recall.versions)} was recalled ({finding.state})"
                 found.append(f"{said}: {finding.recall.reason}")
+        if found and (live := _live(self.path)):
+            places = ", ".join(f"{item['environment']}/{item['slot']}" for item in live)
+            found.append(f"It is live all the same: {places}")
         for risk in self.run.acceptances if self.run else []:
             state = risk.state_at(self.moment)
             if state != "valid":

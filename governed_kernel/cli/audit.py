@@ -128,8 +128,12 @@ def verify(
         raise IntegrityBroken(
             f"{len(report.broken)} of {len(report.checks)} checks failed",
             why=f"first: {first.kind} {first.subject}: {first.detail}",
-            next="restore what is named from a backup; everything else verifies",
+            next="restore what is named from a backup; "
+            + ("everything else verifies" if len(report.checks) > len(report.broken) else _NOTHING),
         )
+
+
+_NOTHING = "nothing else could be looked at before that"
 
 
 def _verdict(report: Report) -> str:

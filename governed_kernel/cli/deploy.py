@@ -54,7 +54,9 @@ def deploy(
         slot=slot,
         reason=reason,
     )
-    print_facts(dataclasses.asdict(made), as_json, f"{made.release} is live in {environment}")
+    again = " already; nothing was changed" if made.replaced == made.bundle else ""
+    title = f"{made.release} is live in {environment}{again}"
+    print_facts(dataclasses.asdict(made), as_json, title)
 
 
 @click.command()

@@ -73,8 +73,9 @@ def _line(policy: Policy) -> dict[str, str]:
 def check(workspace: Workspace, as_json: bool) -> None:
     """Read every policy and hold it against the schema; names file and line of a mistake."""
     policies, digest = read_rules(workspace)
-    found = Policies(policies).policies
-    facts = {"policies": len(found), "files": len(policies), "digest": digest}
+    found = Policies(policies)
+    found.check_contradictions()
+    facts = {"policies": len(found.policies), "files": len(policies), "digest": digest}
     print_facts(facts, as_json, "The policies are valid")
 
 

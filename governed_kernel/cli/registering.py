@@ -92,13 +92,14 @@ def register(
 ) -> None:
     """Register a file or folder as a version of NAME, with an immutable snapshot.
 
-    An ADDRESS is brought by fsspec (s3://, gs://, https://, file:// …), or is the database that
+    An ADDRESS is brought by fsspec (s3://, gs://, https:// …), or is the database that
     --query is asked of: sqlite:///PATH, duckdb:///PATH, postgresql://HOST/DATABASE. Credentials
     come from the environment; one in an address is refused. The same content again is the same
     version.
     """
     from governed_kernel.governance import sources
 
+    source = sources.on_this_machine(source)
     named = dict(_named_value(text) for text in parameters)
     asked = {"statement": query, "parameters": named} if query else {}
     description = descriptions.Description(
@@ -199,7 +200,8 @@ def _tell_inherited(version: DatasetRegistered, asked: tuple[str, ...]) -> None:
     """Say which columns are never to be learned because of what a session made them from."""
     more = [column for column in version.never_learn if column not in asked]
     if more and version.made_from:
-        said = f"{', '.join(more)} of {catalog.label(version)} may never be learned: a session "
+        named = ", ".join(column or "a column without a name" for column in more)
+        said = f"{named} of {catalog.label(version)} may never be learned: a session "
         said += f"made it from {', '.join(version.made_from)}, of which such columns go into it, "
         said += "or may, as far as is known; a data steward who has looked opens one by "
         click.echo(f"governed: {visible(said)}'governed data may-learn'", err=True)

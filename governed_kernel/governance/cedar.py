@@ -167,7 +167,6 @@ class Policies:
                     f"its id {policy.id!r} is that of {other.file}, line {other.line}",
                     "give each policy an id of its own: decisions name policies by it",
                 )
-        _check_contradictions(self.policies)
         import cedarpy
 
         text = "\n".join(policy.text for policy in self.policies)
@@ -179,8 +178,33 @@ class Policies:
                 "it is a template, which nothing here fills in: it would never permit or forbid",
                 "name a person, an action or a dataset in the place of ?principal or ?resource",
             )
+        self._read: Mapping[str, Any] = said["staticPolicies"]
         self.names_datasets = _names_a_dataset(said)
         """Whether some policy tells one dataset from others like it: by its name, or as itself."""
+
+    def check_contradictions(self) -> None:
+        """Refuse a policy that says the opposite of exactly what another one says.
+
+        They are held against each other as the engine has read them, however they are laid out.
+        What was adopted before goes on to decide, so this is asked of what is to be adopted.
+
+        Raises
+        ------
+        ConfigurationError
+            With file and line of both.
+        """
+        known: dict[str, Policy] = {}
+        for number, policy in enumerate(self.policies):
+            said = self._read[f"policy{number}"]
+            same = {part: said[part] for part in ("principal", "action", "resource", "conditions")}
+            other = known.setdefault(json.dumps(same, sort_keys=True), policy)
+            if other.effect != policy.effect:
+                raise _mistake(
+                    policy,
+                    f"it says {policy.effect} of exactly what {other.file}, line {other.line} "
+                    f"({other.id!r}), says {other.effect} of, and forbid always wins",
+                    "remove one of the two, or give one of them a condition of its own",
+                )
 
     def __getitem__(self, identifier: str) -> Policy:
         return self._by_id[identifier]
@@ -294,21 +318,6 @@ def _policy(file: str, text: str, start: int, end: int) -> Policy:
         reason=notes.get("reason", ""),
         advice=notes.get("advice", ""),
     )
-
-
-def _check_contradictions(policies: Iterable[Policy]) -> None:
-    """Refuse one that permits exactly what another forbids: it would never permit anything."""
-    known: dict[str, Policy] = {}
-    for policy in policies:
-        code = _EFFECT.sub("", _ANNOTATION.sub("", _blank(policy.text)), count=1)
-        other = known.setdefault(" ".join(code.split()), policy)
-        if other.effect != policy.effect:
-            raise _mistake(
-                policy,
-                f"it says {policy.effect} of exactly what {other.file}, line {other.line} "
-                f"({other.id!r}), says {other.effect} of, and forbid always wins",
-                "remove one of the two, or give one of them a condition of its own",
-            )
 
 
 def _check(policy: Policy) -> None:

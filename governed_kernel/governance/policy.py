@@ -21,10 +21,10 @@ def to_adopt(workspace: Workspace) -> str:
     Raises
     ------
     ConfigurationError
-        A policy is not valid.
+        A policy is not valid, or never counts.
     """
     policies, digest = read_rules(workspace)
-    Policies(policies)
+    Policies(policies).check_contradictions()
     return digest
 
 

@@ -20,16 +20,27 @@ import duckdb
 from governed_kernel.capture.uris import is_url, redacted, url_uri
 from governed_kernel.errors import GovernedError, MissingExtra, ResourceMissing, UsageError
 
-__all__ = ["fetch", "is_remote", "run_query", "source_of", "typed"]
+__all__ = ["fetch", "is_remote", "on_this_machine", "run_query", "source_of", "typed"]
 
 _PARAMETERS = {"sqlite": ":NAME", "duckdb": "$NAME"}
 _DATABASES = ("sqlite", "duckdb", "postgresql", "postgres")
 _AT_ONCE = 10_000
+_LOCAL = ("file://", "local://")
+"""Schemes that fsspec has for paths of this machine."""
 
 
 def is_remote(source: str) -> bool:
     """Whether a source is an address, and no path of this machine."""
     return is_url(source)
+
+
+def on_this_machine(source: str) -> str:
+    """The path that an address of this machine's files means; anything else as it is.
+
+    As a path it is held to what holds of every file here: no link, nothing that is being written.
+    """
+    scheme = next((scheme for scheme in _LOCAL if source.lower().startswith(scheme)), "")
+    return source[len(scheme) :]
 
 
 def source_of(source: str) -> str:
@@ -98,7 +109,9 @@ def fetch(source: str, folder: Path) -> Path:
     except Exception as error:  # each driver has errors of its own, of whatever kind
         raise ResourceMissing(
             f"{source} can't be brought",
-            why=redacted(str(error)) or type(error).__name__,
+            why="there is no such file"
+            if isinstance(error, FileNotFoundError)
+            else redacted(str(error)) or type(error).__name__,
             next="check the address, the network and the credentials in the environment, then run "
             "the same command again",
         ) from error

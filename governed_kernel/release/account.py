@@ -154,6 +154,12 @@ class Account:
         """The materials that are data, and no models."""
         return [item for item in self.materials() if item.version.kind == "data"]
 
+    def inputs(self, *, learnt: bool) -> list[Material]:
+        """The data that the run read: what its weights owe to, or what they do not on record."""
+        names = {item.dataset for item in self.learnt}
+        read = [item for item in self.data() if item.role == "input"]
+        return [item for item in read if (item.name in names) == learnt]
+
     def approvals(self) -> list[CountedApproval]:
         """Every approval that counts: for the run, then for its deployment."""
         register, name = self.registry.register, self.release.name

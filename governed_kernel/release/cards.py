@@ -27,6 +27,9 @@ _HUMAN = {
 """Sections that only people can fill, and the fields of their card that do."""
 
 
+_ONLY_READ = "Data that the run read and, as far as is on record, did not learn from"
+
+
 def model_card(account: Account) -> str:
     """The model card."""
     lines = [
@@ -40,7 +43,8 @@ def model_card(account: Account) -> str:
         *_model(account),
         *_said(account),
         *_section("Base model", map(_base, account.bases)),
-        *_section("Training data", _used(account, "input")),
+        *_section("Training data", map(_used, account.inputs(learnt=True))),
+        *_section(_ONLY_READ, map(_used, account.inputs(learnt=False)), "none"),
         *_section("What the weights owe to", map(_learnt, account.learnt)),
         *_section("Training", _training(account)),
         *(line for found in account.evaluations for line in _evaluation(account, found)),
@@ -92,8 +96,8 @@ def _front(account: Account) -> list[str]:
         name = base.origin if _HUB.match(base.origin) else base.dataset
         found += [f"base_model: {json.dumps(name, ensure_ascii=False)}"]
         found += ["base_model_relation: adapter"] if account.is_adapter else []
-    if account.data():
-        found += ["datasets:", *(f"- {json.dumps(item.name)}" for item in account.data())]
+    if trained := account.inputs(learnt=True):  # which is what hubs take them for
+        found += ["datasets:", *(f"- {json.dumps(item.name)}" for item in trained)]
     return [*found, "tags:", "- governed-notebooks", "---"]
 
 
@@ -125,12 +129,9 @@ def _base(base: DatasetRegistered) -> str:
     )
 
 
-def _used(account: Account, role: str) -> Iterator[str]:
-    for item in account.data():
-        if item.role == role:
-            rows = f"{item.version.rows} rows, " if item.version.rows >= 0 else ""
-            kind = _plain(item.version.data_class)
-            yield f"- {_plain(item.name)}: {rows}class {kind}; `data_card.md`"
+def _used(item: Material) -> str:
+    rows = f"{item.version.rows} rows, " if item.version.rows >= 0 else ""
+    return f"- {_plain(item.name)}: {rows}class {_plain(item.version.data_class)}; `data_card.md`"
 
 
 def _learnt(item: Learnt) -> str:

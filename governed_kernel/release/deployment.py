@@ -34,7 +34,7 @@ class Deployed:
     bundle: str
     sha256: str
     replaced: str
-    """The bundle that was live there before; empty if none."""
+    """The bundle that was live there before: the same where nothing changed, empty if none."""
 
 
 def deploy(
@@ -228,11 +228,18 @@ def latest_run(release: ReleaseRecord) -> RunRecord:
     for run in reversed(release.runs):
         if run.started.kind == "release" and run.validations:
             run.evidence()  # which says why it counts for nothing, or not any more
+    done = [run.run_id for run in release.runs if _could_be_validated(run)]
     raise NotApproved(
         f"{release.name} has no validated run",
         why=f"its state is {release.state}, with {len(release.runs)} runs on record",
-        next=f"'governed run {release.name}', then 'governed validate RUN'",
+        next=f"'governed validate {done[-1]}'"
+        if done
+        else f"'governed run {release.name}', then 'governed validate RUN'",
     )
+
+
+def _could_be_validated(run: RunRecord) -> bool:
+    return run.started.kind == "release" and run.state == "succeeded"
 
 
 def _live(registry: Registry, environment: str, slot: str) -> str:

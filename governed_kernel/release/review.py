@@ -144,7 +144,8 @@ def _chosen(release: ReleaseRecord, run_id: str) -> RunRecord:
     raise NotApproved(
         f"{release.name} has no such run to deploy",
         why=f"{run_id} is no run of it" if run_id else "none of its runs was validated",
-        next=f"see 'governed release show {release.name}'",
+        next=f"'governed release show {release.name}' lists its runs, 'governed validate RUN' "
+        "validates one",
     )
 
 

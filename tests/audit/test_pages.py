@@ -154,6 +154,7 @@ def test_what_stands_against_it_is_said_first(stages: Stages, tmp_path: Path) ->
     said = " ".join(place.done_here("audit report sour --json").facts["open"])
     for words in ("README.md", "the key of mara was revoked", "was recalled (open): not ours"):
         assert words in said
+    assert "It is live all the same: preprod/default" in said
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="it takes chromium to print a page")

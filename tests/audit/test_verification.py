@@ -234,6 +234,13 @@ def test_a_workspace_without_its_ledger_is_broken_for_who_knew_it(released: Plac
     explains(released.here("audit verify"), 4, "is gone or empty")
 
 
+def test_nothing_is_said_to_verify_that_a_broken_ledger_kept_from_being_looked_at(
+    released: Place,
+) -> None:
+    alter(released.workspace.ledger)
+    explains(released.here("audit verify"), 4, "1 of 1 checks", "nothing else could be looked at")
+
+
 def test_a_run_that_nobody_started_counts_nowhere(released: Place) -> None:
     run = next(released.workspace.runs.glob("run-*"))
     shutil.copytree(run, run.with_name("run-20260101T000000-00000000"))

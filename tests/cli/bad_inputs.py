@@ -74,6 +74,10 @@ UNFIT = {
         f"data register b {{folder}}/link.csv --class health --purpose train --owner Clinic "
         f"--legal-basis consent{SAM}", 2, "is a symbolic link",
     ),
+    "the same by an address of this machine": Case(
+        f"data register b file://{{folder}}/link.csv --class health --purpose train --owner Clinic "
+        f"--legal-basis consent{SAM}", 2, "is a symbolic link",
+    ),
     "an empty file": Case(
         f"data register b {{folder}}/empty.csv --class health --purpose train --owner Clinic "
         f"--legal-basis consent{SAM}", 2, "is empty",
@@ -85,6 +89,10 @@ UNFIT = {
     "an address of no known kind": Case(
         f"data register b gopher://a/b --class health --purpose train --owner Clinic "
         f"--legal-basis consent{SAM}", 6, "can't be brought",
+    ),
+    "an object that is not there": Case(
+        f"data register b memory://gone.csv --class health --purpose train --owner Clinic "
+        f"--legal-basis consent{SAM}", 6, "there is no such file",
     ),
     "a database of no known kind": Case(
         f"data register b oracle.db --query select --class health --purpose train --owner Clinic "
@@ -127,6 +135,10 @@ POLICIES = {
         '@id("yes") permit (principal, action == Action::"run", resource);\n'
         '@id("no")\nforbid (principal,  action == Action::"run", resource); // never',
         "forbid always wins",
+    ),
+    "the same, laid out otherwise": (
+        '@id("yes") permit (\n  principal,\n  action == Action::"run",\n  resource\n);\n'
+        '@id("no") forbid(principal, action == Action::"run", resource);', "forbid always wins",
     ),
 }  # fmt: skip
 NAMES = ("../../x@1", "triage@../1", "/etc/passwd", "triage@1/../../x")

@@ -29,6 +29,8 @@ def test_a_bundle_goes_live_once_however_often_it_is_asked_for(validated: Place)
     assert first["replaced"] == ""
     again = validated.done_here("deploy sour --env preprod --reason again {otto} --json").facts
     assert again["replaced"] == first["bundle"] == again["bundle"]
+    said = validated.done_here("deploy sour --env preprod --reason again {otto}").out
+    assert "is live in preprod already; nothing was changed" in said
     (live,) = validated.release()["deployments"]
     assert live["live_to"] is None
     assert validated.release()["state"] == "released"
@@ -98,6 +100,8 @@ def test_without_an_approval_for_deployment_nothing_goes_live(
 def test_a_run_that_was_never_validated_does_not_go_live(stages: Stages, tmp_path: Path) -> None:
     place = stages.executed.copy(tmp_path)
     explains(place.here("deploy sour --env preprod {otto}"), 3, "has no validated run")
+    (run,) = place.events("RunStarted")
+    explains(place.here("deploy sour --env preprod {otto}"), 3, f"'governed validate {run.run_id}'")
     nothing_is_live(place)
 
 

@@ -127,3 +127,32 @@ def test_policies_are_told_apart_whatever_stands_in_them() -> None:
         ("not-here", "forbid", 7),
     ]
     assert split("f", "// nothing; at all\n") == []
+
+
+PERMITTED = '(\n  principal in Role::"operator",\n  action == Action::"deploy",\n  resource\n)'
+HIGH = ' when { resource.risk == "high" }'
+
+
+@pytest.mark.parametrize(
+    ("permit", "forbid"),
+    [
+        (PERMITTED, '(principal in Role::"operator",action==Action::"deploy",resource)'),
+        (PERMITTED + HIGH, f'{" ".join(PERMITTED.split())} when{{resource.risk=="high"}}'),
+    ],
+)
+def test_a_contradiction_is_found_however_both_are_laid_out(permit: str, forbid: str) -> None:
+    texts = f'// one\n@id("p") permit {permit};', f'@id("f")\nforbid {forbid};'
+    both = Policies(dict(zip(("a.cedar", "b.cedar"), texts, strict=True)))
+    with pytest.raises(ConfigurationError, match=r"a.cedar, line 2 \('p'\).*always wins") as error:
+        both.check_contradictions()
+    assert str(error.value).startswith("b.cedar, line 1: not a valid policy")
+
+
+def test_a_forbid_of_more_or_of_less_contradicts_nothing() -> None:
+    policies = [
+        f"permit {PERMITTED}",
+        f"forbid {PERMITTED}{HIGH}",
+        'forbid (principal, action == Action::"deploy", resource)',
+    ]
+    said = "".join(f'@id("{n}") {policy};\n' for n, policy in enumerate(policies))
+    Policies({"a.cedar": said}).check_contradictions()

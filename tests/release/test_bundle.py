@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
 import subprocess
@@ -15,7 +16,11 @@ import pytest
 
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import IntegrityBroken
+from governed_kernel.release import manifest
+from governed_kernel.release.account import Account
 from governed_kernel.release.bundle import BundleManifest, manifest_of, verify
+from governed_kernel.release.cards import model_card
+from governed_kernel.release.registry import Registry
 from tests.loop.refusal import alter, explains
 from tests.loop.stages import Stages
 
@@ -147,12 +152,30 @@ def test_hubs_read_the_model_card(bundle: Path) -> None:
     card = ModelCard.load(bundle / "README.md", ignore_metadata_errors=False)
     assert card.data.base_model == "palate"
     assert card.data.library_name == "peft"
-    assert card.data.datasets == ["berries-train@1", "berries-holdout@1", "berries@1"]
+    assert card.data.datasets == ["berries-train@1"], "hubs take these for what it was trained on"
     for said in ("promoted by Dora", "approved for deployment by Mara", "recall-sour"):
         assert said in card.text
     assert "## Intended use\n\nSorting berries in our kitchen" in card.text
     assert "risk if wrong: A sour cake" in card.text
     assert "licence: BSD-3-Clause" in card.text
+
+
+def test_what_a_run_only_read_is_no_training_data_of_its_model(
+    stages: Stages, made: BundleManifest
+) -> None:
+    workspace = stages.released.workspace
+    registry = Registry.read(workspace)
+    record = registry.release(made.release)
+    bound = manifest.load(manifest.release_folder(workspace, record.name), record.digest)
+    found = Account.read(workspace, registry, registry.run(made.run_id), bound)
+    trained = "## Training data\n\n- berries-train@1"
+    read = "did not learn from\n\n- berries-train@1"
+    assert trained in model_card(found)
+    assert read not in model_card(found)
+    none = model_card(dataclasses.replace(found, learnt=()))
+    assert "## Training data\n\n- not stated" in none
+    assert read in none
+    assert "datasets:" not in none
 
 
 def test_the_data_card_tells_which_columns_were_learnt(bundle: Path) -> None:
