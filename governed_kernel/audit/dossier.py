@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from governed_kernel.governance import authorization
 from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release import bundle, gate, intake, manifest
 from governed_kernel.release.environment import EnvironmentLock
+from governed_kernel.release.evaluations import compared
 from governed_kernel.release.manifest import Input, ReleaseManifest
 from governed_kernel.release.overview import overview
 from governed_kernel.release.registry import Registry, ReleaseRecord, RunRecord
@@ -102,6 +104,15 @@ class Dossier:
         for item in (item for suite in self.bound.suites for item in suite.inputs):
             found.setdefault(item.name, ("evaluation", item, self.version(item)))
         return list(found.values())
+
+    def thresholds(self) -> dict[tuple[str, str], str]:
+        """Suite's digest and case → its threshold in words, where the evidence is as recorded."""
+        found = {}
+        for recorded in self.run.evaluations if self.run else []:
+            with contextlib.suppress(GovernedError):  # which a deployment would be refused for
+                told = compared(self.workspace, recorded)
+                found.update({(recorded.suite_sha256, case): said for case, said in told.items()})
+        return found
 
     def _checks(self) -> Iterator[Callable[[], object]]:
         """The gates before a deployment but those whose concern is told already."""

@@ -97,7 +97,7 @@ def engineer_page(found: Dossier) -> str:
         section("What ran", _ran(found)),
         "</div></div>",
         section("Inputs", _inputs(found)),
-        section("Cases", _cases(found.run)),
+        section("Cases", _cases(found)),
         section("What it left", _artifacts(found.run)),
         section("How to check it", _commands(found)),
     ]
@@ -328,20 +328,26 @@ def _inputs(found: Dossier) -> str:
     return table(["As", "Version", "State", "SHA-256", "Never learnt"], rows, most=8)
 
 
-def _cases(run: RunRecord | None) -> str:
+def _cases(dossier: Dossier) -> str:
+    run = dossier.run
     if run is None or not run.evaluations:
         return "<p>No run of it was validated.</p>"
-    every = [(found.suite, case) for found in run.evaluations for case in found.cases]
+    known = dossier.thresholds()
+    every = [
+        (found.suite, case, known.get((found.suite_sha256, case.case_id), f"{case.threshold:.4g}"))
+        for found in run.evaluations
+        for case in found.cases
+    ]
     every.sort(key=lambda each: each[1].outcome == "passed")  # what failed comes first
-    rows = [[words(suite, 20), *_case(case)] for suite, case in every]
+    rows = [[words(suite, 20), *_case(case, threshold)] for suite, case, threshold in every]
     heads = ["Suite", "Layer", "Case", "Value", "Threshold", "Outcome"]
     return table(heads, rows, most=14, right=(3, 4))
 
 
-def _case(case: CaseResult) -> list[str]:
+def _case(case: CaseResult, threshold: str) -> list[str]:
     outcome = case.outcome if case.blocking else f"{case.outcome}, not blocking"
-    value, threshold = f"{case.value:.4g}", f"{case.threshold:.4g}"
-    return [words(case.layer, 20), words(case.case_id, 40), value, threshold, words(outcome)]
+    named = words(case.layer, 20), words(case.case_id, 40)
+    return [*named, f"{case.value:.4g}", words(threshold), words(outcome)]
 
 
 def _artifacts(run: RunRecord | None) -> str:

@@ -68,7 +68,7 @@ def approve(
     from governed_kernel.cli.reviewed import show
     from governed_kernel.release.review import review
 
-    found = review(workspace, release, purpose, person, run_id)
+    found = review(workspace, release, purpose, person, run_id, to_sign=True)
     name = found.release.name
     what = f"that {found.run_id} may be deployed" if found.run_id else "that it may be run"
     signs = f"{_printed_name(workspace, person)} signs: {meaning}, {what}"

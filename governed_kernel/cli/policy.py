@@ -158,9 +158,13 @@ def explain(
     ACTION is read, promote, approve, accept-risk, answer-recall, reject, revoke, run, deploy,
     manage-people, register or recall; it is asked of what always holds (locked data, ended
     retention, needed roles, no own work) and of the policies as they lie there, adopted or not.
-    What a release still lacks is told by 'governed release show'. Nothing is done.
+    Of run and deploy it also says what a release lacks for them, whoever asks. Nothing is done.
     """
-    register = Register.read(workspace)
+    from governed_kernel.release.registry import Registry
+    from governed_kernel.release.standing import refusal
+
+    registry = Registry.read(workspace)
+    register = registry.register
     rules = read_rules(workspace)
     asked = explaining.ask(
         register,
@@ -182,17 +186,21 @@ def explain(
         "policies": [*(policy for policy, _ in found.floor), *found.verdict.ids],
         "advice": found.verdict.advice,
         "adopted": rules.digest == register.policy,
+        "gates": refusal(workspace, registry, action, resource),
         "would_be_allowed_if": found.changes,
     }
     if as_json:
         print_facts(facts, as_json)
         return
+    gates = facts.pop("gates")
     del facts["would_be_allowed_if"]
     print_facts(facts, as_json, f"{person}: {action} {resource}".strip())
     if found.floor:
         click.echo(f"no policy can change that{', but this would:' if found.changes else ''}")
     for change in found.changes:
         click.echo(f"it would be allowed if {change}")
+    if gates:
+        click.echo(f"whoever asks, gates refuse it now: {gates}")
 
 
 @policy.command()

@@ -21,7 +21,7 @@ from governed_kernel.lineage.attestations import (
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.workspace import Workspace
 
-__all__ = ["approve", "reject", "revoke"]
+__all__ = ["approve", "check_that_it_counts", "reject", "revoke"]
 
 MEANINGS = ("reviewed", "approved", "authored", "responsible")
 
@@ -68,14 +68,13 @@ def approve(
     def make(register: Register, who: Person) -> Predicate:
         promotion = _promotion(register, release)
         register.check_policy()
-        _refuse_ended(register, promotion)
         if purpose == "run" and digest != promotion.digest:
             raise NotApproved(
                 f"{release} is not what was promoted",
                 why=f"its digest is {digest[:16]}…, the promoted one {promotion.digest[:16]}…",
                 next="restore its files, or promote the changed notebook as a new version",
             )
-        _check_that_it_counts(register, who, release, purpose, digest, run_id)
+        check_that_it_counts(register, who, release, purpose, digest, run_id)
         return Approval(
             person=who.name,
             printed_name=who.printed_name,
@@ -139,9 +138,17 @@ def _end(
     return attest(workspace, person, passphrase, make, action=action, resource=release)
 
 
-def _check_that_it_counts(
+def check_that_it_counts(
     register: Register, who: Person, release: str, purpose: Purpose, digest: str, run_id: str
 ) -> None:
+    """Refuse an approval that would not count, before anybody goes to the trouble of giving it.
+
+    Raises
+    ------
+    NotApproved
+        The release has ended; it is by the author, without the role, or a second time.
+    """
+    _refuse_ended(register, _promotion(register, release))
     rule = register.rule(purpose, release)
     _, reason = objection(
         who,

@@ -12,7 +12,7 @@ from governed_kernel.lineage.events import DatasetRegistered
 from governed_kernel.release.manifest import Input
 from governed_kernel.workspace import Workspace
 
-__all__ = ["catalogued", "check_inputs", "check_policies"]
+__all__ = ["catalogued", "check_inputs", "check_lifetime", "check_policies"]
 
 
 def check_inputs(
@@ -40,7 +40,7 @@ def check_inputs(
                 why=locked,
                 next="promote a new version of the release that does without it",
             )
-        _check_lifetime(register, version)
+        check_lifetime(register, version)
         found[item.name] = catalog.verify(workspace, version)
     return found
 
@@ -91,7 +91,8 @@ def catalogued(register: Register, item: Input) -> DatasetRegistered:
     return version
 
 
-def _check_lifetime(register: Register, version: DatasetRegistered) -> None:
+def check_lifetime(register: Register, version: DatasetRegistered) -> None:
+    """Refuse what was withdrawn or is past its retention."""
     name = f"{version.dataset}@{version.version}"
     if version.state == "withdrawn":
         raise Refused(

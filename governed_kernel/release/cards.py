@@ -13,6 +13,7 @@ from governed_kernel.governance.may_learn import allowed
 from governed_kernel.lineage.events import CaseResult, DatasetRegistered, ValidationRecorded
 from governed_kernel.release import intake
 from governed_kernel.release.account import NOT_STATED, Account, Learnt, Material
+from governed_kernel.release.evaluations import compared
 
 __all__ = ["data_card", "model_card"]
 
@@ -147,6 +148,7 @@ def _training(account: Account) -> Iterator[str]:
 
 
 def _evaluation(account: Account, found: ValidationRecorded) -> list[str]:
+    thresholds = compared(account.workspace, found)
     judged = ", ".join(item.name for item in account.data() if item.role == "evaluation")
     return [
         f"## Evaluation: {_plain(found.suite)}, {'passed' if found.passed else 'not passed'}",
@@ -155,7 +157,7 @@ def _evaluation(account: Account, found: ValidationRecorded) -> list[str]:
         "",
         "| layer | case | outcome | value | threshold | blocking |",
         "|---|---|---|---|---|---|",
-        *map(_case_row, found.cases),
+        *(_case_row(case, thresholds[case.case_id]) for case in found.cases),
         "",
     ]
 
@@ -211,10 +213,10 @@ def _section(title: str, lines: Iterator[str], none: str = NOT_STATED) -> list[s
     return [f"## {title}", "", *(list(lines) or [f"- {none}"]), ""]
 
 
-def _case_row(case: CaseResult) -> str:
+def _case_row(case: CaseResult, threshold: str) -> str:
     return (
         f"| {_plain(case.layer)} | {_plain(case.case_id)} | {case.outcome} | {case.value:.4g} "
-        f"| {case.threshold:.4g} | {'yes' if case.blocking else 'no'} |"
+        f"| {threshold} | {'yes' if case.blocking else 'no'} |"
     )
 
 

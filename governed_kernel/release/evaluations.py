@@ -15,7 +15,7 @@ from governed_kernel.validation.evidence import Evidence, failing_first, read_ev
 from governed_kernel.validation.metrics import expected_calibration_error
 from governed_kernel.workspace import Workspace
 
-__all__ = ["evaluation", "evaluations", "recorded_evidence"]
+__all__ = ["compared", "evaluation", "evaluations", "recorded_evidence"]
 
 
 def evaluations(registry: Registry) -> list[dict[str, Any]]:
@@ -89,6 +89,15 @@ def recorded_evidence(workspace: Workspace, recorded: ValidationRecorded) -> lis
             next=f"validate the run again with 'governed validate {recorded.run_id}'",
         )
     return found
+
+
+def compared(workspace: Workspace, recorded: ValidationRecorded) -> dict[str, str]:
+    """Id of each case → its threshold with how it was held against it, ``at least 0.8``."""
+    return {
+        case.id: f"{case.comparison} {case.threshold:.4g}"
+        for item in recorded_evidence(workspace, recorded)
+        for case in item.cases
+    }
 
 
 def _summary(registry: Registry, run: RunRecord, recorded: ValidationRecorded) -> dict[str, Any]:

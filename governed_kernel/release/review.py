@@ -17,7 +17,13 @@ import msgspec
 from governed_kernel.canonical import digest_file
 from governed_kernel.errors import GovernedError, IntegrityBroken, NotApproved
 from governed_kernel.files import read_regular
-from governed_kernel.governance import authorization, catalog, may_learn, permission
+from governed_kernel.governance import (
+    approvals,
+    authorization,
+    catalog,
+    may_learn,
+    permission,
+)
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import record_refusal
@@ -84,12 +90,20 @@ class Review:
 
 
 def review(
-    workspace: Workspace, release: str, purpose: Purpose, person: str, run_id: str = ""
+    workspace: Workspace,
+    release: str,
+    purpose: Purpose,
+    person: str,
+    run_id: str = "",
+    *,
+    to_sign: bool = False,
 ) -> Review:
     """Verify what `person` is about to sign, and tell what it is.
 
     Parameters
     ----------
+    to_sign : bool
+        They came to sign: refused is whose approval would not count, before data is verified.
     run_id : str
         The run, for deployment; by default the newest that was validated.
 
@@ -104,6 +118,10 @@ def review(
     record = registry.release(release)
     try:
         run = _chosen(record, run_id) if purpose == "deployment" else None
+        if to_sign:
+            who = registry.register.person(person)
+            signed = (run.evidence()[0], run.run_id) if run else (record.digest, "")
+            approvals.check_that_it_counts(registry.register, who, record.name, purpose, *signed)
         facts, comparisons = _release(workspace, registry, record)
         folder = manifest.release_folder(workspace, record.name)
         bound = manifest.load(folder, record.digest)

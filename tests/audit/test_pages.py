@@ -102,6 +102,7 @@ def test_the_facts_are_there(stages: Stages, tmp_path: Path) -> None:
     (artifact, *_) = next(event for event in place.events("RunEnded") if event.artifacts).artifacts
     for words in (artifact.sha256, stages.run_id, "recall-sour", "berries-train@1"):
         assert words in engineer
+    assert ">at least 0.7<" in engineer
     assert "2(g)" in index
     listed = {row["point"]: row["status"] for row in facts["annex_iv"]}
     assert set(listed) == {

@@ -206,6 +206,19 @@ def test_who_does_not_count_is_refused(candidate: Place, person: str, why: str) 
     assert candidate.events("Approval") == []
 
 
+def test_who_does_not_count_is_told_so_before_anything_is_verified_or_asked_for(
+    candidate: Place,
+) -> None:
+    """Data may be read for minutes, and a passphrase is not asked of whose signature is in vain."""
+    alter(candidate.root / "release" / "sour@1" / "manifest.json")
+    for person, why in (("dora", "the author of the release"), ("otto", "it takes the role")):
+        done = candidate.here(f"{FOR_RUN} --as {person}")
+        explains(done, 3, "would not count", why)
+        assert "signs:" not in done.err
+    candidate.done_here("reject sour --reason 'no holdout' {kim}")
+    explains(candidate.here(f"{FOR_RUN} --as rui"), 3, "can't be approved any more")
+
+
 def test_a_run_is_named_for_deployment_alone(candidate: Place) -> None:
     explains(candidate.here(f"{FOR_RUN} --run run-1 {{rui}}"), 2, "one for a run does not")
 

@@ -9,6 +9,7 @@ import pytest
 from governed_kernel.workspace import Workspace
 from tests.cli.commands import Command
 from tests.governance.records import register, write_records
+from tests.loop.stages import Stages
 
 BROKEN = """// fine so far
 
@@ -127,6 +128,30 @@ def test_what_no_policy_can_change_is_said(
     assert done.out.endswith("no policy can change that\n"), "a re-run reads it no more either"
     done = governed("policy", "explain", "promote", "a@1", "--as", "ghost")
     assert done.out.endswith("no policy can change that\n")
+
+
+@pytest.mark.slow
+def test_what_gates_refuse_whoever_asks_is_said_beside_what_policies_permit(
+    stages: Stages, tmp_path: Path
+) -> None:
+    place = stages.candidate.copy(tmp_path)
+    asked = "policy explain run sour --as otto"
+    facts = place.done_here(f"{asked} --json").facts
+    assert facts["allowed"] is True
+    assert "0 of 2 approvals" in facts["gates"]
+    assert "whoever asks, gates refuse it now: sour@1 is not approved" in place.done_here(asked).out
+    facts = place.done_here("policy explain deploy sour --as otto --json").facts
+    assert "has no validated run" in facts["gates"]
+    released = stages.released.copy(tmp_path / "released")
+    for action in ("run", "deploy"):
+        asked = f"policy explain {action} sour --as otto"
+        assert released.done_here(f"{asked} --json").facts["gates"] == ""
+        assert "gates" not in released.done_here(asked).out
+    released.done_here("revoke sour --reason 'bad news' {rui}")
+    for action in ("run", "deploy"):
+        said = released.done_here(f"policy explain {action} sour --as otto --json").facts["gates"]
+        assert "sour@1 was revoked" in said
+        assert "bad news" in said
 
 
 def test_somebody_unknown_is_told_to_be_added_and_not_to_be_granted_a_role(

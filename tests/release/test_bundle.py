@@ -158,6 +158,7 @@ def test_hubs_read_the_model_card(bundle: Path) -> None:
     assert "## Intended use\n\nSorting berries in our kitchen" in card.text
     assert "risk if wrong: A sour cake" in card.text
     assert "licence: BSD-3-Clause" in card.text
+    assert "| at least 0.7 | yes |" in card.text
 
 
 def test_what_a_run_only_read_is_no_training_data_of_its_model(
