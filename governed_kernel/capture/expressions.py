@@ -205,6 +205,8 @@ class Expressions(ABC):
     def _subscript(self, node: ast.Subscript) -> Made:
         subject = self.value(node.value)
         match node.slice:
+            case ast.Constant(value=int()) if _by_place(node):
+                return subject  # of a frame it is a row, whatever it is of the frame's columns
             case ast.Constant(value=str() | int() as key) if not isinstance(key, bool):
                 return extended(subject, key)
             case ast.List(elts=parts) | ast.Tuple(elts=parts) if parts and all(
@@ -218,9 +220,7 @@ class Expressions(ABC):
                 # ``frame.loc[rows, "a"]``, ``frame.at[row, "a"]``
                 made = extended(subject, key)
                 return Made(made.direct, made.indirect | self._all(rows).all)
-            case ast.Tuple(elts=[*rows, ast.Constant(value=int() as place)]) if isinstance(
-                node.value, ast.Attribute
-            ) and node.value.attr in ("iat", "iloc"):
+            case ast.Tuple(elts=[*rows, ast.Constant(value=int() as place)]) if _by_place(node):
                 made = extended(subject, place)
                 return Made(made.direct, made.indirect | self._all(rows).all)
         index = self.value(node.slice)
@@ -342,3 +342,8 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
             yield child
         elif not isinstance(child, ast.stmt):
             yield from _expressions(child)
+
+
+def _by_place(node: ast.Subscript) -> bool:
+    """Whether rows, or rows and columns, are counted: ``thing.iloc[…]``."""
+    return isinstance(node.value, ast.Attribute) and node.value.attr in ("iat", "iloc")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.references import Reference, opened
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.steps import MOST_WORKS
 from governed_kernel.lineage.events import UNKNOWN
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "asked_of",
     "leaves_of",
     "made_of",
+    "narrowed",
     "unknown",
     "used_up",
     "values_of",
@@ -66,6 +68,43 @@ def used_up(
         for entity, each in names.items()
         if entity not in doings.ended and 0 < sum(counts[name] for name in each) <= taken[entity]
     )
+
+
+def narrowed(
+    doings: Doings, items: Set[str], mentioned: dict[Reference, list[Source]]
+) -> dict[Reference, list[Source]]:
+    """What a statement mentions, with what it can have of frames whose `items` alone it takes.
+
+    Each item that is taken of a frame is an observed call, so nothing of the frame is in the
+    statement but the columns that came of these calls, by whatever name or in however many turns.
+    """
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    frames: dict[str, Node] = {}
+    for reference, sources in mentioned.items() if items and doings.works else ():
+        for source in sources:
+            names[source.node.entity].add(reference.name)
+            if source.node.kind == "frame":
+                frames[source.node.entity] = source.node
+    taken: defaultdict[str, set[str]] = defaultdict(set)
+    for work in doings.steps if len(doings.works) < MOST_WORKS else ():
+        for node in work.inputs:
+            taken[node.entity].update(work.output.columns)
+    kept = {
+        entity: taken[entity]
+        for entity, node in frames.items()
+        if names[entity] <= items and taken[entity] and taken[entity] < set(node.columns)
+    }
+    if not kept:
+        return mentioned
+    return {
+        reference: [
+            source._replace(columns=tuple(filter(kept[source.node.entity].__contains__, columns)))
+            if (columns := source.columns) and source.node.entity in kept
+            else source
+            for source in sources
+        ]
+        for reference, sources in mentioned.items()
+    }
 
 
 def leaves_of(

@@ -43,6 +43,8 @@ __all__ = [
 
 
 Rule: TypeAlias = Callable[[Observation, Observed], None]
+Before: TypeAlias = Callable[[Observation, Call], bool | None]
+"""Runs before a call; false where that is none to record, but what is called within it."""
 
 
 class Repeats(NamedTuple):
@@ -65,7 +67,7 @@ def observe(
     rule: Rule,
     *,
     label: str = "",
-    before: Callable[[Observation, Call], None] | None = None,
+    before: Before | None = None,
     io: bool = False,
     quick: Quick | None = None,
     behind: str = "",
@@ -75,7 +77,7 @@ def observe(
     Parameters
     ----------
     before : callable, optional
-        Runs before the call, for decisions and for what the call will change.
+        Runs before the call, for decisions and for what the call will change; see `Before`.
     io : bool
         Record the call whoever makes it, inside another recorded call as well.
     quick : callable, optional
@@ -120,7 +122,7 @@ def observe_native(
     rule: Rule,
     *,
     label: str = "",
-    before: Callable[[Observation, Call], None] | None = None,
+    before: Before | None = None,
     io: bool = True,
 ) -> bool:
     """As `observe`, of a native function that `owners` (a class, modules) have.
@@ -170,7 +172,7 @@ def hooks_of(
     observation: Observation,
     target: Target,
     rule: Rule,
-    before: Callable[[Observation, Call], None] | None = None,
+    before: Before | None = None,
     *,
     io: bool = False,
 ) -> Hooks:
@@ -182,7 +184,7 @@ def _hooks(
     observation: Observation,
     target: Target,
     rule: Rule,
-    before: Callable[[Observation, Call], None] | None,
+    before: Before | None,
     io: bool,
     behind: str = "",
 ) -> Hooks:
@@ -210,7 +212,7 @@ class _FollowingHooks:
         observation: Observation,
         target: Target,
         rule: Rule,
-        before: Callable[[Observation, Call], None] | None,
+        before: Before | None,
         io: bool,
         behind: str,
     ) -> None:
@@ -258,11 +260,14 @@ class _FollowingHooks:
         return call
 
     def _prepared(self, call: Call) -> bool:
-        """Whether what comes before the call was done; if not, that is on record."""
+        """Whether what comes before the call was done, and it is to be recorded.
+
+        Where that failed, that is on record.
+        """
         assert self.before is not None
         self.state.busy = True
         try:
-            self.before(self.observation, call)
+            return self.before(self.observation, call) is not False
         except GovernedError:
             raise
         except Exception as error:
@@ -270,7 +275,6 @@ class _FollowingHooks:
             return False
         finally:
             self.state.busy = False
-        return True
 
     def leave(self, call: Call | None, value: Any) -> Any:
         if call is None:

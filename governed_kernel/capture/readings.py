@@ -27,12 +27,15 @@ class Reading(NamedTuple):
         All that its values, and the names that it binds or changes, owe to.
     counts : Counter of str
         How often it looks up each name; of a statement that is no simple one, nothing.
+    items : frozenset of str
+        Names that it looks up for nothing but their items: ``name[…]``.
     """
 
     statement: ast.stmt
     flow: Flow
     mentioned: References
     counts: Counter[str]
+    items: frozenset[str]
 
 
 def read(statement: ast.stmt) -> Reading:
@@ -40,7 +43,8 @@ def read(statement: ast.stmt) -> Reading:
     flow = flow_of(statement)
     owed = [made.all for made in (*flow.writes.values(), *flow.touches.values())]
     counts = Counter(_loads(statement)) if isinstance(statement, _SIMPLE) else Counter[str]()
-    return Reading(statement, flow, flow.reads.union(*owed), counts)
+    items = frozenset(_items(statement)) - frozenset(_others(statement))
+    return Reading(statement, flow, flow.reads.union(*owed), counts, items)
 
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
@@ -62,3 +66,26 @@ def _loads(statement: ast.AST) -> Iterator[str]:
                     yield from (inner.id,) * _MANY
         else:
             yield from _loads(node)
+
+
+_LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.GeneratorExp)
+"""What is run by whoever asks for it: within an observed call that is no call of its own."""
+
+
+def _items(node: ast.AST) -> Iterator[str]:
+    """The names of which a statement takes an item."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Subscript) and isinstance(child.value, ast.Name):
+            yield child.value.id
+
+
+def _others(node: ast.AST) -> Iterator[str]:
+    """The names that it looks up for something else, or in what is run later."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _LATER):
+            yield from (each.id for each in ast.walk(child) if isinstance(each, ast.Name))
+        elif isinstance(child, ast.Name):
+            if not (isinstance(node, ast.Subscript) and node.value is child):
+                yield child.id
+        else:
+            yield from _others(child)

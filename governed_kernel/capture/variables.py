@@ -32,6 +32,7 @@ from governed_kernel.capture.leftovers import (
     asked_of,
     leaves_of,
     made_of,
+    narrowed,
     used_up,
 )
 from governed_kernel.capture.looks import kind_of
@@ -206,6 +207,8 @@ class Variables:
             before = self._before.pop()
             seen = self._rebound.end()
             doings = self._observation.doings.pop()
+        sources = narrowed(doings, before.reading.items, before.sources)
+        before = before._replace(sources=sources)
         bound = [self.namespace.get(name) for name in before.flow.writes]
         named = {node.entity for thing in bound if (node := self._observation.registry.get(thing))}
         used = used_up(doings, before.reading.counts, before.sources)

@@ -143,3 +143,22 @@ def test_clusters_owe_to_what_was_clustered(run: Run) -> None:
         "pd.DataFrame({'p': labels}).to_csv('out.csv', index=False)",
     )
     assert behind(done, "p") == {"train.a", "train.b"}
+
+
+@pytest.mark.parametrize("wrapped", ["", ", get_feature_names_out=lambda self, given: ['a', 'b']"])
+def test_an_estimator_of_the_user_s_owes_to_what_its_own_code_takes(run: Run, wrapped: str) -> None:
+    """It used to be a library's: all of its data went into all that it gave, as if observed."""
+    done = run(
+        "from sklearn.base import BaseEstimator, TransformerMixin\n"
+        "def fit(self, X, y=None):\n"
+        "    self.middle_ = X['a'].median()\n"
+        "    return self\n"
+        "def transform(self, X):\n"
+        "    return pd.DataFrame({'a': X['a'] - self.middle_, 'b': X['b']})\n"
+        "Centred = type('Centred', (BaseEstimator, TransformerMixin), "
+        f"dict(fit=fit, transform=transform{wrapped}))",
+        "Centred().fit_transform(train).to_csv('out.csv', index=False)",
+    )
+    assert behind(done, "a") == {"train.a"}
+    assert behind(done, "b") == {"train.b"}
+    assert not behind(done, "b", "conservative") | behind(done, "b", "inferred")

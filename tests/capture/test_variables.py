@@ -55,6 +55,45 @@ def test_a_list_made_of_two_columns_owes_to_these_two(run: Run) -> None:
     assert columns_behind(done, "out.csv", "label") == {"y observed"}
 
 
+EVERY = {"a inferred", "b inferred", "y inferred", "secret inferred"}
+
+
+@pytest.mark.parametrize(
+    ("made", "columns"),
+    [
+        ("{n: (frame[n].mean(), str(frame[n])) for n in ['a', 'b']}", {"a inferred", "b inferred"}),
+        ("[float(frame[n][0]) for n in ['a'] for _ in range(200)]", {"a inferred"}),
+        ("[frame[n].iat[0] for n in ['b']]", {"b inferred"}),
+        ("[frame[n].iloc[-1] for n in ['b']]", {"b inferred"}),
+        ("[frame[[n, 'y']].to_numpy().max() for n in ['b']]", {"b inferred", "y inferred"}),
+        ("[(frame[n].mean(), str(frame)) for n in ['a']]", EVERY),
+        ("[(frame[n].mean(), frame.iat[0, m]) for n in ['a'] for m in [3]]", EVERY),
+        ("[frame[frame[n] > 1].to_json() for n in ['a']]", EVERY),
+        ("[(frame[n].mean(), look()) for n in ['a']]", EVERY),
+        ("[(frame[n].mean(), other) for n, other in [('a', str(frame))]]", EVERY),
+        ("pd.Series([1]).apply(lambda _: [frame[n][0] for n in ['a']][0]).tolist()", EVERY),
+        ("list(frame[n][0] for n in ['a'])", EVERY),
+    ],
+)
+def test_a_frame_that_is_only_asked_for_columns_gives_no_others(
+    run: Run, made: str, columns: set[str]
+) -> None:
+    done = run(
+        "def look():\n    return str(frame)",
+        f"made = {made}",
+        "pd.DataFrame({'made': [str(made)]}).to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "made") == columns
+
+
+def test_so_does_one_that_a_loop_asks(run: Run) -> None:
+    done = run(
+        "made = []\nfor name in ['a', 'b']:\n    made.append(str(frame[name]))",
+        "pd.DataFrame({'made': made}).to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "made") == {"a inferred", "b inferred"}
+
+
 def test_all_in_one_cell_is_followed_as_well(run: Run) -> None:
     done = run(
         "texts = list(frame['a'])\n"

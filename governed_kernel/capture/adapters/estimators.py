@@ -8,6 +8,7 @@ fitted state, to what it was fitted on.
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from governed_kernel.capture.adapters.chosen_columns import (
 )
 from governed_kernel.capture.adapters.sklearn import node_of, rows_of
 from governed_kernel.capture.adapters.torch import owes
-from governed_kernel.capture.observation import Observation
+from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.steps import Step
@@ -53,7 +54,18 @@ def meet(observation: Observation, kind: type) -> None:
                 del function
                 observe(observation, "sklearn", found, "fn", rule, label=f"{kind.__name__}.{name}")
             else:
-                observe(observation, "sklearn", owner, name, rule)
+                before = _is_not_users if name in _BOTH else None
+                observe(observation, "sklearn", owner, name, rule, before=before)
+
+
+def _is_not_users(observation: Observation, call: Call) -> bool:
+    """Whether an estimator's two steps are a library's: the user's own are code to be followed."""
+    kind, second = type(call.arguments[0]), call.target.name.removeprefix("fit_")
+    steps = [inspect.unwrap(getattr(kind, name, meet)) for name in ("fit", second)]
+    return not all(
+        isinstance(step, types.FunctionType) and observation.is_user_file(step.__code__.co_filename)
+        for step in steps
+    )
 
 
 def _given(observed: Observed) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.pieces import READER
 from governed_kernel.capture.adapters.pandas.subjects import (
     UNNAMED,
     Work,
@@ -190,8 +191,12 @@ def concat(observation: Observation, observed: Observed) -> None:
     things = list(things.values()) if isinstance(things, Mapping) else things
     work = Work(observation, observed)
     if not isinstance(things, (list, tuple)):
-        # A generator: pandas has used it up, and the statement tells what it may have given.
-        work.open()
+        # Used up: a reader gave pieces of its file, of a generator the statement has to tell.
+        reader = observation.registry.get(things)
+        if reader is not None and reader.kind == READER:
+            work.same(reader, output[1])
+        else:
+            work.open()
         work.finish(observed.result, *output, rows_out=size(observed.result))
         return
     found = [(thing, node) for thing in things if (node := work.of(thing)) is not None]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas import pieces
 from governed_kernel.capture.adapters.pandas.subjects import (
     UNNAMED,
     Work,
@@ -64,6 +65,8 @@ def _before(parameter: str, operation: Any) -> Any:
 def _read(observation: Observation, observed: Observed) -> None:
     uri = complete(observation, observed.call)
     result = observed.result
+    if uri is not None:
+        pieces.begin(observation, observed, uri)
     parts = list(result.values()) if isinstance(result, dict) else [result]
     for part in parts:
         seen = look(part)
@@ -101,6 +104,7 @@ def _write(observation: Observation, observed: Observed) -> None:
 
 def arm(observation: Observation) -> None:
     """Observe ``pd.read_*`` and ``to_*``."""
+    pieces.arm(observation)
     for name, parameter in READERS.items():
         if hasattr(pd, name):
             observe(

@@ -55,8 +55,7 @@ def by_plan(observation: Observation, observed: Observed) -> None:
     rows_in = size(observed.subject)
     run = run_that_made(observed.call, result)
     if observed.target.name == "pivot" and (node := work.subject()) is not None:
-        on = observed["on"]
-        work.names(node, (on,) if isinstance(on, str) else tuple(map(str, on)))
+        work.names(node, _named(observed.subject, observed["on"]))
     if run is not None:
         lazy = work.lazy(observed.call.arguments)
         if (mark := MARKS.get(observed.target.name)) is not None:
@@ -259,16 +258,22 @@ def mapped(observation: Observation, observed: Observed) -> None:
     node, output = work.subject(), look(observed.result)
     if node is None or output is None:
         return
-    names = observed["column_names"]
-    names = (names,) if isinstance(names, str) else names
+    names = _named(observed.subject, observed["column_names"])
+    work.same(node, tuple(name for name in output[1] if name not in names))
+    work.same(node, names, "TRANSFORMATION")
+    owe_to_enclosed(work, observed.call.arguments[1:], names)
+    work.close()
+
+
+def _named(frame: Any, names: Any) -> tuple[str, ...]:
+    """The columns that names, or what selects columns, mean."""
+    if isinstance(names, str):
+        return (names,)
     if not isinstance(names, (list, tuple)):
         from polars.selectors import expand_selector
 
-        names = expand_selector(observed.subject, names)
-    work.same(node, tuple(name for name in output[1] if name not in names))
-    work.same(node, tuple(names), "TRANSFORMATION")
-    owe_to_enclosed(work, observed.call.arguments[1:], tuple(names))
-    work.close()
+        names = expand_selector(frame, names)
+    return tuple(map(str, names))
 
 
 def arithmetic(observation: Observation, observed: Observed) -> None:
