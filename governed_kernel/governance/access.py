@@ -104,7 +104,7 @@ class Guard:
         self._forbidden: dict[str, Decision] = {}
         self._forbidden_sizes: set[int] = set()
         self._restricted: dict[str, Decision] = {}
-        self._restricted_sizes: set[int] = set()
+        self._restricted_sizes: dict[int, list[str]] = {}
         self._readable: dict[str, tuple[tuple[int, int, int, int], Decision]] = {}
         self._hashed: dict[tuple[int, int, int, int], str] = {}
 
@@ -232,7 +232,13 @@ class Guard:
         if found is not None or status.st_size not in self._restricted_sizes:
             return found
         sha256 = self._content(full, status)
-        return _UNREADABLE if sha256 is None else self._restricted.get(sha256)
+        return self._alike(status.st_size) if sha256 is None else self._restricted.get(sha256)
+
+    def _alike(self, size: int) -> Decision:
+        """Why a file that whoever enforces this keeps shut is not opened: it has said no more."""
+        names = list(dict.fromkeys(self._restricted_sizes[size]))
+        said = f"it is as long as {', '.join(names)}, and what may be a copy is not opened either"
+        return replace(_UNREADABLE, reason=f"{said}: {self._by_label[names[0]].reason}")
 
     def _content(self, full: str, status: os.stat_result) -> str | None:
         """SHA-256 of a file; None when it may not be read, empty when it is gone."""
@@ -287,7 +293,7 @@ class Guard:
         by_object: dict[str, Decision] = {}
         by_path: dict[str, Decision] = {}
         by_identity: dict[tuple[int, int], Decision] = {}
-        sizes: set[int] = set()
+        sizes: dict[int, list[str]] = {}
         folders: list[tuple[str, Decision]] = []
         self._by_label = {}
         for version in (version for found in register.datasets.values() for version in found):
@@ -296,7 +302,7 @@ class Guard:
             for file in version.files:
                 _stricter(by_object, file.sha256, decision)
                 if not decision.allowed and file.bytes:
-                    sizes.add(file.bytes)
+                    sizes.setdefault(file.bytes, []).append(f"{version.dataset}@{version.version}")
             source = _local_path(version.source) if version.source.startswith("file:") else None
             if source is not None and len(version.files) == 1:
                 _stricter(by_path, os.path.realpath(source), decision)

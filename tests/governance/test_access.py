@@ -112,6 +112,23 @@ def test_a_renamed_source_is_the_same_file(
     assert read(workspace, tmp_path / "innocent.csv") == (False, ["split-parent"])
 
 
+def test_a_copy_that_the_witness_keeps_shut_is_told_by_what_it_may_be_a_copy_of(
+    divided: Divided, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session's own hashing of it is answered EACCES as well, so its length is all it knows."""
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(divided.parts.parts["holdout"].snapshot.read_bytes())
+
+    def shut(path: str) -> str:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(access, "digest_file", shut)
+    said = access.Guard(divided.workspace).decide("read", str(copy))
+    assert (said.allowed, said.policies, said.dataset) == (False, ["restricted-content"], "")
+    assert "it is as long as biopsies-holdout@1" in said.reason
+    assert "biopsies-holdout@1 is a locked holdout" in said.reason
+
+
 def test_a_copy_of_a_holdout_is_the_holdout_and_a_file_of_its_size_is_not(
     divided: Divided, tmp_path: Path
 ) -> None:
