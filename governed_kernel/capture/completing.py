@@ -38,6 +38,8 @@ class Before(NamedTuple):
     """All variables, where the statement binds names that it does not say."""
     contents: dict[str, Contents]
     """What plain things and arrays within its reach held."""
+    kept: dict[tuple[int, str], Any]
+    """The single values that functions and objects within its reach kept."""
 
     @property
     def flow(self) -> Flow:

@@ -12,6 +12,7 @@ from typing import Any
 from governed_kernel.capture.bringing import CODE, MISSING, PLAIN, may_lead_to_data
 from governed_kernel.capture.contents import is_array, root_of
 from governed_kernel.capture.functions import enclosed, functions_of, globals_behind, read_by
+from governed_kernel.capture.kept import Kept
 from governed_kernel.capture.leftovers import Source, Sources, unknown
 from governed_kernel.capture.looks import (
     column_at,
@@ -49,11 +50,14 @@ class Lookup:
     observation : Observation
     namespace : dict
         The notebook's variables.
+    kept : Kept
+        Knows the single values that their functions and objects keep.
     """
 
-    def __init__(self, observation: Observation, namespace: dict[str, Any]) -> None:
+    def __init__(self, observation: Observation, namespace: dict[str, Any], kept: Kept) -> None:
         self._observation = observation
         self._namespace = namespace
+        self._kept = kept
         self._constants: dict[int, str] = {}
         """`identity` of what holds only values that a statement's text says → these, as text."""
 
@@ -83,6 +87,10 @@ class Lookup:
         known: as if it were each variable of that value.
         """
         thing, path, around = start, list(steps), list[Any]()
+        if path and (node := self._kept.at(start, path[0])) is not None:
+            yield Source(node, node.columns or ("*",))
+            return
+        kept = list(self._kept.nodes(start, tuple(path)))
         while path:
             if type(thing) in _CONTAINERS:
                 inner = item(thing, path[0])
@@ -98,6 +106,7 @@ class Lookup:
             node = self._observation.registry.of_any_name(thing)
             found = [Source(node, node.columns or ("*",))] if node is not None else []
         yield from found or self._around(reversed(around))
+        yield from (Source(node, node.columns or ("*",)) for node in kept)
 
     def _around(self, containers: Iterable[Any]) -> Iterator[Source]:
         """What is known of the nearest container around a thing that nothing is known of."""

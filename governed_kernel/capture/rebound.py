@@ -150,6 +150,12 @@ class Rebound:
         linecache.checkcache(file)
         return self._is_written(file, value)
 
+    def gives(self, file: str, value: Any) -> bool:
+        """Whether it stands there by itself."""
+        linecache.checkcache(file)
+        written = written_in(self._text(file))
+        return written is not None and written.gives(value)
+
     def _is_bound(self, file: str, name: str, value: Any) -> bool:
         """Whether a module's value is of a function's making, and not what its text says."""
         return name in _names_bound_globally(self._text(file)) or not self._is_written(file, value)

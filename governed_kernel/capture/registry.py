@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from governed_kernel.lineage.events import Evidence, Relation
 
-__all__ = ["Entry", "Influence", "Node", "Registry", "identity", "is_shared"]
+__all__ = ["Entry", "Holder", "Influence", "Node", "Registry", "identity", "is_shared"]
 
 identity = object.__hash__
 """What tells one living object from all others, as `id` does. But each `id` is an audit event,
@@ -19,8 +19,16 @@ Influence: TypeAlias = tuple[str, str, Relation, Evidence]
 
 _Place: TypeAlias = tuple[int, str]
 """A namespace, by its identity, and a name in it."""
+_ABSENT = object()
 _FEW = 1_000
 _SMALL = 256
+
+
+class Holder(Protocol):
+    """What gives things by their names: a namespace, or something else that keeps some."""
+
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """What stands under a name."""
 
 
 class Node(NamedTuple):
@@ -58,7 +66,7 @@ class Registry:
     def __init__(self) -> None:
         self._nodes: dict[int, Entry] = {}
         self._enough = _FEW
-        self._named: dict[int, dict[_Place, tuple[dict[str, Any], Node]]] = {}
+        self._named: dict[int, dict[_Place, tuple[Holder, Node]]] = {}
         self._names: dict[_Place, int] = {}
 
     def get(self, thing: object) -> Node | None:
@@ -98,7 +106,7 @@ class Registry:
                 del self._nodes[identity]
         self._enough = 2 * len(self._nodes) + _FEW
 
-    def put_named(self, namespace: dict[str, Any], name: str, thing: object, node: Node) -> None:
+    def put_named(self, namespace: Holder, name: str, thing: object, node: Node) -> None:
         """Let `thing`, which admits no weak reference, be `node` while `name` stands for it."""
         self.forget_name(namespace, name)
         place, known = (id(namespace), name), identity(thing)
@@ -108,7 +116,7 @@ class Registry:
             names.update({each: (held, node) for each, (held, _) in names.items()})
         names[place] = namespace, node
 
-    def forget_name(self, namespace: dict[str, Any], name: str) -> None:
+    def forget_name(self, namespace: Holder, name: str) -> None:
         """Know nothing of what `name` stands for, which may be the same object as before."""
         place = id(namespace), name
         known = self._names.pop(place, None)
@@ -117,14 +125,14 @@ class Registry:
             if not left:
                 del self._named[known]
 
-    def named(self, namespace: dict[str, Any], name: str) -> Node | None:
+    def named(self, namespace: Holder, name: str) -> Node | None:
         """The node of what `name` stands for, also where Python has one object for many uses."""
         place = id(namespace), name
         known = self._names.get(place)
         found = self._named[known].get(place) if known is not None else None
         if found is None or found[0] is not namespace:
             return None
-        return found[1] if name in namespace and identity(namespace[name]) == known else None
+        return found[1] if identity(namespace.get(name, _ABSENT)) == known else None
 
     def of_any_name(self, thing: object) -> Node | None:
         """The node of a thing by any of its names: it may be the value of another one."""
@@ -140,7 +148,7 @@ class Registry:
         return len(self._nodes)
 
 
-def _held(thing: object, names: dict[_Place, tuple[dict[str, Any], Node]]) -> Node | None:
+def _held(thing: object, names: dict[_Place, tuple[Holder, Node]]) -> Node | None:
     """The node of the first name that still stands for a thing."""
     for (_, name), (namespace, node) in list(names.items()):
         if namespace.get(name) is thing:

@@ -13,15 +13,22 @@ import decimal
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from governed_kernel.capture.registry import Node, Registry, identity, is_shared
+from governed_kernel.capture.registry import Holder, Node, Registry, identity, is_shared
 
-__all__ = ["VALUE", "Scalars"]
+__all__ = ["VALUE", "Scalars", "is_single"]
 
 VALUE = "0"
 """The column of a single value."""
 _MOST = 1_000
 _MOST_NAMED = 10_000
 _FOLLOWED = (float, decimal.Decimal, datetime.date, datetime.timedelta, datetime.time)
+
+
+def is_single(thing: Any) -> bool:
+    """Whether a thing is a number, a date or a text, which another place may keep as well."""
+    if isinstance(thing, (*_FOLLOWED, int, complex, str)):
+        return not isinstance(thing, bool)
+    return type(thing).__module__ == "numpy" and hasattr(thing, "dtype") and not thing.ndim
 
 
 class Scalars:
@@ -75,6 +82,13 @@ class Scalars:
             return False  # an array is no single value, and equal only part by part
         return value in self._shared_now or any(thing == value for thing, _ in self._now.values())
 
+    def equals(self, value: Any) -> list[Node]:
+        """What is known of those of such values that it is, or equals."""
+        entry = self._now.get(identity(value))
+        if entry is not None:
+            return [entry[1]]
+        return [node for thing, node in self._now.values() if thing == value]
+
     def bind(self, namespace: dict[str, Any], name: str) -> bool:
         """Keep the value that `name` now stands for as long as it does; false if it is none."""
         thing = namespace.get(name)
@@ -84,7 +98,7 @@ class Scalars:
         self.put_named(namespace, name, thing, entry[1])
         return True
 
-    def put_named(self, namespace: dict[str, Any], name: str, thing: Any, node: Node) -> None:
+    def put_named(self, namespace: Holder, name: str, thing: Any, node: Node) -> None:
         """Let `thing` be `node` while `name` stands for it."""
         if len(self._named) > _MOST_NAMED:
             self._named.clear()

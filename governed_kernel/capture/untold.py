@@ -72,6 +72,8 @@ def _judged(observation: Observation, value: Any) -> tuple[bool, Any]:
     Where the operation is not known that takes it, any text may have told it.
     """
     variables, frame = observation.variables, _users(observation)
+    if variables.keeps(value) and not observation.scalars.has_equal(value):
+        return True, None
     is_said = variables.text.writes_out(value)
     is_said = is_said or (frame is not None and _is_constant(frame, value))
     is_told = is_said or variables.mentions(value)

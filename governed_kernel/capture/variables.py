@@ -22,10 +22,10 @@ from governed_kernel.capture.definitions import writes_default
 from governed_kernel.capture.expressions import CALLED
 from governed_kernel.capture.functions import (
     enclosed,
-    files_behind,
     global_names,
     globals_behind,
 )
+from governed_kernel.capture.kept import Kept
 from governed_kernel.capture.leftovers import (
     Source,
     Sources,
@@ -39,9 +39,10 @@ from governed_kernel.capture.looks import kind_of
 from governed_kernel.capture.lookup import FILLED, Lookup
 from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
+from governed_kernel.capture.out_of_sight import OutOfSight
 from governed_kernel.capture.owing import HOLDING_VALUES, Output, record_statement
 from governed_kernel.capture.readings import Reading, read
-from governed_kernel.capture.rebound import Rebound, Seen
+from governed_kernel.capture.rebound import Rebound
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.texts import Texts
@@ -49,7 +50,6 @@ from governed_kernel.capture.under_way import Owed, UnderWay
 from governed_kernel.capture.untold import takes_literal
 from governed_kernel.capture.uris import forget_paths
 from governed_kernel.capture.within import asked_by_calls
-from governed_kernel.capture.writing import Written
 
 __all__ = ["Variables"]
 
@@ -58,7 +58,7 @@ _FOLLOWED = ("frame", "series", "index", "group", "relation")
 """Kinds of things whose changes in place are observed."""
 
 
-_NOTHING = Before(read(ast.Pass()), {}, {}, {}, {}, {})
+_NOTHING = Before(read(ast.Pass()), {}, {}, {}, {}, {}, {})
 
 
 class Variables:
@@ -79,10 +79,14 @@ class Variables:
         self._endings: list[Callable[[], None]] = []
         self._made_now: set[str] = set()
         """Entities that steps of the statement which ends have made, or taught."""
-        self._look = Lookup(observation, namespace)
+        kept = Kept(observation)
+        self._look = Lookup(observation, namespace, kept)
         self._changes = Changes(observation, namespace)
         self._completion = Completion(observation, namespace, self._look)
         self._rebound = Rebound(observation.is_user_file, observation.read_text)
+        self._out_of_sight = OutOfSight(
+            observation, namespace, self._rebound, kept, self._completion
+        )
         self.text = Texts(observation, namespace)
         """What the text of the statement that is executed writes out."""
         self._under_way = UnderWay(observation, namespace, self._look, self._rebound, self.text)
@@ -113,7 +117,8 @@ class Variables:
                     value, thing
                 ):
                     return known
-        found = (self._look.node(name) for name in names if self.namespace.get(name) is thing)
+        found = [self._look.node(name) for name in names if self.namespace.get(name) is thing]
+        found += self._out_of_sight.nodes(names, thing)
         node = next((node for node in found if node is not None), None)
         return None if node is None or takes_literal(self._observation, thing) else node
 
@@ -127,6 +132,11 @@ class Variables:
         """Whether a variable that the statement mentions stands for a thing."""
         names = {name for name, _ in self._before[-1].sources} if self._before else ()
         return any(self.namespace.get(name, MISSING) is thing for name in names)
+
+    def keeps(self, value: Any) -> bool:
+        """Whether a function or object that the statement mentions keeps a value as a constant."""
+        names = {name for name, _ in self._before[-1].sources} if self._before else set()
+        return self._out_of_sight.are_constants(names, value)
 
     def things_mentioned(self) -> Iterator[Any]:
         """What the names stand for that the statement mentions which is executed."""
@@ -193,7 +203,8 @@ class Variables:
         contents = self._changes.before(names)
         nodes = {name: self._look.node(name) for name in names.union(contents)}
         values = dict(self.namespace) if ANY in reading.flow.writes else {}
-        self._before[-1] = Before(reading, sources, shapes, nodes, values, contents)
+        kept = self._out_of_sight.before(names)
+        self._before[-1] = Before(reading, sources, shapes, nodes, values, contents, kept)
 
     def leave(self) -> None:
         """After it was executed, or has failed."""
@@ -223,7 +234,7 @@ class Variables:
         for name, owed in changed.items():
             left = made if name in before.flow.touches else leaves
             self._follow(name, owed, before, (left, used), outputs, changed=True)
-        self._follow_rebound(seen, doings, before, made, outputs)
+        self._out_of_sight.follow(seen, doings, before, (made, used), outputs)
         self._completion.complete(doings, before, (made, used), outputs)
         self._keep_constants(doings, before)
         self._observation.scalars.forget()
@@ -360,43 +371,6 @@ class Variables:
             return {}
         touched = (self._look.node(each) for each in before.flow.touches if each != name)
         return {} if any(node is not None and node.entity in models for node in touched) else models
-
-    def _follow_rebound(
-        self,
-        seen: Seen,
-        doings: Doings,
-        before: Before,
-        made: Sources,
-        outputs: list[Output],
-    ) -> None:
-        """Let values of global names that functions have bound owe to what the statement did."""
-        computed = bool(doings.works or doings.read)
-        scalars = self._observation.scalars
-        for namespace, name in self._rebound.changed(
-            seen, before.reading.statement, self.namespace, computed=computed
-        ):
-            if namespace is self.namespace and name in before.flow.writes:
-                continue
-            if scalars.bind(namespace, name):
-                continue
-            direct = {**before.gather(before.flow.reads), **made}
-            if not direct and self._completion.is_unknown(before):
-                if self._is_written_near(before, namespace[name]):
-                    continue
-                direct = self._completion.unknown()
-            if direct:
-                node = Node(self._observation.new_entity(), kind_of(namespace[name]), ())
-                scalars.put_named(namespace, name, namespace[name], node)
-                outputs.append((node, name, direct, {}, ("*",)))
-
-    def _is_written_near(self, before: Before, value: Any) -> bool:
-        """Whether a value stands in a statement's text or in that of a function it mentions."""
-        is_user_file = self._observation.is_user_file
-        return Written(before.reading.statement).holds(value) or any(
-            self._rebound.writes_out(file, value)
-            for name, _ in before.flow.reads
-            for file in files_behind(self.namespace.get(name), is_user_file)
-        )
 
     def _keep_constants(self, doings: Doings, before: Before) -> None:
         """Know what a statement has bound that it made of nothing but its own text."""

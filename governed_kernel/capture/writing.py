@@ -21,6 +21,7 @@ _DECIDING = (
     *(ast.If, ast.While, ast.match_case, ast.For, ast.AsyncFor),
     *(ast.Try, ast.TryStar),
 )
+_COMPUTING = (ast.BinOp, ast.Compare, ast.AugAssign)
 _PLACES = ("loc", "iloc", "at", "iat")
 
 
@@ -30,6 +31,7 @@ class Written:
     def __init__(self, statement: ast.AST) -> None:
         constants: set[Any] = set()
         places: set[int] = set()
+        operands: set[int] = set()
         chosen: set[Any] = set()
         taken: set[int] = set()
         self._displays: list[Any] = []
@@ -52,11 +54,15 @@ class Written:
                 for part in (node.left, node.right):
                     if isinstance(part, ast.List | ast.Tuple):
                         self._repeated.append(_evaluated(part))
+            if isinstance(node, _COMPUTING):
+                operands.update(map(id, ast.iter_child_nodes(node)))
             if isinstance(node, (*_DISPLAYS, ast.BinOp, ast.Call)) and id(node) not in taken:
                 self._displays.append(_evaluated(node))
         self.constants = constants
-        standing = (node for node in ast.walk(statement) if isinstance(node, ast.Constant))
+        standing = [node for node in ast.walk(statement) if isinstance(node, ast.Constant)]
         self._values = {node.value for node in standing if id(node) not in places} - chosen
+        given = {node.value for node in standing if id(node) not in places | operands}
+        self._given = given - chosen
 
     def holds(self, value: Any) -> bool:
         """Whether a value stands in the text: a single one anywhere, a container as a whole."""
@@ -75,6 +81,10 @@ class Written:
         if value is None or isinstance(value, bool):
             return value in self._values
         return self.holds(value) and (value in self._values or _negative(value) in self._values)
+
+    def gives(self, value: Any) -> bool:
+        """Whether a single value stands there by itself: in no computation, and not chosen."""
+        return self.holds(value) and (value in self._given or _negative(value) in self._given)
 
     def _holds_container(self, value: Any) -> bool:
         pending, seen = [value], set[int]()
