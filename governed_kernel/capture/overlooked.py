@@ -152,11 +152,14 @@ def _of_parts(given: _Given, thing: Any, deep: int) -> Iterator[Node]:
     )
     parts = list(thing.values() if isinstance(thing, dict) else thing)[:_MANY]
     found: list[Node] = []
+    asked = given.step.observation.doings[-1].asked if given.step.observation.doings else {}
     for part in parts if deep else ():
         if is_named or not _is_number(part):
             found += _brought(given, part, deep - 1)
         elif (node := given.step.observation.scalars.get(part)) is not None:
             found.append(node)
+        elif (known := asked.get(identity(part))) is not None and known[0] is part and known[1]:
+            found.append(known[1])  # the rule of the call has given it a name
     yield from found
     if found or given.step.opened or (is_named and all(isinstance(key, str) for key in thing)):
         return

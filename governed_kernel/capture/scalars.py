@@ -54,6 +54,13 @@ class Scalars:
         self.ids: set[int] = set()
         self.of_mentioned: Callable[[Any], Node | None] = lambda _thing: None
         """What is known of a value by a name that the statement mentions which is executed."""
+        self.nothing: Node | None = None
+        """What the latest call gave in the statement that gave None: the mean of no rows."""
+
+    def keep_nothing(self, node: Node) -> None:
+        """Let what a call gave that gave None be `node` until the statement ends."""
+        self.nothing = node
+        self.ids.add(identity(None))
 
     def keep(self, thing: Any, node: Node) -> None:
         """Let `thing` be `node` until the statement ends."""
@@ -114,4 +121,5 @@ class Scalars:
         """The statement has ended."""
         self._now.clear()
         self._shared_now.clear()
+        self.nothing = None
         self.ids = set(self._named)

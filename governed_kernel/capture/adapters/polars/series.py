@@ -20,6 +20,7 @@ from governed_kernel.capture.observing import Observed, Target, each_time, obser
 from governed_kernel.capture.registry import identity
 from governed_kernel.capture.relations import of_arguments
 from governed_kernel.capture.scalars import VALUE
+from governed_kernel.capture.untold import is_literal
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]
@@ -91,6 +92,8 @@ def _elementwise(observation: Observation, observed: Observed, relation: Relatio
             work.product(output[1] if output else (VALUE,), node, node.columns[-1:], word)
     for thing in observed.call.arguments[1:]:
         number = observation.scalars.get(thing) if isinstance(thing, _NUMBERS) else None
+        if thing is None and is_literal(observation, None) is False:
+            number = observation.scalars.nothing
         if number is not None:
             made = output[1] if output else (VALUE,)
             work.product(made, number, number.columns or ("*",), relation)

@@ -112,7 +112,9 @@ class Work(Step):
             rows_in = size(self.observed.subject)
         if seen is None:
             value = made if self.links and not isinstance(made, (list, dict, tuple)) else None
-            self.finish(value, "value", (VALUE,) if self.links else (), rows_in=rows_in)
+            node = self.finish(value, "value", (VALUE,) if self.links else (), rows_in=rows_in)
+            if made is None and self.links:
+                self.observation.scalars.keep_nothing(node)
         else:
             self.finish(made, *seen, extra=extra, rows_in=rows_in, rows_out=size(made))
 

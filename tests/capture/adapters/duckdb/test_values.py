@@ -79,6 +79,18 @@ id <- t.csv.b FILTER
 id <- u.csv.c FILTER inferred
 """,
     ),
+    "a value that its own statement computed, given by its place": (
+        """
+con = fresh()
+text = "SELECT id, a * ? AS more FROM t"
+con.sql(text, params=[2 * con.sql("FROM u").max("c").fetchone()[0]]).write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+more <- t.csv.a TRANSFORMATION
+more <- u.csv.c AGGREGATION inferred
+""",
+    ),
     "many rows of values": (
         """
 con = fresh()
