@@ -23,6 +23,7 @@ TOGETHER = {
     "loop": (
         *("tests/attack/", "tests/audit/", "tests/cli/", "tests/release/"),
         *("tests/governance/test_erasure.py", "tests/governance/test_service_key.py"),
+        "tests/extension/test_jobs.py",
     ),
     "browser": ("tests/ui/test_journey.py", "tests/ui/test_lineage.py"),
 }

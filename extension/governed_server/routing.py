@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
+from governed_kernel.governance import contents
 from governed_kernel.workspace import Workspace
+from governed_server import reading
 
 if TYPE_CHECKING:
     from governed_server.service import Service
@@ -98,6 +100,7 @@ def job(path: str, step: str = "") -> Callable[[Function], Function]:
     """Declare a route that starts work, and answers with the job that `jobs/events` follows.
 
     A place without a workspace is refused at once; what else is wrong is the job's failure.
+    While much of what was registered is verified, how far that is, is told as a step as well.
 
     Parameters
     ----------
@@ -112,7 +115,8 @@ def job(path: str, step: str = "") -> Callable[[Function], Function]:
             def work(progress: Callable[[str], None]) -> Any:
                 if step:
                     progress(step)
-                return function(Work(service, workspace, progress), asked)
+                with contents.watched(reading.telling(progress)):
+                    return function(Work(service, workspace, progress), asked)
 
             return service.jobs.start(path, work)
 

@@ -9,6 +9,7 @@ from governed_kernel.governance.names import PURPOSES
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import identify
 from governed_kernel.release import lists
+from governed_server import reading
 from governed_server.routes.asked import Listed, Place, Signed
 from governed_server.routing import Work, get, job
 from governed_server.service import Service
@@ -95,5 +96,6 @@ def register(work: Work, asked: Registration) -> dict[str, Any]:
         origin=asked.origin,
         intended_use=asked.intended_use,
     )
-    done = catalog.register(work.workspace, asked.name, file, description, asked.person)
+    progress = reading.copying(work.progress, file)
+    done = catalog.register(work.workspace, asked.name, file, description, asked.person, progress)
     return {"version": catalog.label(done.version), "new": done.new}

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.loop.stages import stages
+
+__all__ = ["stages"]
