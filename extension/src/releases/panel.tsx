@@ -22,7 +22,7 @@ import { moment } from '../words';
 import { Deployments } from './deployments';
 import { Reviewed } from './reviewed';
 import { Ending, Signature } from './signature';
-import { toneOf } from './states';
+import { approvalsFor, toneOf } from './states';
 import { Returning } from '../parts/returning';
 import { StateTag } from '../parts/state';
 import { label } from '../labels';
@@ -126,9 +126,7 @@ function whyNotRun(
   __: (text: string, ...more: unknown[]) => string
 ): string {
   if (found.state === 'candidate') {
-    const given = found.approvals.filter(
-      item => item.for === 'run' && item.counts
-    ).length;
+    const given = approvalsFor('run', found.approvals);
     return __('%1 of %2 approvals are there', given, found.required.run);
   }
   return __('It was %1', found.state);
@@ -137,8 +135,8 @@ function whyNotRun(
 function Approvals(props: { found: IRelease }): React.ReactElement {
   const { trans } = useGoverned();
   const { approvals, required } = props.found;
-  const count = (purpose: string): number =>
-    approvals.filter(item => item.for === purpose && item.counts).length;
+  const count = (purpose: 'run' | 'deployment'): number =>
+    approvalsFor(purpose, approvals);
   return (
     <Stage title={trans.__('Approvals')}>
       <p>

@@ -1,3 +1,19 @@
+import type { IApproval } from '../records';
+
+/** How many approvals count; for deployment of the run that has most: each run has its own. */
+export function approvalsFor(
+  purpose: 'run' | 'deployment',
+  approvals: readonly Pick<IApproval, 'for' | 'run' | 'counts'>[]
+): number {
+  const runs = approvals
+    .filter(item => item.for === purpose && item.counts)
+    .map(item => item.run);
+  return Math.max(
+    0,
+    ...runs.map(run => runs.filter(other => other === run).length)
+  );
+}
+
 /** The colour of a release's or run's state; the word stands beside it always. */
 export function toneOf(
   state: string
