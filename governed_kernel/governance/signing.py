@@ -22,7 +22,7 @@ from governed_kernel.errors import (
 from governed_kernel.governance import authorization, envelopes, keys, pins
 from governed_kernel.governance.names import SERVICE, SERVICE_NAME
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.roster import Person
+from governed_kernel.governance.roster import KeyRecord, Person
 from governed_kernel.governance.rules import ADOPTED_DECIDE
 from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage import merkle
@@ -45,6 +45,7 @@ __all__ = [
     "record",
     "record_refusal",
     "seal",
+    "signer_of",
     "take_checkpoint",
 ]
 
@@ -91,7 +92,7 @@ def attest(
     """
     try:
         register = Register.read(workspace)
-        who = _signer(register, person)
+        who = signer_of(register, person)
         policies: list[str] = []
         for say in (make, *also):
             wanted = say(register, who)
@@ -104,7 +105,7 @@ def attest(
         def decide(events: list[LedgerEvent]) -> tuple[tuple[msgspec.Struct, ...], Entry]:
             current = Register.replay(workspace, events)
             # The key file may be changed while a person types, the ledger too: ask again.
-            _check_key(_signer(current, person), signer)
+            _check_key(signer_of(current, person), signer)
             author = current.person(person)
             entries = []
             for say in (make, *also):
@@ -286,7 +287,7 @@ def identify(register: Register, person: str, passphrase: bytes) -> Person:
     SignatureRefused
         Wrong passphrase, or no or a revoked key.
     """
-    who = _signer(register, person)
+    who = signer_of(register, person)
     _check_key(who, keys.unlock(person, passphrase))
     return who
 
@@ -319,11 +320,21 @@ def _event(entry: Entry) -> Attested:
     return Attested(envelope=entry.envelope, occurred_at=entry.occurred_at)
 
 
-def _signer(register: Register, person: str) -> Person:
+def signer_of(register: Register, person: str) -> Person:
+    """The person who is about to sign.
+
+    Raises
+    ------
+    SignatureRefused
+        Nobody here is called so, or their key was revoked.
+    """
     try:
-        return register.person(person)
+        who = register.person(person)
     except UnknownName as error:
         raise SignatureRefused(error.what, why=error.why, next=error.next) from error
+    if who.valid_key is None:
+        _check_not_revoked(who, who.keys[-1])
+    return who
 
 
 def _check_key(who: Person, signer: PersonSigner) -> None:
@@ -334,6 +345,10 @@ def _check_key(who: Person, signer: PersonSigner) -> None:
             why="the ledger has another key for this name",
             next="use the machine that has the key, or have an administrator revoke that key",
         )
+    _check_not_revoked(who, key)
+
+
+def _check_not_revoked(who: Person, key: KeyRecord) -> None:
     if key.revoked is not None:
         raise SignatureRefused(
             f"the key of {who.name} was revoked",

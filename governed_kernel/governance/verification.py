@@ -245,7 +245,7 @@ class Replay:
         if needed is None or own_key or set(needed) & set(person.roles):
             return
         raise SignatureRefused(
-            f"{person.name} may not sign a {kind.__struct_config__.tag}",
+            f"{person.name} may not sign {_in_words(str(kind.__struct_config__.tag))}",
             why=f"it takes the role {' or '.join(needed)}; "
             f"{person.name} has {', '.join(person.roles) or 'none'}",
             next=_who_else(person.name, needed),
@@ -346,6 +346,14 @@ def _check_acceptance(occurred_at: datetime, said: RiskAcceptance) -> None:
 
 def _invalid(why: str) -> IntegrityBroken:
     return IntegrityBroken("the entry does not count", why=why, next="")
+
+
+def _in_words(tag: str) -> str:
+    """What a statement says, from its tag: ``a deployment``, ``that a person is added``."""
+    noun, _, done = tag.rpartition("-")
+    if noun and done.endswith(("ed", "wn")):
+        return f"that {'' if noun == 'learning' else 'a '}{noun.replace('-', ' ')} is {done}"
+    return f"{'an' if tag[0] in 'aeiou' else 'a'} {tag.replace('-', ' ')}"
 
 
 def _who_else(person: str, needed: tuple[str, ...]) -> str:

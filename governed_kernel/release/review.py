@@ -26,7 +26,7 @@ from governed_kernel.governance import (
 )
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.signing import record_refusal
+from governed_kernel.governance.signing import record_refusal, signer_of
 from governed_kernel.lineage.events import FileDigest
 from governed_kernel.release import (
     admission,
@@ -119,7 +119,7 @@ def review(
     try:
         run = _chosen(record, run_id) if purpose == "deployment" else None
         if to_sign:
-            who = registry.register.person(person)
+            who = signer_of(registry.register, person)
             signed = (run.evidence()[0], run.run_id) if run else (record.digest, "")
             approvals.check_that_it_counts(registry.register, who, record.name, purpose, *signed)
         facts, comparisons = _release(workspace, registry, record)

@@ -215,8 +215,11 @@ def test_who_does_not_count_is_told_so_before_anything_is_verified_or_asked_for(
         done = candidate.here(f"{FOR_RUN} --as {person}")
         explains(done, 3, "would not count", why)
         assert "signs:" not in done.err
+    explains(candidate.here(f"{FOR_RUN} --as mallory"), 3, "nobody here is called 'mallory'")
+    candidate.done_here("people revoke-key rui --reason 'laptop stolen' {ada}")
+    explains(candidate.here(f"{FOR_RUN} --as rui"), 3, "the key of rui was revoked")
     candidate.done_here("reject sour --reason 'no holdout' {kim}")
-    explains(candidate.here(f"{FOR_RUN} --as rui"), 3, "can't be approved any more")
+    explains(candidate.here(f"{FOR_RUN} --as kim"), 3, "can't be approved any more")
 
 
 def test_a_run_is_named_for_deployment_alone(candidate: Place) -> None:

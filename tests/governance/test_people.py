@@ -42,8 +42,9 @@ def test_an_administrator_adds_a_person(workspace: Workspace) -> None:
 
 
 def test_nobody_else_adds_a_person_and_the_attempt_is_on_record(workspace: Workspace) -> None:
-    with pytest.raises(SignatureRefused, match="it takes the role administrator"):
+    with pytest.raises(SignatureRefused, match="it takes the role administrator") as refused:
         add(workspace, by="sam")
+    assert refused.value.what == "sam may not sign that a person is added"
     denied = denials(workspace)[-1]
     assert (denied.person, denied.action, denied.resource, denied.outcome) == (
         "sam",
