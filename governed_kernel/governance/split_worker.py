@@ -146,6 +146,12 @@ def _parts(result: Any, columns: list[Any]) -> dict[str, str]:
     texts = {}
     for part in PARTS:
         frame = result[part]
+        if not (hasattr(frame, "columns") and hasattr(frame, "to_csv")):
+            raise UsageError(
+                f"the part {part} is no table",
+                why=f"it is of the type {type(frame).__name__}, where the frame's rows are wanted",
+                next="give them as 'frame.loc[…]' or 'frame[…]' does",
+            )
         if set(frame.columns) != set(columns) or not len(frame):
             raise UsageError(
                 f"the part {part} is empty or has other columns than the dataset",

@@ -280,12 +280,9 @@ class _Work:
         failed = [item for item in self._made.criteria if not item.passed]
         if failed:
             raise CheckFailed(
-                f"{len(failed)} acceptance criteria are not met",
+                f"not met: {len(failed)} of {len(self._made.criteria)} acceptance criteria",
                 why="; ".join(
-                    f"{item.name}: {item.value:g}, "
-                    f"{'at least' if item.minimum is not None else 'at most'} "
-                    f"{item.minimum if item.minimum is not None else item.maximum:g} wanted"
-                    for item in failed
+                    f"{item.name}: {item.value:g}, {_bounds(item)} wanted" for item in failed
                 ),
                 next="mend the rules or the data; nothing was registered",
             )
@@ -413,3 +410,8 @@ def _survived(count: int, what: str, other: Sequence[str] = ()) -> CheckFailed:
         why="the result holds what the rules should have taken out of it",
         next=f"{mend}; nothing was registered",
     )
+
+
+def _bounds(item: Criterion) -> str:
+    limits = (("at least", item.minimum), ("at most", item.maximum))
+    return " and ".join(f"{how} {limit:g}" for how, limit in limits if limit is not None)

@@ -155,6 +155,7 @@ def test_rows_left_out_on_purpose_are_counted(workspace: Workspace, source: Path
         ("import os\ndef split(frame):\n    os._exit(0)\n", "wrote no parts"),
         (BY_PATIENT.replace("part > 7", "part > 70"), "holdout is empty"),
         (BY_PATIENT.replace("frame[part < 6]", "frame[part < 6][['size']]"), "other columns"),
+        (BY_PATIENT.replace("frame[part < 6]", "frame[part < 6].index"), "of the type Index"),
         (BY_ROW.replace("random_state=7", "random_state=None"), "not repeatable"),
     ],
 )

@@ -109,6 +109,10 @@ WRONG: list[tuple[tuple[str, str], type[GovernedError], str]] = [
     (("minimum = 0.5", "minimum = 0.99"), CheckFailed, "acceptance criteria"),
     (('with = "[telephone]"', 'with = "000-0000"'), CheckFailed, "survived"),
     (("size > 0", "size > 1000"), CheckFailed, "acceptance criteria"),
+    (
+        ("minimum = 0.5", "minimum = 0.1\nmaximum = 0.2"),
+        *(CheckFailed, "at least 0.1 and at most 0.2 wanted"),
+    ),
     (("size > 0", "weight > 0"), UsageError, "could not be carried out"),
     (('columns = ["note"]', 'columns = ["size"]'), UsageError, "can't be redacted"),
     (('columns = ["note"]', 'columns = ["letter"]'), UsageError, "no column letter"),
