@@ -64,6 +64,8 @@ _CALLING = {
     *("agg", "aggregate", "map_elements", "map_rows", "map_batches", "submit", "partial"),
 }
 """Functions that call what they are given."""
+_MOST_RUNS = 50
+"""So often functions within are run; they may call each other, each several times."""
 _CALLED = ("key", "callback", "func", "function", "target", "object_hook", "default")
 """Names of arguments that are called."""
 
@@ -104,6 +106,9 @@ class Sharing(Reader):
         self._rebound: set[str] = set()
         """Names that functions within bind."""
         self._valued: dict[ast.AST | None, Made] = {}
+        self._functions: dict[str, ast.FunctionDef] = {}
+        """Functions within that are run where they are called."""
+        self._runs = 0
 
     # --- what shares something --------------------------------------------------------------
 
@@ -126,6 +131,9 @@ class Sharing(Reader):
             if isinstance(node, ast.Nonlocal):
                 self._rebound.update(node.names)
         self._link([name], _changed_within(function))
+        self._functions.pop(name, None)
+        if isinstance(function, ast.FunctionDef) and _is_plain(function):
+            self._functions[name] = function
 
     def _link(self, names: Iterable[str], others: Iterable[str]) -> None:
         others = [other for other in others if self._may_change(other)]
@@ -229,8 +237,42 @@ class Sharing(Reader):
                 for other, value in enumerate(values):
                     others = others | (value if other != place else NOTHING)
                 self._spread(self._parts_in(argument), others)
-        self._touch_called(called, values)
+        is_known = isinstance(called, ast.Name) and called.id in self._functions
+        if is_known and self._runs < _MOST_RUNS:
+            self._run_within(_name_of(called), node)
+        else:
+            self._touch_called(called, values)
         return made
+
+    def _run_within(self, name: str, node: ast.Call) -> None:
+        """What a function within does to what is around it, read as if it stood where it is called.
+
+        Each parameter stands for the argument in its place; for any, where these are not in places.
+        """
+        self._runs += 1
+        function = self._functions.pop(name)  # while it calls itself it does nothing new
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        values = [self._valued.get(each, NOTHING) for each in arguments]
+        parameters = [each.arg for each in function.args.args]
+        is_placed = len(node.args) == len(arguments) == len(parameters)
+        own = {*parameters, *_bound_in(function)}
+        kept = self.left, self.risked, set(self.given), set(self.reads), set(self._rebound)
+        self._rebound |= own
+
+        def work() -> Made:
+            for place, parameter in enumerate(parameters):
+                places = [place] if is_placed else range(len(arguments))
+                made = NOTHING
+                for each in places:
+                    self._link([parameter], self._parts_in(arguments[each]))
+                    made = made | values[each]
+                self.bound[parameter] = self._decided(made)
+            self.run(function.body)
+            return NOTHING
+
+        self._inside(own, work)
+        self.left, self.risked, self.given, self.reads, self._rebound = kept
+        self._functions[name] = function
 
     def _touch_called(self, called: ast.expr, values: list[Made]) -> None:
         """What a call changes that is not among its arguments."""
@@ -282,6 +324,30 @@ def _is_called(node: ast.Call, place: int, argument: ast.expr) -> bool:
     if isinstance(argument, ast.Attribute):
         return argument.attr in _FIRST
     return place >= len(node.args) and node.keywords[place - len(node.args)].arg in _CALLED
+
+
+def _is_plain(function: ast.FunctionDef) -> bool:
+    """Whether a function is run by its call, with nothing but what that gives it."""
+    given = function.args
+    is_simple = not (given.defaults or given.kwonlyargs or given.vararg or given.kwarg)
+    later = (ast.Yield, ast.YieldFrom)
+    return is_simple and not (
+        function.decorator_list or any(isinstance(each, later) for each in ast.walk(function))
+    )
+
+
+def _bound_in(function: ast.FunctionDef) -> set[str]:
+    """Names of a function's own that it binds."""
+    nodes = list(ast.walk(function))
+    around = {
+        name for node in nodes if isinstance(node, ast.Nonlocal | ast.Global) for name in node.names
+    }
+    stored = {
+        node.id
+        for node in nodes
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }
+    return stored - around
 
 
 def _name_of(called: ast.expr) -> str:

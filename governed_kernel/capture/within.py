@@ -321,6 +321,12 @@ class _At(Sharing):
         name = str(getattr(called, "attr", "") or getattr(called, "id", ""))
         return Call(name, placed, named, subject, starred)
 
+    def _run_within(self, name: str, node: ast.Call) -> None:
+        """As of the reader; what is done there is no part of the function's own statement."""
+        is_at, self._is_at = self._is_at, False
+        super()._run_within(name, node)
+        self._is_at = is_at
+
     def _under(self, condition: Made, nodes: list[ast.expr]) -> Made:
         if self._is_at:
             self._around |= condition.all
