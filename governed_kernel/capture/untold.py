@@ -7,6 +7,7 @@ when its statement has ended, from what was there before it (see `capture.variab
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 import types
@@ -20,7 +21,15 @@ from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.works import Work
 
-__all__ = ["is_literal", "is_within", "takes_literal", "untold", "untold_value"]
+__all__ = [
+    "code_at",
+    "is_literal",
+    "is_within",
+    "named_value",
+    "takes_literal",
+    "untold",
+    "untold_value",
+]
 
 _MANY = 500
 _NO_NAME = frozenset(("",))
@@ -100,12 +109,32 @@ def _judged(observation: Observation, value: Any) -> tuple[bool, Any]:
 
 def _operands(observation: Observation, frame: types.FrameType | None) -> Operands | None:
     """What the operation takes that the user's code is at."""
-    if frame is None:
+    within = _text_of(observation, frame) if frame is not None else None
+    if frame is None or within is None:
         return None
-    within = observation.variables.text.statement
+    return operands_at(within, frame.f_code, frame.f_lasti)
+
+
+def _text_of(observation: Observation, frame: types.FrameType) -> ast.stmt | None:
+    """The function that a frame is of, or else the notebook's statement."""
     if frame.f_code.co_flags & inspect.CO_NEWLOCALS:
-        within = definition_of(frame.f_code)
-    return None if within is None else operands_at(within, frame.f_code, frame.f_lasti)
+        return definition_of(frame.f_code)
+    statement: ast.stmt | None = observation.variables.text.statement
+    return statement
+
+
+def code_at(observation: Observation) -> tuple[types.FrameType, ast.stmt] | None:
+    """The user's code that is under way, and the function or statement that it is of."""
+    frame = _users(observation)
+    if frame is None or observation.variables is None or not observation.doings:
+        return None
+    within = _text_of(observation, frame)
+    return None if within is None else (frame, within)
+
+
+def named_value(observation: Observation, inside: Any) -> Node:
+    """A name for a number that a function under way has computed, as its text tells (`inside`)."""
+    return _named_value(observation, observation.doings[-1], inside)
 
 
 def _named_value(observation: Observation, doings: Doings, inside: Any) -> Node:

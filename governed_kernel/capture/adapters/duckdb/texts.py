@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from governed_kernel.capture.adapters.duckdb.catalog import Source
+from governed_kernel.capture.adapters.duckdb.formatted import Part, parts_put_in
 from governed_kernel.capture.adapters.duckdb.objects import Seen
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
@@ -88,18 +89,21 @@ def with_computed(
         return sql, {}
     values = [*taken, *(variables.computed() if doings[-1].computed else ())]
     told = variables.text.literals(_WRITTEN.findall) if is_users else None
-    if told is not None and all(_is_told(text, told) for text in _WRITTEN.findall(sql)):
+    parts = parts_put_in(observation, sql) if is_users else None
+    if told is not None and parts is not None:
+        told -= {text for own in _between(sql, parts) for text in _WRITTEN.findall(own)}
+    if told is not None and all(_is_told(text, told) for text in _asked_about(sql, parts)):
         told = None  # a text that a variable holds is among them
-    if not values and told is None:
+    if not values and told is None and not any(each.node for each in parts or ()):
         return sql, {}
     rest = untold(observation, sql) if told is not None else None
     told = told if told is not None and rest is not None else frozenset()
-    replaced, found = _replaced(sql, values, rest, told)
+    replaced, found = _replaced(sql, values, rest, told, parts)
     if found:
         from governed_kernel.capture.sql.parsing import ordinals  # brings sqlglot
 
         if places := ordinals(replaced, "duckdb"):
-            replaced, found = _replaced(sql, values, rest, told, places)
+            replaced, found = _replaced(sql, values, rest, told, parts, places)
     return replaced, found
 
 
@@ -108,23 +112,30 @@ def _replaced(
     values: list[tuple[Any, Node]],
     rest: Node | None,
     told: Set[str],
+    put_in: Sequence[Part] | None,
     but: Container[str] = (),
 ) -> tuple[str, dict[Table, Source]]:
     """With parameters for all that reads as one of `values`, `but` for those of these names.
 
-    Where the text was put together, what no text has `told` owes to whatever that did (`rest`).
+    Where the text was put together, what no text has `told` owes to whatever that did (`rest`);
+    where it is known which parts were `put_in`, no other part is such a value.
     """
     found: dict[Table, Source] = {}
     count = itertools.count()
-    parts = list(_parts_of(sql, values))
+    texts = list(_parts_of(sql, values))
 
     def parameter_for(match: re.Match[str]) -> str:
         text = match[0]
         if text[0] == '"':
             return text
-        node, sure = next(_reading_as(text, values), None), _INFERRED
+        part = _part_at(match, put_in) if put_in is not None else None
+        if put_in is not None and (part is None or part.is_constant):
+            return text
+        node, sure = part.node if part is not None else None, _INFERRED
         if node is None:
-            within = ((part, how) for span, part, how in parts if match.start() in span)
+            node = next(_reading_as(text, values), None)
+        if node is None:
+            within = ((each, how) for span, each, how in texts if match.start() in span)
             node, sure = next(within, (None, _INFERRED))
         is_file = _FILE.search(sql, max(0, match.start() - _NEAR), match.start()) is not None
         if node is None and rest is not None and not is_file and not _is_told(text, told):
@@ -139,6 +150,30 @@ def _replaced(
         return f"${name} "  # sqlglot takes what stands between two dollar signs for a text
 
     return _WRITTEN.sub(parameter_for, sql), found
+
+
+def _between(text: str, parts: Iterable[Part]) -> Iterator[str]:
+    """What a text says itself, beside the parts that were put in."""
+    start = 0
+    for part in parts:
+        yield text[start : part.start]
+        start = part.stop
+    yield text[start:]
+
+
+def _asked_about(sql: str, parts: Sequence[Part] | None) -> Iterator[str]:
+    """The literals of a statement of which nothing is known yet."""
+    for match in _WRITTEN.finditer(sql):
+        part = _part_at(match, parts) if parts is not None else None
+        if parts is None or (part is not None and part.node is None and not part.is_constant):
+            yield match[0]
+
+
+def _part_at(match: re.Match[str], put_in: Iterable[Part]) -> Part | None:
+    """The part of a text that was put in where a literal stands."""
+    return next(
+        (each for each in put_in if each.start < match.end() and match.start() < each.stop), None
+    )
 
 
 def _is_told(text: str, told: Set[str]) -> bool:

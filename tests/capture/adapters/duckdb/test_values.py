@@ -91,6 +91,69 @@ more <- t.csv.a TRANSFORMATION
 more <- u.csv.c AGGREGATION inferred
 """,
     ),
+    "a computed number in a text that says its equal as well": (
+        """
+con = fresh()
+def scaled(con):
+    n = con.execute("SELECT max(c) FROM u").fetchone()[0]
+    return con.sql(f"SELECT id, a * {n} AS more, a + 9 AS plain FROM t")
+scaled(con).write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+more <- t.csv.a TRANSFORMATION
+more <- u.csv.c AGGREGATION inferred
+plain <- t.csv.a TRANSFORMATION
+""",
+    ),
+    "the same in a statement that makes a table, by a variable's name": (
+        """
+con = fresh()
+def scaled(con):
+    n = con.execute("SELECT max(c) FROM u").fetchone()[0]
+    text = f"CREATE TABLE scaled AS SELECT id, a * {n} AS more, a + 9 AS plain FROM t"
+    con.execute(text)
+scaled(con)
+con.sql("FROM scaled").write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+more <- t.csv.a TRANSFORMATION
+more <- u.csv.c AGGREGATION inferred
+plain <- t.csv.a TRANSFORMATION
+""",
+    ),
+    "the same in a cell, where it is computed of a name": (
+        """
+con = fresh()
+n = con.execute("SELECT max(c) FROM u").fetchone()[0]
+con.sql(f"SELECT id, a * {n - 1} AS more, a + 8 AS plain, a * {n} AS most FROM t").write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+more <- t.csv.a TRANSFORMATION
+more <- u.csv.c AGGREGATION inferred
+plain <- t.csv.a TRANSFORMATION
+most <- t.csv.a TRANSFORMATION
+most <- u.csv.c AGGREGATION inferred
+""",
+    ),
+    "a constant that is put into a text, which equals a number that was computed": (
+        """
+con = fresh()
+most = con.execute("SELECT max(c) FROM u").fetchone()[0]
+limit = 9
+def scaled(con, times):
+    more = 9
+    return con.sql(f"SELECT id, a * {times} + {more} AS b, a + {limit} AS plain FROM t")
+scaled(con, 9).write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+b <- t.csv.a TRANSFORMATION
+plain <- t.csv.a TRANSFORMATION
+""",
+    ),
     "many rows of values": (
         """
 con = fresh()
