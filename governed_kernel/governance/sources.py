@@ -109,9 +109,7 @@ def fetch(source: str, folder: Path) -> Path:
     except Exception as error:  # each driver has errors of its own, of whatever kind
         raise ResourceMissing(
             f"{source} can't be brought",
-            why="there is no such file"
-            if isinstance(error, FileNotFoundError)
-            else redacted(str(error)) or type(error).__name__,
+            why=_said(error),
             next="check the address, the network and the credentials in the environment, then run "
             "the same command again",
         ) from error
@@ -122,6 +120,12 @@ def fetch(source: str, folder: Path) -> Path:
             next="check that it was written completely",
         )
     return target
+
+
+def _said(error: Exception) -> str:
+    """What a driver says; of a file that is not there some say no more than its name."""
+    said = redacted(str(error)) or type(error).__name__
+    return f"there is no such file: {said}" if isinstance(error, FileNotFoundError) else said
 
 
 def run_query(source: str, statement: str, parameters: Mapping[str, Any], target: Path) -> int:
