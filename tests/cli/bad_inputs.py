@@ -236,7 +236,8 @@ Each refusal says what, why and what to do next, leaves everything as it was, an
 (`governed lineage sql "select * from decisions where outcome <> 'allowed'"` lists them: what ends with 6, where a file or a disk
 was missing and nobody refused anything, as `failed`, all else as `denied`). What only asks leaves no record. The tables are written from those
 that the tests execute (`make reference`). Exit codes: 1 a check says no, 2 wrong use, 3 refused by policy or a missing approval, 4 integrity
-broken, 5 the run failed, 6 a resource is missing.
+broken, 5 the run failed, 6 a resource is missing. What a registration had copied before its content was refused has no name in the catalog;
+`governed audit verify` shows it as a doubt, and `governed store collect` removes it a day later.
 
 ## What nobody knows
 
