@@ -15,7 +15,7 @@ from governed_kernel.capture.deciding import DECISION, beside, record_beside
 from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, unknown, values_of
 from governed_kernel.capture.lookup import Lookup
 from governed_kernel.capture.observation import Doings, Observation
-from governed_kernel.capture.owing import Output, complete
+from governed_kernel.capture.owing import Output, complete, giving_values
 from governed_kernel.capture.readings import Reading
 from governed_kernel.capture.references import Made, Reference
 from governed_kernel.capture.registry import Node
@@ -86,6 +86,7 @@ class Completion:
         mentioned = before.gather(reads)
         parts = before.gather({*_named(reads, before), *before.flow.given})
         every: tuple[str, ...] = ("*",)
+        into_calls = {node.entity for work in doings.steps for node in work.inputs}
         found: dict[int, tuple[Sources, Sources]] = {}
         for place, work in enumerate(doings.works):
             if work.open or work.values:
@@ -114,7 +115,8 @@ class Completion:
                     add(sources, work.inside.sources.values())
                     values = {**values, **work.inside.sources}
                 left = used.difference(work.inside.sources) if work.inside is not None else used
-                is_open = not complete(work, sources, values, left, outputs)
+                giving = giving_values(sources, mentioned, into_calls)
+                is_open = not complete(work, sources, values, left, outputs, giving)
                 if is_open and (work.inside is not None or self.is_unknown(before)):
                     outputs.append((work.output, "", self.unknown(), {}, work.open))
         for uri, kind in doings.written.items():

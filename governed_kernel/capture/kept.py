@@ -192,12 +192,19 @@ class Kept:
         holding = self._known(place.thing)
         return holding is not None and (holding.constants.get(place.name, MISSING) is place.value)
 
-    def at(self, thing: Any, name: str | int) -> Node | None:
-        """What is known of a single value that is an attribute of a thing."""
+    def at(self, thing: Any, name: str | int) -> tuple[Node | None, bool]:
+        """What is known of a single value that is an attribute of a thing, and whether it is one
+        of a thing of which all such values are known: it is a constant, if nothing is.
+        """
         if not self._holders or not isinstance(name, str) or not self._leads_on(thing):
-            return None
+            return None, False
         found = _owner(thing, name)
-        return None if found is None else self.node(Place(found[0], name, None))
+        if found is None:
+            return None, False
+        node = self.node(Place(found[0], name, None))
+        is_single = self._looks(found[1]) is _SINGLE
+        is_watched = any(self._known(each) is not None for each in (thing, found[0]))
+        return node, node is not None or (is_single and is_watched)
 
     def nodes(self, thing: Any, path: tuple[str | int, ...] = ()) -> Iterator[Node]:
         """What is known of single values that a path from a thing may give.

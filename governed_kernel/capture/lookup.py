@@ -87,8 +87,9 @@ class Lookup:
         known: as if it were each variable of that value.
         """
         thing, path, around = start, list(steps), list[Any]()
-        if path and (node := self._kept.at(start, path[0])) is not None:
-            yield Source(node, node.columns or ("*",))
+        node, is_known = self._kept.at(start, path[0]) if path else (None, False)
+        if is_known:
+            yield from () if node is None else (Source(node, node.columns or ("*",)),)
             return
         kept = list(self._kept.nodes(start, tuple(path)))
         while path:

@@ -12,28 +12,56 @@ from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.works import Work
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
 
-__all__ = ["HOLDING_VALUES", "Output", "complete", "record_statement"]
+__all__ = ["TABLES", "Output", "complete", "giving_values", "record_statement"]
 
 Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
-HOLDING_VALUES = ("value", "dict", "list", "tuple")
-"""Kinds of things that hold plain values."""
+TABLES = (
+    *("frame", "series", "index", "group", "relation", "table", "lazy", "expression", "window"),
+    *("batches", "reader", "loader"),
+)
+"""Kinds of things that mostly go into observed calls; all others give their values to anybody."""
+_OF_ONE_COLUMN = ("series", "index")
 _DIRECT: tuple[Relation, Relation] = ("TRANSFORMATION", "TRANSFORMATION AND MEMBERSHIP")
 _INDIRECT: tuple[Relation, Relation] = ("CONDITIONAL", "CONDITIONAL AND MEMBERSHIP")
 
 
+def giving_values(sources: Sources, mentioned: Sources, into_calls: Set[str]) -> set[str]:
+    """Entities of those of some sources that numbers may have been taken of: ``array.mean()``.
+
+    Parameters
+    ----------
+    mentioned : dict of str to Source
+        Those of which the statement has names.
+    into_calls : set of str
+        Entities of what went into observed calls; of a table that did no number was taken.
+    """
+    return {
+        entity
+        for entity, source in sources.items()
+        if (kind := source.node.kind) not in TABLES
+        or (entity not in into_calls and (entity in mentioned or kind in _OF_ONE_COLUMN))
+    }
+
+
 def complete(
-    work: Work, sources: Sources, values: Sources, used: frozenset[str], outputs: list[Output]
+    work: Work,
+    sources: Sources,
+    values: Sources,
+    used: frozenset[str],
+    outputs: list[Output],
+    giving: Set[str] = frozenset(),
 ) -> bool:
     """Let what a step could not follow owe to `sources`, and its single values to `values`.
 
-    False where something went in of which that tells nothing.
+    Single values may also have been taken of those of `sources` that are `giving`. False where
+    something went in of which that tells nothing.
     """
     known = {work.output.entity, *used}
     found = {entity: each for entity, each in sources.items() if entity not in known}
     if found and work.open:
         outputs.append((work.output, "", found, {}, work.open))
-    single = {entity: each for entity, each in found.items() if each.node.kind in HOLDING_VALUES}
+    single = {entity: each for entity, each in found.items() if entity in giving}
     single |= {entity: each for entity, each in values.items() if entity not in known}
     if single and work.values:
         outputs.append((work.output, "", single, {}, work.values))

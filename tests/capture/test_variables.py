@@ -324,3 +324,71 @@ def test_what_a_statement_reads_beside_its_steps_is_told_of_what_it_makes(run: R
     (beside,) = told(3)
     assert [each.columns for each in beside.inputs] == [["a", "b", "y", "secret"]]
     assert beside.outputs[0].name == "part"
+
+
+HOLDERS = {
+    "an array's item": ("held = frame['b'].to_numpy()", "held[0]"),
+    "an array's mean": ("held = frame['b'].to_numpy()", "held.mean()"),
+    "what a function of arrays gives": ("held = frame['b'].to_numpy()", "np.percentile(held, 90)"),
+    "a series' item": ("held = frame['b'].describe()", "held['mean']"),
+    "a set": ("held = set(frame['b'])", "max(held)"),
+    "a dictionary of another class": ("held = Counter(frame['b'])", "held.most_common()[0][0]"),
+    "a named tuple": ("held = Pair(frame['b'].mean(), 1)", "held.first"),
+    "an iterator": ("held = iter(frame['b'].tolist())", "next(held)"),
+    "a function with an argument": ("held = functools.partial(max, frame['b'].mean())", "held(0)"),
+    "a namespace": ("held = types.SimpleNamespace(most=frame['b'].max() / 3)", "held.most"),
+    "a dictionary within an object": ("held = Means().fit(frame)", "held.means['b']"),
+    "what an estimator has learned": ("held = Scaler().fit(frame[['b']])", "held.mean_[0]"),
+    "an environment": ("held = os.environ\nheld['MOST'] = str(frame['b'].mean())",
+                       "float(held['MOST'])"),
+}  # fmt: skip
+USES = {
+    "a column": "other.assign(made=other['x'] * ({}))[['made']]",
+    "a condition": "other[other['x'] > ({})].rename(columns={{'x': 'made'}})",
+    "a column of polars": "polars.from_pandas(other).select(made=polars.col('x') * float({}))",
+}
+
+
+START = """
+import functools, os, types
+from collections import Counter, namedtuple
+import numpy as np, pandas as pd, polars
+from sklearn.preprocessing import StandardScaler as Scaler
+Pair = namedtuple("Pair", "first second")
+class Means:
+    def fit(self, frame):
+        self.means = {"b": frame["b"].mean()}
+        return self
+frame, other = pd.read_csv("in.csv"), pd.read_csv("other.csv")
+"""
+
+
+def _file_of(holder: str, use: str) -> str:
+    return f"{list(HOLDERS).index(holder)}-{list(USES).index(use)}.csv"
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """Each use of what each holder gives, in a cell of its own, written to a file of its own."""
+    folder = tmp_path_factory.mktemp("holders")
+    (folder / "in.csv").write_text("a,b\n1,2.5\n3,4.5\n")
+    (folder / "other.csv").write_text("x\n1.5\n9.5\n")
+    cells = []
+    for holder, (held, taken) in HOLDERS.items():
+        for use, made in USES.items():
+            writes = "write_csv(" if "polars" in use else "to_csv(index=False, path_or_buf="
+            path = _file_of(holder, use)
+            cells += [held, f"{made.format(taken)}.{writes}{path!r})"]
+    return well_ended(record(folder, [START, *cells]))
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_number_that_anything_of_an_earlier_cell_gives_is_followed(
+    used: Recording, holder: str, use: str
+) -> None:
+    """Of numbers, lists, tuples and dictionaries it was; of all else nothing was found."""
+    uri = f"file://{used.folder}/{_file_of(holder, use)}"
+    found = origins_of(used.of(Transformation), uri, "made")
+    told = {(source.rpartition("/")[2], column) for source, column, _, _ in found}
+    assert told == {("in.csv", "b"), ("other.csv", "x")}
