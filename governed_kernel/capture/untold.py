@@ -12,8 +12,10 @@ import inspect
 import sys
 import types
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
+from governed_kernel.capture.bringing import CODE
 from governed_kernel.capture.definitions import definition_of
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.operands import Operands, operands_at
@@ -98,13 +100,24 @@ def _judged(observation: Observation, value: Any) -> tuple[bool, Any]:
         if inside is None or inside.sources or inside.reads:
             return inside is None, inside
         return inside.is_all or is_said, inside
-    if names := _names_of(value, taken.names, frame.f_globals):
+    names = _names_of(value, taken.names, frame.f_globals)
+    if names:
         is_told = is_told and not variables.owes(names)
     elif value in taken.literals:
         is_told = not (taken.computed and is_computed)
     else:
         is_told = is_told and all(value in each for each in taken.computed) and not is_computed
-    return is_told, None if is_told else variables.inside(value, frozenset())
+        names = frozenset(filter(partial(_may_give, observation, frame), taken.names))
+    return is_told, None if is_told else variables.inside(value, names)
+
+
+def _may_give(observation: Observation, frame: types.FrameType, name: str) -> bool:
+    """Whether a number that an operand computes may come of a name: no frame, of which that is
+    seen, and no code.
+    """
+    thing = frame.f_locals.get(name, frame.f_globals.get(name))
+    node = observation.registry.get(thing)
+    return not isinstance(thing, CODE) and (node is None or node.kind != "frame")
 
 
 def _operands(observation: Observation, frame: types.FrameType | None) -> Operands | None:

@@ -40,7 +40,7 @@ from governed_kernel.capture.lookup import FILLED, Lookup
 from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.out_of_sight import OutOfSight
-from governed_kernel.capture.owing import TABLES, Output, record_statement
+from governed_kernel.capture.owing import Output, record_statement
 from governed_kernel.capture.readings import Reading, read
 from governed_kernel.capture.rebound import Rebound
 from governed_kernel.capture.references import Made, Reference
@@ -197,7 +197,7 @@ class Variables:
         }
         names = {*reading.flow.touches, *(reference.name for reference in reading.mentioned)}
         self._observation.doings[-1].computed = any(
-            source.node.kind not in TABLES for each in sources.values() for source in each
+            source.node.kind != "frame" for each in sources.values() for source in each
         )
         shapes = {name: self._look.shape(name) for name in names}
         contents = self._changes.before(names)

@@ -345,7 +345,8 @@ HOLDERS = {
 USES = {
     "a column": "other.assign(made=other['x'] * ({}))[['made']]",
     "a condition": "other[other['x'] > ({})].rename(columns={{'x': 'made'}})",
-    "a column of polars": "polars.from_pandas(other).select(made=polars.col('x') * float({}))",
+    "a column of polars": "polars.from_pandas(other).select(made=polars.col('x') * ({}))",
+    "a column of a function's": "shaped(other, lambda t: t.assign(made=t['x'] * ({}))[['made']])",
 }
 
 
@@ -359,6 +360,8 @@ class Means:
     def fit(self, frame):
         self.means = {"b": frame["b"].mean()}
         return self
+def shaped(table, function):
+    return function(table)
 frame, other = pd.read_csv("in.csv"), pd.read_csv("other.csv")
 """
 

@@ -95,7 +95,7 @@ def _watch_values(observation: Observation) -> None:
                 # polars has made it of a list just now: ``expression.gather(rows)``
                 node = untold(observation, value.to_list())
             memory.literal(value._s, node)
-        elif isinstance(value, _NUMBERS):
+        elif isinstance(value, _NUMBERS) or (type(value).__module__ == "numpy" and not value.ndim):
             node = observation.scalars.get(value) or untold_value(observation, value)
             memory.numbers.enters(value, node)
         elif isinstance(value, (list, tuple)):

@@ -144,4 +144,6 @@ def _key(value: Any) -> Any:
     """What tells single values and lists apart; of a long list, its ends do."""
     if isinstance(value, (list, tuple)):
         return list, len(value), repr(value[:_ENDS]), repr(value[-_ENDS:])
-    return type(value), value
+    if type(value).__module__ == "numpy":  # a plan shows what Python has for it
+        value = value.item()
+    return type(value), value if value == value else repr(value)  # two NaNs are one use
