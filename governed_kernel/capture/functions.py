@@ -34,10 +34,15 @@ _DEEPEST = 4
 _MOST = 50
 
 
+_BOUND = (types.MethodType, types.BuiltinFunctionType)
+"""Types of methods that keep what they are of: ``last = frame["a"].tolist``."""
+
+
 def read_by(
     code: Any, namespace: dict[str, Any], is_user_file: Callable[[str], bool]
 ) -> Iterator[Any]:
-    """Things that a callable finds in its closure, its defaults and among the notebook's variables.
+    """Things that a callable finds in its closure, its defaults and among the notebook's variables,
+    and what it is a method of.
 
     What its functions call is followed too, as far as it is the user's own.
     """
@@ -48,6 +53,9 @@ def read_by(
         if id(current) in seen:
             continue
         seen.add(id(current))
+        owner = getattr(current, "__self__", None)
+        if isinstance(current, _BOUND) and not isinstance(owner, (types.ModuleType, type)):
+            yield owner
         for function in functions_of(current):
             if not is_user_file(function.__code__.co_filename):
                 continue

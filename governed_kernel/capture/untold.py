@@ -112,10 +112,14 @@ def _judged(observation: Observation, value: Any) -> tuple[bool, Any]:
 
 
 def _may_give(observation: Observation, frame: types.FrameType, name: str) -> bool:
-    """Whether a number that an operand computes may come of a name: no frame, of which that is
-    seen, and no code.
+    """Whether a number that an operand computes may come of a name: of no frame, since that is
+    seen, and of no code of a library.
     """
     thing = frame.f_locals.get(name, frame.f_globals.get(name))
+    if isinstance(thing, types.FunctionType):
+        return observation.is_user_file(thing.__code__.co_filename)
+    if isinstance(thing, types.BuiltinFunctionType | types.MethodType):
+        return not isinstance(thing.__self__, types.ModuleType | type)
     node = observation.registry.get(thing)
     return not isinstance(thing, CODE) and (node is None or node.kind != "frame")
 

@@ -336,6 +336,7 @@ HOLDERS = {
     "a named tuple": ("held = Pair(frame['b'].mean(), 1)", "held.first"),
     "an iterator": ("held = iter(frame['b'].tolist())", "next(held)"),
     "a function with an argument": ("held = functools.partial(max, frame['b'].mean())", "held(0)"),
+    "a method of a column": ("held = frame['b'].rename('c').max", "held()"),
     "a namespace": ("held = types.SimpleNamespace(most=frame['b'].max() / 3)", "held.most"),
     "a dictionary within an object": ("held = Means().fit(frame)", "held.means['b']"),
     "what an estimator has learned": ("held = Scaler().fit(frame[['b']])", "held.mean_[0]"),
@@ -345,6 +346,7 @@ HOLDERS = {
 USES = {
     "a column": "other.assign(made=other['x'] * ({}))[['made']]",
     "a condition": "other[other['x'] > ({})].rename(columns={{'x': 'made'}})",
+    "a choice of numpy's": "pd.DataFrame({{'made': np.where(other['x'] > 0, {}, other['x'])}})",
     "a column of polars": "polars.from_pandas(other).select(made=polars.col('x') * ({}))",
     "a column of a function's": "shaped(other, lambda t: t.assign(made=t['x'] * ({}))[['made']])",
 }

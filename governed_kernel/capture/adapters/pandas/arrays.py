@@ -14,11 +14,13 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Work,
     array_columns,
+    is_number,
     own_values,
     size,
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import NativeTarget, Observed, hooks_of, observe
+from governed_kernel.capture.untold import untold_value
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm"]
@@ -26,6 +28,8 @@ __all__ = ["arm"]
 
 def _goes_in(work: Work, made: tuple[str, ...], thing: Any, relation: Relation) -> None:
     node = work.of(thing)
+    if node is None and is_number(thing):
+        node = untold_value(work.observation, thing)
     if node is not None:
         values = node.columns if node.kind in PLAIN else own_values(node, thing)
         if len(values) == len(made):

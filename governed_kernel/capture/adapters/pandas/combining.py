@@ -36,7 +36,7 @@ def _keys(work: Work, node: Node, thing: Any, on: Any, by_index: bool) -> tuple[
         if is_label(key):
             named.append(text(key))
         elif (other := work.of(key)) is not None:
-            work.decides(other, own_values(other, key), "JOIN")
+            work.decides(other, own_values(other, key) or ("*",), "JOIN")
     return tuple(name for name in named if name in node.columns)
 
 

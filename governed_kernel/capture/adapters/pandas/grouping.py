@@ -135,7 +135,8 @@ def group_by(observation: Observation, observed: Observed) -> None:
             keys.append(text(key))
         elif (other := work.of(key)) is not None:
             decided += [
-                (other.entity, column, relation, "observed") for column in own_values(other, key)
+                (other.entity, column, relation, "observed")
+                for column in own_values(other, key) or ("*",)
             ]
         elif (told := decisive(work, key, (node,))) is not None:
             decided += [
