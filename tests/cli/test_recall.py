@@ -193,7 +193,7 @@ def test_a_release_that_is_promoted_after_a_recall_has_the_finding_from_its_begi
     assert (finding["state"], finding["reason"]) == ("open", "picked by mistake")
     rows = place.done_here("recall list --json").facts
     assert [row["release"] for row in rows] == ["sour@1", "sour@2"]
-    crafted.approve_unseen(place)
+    crafted.approve_unseen(place, "rui")
     shown = place.here("approve sour@2 --for run --meaning reviewed {kim}")
     assert f"{finding['recall']} is open: picked by mistake" in " ".join(shown.err.split())
     explains(place.here("run sour@2 --as otto"), 3, "was recalled", "unanswered")
@@ -210,12 +210,12 @@ def test_a_promotion_that_does_not_say_what_it_reads_is_held_against_its_manifes
 ) -> None:
     place = recalled.copy(tmp_path)
     crafted.craft(place)
-    crafted.approve_unseen(place)
+    crafted.approve_unseen(place, "rui")
+    shown = place.here("approve sour@2 --for run --meaning reviewed {kim}")
+    assert "taken back, and on no finding" in " ".join(shown.err.split())
     assert place.release("sour@2")["recalls"] == []
     said = "berries-train@1, which it reads, was taken back"
     explains(place.here("run sour@2 --as otto"), 3, said, "recall open berries-train@1 --record")
-    shown = place.here("approve sour@2 --for run --meaning reviewed {kim}")
-    assert "taken back, and on no finding" in " ".join(shown.err.split())
     place.done_here("recall open berries --record berry_id b01 --reason again {dora}")
     (finding,) = place.release("sour@2")["recalls"]
     assert (finding["state"], finding["reason"]) == ("open", "again")

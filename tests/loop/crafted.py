@@ -64,11 +64,11 @@ def craft(
         _sign(place, bound, signed or {})
 
 
-def approve_unseen(place: Place) -> None:
-    """Rui and Kim sign it with a program that shows and checks nothing."""
+def approve_unseen(place: Place, *people: str) -> None:
+    """Rui and Kim, or whom of them is named, sign with a program that shows and checks nothing."""
     with place.inside():
         digest = Registry.read(place.workspace).release(NAME).digest
-        for person in ("rui", "kim"):
+        for person in people or ("rui", "kim"):
             approvals.approve(
                 place.workspace, NAME, "run", person, secret(place, person),
                 meaning="reviewed", digest=digest,
