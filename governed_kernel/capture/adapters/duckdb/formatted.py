@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -44,7 +43,8 @@ class Part(NamedTuple):
 
 
 class _Formatted(NamedTuple):
-    pattern: re.Pattern[str]
+    own: tuple[str, ...]
+    """Its own parts: before what is put in, between, and behind it."""
     names: tuple[str, ...]
     """Of the variables that are put in; empty for another expression."""
 
@@ -56,12 +56,35 @@ def parts_put_in(observation: Observation, text: str) -> list[Part] | None:
         return None
     frame, within = found
     for formatted in _formatted(within):
-        if match := formatted.pattern.fullmatch(text):
+        places = _places_between(formatted.own, text)
+        if places is not None:
             return [
-                _part(observation, frame, name, *match.span(place))
-                for place, name in enumerate(formatted.names, 1)
+                _part(observation, frame, name, *place)
+                for name, place in zip(formatted.names, places, strict=True)
             ]
     return None
+
+
+def _places_between(own: Sequence[str], text: str) -> list[tuple[int, int]] | None:
+    """Where in a text what is no part of its own stands; None where these are not its parts.
+
+    Each part is taken where it comes first, which finds a way wherever there is one: a regular
+    expression tries all of them, and for a long list of columns that takes for ever.
+    """
+    first, *rest = own
+    end = len(text) - len(rest[-1]) if rest else 0
+    if not text.startswith(first) or not (text.endswith(rest[-1]) if rest else text == first):
+        return None
+    at, places = len(first), []
+    for part in rest[:-1]:
+        found = text.find(part, at)
+        if found < 0:
+            return None
+        places.append((at, found))
+        at = found + len(part)
+    if rest:
+        places.append((at, end))
+    return places if at <= end or not rest else None
 
 
 def _part(
@@ -85,7 +108,7 @@ def _part(
 def _formatted(within: ast.stmt) -> tuple[_Formatted, ...]:
     """The formatted texts of a statement or function, which are told from others by their parts."""
     return tuple(
-        _Formatted(re.compile("".join(_pattern(node)), re.DOTALL), tuple(_names(node)))
+        _Formatted(_own_parts(node), tuple(_names(node)))
         for node in ast.walk(within)
         if isinstance(node, ast.JoinedStr)
         and any(len(str(each.value)) >= _SHORTEST for each in _constants(node))
@@ -96,9 +119,14 @@ def _constants(node: ast.JoinedStr) -> Iterator[ast.Constant]:
     return (each for each in node.values if isinstance(each, ast.Constant))
 
 
-def _pattern(node: ast.JoinedStr) -> Iterator[str]:
+def _own_parts(node: ast.JoinedStr) -> tuple[str, ...]:
+    parts = [""]
     for each in node.values:
-        yield re.escape(str(each.value)) if isinstance(each, ast.Constant) else "(.*?)"
+        if isinstance(each, ast.Constant):
+            parts[-1] += str(each.value)
+        else:
+            parts.append("")
+    return tuple(parts)
 
 
 def _names(node: ast.JoinedStr) -> Iterator[str]:
