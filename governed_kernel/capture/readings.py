@@ -43,7 +43,8 @@ def read(statement: ast.stmt) -> Reading:
     flow = flow_of(statement)
     owed = [made.all for made in (*flow.writes.values(), *flow.touches.values())]
     counts = Counter(_loads(statement)) if isinstance(statement, _SIMPLE) else Counter[str]()
-    items = frozenset(_items(statement)) - frozenset(_others(statement))
+    others = frozenset(_others(statement))
+    items = frozenset(_items(statement)) - others if not others & _BY_NAME else frozenset[str]()
     return Reading(statement, flow, flow.reads.union(*owed), counts, items)
 
 
@@ -68,6 +69,8 @@ def _loads(statement: ast.AST) -> Iterator[str]:
             yield from _loads(node)
 
 
+_BY_NAME = frozenset(("eval", "exec", "globals", "locals", "vars", "get_ipython"))
+"""Built-in names by which a variable can be reached that the text does not name."""
 _LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.GeneratorExp)
 """What is run by whoever asks for it: within an observed call that is no call of its own."""
 

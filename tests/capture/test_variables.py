@@ -73,6 +73,8 @@ EVERY = {"a inferred", "b inferred", "y inferred", "secret inferred"}
         ("[(frame[n].mean(), other) for n, other in [('a', str(frame))]]", EVERY),
         ("pd.Series([1]).apply(lambda _: [frame[n][0] for n in ['a']][0]).tolist()", EVERY),
         ("list(frame[n][0] for n in ['a'])", EVERY),
+        ("[(frame[n].mean(), eval('str(frame)')) for n in ['a']]", EVERY),
+        ("[(frame[n].mean(), str(globals()['frame'])) for n in ['a']]", EVERY),
     ],
 )
 def test_a_frame_that_is_only_asked_for_columns_gives_no_others(
