@@ -12,12 +12,12 @@ from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.works import Work
 from governed_kernel.lineage.events import ColumnEdge, Entity, Relation, Transformation
 
-__all__ = ["TABLES", "Output", "complete", "giving_values", "record_statement"]
+__all__ = ["Output", "complete", "giving_values", "record_statement"]
 
 Output: TypeAlias = tuple[Node, str, Sources, Sources, tuple[str, ...]]
 """What came out, its name, what its values and what its conditions owe to, and its columns."""
-TABLES = (
-    *("frame", "series", "index", "group", "relation", "table", "lazy", "expression", "window"),
+_TABLES = (
+    *("frame", "series", "index", "group", "relation", "table", "lazy", "expression"),
     *("batches", "reader", "loader"),
 )
 """Kinds of things that mostly go into observed calls; all others give their values to anybody."""
@@ -39,7 +39,7 @@ def giving_values(sources: Sources, mentioned: Sources, into_calls: Set[str]) ->
     return {
         entity
         for entity, source in sources.items()
-        if (kind := source.node.kind) not in TABLES
+        if (kind := source.node.kind) not in _TABLES
         or (entity not in into_calls and (entity in mentioned or kind in _OF_ONE_COLUMN))
     }
 

@@ -21,6 +21,7 @@ VALUE = "0"
 """The column of a single value."""
 _MOST = 1_000
 _MOST_NAMED = 10_000
+_OF_NUMPY = "numpy", "generic"
 _FOLLOWED = (float, decimal.Decimal, datetime.date, datetime.timedelta, datetime.time)
 
 
@@ -28,7 +29,8 @@ def is_single(thing: Any) -> bool:
     """Whether a thing is a number, a date or a text, which another place may keep as well."""
     if isinstance(thing, (*_FOLLOWED, int, complex, str)):
         return not isinstance(thing, bool)
-    return type(thing).__module__ == "numpy" and hasattr(thing, "dtype") and not thing.ndim
+    # an array without dimensions can be changed, and is of one type with all other arrays
+    return any((each.__module__, each.__name__) == _OF_NUMPY for each in type(thing).__mro__)
 
 
 class Scalars:

@@ -51,7 +51,7 @@ def untold_value(observation: Observation, value: Any) -> Node | None:
     if known is not None and known[0] is value:
         return known[1]
     is_told, inside = _judged(observation, value)
-    node = None if is_told else _named_value(observation, doings, inside)
+    node = None if is_told else named_value(observation, inside)
     doings.asked[identity(value)] = value, node
     return node
 
@@ -61,10 +61,10 @@ def is_literal(observation: Observation, value: Any) -> bool | None:
 
     None where the text does not tell: a name may stand for it.
     """
-    frame = _users(observation)
-    taken = _operands(observation, frame)
-    if frame is None or taken is None:
+    found = _under_way(observation)
+    if found is None:
         return None
+    frame, taken = found
     if _names_of(value, taken.names, frame.f_locals, frame.f_globals):
         return None
     is_computed = observation.scalars.has_equal(value)
@@ -88,11 +88,12 @@ def _judged(observation: Observation, value: Any) -> tuple[bool, Any]:
     is_said = variables.text.writes_out(value)
     is_said = is_said or (frame is not None and _is_constant(frame, value))
     is_told = is_said or variables.mentions(value)
-    taken = _operands(observation, frame)
-    if frame is None or taken is None:
+    found = _under_way(observation)
+    if frame is None or found is None:
         own = frame is not None and _names_of(value, frame.f_locals, _locals_of(frame))
         inside = variables.inside(value) if own or not is_told else None
         return is_told and (inside is None or not inside.sources), inside
+    taken = found[1]
     own = _names_of(value, taken.names, _locals_of(frame))
     is_computed = observation.scalars.has_equal(value)
     if own:
@@ -124,12 +125,14 @@ def _may_give(observation: Observation, frame: types.FrameType, name: str) -> bo
     return not isinstance(thing, CODE) and (node is None or node.kind != "frame")
 
 
-def _operands(observation: Observation, frame: types.FrameType | None) -> Operands | None:
-    """What the operation takes that the user's code is at."""
-    within = _text_of(observation, frame) if frame is not None else None
-    if frame is None or within is None:
+def _under_way(observation: Observation) -> tuple[types.FrameType, Operands] | None:
+    """The user's code that is under way, and what the operation takes that it is at."""
+    found = code_at(observation)
+    if found is None:
         return None
-    return operands_at(within, frame.f_code, frame.f_lasti)
+    frame, within = found
+    taken = operands_at(within, frame.f_code, frame.f_lasti)
+    return None if taken is None else (frame, taken)
 
 
 def _text_of(observation: Observation, frame: types.FrameType) -> ast.stmt | None:
@@ -150,11 +153,8 @@ def code_at(observation: Observation) -> tuple[types.FrameType, ast.stmt] | None
 
 
 def named_value(observation: Observation, inside: Any) -> Node:
-    """A name for a number that a function under way has computed, as its text tells (`inside`)."""
-    return _named_value(observation, observation.doings[-1], inside)
-
-
-def _named_value(observation: Observation, doings: Doings, inside: Any) -> Node:
+    """A name for a number that was computed; `inside` is what a function's text tells of it."""
+    doings = observation.doings[-1]
     place = len(doings.works)
     # Between two steps nothing more can have been computed, so one name does at the top level.
     if inside is None and doings.untold is not None and doings.untold[0] == place:
@@ -222,10 +222,10 @@ def _is_constant(frame: types.FrameType, value: Any) -> bool:
 
 def takes_literal(observation: Observation, value: Any) -> bool:
     """Whether the operation takes a literal of that value, and no name that stands for it."""
-    frame = _users(observation)
-    taken = _operands(observation, frame)
-    if frame is None or taken is None or value not in taken.literals:
+    found = _under_way(observation)
+    if found is None or value not in found[1].literals:
         return False
+    frame, taken = found
     return not _names_of(value, taken.names, frame.f_locals, frame.f_globals)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from governed_kernel.capture.scalars import is_single
 from governed_kernel.lineage.events import Transformation
 from tests.capture.origins import origins_of
 from tests.capture.recording import Recording, record, well_ended
@@ -137,3 +139,9 @@ def test_what_keeps_a_number_is_not_kept_alive_for_it(tmp_path: Path) -> None:
     ]
     recording = _recorded(tmp_path, 'frame["w"].mean()', cells)
     assert recording.output[2] == "True\n"
+
+
+def test_an_array_without_dimensions_is_no_single_value() -> None:
+    """What is found of one thing is taken for all of its type, and a long array is none."""
+    assert not is_single(np.array(1.5))
+    assert all(map(is_single, (np.float64(1.5), np.datetime64(3, "D"), 1.5, "text")))

@@ -21,6 +21,7 @@ from governed_kernel.capture.enclosed import functions_in, nodes_within
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.rewriting import Hooks, NotRewritable, outermost_function, rewrite
+from governed_kernel.capture.scalars import is_single
 from governed_kernel.capture.untold import untold, untold_value
 from governed_kernel.errors import RecorderLost
 
@@ -95,7 +96,9 @@ def _watch_values(observation: Observation) -> None:
                 # polars has made it of a list just now: ``expression.gather(rows)``
                 node = untold(observation, value.to_list())
             memory.literal(value._s, node)
-        elif isinstance(value, _NUMBERS) or (type(value).__module__ == "numpy" and not value.ndim):
+        elif isinstance(value, _NUMBERS) or (
+            type(value).__module__ == "numpy" and is_single(value)
+        ):
             node = observation.scalars.get(value) or untold_value(observation, value)
             memory.numbers.enters(value, node)
         elif isinstance(value, (list, tuple)):
