@@ -122,9 +122,12 @@ def _settings(struct: Any, prefix: str) -> Iterator[str]:
             yield f"### `[{name}.NAME]`\n\n{_first_line(inner)}"
             yield from _settings(inner, f"{name}.NAME")
         else:
-            default = "required" if field.default is msgspec.NODEFAULT else repr(field.default)
+            default = "required"
+            if not field.required:
+                plain = field.default_factory is msgspec.NODEFAULT
+                default = f"default {(field.default if plain else field.default_factory())!r}"
             said = documentation.get(field.name, "")
-            yield f"- `{name}` (default {default}) {said}".rstrip()
+            yield f"- `{name}` ({default}) {said}".rstrip()
 
 
 def _errors(kind: type) -> Iterator[str]:

@@ -87,7 +87,13 @@ def load(name: str, *, purpose: str = "", as_: Form = "pandas") -> Any:
             why=f"the forms are {', '.join(readers)}",
             next="choose one of them with as_=…",
         )
-    return readers[as_](_open(name, purpose or _of_cell or "explore", "data", "data.load"))
+    path = _open(name, purpose or _of_cell or "explore", "data", "data.load")
+    try:
+        return readers[as_](path)
+    except UsageError as error:
+        # A snapshot's folder has a digest for a name, by which nobody knows it.
+        said = error.what.replace(path.name, name)
+        raise UsageError(said, why=error.why, next=error.next) from error
 
 
 def _itself(path: Path) -> Path:
@@ -127,7 +133,7 @@ def _open(name: str, purpose: str, kind: str, via: str) -> Path:
         raise PolicyDenied(
             f"{found.label} may not be used to {wanted} here",
             why=f"{found.decision.reason} ({', '.join(found.decision.policies)})",
-            next="use a version that admits it: 'governed data list'",
+            next=found.decision.advice or "use a version that admits it: 'governed data list'",
         )
     return _verified(found)
 
@@ -161,8 +167,8 @@ def _masked(workspace: Workspace, version: DatasetRegistered, decision: Decision
             decision,
             allowed=False,
             policies=policies,
-            reason=f"some columns are masked for you, and nobody made a masked copy of {name} yet: "
-            f"'governed data mask {name}' does, if it is a table",
+            reason=f"some columns are masked for you, and nobody made a masked copy of {name} yet",
+            advice=f"'governed data mask {name}' makes it, if it is a table",
         )
         copy = masking.folder_of(workspace, version)
     decision = replace(decision, policies=policies)

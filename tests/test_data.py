@@ -98,6 +98,20 @@ def test_an_unknown_form_name_or_purpose_is_said_to_be_so(registered: Registered
         data.model("biopsies")
 
 
+def test_what_is_no_table_is_told_by_the_name_that_was_asked_for_and_what_lies_there(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = workspace.root / "letters"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"{number}.txt").write_text("Dear Ann")
+    register(workspace, folder, name="letters")
+    monkeypatch.chdir(workspace.root)
+    with pytest.raises(UsageError, match=r"^letters can't be read as a table") as refused:
+        data.load("letters", purpose="train")
+    assert refused.value.why.endswith("found: .txt")
+
+
 def test_a_refused_load_in_a_plain_process_is_in_the_ledger(
     workspace: Workspace, registered: Registered
 ) -> None:

@@ -38,7 +38,8 @@ __all__ = ["mask", "register"]
     multiple=True,
     metavar="NAME=VALUE",
     help="Of the query; repeatable. It is written :NAME for SQLite, $NAME for DuckDB, and for "
-    "PostgreSQL $1, $2 … in the order given.",
+    "PostgreSQL $1, $2 … in the order given. What is written as a number is one (12, -0.5, not "
+    "012); cast it where the column is text, and text where it is a date: $1::date.",
 )
 @click.option("--class", "data_class", required=True, help="A data class of governed.toml.")
 @click.option("--owner", required=True, help="Who answers for it.")
@@ -100,7 +101,7 @@ def register(
     from governed_kernel.governance import sources
 
     source = sources.on_this_machine(source)
-    named = dict(_named_value(text) for text in parameters)
+    named = _named_values(parameters)
     asked = {"statement": query, "parameters": named} if query else {}
     description = descriptions.Description(
         data_class=data_class,
@@ -219,10 +220,15 @@ def _warn_of_the_end(version: DatasetRegistered, asked: str) -> None:
     click.echo(f"governed: warning: {said}", err=True)
 
 
-def _named_value(text: str) -> tuple[str, Any]:
+def _named_values(texts: tuple[str, ...]) -> dict[str, Any]:
     from governed_kernel.governance.sources import typed
 
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
-    return name, typed(value)
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
+        if name in values:
+            raise click.BadParameter(f"{name!r} is given twice", param_hint="--parameter")
+        values[name] = typed(value)
+    return values

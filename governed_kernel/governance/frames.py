@@ -1,4 +1,8 @@
-"""Read a file of records as a table, by its ending; nothing is imported before it is needed."""
+"""Read a file of records as a table, by its ending; nothing is imported before it is needed.
+
+Of a folder whose files differ in their columns every form has all of them, as rules and divisions
+do: what a file lacks is missing in its rows.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from governed_kernel.errors import MissingExtra, UsageError
 from governed_kernel.governance import tables
 
 __all__ = ["read_arrow", "read_datasets", "read_pandas", "read_polars"]
+
+_LINES = (".jsonl", ".ndjson")
 
 
 def read_datasets(path: Path) -> Any:
@@ -41,7 +47,7 @@ def read_pandas(path: Path) -> Any:
             ".feather": pandas.read_feather,
             ".arrow": pandas.read_feather,
             ".json": pandas.read_json,
-            ".jsonl": lambda file: pandas.read_json(file, lines=True),
+            **dict.fromkeys(_LINES, lambda file: pandas.read_json(file, lines=True)),
         },
     )(path)
 
@@ -52,19 +58,25 @@ def read_arrow(path: Path) -> Any:
     if path.is_dir():
         if "" in tables.hf_folders(path):
             return tables.arrow_table(tables.table_files(path))
-        return pyarrow.concat_tables(read_arrow(file) for file in tables.table_files(path))
+        found = [read_arrow(file) for file in tables.table_files(path)]
+        return pyarrow.concat_tables(found, promote_options="permissive")
 
     def by(module: str, function: str) -> Callable[[Path], Any]:
         return lambda file: getattr(importlib.import_module(f"pyarrow.{module}"), function)(file)
+
+    def tabbed(file: Path) -> Any:
+        csv = importlib.import_module("pyarrow.csv")
+        return csv.read_csv(file, parse_options=csv.ParseOptions(delimiter="\t"))
 
     return _reader(
         path,
         {
             ".csv": by("csv", "read_csv"),
+            ".tsv": tabbed,
             ".parquet": by("parquet", "read_table"),
             ".feather": by("feather", "read_table"),
             ".arrow": by("feather", "read_table"),
-            ".jsonl": by("json", "read_json"),
+            **dict.fromkeys(_LINES, by("json", "read_json")),
         },
     )(path)
 
@@ -75,7 +87,8 @@ def read_polars(path: Path) -> Any:
     if path.is_dir():
         if "" in tables.hf_folders(path):
             return polars.from_arrow(read_arrow(path))
-        return polars.concat([read_polars(file) for file in tables.table_files(path)])
+        found = [read_polars(file) for file in tables.table_files(path)]
+        return found[0] if len(found) == 1 else polars.concat(found, how="diagonal_relaxed")
     return _reader(
         path,
         {
@@ -85,7 +98,7 @@ def read_polars(path: Path) -> Any:
             ".feather": polars.read_ipc,
             ".arrow": polars.read_ipc,
             ".json": polars.read_json,
-            ".jsonl": polars.read_ndjson,
+            **dict.fromkeys(_LINES, polars.read_ndjson),
         },
     )(path)
 

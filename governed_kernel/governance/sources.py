@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -23,8 +24,15 @@ from governed_kernel.errors import GovernedError, MissingExtra, ResourceMissing,
 __all__ = ["fetch", "is_remote", "on_this_machine", "run_query", "source_of", "typed"]
 
 _PARAMETERS = {"sqlite": ":NAME", "duckdb": "$NAME"}
+_IN_ORDER = "$1, $2 … in the order given"
+_CREDENTIALS = dict.fromkeys(
+    ("postgresql", "postgres"),
+    "; user and password come from the environment (PGUSER, PGPASSWORD, PGPASSFILE)",
+)
 _DATABASES = ("sqlite", "duckdb", "postgresql", "postgres")
 _AT_ONCE = 10_000
+_INTEGER = re.compile("-?(0|[1-9][0-9]*)")
+_DECIMAL = re.compile(rf"{_INTEGER.pattern}(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _LOCAL = ("file://", "local://")
 """Schemes that fsspec has for paths of this machine."""
 
@@ -63,11 +71,13 @@ def source_of(source: str) -> str:
 
 
 def typed(text: str) -> int | float | str:
-    """A parameter as people type it: a number where it is one."""
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
+    """A parameter as people type it: a number where it is written as one.
+
+    What only resembles a number stays text: a code such as ``00123`` is another value than 123.
+    """
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def fetch(source: str, folder: Path) -> Path:
@@ -80,7 +90,12 @@ def fetch(source: str, folder: Path) -> Path:
     UsageError
         The address holds a credential, nobody knows its scheme, or nothing is in it.
     """
-    source_of(source)
+    if urlsplit(source_of(source)).scheme in _DATABASES:
+        raise UsageError(
+            f"{source} is a database",
+            why="what is registered of one is the result of a query",
+            next="give it with --query",
+        )
     fsspec = _library("fsspec", "demo")
     try:
         system, path = fsspec.core.url_to_fs(source)
@@ -141,7 +156,8 @@ def run_query(source: str, statement: str, parameters: Mapping[str, Any], target
     Raises
     ------
     UsageError
-        It is no query, or a credential stands in the address.
+        It is no query, a credential stands in the address, or its result is no table that can be
+        kept: two columns of one name, or a type that Parquet has not.
     ResourceMissing
         The database can't be reached.
     """
@@ -158,19 +174,29 @@ def run_query(source: str, statement: str, parameters: Mapping[str, Any], target
     rows, writer = 0, None
     try:
         for batch in ask(source, statement, dict(parameters)):
-            writer = writer or parquet.ParquetWriter(target, batch.schema)
+            if writer is None:
+                _check_columns(batch.schema)
+                writer = parquet.ParquetWriter(target, batch.schema)
             writer.write_batch(batch)
             rows += batch.num_rows
     except (sqlite3.OperationalError, duckdb.IOException, OSError) as error:
         raise ResourceMissing(
-            f"{source} can't be asked", why=redacted(str(error)), next="check address and statement"
+            f"{source} can't be asked",
+            why=redacted(str(error).strip()),
+            next="check address and statement" + _CREDENTIALS.get(scheme, ""),
         ) from error
-    except (sqlite3.Error, duckdb.Error, ValueError, TypeError) as error:
+    except (sqlite3.Error, duckdb.Error, ArithmeticError, ValueError, TypeError) as error:
         raise UsageError(
             "the query has no result",
-            why=redacted(str(error)),
+            why=redacted(str(error).strip()),
             next="mend it; cast mixed types; a parameter is written "
-            f"{_PARAMETERS.get(scheme, '$1, $2 … in the order given')}",
+            f"{_PARAMETERS.get(scheme, _IN_ORDER)}, cast to the type of what it is held against",
+        ) from error
+    except NotImplementedError as error:  # Arrow's, of a type that Parquet has not
+        raise UsageError(
+            "the query's result can't be kept",
+            why=redacted(str(error).strip()),
+            next="cast such columns to text or to numbers in the query",
         ) from error
     finally:
         if writer is not None:
@@ -178,6 +204,17 @@ def run_query(source: str, statement: str, parameters: Mapping[str, Any], target
     if writer is None:
         raise UsageError("the query has no rows", why="nothing was selected", next="check it")
     return rows
+
+
+def _check_columns(schema: Any) -> None:
+    """Each column has a name of its own: no reader could ask for one of two."""
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise UsageError(
+            f"the query has two columns called {', '.join(twice)}",
+            why="a table is read by the names of its columns",
+            next="name them in the query: … as NAME",
+        )
 
 
 def _check_statement(statement: str, scheme: str) -> None:

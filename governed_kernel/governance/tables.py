@@ -77,10 +77,11 @@ def table_files(path: Path) -> list[Path]:
     elif state := _hf_state(path):
         found = _hf_files(path, state)
     else:
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
+        there = sorted(file for file in path.rglob("*") if file.is_file())
+        found = [file for file in there if file.suffix.lower() in ENDINGS] or there
     kinds = {file.suffix.lower() for file in found}
     if len(kinds) != 1 or not kinds <= set(ENDINGS):
-        said = ", ".join(sorted(kinds)) or "none"
+        said = ", ".join(sorted(kind or "no ending" for kind in kinds)) or "none"
         raise UsageError(
             f"{path.name} can't be read as a table",
             why=f"the endings known are {', '.join(ENDINGS)}; found: {said}",

@@ -170,6 +170,27 @@ def test_folders_of_tables_are_one_table_in_every_form(tmp_path: Path) -> None:
         read_pandas(folder)
 
 
+def test_a_folder_whose_files_differ_in_their_columns_has_all_of_them_in_every_form(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_text("n,ward\n1,x\n")
+    (tmp_path / "b.csv").write_text("n,age\n2.5,40\n")
+    expected = {"n": [1.0, 2.5], "ward": ["x", None], "age": [None, 40]}
+    assert read_arrow(tmp_path).to_pydict() == expected
+    assert read_polars(tmp_path).to_dict(as_series=False) == expected
+    frame = read_pandas(tmp_path)
+    assert frame.astype(object).where(frame.notna(), None).to_dict("list") == expected
+
+
+def test_every_ending_that_is_said_to_be_known_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("n\tward\n1\tx\n")
+    (tmp_path / "a.ndjson").write_text('{"n": 1, "ward": "x"}\n')
+    for file in (tmp_path / "a.tsv", tmp_path / "a.ndjson"):
+        assert read_pandas(file).to_dict("list") == {"n": [1], "ward": ["x"]}
+        assert read_polars(file).to_dict(as_series=False) == {"n": [1], "ward": ["x"]}
+        assert read_arrow(file).to_pydict() == {"n": [1], "ward": ["x"]}
+
+
 def test_folders_of_hugging_face_datasets_are_read(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     whole = datasets.Dataset.from_dict({"a": list(range(10)), "text": ["x"] * 10})
@@ -236,3 +257,52 @@ def test_a_query_is_asked_of_postgresql_by_what_the_environment_says(
         with pytest.raises(GovernedError) as refused:
             sources.run_query(address, "select 1", {}, target)
         assert "not it" not in str(refused.value)
+        assert "PGPASSWORD" in refused.value.next
+
+
+def test_a_code_that_resembles_a_number_is_asked_for_as_it_is_written(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = tmp_path / "places.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table places (code text, size real)")
+        connection.executemany("insert into places values (?, 1.5)", [("00123",), ("123",)])
+    connection.close()
+    asked = ["--query", "select code from places where code = :code", "--parameter"]
+    done = register(workspace, "place", f"sqlite://{path}", *asked, "code=00123")
+    assert done.exception is None, done.exception
+    version = Register.read(workspace).version("place")
+    assert (version.rows, version.query["parameters"]) == (1, {"code": "00123"})
+    said = {
+        "-12": -12, "0": 0, "1.50": 1.5, "1e-3": 0.001, "": "", "1_000": "1_000", " 5": " 5",
+        "nan": "nan", "inf": "inf", "١٢": "١٢", "-": "-", "007.5": "007.5",
+        "2026-01-01": "2026-01-01",
+    }  # fmt: skip
+    assert {text: sources.typed(text) for text in said} == said
+    twice = register(
+        workspace, "place", f"sqlite://{path}", *asked, "code=1", "--parameter", "code=2"
+    )
+    assert "'code' is given twice" in str(twice.exception)
+
+
+def test_a_result_that_nobody_could_read_again_is_refused_in_words(tmp_path: Path) -> None:
+    path, target = tmp_path / "clinic.duckdb", tmp_path / "result.parquet"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create table stays as select 1 as n, interval 2 day as long")
+    with pytest.raises(UsageError, match="two columns called n") as refused:
+        sources.run_query(f"duckdb://{path}", "select n, long::text as l, n from stays", {}, target)
+    assert "as NAME" in refused.value.next
+    with pytest.raises(UsageError, match="can't be kept") as refused:
+        sources.run_query(f"duckdb://{path}", "select * from stays", {}, target)
+    assert "cast such columns" in refused.value.next
+    with sqlite3.connect(tmp_path / "clinic.sqlite") as other:
+        other.execute("create table stays (n integer)")
+    other.close()
+    with pytest.raises(UsageError, match="too large"):
+        sources.run_query(
+            f"sqlite://{tmp_path}/clinic.sqlite", "select n from stays where n < :n",
+            {"n": 10**30}, target,
+        )  # fmt: skip
+    with pytest.raises(UsageError, match="is a database") as refused:
+        sources.fetch(f"sqlite://{tmp_path}/clinic.sqlite", tmp_path)
+    assert "--query" in refused.value.next
