@@ -10,7 +10,7 @@ from governed_kernel.errors import CheckFailed, Refused, UsageError
 from governed_kernel.governance import authorization, catalog, permission
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.descriptions import check_person
-from governed_kernel.governance.leaks import Asked, find_leaks
+from governed_kernel.governance.leaks import Asked, find_leaks, in_words
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import append, record_refusal
 from governed_kernel.lineage.events import LeaksChecked
@@ -62,7 +62,7 @@ def check_leaks(
         )
         append(workspace, lambda _: ((event,), None))
         if event.outcome == "blocked":
-            raise _leaking(found, said)
+            raise _leaking(found, said.replace(" ", " and "))
     except (Refused, CheckFailed) as error:
         record_refusal(workspace, person, "data leaks", said, error)
         raise
@@ -95,10 +95,9 @@ def _settings(asked: Asked) -> dict[str, Any]:
 
 
 def _leaking(found: Mapping[str, int], what: str) -> CheckFailed:
-    listed = ", ".join(f"{count} {check}" for check, count in found.items() if count)
     return CheckFailed(
         f"{what} share what they must not share",
-        why=f"{listed} in more than one of them",
+        why=in_words(found),
         next="keep everything of one entity, all copies of a text, and what is later, apart; "
         "'[leaks] action' in governed.toml says whether this blocks",
     )

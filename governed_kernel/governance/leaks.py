@@ -19,11 +19,12 @@ from governed_kernel.governance import tables
 from governed_kernel.governance.tables import name_of
 from governed_kernel.lineage.binding import literal
 
-__all__ = ["Asked", "find_leaks"]
+__all__ = ["Asked", "find_leaks", "in_words"]
 
 _BANDS, _ROWS = 16, 4
 """64 hashes; a pair with a Jaccard index of 0.8 is missed once in 2,000 times."""
 _SHINGLE = 5
+_EARLIER = "earlier by "
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,18 @@ def _check_columns(asked: Asked, shared: Sequence[str]) -> None:
         )
 
 
+def in_words(found: Mapping[str, int]) -> str:
+    """What was found, for people; a check that found nothing is not named."""
+    said = []
+    for check, count in found.items():
+        if count and check.startswith(_EARLIER):
+            column = check.removeprefix(_EARLIER)
+            said.append(f"rows that by {column} are not after all of what comes before: {count}")
+        elif count:
+            said.append(f"{check} in more than one of them: {count}")
+    return "; ".join(said)
+
+
 class _Search:
     def __init__(
         self,
@@ -124,7 +137,7 @@ class _Search:
             found[f"texts of {text}"] = self._in_several(_normalised(text))
             found[f"near duplicates of {text}"] = self._nearly_alike(text)
         if asked.time:
-            found[f"earlier by {asked.time}"] = self._too_early(asked.time)
+            found[f"{_EARLIER}{asked.time}"] = self._too_early(asked.time)
         return found
 
     def _row(self, columns: Sequence[str]) -> str:

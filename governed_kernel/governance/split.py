@@ -195,11 +195,14 @@ def _run(
     return written
 
 
-def _gave_nothing(code: Path, why: str) -> GovernedError:
+def _gave_nothing(code: Path, told: str) -> GovernedError:
+    """What its process told: an error of ours there has its own reason and advice."""
+    why, _, advice = told.partition("\nnext: ")
+    mend = advice or "mend the code"
     return UsageError(
         f"the split code {code.name} did not give its parts",
-        why=why,
-        next="mend the code, then run the same command again; nothing was registered",
+        why=why.replace("\nwhy:  ", ": "),
+        next=f"{mend}, then run the same command again; nothing was registered",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from governed_kernel.errors import CheckFailed, UsageError
 from governed_kernel.governance.frames import read_pandas
+from governed_kernel.governance.leaks import in_words
 
 __all__ = ["Beside", "Checked", "check_beside", "check_parts"]
 
@@ -81,10 +82,9 @@ def check_parts(
     if locked:
         leaks["rows of an earlier holdout"] = _of_locked(tables, locked, features)
     if any(leaks.values()):
-        found = ", ".join(f"{count} {check}" for check, count in leaks.items() if count)
         raise CheckFailed(
             "the parts share what they must not share",
-            why=f"{found} in more than one part",
+            why="; ".join([in_words(leaks), *_of_nobody(tables, keys)]),
             next="keep everything of one entity, and all copies of a row, in one part",
         )
     return Checked({part: len(table) for part, table in tables.items()}, dropped, leaks)
@@ -222,6 +222,16 @@ def _shared(tables: Mapping[str, Any], columns: Sequence[str]) -> int:
     for table in tables.values():
         seen.update(set(_rows(table, columns)))
     return sum(count > 1 for count in seen.values())
+
+
+def _of_nobody(tables: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    """Of each key that is empty in several parts: such rows count as one entity's."""
+    return [
+        f"one of these has no {key}: such rows may be of one and the same, so leave them out or "
+        "keep them in one part"
+        for key in keys
+        if sum((table[key].str.strip() == "").any() for table in tables.values()) > 1
+    ]
 
 
 def _of_locked(tables: Mapping[str, Any], locked: Sequence[Path], columns: Sequence[str]) -> int:

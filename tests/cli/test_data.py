@@ -112,6 +112,12 @@ def test_the_rules_that_the_help_of_a_transformation_shows_are_carried_out(
     assert done.code == 0, done.err
     assert done.facts["rows"] == {"before": 4, "after": 2}
     assert list(done.facts["kept"]) == ["size", "note"]
+    assert "warning" not in done.err
+    mistyped = (workspace.root / "rules.toml").read_text().replace("{3}", "{3")
+    (workspace.root / "rules.toml").write_text(mistyped)
+    done = governed("data", "transform", "rules.toml", "biopsies", "--as", "sam", "--json")
+    assert done.code == 0, done.err
+    assert r"matches nothing in note: is it what you look for?" in done.err
 
 
 def test_a_changed_snapshot_has_exit_code_4(governed: Command, source: Path) -> None:
@@ -159,7 +165,7 @@ def test_texts_and_times_of_parts_block_or_warn(
     done = governed(*split, "--text", "note", "--time", "day")
     assert done.code == 1
     assert "near duplicates of note" in done.err
-    assert "earlier by day" in done.err
+    assert "rows that by day are not after all of what comes before: 1" in done.err
     settings = workspace.root / "governed.toml"
     text = settings.read_text()
     settings.write_text(text.replace("[leaks]", '[leaks]\naction = "warn"'))

@@ -11,7 +11,7 @@ import pytest
 from governed_kernel.configuration import LeakSettings
 from governed_kernel.errors import CheckFailed, UsageError
 from governed_kernel.governance.leak_checks import check_leaks
-from governed_kernel.governance.leaks import Asked, find_leaks
+from governed_kernel.governance.leaks import Asked, find_leaks, in_words
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import LeaksChecked
 from governed_kernel.workspace import Workspace
@@ -45,6 +45,10 @@ def test_each_kind_of_leak_is_found_and_nothing_else(tmp_path: Path) -> None:
     }
     backwards = find_leaks({"two": two, "one": one}, Asked(time="day", ignored=["note", "patient"]))
     assert backwards["earlier by day"] == 60
+    assert in_words({"duplicate rows": 2, "texts of note": 0, "earlier by day": 60}) == (
+        "duplicate rows in more than one of them: 2; "
+        "rows that by day are not after all of what comes before: 60"
+    )
     with pytest.raises(UsageError, match="column town"):
         find_leaks({"one": one, "two": two}, Asked(keys=["town"]))
 
@@ -56,7 +60,7 @@ def test_what_is_found_is_on_record_and_blocks_or_warns(
     register(workspace, table(tmp_path / "one.csv", train, 0, 2024), "one")
     register(workspace, table(tmp_path / "two.csv", [*texts(9, 2), train[3]], 50, 2025), "two")
     asked = Asked(texts=["note"], ignored=["day", "patient"])
-    with pytest.raises(CheckFailed, match="one two share"):
+    with pytest.raises(CheckFailed, match="one and two share"):
         check_leaks(workspace, ["one", "two"], asked, "sam")
     said = [one for one in Register.read(workspace).events if isinstance(one, LeaksChecked)]
     assert [(one.outcome, one.versions) for one in said] == [("blocked", ["one@1", "two@1"])]

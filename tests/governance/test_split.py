@@ -114,7 +114,7 @@ def refused(workspace: Workspace, code: str, message: str, error: type[GovernedE
 
 
 def test_a_patient_in_two_parts_is_a_leak(workspace: Workspace, source: Path) -> None:
-    refused(workspace, BY_ROW, r"\d+ entities by patient in more than one part", CheckFailed)
+    refused(workspace, BY_ROW, r"entities by patient in more than one of them: \d+", CheckFailed)
     denied = Ledger(workspace).events()[-1]
     assert isinstance(denied, Decided)
     assert (denied.action, denied.outcome) == ("data split", "denied")
@@ -125,7 +125,7 @@ def test_a_copied_row_in_two_parts_is_a_leak_also_under_another_label(
 ) -> None:
     copied = [*rows(), "18,0.0,0,1"]  # the features of the first row, of another patient
     register(workspace, write_records(tmp_path / "biopsies.csv", copied))
-    refused(workspace, BY_PATIENT, "1 duplicate rows in more than one part", CheckFailed)
+    refused(workspace, BY_PATIENT, "duplicate rows in more than one of them: 1\n", CheckFailed)
 
 
 def test_a_row_given_to_two_parts_is_found(workspace: Workspace, source: Path) -> None:
@@ -136,6 +136,33 @@ def test_a_row_given_to_two_parts_is_found(workspace: Workspace, source: Path) -
 def test_a_changed_value_is_found(workspace: Workspace, source: Path) -> None:
     code = BY_PATIENT.replace("    part =", "    frame['size'] = frame['size'] + 1\n    part =")
     refused(workspace, code, "rows are not in the dataset", CheckFailed)
+
+
+def test_rows_without_an_entity_in_two_parts_are_refused_as_what_they_are(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    nobodys = [*rows(57), ",99.0,3,1", ",98.0,4,0", "18,97.0,5,0"]
+    register(workspace, write_records(tmp_path / "biopsies.csv", nobodys))
+    code = """
+def split(frame):
+    part = (frame.index // 3) % 10
+    train, rest = frame[part < 6], frame[part > 7]
+    gone = frame.patient.isna()
+    return {"train": frame[(part < 6) | (gone & (frame["size"] > 98.5))],
+            "validation": frame[part.isin([6, 7])],
+            "holdout": frame[(part > 7) & ~(gone & (frame["size"] > 98.5))]}
+"""
+    refused(workspace, code, "one of these has no patient: such rows may be of one", CheckFailed)
+
+
+def test_code_that_gives_something_else_is_told_once_why_and_what_to_do(
+    workspace: Workspace, source: Path
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        split(workspace, "def split(frame):\n    return {'train': frame}\n")
+    said = str(caught.value)
+    assert said.count("why:") == said.count("next:") == 1, said
+    assert "next: mend the code, then run the same command again" in said
 
 
 def test_rows_left_out_on_purpose_are_counted(workspace: Workspace, source: Path) -> None:
