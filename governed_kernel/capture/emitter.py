@@ -58,6 +58,7 @@ class Decision:
     dataset: str = ""
     version: str = ""
     data_class: str = ""
+    advice: str = ""
 
 
 class Emitter(Protocol):

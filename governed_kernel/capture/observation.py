@@ -422,10 +422,14 @@ def denied(operation: Operation, uri: str, decision: Decision) -> PolicyDenied:
     return PolicyDenied(
         f"{operation} of {name} is not allowed",
         why=decision.reason,
-        next="ask the data's owner, or see `governed data list` for what you may use"
-        if not is_url(uri) or uri.startswith("file://")
-        else "ask who keeps the policy of this workspace",
+        next=decision.advice or _ask(uri),
     )
+
+
+def _ask(uri: str) -> str:
+    if not is_url(uri) or uri.startswith("file://"):
+        return "ask the data's owner, or see `governed data list` for what you may use"
+    return "ask who keeps the policy of this workspace"
 
 
 def running(code: Any, frame: Any) -> bool:

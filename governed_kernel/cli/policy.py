@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 
@@ -180,7 +182,7 @@ def explain(
     reasons = [reason for _, reason in found.floor]
     if not (found.floor and found.verdict.allowed):
         reasons.append(found.verdict.why)
-    facts = {
+    facts: dict[str, Any] = {
         "allowed": found.verdict.allowed and not found.floor,
         "because": "; ".join(reasons),
         "policies": [*(policy for policy, _ in found.floor), *found.verdict.ids],
@@ -188,17 +190,21 @@ def explain(
         "adopted": rules.digest == register.policy,
         "gates": refusal(workspace, registry, action, resource),
         "would_be_allowed_if": found.changes,
+        "masked": explaining.masked(register, asked),
     }
     if as_json:
         print_facts(facts, as_json)
         return
-    gates = facts.pop("gates")
+    gates, masked = facts.pop("gates"), facts.pop("masked")
     del facts["would_be_allowed_if"]
     print_facts(facts, as_json, f"{person}: {action} {resource}".strip())
     if found.floor:
         click.echo(f"no policy can change that{', but this would:' if found.changes else ''}")
     for change in found.changes:
         click.echo(f"it would be allowed if {change}")
+    if masked:
+        said = ", ".join(f"{column} ({how})" for column, how in masked.items())
+        click.echo(f"for {person} its class masks {said}: data.load gives that copy, no path does")
     if gates:
         click.echo(f"whoever asks, gates refuse it now: {gates}")
 

@@ -379,7 +379,7 @@ class _ByPath:
         found += closed_to(self._register, version, self._person)
         if masking.is_masked_for(self._register, version, self._person):
             name = f"{version.dataset}@{version.version}"
-            said = f"some columns of {name} are masked for {self._person}; data.load gives them so"
+            said = f"some columns of {name} are masked for {self._person or 'you'}"
             found.append(("masked-columns", said))
         return decision_of(version, found, None if found else self._verdict(version))
 

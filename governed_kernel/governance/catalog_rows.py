@@ -48,12 +48,14 @@ def facts(workspace: Workspace, register: Register, version: DatasetRegistered) 
     decisions = {
         purpose: permission.decide_purpose(register, version, purpose) for purpose in PURPOSES
     }
+    rule = workspace.settings.classes.get(version.data_class)
     return {
         **found,
         "may_learn": may_learn.allowed(register, version),
         "retention_over": authorization.is_expired(version, register.moment),
         "versions": [other.version for other in register.datasets[version.dataset]],
         "snapshot": str(catalog.snapshot_of(workspace, version)),
+        "masked": dict(rule.masked) if rule is not None and version.kind == "data" else {},
         "research": {
             purpose: "allowed" if decision.allowed else f"denied: {decision.reason}"
             for purpose, decision in decisions.items()

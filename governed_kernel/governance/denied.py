@@ -8,9 +8,9 @@ from governed_kernel.governance.cedar import Policies
 from governed_kernel.governance.rules import read_rules
 from governed_kernel.workspace import Workspace
 
-__all__ = ["explain_denials"]
+__all__ = ["ALWAYS", "explain_denials"]
 
-_ALWAYS = {
+ALWAYS = {
     "locked-holdout": (
         "it is a locked holdout; only validation runs read it",
         "use the training or validation part of the split",
@@ -23,6 +23,22 @@ _ALWAYS = {
     "restricted-content": (
         "its content is that of data whose use is restricted",
         "use a version that you may read ('governed data list')",
+    ),
+    "masked-columns": (
+        "some of its columns are masked for whoever asked",
+        "read the version by data.load, which gives the copy in which they are masked",
+    ),
+    "class-readers": (
+        "governed.toml names the roles that read data of its class",
+        "an administrator grants roles: 'governed people grant'",
+    ),
+    "state": (
+        "it was withdrawn, or is not approved yet",
+        "use a version that you may read ('governed data list')",
+    ),
+    "retention": (
+        "the day is over until which it might be kept",
+        "use a version that you may read ('governed data list'), or ask its owner",
     ),
     "workspace-state": (
         "it is the workspace's own record, which no notebook changes or reads",
@@ -42,7 +58,7 @@ def explain_denials(workspace: Workspace, ids: Iterable[str]) -> dict[str, dict[
             policy = known[name]
             place = f"{policy.file}:{policy.line}"
             found[name] = {"reason": policy.reason, "advice": policy.advice, "file": place}
-        elif name in _ALWAYS:
-            reason, advice = _ALWAYS[name]
+        elif name in ALWAYS:
+            reason, advice = ALWAYS[name]
             found[name] = {"reason": reason, "advice": advice, "file": ""}
     return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from governed_kernel.errors import UnknownName, UsageError
-from governed_kernel.governance import authorization, names, permission
+from governed_kernel.governance import authorization, masking, names, permission
 from governed_kernel.governance.cedar import Entity, Policies, Question, Verdict
 from governed_kernel.governance.counting import Purpose
 from governed_kernel.governance.register import Register
@@ -24,7 +24,7 @@ from governed_kernel.lineage.attestations import (
 )
 from governed_kernel.workspace import Workspace
 
-__all__ = ["Explanation", "ask", "explain", "floor"]
+__all__ = ["Explanation", "ask", "explain", "floor", "masked"]
 
 _RUNS = (("research", ""), ("release", "release"), ("release", "rerun"), ("release", "validation"))
 _SIGNED: dict[str, type[Predicate]] = {
@@ -174,6 +174,16 @@ def explain(register: Register, policies: Policies, question: Question) -> Expla
             if policies.ask(other).allowed and not floor(register, other)
         ]
     return Explanation(question, verdict, against, changes)
+
+
+def masked(register: Register, question: Question) -> dict[str, str]:
+    """Columns, as the class of what is read in research names them, that are masked, and how."""
+    if question.action != "read" or question.context["mode"] != "research":
+        return {}
+    version = register.version(question.resource.id)
+    if not masking.is_masked_for(register, version, question.principal.id):
+        return {}
+    return dict(register.workspace.settings.classes[version.data_class].masked)
 
 
 def _neighbours(register: Register, question: Question) -> Iterator[tuple[str, Question]]:

@@ -9,6 +9,7 @@ from governed_kernel.configuration import Configuration
 from governed_kernel.errors import PolicyDenied
 from governed_kernel.governance import authorization, masking
 from governed_kernel.governance.cedar import Verdict
+from governed_kernel.governance.denied import ALWAYS
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.events import DatasetRegistered
 
@@ -192,12 +193,15 @@ def not_a_reader(
 def decision_of(
     version: DatasetRegistered, floor: list[tuple[str, str]], verdict: Verdict | None
 ) -> Decision:
-    """The decision, with every reason and the ids of the policies behind it."""
+    """The decision, with every reason, what to do, and the ids of the policies behind it."""
     reasons = [reason for _, reason in floor]
     policies = [policy for policy, _ in floor]
+    advice = [ALWAYS[policy][1] for policy in policies if policy in ALWAYS]
     if verdict is not None:
         policies += verdict.ids
-        reasons += [] if verdict.allowed else [verdict.why]
+        if not verdict.allowed:
+            reasons.append(verdict.why)
+            advice.append(verdict.advice)
     return Decision(
         allowed=not floor and verdict is not None and verdict.allowed,
         reason="; ".join(reasons),
@@ -205,4 +209,5 @@ def decision_of(
         dataset=version.dataset,
         version=version.version,
         data_class=version.data_class,
+        advice="; ".join(filter(None, advice)),
     )

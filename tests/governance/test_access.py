@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from governed_kernel.capture.observation import denied
 from governed_kernel.governance import access, permission
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.split import Split, divide
@@ -83,6 +84,19 @@ def test_the_divided_dataset_contains_the_holdout_and_is_denied_too(divided: Div
     assert read(workspace, divided.source) == (False, ["split-parent"])
     snapshot = workspace.snapshots / parts.parent.sha256 / "biopsies.csv"
     assert read(workspace, snapshot) == (False, ["split-parent"])
+
+
+def test_who_is_refused_is_told_what_to_do_by_the_policy_or_the_rule_that_refused(
+    divided: Divided,
+) -> None:
+    register = Register.read(divided.workspace)
+    for part, purpose, advice in (
+        ("biopsies-holdout", "train", "use the training or validation part of the split"),
+        ("biopsies-train", "deploy", "use a version that admits it ('governed data list')"),
+    ):
+        decision = permission.decide_purpose(register, register.version(part), purpose)
+        assert advice in decision.advice
+        assert f"next: {decision.advice}" in str(denied("read", "file:///x", decision))
 
 
 def test_a_holdout_is_recognised_by_any_other_name(divided: Divided, tmp_path: Path) -> None:
@@ -250,6 +264,7 @@ def test_what_had_to_be_gone_is_denied_to_every_run(workspace: Workspace, source
 FORKING = """
 import os, sys, threading, time
 from pathlib import Path
+from governed_kernel.capture.observation import denied
 from governed_kernel.governance import access, permission
 from governed_kernel.workspace import Workspace
 workspace, file = Workspace.open(Path(sys.argv[1])), sys.argv[2]

@@ -11,8 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from governed_kernel import data
+from governed_kernel.capture.observation import denied
 from governed_kernel.errors import PolicyDenied
-from governed_kernel.governance import access, masking, people
+from governed_kernel.governance import access, catalog_rows, explaining, masking, people
 from governed_kernel.governance.leak_checks import check_leaks
 from governed_kernel.governance.leaks import Asked
 from governed_kernel.governance.masked_copies import make, masked_in
@@ -99,6 +101,28 @@ def test_a_copy_that_earlier_settings_asked_for_is_open_to_nobody(
     assert guard.decide("read", str(after)).allowed
     decision = guard.decide("read", str(before))
     assert (decision.allowed, decision.policies) == (False, ["masked-columns"])
+
+
+def test_who_opens_what_is_masked_for_them_is_told_by_which_way_they_read_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = mask(workspace, '{ size = "hash" }')
+    source = write_records(workspace.root / "biopsies.csv")
+    register(workspace, source)
+    monkeypatch.setitem(os.environ, "GOVERNED_PERSON", "sam")
+    monkeypatch.chdir(workspace.root)
+    decision = access.Guard(workspace).decide("read", str(source))
+    assert decision.reason == "some columns of biopsies@1 are masked for sam"
+    said = str(denied("read", source.as_uri(), decision))
+    assert "next: read the version by data.load, which gives the copy" in said
+    assert data.load("biopsies")["size"].str.fullmatch("[0-9a-f]{16}").all()
+    register_of = Register.read(workspace)
+    facts = catalog_rows.facts(workspace, register_of, register_of.version("biopsies"))
+    assert facts["masked"] == {"size": "hash"}
+    asked = explaining.ask(register_of, "read", "biopsies", "sam")
+    assert explaining.masked(register_of, asked) == {"size": "hash"}
+    asked = explaining.ask(register_of, "read", "biopsies", "dora")
+    assert explaining.masked(register_of, asked) == {}, "a domain expert sees them"
 
 
 SPYING = """
