@@ -102,6 +102,9 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     ]
     if rows:
         yield "\n".join(rows)
+    if command.epilog:
+        said, _, example = inspect.cleandoc(command.epilog.lstrip("\b\n")).partition("\n")
+        yield f"{said}\n\n{textwrap.indent(textwrap.dedent(example), '    ')}"
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 
 from governed_kernel.cli.options import actor_option, json_option, print_facts, workspace_option
 from governed_kernel.governance import catalog, catalog_rows
+from governed_kernel.visible import visible
 from governed_kernel.workspace import Workspace
 
 __all__ = ["transform"]
@@ -72,4 +74,14 @@ def transform(
         "new": done.made.new,
     }
     title = "was made" if done.made.new else "was made in just this way before"
+    for said in _idle(record.operations):
+        click.echo(f"governed: warning: {visible(said)}", err=True)
     print_facts(facts, as_json, f"{catalog.label(done.made.version)} {title}")
+
+
+def _idle(operations: list[dict[str, Any]]) -> Iterator[str]:
+    """Patterns that matched nothing: what they were to take out stays, if they are mistyped."""
+    for operation in operations:
+        if operation["operation"] == "redact" and not operation["matching_rows"]:
+            columns = ", ".join(operation["columns"])
+            yield f"{operation['pattern']!r} matches nothing in {columns}: is it what you look for?"
