@@ -18,8 +18,6 @@ import sys
 import types
 from pathlib import Path
 
-from governed_kernel.capture import rewriting
-
 __all__ = ["Prepared"]
 
 _MOST = 5_000
@@ -45,8 +43,11 @@ class Prepared:
 
     @functools.cached_property
     def _version(self) -> bytes:
-        """Who rewrites: a digest of the very program."""
-        return hashlib.sha256(Path(rewriting.__file__).read_bytes()).digest()
+        """Who rewrites: a digest of the very programs."""
+        told = hashlib.sha256()
+        for part in ("rewriting.py", "unwinding.py"):
+            told.update(Path(__file__).with_name(part).read_bytes())
+        return told.digest()
 
     def key(self, code: types.CodeType, outermost: bool) -> bytes:
         """Digest of a program, of the way to rewrite it, and of who rewrites."""

@@ -23,6 +23,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from governed_kernel.capture.unwinding import leave_where_raised
+
 __all__ = ["Hooks", "Kept", "NotRewritable", "argument_names", "outermost_function", "rewrite"]
 
 _TOKEN, _FUNCTION = "@governed", "@function"
@@ -124,7 +126,7 @@ def _prepared(code: types.CodeType, outermost: bool) -> types.CodeType:
         return known
     definition = _definition(code)
     _inject(definition, code, outermost)
-    compiled = _compile(definition, code)
+    compiled = leave_where_raised(_compile(definition, code), _FAIL)
     _same_program(code, compiled)
     if kept is not None:
         kept.put(key, compiled)

@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterable
+import types
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -183,11 +184,24 @@ def _run(
             with contextlib.redirect_stdout(printed):
                 _execute(ast.parse(source, filename), filename, names)
         except BaseException:
-            error = traceback.format_exc()
+            error = traceback.format_exc() + _standing(sys.exc_info()[2])
         settle()
         output.append(printed.getvalue())
         errors.append(error)
     return output, errors
+
+
+def _standing(passed: types.TracebackType | None) -> str:
+    """Where the frames stand that an exception has passed, which IPython shows of long files."""
+    frames = [(each.tb_frame.f_code.co_name, each.tb_frame.f_lineno) for each in _entries(passed)]
+    # The first is this module's own, and goes on.
+    return "".join(f"{name} stands at line {line}\n" for name, line in frames[1:])
+
+
+def _entries(passed: types.TracebackType | None) -> Iterator[types.TracebackType]:
+    while passed is not None:
+        yield passed
+        passed = passed.tb_next
 
 
 def _execute(cell: ast.Module, filename: str, names: dict[str, Any]) -> None:
