@@ -74,10 +74,9 @@ def _line(policy: Policy) -> dict[str, str]:
 @workspace_option
 def check(workspace: Workspace, as_json: bool) -> None:
     """Read every policy and hold it against the schema; names file and line of a mistake."""
-    policies, digest = read_rules(workspace)
-    found = Policies(policies)
-    found.check_contradictions()
-    facts = {"policies": len(found.policies), "files": len(policies), "digest": digest}
+    found, digest = actions.checked(workspace)
+    files = len({policy.file for policy in found.policies})
+    facts = {"policies": len(found.policies), "files": files, "digest": digest}
     print_facts(facts, as_json, "The policies are valid")
 
 
@@ -119,7 +118,7 @@ def test(workspace: Workspace, as_json: bool) -> None:
         {
             "case": outcome.case.name,
             "outcome": "passed" if outcome.passed else "FAILED",
-            "expected": outcome.case.expect,
+            "expected": outcome.case.wanted,
             "answer": outcome.said,
         }
         for outcome in outcomes
@@ -129,7 +128,8 @@ def test(workspace: Workspace, as_json: bool) -> None:
     if failed:
         raise CheckFailed(
             f"{len(failed)} of {len(outcomes)} cases are answered otherwise",
-            why=f"first: {failed[0].case.name}: {failed[0].said}",
+            why=f"first: {failed[0].case.name}: {failed[0].said}; "
+            f"expected was {failed[0].case.wanted}",
             next="mend the policy or the case; 'governed policy explain' asks one question",
         )
 

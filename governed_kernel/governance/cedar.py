@@ -22,13 +22,15 @@ from governed_kernel.errors import ConfigurationError
 if TYPE_CHECKING:  # imported where it is asked: a kernel where nothing is catalogued never does
     import cedarpy
 
-__all__ = ["Entity", "Policies", "Policy", "Question", "Verdict", "schema_text"]
+__all__ = ["Entity", "Policies", "Policy", "Question", "Verdict", "mistake", "schema_text"]
 
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|[{}();]|\n', re.DOTALL)
 _ANNOTATION = re.compile(r'@(\w+)\(\s*"((?:\\.|[^"\\])*)"\s*\)')
 _EFFECT = re.compile(r"\b(permit|forbid)\s*\(")
 _COUNTED = re.compile(r"policy `policy(\d+)`")
 """How the engine names a policy of a set that was given as one text."""
+_NAMED = re.compile(r'`(?:Action::")?(\w{2,})"?`')
+"""The word that the engine speaks of."""
 _ENGINE_NAME = re.compile(r"(?:for policy `[^`]*`, |Policy parse error: )")
 
 
@@ -162,7 +164,7 @@ class Policies:
             _check(policy)
             other = self._by_id.setdefault(policy.id, policy)
             if other is not policy:
-                raise _mistake(
+                raise mistake(
                     policy,
                     f"its id {policy.id!r} is that of {other.file}, line {other.line}",
                     "give each policy an id of its own: decisions name policies by it",
@@ -173,7 +175,7 @@ class Policies:
         self._handle = cedarpy.PolicySet.from_str(text)
         said = json.loads(cedarpy.policies_to_json_str(text))
         for template in said["templates"].values():
-            raise _mistake(
+            raise mistake(
                 self._by_id[template["annotations"]["id"]],
                 "it is a template, which nothing here fills in: it would never permit or forbid",
                 "name a person, an action or a dataset in the place of ?principal or ?resource",
@@ -194,17 +196,21 @@ class Policies:
             With file and line of both.
         """
         known: dict[str, Policy] = {}
-        for number, policy in enumerate(self.policies):
-            said = self._read[f"policy{number}"]
+        for policy, said in self.as_read():
             same = {part: said[part] for part in ("principal", "action", "resource", "conditions")}
             other = known.setdefault(json.dumps(same, sort_keys=True), policy)
             if other.effect != policy.effect:
-                raise _mistake(
+                raise mistake(
                     policy,
                     f"it says {policy.effect} of exactly what {other.file}, line {other.line} "
                     f"({other.id!r}), says {other.effect} of, and forbid always wins",
                     "remove one of the two, or give one of them a condition of its own",
                 )
+
+    def as_read(self) -> Iterator[tuple[Policy, Mapping[str, Any]]]:
+        """Each policy, and what the engine has read of it: Cedar's JSON."""
+        for number, policy in enumerate(self.policies):
+            yield policy, self._read[f"policy{number}"]
 
     def __getitem__(self, identifier: str) -> Policy:
         return self._by_id[identifier]
@@ -326,16 +332,20 @@ def _check(policy: Policy) -> None:
     result = cedarpy.validate_policies(policy.text, _schema())
     if not result.validation_passed:
         said = "; ".join(_ENGINE_NAME.sub("", error.error) for error in result.errors)
-        raise _mistake(policy, said or "it does not fit the schema")
+        named = _NAMED.search(said)
+        raise mistake(policy, said or "it does not fit the schema", word=named[1] if named else "")
     if not policy.id:
-        raise _mistake(
+        raise mistake(
             policy, "it has no @id", 'write @id("a-short-name") before it: decisions name it'
         )
 
 
-def _mistake(policy: Policy, why: str, remedy: str = "") -> ConfigurationError:
+def mistake(policy: Policy, why: str, remedy: str = "", word: str = "") -> ConfigurationError:
+    """What is wrong with a policy, with the line of the word that is, else of its beginning."""
+    found = re.search(rf"\b{re.escape(word)}\b", _blank(policy.text)) if word else None
+    line = policy.line + policy.text.count("\n", 0, found.start() if found else 0)
     return ConfigurationError(
-        f"{policy.file}, line {policy.line}: not a valid policy",
+        f"{policy.file}, line {line}: not a valid policy",
         why=why,
         next=remedy or "mend it; 'governed policy schema' prints what policies may speak of",
     )

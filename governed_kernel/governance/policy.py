@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from governed_kernel.errors import IntegrityBroken
 from governed_kernel.governance.cedar import Policies
+from governed_kernel.governance.policy_words import check_words
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.rules import policy_texts, read_rules, rule_files
@@ -12,7 +13,7 @@ from governed_kernel.governance.verification import Entry
 from governed_kernel.lineage.attestations import PolicyAdopted, Predicate
 from governed_kernel.workspace import Workspace
 
-__all__ = ["adopt", "to_adopt"]
+__all__ = ["adopt", "checked", "to_adopt"]
 
 
 def to_adopt(workspace: Workspace) -> str:
@@ -23,9 +24,22 @@ def to_adopt(workspace: Workspace) -> str:
     ConfigurationError
         A policy is not valid, or never counts.
     """
-    policies, digest = read_rules(workspace)
-    Policies(policies).check_contradictions()
-    return digest
+    return checked(workspace)[1]
+
+
+def checked(workspace: Workspace) -> tuple[Policies, str]:
+    """The policies that lie there now, as they may be adopted, and the digest of the rules.
+
+    Raises
+    ------
+    ConfigurationError
+        As for `to_adopt`.
+    """
+    texts, digest = read_rules(workspace)
+    policies = Policies(texts)
+    policies.check_contradictions()
+    check_words(policies, workspace.settings)
+    return policies, digest
 
 
 def adopt(workspace: Workspace, administrator: str, passphrase: bytes, digest: str) -> Entry:

@@ -20,7 +20,7 @@ from governed_kernel.governance.authorization import (
     release_entity,
 )
 from governed_kernel.governance.cedar import Entity, Policies, Question, Verdict
-from governed_kernel.governance.names import check_role
+from governed_kernel.governance.names import PURPOSES, ROLES
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Case", "Outcome", "read_cases", "run_cases"]
@@ -74,6 +74,11 @@ class Case(
     environment: str = "production"
     policies: tuple[str, ...] = ()
 
+    @property
+    def wanted(self) -> str:
+        """The answer that is expected, for people."""
+        return f"{self.expect}, by {', '.join(self.policies)}" if self.policies else self.expect
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a case."""
@@ -105,7 +110,7 @@ def read_cases(path: Path) -> list[Case]:
         raise ConfigurationError(
             f"{path} holds no valid cases",
             why=str(error),
-            next=f"mend it; actions are {', '.join(ACTIONS)}",
+            next=f"mend it; actions are {', '.join(ACTIONS)}; 'expect' is allow or deny",
         ) from error
     return cases
 
@@ -115,15 +120,34 @@ def _case(number: int, said: object) -> Case:
         case = msgspec.convert(said, Case)
     except msgspec.ValidationError as error:
         raise ValueError(f"case {number}: {error}") from error
-    for role in case.roles:
-        check_role(role)
+    for kind, word, words in (
+        *(("role", role, ROLES) for role in case.roles),
+        *(("purpose", purpose, PURPOSES) for purpose in case.purposes),
+        ("purpose", case.purpose, (*PURPOSES, "run", "deployment")),
+    ):
+        if word not in words:
+            said = f"no {kind} is called {word!r}: there are {', '.join(words)}"
+            raise ValueError(f"case {number} ({case.name!r}): {said}")
     if case.action not in ACTIONS:
         raise ValueError(f"case {case.name!r}: no action is called {case.action!r}")
     return case
 
 
 def run_cases(workspace: Workspace, policies: Policies, cases: list[Case]) -> list[Outcome]:
-    """Ask every case."""
+    """Ask every case.
+
+    Raises
+    ------
+    ConfigurationError
+        A case is of a class that ``governed.toml`` has not: it would be denied, whatever is asked.
+    """
+    for case in cases:
+        if case.action == "read" and case.of not in workspace.settings.classes:
+            raise ConfigurationError(
+                f"the case {case.name!r} is of no data class",
+                why=f"governed.toml has no class {case.of!r}",
+                next=f"name one of {', '.join(workspace.settings.classes) or 'none'}",
+            )
     return [_outcome(case, policies.ask(question(workspace, case))) for case in cases]
 
 

@@ -131,6 +131,15 @@ POLICIES = {
     "an action that nobody knows": (
         '@id("a") permit (principal, action == Action::"fly", resource);', "fly"
     ),
+    "a role, class or purpose that there is not": (
+        '@id("a") forbid (principal in Role::"reviwer", action == Action::"read", resource);',
+        "no role 'reviwer'",
+    ),
+    "an attribute that nothing has": (
+        '@id("a") forbid (principal, action == Action::"read", resource)\n'
+        'when { context has purposee && context.purpose == "train" };',
+        "no attribute 'purposee'",
+    ),
     "a permit that a forbid never lets count": (
         '@id("yes") permit (principal, action == Action::"run", resource);\n'
         '@id("no")\nforbid (principal,  action == Action::"run", resource); // never',
@@ -253,7 +262,7 @@ broken, 5 the run failed, 6 a resource is missing. What a registration had copie
 
 ## Rules that mean nothing
 
-`governed policy adopt` refuses them with exit code 2, and names file, line and column:
+`governed policy adopt` refuses them with exit code 2, and names file and line:
 
 | what | says |
 |---|---|

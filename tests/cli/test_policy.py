@@ -44,7 +44,9 @@ def test_a_case_that_is_answered_otherwise_fails_with_its_name(
     done = governed("policy", "test")
     assert done.code == 1
     assert "2 of 2 cases" in done.err
-    assert "Anybody deploys: deny, by no policy" in done.err
+    assert "Anybody deploys: deny, by no policy; expected was allow" in done.err
+    asked = governed("policy", "test", "--json").facts
+    assert [row["expected"] for row in asked] == ["allow", "allow, by another"]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,10 @@ def test_a_case_that_is_answered_otherwise_fails_with_its_name(
         "case = 1",
         "nonsense",
         '[[case]]\nname="a"\naction="fly"\nexpect="deny"',
+        '[[case]]\nname="a"\naction="read"\nclass="helth"\nexpect="deny"',
+        '[[case]]\nname="a"\naction="read"\npurpose="training"\nexpect="deny"',
+        '[[case]]\nname="a"\naction="read"\npurposes=["trian"]\nexpect="deny"',
+        '[[case]]\nname="a"\naction="read"\nroles=["king"]\nexpect="deny"',
     ],
 )
 def test_cases_that_mean_nothing_are_wrong_use(
@@ -86,8 +92,59 @@ def test_a_mistake_is_named_with_its_line_and_can_not_be_adopted(
     for command in (("check",), ("show",), ("adopt", *governed.signed("ada"))):
         done = governed("policy", *command)
         assert done.code == 2, command
-        assert "policies/broken.cedar, line 3: not a valid policy" in done.err
+        assert "policies/broken.cedar, line 4: not a valid policy" in done.err
         assert "raed" in done.err
+
+
+@pytest.mark.parametrize(
+    ("condition", "line", "said"),
+    [
+        ('principal in Role::"data-scintist"', 5, "no role 'data-scintist'"),
+        ('[Role::"reviewer", Role::"king"].contains(Role::"king")', 5, "no role 'king'"),
+        ('resource.class == DataClass::"helth"', 5, "no data class 'helth'"),
+        ('resource == Dataset::"people"', 5, "no version 'people'"),
+        ("context has purposee", 5, "no attribute 'purposee'"),
+        ('context.purpose == "training"', 5, "no purpose 'training'"),
+        ('["train", "trian"].contains(context.purpose)', 5, "no purpose 'trian'"),
+        ('resource.purposes.contains("trian")', 5, "no purposes 'trian'"),
+        ('context.mode != "relese"', 5, "no mode 'relese'"),
+        ('resource.kind == "dataset"', 5, "no kind 'dataset'"),
+    ],
+)
+def test_a_word_that_nothing_is_called_is_named_with_its_line_and_can_not_be_adopted(
+    governed: Command, workspace: Workspace, condition: str, line: int, said: str
+) -> None:
+    """Its condition is false for good: a policy that forbids by it would never forbid."""
+    text = f"""@id("mine")
+// reads
+@reason("mine")
+forbid (principal, action == Action::"read", resource)
+when {{ {condition} }};
+"""
+    (workspace.policies / "mine.cedar").write_text(text)
+    for command in (("check",), ("adopt", *governed.signed("ada"))):
+        done = governed("policy", *command)
+        assert done.code == 2, command
+        assert f"policies/mine.cedar, line {line}: not a valid policy" in done.err
+        assert f"there is {said}, so this is never so" in done.err
+
+
+def test_words_that_there_are_can_be_adopted(governed: Command, workspace: Workspace) -> None:
+    text = """@id("mine")
+forbid (principal in Role::"reviewer", action == Action::"read", resource)
+when { resource.class == DataClass::"health" && ["train", "deploy"].contains(context.purpose)
+       && resource.kind == "data" && resource.name == "anything" && resource.owner == "Clinic"
+       && !(resource.purposes.contains("explore")) && context has purpose };
+@id("other")
+forbid (principal, action == Action::"deploy", resource)
+when { resource.risk == "unrated" && context.environment == "production" };
+@id("third")
+forbid (principal, action == Action::"approve", resource == Release::"a@1")
+when { context.purpose == "deployment" };
+"""
+    (workspace.policies / "mine.cedar").write_text(text)
+    assert governed("policy", "check").code == 0
+    assert governed("policy", "adopt", *governed.signed("ada")).code == 0
 
 
 def test_an_edited_policy_counts_once_it_is_adopted(
