@@ -65,6 +65,7 @@ def show(workspace: Workspace, name: str, as_json: bool) -> None:
             "since_record": key.since,
             "revoked_record": key.revoked,
             "revoked_at": key.revoked_at,
+            "replaced": key.replaced,
             "reason": key.reason,
             "public_key": key.public_key,
         }
@@ -213,6 +214,11 @@ def withdraw(
 @people.command("revoke-key")
 @click.argument("name")
 @click.option("--key", "key_id", default="", metavar="ID", help="Which; else the one that counts.")
+@click.option(
+    "--replaced",
+    is_flag=True,
+    help="It is neither lost nor stolen, only replaced: approvals made with it still count.",
+)
 @_reason
 @person_option
 @passphrase_option
@@ -222,6 +228,7 @@ def revoke_key(
     workspace: Workspace,
     name: str,
     key_id: str,
+    replaced: bool,
     reason: str,
     person: str,
     passphrase: Passphrase,
@@ -230,10 +237,15 @@ def revoke_key(
     """End a key of NAME: approvals made with it stop counting.
 
     An administrator may do that, and everybody for their own key. 'people add' gives a new one.
+    With --replaced, for a key that is changed every year, what it signed before still counts; if
+    it turns out to be stolen after all, the same without --replaced and with --key ends that too.
     """
     secret = passphrase(f"Passphrase of {person}")
-    entry = actions.revoke_key(workspace, person, secret, name=name, key_id=key_id, reason=reason)
-    _show_change(workspace, name, entry.number, as_json, f"The key of {name} was revoked")
+    entry = actions.revoke_key(
+        workspace, person, secret, name=name, key_id=key_id, reason=reason, replaced=replaced
+    )
+    how = "has ended" if replaced else "was revoked"
+    _show_change(workspace, name, entry.number, as_json, f"The key of {name} {how}")
 
 
 @people.command("service-key")
@@ -281,7 +293,7 @@ def _row(person: Person) -> dict[str, Any]:
         "person": person.name,
         "printed_name": person.printed_name,
         "roles": person.roles,
-        "key": valid.key_id if valid else "revoked",
+        "key": valid.key_id if valid else person.keys[-1].ended.partition(" ")[0],
     }
 
 

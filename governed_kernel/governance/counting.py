@@ -145,7 +145,7 @@ def _judge(
     run_id: str,
 ) -> tuple[str, str]:
     key = person.key(entry.key_id)
-    if key is None or key.revoked is not None:
+    if key is None or (key.revoked is not None and not key.replaced):
         since = f" on {key.revoked_at:%Y-%m-%d}" if key and key.revoked_at else ""
         return "", f"the key of {person.name} was revoked{since}"
     if given.digest != digest:

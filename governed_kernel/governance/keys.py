@@ -387,7 +387,7 @@ def _refuse_while_locked(person: str, file: Path, attempts: _Attempts) -> None:
     raise SignatureRefused(
         f"the key of {person} is locked for another {int(left) + 1} seconds",
         why=f"{attempts.wrong} wrong passphrases in a row",
-        next="wait, then try again with the right passphrase",
+        next=f"wait, then try again with the right passphrase; {_forgotten(person)}",
     )
 
 
@@ -403,7 +403,17 @@ def _wrong(person: str, file: Path, attempts: _Attempts, error: ValueError) -> S
         f"the key of {person} did not open",
         why=f"{said}; attempt {attempts.wrong} in a row"
         + (f", the key is locked for {LOCK_SECONDS} seconds" if locked else ""),
-        next=("wait so long, then " if locked else "") + "try again with the right passphrase",
+        next=f"wait so long, then try again with the right passphrase; {_forgotten(person)}"
+        if locked
+        else "try again with the right passphrase",
+    )
+
+
+def _forgotten(person: str) -> str:
+    """What to do where nobody knows it any more."""
+    return (
+        f"if it is forgotten: 'governed people key {person} --replace', and an administrator ends "
+        "the old key and adds the new one"
     )
 
 

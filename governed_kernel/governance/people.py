@@ -126,10 +126,16 @@ def revoke_key(
     name: str,
     key_id: str = "",
     reason: str = "",
+    replaced: bool = False,
 ) -> Entry:
     """End a key of `name`: the one that counts, or that of `key_id`. Approvals by it stop counting.
 
     An administrator may do that, and everyone for their own key.
+
+    Parameters
+    ----------
+    replaced : bool
+        It was neither lost nor stolen, so that approvals given with it until now still count.
     """
 
     def make(register: Register, who: Person) -> Predicate:
@@ -142,6 +148,7 @@ def revoke_key(
             subject_person=name,
             key_id=key_id or (valid.key_id if valid else ""),
             reason=reason,
+            replaced=replaced,
         )
         register.check_role(entry, who)
         register.roster.check_revoke(entry)

@@ -28,6 +28,15 @@ class KeyRecord:
     revoked: int | None = None
     revoked_at: datetime | None = None
     reason: str = ""
+    replaced: bool = False
+    """Whether it was only replaced: what it signed before it ended still counts."""
+
+    @property
+    def ended(self) -> str:
+        """How and when it ended, for people; empty while it counts."""
+        how = "replaced" if self.replaced else "revoked"
+        at = f" on {self.revoked_at:%Y-%m-%d %H:%M} UTC" if self.revoked_at else ""
+        return f"{how}{at}" if self.revoked is not None else ""
 
     @property
     def key_id(self) -> str:
@@ -144,7 +153,8 @@ class Roster:
             raise UsageError(
                 f"{entry.subject_person} is known already",
                 why=f"as {known.printed_name}, with a key that counts",
-                next="choose another name, or revoke the key first to give the person a new one",
+                next="choose another name; for a new key end the old one first: 'governed people "
+                f"revoke-key {known.name} --replaced', or without it if it was lost or stolen",
             )
         key = parse_public_key(entry.public_key)
         owner = self.owner_of(key.keyid)
@@ -207,21 +217,27 @@ class Roster:
         """The key that can be ended."""
         person = self.person(entry.subject_person)
         key = person.key(entry.key_id)
-        if key is None or key.revoked is not None:
+        # A key that was only replaced turns out to be stolen: its approvals end as well then.
+        if key is None or (key.revoked is not None and not (key.replaced and not entry.replaced)):
             raise UsageError(
                 f"{person.name} has no such key to revoke",
                 why=f"the key {entry.key_id[:16] or 'that counts'} is "
-                + ("not known" if key is None else "revoked already"),
+                + ("not known" if key is None else f"{key.ended} already"),
                 next=f"see 'governed people show {person.name}'",
             )
-        self._keep_one_administrator(person)
+        if key.revoked is None:
+            self._keep_one_administrator(person)
         return key
 
     def revoke(self, entry: KeyRevoked, position: int, occurred_at: datetime) -> None:
-        """End a key: when the ledger recorded it, whatever later time its signer's clock said."""
+        """End a key: when the ledger recorded it, whatever later time its signer's clock said.
+
+        One that was replaced goes on to have ended then; what it signed before stops counting.
+        """
         key = self.check_revoke(entry)
-        at = min(entry.signed_at, occurred_at)
-        key.revoked, key.revoked_at, key.reason = position, at, entry.reason
+        if key.revoked is None:
+            key.revoked, key.revoked_at = position, min(entry.signed_at, occurred_at)
+        key.reason, key.replaced = entry.reason, entry.replaced
 
     def owner_of(self, key_id: str) -> Person | None:
         """Whose key that is or was."""

@@ -107,11 +107,14 @@ class RoleWithdrawn(_Predicate, frozen=True, kw_only=True, tag="role-withdrawn")
 
 
 class KeyRevoked(_Predicate, frozen=True, kw_only=True, tag="key-revoked"):
-    """A key stops counting, from this entry on."""
+    """A key stops counting, from this entry on; approvals made with it do so as well."""
 
     subject_person: str
     key_id: str
     reason: str
+    replaced: bool = False
+    """It was replaced in the ordinary way, and nobody else had it: approvals made with it before
+    this entry still count."""
 
 
 class ServiceKeyReplaced(_Predicate, frozen=True, kw_only=True, tag="service-key-replaced"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 
 from governed_kernel.canonical import canonical_json
-from governed_kernel.errors import NotApproved, UnknownName
+from governed_kernel.errors import NotApproved, SignatureRefused, UnknownName, UsageError
 from governed_kernel.governance import approvals, envelopes, keys, people, policy
 from governed_kernel.governance.register import Register
 from governed_kernel.lineage.attestations import (
@@ -184,6 +185,46 @@ def test_approvals_by_a_key_revoked_since_stop_counting(workspace: Workspace) ->
     people.revoke_key(workspace, "ada", passphrase("ada"), name="rita", reason="stolen")
     assert counting(workspace) == ["dora"]
     assert "the key of rita was revoked" in reasons(workspace)[0]
+
+
+def test_what_a_key_signed_before_it_was_replaced_still_counts_until_it_is_revoked(
+    workspace: Workspace,
+) -> None:
+    promote(workspace)
+    approve(workspace, "rita")
+    old = Register.read(workspace).person("rita").keys[0].key_id
+    end = partial(people.revoke_key, workspace, "ada", passphrase("ada"), name="rita")
+    end(reason="every year", replaced=True)
+    assert counting(workspace) == ["rita"]
+    with pytest.raises(SignatureRefused, match="the key of rita was replaced"):
+        approve(workspace, "rita")
+    with pytest.raises(UsageError, match="no such key to revoke"):
+        end(key_id=old, replaced=True)
+    keys.retire("rita")
+    public = keys.generate("rita", passphrase("rita"))
+    people.add(
+        workspace, "ada", passphrase("ada"), name="rita", printed_name="Rita",
+        roles=["reviewer"], public_key=public,
+    )  # fmt: skip
+    assert counting(workspace) == ["rita"], "once, whoever adds what"
+    rita = Register.read(workspace).person("rita")
+    ended_at = rita.keys[0].revoked
+    end(key_id=old, reason="somebody had it")
+    assert counting(workspace) == []
+    rita = Register.read(workspace).person("rita")
+    assert (rita.keys[0].revoked, rita.keys[0].replaced) == (ended_at, False)
+    assert rita.valid_key is rita.keys[1], "the new one is as good as before"
+    with pytest.raises(UsageError, match="no such key to revoke"):
+        end(key_id=old, reason="again")
+
+
+def test_a_replaced_key_signs_nothing_more_however_the_entry_comes_in(workspace: Workspace) -> None:
+    """The file of a key that was replaced is still there for whoever finds it."""
+    promote(workspace)
+    people.revoke_key(workspace, "ada", passphrase("ada"), name="rita", replaced=True)
+    append_by_hand(workspace, an_approval("rita"), signer="rita")
+    assert counting(workspace) == []
+    assert "the key of rita was replaced" in reasons(workspace)[0]
 
 
 def test_a_revoked_key_signs_nothing_more(workspace: Workspace) -> None:
