@@ -74,7 +74,10 @@ def table(
     most: int = 99,
     right: tuple[int, ...] = (),
 ) -> str:
-    """A table of cells that are HTML already; what is beyond `most` rows is counted."""
+    """A table of cells that are HTML already; what is beyond `most` rows is counted.
+
+    One row more is shown: saying so would take its place.
+    """
     if not rows:
         return "<p>None.</p>"
 
@@ -85,8 +88,9 @@ def table(
         )
         return f"<tr>{''.join(told)}</tr>"
 
-    body = "".join(row(cells, "td") for cells in rows[:most])
-    more = f"<p>and {len(rows) - most} more</p>" if len(rows) > most else ""
+    shown = len(rows) if len(rows) == most + 1 else most
+    body = "".join(row(cells, "td") for cells in rows[:shown])
+    more = f"<p>and {len(rows) - shown} more</p>" if len(rows) > shown else ""
     return f"<table>{row([words(head) for head in heads], 'th')}{body}</table>{more}"
 
 

@@ -7,7 +7,8 @@ have run exactly these cells, in order, and everything it read must be catalogue
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ __all__ = [
     "odd_models",
 ]
 
+_NAMED_MODULES = 3
 _LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
@@ -214,6 +216,7 @@ def _sorted_reads(
     """Which reads are catalogued inputs, and a finding for each that is nothing known."""
     written = {access.uri for access in session.accesses if access.operation == "write"}
     opened: dict[str, set[str]] = {}
+    outside: dict[Path, Access] = {}
     findings: dict[str, Finding] = {}
     for read, name in session.catalogued(register):
         is_data = read.kind in ("file", "dataset", "model")
@@ -229,10 +232,12 @@ def _sorted_reads(
         elif module := _module_of(workspace, path):
             if module not in bound:
                 findings.setdefault(str(module), _unbound(workspace, read, module))
+        elif (code := _source_of(path)) and not code.is_relative_to(workspace.root):
+            outside.setdefault(code, read)
         elif not _is_settings(workspace, path):
             findings.setdefault(read.uri, _unregistered(workspace, read))
     inputs = [as_input(register.version(name), sorted(opened[name])) for name in sorted(opened)]
-    return inputs, list(findings.values())
+    return inputs, [*findings.values(), *([_outside(outside)] if outside else [])]
 
 
 def _is_own(uri: str, written: set[str]) -> bool:
@@ -253,9 +258,14 @@ def _module_of(workspace: Workspace, path: Path | None) -> Path | None:
     """The Python file of the workspace that a path is, or has the byte code of."""
     if path is None or not path.is_relative_to(workspace.root) or _is_settings(workspace, path):
         return None
-    if path.suffix == ".pyc":
+    return _source_of(path)
+
+
+def _source_of(path: Path | None) -> Path | None:
+    """The Python file that a path is, or has the byte code of."""
+    if path is not None and path.suffix == ".pyc":
         return path.parent.parent / f"{path.name.partition('.')[0]}.py"
-    return path if path.suffix == ".py" else None
+    return path if path is not None and path.suffix == ".py" else None
 
 
 def _is_settings(workspace: Workspace, path: Path | None) -> bool:
@@ -278,6 +288,25 @@ def _unbound(workspace: Workspace, read: Access, module: Path) -> Finding:
         f"write 'import {module.stem}' in place of %run, %load_ext, runpy or import_module",
         cell_id=read.cell_id,
         subject=shown,
+    )
+
+
+def _outside(reads: Mapping[Path, Access]) -> Finding:
+    """One finding for all of it: such a library is as many files as it has modules."""
+    folder = Path(os.path.commonpath([code.parent for code in reads]))
+    named = [code.relative_to(folder).as_posix() for code in sorted(reads)]
+    more = len(named) - _NAMED_MODULES
+    shown = ", ".join(named[:_NAMED_MODULES]) + (f" and {more} more" if more > 0 else "")
+    first = next(iter(reads.values()))
+    return _finding(
+        "unbound-code",
+        "blocking",
+        f"[{first.execution}] it runs or reads code outside of the workspace, in {folder}: {shown}",
+        "a release would not have it with it, and no lock of its environment names it",
+        "install it as a package (and take its folder from PYTHONPATH), or move its modules into "
+        "the workspace and import them",
+        cell_id=first.cell_id,
+        subject=str(folder),
     )
 
 

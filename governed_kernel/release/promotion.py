@@ -201,8 +201,10 @@ def promote(
 def _refuse_blocked(workspace: Workspace, found: Examination) -> None:
     if is_blocked(found.findings):
         blocking = [item for item in found.findings if item.severity == "blocking"]
+        one = len(blocking) == 1
+        count = "a finding that blocks" if one else f"{len(blocking)} findings that block"
         raise CheckFailed(
-            f"{workspace.relative(found.path)} has {len(blocking)} findings that block promotion",
+            f"{workspace.relative(found.path)} has {count} promotion",
             why="; ".join(item.what for item in blocking),
             next=f"'governed check {workspace.relative(found.path)}' says what to do about each",
         )

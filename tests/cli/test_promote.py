@@ -80,6 +80,27 @@ def test_what_stands_in_the_way_is_told_with_what_to_do(wild: Place) -> None:
     assert findings == done.out.count("  next: ") > 3
 
 
+def test_a_library_outside_of_the_workspace_is_one_finding_however_many_modules_it_has(
+    place: Place, tmp_path: Path
+) -> None:
+    library = tmp_path / "library"
+    (library / "jam").mkdir(parents=True)
+    for name in ("__init__", "boil", "fill", "label", "seal"):
+        (library / "jam" / f"{name}.py").write_text("SWEET = True\n")
+    path = place.root / "research" / "jam.ipynb"
+    source = f"import sys\nsys.path.insert(0, {str(library)!r})\nimport jam.boil, jam.fill\n"
+    cell = nbformat.v4.new_code_cell(source + "import jam.label, jam.seal")
+    document = nbformat.v4.new_notebook(cells=[cell])
+    document.metadata.kernelspec = berries.document().metadata.kernelspec
+    nbformat.write(document, path)
+    papermill(place, "research/jam.ipynb")
+    evidence = found(place, "research/jam.ipynb", notebook.read(path))
+    (outside,) = (item for item in evidence.findings if str(library) in item.what)
+    assert (outside.code, outside.severity) == ("unbound-code", "blocking")
+    assert outside.what.endswith(f"in {library}/jam: __init__.py, boil.py, fill.py and 2 more")
+    assert "install it as a package" in outside.next
+
+
 def test_a_cell_that_holds_a_secret_is_not_quoted(place: Place) -> None:
     path = place.root / "research" / "secret.ipynb"
     token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
@@ -195,6 +216,9 @@ def test_findings_that_block_refuse_and_leave_nothing(wild: Place) -> None:
     before = set(wild.workspace.releases.iterdir())
     done = wild.governed(f"promote {WILD} {{dora}}")
     explains(done, 1, "findings that block promotion", f"governed check {WILD}")
+    one = "--field use_case.regime TODO:"
+    done = wild.governed(f"promote {berries.NOTEBOOK} {one} {{dora}}")
+    explains(done, 1, f"{berries.NOTEBOOK} has a finding that blocks promotion", "regime")
     assert set(wild.workspace.releases.iterdir()) == before
 
 
