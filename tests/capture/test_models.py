@@ -118,7 +118,17 @@ for _ in range(3):
     optimizer.step()
     optimizer.zero_grad()
 """,
+    """
+import traceback
+with safe_open(filename="adapter/adapter_model.safetensors", framework="pt") as file:
+    assert isinstance(safe_open, type) and issubclass(type(file), safe_open)
+try:
+    safe_open("nowhere.safetensors", "pt")
+except FileNotFoundError:
+    assert "governed_kernel" not in traceback.format_exc()
+""",
 ]
+LAST = len(CELLS)
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +238,15 @@ def test_weights_files_are_read_and_written_whatever_reads_them(recording: Recor
         ("write", "copy.safetensors", "safetensors.torch.save_file"),
         ("write", "copy.pt", "torch.save"),
         ("read", "copy.pt", "torch.load"),
+    ]
+
+
+def test_weights_that_are_named_by_keyword_are_seen_and_missing_ones_were_asked_for(
+    recording: Recording,
+) -> None:
+    assert [path for _, path, _ in recording.accesses(LAST)] == [
+        "adapter/adapter_model.safetensors",
+        "nowhere.safetensors",
     ]
 
 

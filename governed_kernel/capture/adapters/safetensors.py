@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from governed_kernel.capture import native
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.rewriting import Hooks, NotRewritable
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.transfers import announce, complete, read_natively
 
@@ -47,28 +49,23 @@ def _save(observation: Observation, observed: Observed) -> None:
     step.record([(Node(uri, "file", ()), "")])
 
 
-def _native_class(observation: Observation, native: Any) -> Any:
-    """A class that stands for `safe_open`, which can't be subclassed or rewritten."""
+def _hooks(observation: Observation) -> Hooks:
+    """What is asked before `safe_open` opens anything: a native class, without code to observe."""
 
-    class Native(type):
-        def __call__(cls, filename: Any, *arguments: Any, **options: Any) -> Any:
-            read_natively(observation, filename, "safetensors.safe_open")
-            return native(filename, *arguments, **options)
+    def enter(given: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
+        places, names = given
+        target = places[0] if places else names.get("filename")
+        read_natively(observation, target, "safetensors.safe_open")
 
-        def __instancecheck__(cls, instance: Any) -> bool:
-            return isinstance(instance, native)
-
-        def __subclasscheck__(cls, other: type) -> bool:
-            return issubclass(other, native)
-
-    names = {"__doc__": native.__doc__, "__module__": native.__module__}
-    return Native(native.__name__, (), names)
+    return Hooks(enter, lambda _, opened: opened, lambda _: None)
 
 
 def arm(observation: Observation, name: str, module: ModuleType) -> None:
     """Observe safetensors' files."""
     if name == "safetensors":
-        module.safe_open = _native_class(observation, module.safe_open)  # type: ignore[attr-defined]
+        if not native.works():
+            raise NotRewritable("native functions can't be observed in this interpreter")
+        module.safe_open = native.observed(module.safe_open, _hooks(observation))  # type: ignore[attr-defined]
         return
     for function, rule, before in (
         ("load_file", _load, _before_load),
