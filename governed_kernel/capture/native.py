@@ -183,14 +183,15 @@ def observed(function: Any, hooks: Hooks) -> Any:
     function : callable
         A native one; methods are observed unbound and made methods by `as_method`.
     """
-    wrapper, call = _machinery()
     _hooks[id(function)] = hooks
-    return wrapper(function, call, enabled=_room())
+    wrapper = _wrapper(type(function).__name__)
+    return wrapper(function, _machinery(), enabled=_room())
 
 
 def is_observed(function: Any) -> bool:
     """Whether `function` is what `observed` made."""
-    return type(function) is _machinery()[0]
+    kind = type(function)
+    return kind is _wrapper(kind.__name__)
 
 
 def as_method(function: Any) -> Any:
@@ -235,8 +236,8 @@ def _descended(depth: int) -> bool:
 
 
 @functools.cache
-def _machinery() -> tuple[type, Any]:
-    """The wrapper class and the function that makes the calls."""
+def _wrapper(kind: str) -> Any:
+    """The class of what stands around functions of that type, for tools that show its name."""
     import wrapt
 
     def __repr__(self: Any) -> str:  # noqa: N807 - it becomes a method
@@ -251,9 +252,8 @@ def _machinery() -> tuple[type, Any]:
     def __deepcopy__(self: Any, _: Any) -> Any:  # noqa: N807
         return self
 
-    # Under this name, for tools that show the type of what they describe.
-    wrapper = type(
-        "builtin_function_or_method",
+    return type(
+        kind,
         (wrapt.FunctionWrapper,),
         {
             "__slots__": (),
@@ -264,9 +264,14 @@ def _machinery() -> tuple[type, Any]:
             "__deepcopy__": __deepcopy__,
         },
     )
+
+
+@functools.cache
+def _machinery() -> Any:
+    """The function that makes the calls."""
     places: Any = (_Function, _Instance, _Positional, _Keywords)
     prototype = ctypes.PYFUNCTYPE(_Returned, *places)
-    return wrapper, prototype(("PyObject_VectorcallDict", ctypes.pythonapi))
+    return prototype(("PyObject_VectorcallDict", ctypes.pythonapi))
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from governed_kernel.workspace import Workspace
 from tests.kernel.running import RunningKernel
 
 START = """
-import duckdb, inspect, pandas as pd, polars as pl, warnings
+import duckdb, inspect, numpy as np, pandas as pd, polars as pl, warnings
 from safetensors import safe_open
 frame = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "z"]})
 table = pl.DataFrame({"a": [1, 2, 3]})
@@ -46,6 +46,9 @@ except KeyError as error:
 """,
     "a warning": "warnings.warn('mine')",
     "help": "frame.merge?",
+    "help of a native class": "safe_open?",
+    "help of a native function": "duckdb.sql?",
+    "help of a dispatcher": "np.where?",
     "the source": "print(inspect.getsource(pd.DataFrame.head), inspect.signature(pd.read_csv))",
     "a table": "frame",
     "a shell line": "!echo here; exit 3",

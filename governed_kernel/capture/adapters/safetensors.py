@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from types import ModuleType
 from typing import Any
 
@@ -49,15 +51,33 @@ def _save(observation: Observation, observed: Observed) -> None:
     step.record([(Node(uri, "file", ()), "")])
 
 
-def _hooks(observation: Observation) -> Hooks:
-    """What is asked before `safe_open` opens anything: a native class, without code to observe."""
+def _stand_in(observation: Observation, opens: Any) -> Any:
+    """A class that stands for `safe_open`, which can't be subclassed or rewritten."""
 
     def enter(given: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
         places, names = given
         target = places[0] if places else names.get("filename")
         read_natively(observation, target, "safetensors.safe_open")
 
-    return Hooks(enter, lambda _, opened: opened, lambda _: None)
+    class Native(type):
+        # As a static method it is called without the class, and with no frame of Python's.
+        __call__ = staticmethod(
+            native.observed(opens, Hooks(enter, lambda _, opened: opened, lambda _: None))
+        )
+
+        def __instancecheck__(cls, instance: Any) -> bool:
+            return isinstance(instance, opens)
+
+        def __subclasscheck__(cls, other: type) -> bool:
+            return issubclass(other, opens)
+
+    # For tools that show the type of what they describe, and where it is from.
+    Native.__name__, Native.__module__ = "type", "builtins"
+    # It has what the class has, and is told by what it takes; nothing is ever made of it itself.
+    names = {name: value for name, value in vars(opens).items() if name != "__new__"}
+    with contextlib.suppress(ValueError):  # a native class may not say what it takes
+        names["__signature__"] = inspect.signature(opens)
+    return Native(opens.__name__, (), names)
 
 
 def arm(observation: Observation, name: str, module: ModuleType) -> None:
@@ -65,7 +85,7 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:
     if name == "safetensors":
         if not native.works():
             raise NotRewritable("native functions can't be observed in this interpreter")
-        module.safe_open = native.observed(module.safe_open, _hooks(observation))  # type: ignore[attr-defined]
+        module.safe_open = _stand_in(observation, module.safe_open)  # type: ignore[attr-defined]
         return
     for function, rule, before in (
         ("load_file", _load, _before_load),
