@@ -278,7 +278,7 @@ def _reading(row: dict[str, Any]) -> dict[str, Any]:
         allowed += [row["release"], *(row["approved_by"] or ["approved by nobody"])]
     return {
         "when (UTC)": f"{row['occurred_at']:%Y-%m-%d %H:%M:%S}",
-        "who": row["user_name"],
+        "who": f"{row['person']} ({row['user_name']})" if row["person"] else row["user_name"],
         "notebook": row["notebook"],
         "cell": f"{row['execution']} in {row['session_id']}",
         "what": f"{row['dataset']}{version}" if row["dataset"] else row["uri"],

@@ -352,7 +352,7 @@ def _check_not_revoked(who: Person, key: KeyRecord) -> None:
     if key.revoked is not None:
         raise SignatureRefused(
             f"the key of {who.name} was {'replaced' if key.replaced else 'revoked'}",
-            why=f"{key.ended}: {key.reason or 'no reason given'}",
+            why=f"on {key.revoked_at:%Y-%m-%d %H:%M} UTC: {key.reason or 'no reason given'}",
             next=f"make a new one with 'governed people key {who.name} --replace', and have an "
             "administrator add it",
         )

@@ -202,7 +202,7 @@ class Replay:
         if not key.valid_at(number):
             raise SignatureRefused(
                 f"the key of {person.name} was {'replaced' if key.replaced else 'revoked'}",
-                why=f"{key.ended}: {key.reason or 'no reason given'}",
+                why=f"on {key.revoked_at:%Y-%m-%d %H:%M} UTC: {key.reason or 'no reason given'}",
                 next="an administrator adds a new key: 'governed people add'",
             )
         return person

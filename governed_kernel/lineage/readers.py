@@ -45,9 +45,10 @@ WITH hits AS (
     SELECT release, list(person || ' (' || role || ')' ORDER BY signed_at, person) AS approved_by
     FROM approvals WHERE purpose = 'run' AND counts GROUP BY release
 )
-SELECT h.occurred_at, s.user_name, s.notebook, h.session_id, s.mode, h.execution, h.cell_id,
-    h.dataset, h.version, h.data_class, h.uri, h.sha256, c.columns, h.decision, h.purpose,
-    h.policies, nullif(s.run_id, '') AS run_id, r.release, p.approved_by, h.via, h.evidence
+SELECT h.occurred_at, s.user_name, s.person, s.notebook, h.session_id, s.mode, h.execution,
+    h.cell_id, h.dataset, h.version, h.data_class, h.uri, h.sha256, c.columns, h.decision,
+    h.purpose, h.policies, nullif(s.run_id, '') AS run_id, r.release, p.approved_by, h.via,
+    h.evidence
 FROM hits h
 JOIN base.journals j USING (session_id)
 JOIN base.session_started s USING (session_no)

@@ -51,6 +51,10 @@ class SessionStarted(_SessionEvent, frozen=True, kw_only=True, tag="session-star
     notebook: str
     """Path of the notebook relative to the workspace, or what the client said."""
     user_name: str
+    """The operating system's user."""
+    person: str = ""
+    """Who said to work in it (``GOVERNED_PERSON``) when it began, as whom policies were asked;
+    empty where nobody said so and it is the operating system's user."""
     host: str
     pid: int
     run_id: str = ""

@@ -162,9 +162,11 @@ SESSION_VIEWS: tuple[View, ...] = (
             started_at/t: When the kernel was started.
             ended_at/t: When its recorder wrote the last record; NULL while it lives, or if it died.
             workspace: Identity of the workspace whose session it is.
+            person: Who said to work in it when it began; empty where it is the system's user.
         """),
         f"""SELECT j.session_id, s.mode, s.notebook, s.user_name, s.host,
-            s.occurred_at AS started_at, e.occurred_at AS ended_at, n.workspace_id AS workspace
+            s.occurred_at AS started_at, e.occurred_at AS ended_at, n.workspace_id AS workspace,
+            coalesce(s.person, '') AS person
         FROM base.session_started s JOIN base.journals j USING (session_no)
         JOIN base.neighbours n ON n.workspace_no = {of_session("s.session_no")}
         LEFT JOIN base.session_ended e USING (session_no)""",

@@ -29,6 +29,8 @@ from governed_kernel.workspace import Workspace
 
 __all__ = ["record"]
 
+_LONGEST_NAME = 200
+
 
 def record(
     order: Order,
@@ -92,6 +94,7 @@ def _started(
         mode=order.mode,
         notebook=order.notebook,
         user_name=_user_name(),
+        person=os.environ.get("GOVERNED_PERSON", "")[:_LONGEST_NAME],
         host=platform.node(),
         pid=kernel.pid,
         run_id=confinement.ticket.run_id if confinement else "",

@@ -14,7 +14,7 @@ from governed_kernel.governance import keys, masking, people, policy
 from governed_kernel.governance.catalog import Registered
 from governed_kernel.governance.pkcs8 import Cost
 from governed_kernel.governance.rules import rules_digest
-from governed_kernel.lineage.events import Access, DatasetMasked, Derived
+from governed_kernel.lineage.events import Access, DatasetMasked, Derived, SessionStarted
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
 from tests.governance.records import register
@@ -95,6 +95,8 @@ def test_who_may_not_see_columns_gets_them_masked_and_opens_nothing_else(clinic:
         first, *_, eighth = [line.split(",")[0] for line in lines[1:9]]
         assert first == eighth  # p0 and p7 % 7
         assert re.fullmatch(r"[0-9a-f]{16}", first)
+        (began,) = kernel.events(SessionStarted)
+        assert began.person == "sam", "as whom it was masked, whoever the account belongs to"
         (access,) = [one for one in kernel.of_last(Access) if one.via == "data.load"]
         assert (access.decision, access.data_class) == ("allowed", "health")
         assert "masked-columns" in access.policies

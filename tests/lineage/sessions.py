@@ -61,6 +61,7 @@ class Session:
         notebook: str = "research/triage.ipynb",
         versions: dict[str, str] | None = None,
         host: str = "lab",
+        person: str = "",
     ) -> None:
         self.session_id = session_id
         self.path = workspace.journals / f"{session_id}.jsonl"
@@ -79,6 +80,7 @@ class Session:
                 mode="release" if run_id else "research",
                 notebook=notebook,
                 user_name="ada",
+                person=person,
                 host=host,
                 pid=4711,
                 run_id=run_id,

@@ -23,7 +23,7 @@ def store(workspace: Workspace) -> Store:
     prepare(workspace)
     train(workspace)
     folder = f"file://{workspace.snapshots}"
-    first = Session(workspace, "s3", start=2)
+    first = Session(workspace, "s3", start=2, person="dora")
     first.cell("data.load('people')")
     uri = f"{folder}/{'1' * 64}/people.csv"
     first.access("read", uri, dataset="people", version="1", decision="allowed", purpose="train")
@@ -93,6 +93,7 @@ def test_a_dataset_is_read_by_name_or_by_content(store: Store) -> None:
     ]
     first = rows[0]
     assert (first["notebook"], first["user_name"]) == ("research/triage.ipynb", "ada")
+    assert first["person"] == "dora", "who said to work in that account"
     assert (first["dataset"], first["version"], first["purpose"]) == ("people", "1", "train")
     assert first["columns"] == ["age", "name"]
     assert rows[1]["dataset"] == "people"  # a plain open, known by its content

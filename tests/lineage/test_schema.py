@@ -13,7 +13,7 @@ from governed_kernel.lineage.view import View
 from governed_kernel.lineage.views import VIEWS, documentation
 
 CONTRACT = """
-- `sessions(session_id, mode, notebook, user_name, host, started_at, ended_at, workspace)`
+- `sessions(session_id, mode, notebook, user_name, host, started_at, ended_at, workspace, person)`
 - `workspaces(workspace, name, host, home)`
 - `cells(session_id, execution, cell_id, source, source_sha256, status, started_at, ended_at)`
 - `accesses(session_id, execution, cell_id, occurred_at, operation, kind, uri, sha256, bytes, dataset, version, data_class, decision, via, evidence, status, detail, purpose, policies)`
