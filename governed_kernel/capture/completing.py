@@ -17,9 +17,9 @@ from governed_kernel.capture.lookup import Lookup
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import Output, complete, giving_values
 from governed_kernel.capture.readings import Reading
-from governed_kernel.capture.references import Made, Reference
+from governed_kernel.capture.references import NONE, Made, Reference, opened
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.statements import Flow
+from governed_kernel.capture.statements import Flow, Reader
 from governed_kernel.capture.works import Work
 
 __all__ = ["Before", "Completion"]
@@ -52,6 +52,27 @@ class Before(NamedTuple):
         for reference in references:
             add(found, self.sources.get(reference, ()))
         return found
+
+
+class _Taken(NamedTuple):
+    """What an operation of the statement takes that its operands name.
+
+    Attributes
+    ----------
+    named : dict of str to Source
+        By names that stood for it before the statement.
+    bound : dict of str to Source
+        By names that the statement has bound, which may be a loop: what these owe to.
+    is_plain : bool
+        Whether that is all: no call has given anything.
+    asks : bool
+        Whether attributes are asked for, which code may give.
+    """
+
+    named: Sources
+    bound: Sources
+    is_plain: bool
+    asks: bool
 
 
 class Completion:
@@ -96,14 +117,20 @@ class Completion:
                 last = last if last < _FEW else -(-last // _FEW) * _FEW
                 if last not in found:
                     there = doings.until(last)
-                    leaves = leaves_of(there, before.sources, used)
-                    found[last] = {**mentioned, **leaves}, values_of(there)
-                sources, values = dict(found[last][0]), found[last][1]
-                if work.place is not None:  # it may be the rows to which something is assigned
+                    found[last] = leaves_of(there, before.sources, used), values_of(there)
+                leaves, values = found[last]
+                sources = {**mentioned, **leaves}
+                taken = self._taken(work, before)
+                is_told = taken is not None and taken.is_plain
+                if taken is not None and is_told:
+                    sources = {**taken.named, **(leaves if taken.bound or taken.asks else {})}
+                    values = {each: values[each] for each in values if each in sources}
+                elif work.place is not None:  # it may be the rows to which something is assigned
                     add(sources, before.gather(before.reading.mentioned).values())
                 for node in work.inputs:
-                    sources.pop(node.entity, None)
-                    if node.entity in parts:  # its own columns, by way of plain Python
+                    was_there = sources.pop(node.entity, None) is not None
+                    # its own columns, by way of plain Python
+                    if node.entity in parts and (was_there or not is_told):
                         sources[node.entity] = parts[node.entity]
                 if work.inside is not None:
                     if work.inside.is_all:
@@ -114,6 +141,9 @@ class Completion:
                         continue
                     add(sources, work.inside.sources.values())
                     values = {**values, **work.inside.sources}
+                if taken is not None:
+                    add(sources, taken.bound.values())
+                    values = {**values, **taken.bound}
                 left = used.difference(work.inside.sources) if work.inside is not None else used
                 giving = giving_values(sources, mentioned, into_calls)
                 is_open = not complete(work, sources, values, left, outputs, giving)
@@ -125,6 +155,18 @@ class Completion:
                 is_open = not complete(work, {**mentioned, **made}, {}, used, outputs)
                 if is_open and self.is_unknown(before):
                     outputs.append((work.output, "", self.unknown(), {}, every))
+
+    def _taken(self, work: Work, before: Before) -> _Taken | None:
+        """What the names lead to in what an operation of the statement takes, if all are known."""
+        if work.taken is None or work.inside is not None:
+            return None
+        taken, every = work.taken, before.flow.every if not before.reading.counts else {}
+        if not taken.names <= {*every, *(name for name, _ in before.sources)}:
+            return None
+        given = [each for part in taken.parts for each in Reader().value(part).all]
+        named = [each for each in before.flow.reads if any(_leads_on(each, to) for to in given)]
+        bound = NONE.union(*(every[name].all for name in taken.names if name in every))
+        return _Taken(before.gather(named), before.gather(bound), taken.is_plain, taken.asks)
 
     def decide(
         self,
@@ -182,6 +224,12 @@ class Completion:
         """A source that nobody has seen: it may hold whatever was read until then."""
         source = unknown(self._observation)
         return {source.node.entity: source}
+
+
+def _leads_on(reference: Reference, to: Reference) -> bool:
+    """Whether a reference is another one, or goes on from that."""
+    path = opened(to).path
+    return reference.name == to.name and reference.path[: len(path)] == path
 
 
 def _named(references: Iterable[Reference], before: Before) -> Iterator[Reference]:

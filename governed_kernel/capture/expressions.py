@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from governed_kernel.capture.magics import code_of
 from governed_kernel.capture.references import (
+    DIVIDED,
     LENGTH,
     NONE,
     NOTHING,
@@ -47,6 +48,8 @@ class Expressions(ABC):
         self.reads: set[Reference] = set()
         self.bound: dict[str, Made] = {}
         self.written: set[str] = set()
+        self.every: dict[str, Made] = {}
+        """All that names were bound to, one time or another."""
         self.touched: dict[str, Made] = {}
         self.given: set[Reference] = set()
         self.places: dict[str, set[tuple[str, ...]]] = {}
@@ -73,8 +76,13 @@ class Expressions(ABC):
         """Bind `name`, under the conditions that hold here."""
         self.bound[name] = made = self._decided(made)
         self.written.add(name)
+        self._bind_once(name, made)
         if self.caught:
             self.passed[name] = self.passed.get(name, NOTHING) | made
+
+    def _bind_once(self, name: str, made: Made) -> None:
+        if name not in self.hidden:
+            self.every[name] = self.every.get(name, NOTHING) | made
 
     def unbound(self, name: str) -> Made:
         """What a name stands for where nothing has bound it."""
@@ -133,6 +141,7 @@ class Expressions(ABC):
         made = self._decided(made)
         if name in self.bound:
             self.bound[name] = self.bound[name] | made
+            self._bind_once(name, made)
         if name not in self.hidden:
             self.touched[name] = self.touched.get(name, NOTHING) | made
 
@@ -233,8 +242,10 @@ class Expressions(ABC):
             return extended(self.value(node.args[0]), LENGTH)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         given = NOTHING
+        divided = _divided(node)
         for argument in arguments:
-            given = given | self.argument(argument)
+            made = self.argument(argument)
+            given = given | (extended(made, divided[argument]) if argument in divided else made)
         self.given |= given.all
         if isinstance(node.func, ast.Attribute) and asks_membership(node.func.attr):
             # ``series.isin(values)``, ``np.isin(array, values)``
@@ -327,6 +338,15 @@ class Expressions(ABC):
             return NOTHING
         self.run(body)
         return NOTHING
+
+
+def _divided(node: ast.Call) -> dict[ast.expr, str]:
+    """What may be given to be divided, and the step to how it is: ``folds.split(X, y)``."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr != "split":
+        return {}
+    named = {each.value: f"split({each.arg})" for each in node.keywords}
+    placed = dict(zip(node.args, DIVIDED, strict=False))
+    return placed | {part: step for part, step in named.items() if step in DIVIDED}
 
 
 def _names(target: ast.expr) -> Iterator[str]:

@@ -25,6 +25,7 @@ __all__ = [
     "leaves_of",
     "made_of",
     "narrowed",
+    "undivided",
     "unknown",
     "used_up",
     "values_of",
@@ -107,6 +108,13 @@ def narrowed(
     }
 
 
+def undivided(doings: Doings, reference: Reference, sources: list[Source]) -> list[Source]:
+    """What a reference leads to, without values where its rows were only counted."""
+    if not doings.divided or not any(doings.divided.get(str(each)) for each in reference.path):
+        return sources
+    return [source._replace(columns=()) for source in sources]
+
+
 def leaves_of(
     doings: Doings, mentioned: Mapping[Reference, Sequence[Source]], used: frozenset[str]
 ) -> Sources:
@@ -119,8 +127,10 @@ def leaves_of(
     told -= used
     left = {work.output.entity for work in doings.steps} - taken | doings.ended
     leaves: Sources = {}
+    named = {work.output.entity for work in doings.works if work.taken is not None}
     for work in doings.steps:
         inputs = {node.entity for node in work.inputs}
+        inputs = inputs - named or inputs  # its operation's names tell what such a thing is
         if inputs and inputs <= told:
             told.add(work.output.entity)
         elif work.output.entity in left and work.output.entity.startswith("memory:"):

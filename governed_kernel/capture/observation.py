@@ -161,20 +161,23 @@ class Doings:
         `identity` of what nobody knew that has gone into the latest call → it, and its name.
     chosen : list of str
         Entities of names by which steps chose columns, each time: no value of theirs goes on.
+    divided : dict of str to bool
+        Step to how something divides rows (`references.DIVIDED`) → whether no value goes on by it.
     ended : set of str
         Entities whose values left for where no observer sees them.
     taught : set of str
         Entities of estimators that were fitted.
     unseen : set of str
         Entities of things that nobody saw being made.
-    untold : tuple of int and Node, or None
-        The latest name for numbers that nobody knows, and how many steps there were by then.
+    untold : tuple of int, Operands and Node, or None
+        The latest name for numbers that nobody knows, how many steps there were by then, and what
+        the operation took.
     computed : bool
         Whether single values were computed in it, or are known of those that it mentions.
     """
 
     __slots__ = (
-        *("among", "asked", "chosen", "computed", "ended", "explained", "into", "read"),
+        *("among", "asked", "chosen", "computed", "divided", "ended", "explained", "into", "read"),
         *("taught", "unseen", "untold", "works", "written"),
     )
 
@@ -186,9 +189,10 @@ class Doings:
         self.into: dict[str, set[str]] = {}
         self.ended: set[str] = set()
         self.chosen: list[str] = []
+        self.divided: dict[str, bool] = {}
         self.taught: set[str] = set()
         self.unseen: set[str] = set()
-        self.untold: tuple[int, Any] | None = None
+        self.untold: tuple[int, Any, Any] | None = None
         self.among: set[str] = set()
         self.asked: dict[int, tuple[Any, Any]] = {}
         self.computed = False

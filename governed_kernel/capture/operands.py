@@ -17,6 +17,8 @@ from governed_kernel.capture.definitions import Place, is_at, place_of
 
 __all__ = ["Operands", "operands_at"]
 
+_GIVING = (ast.Call, ast.NamedExpr, ast.Await, ast.Lambda, ast.comprehension)
+"""What may give something that has no name."""
 _OPERATIONS = (ast.Call, ast.BinOp, ast.Compare, ast.Subscript, ast.AugAssign)
 
 
@@ -31,11 +33,20 @@ class Operands(NamedTuple):
         All names in what it takes.
     computed : tuple of frozenset
         Of each other expression that it takes, the literals within that.
+    parts : tuple of expr
+        The expressions.
+    is_plain : bool
+        Whether all that it takes are things that have names, or parts of these: no call gives any.
+    asks : bool
+        Whether some are attributes, which code may give.
     """
 
     literals: frozenset[Any]
     names: frozenset[str]
     computed: tuple[frozenset[Any], ...]
+    parts: tuple[ast.expr, ...]
+    is_plain: bool
+    asks: bool
 
 
 @functools.lru_cache(maxsize=2_000)
@@ -58,8 +69,16 @@ def operands_at(within: ast.stmt, code: types.CodeType, instruction: int) -> Ope
             computed.append(_values(ast.walk(part)))
     if literals and isinstance(operation, ast.BinOp | ast.Compare):
         computed.clear()  # the other operand is what it is computed with
-    names = {each.id for part in taken for each in ast.walk(part) if isinstance(each, ast.Name)}
-    return Operands(frozenset(literals), frozenset(names), tuple(computed))
+    inner = [each for part in taken for each in ast.walk(part)]
+    names = {each.id for each in inner if isinstance(each, ast.Name)}
+    return Operands(
+        frozenset(literals),
+        frozenset(names),
+        tuple(computed),
+        tuple(each for each in map(_expression, taken) if isinstance(each, ast.expr)),
+        is_plain=not any(isinstance(each, _GIVING) for each in inner),
+        asks=any(isinstance(each, ast.Attribute) for each in inner),
+    )
 
 
 def _taken(node: ast.AST, place: Place) -> list[ast.AST]:
@@ -100,6 +119,10 @@ def _parts(taken: Iterable[ast.AST]) -> Iterator[ast.AST]:
                 )
             case _:
                 yield node
+
+
+def _expression(node: ast.AST) -> ast.AST:
+    return node.value if isinstance(node, ast.keyword) else node
 
 
 def _values(nodes: Iterable[ast.AST]) -> frozenset[Any]:

@@ -41,7 +41,8 @@ class Reading(NamedTuple):
 def read(statement: ast.stmt) -> Reading:
     """Read a top-level statement."""
     flow = flow_of(statement)
-    owed = [made.all for made in (*flow.writes.values(), *flow.touches.values())]
+    made = (*flow.writes.values(), *flow.touches.values(), *flow.every.values())
+    owed = [each.all for each in made]
     counts = Counter(_loads(statement)) if isinstance(statement, _SIMPLE) else Counter[str]()
     others = frozenset(_others(statement))
     items = frozenset(_items(statement)) - others if not others & _BY_NAME else frozenset[str]()

@@ -6,6 +6,7 @@ from collections.abc import Container
 from typing import NamedTuple, TypeAlias
 
 __all__ = [
+    "DIVIDED",
     "LENGTH",
     "NONE",
     "NOTHING",
@@ -33,6 +34,9 @@ References: TypeAlias = frozenset[Reference]
 NONE: References = frozenset()
 LENGTH = "len()"
 """The step to how long a thing is."""
+DIVIDED = ("split(X)", "split(y)")
+"""The steps to how something divides the rows of a thing, by its place among what that is given:
+``KFold(5).split(X, y)``."""
 _DEEPEST = 6
 
 

@@ -36,6 +36,8 @@ class Flow(NamedTuple):
         Where attributes lead from a touched name to what is changed: ``os.environ[i] = …``.
     among : frozenset of Reference
         What it is asked of whether something is in it.
+    every : dict of str to Made
+        Names that it binds, and all that they owe to, one time or another.
     """
 
     reads: References
@@ -44,6 +46,7 @@ class Flow(NamedTuple):
     given: References
     places: dict[str, set[tuple[str, ...]]]
     among: References
+    every: dict[str, Made]
 
 
 def flow_of(statement: ast.stmt) -> Flow:
@@ -62,6 +65,7 @@ def flow_of(statement: ast.stmt) -> Flow:
         frozenset(reader.given),
         reader.places,
         frozenset(reader.among),
+        reader.every,
     )
 
 

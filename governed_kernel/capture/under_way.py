@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from governed_kernel.capture.bringing import may_read
 from governed_kernel.capture.completing import Before
 from governed_kernel.capture.inside import Inside, Level, Look, inside
-from governed_kernel.capture.leftovers import Source, Sources, add, asked_of
+from governed_kernel.capture.leftovers import Source, Sources, add, asked_of, undivided
 from governed_kernel.capture.lookup import Lookup
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.rebound import Rebound
@@ -110,7 +110,7 @@ class UnderWay:
                 known, lacks, new = self._within(found, level, reference, goes_in=goes_in)
             if place and any(is_whole(reference, each.node.columns) for each in known):
                 known, lacks = [], goes_in  # a function of the user's may have taken any of it
-            add(sources, known)
+            add(sources, undivided(self._observation.doings[-1], reference, known))
             self._observation.doings[-1].among.update(asked_of(reference, among, known))
             is_all &= not lacks
             asked = reference in among or opened(reference) in among

@@ -157,21 +157,34 @@ def named_value(observation: Observation, inside: Any) -> Node:
     doings = observation.doings[-1]
     place = len(doings.works)
     # Between two steps nothing more can have been computed, so one name does at the top level.
-    if inside is None and doings.untold is not None and doings.untold[0] == place:
-        named: Node = doings.untold[1]
+    taken = _taken_by_statement(observation) if inside is None else None
+    if inside is None and doings.untold is not None and doings.untold[:2] == (place, taken):
+        named: Node = doings.untold[2]
         return named
-    if place >= _MANY and (node := _latest(doings, single=True)) is not None:
+    if place >= _MANY and (node := _latest(doings, taken, single=True)) is not None:
         return node
     node = Node(observation.new_entity(), "value", (VALUE,))
-    doings.works.append(Work((), node, (), (VALUE,), place, inside))
-    doings.untold = place + 1, node
+    doings.works.append(Work((), node, (), (VALUE,), place, inside, taken))
+    doings.untold = place + 1, taken, node
     return node
 
 
-def _latest(doings: Doings, *, single: bool) -> Node | None:
+def _taken_by_statement(observation: Observation) -> Operands | None:
+    """What the operation takes that is under way, if it stands in the notebook's own statement."""
+    found = _under_way(observation)
+    if found is None or found[0].f_code.co_flags & inspect.CO_NEWLOCALS:
+        return None
+    return found[1]
+
+
+def _latest(doings: Doings, taken: Operands | None, *, single: bool) -> Node | None:
     """What a loop does more often is put together."""
-    names = (work.output for work in reversed(doings.works) if work.place is not None)
-    return next((node for node in names if (node.kind == "value") is single), None)
+    alike = (
+        work.output
+        for work in reversed(doings.works)
+        if work.place is not None and work.taken == taken
+    )
+    return next((node for node in alike if (node.kind == "value") is single), None)
 
 
 def untold(observation: Observation, thing: Any, beside: tuple[Node, ...] = ()) -> Node | None:
@@ -196,12 +209,13 @@ def untold(observation: Observation, thing: Any, beside: tuple[Node, ...] = ()) 
 def _named(
     observation: Observation, doings: Doings, thing: Any, beside: tuple[Node, ...]
 ) -> Node | None:
-    if len(doings.works) >= _MANY:
-        return _latest(doings, single=False)
-    node = Node(observation.new_entity(), type(thing).__name__, ())
-    place = len(doings.works)
     inside = observation.variables.inside(thing)
-    doings.works.append(Work(beside, node, ("*",), (), place, inside))
+    taken = _taken_by_statement(observation) if inside is None else None
+    place = len(doings.works)
+    if place >= _MANY and (known := _latest(doings, taken, single=False)) is not None:
+        return known
+    node = Node(observation.new_entity(), type(thing).__name__, ())
+    doings.works.append(Work(beside, node, ("*",), (), place, inside, taken))
     return node
 
 

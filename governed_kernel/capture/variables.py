@@ -33,6 +33,7 @@ from governed_kernel.capture.leftovers import (
     leaves_of,
     made_of,
     narrowed,
+    undivided,
     used_up,
 )
 from governed_kernel.capture.looks import kind_of
@@ -125,7 +126,7 @@ class Variables:
     def owes(self, names: Iterable[str]) -> bool:
         """Whether the statement that is executed binds a name, of some, to what is made of data."""
         before = self._before[-1] if self._before else _NOTHING
-        written = [before.flow.writes[name] for name in names if name in before.flow.writes]
+        written = [before.flow.every[name] for name in names if name in before.flow.every]
         return any(before.gather(made.all) for made in written)
 
     def mentions(self, thing: Any) -> bool:
@@ -173,8 +174,14 @@ class Variables:
         return list(self.namespace.values())
 
     def holds(self, thing: Any) -> bool:
-        """Whether a variable stands for a thing: what that owes to was told where it was bound."""
-        return any(thing is each for each in self.values())
+        """Whether a variable stands for a thing: what that owes to was told where it was bound.
+
+        That is yet to be told of one which a loop, or another compound statement, binds now.
+        """
+        names = [name for name, each in list(self.namespace.items()) if each is thing]
+        before = self._before[-1] if self._before else _NOTHING
+        bound = before.flow.every if not before.reading.counts else {}
+        return any(name not in bound for name in names)
 
     def at_end(self, action: Callable[[], None]) -> None:
         """Do something once, when the statement that is executed has ended."""
@@ -219,6 +226,7 @@ class Variables:
             seen = self._rebound.end()
             doings = self._observation.doings.pop()
         sources = narrowed(doings, before.reading.items, before.sources)
+        sources = {each: undivided(doings, each, found) for each, found in sources.items()}
         before = before._replace(sources=sources)
         bound = [self.namespace.get(name) for name in before.flow.writes]
         named = {node.entity for thing in bound if (node := self._observation.registry.get(thing))}

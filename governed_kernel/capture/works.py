@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from governed_kernel.capture.operands import Operands
 from governed_kernel.capture.registry import Node
 
 __all__ = ["Work"]
@@ -23,3 +24,5 @@ class Work(NamedTuple):
     inside: Any = None
     """Of a step that a function of the user's took: what its open columns owe to, as
     `variables.Variables.inside` tells it."""
+    taken: Operands | None = None
+    """What the operation takes that this went into, where the notebook's own statement says it."""

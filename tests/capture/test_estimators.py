@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.cluster import KMeans
+from sklearn.model_selection import GroupShuffleSplit, KFold, StratifiedKFold, TimeSeriesSplit
 import sklearn.naive_bayes
 train = pd.read_csv("train.csv")
 test = pd.read_csv("test.csv")
@@ -162,3 +163,38 @@ def test_an_estimator_of_the_user_s_owes_to_what_its_own_code_takes(run: Run, wr
     assert behind(done, "a") == {"train.a"}
     assert behind(done, "b") == {"train.b"}
     assert not behind(done, "b", "conservative") | behind(done, "b", "inferred")
+
+
+@pytest.mark.parametrize(
+    ("divided", "deciding"),
+    [
+        ("KFold(2).split(train)", set()),
+        ("KFold(2).split(X.to_numpy(), y)", set()),
+        ("TimeSeriesSplit(2).split(X, y)", set()),
+        ("StratifiedKFold(2).split(X, y)", {"train.y"}),
+        ("StratifiedKFold(2).split(X, y.to_list())", {"train.y"}),
+        ("GroupShuffleSplit(2, random_state=0).split(X, y, groups=train['c'])", {"train.c"}),
+    ],
+)
+@pytest.mark.parametrize("taken", ["X.iloc[rows]", "X.iloc[rows[:5]]", "X.take(rows)"])
+def test_rows_of_a_fold_owe_to_what_divides_them_alone(
+    run: Run, divided: str, deciding: set[str], taken: str
+) -> None:
+    done = run(
+        f"folds = list({divided})", "rows = folds[0][0]", f"{taken}.to_csv('out.csv', index=False)"
+    )
+    assert behind(done, "a") == {"train.a"}
+    assert behind(done, "a", "inferred") == deciding
+    assert behind(done, "a", "conservative") == set()
+
+
+def test_predictions_that_a_loop_over_folds_fills_in_owe_to_no_column_beside(run: Run) -> None:
+    done = run(
+        "import numpy as np\nmade = np.zeros(len(train))",
+        "for rows, left in KFold(2, shuffle=True, random_state=0).split(train):\n"
+        "    model = LogisticRegression().fit(X.iloc[rows], y.iloc[rows])\n"
+        "    made[left] = model.predict(X.iloc[left])",
+        "pd.DataFrame({'made': made}).to_csv('out.csv', index=False)",
+    )
+    assert behind(done, "made") == set()
+    assert behind(done, "made", "inferred") == LEARNED

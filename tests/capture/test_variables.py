@@ -399,3 +399,82 @@ def test_a_number_that_anything_of_an_earlier_cell_gives_is_followed(
     found = origins_of(used.of(Transformation), uri, "made")
     told = {(source.rpartition("/")[2], column) for source, column, _, _ in found}
     assert told == {("in.csv", "b"), ("other.csv", "x")}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "np.argsort(frame['b'].to_numpy())",
+        "np.flatnonzero(frame['b'] > 2)",
+        "np.where(frame['b'] > 2)[0]",
+        "np.argpartition(frame['b'].values, 1)[:1]",
+    ],
+)
+@pytest.mark.parametrize(
+    "taken",
+    ["frame.iloc[rows]", "frame.iloc[rows[:1]]", "frame.take(rows)", "frame.loc[rows, ['a']]"],
+)
+def test_rows_by_numbers_of_an_earlier_cell_owe_to_what_gave_the_numbers(
+    run: Run, rows: str, taken: str
+) -> None:
+    done = run(
+        f"import numpy as np\nrows = {rows}", f"{taken}[['a']].to_csv('out.csv', index=False)"
+    )
+    assert columns_behind(done, "out.csv", "a") == {"a observed", "b inferred"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "np.random.default_rng(0).permutation(len(frame))",
+        "np.random.permutation(frame.shape[0])[: int(0.8 * len(frame))]",
+        "np.random.default_rng(0).choice(frame.index, 1)",
+        "list(range(0, len(frame), 2))",
+    ],
+)
+def test_rows_by_numbers_that_only_count_rows_owe_to_nothing_else(run: Run, rows: str) -> None:
+    done = run(
+        f"import numpy as np\nrows = {rows}",
+        "frame.iloc[rows][['a']].to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "a") == {"a observed"}
+
+
+@pytest.mark.parametrize(
+    ("body", "columns"),
+    [
+        ("rows = np.flatnonzero(frame['b'] > n)\nmade = frame.iloc[rows]", {"b"}),
+        ("rows = np.argsort(frame['b'].to_numpy())\nmade = frame.iloc[rows[:1]]", {"b"}),
+        ("rows = [i for i, b in enumerate(frame['b']) if b > n]\nmade = frame.iloc[rows]", {"b"}),
+        ("rows = frame.index[frame['b'] > n].tolist()\nmade = frame.loc[rows]", {"b"}),
+        ("keys = [b / 2 for b in frame['b']]\nmade = frame[frame['a'].isin(keys)]", {"b"}),
+        ("keys = [1, 3]\nmade = frame[frame['a'].isin(keys)]", set()),
+        ("rows = list(range(n))\nmade = frame.iloc[rows]", set()),
+        ("rows = np.random.permutation(len(frame))\nmade = frame.iloc[rows]", set()),
+        ("weights = frame['b'].to_numpy() * 2\nmade = frame[['a']] * weights[0]", {"b"}),
+        ("named = dict(zip(frame['a'], frame['b']))\nmade = frame[['a']].replace(named)", {"b"}),
+    ],
+)
+@pytest.mark.parametrize("around", ["for n in [1]:", "if (n := 1):"])
+def test_what_a_loop_or_a_branch_binds_owes_to_what_it_is_made_of_there(
+    run: Run, around: str, body: str, columns: set[str]
+) -> None:
+    indented = "\n    ".join(body.splitlines())
+    done = run(
+        "import numpy as np",
+        f"{around}\n    seen = frame['secret'].sum() * 2\n    {indented}",
+        "made[['a']].to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "a") == {
+        "a observed",
+        *(f"{each} inferred" for each in columns),
+    }
+
+
+def test_rows_that_are_named_where_parts_are_put_together_owe_to_no_part(run: Run) -> None:
+    done = run(
+        "import numpy as np\nrows = np.argsort(frame['b'].to_numpy())",
+        "made = pd.concat([frame.iloc[rows[:1]], frame.iloc[rows[1:]]])",
+        "made[['a']].to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "a") == {"a observed", "b inferred"}

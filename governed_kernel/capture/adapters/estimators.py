@@ -17,7 +17,7 @@ from governed_kernel.capture.adapters.chosen_columns import (
     parts_fitted,
     parts_set,
 )
-from governed_kernel.capture.adapters.sklearn import node_of, rows_of
+from governed_kernel.capture.adapters.sklearn import folds, node_of, rows_of
 from governed_kernel.capture.adapters.torch import owes
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -40,10 +40,13 @@ _GIVEN = ("X", "y", "X_train", "y_train", "raw_documents", "X_test")
 
 
 def meet(observation: Observation, kind: type) -> None:
-    """Observe the methods of an estimator's class, when it is first seen."""
+    """Observe the methods of an estimator's class, or a splitter's, when it is first seen."""
     for owner in kind.__mro__:
         if not owner.__module__.startswith("sklearn."):
             continue
+        # What is a generator itself is called by another one, which gives it.
+        if not inspect.isgeneratorfunction(vars(owner).get("split", meet)):
+            observe(observation, "sklearn", owner, "split", folds)
         for name in (*_FITTING, *_BOTH, *_APPLYING):
             found = vars(owner).get(name)
             if found is None:

@@ -1,4 +1,4 @@
-"""scikit-learn: splitting into parts."""
+"""scikit-learn: splitting into parts, and into folds by the numbers of rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.steps import Step
+from governed_kernel.capture.scalars import VALUE
+from governed_kernel.capture.steps import Step, Unasked
+from governed_kernel.capture.untold import untold
 
-__all__ = ["arm", "node_of"]
+__all__ = ["arm", "folds", "node_of"]
 
 
 def rows_of(thing: Any) -> int:
@@ -60,6 +62,28 @@ def split(observation: Observation, observed: Observed) -> None:
                 patient=True,
                 variant=variant,
             )
+
+
+def folds(observation: Observation, observed: Observed) -> None:
+    """``KFold(5).split(X)``: numbers of rows, which owe to nothing but what keeps rows apart."""
+    step = Step(observation, Unasked(observed.operation, observed.library))
+    kinds = [each.__name__ for each in type(observed.subject).__mro__]
+    by = {"y"} if any("Stratified" in name for name in kinds) else set()
+    by |= {"groups"} if "GroupsConsumerMixin" in kinds else set()
+    for name in ("X", "y", "groups"):
+        thing = observed[name]
+        node = None if thing is None else node_of(step, thing)
+        if observation.doings:
+            divided = observation.doings[-1].divided
+            divided[f"split({name})"] = name not in by and divided.get(f"split({name})", True)
+        if name in by:
+            if node is None and (isinstance(thing, list) or hasattr(thing, "__array__")):
+                node = untold(observation, thing)
+            if node is not None:
+                step.product((VALUE,), node, node.columns[-1:] or ("*",))
+        elif node is not None:
+            step.take(node)
+    step.finish(observed.result, "folds", (VALUE,))
 
 
 def arm(observation: Observation, name: str, module: ModuleType) -> None:  # noqa: ARG001

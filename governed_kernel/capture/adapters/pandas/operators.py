@@ -31,7 +31,7 @@ from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.parts import parts_of
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_arguments, of_method
-from governed_kernel.capture.untold import untold_value
+from governed_kernel.capture.untold import untold, untold_value
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm", "values_into", "word_of"]
@@ -182,10 +182,11 @@ def _looked_up(
     made = output[1][-1:] if output[0] == "series" or len(output[1]) == 1 else output[1]
     if (found := work.observation.registry.get(thing)) is not None:
         work.product(made, found, found.columns or ("*",), relation)
-    elif not is_written_out(work.observation, thing) and not (
-        (variables := work.observation.variables) and variables.holds(thing)
+    elif (
+        not is_written_out(work.observation, thing)
+        and (told := untold(work.observation, thing, tuple(work.inputs.values()))) is not None
     ):
-        work.open(made)
+        work.product(made, told, ("*",), relation)
 
 
 _BY_COLUMN = ("fillna", "astype", "replace", "round", "clip")

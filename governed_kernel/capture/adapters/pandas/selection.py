@@ -94,6 +94,8 @@ def keep(observation: Observation, observed: Observed) -> None:
             work.same(node, output[1])
             if observed.target.name == "sample":
                 weighed(work, node, observed)
+            elif observed.target.name == "take" and observed["axis"] in (0, "index"):
+                mask_decides(work, observed["indices"], node)
     else:
         work.take(node)
     work.close()

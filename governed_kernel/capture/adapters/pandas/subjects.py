@@ -285,9 +285,8 @@ def mask_decides(work: Work, key: Any, subject: Node | None, relation: Relation 
         return
     node = work.of(key)
     if node is not None:
-        # of an array that plain Python made no columns are known; numbers of rows are no values
-        inputs = own_values(node, key) or (("*",) if is_mask(key) else ())
-        work.decides(node, inputs, relation, evidence)
+        # of an array that plain Python made no columns are known
+        work.decides(node, own_values(node, key) or ("*",), relation, evidence)
     elif is_number(key) or (isinstance(key, (list, np.ndarray)) and not is_mask(key)):
         for by, columns in given(work, key, (subject,) if subject is not None else ()):
             work.decides(by, columns or ("*",), relation)
