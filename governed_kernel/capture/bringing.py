@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +20,7 @@ MISSING = object()
 """Stands for what a name means where it means nothing."""
 CODE = (
     *(types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType),
-    type,
+    *(functools._lru_cache_wrapper, type),
 )
 """Types of things that are no data, and may lead to some."""
 PLAIN = (int, float, complex, str, bytes, bool, type(None))

@@ -6,6 +6,9 @@ to what the statement mentions, and to what its calls made before.
 
 from __future__ import annotations
 
+import ast
+import functools
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
@@ -13,6 +16,7 @@ from governed_kernel.capture.bringing import MISSING
 from governed_kernel.capture.contents import Contents
 from governed_kernel.capture.deciding import DECISION, beside, record_beside
 from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, unknown, values_of
+from governed_kernel.capture.looks import SIZES
 from governed_kernel.capture.lookup import Lookup
 from governed_kernel.capture.observation import Doings, Observation
 from governed_kernel.capture.owing import Output, complete, giving_values
@@ -63,16 +67,16 @@ class _Taken(NamedTuple):
         By names that stood for it before the statement.
     bound : dict of str to Source
         By names that the statement has bound, which may be a loop: what these owe to.
-    is_plain : bool
-        Whether that is all: no call has given anything.
-    asks : bool
-        Whether attributes are asked for, which code may give.
+    picked : dict of str to Source
+        Columns that single values may have been taken of by what no call tells.
+    calls : bool
+        Whether calls, or attributes that are code, may have given more.
     """
 
     named: Sources
     bound: Sources
-    is_plain: bool
-    asks: bool
+    picked: Sources
+    calls: bool
 
 
 class Completion:
@@ -121,9 +125,9 @@ class Completion:
                 leaves, values = found[last]
                 sources = {**mentioned, **leaves}
                 taken = self._taken(work, before)
-                is_told = taken is not None and taken.is_plain
+                is_told = taken is not None and not taken.calls
                 if taken is not None and is_told:
-                    sources = {**taken.named, **(leaves if taken.bound or taken.asks else {})}
+                    sources = {**taken.named, **(leaves if taken.bound else {})}
                     values = {each: values[each] for each in values if each in sources}
                 elif work.place is not None:  # it may be the rows to which something is assigned
                     add(sources, before.gather(before.reading.mentioned).values())
@@ -146,6 +150,9 @@ class Completion:
                     values = {**values, **taken.bound}
                 left = used.difference(work.inside.sources) if work.inside is not None else used
                 giving = giving_values(sources, mentioned, into_calls)
+                if taken is not None and giving.isdisjoint(sources) and not values:
+                    values = taken.picked
+                    left = left.difference(values)
                 is_open = not complete(work, sources, values, left, outputs, giving)
                 if is_open and (work.inside is not None or self.is_unknown(before)):
                     outputs.append((work.output, "", self.unknown(), {}, work.open))
@@ -161,12 +168,35 @@ class Completion:
         if work.taken is None or work.inside is not None:
             return None
         taken, every = work.taken, before.flow.every if not before.reading.counts else {}
-        if not taken.names <= {*every, *(name for name, _ in before.sources)}:
+        known = {*every, *(name for name, _ in before.sources), "len"}
+        if not taken.names <= known:
             return None
-        given = [each for part in taken.parts for each in Reader().value(part).all]
-        named = [each for each in before.flow.reads if any(_leads_on(each, to) for to in given)]
+        named = before.gather(_read_in(taken.parts, before))
         bound = NONE.union(*(every[name].all for name in taken.names if name in every))
-        return _Taken(before.gather(named), before.gather(bound), taken.is_plain, taken.asks)
+        picked = before.gather(_read_in(taken.picked, before))
+        picked = {entity: found for entity, found in picked.items() if found.columns}
+        given = {each for part in taken.given for each in Reader().value(part).direct}
+        asked = {each for part in taken.parts for each in Reader().value(part).direct if each.path}
+        calls = any(map(self._may_compute, asked)) or any(
+            self._may_bring(each) or (SIZES.isdisjoint(each.path) and any(self._look.sources(each)))
+            for each in given
+        )
+        return _Taken(named, before.gather(bound), picked, calls)
+
+    def _may_compute(self, reference: Reference) -> bool:
+        """Whether an attribute is code that gives something: a property."""
+        thing = self._namespace.get(reference.name)
+        if self._observation.registry.get(thing) is not None:
+            return False
+        found = inspect.getattr_static(type(thing), str(reference.path[0]), None)
+        return isinstance(found, (property, functools.cached_property))
+
+    def _may_bring(self, reference: Reference) -> bool:
+        """Whether a name may bring in data that nobody has seen."""
+        thing = self._namespace.get(reference.name, MISSING)
+        if self._observation.registry.get(thing) is not None:
+            return False
+        return self._look.may_lead(reference.name, thing, reference.path)
 
     def decide(
         self,
@@ -213,17 +243,20 @@ class Completion:
 
     def is_unknown(self, before: Before) -> bool:
         """Whether a statement that mentions nothing known may have got data from somewhere."""
-        known = self._observation.registry.get
-        return any(
-            known(thing := self._namespace.get(name, MISSING)) is None
-            and self._look.may_lead(name, thing, path)
-            for name, path in before.flow.reads
-        )
+        return any(self._may_bring(reference) for reference in before.flow.reads)
 
     def unknown(self) -> Sources:
         """A source that nobody has seen: it may hold whatever was read until then."""
         source = unknown(self._observation)
         return {source.node.entity: source}
+
+
+def _read_in(parts: Iterable[ast.expr], before: Before) -> list[Reference]:
+    """What a statement reads by references that some of its expressions make."""
+    made = {each for part in parts for each in Reader().value(part).all}
+    changed = (owed.all for owed in before.flow.touches.values())  # places say where
+    read = before.flow.reads.union(*changed)
+    return [each for each in read if any(_leads_on(each, to) for to in made)]
 
 
 def _leads_on(reference: Reference, to: Reference) -> bool:

@@ -31,7 +31,7 @@ _ROWS = {
 """Methods whose results have the subject's own columns."""
 _CHANGING = {
     *("append", "appendleft", "extend", "extendleft", "insert", "add", "update", "setdefault"),
-    *("put", "push", "write", "writerow", "writerows", "load_state_dict"),
+    *("put", "push", "set", "write", "writerow", "writerows", "load_state_dict"),
     *("fit", "partial_fit", "fit_transform", "fit_predict", "set_params"),
 }
 """Methods that change their subject, and by their arguments."""
@@ -218,6 +218,10 @@ class Expressions(ABC):
                 return subject  # of a frame it is a row, whatever it is of the frame's columns
             case ast.Constant(value=str() | int() as key) if not isinstance(key, bool):
                 return extended(subject, key)
+            case ast.Tuple(elts=[ast.Constant(), ast.Constant(value=str() as key)]) if _by_label(
+                node
+            ):
+                return extended(subject, key)
             case ast.List(elts=parts) | ast.Tuple(elts=parts) if parts and all(
                 isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts
             ):
@@ -362,6 +366,11 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
             yield child
         elif not isinstance(child, ast.stmt):
             yield from _expressions(child)
+
+
+def _by_label(node: ast.Subscript) -> bool:
+    """Whether rows and columns are labelled: ``thing.loc[…]``."""
+    return isinstance(node.value, ast.Attribute) and node.value.attr in ("at", "loc")
 
 
 def _by_place(node: ast.Subscript) -> bool:

@@ -163,7 +163,9 @@ def enclosed(function: Any) -> Iterator[Any]:
 
 
 def functions_of(code: Any) -> Iterator[types.FunctionType]:
-    """The functions behind a callable: itself, or the methods of a class."""
+    """The functions behind a callable: itself, what it caches, or the methods of a class."""
+    if isinstance(code, functools._lru_cache_wrapper):
+        code = code.__wrapped__
     if isinstance(code, types.MethodType):
         code = code.__func__
     if isinstance(code, types.FunctionType):

@@ -8,13 +8,23 @@ from governed_kernel.capture.bringing import MISSING, PLAIN
 from governed_kernel.capture.references import LENGTH
 from governed_kernel.capture.registry import Node
 
-__all__ = ["column_at", "constant_text", "is_size", "item", "kind_of", "may_be_taught", "own"]
+__all__ = [
+    "SIZES",
+    "column_at",
+    "constant_text",
+    "is_size",
+    "item",
+    "kind_of",
+    "may_be_taught",
+    "own",
+]
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 _MOST = 1_000
 _TABLES = ("frame", "series", "index", "group", "relation", "array")
 _PARTS = {"select_dtypes", "drop", "head", "tail", "copy", "filter", "sample", "iloc", "loc"}
-_SIZES = {LENGTH, "shape", "ndim", "columns", "dtypes", "dtype", "empty"}
+SIZES = frozenset((LENGTH, "shape", "ndim", "columns", "dtypes", "dtype", "empty"))
+"""Steps to how large a thing is, or what its columns are called."""
 
 
 def constant_text(thing: Any, most: int = _MOST) -> str | None:
@@ -51,7 +61,7 @@ def is_size(node: Node, path: tuple[str | int, ...]) -> bool:
         path = path[1:]
     elif node.kind in _TABLES and path[:1] != (LENGTH,):
         path = _of_part(path)
-    if not path or path[0] not in _SIZES or node.kind == "value":
+    if not path or path[0] not in SIZES or node.kind == "value":
         return False
     return path[0] == LENGTH or node.kind in _TABLES
 

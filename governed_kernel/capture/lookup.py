@@ -162,7 +162,7 @@ class Lookup:
         elif isinstance(thing, CODE):
             is_user_file = self._observation.is_user_file
             for inner in read_by(thing, self._namespace, is_user_file):
-                node = self._observation.registry.get(inner)
+                node = self._observation.scalars.get(inner)
                 if node is not None:
                     yield Source(node, node.columns or ("*",))
             yield from self._shared_within(thing)

@@ -165,6 +165,8 @@ class Doings:
         Step to how something divides rows (`references.DIVIDED`) → whether no value goes on by it.
     ended : set of str
         Entities whose values left for where no observer sees them.
+    made : set of str
+        Entities that steps have made.
     taught : set of str
         Entities of estimators that were fitted.
     unseen : set of str
@@ -177,8 +179,8 @@ class Doings:
     """
 
     __slots__ = (
-        *("among", "asked", "chosen", "computed", "divided", "ended", "explained", "into", "read"),
-        *("taught", "unseen", "untold", "works", "written"),
+        *("among", "asked", "chosen", "computed", "divided", "ended", "explained", "into", "made"),
+        *("read", "taught", "unseen", "untold", "works", "written"),
     )
 
     def __init__(self) -> None:
@@ -190,6 +192,7 @@ class Doings:
         self.ended: set[str] = set()
         self.chosen: list[str] = []
         self.divided: dict[str, bool] = {}
+        self.made: set[str] = set()
         self.taught: set[str] = set()
         self.unseen: set[str] = set()
         self.untold: tuple[int, Any, Any] | None = None

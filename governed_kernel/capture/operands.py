@@ -35,18 +35,24 @@ class Operands(NamedTuple):
         Of each other expression that it takes, the literals within that.
     parts : tuple of expr
         The expressions.
-    is_plain : bool
-        Whether all that it takes are things that have names, or parts of these: no call gives any.
-    asks : bool
-        Whether some are attributes, which code may give.
+    given : tuple of expr
+        What calls give of it, those in a list one by one: all else has a name, or is a part of
+        what has.
+    picked : tuple of expr
+        What calls give of it, or what is an item of something.
     """
 
     literals: frozenset[Any]
     names: frozenset[str]
     computed: tuple[frozenset[Any], ...]
     parts: tuple[ast.expr, ...]
-    is_plain: bool
-    asks: bool
+    given: tuple[ast.expr, ...]
+    picked: tuple[ast.expr, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no call gives any of it."""
+        return not self.given
 
 
 @functools.lru_cache(maxsize=2_000)
@@ -69,6 +75,7 @@ def operands_at(within: ast.stmt, code: types.CodeType, instruction: int) -> Ope
             computed.append(_values(ast.walk(part)))
     if literals and isinstance(operation, ast.BinOp | ast.Compare):
         computed.clear()  # the other operand is what it is computed with
+    each_one = [part for part in _parts(taken) if isinstance(part, ast.expr)]
     inner = [each for part in taken for each in ast.walk(part)]
     names = {each.id for each in inner if isinstance(each, ast.Name)}
     return Operands(
@@ -76,8 +83,8 @@ def operands_at(within: ast.stmt, code: types.CodeType, instruction: int) -> Ope
         frozenset(names),
         tuple(computed),
         tuple(each for each in map(_expression, taken) if isinstance(each, ast.expr)),
-        is_plain=not any(isinstance(each, _GIVING) for each in inner),
-        asks=any(isinstance(each, ast.Attribute) for each in inner),
+        tuple(part for part in each_one if _is_given(part)),
+        tuple(part for part in each_one if _is_given(part) or isinstance(part, ast.Subscript)),
     )
 
 
@@ -119,6 +126,10 @@ def _parts(taken: Iterable[ast.AST]) -> Iterator[ast.AST]:
                 )
             case _:
                 yield node
+
+
+def _is_given(part: ast.expr) -> bool:
+    return any(isinstance(each, _GIVING) for each in ast.walk(part))
 
 
 def _expression(node: ast.AST) -> ast.AST:

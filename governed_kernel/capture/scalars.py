@@ -1,7 +1,8 @@
 """Numbers and dates that observed calls gave: ``frame["x"].mean()``.
 
 They admit no weak reference, so they are known by identity while the statement that made them runs
-(and held as long), afterwards while a variable holds them. What Python keeps one object of for all
+(and held as long), afterwards while a variable holds them, or as the latest thousands: a context
+variable or a function's cache may give one back. What Python keeps one object of for all
 uses (small integers, truth values, texts of the code) can't be told apart: it is taken for a
 variable's value only where the statement mentions the variable.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Callable, Hashable
+from itertools import islice
 from typing import Any
 
 from governed_kernel.capture.registry import Holder, Node, Registry, identity, is_shared
@@ -21,6 +23,7 @@ VALUE = "0"
 """The column of a single value."""
 _MOST = 1_000
 _MOST_NAMED = 10_000
+_MOST_EARLIER = 4_000
 _OF_NUMPY = "numpy", "generic"
 _FOLLOWED = (float, decimal.Decimal, datetime.date, datetime.timedelta, datetime.time)
 
@@ -50,6 +53,8 @@ class Scalars:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._now: dict[int, tuple[Any, Node]] = {}
+        self._earlier: dict[int, tuple[Any, Node]] = {}
+        """Those of earlier statements, the latest last."""
         self._shared_now: set[Any] = set()
         """Values that the statement has computed, and of which Python has one object."""
         self._named: set[int] = set()
@@ -74,7 +79,7 @@ class Scalars:
 
     def _put(self, thing: Any, node: Node) -> None:
         if len(self._now) >= _MOST:
-            self._now.clear()
+            self._keep_earlier()
         self._now[identity(thing)] = (thing, node)
         self.ids.add(identity(thing))
 
@@ -83,7 +88,10 @@ class Scalars:
         entry = self._now.get(identity(thing))
         if entry is not None:
             return entry[1]
-        return self.of_mentioned(thing) if is_shared(thing) else self._registry.get(thing)
+        if is_shared(thing):
+            return self.of_mentioned(thing)
+        entry = self._earlier.get(identity(thing))
+        return self._registry.get(thing) if entry is None else entry[1]
 
     def has_equal(self, value: Any) -> bool:
         """Whether an observed call has given such a value in the statement that is executed."""
@@ -101,7 +109,7 @@ class Scalars:
     def bind(self, namespace: dict[str, Any], name: str) -> bool:
         """Keep the value that `name` now stands for as long as it does; false if it is none."""
         thing = namespace.get(name)
-        entry = self._now.get(identity(thing))
+        entry = self._now.get(identity(thing)) or self._earlier.get(identity(thing))
         if entry is None:
             return False
         self.put_named(namespace, name, thing, entry[1])
@@ -111,6 +119,7 @@ class Scalars:
         """Let `thing` be `node` while `name` stands for it."""
         if len(self._named) > _MOST_NAMED:
             self._named.clear()
+            self.ids = {*self._now, *self._earlier}
         self._named.add(identity(thing))
         self.ids.add(identity(thing))
         self._registry.put_named(namespace, name, thing, node)
@@ -121,7 +130,16 @@ class Scalars:
 
     def forget(self) -> None:
         """The statement has ended."""
-        self._now.clear()
+        if self._now:
+            self._keep_earlier()
         self._shared_now.clear()
         self.nothing = None
-        self.ids = set(self._named)
+        self.ids.discard(identity(None))
+
+    def _keep_earlier(self) -> None:
+        self._earlier.update(self._now)
+        self._now.clear()
+        for known in list(islice(self._earlier, max(len(self._earlier) - _MOST_EARLIER, 0))):
+            del self._earlier[known]
+            if known not in self._named:
+                self.ids.discard(known)

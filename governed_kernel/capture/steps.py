@@ -328,8 +328,9 @@ class Step:
 
     def _note(self, node: Node) -> None:
         doings = self.observation.doings
-        if doings and node.kind == "value":
-            doings[-1].computed = True
+        if doings:
+            doings[-1].made.add(node.entity)
+            doings[-1].computed |= node.kind == "value"
         if doings and len(doings[-1].works) < MOST_WORKS:
             unseen = self._unseen_inputs()
             for entity, _, _, pairs in self.links if unseen else ():

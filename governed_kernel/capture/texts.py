@@ -96,21 +96,21 @@ class Texts:
     def _codes(self) -> Iterable[Written]:
         """What the texts of the user's code write out that the statement runs."""
         is_user_file = self._observation.is_user_file
-        if self._around is None:
-            self._around = {}
-            for name, _ in self._readings[-1].flow.reads:
+        around = self._around  # which ends with its statement, while a thread may go on
+        if around is None:
+            around = self._around = {}
+            for name, _ in self._readings[-1].flow.reads if self._readings else ():
                 for file in files_behind(self._namespace.get(name), is_user_file):
-                    self._take_in(file)
+                    self._take_in(file, around)
         for file in files_under_way(is_user_file):
-            if file not in self._around:
-                self._take_in(file)
-        return (written for written in self._around.values() if written is not None)
+            if file not in around:
+                self._take_in(file, around)
+        return [written for written in around.values() if written is not None]
 
-    def _take_in(self, file: str) -> None:
-        assert self._around is not None
+    def _take_in(self, file: str, around: dict[str, Written | None]) -> None:
         if file not in linecache.cache:
             self._observation.read_text(file)
-        self._around[file] = written_in("".join(linecache.getlines(file)))
+        around[file] = written_in("".join(linecache.getlines(file)))
 
     def _text(self) -> Written | None:
         if self._written is None and self._readings:

@@ -36,7 +36,7 @@ from governed_kernel.capture.leftovers import (
     undivided,
     used_up,
 )
-from governed_kernel.capture.looks import kind_of
+from governed_kernel.capture.looks import SIZES, kind_of
 from governed_kernel.capture.lookup import FILLED, Lookup
 from governed_kernel.capture.magics import ANY
 from governed_kernel.capture.observation import Doings, Observation
@@ -203,9 +203,7 @@ class Variables:
             reference: list(self._look.sources(reference)) for reference in reading.mentioned
         }
         names = {*reading.flow.touches, *(reference.name for reference in reading.mentioned)}
-        self._observation.doings[-1].computed = any(
-            source.node.kind != "frame" for each in sources.values() for source in each
-        )
+        self._observation.doings[-1].computed = any(sources.values())
         shapes = {name: self._look.shape(name) for name in names}
         contents = self._changes.before(names)
         nodes = {name: self._look.node(name) for name in names.union(contents)}
@@ -354,7 +352,8 @@ class Variables:
         if not models and any(name == "open" or name in self.namespace for name, _ in owed.direct):
             # What calls in the expression may have made on the way, instead of what they took.
             direct = {entity: each for entity, each in direct.items() if entity not in used}
-            direct |= made
+            if any(SIZES.isdisjoint(each.path) for each in owed.direct):
+                direct |= made
         indirect = {} if models else before.gather(owed.indirect)
         if known is not None:
             direct.setdefault(known.entity, Source(known, ("*",)))

@@ -478,3 +478,75 @@ def test_rows_that_are_named_where_parts_are_put_together_owe_to_no_part(run: Ru
         "made[['a']].to_csv('out.csv', index=False)",
     )
     assert columns_behind(done, "out.csv", "a") == {"a observed", "b inferred"}
+
+
+HOLDING = {
+    "a context variable": ("kept = contextvars.ContextVar('kept')\nkept.set(VALUE)", "kept.get()"),
+    "a function's cache": ("@functools.lru_cache\ndef kept(): return VALUE\nkept()", "kept()"),
+    "a default": ("kept = lambda most=VALUE: most * 2", "kept()"),
+    "slots": ("class Kept:\n    __slots__ = ('v',)\nkept = Kept()\nkept.v = VALUE", "kept.v"),
+    "a namespace": ("kept = types.SimpleNamespace(v=VALUE, w=3)", "kept.v"),
+    "a deque": ("kept = collections.deque()\nkept.append(VALUE)", "kept[-1]"),
+    "maps in a chain": ("kept = collections.ChainMap({'v': VALUE}, {'w': 3})", "kept['v']"),
+    "an enumeration": ("class Kept(enum.Enum):\n    V = VALUE", "Kept.V.value"),
+}
+USED = ["frame[frame['a'] < {}]", "frame.assign(a=frame['a'] * {})", "frame.fillna({{'a': {}}})"]
+
+
+@pytest.mark.parametrize("used", USED)
+@pytest.mark.parametrize("name", HOLDING)
+def test_a_number_owes_to_its_column_whatever_has_kept_it(run: Run, name: str, used: str) -> None:
+    keep, given = HOLDING[name]
+    start = "import collections, contextvars, enum, functools, types"
+    for value, columns in (("frame['b'].mean()", {"a", "b"}), ("2.25", {"a"})):
+        done = run(
+            start,
+            keep.replace("VALUE", value),
+            f"made = {used.format(given)}",
+            "made[['a']].to_csv('out.csv', index=False)",
+        )
+        found = columns_behind(done, "out.csv", "a")
+        assert {each.partition(" ")[0] for each in found} == columns
+
+
+@pytest.mark.parametrize(
+    ("number", "column"),
+    [
+        ("frame.describe().loc['mean', 'b']", "b observed"),
+        ("frame.describe()['b']['mean']", "b observed"),
+        ("frame.mean()['b']", "b observed"),
+        ("frame.mean().b", "b observed"),
+        ("frame.quantile(0.9).loc['b']", "b observed"),
+        ("frame.agg({'b': 'max', 'y': 'min'})['b']", "b observed"),
+        ("frame.agg(x=('b', 'max')).loc['x', 'b']", "b observed"),
+        ("frame[['b']].cov().loc['b', 'b']", "b observed"),
+        ("frame.groupby('a')['b'].max().iloc[0]", "b observed"),
+        ("len(frame[frame['b'] > 2])", "b inferred"),
+        ("frame[frame['b'] > 2].shape[0]", "b inferred"),
+        ("len(frame)", ""),
+        ("round(frame.shape[0] * 0.8)", ""),
+        ("len(frame.columns)", ""),
+    ],
+)
+@pytest.mark.parametrize("place", ["in the expression", "in a cell", "in a loop"])
+def test_a_number_taken_of_a_summary_owes_to_the_column_that_it_is_of(
+    run: Run, number: str, column: str, place: str
+) -> None:
+    taken = f"taken = {number}" if place == "in a cell" else ""
+    used = "made = frame[['a']] * " + ("taken" if taken else f"({number})")
+    if place == "in a loop":
+        used = f"for _ in range(2):\n    seen = frame['secret'].sum() * 2\n    {used}"
+    done = run(taken, used, "made.to_csv('out.csv', index=False)")
+    found = columns_behind(done, "out.csv", "a")
+    assert {each.partition(" ")[0] for each in found} == {"a", *filter(None, [column[:1]])}
+    assert "inferred" in column or not any("inferred" in each for each in found)
+
+
+def test_a_number_of_a_table_of_an_earlier_cell_owes_to_the_column_of_its_label(run: Run) -> None:
+    done = run(
+        "means, table = frame.mean(), frame.describe()",
+        "made = frame[['a']] * means['b'] + table.loc['max', 'y']",
+        "made.to_csv('out.csv', index=False)",
+    )
+    columns = {each.partition(" ")[0] for each in columns_behind(done, "out.csv", "a")}
+    assert columns == {"a", "b", "y"}

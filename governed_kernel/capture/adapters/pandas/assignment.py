@@ -16,6 +16,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     column_labels,
     decisive,
     is_mask,
+    is_number,
     is_written_out,
     look,
     own_values,
@@ -29,6 +30,8 @@ from governed_kernel.capture.functions import columns_read
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
+from governed_kernel.capture.scalars import VALUE
+from governed_kernel.capture.untold import is_within, untold_value
 
 __all__ = ["arm"]
 
@@ -67,6 +70,9 @@ def assign_value(
             work.product(targets, node, node.columns, "TRANSFORMATION", "conservative")
         elif not is_written_out(work.observation, value):
             work.open(targets)
+    elif is_number(value) and not is_within(work.observation):
+        if (told := untold_value(work.observation, value)) is not None:
+            work.product(targets, told, (VALUE,))
     elif not is_written_out(work.observation, value):
         work.open(targets)
 

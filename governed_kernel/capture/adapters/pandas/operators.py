@@ -31,7 +31,7 @@ from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.parts import parts_of
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_arguments, of_method
-from governed_kernel.capture.untold import untold, untold_value
+from governed_kernel.capture.untold import is_within, untold, untold_value
 from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm", "values_into", "word_of"]
@@ -174,6 +174,9 @@ def _looked_up(
     columns = (
         {text(label): part for label, part in thing.items()} if isinstance(thing, dict) else {}
     )
+    numbers = [part for name, part in columns.items() if name in output[1] and is_number(part)]
+    if columns and len(numbers) == len(columns) and not is_within(work.observation):
+        return  # each has been asked about
     if columns and all(isinstance(part, dict) for part in columns.values()):
         for name, part in columns.items():
             if name in output[1]:

@@ -14,11 +14,13 @@ import pandas as pd
 from governed_kernel.capture.adapters.pandas.indexes import know_labels
 from governed_kernel.capture.adapters.pandas.repeats import repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
+    Reduced,
     Work,
     column_labels,
     given,
     is_label,
     is_mask,
+    is_number,
     labels_of,
     levels,
     look,
@@ -28,10 +30,12 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     text,
     value_column,
 )
+from governed_kernel.capture.memory import memory_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
-from governed_kernel.lineage.events import Evidence
+from governed_kernel.capture.scalars import VALUE
+from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = ["CELLS", "LOCATION", "arm", "names_in", "spoken_of", "weighed"]
 
@@ -172,8 +176,10 @@ def get_item(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     subject, key = observed.subject, observed.call.arguments[1]
     node, output = work.subject(), look(observed.result)
-    if node is None or output is None:
-        # A single value leaves pandas: it can't be followed, and it is no transformation.
+    if node is None:
+        return
+    if output is None:
+        single(work, node, subject, key)
         return
     if isinstance(getattr(subject, "columns", None), pd.MultiIndex) and output[0] == "frame":
         _levels_below(work, node, observed)
@@ -184,6 +190,36 @@ def get_item(observation: Observation, observed: Observed) -> None:
     elif not isinstance(key, str):
         mask_decides(work, key, node)
     work.close()
+
+
+def single(work: Work, node: Node, subject: Any, key: Any) -> None:
+    """A single value leaves pandas: ``frame.mean()["a"]``, ``frame.describe().loc["max", "a"]``.
+
+    Of a table of an earlier statement this one's text tells what was taken, at less cost.
+    """
+    observation, value = work.observation, work.observed.result
+    if not observation.doings or not is_number(value):
+        return
+    relation: Relation = "IDENTITY"
+    columns: tuple[str, ...] = (text(key),)
+    if isinstance(node.extra, Reduced) and text(key) in node.extra.frame.columns:
+        work.take(node)
+        node, relation = node.extra.frame, "AGGREGATION"
+    elif node.entity not in observation.doings[-1].made:
+        return
+    elif isinstance(subject, pd.DataFrame):
+        label = text(key[-1]) if isinstance(key, tuple) else ""
+        columns = (label,) if label in node.columns else column_labels(subject)
+    elif isinstance(subject, pd.Series):
+        columns = own_values(node, subject)
+    else:
+        return
+    taken, known = ("single", node.entity, columns), memory_of(observation).calls
+    if taken in known:
+        observation.scalars.keep(value, known[taken])
+        return
+    work.product((VALUE,), node, columns, relation)
+    known[taken] = work.close()
 
 
 def _levels_below(work: Work, node: Any, observed: Observed) -> None:
@@ -214,7 +250,11 @@ def _masks(key: Any) -> bool:
 def get_attribute(observation: Observation, observed: Observed) -> None:
     """``frame.column``."""
     result, name = observed.result, observed.call.arguments[1]
-    if isinstance(result, pd.Series) and result.name == name:
+    if not isinstance(result, pd.Series):
+        work = Work(observation, observed)
+        if is_number(result) and (node := work.subject()) is not None:
+            single(work, node, observed.subject, name)
+    elif result.name == name:
         observed.operation = "DataFrame.__getitem__"
         work = Work(observation, observed)
         node, output = work.subject(), look(result)
@@ -231,7 +271,10 @@ def locate(observation: Observation, observed: Observed) -> None:
     output = look(observed.result)
     work = Work(observation, observed)
     node = work.of(subject)
-    if node is None or output is None:
+    if node is None:
+        return
+    if output is None:
+        single(work, node, subject, key)
         return
     rows = key[0] if isinstance(key, tuple) and key and isinstance(subject, pd.DataFrame) else key
     column = isinstance(key, tuple) and len(key) > 1 and not _whole(key[1])

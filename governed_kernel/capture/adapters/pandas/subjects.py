@@ -27,6 +27,7 @@ __all__ = [
     "PLAIN",
     "UNNAMED",
     "Before",
+    "Reduced",
     "Work",
     "column_labels",
     "decisive",
@@ -106,6 +107,12 @@ def array_columns(array: Any) -> tuple[str, ...]:
     """Columns of an array by position; one for an array of one dimension."""
     width = array.shape[1] if array.ndim == 2 else 1
     return tuple(map(str, range(width)))
+
+
+class Reduced(NamedTuple):
+    """Of a series that holds one value of each of a frame's columns: that frame."""
+
+    frame: Node
 
 
 class Before(NamedTuple):

@@ -6,6 +6,7 @@ import pandas as pd
 
 from governed_kernel.capture.adapters.pandas.repeats import repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
+    Reduced,
     Work,
     column_labels,
     labels_of,
@@ -45,7 +46,9 @@ def reduce(observation: Observation, observed: Observed) -> None:
             work.same(node, output[1][: len(output[1]) - len(made)])
     else:
         work.product((VALUE,), node, own_values(node, subject), "AGGREGATION")
-    work.close()
+    made_of = work.close()
+    if isinstance(observed.result, pd.Series) and isinstance(subject, pd.DataFrame) and not across:
+        observation.registry.put(observed.result, made_of._replace(extra=Reduced(node)))
 
 
 def correlate(observation: Observation, observed: Observed) -> None:
