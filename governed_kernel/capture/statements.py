@@ -185,7 +185,10 @@ class Reader(Expressions):
                         self.bound[target.id] = NOTHING
                         self.written.discard(target.id)
             case ast.Expr():
-                self.take(node.value)
+                made = self.take(node.value)
+                match node.value:
+                    case ast.Call(func=ast.Attribute(value=subject, attr="execute")):
+                        self.touch(subject, made)  # a cursor keeps what it is going to give
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):

@@ -59,6 +59,10 @@ _FOLLOWED = ("frame", "series", "index", "group", "relation")
 """Kinds of things whose changes in place are observed."""
 
 
+_KEEPING_NOTHING = ("Connection", "Engine")
+"""Ends of the names of types whose things execute statements, and give what comes of each."""
+
+
 _NOTHING = Before(read(ast.Pass()), {}, {}, {}, {}, {}, {})
 
 
@@ -334,6 +338,8 @@ class Variables:
         if isinstance(thing, CODE) and changed:
             self._follow_into(thing, name, owed, before, outputs)
         if thing is MISSING or isinstance(thing, CODE) or thing is None:
+            return
+        if changed and type(thing).__name__.endswith(_KEEPING_NOTHING):
             return
         if type(thing) in self._observation.handles:
             return

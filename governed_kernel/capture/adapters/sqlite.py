@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from governed_kernel.capture import native
+from governed_kernel.capture.adapters.sqlite_tables import Tables
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.queries import Queries
 from governed_kernel.capture.rewriting import Hooks, NotRewritable
@@ -44,8 +45,10 @@ class _Database:
         self.observation = observation
         self._queries = Queries.of(observation)
         self._uri = uri or ""
+        self._tables = None if uri else Tables(observation)
         self._places = {"temp": "", "main": self._uri}
         self._shapes: dict[str, int] = {}
+        self._moment = 0
 
     def forget(self) -> None:
         """Another cell begins."""
@@ -57,6 +60,8 @@ class _Database:
             return True
         shape = _shape(sql)
         count = self._shapes.get(shape, 0)
+        if self._tables is not None and not late and sql.lstrip()[:6].lower() != "pragma":
+            self._follow(self._tables, sql, count)
         if count >= _ENOUGH:
             return True
         self._shapes[shape] = count + 1
@@ -76,6 +81,15 @@ class _Database:
         except Exception as error:
             self.observation.lost("sqlite3", error)
         return True
+
+    def _follow(self, tables: Tables, sql: str, count: int) -> None:
+        """Of a database in memory it is told statement by statement what they do."""
+        moment = self.observation.moment
+        if count >= _ENOUGH and moment == self._moment:
+            return
+        self._moment = moment
+        with self.observation.guarded("sqlite3"):
+            tables.follow(sql)
 
     def _attaches(self, sql: str) -> bool:
         from governed_kernel.capture.sql import lineage_of

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from governed_kernel.capture.adapters.pandas.subjects import Work, look, size
+from governed_kernel.capture.adapters.sqlite_tables import RESULT, known_as
 from governed_kernel.capture.connections import database_uri
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -41,9 +42,12 @@ def _read(observation: Observation, observed: Observed) -> None:
         from governed_kernel.capture.adapters.duckdb.results import hand_on
 
         hand_on(observation, observed, observed["con"])
-    if uri is None or output is None:
+    if output is None:
         return
     work = Work(observation, observed)
+    if uri is None:
+        _of_memory(work, output)
+        return
     if str(statement).isidentifier():
         table = work.external(f"{uri}#{statement}", output[1], "table")
         work.same(table)
@@ -54,14 +58,32 @@ def _read(observation: Observation, observed: Observed) -> None:
     work.finish(observed.result, *output, rows_out=size(observed.result), patient=True)
 
 
+def _of_memory(work: Work, output: tuple[str, tuple[str, ...]]) -> None:
+    """A frame of a database in memory owes to what the query gave that came last."""
+    doings = work.observation.doings
+    steps = doings[-1].works if doings else []
+    if steps and steps[-1].output.kind == RESULT:
+        node, names = steps[-1].output, output[1]
+        if len(node.columns) == len(names):
+            work.pairs(node, zip(names, node.columns, strict=True))
+        else:
+            work.product(names, node, node.columns, "TRANSFORMATION", "conservative")
+        observed = work.observed
+        work.finish(observed.result, *output, rows_out=size(observed.result), patient=True)
+
+
 def _write(observation: Observation, observed: Observed) -> None:
     uri = complete(observation, observed.call)
     work = Work(observation, observed)
     node = work.of(observed.subject)
-    if uri is not None and node is not None:
+    if node is None:
+        return
+    table: Node | None = Node(f"{uri}#{observed['name']}", "table", node.columns)
+    if uri is None:
+        table = known_as(observation, observed["name"], node.columns)
+    if table is not None:
         work.same(node)
         rows = size(observed.subject)
-        table = Node(f"{uri}#{observed['name']}", "table", node.columns)
         work.record([(table, observed["name"])], rows, rows)
 
 
