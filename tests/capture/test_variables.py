@@ -550,3 +550,23 @@ def test_a_number_of_a_table_of_an_earlier_cell_owes_to_the_column_of_its_label(
     )
     columns = {each.partition(" ")[0] for each in columns_behind(done, "out.csv", "a")}
     assert columns == {"a", "b", "y"}
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        "frame[['a']].rolling({})",
+        "frame[['a']].expanding(min_periods={})",
+        "frame[['a']].ewm(span={})",
+        "frame[['a', 'y']].groupby('y').rolling(window={})",
+    ],
+)
+def test_windows_owe_to_the_number_that_says_how_far_they_reach(run: Run, window: str) -> None:
+    for number, columns in (("n", {"a", "b"}), ("2", {"a"})):
+        done = run(
+            "n = int(frame['b'].max()) - 2",
+            f"made = {window.format(number)}.mean()",
+            "made[['a']].to_csv('out.csv', index=False)",
+        )
+        found = {each.partition(" ")[0] for each in columns_behind(done, "out.csv", "a")}
+        assert found - {"y"} == columns

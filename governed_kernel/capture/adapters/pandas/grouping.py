@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -14,7 +15,9 @@ from governed_kernel.capture.adapters.pandas.selection import weighed
 from governed_kernel.capture.adapters.pandas.subjects import (
     Work,
     decisive,
+    given,
     is_label,
+    is_number,
     labels_of,
     levels,
     levels_meant,
@@ -103,6 +106,8 @@ ROWWISE = [
 ]
 PICK = ["head", "tail", "nth", "sample", "filter", "get_group", "nlargest", "nsmallest", "take"]
 _COUNTS = ("size", "ngroup", "cumcount")
+_SIZES = ("window", "min_periods", "com", "span", "halflife", "alpha")
+"""Arguments that say how far a window reaches."""
 
 
 def group_by(observation: Observation, observed: Observed) -> None:
@@ -151,9 +156,18 @@ def group_by(observation: Observation, observed: Observed) -> None:
         keys += [name for name in levels_meant(subject.index, level) if name not in keys]
     buckets += keys if kind == "resample" else ()
     decided = [(node.entity, key, relation, "observed") for key in keys] + decided
+    decided += _reach(work)
     values = tuple(column for column in own_values(node, subject) if column not in keys)
     extra = Group(node, values, tuple(keys), tuple(decided), size(subject), tuple(buckets))
     observation.registry.put(result, Node(node.entity, "group", node.columns, node.rows, extra))
+
+
+def _reach(work: Work) -> Iterator[Influence]:
+    """``frame.rolling(n)``: what the numbers owe to that say how far a window reaches."""
+    for number in map(work.observed.arguments.get, _SIZES):
+        for node, columns in given(work, number) if is_number(number) else ():
+            for column in columns or ("*",):
+                yield node.entity, column, "WINDOW", "observed"
 
 
 def _values_as_keys(work: Work, by: Any, node: Node) -> list[tuple[Node, str]]:
@@ -184,6 +198,7 @@ def _window_of_group(observation: Observation, observed: Observed) -> None:
     if not on and isinstance(getattr(observed.subject, "obj", None), (pd.DataFrame, pd.Series)):
         times = levels(observed.subject.obj.index)
         on = times[0] if times and not isinstance(observed["window"], int) else ""
+    decided += _reach(Work(observation, observed))
     made = group._replace(values=tuple(column for column in group.values if column != on))
     if on in group.parent.columns:
         decided.append((group.parent.entity, on, relation, "observed"))
