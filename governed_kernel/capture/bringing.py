@@ -13,8 +13,11 @@ from governed_kernel.capture.functions import (
     imported_names,
     within_reach,
 )
+from governed_kernel.capture.references import Reference
 
-__all__ = ["CODE", "MISSING", "PLAIN", "may_bring_data", "may_lead_to_data", "may_read"]
+__all__ = [
+    *("CODE", "MISSING", "PLAIN", "may_bring_data", "may_give", "may_lead_to_data", "may_read"),
+]
 
 MISSING = object()
 """Stands for what a name means where it means nothing."""
@@ -53,6 +56,38 @@ def may_read(thing: Any, path: tuple[str | int, ...]) -> bool:
     module = thing.__name__ if isinstance(thing, types.ModuleType) else str(thing.__module__)
     called = path[:1] if isinstance(thing, types.ModuleType) else (thing.__name__,)
     return module.partition(".")[0] not in _GIVING_BACK or called[:1] in _READERS
+
+
+def may_give(thing: Any, reference: Reference, is_user_file: Callable[[str], bool]) -> bool:
+    """Whether a call by a reference can give what it was not given, though it be seen to read it.
+
+    A function of the user's can, if it has a name of anything but constants and calculations.
+    """
+    pending, seen = [(thing, reference.path)], set[int]()
+    while pending:
+        each, path = pending.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        within = [each for each in functions_of(each) if is_user_file(each.__code__.co_filename)]
+        for function in within:
+            found = list(_names_in(function))
+            if len(seen) > _MOST or any(_is_open(called, other) for called, other in found):
+                return True
+            pending += [(other, ()) for _, other in found]
+        if not within and may_read(each, path):
+            return True
+    return False
+
+
+def _is_open(name: str, thing: Any) -> bool:
+    """Whether a name that a function uses may give anything: it is no code and no constant."""
+    if thing is MISSING:
+        return name in _LEADING_ANYWHERE
+    if isinstance(thing, types.ModuleType):
+        package = thing.__name__.partition(".")[0]
+        return package not in _GIVING_BACK or package == "numpy"
+    return not isinstance(thing, (*CODE, *PLAIN))
 
 
 def may_lead_to_data(

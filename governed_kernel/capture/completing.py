@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
-from governed_kernel.capture.bringing import MISSING
+from governed_kernel.capture.bringing import MISSING, may_give
 from governed_kernel.capture.contents import Contents
 from governed_kernel.capture.deciding import DECISION, beside, record_beside
 from governed_kernel.capture.leftovers import Source, Sources, add, leaves_of, unknown, values_of
@@ -174,11 +174,16 @@ class Completion:
         named = before.gather(_read_in(taken.parts, before))
         bound = NONE.union(*(every[name].all for name in taken.names if name in every))
         picked = before.gather(_read_in(taken.picked, before))
-        picked = {entity: found for entity, found in picked.items() if found.columns}
+        # of what a call gave of a whole table, no column can be said to be in it
+        picked = {
+            each: found for each, found in picked.items() if found.columns != found.node.columns
+        }
         given = {each for part in taken.given for each in Reader().value(part).direct}
         asked = {each for part in taken.parts for each in Reader().value(part).direct if each.path}
         calls = any(map(self._may_compute, asked)) or any(
-            self._may_bring(each) or (SIZES.isdisjoint(each.path) and any(self._look.sources(each)))
+            may_give(self._namespace.get(each.name, MISSING), each, self._observation.is_user_file)
+            or self._may_bring(each)
+            or (SIZES.isdisjoint(each.path) and any(self._look.sources(each)))
             for each in given
         )
         return _Taken(named, before.gather(bound), picked, calls)

@@ -570,3 +570,26 @@ def test_windows_owe_to_the_number_that_says_how_far_they_reach(run: Run, window
         )
         found = {each.partition(" ")[0] for each in columns_behind(done, "out.csv", "a")}
         assert found - {"y"} == columns
+
+
+@pytest.mark.parametrize(
+    "prepared",
+    [
+        "frame.fillna(frame.mean())",
+        "(frame - frame.mean()) / frame.std()",
+        "(frame - means) / frame.std()",
+        "frame.sub(means, axis='columns').div(frame.std(), axis=1)",
+    ],
+)
+def test_labels_of_a_summary_meet_the_columns_that_it_is_of(run: Run, prepared: str) -> None:
+    done = run("means = frame.mean()", f"({prepared})[['a']].to_csv('out.csv', index=False)")
+    assert columns_behind(done, "out.csv", "a") == {"a observed"}
+
+
+def test_what_a_function_reads_for_an_operation_in_a_loop_is_not_lost(run: Run) -> None:
+    done = run(
+        "def most():\n    return float(pd.read_csv('in.csv')['b'].max()) * 2",
+        "for _ in range(2):\n    made = frame[['a']] * most()",
+        "made.to_csv('out.csv', index=False)",
+    )
+    assert {"a observed", "b inferred"} <= columns_behind(done, "out.csv", "a")

@@ -10,6 +10,7 @@ import pandas as pd
 from governed_kernel.capture.adapters.pandas.repeats import arithmetic, repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
+    Reduced,
     Work,
     array_columns,
     column_labels,
@@ -270,6 +271,16 @@ def values_into(
         made = column_labels(result)
         index = output[1][: len(output[1]) - len(made)]
         work.same(node, made, relation)
+    elif (
+        isinstance(node.extra, Reduced)
+        and isinstance(result, pd.DataFrame)
+        and work.observed.arguments.get("axis") in (None, 1, "columns")
+    ):
+        # labels meet labels: ``frame.fillna(frame.mean())``
+        made = column_labels(result)
+        work.take(node)
+        work.same(node.extra.frame, made, "AGGREGATION")
+        return
     else:
         made = output[1][-1:] if not isinstance(result, pd.DataFrame) else column_labels(result)
         index = output[1][: len(output[1]) - len(made)]
