@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import math
 from collections.abc import Callable, Hashable
 from itertools import islice
 from typing import Any
@@ -34,6 +35,11 @@ def is_single(thing: Any) -> bool:
         return not isinstance(thing, bool)
     # an array without dimensions can be changed, and is of one type with all other arrays
     return any((each.__module__, each.__name__) == _OF_NUMPY for each in type(thing).__mro__)
+
+
+def _is_its_own(thing: Any) -> bool:
+    """Whether a value is not one of those that libraries have one object of: ``nan``, ``inf``."""
+    return math.isfinite(thing) if isinstance(thing, float) else type(thing).__name__ != "NaTType"
 
 
 class Scalars:
@@ -137,7 +143,11 @@ class Scalars:
         self.ids.discard(identity(None))
 
     def _keep_earlier(self) -> None:
-        self._earlier.update(self._now)
+        for known, entry in self._now.items():
+            if _is_its_own(entry[0]):
+                self._earlier[known] = entry
+            elif known not in self._named:
+                self.ids.discard(known)
         self._now.clear()
         for known in list(islice(self._earlier, max(len(self._earlier) - _MOST_EARLIER, 0))):
             del self._earlier[known]

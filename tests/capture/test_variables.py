@@ -593,3 +593,14 @@ def test_what_a_function_reads_for_an_operation_in_a_loop_is_not_lost(run: Run) 
         "made.to_csv('out.csv', index=False)",
     )
     assert {"a observed", "b inferred"} <= columns_behind(done, "out.csv", "a")
+
+
+def test_a_number_that_libraries_have_one_object_of_is_no_value_of_an_earlier_cell(
+    run: Run,
+) -> None:
+    done = run(
+        "import numpy as np\nnone = frame['b'][:0]\nnone.max(), none.min(), none.median()",
+        "made = frame[['a']].where(frame['a'] > 1, np.nan).fillna(np.inf) * np.nan",
+        "made.to_csv('out.csv', index=False)",
+    )
+    assert columns_behind(done, "out.csv", "a") == {"a observed"}
