@@ -198,3 +198,18 @@ def test_predictions_that_a_loop_over_folds_fills_in_owe_to_no_column_beside(run
     )
     assert behind(done, "made") == set()
     assert behind(done, "made", "inferred") == LEARNED
+
+
+def test_what_a_step_of_the_user_s_takes_in_a_pipeline_is_not_certain(run: Run) -> None:
+    done = run(
+        "from sklearn.base import BaseEstimator, TransformerMixin\n"
+        "class Only(TransformerMixin, BaseEstimator):\n"
+        "    def fit(self, X, y=None): return self\n"
+        "    def transform(self, X): return X[['a']]",
+        "model = make_pipeline(Only(), LogisticRegression()).fit(train[['a', 'b', 'c']], y)",
+        "made = pd.DataFrame({'made': model.predict(test[['a', 'b', 'c']])})",
+        "made.to_csv('out.csv', index=False)",
+    )
+    assert behind(done, "made") == {"train.y"}
+    tables = {f"{name}.{column}" for name in ("train", "test") for column in "abc"}
+    assert behind(done, "made", "conservative") == tables

@@ -151,12 +151,25 @@ def _know_parts(observation: Observation, subject: Any, node: Node) -> None:
         observation.registry.put(part, node)
 
 
+def _sure(step: Step, observed: Observed) -> Evidence:
+    """How it is known what a pipeline takes of its data: a step of the user's may leave out any."""
+    is_user_file = step.observation.is_user_file
+    parts = (type(part) for part in parts_set(observed.subject))
+    found = (inspect.unwrap(getattr(kind, name, meet)) for kind in parts for name in _STEPS)
+    codes = (getattr(function, "__code__", meet.__code__) for function in found)
+    return "conservative" if any(is_user_file(each.co_filename) for each in codes) else "observed"
+
+
+_STEPS = ("fit", "transform")
+
+
 def _learn(step: Step, observed: Observed) -> None:
-    for _, node, taken in _data(step, observed):
+    sure, table = _sure(step, observed), _given(observed).get("X")
+    for thing, node, taken in _data(step, observed):
         if taken is not None:
             step.product(("*",), node, taken)
         else:
-            owes(step, node, "TRANSFORMATION")
+            owes(step, node, "TRANSFORMATION", sure if thing is table else "observed")
     for name, node in _beside(step, observed):
         # groups only say which rows are kept together where a search divides them
         owes(step, node, "GROUP_BY" if name == "groups" else "TRANSFORMATION")
@@ -198,6 +211,8 @@ def _apply(
     for thing, node, taken in _data(step, observed, names):
         into = (_value_columns(thing, node) if taken is None else taken) or ("*",)
         pairs, relation, evidence = _ways(observed, values, into)
+        if _sure(step, observed) == "conservative":
+            evidence = "conservative"
         if pairs:
             step.pairs(node, pairs, relation, evidence)
         else:
