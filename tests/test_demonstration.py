@@ -65,6 +65,18 @@ def test_it_walks_every_step_and_the_rerun_gives_the_same_bits(demo: tuple[Path,
     assert re.fullmatch(command, said.splitlines()[-1].strip())
 
 
+def test_the_release_names_the_commit_that_it_is_from(demo: tuple[Path, str], ask: Any) -> None:
+    workspace = demo[0] / "workspace"
+    command = ["git", "-C", str(workspace), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ask("release", "show", "biopsy-triage@1")["commit"] == done.stdout.strip()
+    listed = ["git", "-C", str(workspace), "ls-files"]
+    kept = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+    assert "research/biopsy_triage.ipynb" in kept
+    assert ".governed" not in kept.replace(".gitignore", "")
+    assert "wdbc.csv" not in kept, "data is in the catalog, and not in git"
+
+
 def test_every_read_is_on_record_with_its_cell(ask: Any) -> None:
     rows = ask(
         "lineage",
