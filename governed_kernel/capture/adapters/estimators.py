@@ -17,6 +17,7 @@ from governed_kernel.capture.adapters.chosen_columns import (
     parts_fitted,
     parts_set,
 )
+from governed_kernel.capture.adapters.features import Feature, features_of
 from governed_kernel.capture.adapters.sklearn import folds, node_of, rows_of
 from governed_kernel.capture.adapters.torch import owes
 from governed_kernel.capture.observation import Call, Observation
@@ -35,6 +36,8 @@ _APPLYING = (
     *("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"),
     *("transform", "inverse_transform", "score"),
 )
+_BACK = "inverse_transform"
+_TRANSFORMING = ("transform", "fit_transform", _BACK)
 _FRAMES = ("X", "X_train", "X_test")
 _GIVEN = ("X", "y", "X_train", "y_train", "raw_documents", "X_test")
 
@@ -138,8 +141,8 @@ def _fitted(observation: Observation, observed: Observed) -> None:
     """``fit``: the estimator afterwards is another one than before."""
     subject = observed.subject
     step = Step(observation, observed)
-    _learn(step, observed)
-    node = step.finish(subject, _KIND, (), patient=True, rows_in=_rows(observed))
+    columns = _learn(step, observed)
+    node = step.finish(subject, _KIND, columns, patient=True, rows_in=_rows(observed))
     _know_parts(observation, subject, node)
 
 
@@ -163,10 +166,31 @@ def _sure(step: Step, observed: Observed) -> Evidence:
 _STEPS = ("fit", "transform")
 
 
-def _learn(step: Step, observed: Observed) -> None:
+def _apart(observed: Observed, columns: tuple[str, ...]) -> tuple[list[Feature], list[int]] | None:
+    """What a fitted transformer gives, and the places of what it has learned of; None where it
+    learns of all columns together.
+    """
+    if "*" in columns or len(set(columns)) < len(columns):
+        return None  # names have to tell them apart
+    found = features_of(observed.subject, len(columns))
+    if found is None:
+        return None
+    return found, sorted(frozenset[int]().union(*(each.places for each in found)))
+
+
+def _learn(step: Step, observed: Observed) -> tuple[str, ...]:
+    """What ``fit`` makes of its data; returns the columns that each stand for what it has learned
+    of one, where it learns of each apart.
+    """
     sure, table = _sure(step, observed), _given(observed).get("X")
+    learned: tuple[str, ...] = ()
     for thing, node, taken in _data(step, observed):
-        if taken is not None:
+        columns = _value_columns(thing, node)
+        apart = _apart(observed, columns) if thing is table else None
+        if apart is not None:
+            learned = tuple(columns[place] for place in apart[1])
+            step.pairs(node, list(zip(learned, learned, strict=True)))
+        elif taken is not None:
             step.product(("*",), node, taken)
         else:
             owes(step, node, "TRANSFORMATION", sure if thing is table else "observed")
@@ -181,17 +205,21 @@ def _learn(step: Step, observed: Observed) -> None:
         or observed.target.name == "partial_fit"
         or getattr(observed.subject, "warm_start", False)
     ):
-        owes(step, before, "TRANSFORMATION")
+        if learned and len(before.columns) == len(learned):
+            step.pairs(before, list(zip(learned, before.columns, strict=True)))
+        else:
+            owes(step, before, "TRANSFORMATION")
     step.facts["class"] = type(observed.subject).__name__
+    return learned
 
 
 def _both(observation: Observation, observed: Observed) -> None:
     """``fit_transform``: fitted, and applied to the same data."""
     result = observed.result
     fitting = Step(observation, observed)
-    _learn(fitting, observed)
+    columns = _learn(fitting, observed)
     subject = observed.subject
-    node = fitting.finish(subject, _KIND, (), patient=True, rows_in=_rows(observed))
+    node = fitting.finish(subject, _KIND, columns, patient=True, rows_in=_rows(observed))
     _know_parts(observation, subject, node)
     _apply(observation, observed, result, ("X", "raw_documents"))
 
@@ -208,7 +236,11 @@ def _apply(
     step = Step(observation, observed)
     kind, columns = _seen(result)
     values = columns or ("*",)
+    fitted = observation.registry.get(subject)
     for thing, node, taken in _data(step, observed, names):
+        if _passes(step, observed, (thing, node), fitted, values):
+            fitted = None
+            continue
         into = (_value_columns(thing, node) if taken is None else taken) or ("*",)
         pairs, relation, evidence = _ways(observed, values, into)
         if _sure(step, observed) == "conservative":
@@ -217,11 +249,39 @@ def _apply(
             step.pairs(node, pairs, relation, evidence)
         else:
             step.product(values, node, into, relation, evidence)
-    fitted = observation.registry.get(subject)
     if fitted is not None:
         owes(step, fitted, "TRANSFORMATION")
     rows = _rows(observed)
     step.finish(result, kind, columns, rows_in=rows, variant="applied", patient=True)
+
+
+def _passes(
+    step: Step,
+    observed: Observed,
+    given: tuple[Any, Node],
+    fitted: Node | None,
+    values: tuple[str, ...],
+) -> bool:
+    """Whether each column of the result owes to some of what was given, and to what was learned of
+    these: then it is told here.
+    """
+    thing, node = given
+    called = observed.operation.rpartition(".")[2]
+    if called not in _TRANSFORMING or fitted is None:
+        return False
+    columns = _value_columns(thing, node)
+    found = _apart(observed, columns)
+    if found is None or len(found[0]) != len(values) or len(found[1]) != len(fitted.columns):
+        return False
+    if called == _BACK and any({place} != each.places for place, each in enumerate(found[0])):
+        return False
+    learned = dict(zip(found[1], fitted.columns, strict=True))
+    for value, (places, is_sure) in zip(values, found[0], strict=True):
+        evidence: Evidence = "observed" if is_sure else "conservative"
+        for place in places:
+            step.pairs(node, [(value, columns[place])], "TRANSFORMATION", evidence)
+            step.pairs(fitted, [(value, learned[place])], "TRANSFORMATION", evidence)
+    return True
 
 
 def _ways(
