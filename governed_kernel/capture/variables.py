@@ -207,7 +207,9 @@ class Variables:
             reference: list(self._look.sources(reference)) for reference in reading.mentioned
         }
         names = {*reading.flow.touches, *(reference.name for reference in reading.mentioned)}
-        self._observation.doings[-1].computed = any(sources.values())
+        self._observation.doings[-1].computed = any(
+            source.node.kind != "frame" for each in sources.values() for source in each
+        )
         shapes = {name: self._look.shape(name) for name in names}
         contents = self._changes.before(names)
         nodes = {name: self._look.node(name) for name in names.union(contents)}
