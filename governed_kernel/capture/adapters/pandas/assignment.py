@@ -70,9 +70,12 @@ def assign_value(
             work.product(targets, node, node.columns, "TRANSFORMATION", "conservative")
         elif not is_written_out(work.observation, value):
             work.open(targets)
-    elif is_number(value) and not is_within(work.observation):
-        if (told := untold_value(work.observation, value)) is not None:
-            work.product(targets, told, (VALUE,))
+    elif (
+        is_number(value)
+        and not is_within(work.observation)
+        and (told := untold_value(work.observation, value)) is not None
+    ):
+        work.product(targets, told, (VALUE,))
     elif not is_written_out(work.observation, value):
         work.open(targets)
 
