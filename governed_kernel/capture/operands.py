@@ -49,11 +49,6 @@ class Operands(NamedTuple):
     given: tuple[ast.expr, ...]
     picked: tuple[ast.expr, ...]
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether no call gives any of it."""
-        return not self.given
-
 
 @functools.lru_cache(maxsize=2_000)
 def operands_at(within: ast.stmt, code: types.CodeType, instruction: int) -> Operands | None:

@@ -144,6 +144,16 @@ def test_what_is_learned_by_and_by_is_learned_of_each_column_apart(run: Run) -> 
     assert [behind(done, name) - {"train.c"} for name in "pq"] == learned
 
 
+def test_a_class_that_changes_how_it_learns_is_taken_to_learn_of_all(run: Run) -> None:
+    done = run(
+        "class Mixed(StandardScaler):\n"
+        "    def partial_fit(self, X, y=None, sample_weight=None):\n"
+        "        return super().partial_fit(X[['b', 'a']].set_axis(['a', 'b'], axis=1))",
+        "Mixed().set_output(transform='pandas').fit_transform(X).to_csv('out.csv', index=False)",
+    )
+    assert "train.b" in behind(done, "a")
+
+
 def test_what_is_learned_of_all_columns_is_made_of_all(run: Run) -> None:
     done = run("PCA(1).set_output(transform='pandas').fit_transform(X).to_csv('out.csv')")
     assert behind(done, "pca0") == {"train.a", "train.b"}

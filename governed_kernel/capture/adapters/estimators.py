@@ -189,7 +189,7 @@ def _learn(step: Step, observed: Observed) -> tuple[str, ...]:
         apart = _apart(observed, columns) if thing is table else None
         if apart is not None:
             learned = tuple(columns[place] for place in apart[1])
-            step.pairs(node, list(zip(learned, learned, strict=True)))
+            step.pairs(node, list(zip(learned, learned, strict=True)), "TRANSFORMATION", sure)
         elif taken is not None:
             step.product(("*",), node, taken)
         else:
@@ -206,7 +206,8 @@ def _learn(step: Step, observed: Observed) -> tuple[str, ...]:
         or getattr(observed.subject, "warm_start", False)
     ):
         if learned and len(before.columns) == len(learned):
-            step.pairs(before, list(zip(learned, before.columns, strict=True)))
+            pairs = list(zip(learned, before.columns, strict=True))
+            step.pairs(before, pairs, "TRANSFORMATION")
         else:
             owes(step, before, "TRANSFORMATION")
     step.facts["class"] = type(observed.subject).__name__

@@ -7,11 +7,14 @@ is not scikit-learn's, is made of all that it was given.
 
 from __future__ import annotations
 
+import itertools
+import types
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 __all__ = ["Feature", "features_of"]
 
+_CODE = (types.FunctionType, property, staticmethod, classmethod)
 _DEEPEST = 5
 
 
@@ -64,12 +67,18 @@ def _of(transformer: Any, width: int, deep: int) -> _Features | None:
 
 
 def _kind(transformer: Any) -> str | None:
-    """The name of the class whose methods run, where that is one of scikit-learn's known ones."""
+    """The name of the class whose methods run, where that is one of scikit-learn's known ones.
+
+    What a class of the user's defines beside may be what these methods call.
+    """
     owners = {_owner(type(transformer), name) for name in ("fit", "transform")}
     if len(owners) != 1:
         return None
     (owner,) = owners
     known = owner is not None and owner.__module__.startswith("sklearn.")
+    above = itertools.takewhile(lambda each: each is not owner, type(transformer).__mro__)
+    defined = (each for kind in above for each in vars(kind).values())
+    known = known and not any(isinstance(each, _CODE) for each in defined)
     name = owner.__name__ if known else ""
     return name if name in _ALONE or name in _TOGETHER else None
 
