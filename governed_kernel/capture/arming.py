@@ -156,7 +156,7 @@ _adapter(
 )
 _adapter("executors", "concurrent.futures.thread")
 _adapter("duckdb")
-_adapter("governed", "governed_kernel.training.artifacts")
+_adapter("governed", "governed_kernel.governance.frames", "governed_kernel.training.artifacts")
 _adapter("h5py", "h5py._hl.files")
 _adapter(
     "http",

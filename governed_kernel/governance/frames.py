@@ -1,7 +1,7 @@
 """Read a file of records as a table, by its ending; nothing is imported before it is needed.
 
 Of a folder whose files differ in their columns every form has all of them, as rules and divisions
-do: what a file lacks is missing in its rows.
+do: what a file lacks is missing in its rows. What the names of its folders say is a column as well.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ def read_pandas(path: Path) -> Any:
     if path.is_dir():
         if "" in tables.hf_folders(path):
             return read_datasets(path).to_pandas()
-        found = [read_pandas(file) for file in tables.table_files(path)]
+        files = tables.table_files(path)
+        found = [read_pandas(file) for file in files]
+        for name, values in tables.told_by_folders(path, files).items():
+            missing = float("nan") if tables.are_numbers(values) else None
+            for frame, value in zip(found, values, strict=True):
+                frame[name] = missing if value is None else value
         return found[0] if len(found) == 1 else pandas.concat(found, ignore_index=True)
     return _reader(
         path,
@@ -58,7 +63,12 @@ def read_arrow(path: Path) -> Any:
     if path.is_dir():
         if "" in tables.hf_folders(path):
             return tables.arrow_table(tables.table_files(path))
-        found = [read_arrow(file) for file in tables.table_files(path)]
+        files = tables.table_files(path)
+        told = tables.told_by_folders(path, files)
+        found = [
+            tables.with_told(pyarrow, read_arrow(file), told, number)
+            for number, file in enumerate(files)
+        ]
         return pyarrow.concat_tables(found, promote_options="permissive")
 
     def by(module: str, function: str) -> Callable[[Path], Any]:
@@ -87,7 +97,13 @@ def read_polars(path: Path) -> Any:
     if path.is_dir():
         if "" in tables.hf_folders(path):
             return polars.from_arrow(read_arrow(path))
-        found = [read_polars(file) for file in tables.table_files(path)]
+        files = tables.table_files(path)
+        found = [read_polars(file) for file in files]
+        for name, values in tables.told_by_folders(path, files).items():
+            kind = polars.Int64 if tables.are_numbers(values) else polars.String
+            for number, value in enumerate(values):
+                told = polars.lit(value, dtype=kind).alias(name)
+                found[number] = found[number].with_columns(told)
         return found[0] if len(found) == 1 else polars.concat(found, how="diagonal_relaxed")
     return _reader(
         path,

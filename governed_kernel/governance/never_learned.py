@@ -18,7 +18,7 @@ from governed_kernel.errors import IntegrityBroken, Refused, UnknownName
 from governed_kernel.governance import inheritance, shape
 from governed_kernel.governance.masking import MASKED
 from governed_kernel.governance.register import Register
-from governed_kernel.governance.written import Written, path_of, places_of
+from governed_kernel.governance.written import Written, path_of, places_of, with_folders
 from governed_kernel.lineage.derivations import Derivation, known
 from governed_kernel.lineage.events import UNKNOWN, DatasetRegistered, FileDigest
 
@@ -146,14 +146,19 @@ class _Lineage:
             for file in version.files
         }
         files = []
-        for row in store.query("SELECT * FROM accesses WHERE operation = 'read'"):
+        named: dict[str, set[str]] = {}
+        rows = store.query("SELECT * FROM accesses WHERE operation = 'read'")
+        for row in rows:
             uri = row["uri"]
             name = f"{row['dataset']}@{row['version']}" if row["dataset"] else ""
             name = name or by_content.get(row["sha256"] or "", "")
             if name:
-                self._read[uri].add(name)
+                named.setdefault(uri, set()).add(name)
             if name not in self._guarded and uri.startswith(_FILE):
                 files.append(uri)
+        with_folders(named, {row["uri"] for row in rows})
+        for uri, names in named.items():
+            self._read[uri] |= names
         return files
 
     def _step_of(self, made: Derivation, content: str) -> str:

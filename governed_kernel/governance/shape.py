@@ -129,6 +129,7 @@ def columns_of(path: Path) -> list[str]:
             return next(csv.reader(file), [])
     files = tables.table_files(path)
     if files[0].suffix.lower() in (".arrow", ".feather"):
-        return [str(column) for column in tables.arrow_table(files).column_names]
+        told = tables.told_by_folders(path, files)
+        return [str(column) for column in tables.arrow_table(files, told).column_names]
     with tables.engine(*files) as connection:
         return tables.scan(connection, path, "registered")

@@ -1,17 +1,21 @@
 """A version's files as one table for DuckDB: scanned in pieces, whatever their size.
 
 Comma-separated and JSON files are typed by all of their rows, so that a value far down changes no
-type; Arrow files are mapped into memory and not read before they are asked.
+type; Arrow files are mapped into memory and not read before they are asked. What the names of a
+dataset's own folders say (``year=2024/part.parquet``) is a column as any other; what the folders
+say in which it lies is none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 import duckdb
 import msgspec
@@ -21,6 +25,8 @@ from governed_kernel.lineage.binding import literal
 
 __all__ = [
     "ENDINGS",
+    "Told",
+    "are_numbers",
     "arrow_table",
     "engine",
     "hf_folders",
@@ -28,12 +34,21 @@ __all__ = [
     "name_of",
     "scan",
     "table_files",
+    "told_by_folders",
+    "with_told",
 ]
+
+Told: TypeAlias = dict[str, list[str | int | None]]
+"""A column → its value in each file."""
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json", ".arrow", ".feather")
 """Files that are tables, by the end of their names."""
 _HF_INFORMATION = "state.json"
 _MEMORY = "512MB"
+_SAYING = re.compile(r"([^=]+)=(.*)")
+_MISSING = "__HIVE_DEFAULT_PARTITION__"
+_NUMBER = re.compile(r"-?\d{1,18}")
+_PLACE = "governed: the file of a row"
 
 
 @contextlib.contextmanager
@@ -170,6 +185,37 @@ def _hf_files(path: Path, state: _State) -> list[Path]:
     return [there[file.filename] for file in state.files]
 
 
+def told_by_folders(path: Path, files: Sequence[Path]) -> Told:
+    """Columns that the names of a dataset's folders say, as Hive, Spark and pandas lay them out.
+
+    All of its files must lie below the same ones. What is written as a number in all of them is
+    one, as for those who read such folders (``month=01``).
+    """
+    if not path.is_dir():
+        return {}
+    parts = [file.relative_to(path).parts[:-1] for file in files]
+    said = [[found for part in each if (found := _SAYING.fullmatch(part))] for each in parts]
+    names = {tuple(one[1] for one in each) for each in said}
+    if len(names) != 1:
+        return {}
+    return {
+        name: _typed([each[place][2] for each in said])
+        for place, name in enumerate(next(iter(names)))
+    }
+
+
+def are_numbers(values: Sequence[Any]) -> bool:
+    """Whether what the folders of files say is a column of numbers."""
+    return any(isinstance(value, int) for value in values)
+
+
+def _typed(texts: Sequence[str]) -> list[str | int | None]:
+    values = [None if text == _MISSING else unquote(text) for text in texts]
+    if not all(value is None or _NUMBER.fullmatch(value) for value in values):
+        return [*values]
+    return [None if value is None else int(value) for value in values]
+
+
 def scan(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> list[str]:
     """Make a view `name` over a version's table; returns its columns.
 
@@ -182,17 +228,23 @@ def scan(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> list[s
     kind = files[0].suffix.lower()
     listed = f"[{_listed(str(file) for file in files)}]"
     many = "" if len(files) == 1 else ", union_by_name = true"
+    told = told_by_folders(path, files)
+    # By itself DuckDB would also take what the folders say in which the workspace lies.
+    many += f", hive_partitioning = false{f', filename = {literal(_PLACE)}' if told else ''}"
+    columns = "*"
     try:
         if kind in (".arrow", ".feather"):
-            connection.register(f"{name}_arrow", arrow_table(files))
-            source = f"{name}_arrow"
+            connection.register(f"{name}_arrow", arrow_table(files, told))
+            source, told = f"{name}_arrow", {}
         elif kind == ".parquet":
             source = f"read_parquet({listed}{many})"
         elif kind in (".csv", ".tsv"):
             source = f"read_csv({listed}, header = true, sample_size = -1{many})"
         else:
             source = f"read_json({listed}, sample_size = -1{many})"
-        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {source}")
+        if told:
+            columns = _with_told(told, len(str(path)) + 1)
+        connection.execute(f"CREATE VIEW {name} AS SELECT {columns} FROM {source}")
         return [row[0] for row in connection.execute(f"DESCRIBE {name}").fetchall()]
     except duckdb.Error as error:
         raise UsageError(
@@ -202,8 +254,24 @@ def scan(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> list[s
         ) from error
 
 
-def arrow_table(files: Sequence[Path]) -> Any:
-    """Arrow files, in either of the format's two forms, as one table that is mapped, not read."""
+def _with_told(told: Told, root: int) -> str:
+    """The columns of a table's files, and those that their folders tell, as SQL."""
+    own = _listed(name.lower() for name in (*told, _PLACE))
+    columns = [f"COLUMNS(c -> lower(c) NOT IN ({own}))"]
+    for name, values in told.items():
+        kind = "BIGINT" if are_numbers(values) else "VARCHAR"
+        key = re.escape(literal(name)[1:-1])
+        said = f"regexp_extract({name_of(_PLACE)}[{root}:], '/{key}=([^/]*)/', 1)"
+        value = f"CAST(nullif(url_decode({said}), '{_MISSING}') AS {kind})"
+        columns.append(f"{value} AS {name_of(name)}")
+    return ", ".join(columns)
+
+
+def arrow_table(files: Sequence[Path], told: Mapping[str, Sequence[Any]] | None = None) -> Any:
+    """Arrow files, in either of the format's two forms, as one table that is mapped, not read.
+
+    With the columns that their folders tell.
+    """
     try:
         pyarrow = importlib.import_module("pyarrow")
         ipc = importlib.import_module("pyarrow.ipc")
@@ -224,7 +292,20 @@ def arrow_table(files: Sequence[Path]) -> Any:
                     why=str(error),
                     next="it must be an Arrow file or stream, uncompressed as a whole",
                 ) from error
+    for number, table in enumerate(tables):
+        tables[number] = with_told(pyarrow, table, told or {}, number)
     return pyarrow.concat_tables(tables)
+
+
+def with_told(pyarrow: Any, table: Any, told: Mapping[str, Sequence[Any]], number: int) -> Any:
+    """An Arrow table of the file of that number, with the columns that its folders tell."""
+    for name, values in told.items():
+        kind = pyarrow.int64() if are_numbers(values) else pyarrow.string()
+        if name in table.column_names:
+            table = table.drop_columns([name])
+        value = pyarrow.scalar(values[number], kind)
+        table = table.append_column(name, pyarrow.repeat(value, table.num_rows))
+    return table
 
 
 def name_of(column: str) -> str:

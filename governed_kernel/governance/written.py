@@ -10,7 +10,7 @@ none, any program that ran after the step may have.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from governed_kernel.capture.uris import file_uri
 from governed_kernel.lineage.store import Store
 
-__all__ = ["Written", "path_of", "places_of"]
+__all__ = ["Written", "path_of", "places_of", "with_folders"]
 
 _FILE = "file://"
 _Cell = tuple[str, int]
@@ -35,6 +35,18 @@ def places_of(uri: str) -> Iterator[str]:
     path = Path(path_of(uri))
     for place in (path, *path.parents):
         yield file_uri(place, follow=False)
+
+
+def with_folders(named: dict[str, set[str]], read: Iterable[str]) -> None:
+    """Add to the addresses of files whose content is known what is known of folders among `read`.
+
+    Who reads a folder as one table says nothing of its files, which are read on the way.
+    """
+    folders = {uri for uri in read if uri.startswith(_FILE) and uri not in named}
+    for uri, names in [*named.items()] if folders else ():
+        for place in places_of(uri) if uri.startswith(_FILE) else ():
+            if place in folders:
+                named.setdefault(place, set()).update(names)
 
 
 class Written:

@@ -174,7 +174,7 @@ class Account:
 def _learnt(workspace: Workspace, registry: Registry, run: RunRecord) -> tuple[Learnt, ...]:
     assert run.ended is not None
     session = read_session(workspace, registry.register, run.ended.session_id)
-    read = {access.uri: name for access, name in session.catalogued(registry.register) if name}
+    read = session.read_as(registry.register)
     written = {
         item.uri: item.name for item in run.ended.artifacts if learned.holds_weights(item.name)
     }
@@ -182,12 +182,13 @@ def _learnt(workspace: Workspace, registry: Registry, run: RunRecord) -> tuple[L
     found = {
         Learnt(
             written[row["output_uri"]],
-            read[row["input_uri"]],
+            name,
             row["input_column"],
             row["relation"],
             row["evidence"],
         )
         for row in rows
-        if row["output_uri"] in written and row["input_uri"] in read
+        if row["output_uri"] in written
+        for name in read.get(row["input_uri"], ())
     }
     return tuple(sorted(found))

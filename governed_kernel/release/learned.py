@@ -141,9 +141,9 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
     if not guarded:
         return []
     session = read_session(workspace, register, session_id)
-    named = [(access.uri, name) for access, name in session.catalogued(register) if name]
-    read = {uri: name for uri, name in named if name in guarded}
-    if not read:
+    named = session.read_as(register)
+    read = {uri: names & guarded.keys() for uri, names in named.items()}
+    if not any(read.values()):
         return []
     with store_of(workspace, [session_id]) as store:
         origins, unexplained = store.query("SELECT * FROM column_origins"), _unexplained(store)
@@ -153,7 +153,11 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         for row in origins
         if row["output_uri"] in sources
     ]
-    models = {uri for uri, name in named if register.version(name).kind == "model"}
+    models = {
+        uri
+        for uri, names in named.items()
+        if any(register.version(name).kind == "model" for name in names)
+    }
     known = {row["output_uri"] for row in origins if row["input_uri"] not in models}
     # Of what nobody saw being written, column by column, it is only known what it was made from.
     unfollowed = {
@@ -163,16 +167,17 @@ def forbidden(workspace: Workspace, register: Register, session_id: str) -> list
         for name in {origin.removesuffix(MASKED) for origin in event.origins} & guarded.keys()
     }
     # Nobody can tell which way it came: it may be any column of what the session had read.
-    unfollowed |= {(uri, name) for uri in unexplained for name in read.values()}
+    every = set().union(*read.values())
+    unfollowed |= {(uri, name) for uri in unexplained for name in every}
     found = {
         Learned(_name(uri), name, "*", "TRANSFORMATION", "conservative") for uri, name in unfollowed
     }
-    tables = {name: _table_of(workspace, guarded[name]) for name in set(read.values())}
+    tables = {name: _table_of(workspace, guarded[name]) for name in every}
     found |= {
         learned
         for row in origins
         if holds_weights(row["output_uri"]) and row["input_uri"] in read
-        for name in (read[row["input_uri"]],)
+        for name in read[row["input_uri"]]
         for learned in _learned(row, tables[name])
     }
     return sorted(found, key=lambda item: (item.output, item.dataset, item.column, item.relation))

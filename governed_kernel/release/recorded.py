@@ -19,6 +19,7 @@ import msgspec
 from governed_kernel.errors import IntegrityBroken, UnknownName
 from governed_kernel.governance.catalog import label
 from governed_kernel.governance.register import Register
+from governed_kernel.governance.written import with_folders
 from governed_kernel.lineage.events import (
     Access,
     CellEnded,
@@ -94,6 +95,15 @@ class RecordedSession:
             content = access.sha256 or self.digests.get(access.access_id, "")
             found = found or contents.get(content)
             yield access, label(found) if found else ""
+
+    def read_as(self, register: Register) -> dict[str, set[str]]:
+        """URI → each ``NAME@VERSION`` whose content was there; of a folder, what its files were."""
+        named: dict[str, set[str]] = {}
+        for access, name in self.catalogued(register):
+            if name:
+                named.setdefault(access.uri, set()).add(name)
+        with_folders(named, {access.uri for access in self.accesses})
+        return named
 
 
 def newest_session(workspace: Workspace, notebook: str) -> str:
