@@ -25,6 +25,14 @@ _TABLES = ("frame", "series", "index", "group", "relation", "array")
 _PARTS = {"select_dtypes", "drop", "head", "tail", "copy", "filter", "sample", "iloc", "loc"}
 SIZES = frozenset((LENGTH, "shape", "ndim", "columns", "dtypes", "dtype", "empty"))
 """Steps to how large a thing is, or what its columns are called."""
+_WITH_COLUMNS = ("frame", "table", "dataset")
+_SIZES_OF_COLUMNS = frozenset(
+    (
+        *("shape", "height", "width", "size", "num_rows", "num_columns", "nbytes", "schema"),
+        "column_names",
+    )
+)
+"""Such steps of what has columns alone: of a series they may be labels of its rows."""
 
 
 def constant_text(thing: Any, most: int = _MOST) -> str | None:
@@ -55,6 +63,8 @@ def _settings(thing: Any) -> dict[str, Any] | None:
 
 def is_size(node: Node, path: tuple[str | int, ...]) -> bool:
     """Whether a path leads to how large a thing is, or what its columns are called."""
+    if node.kind in _WITH_COLUMNS and path[:1] and path[0] in _SIZES_OF_COLUMNS:
+        return path[0] not in node.columns
     if (node.kind in ("frame", "relation") and path[:1] and path[0] in node.columns) or path[
         :1
     ] == ("index",):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["owe_to_overlooked"]
 
-_NOTHING = frozenset((type(None), bool, str, bytes, type, range, types.ModuleType))
+_NOTHING = frozenset((type(None), bool, str, bytes, type, types.ModuleType))
 _NUMBERS = (int, float, complex, decimal.Decimal, datetime.date, datetime.timedelta)
 _PARTED = (list, tuple, set, frozenset)
 _CODE = (types.FunctionType, types.MethodType)
@@ -123,6 +123,9 @@ def _brought(given: _Given, thing: Any, deep: int) -> Iterator[Node]:
         for bound in (thing.start, thing.stop, thing.step):
             yield from _brought(given, bound, deep)
         return
+    if kind is range:
+        yield from _of_range(given, thing)
+        return
     if kind in _NOTHING or _is_label(given, thing):
         return
     node: Node | None = None
@@ -143,6 +146,17 @@ def _brought(given: _Given, thing: Any, deep: int) -> Iterator[Node]:
 def _of_number(given: _Given, value: Any) -> Node | None:
     observation = given.step.observation
     return observation.scalars.get(value) or untold_value(observation, value)
+
+
+def _of_range(given: _Given, thing: range) -> Iterator[Node]:
+    """What counted numbers bring in: a name's are known as a whole, others by their ends."""
+    node = given.step.observation.scalars.get(thing)
+    if node is not None:
+        yield node
+        return
+    for bound, unsaid in ((thing.start, 0), (thing.stop, None), (thing.step, 1)):
+        if bound != unsaid and (node := _of_number(given, bound)) is not None:
+            yield node
 
 
 def _of_parts(given: _Given, thing: Any, deep: int) -> Iterator[Node]:

@@ -441,6 +441,34 @@ def test_rows_by_numbers_that_only_count_rows_owe_to_nothing_else(run: Run, rows
 
 
 @pytest.mark.parametrize(
+    "taken", ["reindex({})", "iloc[{}]", "loc[{}]", "take({})", "drop({})", "iloc[list({})]"]
+)
+@pytest.mark.parametrize(
+    ("cells", "rows"),
+    [
+        (("n = int(frame['b'].min()) // 2",), "range(n)"),
+        (("n = int(frame['b'].min()) // 2", "rows = range(n)"), "rows"),
+        (("pass",), "range(int(frame['b'].min()) // 2)"),
+    ],
+    ids=["a number", "a range", "in the expression"],
+)
+def test_rows_that_are_counted_to_a_computed_number_owe_to_it(
+    run: Run, taken: str, cells: tuple[str, ...], rows: str
+) -> None:
+    done = run(*cells, f"frame[['a']].{taken.format(rows)}.to_csv('out.csv', index=False)")
+    found = columns_behind(done, "out.csv", "a")
+    assert {each.partition(" ")[0] for each in found} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "rows", ["range(1)", "range(len(frame) - 1)", "range(frame.shape[0] // 2)"]
+)
+def test_rows_that_are_counted_otherwise_owe_to_nothing_else(run: Run, rows: str) -> None:
+    done = run(f"frame[['a']].iloc[{rows}].to_csv('out.csv', index=False)")
+    assert columns_behind(done, "out.csv", "a") == {"a observed"}
+
+
+@pytest.mark.parametrize(
     ("body", "columns"),
     [
         ("rows = np.flatnonzero(frame['b'] > n)\nmade = frame.iloc[rows]", {"b"}),
@@ -526,6 +554,8 @@ def test_a_number_owes_to_its_column_whatever_has_kept_it(run: Run, name: str, u
         ("len(frame)", ""),
         ("round(frame.shape[0] * 0.8)", ""),
         ("len(frame.columns)", ""),
+        ("frame.size", ""),
+        ("frame.rename(columns={'b': 'size'})['size'].max()", "b observed"),
     ],
 )
 @pytest.mark.parametrize("place", ["in the expression", "in a cell", "in a loop"])

@@ -18,6 +18,7 @@ from governed_kernel.capture.adapters.polars.origins import (
     through,
     united,
 )
+from governed_kernel.capture.adapters.polars.settings import settings_of
 from governed_kernel.capture.adapters.polars.store import AND, HIDDEN, ExpressionStore, named_by
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_arguments, of_method
@@ -40,7 +41,7 @@ _ROLLING = ("RollingFunction.", "RollingFunctionBy.", "EwmFunction.")
 _RANKS = frozenset(("rank", "RollingFunction.Rank", "RollingFunctionBy.Rank"))
 """Functions that leave nothing of their values but the order; see `capture.relations`."""
 _SAME = frozenset(("reverse", "shuffle", "sample", "gather_every", "rechunk"))
-"""Functions whose values are values that went in."""
+"""Functions whose values are values that went in; any further input says how many."""
 _CHOOSING: dict[str, tuple[Relation, ...]] = {
     "drop_nulls": ("FILTER",),
     "drop_nans": ("FILTER",),
@@ -171,13 +172,7 @@ class Expressions:
         found = self._literal(view.value)
         if not found:
             return Value({}, foreign=series and view.value.len() > 1)
-        return Value(
-            {
-                (node.entity, column, "IDENTITY"): sure
-                for node, sure in found
-                for column in node.columns[-1:] or ("*",)
-            }
-        )
+        return Value(_owed_to(found))
 
     # --- what combines them -----------------------------------------------------------------
 
@@ -203,10 +198,18 @@ class Expressions:
         return self._made(*values, relation="AGGREGATION")
 
     def _function(self, view: Any, table: Table) -> Value:
-        place = self._place
         data = view.function_data
         kind, *details = data if isinstance(data, tuple) else (data,)
         name = kind if isinstance(kind, str) else repr(kind)
+        made = self._of_function(name, details, view, table)
+        for setting, relation in settings_of(name, details):
+            if found := self._literal(setting):
+                owed = through(relation, _owed_to(found))
+                made = made._replace(origins=united(made.origins, owed))
+        return made
+
+    def _of_function(self, name: str, details: list[Any], view: Any, table: Table) -> Value:
+        place = self._place
         if name.startswith("StructFunction."):
             return self._of_struct(name, details, view, table)
         values = self._values(view.input, table)
@@ -217,11 +220,12 @@ class Expressions:
             own = united(values[0].origins, counted)
             return Value(own, {"*": own, str(details[2]): counted})
         if name in _SAME:
-            return Value(united(*[value.origins for value in values]))
+            return self._also(Value(values[0].origins), "FILTER", table, *values[1:])
         if name in _CHOOSING:
+            chosen = values[0]
             for relation in _CHOOSING[name]:
-                values[0] = self._also(values[0], relation, table, values[0])
-            return values[0]
+                chosen = self._also(chosen, relation, table, values[0])
+            return self._also(chosen, "FILTER", table, *values[1:])
         if name in _CHOOSING_BY:
             chosen = values[0]
             for relation in _CHOOSING_BY[name]:
@@ -417,6 +421,14 @@ class Expressions:
         made = through("TRANSFORMATION", origins, evidence)
         enclosed = [anything_of(each) for each in self._functions(columns)]
         return Value(united(made, *enclosed))
+
+
+def _owed_to(found: Iterable[tuple[Node, Evidence]]) -> Origins:
+    return {
+        (node.entity, column, "IDENTITY"): sure
+        for node, sure in found
+        for column in node.columns[-1:] or ("*",)
+    }
 
 
 def _below(expressions: Expressions, view: Any, table: Table) -> Value:

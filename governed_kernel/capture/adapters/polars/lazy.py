@@ -14,7 +14,7 @@ from polars.lazyframe.group_by import LazyGroupBy
 from polars.lazyframe.in_process import InProcessQuery
 from polars.sql import SQLContext
 
-from governed_kernel.capture.adapters.polars import arguments
+from governed_kernel.capture.adapters.polars import arguments, settings
 from governed_kernel.capture.adapters.polars.arguments import watch
 from governed_kernel.capture.adapters.polars.conversion import known_thing
 from governed_kernel.capture.adapters.polars.execution import (
@@ -226,6 +226,7 @@ def _watch_beginnings(observation: Observation) -> None:
 def arm(observation: Observation) -> None:
     """Observe lazy frames."""
     arguments.arm(observation)
+    settings.arm(observation)
     _watch_beginnings(observation)
     _watch_batches(observation)
     for owner in (pl.LazyFrame, LazyGroupBy):
