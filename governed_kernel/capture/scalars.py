@@ -1,4 +1,4 @@
-"""Numbers and dates that observed calls gave: ``frame["x"].mean()``.
+"""Numbers, dates and texts that observed calls gave: ``frame["x"].mean()``.
 
 They admit no weak reference, so they are known by identity while the statement that made them runs
 (and held as long), afterwards while a variable holds them, or as the latest thousands: a context
@@ -77,7 +77,7 @@ class Scalars:
 
     def keep(self, thing: Any, node: Node) -> None:
         """Let `thing` be `node` until the statement ends."""
-        single = isinstance(thing, (*_FOLLOWED, int)) or type(thing).__module__ == "numpy"
+        single = isinstance(thing, (*_FOLLOWED, int, str)) or type(thing).__module__ == "numpy"
         if single and is_shared(thing):
             self._shared_now.add(thing)
         elif single:

@@ -59,7 +59,7 @@ def parts_put_in(observation: Observation, text: str) -> list[Part] | None:
         places = _places_between(formatted.own, text)
         if places is not None:
             return [
-                _part(observation, frame, name, *place)
+                _part(observation, frame, name, text, *place)
                 for name, place in zip(formatted.names, places, strict=True)
             ]
     return None
@@ -88,10 +88,18 @@ def _places_between(own: Sequence[str], text: str) -> list[tuple[int, int]] | No
 
 
 def _part(
-    observation: Observation, frame: types.FrameType, name: str, start: int, stop: int
+    observation: Observation,
+    frame: types.FrameType,
+    name: str,
+    text: str,
+    start: int,
+    stop: int,
 ) -> Part:
     value = frame.f_locals.get(name, frame.f_globals.get(name)) if name else None
-    if not isinstance(value, _NUMBERS) or isinstance(value, bool):
+    # A text between quotes is a value; another one may be any part of a statement.
+    is_quoted = isinstance(value, str) and text[start - 1 : start] == text[stop : stop + 1] == "'"
+    is_value = is_quoted or (isinstance(value, _NUMBERS) and not isinstance(value, bool))
+    if not is_value:
         return Part(start, stop)
     inside = observation.variables.inside(value, frozenset((name,)))
     if inside is None or name not in frame.f_locals:

@@ -18,6 +18,7 @@ from governed_kernel.capture.adapters.pandas.subjects import Work, look
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.parts import parts_of
+from governed_kernel.capture.untold import untold_value
 
 __all__ = ["arm"]
 
@@ -35,7 +36,10 @@ def _method(observation: Observation, observed: Observed) -> None:
         return
     values_into(work, node, series, output)
     for thing in parts_of(observed.call.arguments[1:]):
-        if (other := work.of(thing)) is not None:
+        other = work.of(thing)
+        if other is None and isinstance(thing, str) and observation.scalars.has_equal(thing):
+            other = untold_value(observation, thing)
+        if other is not None:
             values_into(work, other, thing, output)
     work.close()
 

@@ -14,7 +14,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Work,
     array_columns,
-    is_number,
+    is_single_value,
     own_values,
     size,
 )
@@ -28,7 +28,7 @@ __all__ = ["arm"]
 
 def _goes_in(work: Work, made: tuple[str, ...], thing: Any, relation: Relation) -> None:
     node = work.of(thing)
-    if node is None and is_number(thing):
+    if node is None and is_single_value(thing):
         node = untold_value(work.observation, thing)
     if node is not None:
         values = node.columns if node.kind in PLAIN else own_values(node, thing)

@@ -137,7 +137,7 @@ def elementwise(observation: Observation, observed: Observed) -> None:
             if (found := work.of(thing)) is not None:
                 values_into(work, found, thing, output, relation)
             elif (
-                is_number(thing)
+                (is_number(thing) or (isinstance(thing, str) and _takes_texts(observed, thing)))
                 and not is_written_out(observation, thing)
                 and (told := untold_value(observation, thing)) is not None
             ):
@@ -151,6 +151,15 @@ def elementwise(observation: Observation, observed: Observed) -> None:
     work.close()
 
 
+def _takes_texts(observed: Observed, thing: str) -> bool:
+    """Whether a text that a method was given is a value, and not how it is to be done."""
+    if observed.target.name in _BINARY:
+        return True
+    return observed.target.name in _OF_VALUES and thing not in observed.target.defaults
+
+
+_BINARY = frozenset(BINARY)
+_OF_VALUES = ("fillna", "replace", "isin", "between", "clip", "searchsorted")
 _PRODUCTS = ("__matmul__", "dot")
 
 
@@ -298,6 +307,8 @@ def choose(observation: Observation, observed: Observed) -> None:
         return
     values_into(work, node, observed.subject, output, "IDENTITY")
     other, condition = work.of(observed["other"]), work.of(observed["cond"])
+    if other is None and isinstance(observed["other"], str):
+        other = untold_value(observation, observed["other"])
     if other is not None:
         values_into(work, other, observed["other"], output, "IDENTITY")
     if condition is not None:

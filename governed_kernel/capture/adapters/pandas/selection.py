@@ -20,7 +20,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     given,
     is_label,
     is_mask,
-    is_number,
+    is_single_value,
     labels_of,
     levels,
     look,
@@ -198,7 +198,7 @@ def single(work: Work, node: Node, subject: Any, key: Any) -> None:
     Of a table of an earlier statement this one's text tells what was taken, at less cost.
     """
     observation, value = work.observation, work.observed.result
-    if not observation.doings or not is_number(value):
+    if not observation.doings or not is_single_value(value):
         return
     relation: Relation = "IDENTITY"
     columns: tuple[str, ...] = (text(key),)
@@ -252,7 +252,7 @@ def get_attribute(observation: Observation, observed: Observed) -> None:
     result, name = observed.result, observed.call.arguments[1]
     if not isinstance(result, pd.Series):
         work = Work(observation, observed)
-        if is_number(result) and (node := work.subject()) is not None:
+        if is_single_value(result) and (node := work.subject()) is not None:
             single(work, node, observed.subject, name)
     elif result.name == name:
         observed.operation = "DataFrame.__getitem__"

@@ -17,7 +17,7 @@ import pandas as pd
 
 from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Call, Observation
-from governed_kernel.capture.registry import Node
+from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import Step
 from governed_kernel.capture.untold import untold, untold_value
@@ -33,6 +33,7 @@ __all__ = [
     "decisive",
     "given",
     "is_number",
+    "is_single_value",
     "is_written_out",
     "levels",
     "levels_meant",
@@ -134,9 +135,10 @@ class Work(Step):
             if is_places(thing) and self.observation.registry.get(thing) is None:
                 return None
             return self.node(thing, *seen)
-        if thing is None or isinstance(thing, str):
-            return None
-        return self.observation.scalars.get(thing)
+        scalars = self.observation.scalars
+        if thing is None or (isinstance(thing, str) and identity(thing) not in scalars.ids):
+            return None  # nearly every text is a name of a column, or stands in the code
+        return scalars.get(thing)
 
     def subject(self) -> Node | None:
         """The node of ``self``, as it was before the call."""
@@ -343,6 +345,11 @@ def is_number(thing: Any) -> bool:
     if isinstance(thing, bool):
         return False
     return isinstance(thing, (int, float, np.generic, Decimal, date, timedelta))
+
+
+def is_single_value(thing: Any) -> bool:
+    """Whether a thing is a number, a date or a text that may have been computed."""
+    return isinstance(thing, str) or is_number(thing)
 
 
 def is_written_out(observation: Observation, value: Any) -> bool:

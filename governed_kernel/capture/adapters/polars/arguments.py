@@ -27,7 +27,7 @@ from governed_kernel.errors import RecorderLost
 
 __all__ = ["arm", "watch"]
 
-_NUMBERS = (int, float, date, timedelta, Decimal)
+_SINGLE = (int, float, date, timedelta, Decimal, str)
 _LOOKING_UP = ("replace", "replace_strict", "is_in")
 _MANY = 10_000
 _PARTS = (list, tuple, set, frozenset)
@@ -96,9 +96,7 @@ def _watch_values(observation: Observation) -> None:
                 # polars has made it of a list just now: ``expression.gather(rows)``
                 node = untold(observation, value.to_list())
             memory.literal(value._s, node)
-        elif isinstance(value, _NUMBERS) or (
-            type(value).__module__ == "numpy" and is_single(value)
-        ):
+        elif isinstance(value, _SINGLE) or (type(value).__module__ == "numpy" and is_single(value)):
             node = observation.scalars.get(value) or untold_value(observation, value)
             memory.numbers.enters(value, node)
         elif isinstance(value, (list, tuple)):
