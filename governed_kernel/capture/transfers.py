@@ -7,15 +7,19 @@ hook leaves that access to it, and one access with the call's name comes into th
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
 
 from governed_kernel.capture.observation import Call, Content, Observation
-from governed_kernel.capture.uris import path_of
+from governed_kernel.capture.uris import file_uri, path_of
 from governed_kernel.lineage.events import Operation, ResourceKind
 
-__all__ = ["announce", "complete", "read_natively"]
+__all__ = ["announce", "ask_below", "complete", "read_natively"]
+
+_MOST_FILES = 1_000
+"""So many files of a folder are asked about beforehand; each is asked about when it is opened."""
 
 
 def announce(
@@ -58,8 +62,31 @@ def announce(
     decision = observation.decide(operation, name)
     if not decision.allowed:
         observation.access(operation, kind, uri, call.target.title, decision)
+    if operation == "read":
+        ask_below(observation, call, name)
     call.claims[operation, uri] = decision, kind
     return uri
+
+
+def ask_below(observation: Observation, call: Call, folder: str) -> None:
+    """Before a folder is read as one table: refuse it for what lies in it.
+
+    Native code would be answered that the file is shut, and say of it that it may be no table.
+
+    Raises
+    ------
+    PolicyDenied
+        Policy forbids one of its files; the attempt is on record.
+    """
+    if not Path(folder).is_dir():
+        return
+    files = (str(file) for file in Path(folder).rglob("*") if file.is_file())
+    # A folder that may not even be listed is known by its place: so is whatever lies in it.
+    anything = str(Path(folder, "*"))
+    for file in (anything, *itertools.islice(files, _MOST_FILES)):
+        decision = observation.decide("read", file)
+        if not decision.allowed:
+            observation.access("read", "file", file_uri(folder), call.target.title, decision)
 
 
 def complete(observation: Observation, call: Call, detail: str = "", via: str = "") -> str | None:

@@ -179,7 +179,11 @@ class Guard:
                 policies=["workspace-state"],
             )
         found = self._by_copy(full) or self._by_lineage(operation, full, status)
-        return found or self._by_place(full) or self._by_file(full, status) or _ALLOWED
+        if found is not None:
+            return found
+        known = [*self._by_place(full), self._by_file(full, status)]
+        denied = next((each for each in known if each is not None and not each.allowed), None)
+        return denied or next((each for each in known if each is not None), _ALLOWED)
 
     def _by_copy(self, full: str) -> Decision | None:
         """In the workspace's own copies nothing but the version's decision counts."""
@@ -218,11 +222,11 @@ class Guard:
             data_class=derivation.data_class,
         )
 
-    def _by_place(self, full: str) -> Decision | None:
-        found = self._by_path.get(full)
-        if found is not None:
-            return found
-        return next((known for folder, known in self._folders if full.startswith(folder)), None)
+    def _by_place(self, full: str) -> list[Decision]:
+        """What is registered there: several versions may have been, and folders within folders."""
+        at = self._by_path.get(full)
+        below = [known for folder, known in self._folders if full.startswith(folder)]
+        return below if at is None else [at, *below]
 
     def _by_file(self, full: str, status: os.stat_result | None) -> Decision | None:
         """By device and inode; and by content, where a restricted file has just that size."""

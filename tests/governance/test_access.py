@@ -15,10 +15,11 @@ from governed_kernel.capture.observation import denied
 from governed_kernel.governance import access, permission
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.split import Split, divide
+from governed_kernel.governance.withdrawal import withdraw
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.workspace import Workspace
-from tests.governance.people import make_workspace
-from tests.governance.records import BY_PATIENT, register, write_code, write_records
+from tests.governance.people import make_workspace, passphrase
+from tests.governance.records import BY_PATIENT, register, rows, write_code, write_records
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ def test_a_decision_asked_for_while_one_is_made_does_not_go_round_in_circles(
     """The guard opens files itself, and the kernel's audit hook asks about every open."""
     workspace, parts = divided.workspace, divided.parts
     (tmp_path / "copy.csv").write_bytes(parts.parts["holdout"].snapshot.read_bytes())
+    os.utime(workspace.ledger)  # one that has rested for a moment is not read again
     asked: list[str] = []
     guard = access.Guard(workspace)
     armed = True
@@ -190,6 +192,27 @@ def test_what_lies_in_a_registered_folder_is_known_by_it(
     done = register(workspace, folder, "minilm", kind="model", data_class="licensed")
     for path in (folder / "weights.bin", done.snapshot / "config.json"):
         assert access.decide(workspace, "read", str(path)).dataset == "minilm"
+
+
+def test_of_all_that_is_registered_at_a_place_the_strictest_counts(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """The first of them counted, so what came later was taken for readable."""
+    folder = tmp_path / "visits"
+    inner = folder / "inner"
+    inner.mkdir(parents=True)
+    for first in (0, 300):
+        for number in range(2):
+            write_records(folder / f"{number}.csv", rows(30, first + 50 * number))
+            write_records(inner / f"{number}.csv", rows(9, 900 + 50 * number))
+        register(workspace, folder, "visits")
+    register(workspace, inner, "inner")
+    withdraw(workspace, "inner@1", "ada", passphrase("ada"), "consent withdrawn")
+    assert access.decide(workspace, "read", str(folder / "0.csv")).allowed
+    assert access.decide(workspace, "read", str(inner / "new.csv")).dataset == "inner"
+    withdraw(workspace, "visits@2", "ada", passphrase("ada"), "consent withdrawn")
+    for name in ("0.csv", "new.csv"):
+        assert access.decide(workspace, "read", str(folder / name)).policies == ["state"]
 
 
 @pytest.mark.parametrize("operation", ["write", "delete"])

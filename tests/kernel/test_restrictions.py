@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,6 +157,40 @@ def test_a_file_that_only_has_its_size_is_read_as_ever(secret: Secret, way: str)
     status, said, denied = secret.read(way, secret.innocent)
     assert denied == []
     assert status == "ok" or "ermission" not in said, said
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pandas as pd; pd.read_parquet(PATH)",
+        "import pyarrow.parquet as pq; pq.read_table(PATH)",
+        "import pyarrow.dataset as ds; ds.dataset(PATH).to_table()",
+        "import polars as pl; pl.read_parquet(PATH)",
+        "import polars as pl; pl.scan_parquet(PATH).collect()",
+    ],
+)
+def test_a_folder_of_tables_is_refused_in_words(
+    secret: Secret, withdrawn: tuple[Path, Path], code: str
+) -> None:
+    """Of a file that was kept shut pyarrow asked whether it is a table at all."""
+    for folder in withdrawn:
+        reply = secret.kernel.run(code.replace("PATH", repr(str(folder))))
+        assert (reply.status, reply.error_name) == ("error", "PolicyDenied"), reply.error
+        assert "is withdrawn" in reply.error
+
+
+@pytest.fixture(scope="module")
+def withdrawn(secret: Secret) -> tuple[Path, Path]:
+    """A folder that was registered and taken back, and a copy of it under another name."""
+    import pandas as pd
+
+    folder, copy = (secret.workspace.root / name for name in ("visits", "renamed"))
+    visits = pd.DataFrame({"day": [n % 3 for n in range(60)], "size": range(60)})
+    visits.to_parquet(folder, partition_cols=["day"])
+    shutil.copytree(folder, copy)
+    register(secret.workspace, folder, "visits", person="ada")
+    withdraw(secret.workspace, "visits@1", "ada", b"a passphrase of ada's", "consent withdrawn")
+    return folder, copy
 
 
 def test_what_is_locked_later_is_refused_from_the_next_cell_on(secret: Secret) -> None:

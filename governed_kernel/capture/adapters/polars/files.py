@@ -20,7 +20,7 @@ from governed_kernel.capture.adapters.polars.subjects import Work, look, size
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.transfers import announce, complete
+from governed_kernel.capture.transfers import announce, ask_below, complete
 from governed_kernel.capture.uris import is_url, path_of
 
 __all__ = ["arm"]
@@ -50,9 +50,18 @@ def places(source: Any) -> Iterator[str]:
                 yield text
 
 
+def _folders(source: Any) -> Iterator[str]:
+    """The folders that it names outright, which polars lists by itself."""
+    for text in named(source):
+        if "\n" not in text and not _WILD & set(text) and not is_url(text):
+            yield os.path.realpath(Path(text).expanduser())
+
+
 def _ask_to_read(observation: Observation, call: Call) -> None:
     for place in places(call.arguments[0]):
         announce(observation, call, "read", place)
+    for folder in _folders(call.arguments[0]):
+        ask_below(observation, call, folder)
 
 
 def _read(observation: Observation, observed: Observed) -> None:
@@ -85,6 +94,8 @@ def _ask_about_scan(observation: Observation, call: Call) -> None:
         if not decision.allowed:
             kind: Any = "file" if local else "http"
             observation.access("read", kind, uri, call.target.title, decision)
+    for folder in _folders(call.arguments[0]):
+        ask_below(observation, call, folder)
 
 
 def _scan(observation: Observation, observed: Observed) -> None:
