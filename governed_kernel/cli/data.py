@@ -45,7 +45,11 @@ def _held_against_each_other(function: Callable[P, R]) -> Callable[P, R]:
             help="Also by its words, and nearly alike (MinHash); repeatable.",
         ),
         click.option(
-            "--key", "keys", multiple=True, metavar="COLUMN", help="Names an entity; repeatable."
+            "--key",
+            "keys",
+            multiple=True,
+            metavar="COLUMN",
+            help="Names an entity, as it is written; repeatable.",
         ),
     ):
         function = option(function)

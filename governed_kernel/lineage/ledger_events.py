@@ -208,12 +208,15 @@ class Decided(Event, frozen=True, kw_only=True, tag="decided"):
 class RunRefused(Event, frozen=True, kw_only=True, tag="run-refused"):
     """A run was asked for and a gate said no before a process was started."""
 
+    schema: int = 2
     release: str
     """As it was asked for, whatever that was."""
     kind: Literal["release", "rerun", "validation"]
     person: str
     error: str
     reason: str
+    policies: list[str] = []
+    """Ids of the policies that refused it; in schema 1 nothing tells."""
 
 
 class RunStarted(Event, frozen=True, kw_only=True, tag="run-started"):

@@ -201,7 +201,7 @@ LEDGER_VIEWS: tuple[View, ...] = (
     ),
     _view(
         "decisions",
-        "What gates and policies decided.",
+        "What gates and policies decided, also of runs that were not started.",
         """
         occurred_at/t: When.
         person: Who asked.

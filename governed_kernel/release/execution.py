@@ -352,6 +352,7 @@ def _record_refusal(
         person=person,
         error=type(error).__name__,
         reason=f"{error.what}: {error.why}",
+        policies=list(getattr(error, "policies", ())),
     )
     signing.append(workspace, lambda _: ((refused,), None))
     error.on_record = True

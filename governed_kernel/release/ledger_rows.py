@@ -24,6 +24,7 @@ from governed_kernel.lineage.events import (
     DataTransformed,
     Decided,
     JournalOpened,
+    RunRefused,
     SplitRecorded,
 )
 from governed_kernel.lineage.ledger import Ledger
@@ -347,18 +348,43 @@ def _deployments(registry: Registry) -> list[Row]:
 
 def _decisions(registry: Registry) -> list[Row]:
     return [
-        {
-            "occurred_at": event.occurred_at,
-            "person": event.person,
-            "action": event.action,
-            "resource": event.resource,
-            "purpose": event.purpose,
-            "outcome": event.outcome,
-            "policies": event.policies,
-            "session_id": event.session_id,
-            "cell_id": event.cell_id,
-            "reason": event.reason,
-        }
+        _decided(event) if isinstance(event, Decided) else _refused(event)
         for event in registry.register.events
-        if isinstance(event, Decided)
+        if isinstance(event, (Decided, RunRefused))
     ]
+
+
+def _decided(event: Decided) -> Row:
+    return {
+        "occurred_at": event.occurred_at,
+        "person": event.person,
+        "action": event.action,
+        "resource": event.resource,
+        "purpose": event.purpose,
+        "outcome": event.outcome,
+        "policies": event.policies,
+        "session_id": event.session_id,
+        "cell_id": event.cell_id,
+        "reason": event.reason,
+    }
+
+
+def _refused(event: RunRefused) -> Row:
+    """A run that was not started, under the name of the command that asked for it."""
+    return {
+        "occurred_at": event.occurred_at,
+        "person": event.person,
+        "action": _COMMANDS[event.kind],
+        "resource": event.release,
+        "purpose": "",
+        "outcome": "failed" if event.error in _MISSING else "denied",
+        "policies": event.policies,
+        "session_id": "",
+        "cell_id": "",
+        "reason": event.reason,
+    }
+
+
+_COMMANDS = {"release": "run", "validation": "validate", "rerun": "audit rerun"}
+_MISSING = ("ResourceMissing", "MissingExtra", "LockHeld", "RecorderLost")
+"""Errors that nobody's refusal is: something was not there."""

@@ -117,6 +117,19 @@ def test_what_only_asks_leaves_no_record(desk: Desk) -> None:
     assert desk.ledger() == before
 
 
+def test_runs_that_are_not_started_are_among_the_decisions(desk: Desk) -> None:
+    for what, code in (("nothing", 2), ("../../x@1", 2), ("triage", 4)):
+        assert desk.type(f"run {what} --as olga").code == code, what
+    asked = "select action, person, resource, outcome, reason from decisions "
+    asked += "where resource <> '' and outcome <> 'allowed' order by occurred_at"
+    told = msgspec.json.decode(desk.governed("lineage", "sql", asked, "--json").out)
+    assert [(row["action"], row["person"], row["outcome"]) for row in told] == [
+        ("run", "olga", "denied")
+    ] * 3
+    assert [row["resource"] for row in told] == ["nothing", "../../x@1", "triage@1"]
+    assert all(row["reason"] for row in told)
+
+
 def test_what_was_typed_does_not_act_on_the_terminal_of_who_reads_it_later(desk: Desk) -> None:
     hostile = "\x1b[2J\x1b[31mtriage@1" + "x" * 5000
     done = desk.governed("reject", hostile, "--reason", "no", *desk.governed.signed("rita"))

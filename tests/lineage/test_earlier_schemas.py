@@ -51,6 +51,7 @@ def rows(store: Store, view: str) -> list[dict[str, Any]]:
 
 
 def test_the_views_say_what_they_said_then(kept: Path, workspace: Workspace) -> None:
+    """But for a run that was refused, of which ``decisions`` said nothing when it was kept."""
     store = projection.refresh(workspace)
     expected: dict[str, list[dict[str, Any]]] = json.loads((kept / "views.json").read_text())
     assert expected["column_origins"]
