@@ -268,6 +268,10 @@ def question_of(register: Register, who: Person, predicate: Predicate) -> Questi
             return None
 
 
+_OPTIONS = {"purpose": "--purpose", "run_kind": "--run-kind", "environment": "--env"}
+"""What policies are told of an action → how ``governed policy explain`` is told of it."""
+
+
 def check_action(register: Register, who: Person, predicate: Predicate) -> list[str]:
     """Refuse what policies don't permit; returns the ids of those that permit it.
 
@@ -297,10 +301,16 @@ def _check(register: Register, question: Question) -> list[str]:
     if verdict.allowed:
         return verdict.ids
     of = "" if question.resource == WORKSPACE else f" {question.resource.id}"
+    usual = context_of(question.action)
+    more = "".join(
+        f" {_OPTIONS[name]} {value}"
+        for name, value in question.context.items()
+        if name in _OPTIONS and value != usual.get(name)
+    )
     raise denied(
         f"policy does not let {question.principal.id} {question.action}{of}",
         verdict,
-        f"{question.action}{of} --as {question.principal.id}",
+        f"{question.action}{of} --as {question.principal.id}{more}",
     )
 
 

@@ -220,13 +220,13 @@ class RunRecord:
         """
         if self.ended is None or self.ended.state != "succeeded":
             raise NotApproved(
-                f"{self.run_id} can't be approved for deployment",
+                f"{self.run_id} can be neither approved for deployment nor deployed",
                 why=f"the run has {self.state}, and only one that succeeded has evidence",
                 next=f"start another with 'governed run {self.started.release}'",
             )
         if not self.has_passed:
             raise NotApproved(
-                f"{self.run_id} can't be approved for deployment",
+                f"{self.run_id} can be neither approved for deployment nor deployed",
                 why=self._failing() if self.validated else "it was never validated",
                 next=f"'governed validate {self.run_id}'; a risk can be accepted, case by case, "
                 f"with 'governed release accept-risk {self.started.release} CASE'",

@@ -176,6 +176,23 @@ def test_policies_ask_for_more_than_a_role_and_the_refusal_is_on_record(
     assert decisions(workspace)[-1] == ("sam", "promote", "denied", ["never"])
 
 
+def test_a_refusal_names_the_question_as_it_was_asked(workspace: Workspace) -> None:
+    promote(workspace)
+    adopt(
+        workspace,
+        late='@id("late") @reason("nobody validates this week") forbid (principal, '
+        'action == Action::"run", resource) when { context.run_kind == "validation" };',
+    )
+    register = Register.read(workspace)
+    with pytest.raises(PolicyDenied, match="nobody validates this week") as refused:
+        authorization.check_run(register, "triage@1", "olga", "validation")
+    # without its kind it would be asked of a release's own run, which is allowed
+    assert "'governed policy explain run triage@1 --as olga --run-kind validation'" in (
+        refused.value.next
+    )
+    assert authorization.check_run(register, "triage@1", "olga", "release") == ["run"]
+
+
 def test_what_was_permitted_is_on_record_with_the_policies_that_permit_it(
     workspace: Workspace,
 ) -> None:
