@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -22,6 +23,7 @@ _Place: TypeAlias = tuple[int, str]
 _ABSENT = object()
 _FEW = 1_000
 _SMALL = 256
+_SHARED = ("bool", "bool_", "NaTType", "NAType")
 
 
 class Holder(Protocol):
@@ -47,11 +49,13 @@ Entry: TypeAlias = tuple[weakref.ref[Any], Node]
 
 
 def is_shared(thing: object) -> bool:
-    """Whether Python may have one object for all uses of a value: small integers, texts …"""
+    """Whether there may be one object for all uses of a value: small integers, texts, ``nan`` …"""
     kind = type(thing)
     if kind is int:
         return bool(-_SMALL <= thing <= _SMALL)  # type: ignore[operator]
-    return kind in (bool, str, bytes) or kind.__name__ in ("bool", "bool_")
+    if kind is float:
+        return not math.isfinite(thing)  # type: ignore[arg-type]
+    return kind in (bool, str, bytes) or kind.__name__ in _SHARED
 
 
 class Registry:
@@ -85,6 +89,8 @@ class Registry:
 
     def put(self, thing: object, node: Node) -> bool:
         """Let `thing` be `node` from now on; false when it can't be tracked."""
+        if type(thing).__name__ in _SHARED:
+            return False
         try:
             self._nodes[identity(thing)] = (weakref.ref(thing), node)
         except TypeError:

@@ -2,9 +2,9 @@
 
 They admit no weak reference, so they are known by identity while the statement that made them runs
 (and held as long), afterwards while a variable holds them, or as the latest thousands: a context
-variable or a function's cache may give one back. What Python keeps one object of for all
-uses (small integers, truth values, texts of the code) can't be told apart: it is taken for a
-variable's value only where the statement mentions the variable.
+variable or a function's cache may give one back. What Python or a library keeps one object of for
+all uses (small integers, truth values, texts of the code, ``np.nan``) can't be told apart: it is
+taken for a variable's value only where the statement mentions the variable.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -634,3 +635,134 @@ def test_a_number_that_libraries_have_one_object_of_is_no_value_of_an_earlier_ce
         "made.to_csv('out.csv', index=False)",
     )
     assert columns_behind(done, "out.csv", "a") == {"a observed"}
+
+
+TEXT = {
+    "of pandas": "frame['b'].astype(str).max()",
+    "of polars": "pl.from_pandas(frame)['b'].cast(str).max()",
+    "of DuckDB": "duckdb.sql('select max(b::varchar) from frame').fetchone()[0]",
+    "of Python": "sorted(str(each) for each in frame['b'])[-1]",
+    "a letter": "frame['b'].astype(str).max()[0]",
+}
+TEXT_USES = {
+    "a condition": "frame[frame['a'].astype(str) == text][['a']]",
+    "filled in": "frame['a'].astype(str).fillna(text).to_frame()",
+    "added": "(frame['a'].astype(str) + text).to_frame()",
+    "put in the place": "frame['a'].astype(str).replace('1', text).to_frame()",
+    "looked for": "frame[frame['a'].astype(str).str.contains(text)][['a']]",
+    "chosen": "frame['a'].astype(str).where(frame['a'] > 1, text).to_frame()",
+    "in polars": "pl.from_pandas(frame).filter(pl.col('a').cast(str) == text).select('a')",
+    "in an expression": "pl.from_pandas(frame).select(pl.col('a').cast(str) + text)",
+    "as a column": "pl.from_pandas(frame).select(pl.lit(text).alias('a'))",
+    "in SQL": "duckdb.sql(f\"select a from frame where a::varchar = '{text}'\").df()",
+    "as a parameter": "duckdb.execute('select a from frame where a::varchar = ?', [text]).df()",
+}
+WRITE = "made.write_csv('out.csv') if hasattr(made, 'write_csv') else made.to_csv('out.csv')"
+
+
+PLACES = ("in an earlier cell", "in the same one")
+
+
+def _text_file(text: str, use: str, place: str) -> str:
+    return f"out_{[*TEXT].index(text)}_{[*TEXT_USES].index(use)}_{PLACES.index(place)}.csv"
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """Every computed text in every use."""
+    folder = tmp_path_factory.mktemp("texts")
+    (folder / "in.csv").write_text("a,b,y,secret\n12,25,0,5\n31,43,1,6\n")
+    cells = ["import duckdb\nimport polars as pl" + READ]
+    for text, use, place in itertools.product(TEXT, TEXT_USES, PLACES):
+        taken = f"text = {TEXT[text]}"
+        used = f"made = {TEXT_USES[use]}\n{WRITE}".replace("out.csv", _text_file(text, use, place))
+        cells += [taken, used] if place == PLACES[0] else [f"{taken}\n{used}"]
+    return well_ended(record(folder, cells))
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("use", TEXT_USES)
+@pytest.mark.parametrize("text", TEXT)
+def test_a_text_that_was_computed_is_followed_as_a_number_is(
+    texts: Recording, text: str, use: str, place: str
+) -> None:
+    found = columns_behind(texts, _text_file(text, use, place), "a")
+    assert "b" in {each.partition(" ")[0] for each in found}
+
+
+@pytest.mark.parametrize("text", ["'43'", "'4'", "['43'][0]", "str(43)"])
+@pytest.mark.parametrize("use", ["a condition", "filled in", "added", "put in the place"])
+def test_a_text_that_is_written_out_owes_to_nothing(run: Run, use: str, text: str) -> None:
+    done = run(
+        "top = frame['b'].astype(str).max()",
+        f"text = {text}",
+        f"made = {TEXT_USES[use]}\nmade.to_csv('out.csv')",
+    )
+    assert {each[0] for each in columns_behind(done, "out.csv", "a")} == {"a"}
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "frame[name]",
+        "frame.sort_values(name)",
+        "frame.set_index(name).reset_index()",
+        "frame.groupby(name)[['y']].sum().reset_index()",
+        "frame.merge(frame[[name]], on=name)",
+    ],
+)
+def test_a_columns_name_that_was_computed_is_no_value_of_the_column(run: Run, use: str) -> None:
+    done = run(
+        "name = frame[['a', 'b']].isna().sum().idxmin()",
+        f"{use}.to_csv('out.csv', index=False)",
+    )
+    assert {each[0] for each in columns_behind(done, "out.csv", "a")} == {"a"}
+
+
+@pytest.mark.parametrize("fill", ["frame['b'].median()", "b", "float(frame['b'].max()) * 2", "t"])
+@pytest.mark.parametrize(
+    "use", ["fillna({{'y': {0}}})", "fillna(value={{'y': {0}}})", "replace({{'y': {{0: {0}}}}})"]
+)
+def test_what_is_given_for_a_column_by_its_name_goes_into_no_other(
+    run: Run, use: str, fill: str
+) -> None:
+    done = run(
+        "b, t = frame['b'].median(), frame['b'].astype(str).max()",
+        f"frame.{use.format(fill)}.to_csv('out.csv', index=False)",
+    )
+    assert {each[0] for each in columns_behind(done, "out.csv", "y")} == {"b", "y"}
+    assert columns_behind(done, "out.csv", "a") == {"a observed"}
+
+
+NOTHING_LEFT = "left = frame[frame['a'] > 100]"
+MISSING_VALUES = {
+    "np.nan": "found = left['b'].max()",
+    "pd.NaT": "found = pd.to_datetime(left['b']).max()",
+    "pd.NA": "found = left['b'].astype('Int64').max()",
+    "np.inf": "found = float((frame['b'] / 0).max())",
+}
+
+
+@pytest.mark.parametrize(
+    "use", ["where(frame['y'] > 0, {})", "replace(1, {})", "fillna({})", "mask(frame['y'] > 0, {})"]
+)
+@pytest.mark.parametrize("missing", MISSING_VALUES)
+def test_a_missing_value_of_a_library_is_not_what_a_name_stands_for(
+    run: Run, missing: str, use: str
+) -> None:
+    kind = "pd.to_datetime(frame['a'])" if "NaT" in missing else "frame['a'].astype('Int64')"
+    kind = kind if "pd" in missing else "frame['a'].astype(float)"
+    done = run(
+        f"import numpy as np\n{NOTHING_LEFT}\n{MISSING_VALUES[missing]}",
+        f"{kind}.{use.format(missing)}.to_csv('out.csv', index=False)",
+    )
+    assert not {each for each in columns_behind(done, "out.csv", "a") if each[0] == "b"}
+
+
+def test_a_name_that_stands_for_a_missing_value_owes_to_what_gave_it(run: Run) -> None:
+    done = run(
+        f"{NOTHING_LEFT}\nfound = left['b'].max()",
+        "frame['a'].where(frame['y'] > 0, found).to_csv('out.csv', index=False)",
+    )
+    columns = {each.partition(" ")[0] for each in columns_behind(done, "out.csv", "a")}
+    assert "b" in columns

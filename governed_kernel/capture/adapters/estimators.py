@@ -277,9 +277,12 @@ def _passes(
     if called == _BACK and any({place} != each.places for place, each in enumerate(found[0])):
         return False
     learned = dict(zip(found[1], fitted.columns, strict=True))
-    for value, (places, is_sure) in zip(values, found[0], strict=True):
+    for value, (places, is_sure, is_same) in zip(values, found[0], strict=True):
         evidence: Evidence = "observed" if is_sure else "conservative"
         for place in places:
+            if is_same:
+                step.pairs(node, [(value, columns[place])], "IDENTITY", evidence)
+                continue
             step.pairs(node, [(value, columns[place])], "TRANSFORMATION", evidence)
             step.pairs(fitted, [(value, learned[place])], "TRANSFORMATION", evidence)
     return True

@@ -27,10 +27,13 @@ class Feature(NamedTuple):
         Of the columns that it is made of, among those that were given.
     is_sure : bool
         Whether it is known to be made of each of these.
+    is_same : bool
+        Whether it is the one column as it was given, and nothing was learned of it.
     """
 
     places: frozenset[int]
     is_sure: bool = True
+    is_same: bool = False
 
 
 _Features: TypeAlias = list[Feature]
@@ -63,7 +66,12 @@ def _of(transformer: Any, width: int, deep: int) -> _Features | None:
     counted = _ALONE[kind](transformer, width)
     if counted is None or len(counted) != width:
         return None
-    return [_one(place) for place, count in enumerate(counted) for _ in range(count)]
+    same = kind == "FunctionTransformer" and transformer.func is None
+    return [
+        _one(place)._replace(is_same=same)
+        for place, count in enumerate(counted)
+        for _ in range(count)
+    ]
 
 
 def _kind(transformer: Any) -> str | None:
@@ -87,11 +95,16 @@ def _one(place: int) -> Feature:
     return Feature(frozenset((place,)))
 
 
+def _same(place: int) -> Feature:
+    return Feature(frozenset((place,)), is_same=True)
+
+
 def _through(last: Feature, first: Sequence[Feature]) -> Feature:
     """A feature of features."""
     made_of = [first[place] for place in last.places]
     places = frozenset[int]().union(*(each.places for each in made_of))
-    return Feature(places, last.is_sure and all(each.is_sure for each in made_of))
+    is_sure = last.is_sure and all(each.is_sure for each in made_of)
+    return Feature(places, is_sure, last.is_same and all(each.is_same for each in made_of))
 
 
 def _owner(kind: type, method: str) -> Any:
@@ -128,8 +141,13 @@ def _imputed(imputer: Any, width: int) -> Sequence[int] | None:
 
 
 def _as_it_is(function: Any, width: int) -> Sequence[int] | None:
-    """What stands for ``"passthrough"``; a function of the user's may make anything of anything."""
-    return [1] * width if function.func is None else None
+    """What stands for ``"passthrough"``, and functions of numpy's that make one value of one.
+
+    A function of the user's may make anything of anything.
+    """
+    made = function.func
+    is_one = type(made).__name__ == "ufunc" and (made.nin, made.nout) == (1, 1)
+    return [1] * width if made is None or is_one else None
 
 
 def _by_target(encoder: Any, width: int) -> Sequence[int] | None:
@@ -150,9 +168,30 @@ _ALONE: dict[str, Callable[[Any, int], Sequence[int] | None]] = {
 """How many columns are made of each one, by classes that learn of each column apart."""
 
 
+def _multiplied(polynomial: Any, width: int, _: int) -> _Features | None:
+    """Powers of columns, and products of them; of the column of ones nothing is."""
+    powers = polynomial.powers_.tolist()
+    if any(len(each) != width for each in powers):
+        return None
+    return [Feature(frozenset(place for place, n in enumerate(each) if n)) for each in powers]
+
+
+def _united(union: Any, width: int, deep: int) -> _Features | None:
+    """``FeatureUnion``: each part is given all columns, and stands beside the others."""
+    made: _Features = []
+    for _, part in union.transformer_list:
+        if part == "drop":
+            continue
+        found = list(map(_same, range(width))) if part == "passthrough" else _of(part, width, deep)
+        if found is None:
+            return None
+        made += found
+    return made
+
+
 def _chained(pipeline: Any, width: int, deep: int) -> _Features | None:
     """One step after the other; the last one's columns are made of what its own are made of."""
-    made: _Features = list(map(_one, range(width)))
+    made: _Features = list(map(_same, range(width)))
     for _, step in pipeline.steps:
         if step is None or step == "passthrough":
             continue
@@ -177,7 +216,7 @@ def _side_by_side(transformer: Any, width: int, deep: int) -> _Features | None:
         if len(found) != len(places) or any(each >= width for each in inputs):
             return None
         for place, within in zip(places, found, strict=True):
-            made[place] = Feature(frozenset(inputs[each] for each in within.places), within.is_sure)
+            made[place] = within._replace(places=frozenset(inputs[each] for each in within.places))
     return (
         [made[place] for place in sorted(made)] if len(made) == max(made, default=-1) + 1 else None
     )
@@ -186,7 +225,7 @@ def _side_by_side(transformer: Any, width: int, deep: int) -> _Features | None:
 def _part(part: Any, width: int, given: int, deep: int) -> _Features:
     """A part's columns: of one that is not known, each of all."""
     if part == "passthrough":
-        return list(map(_one, range(width)))
+        return list(map(_same, range(width)))
     found = None if isinstance(part, str) else _of(part, width, deep)
     return found if found is not None else [Feature(frozenset(range(width)), False)] * given
 
@@ -194,4 +233,6 @@ def _part(part: Any, width: int, given: int, deep: int) -> _Features:
 _TOGETHER: dict[str, Callable[[Any, int, int], _Features | None]] = {
     "Pipeline": _chained,
     "ColumnTransformer": _side_by_side,
+    "FeatureUnion": _united,
+    "PolynomialFeatures": _multiplied,
 }

@@ -21,6 +21,7 @@ RESULT = "result"
 """Kind of what a query gave, before anybody has fetched it."""
 _REMOVALS = ("drop table", "drop view")
 _CHANGES = ("insert", "update", "create table", "create view")
+_ALTERATIONS = ("update", "delete")
 _MANY = 1_000
 
 
@@ -55,6 +56,8 @@ class Tables(Schemas):
                 continue
             elif made.kind in _REMOVALS:
                 self._nodes.pop(_name(target), None)
+            elif made.kind in _ALTERATIONS and self._node(target).columns:
+                self._alters(made, target)
             elif made.kind in _CHANGES:
                 self._changes(made, target)
 
@@ -75,6 +78,19 @@ class Tables(Schemas):
             step.record([(node, _name(target))])
         elif doings and made.kind != "create view":
             doings[-1].written[node.entity] = "sql"
+
+    def _alters(self, made: Lineage, target: Table) -> None:
+        """Rows are changed or removed: what stays owes to what it was, and to what decided."""
+        before, doings = self._node(target), self._observation.doings
+        step = Step(self._observation, Unasked("sqlite3.execute", "sqlite3"))
+        step.same(before)
+        link(step, made.columns, made.rows, lambda *asked: self._cells(step, *asked), whole=False)
+        node = before._replace(entity=self._observation.new_entity())
+        self._nodes[_name(target)] = node
+        step.record([(node, _name(target))])
+        if doings:  # what its parameters are, the notebook's statement has to tell
+            doings[-1].written[node.entity] = "sql"
+            doings[-1].explained.discard(node.entity)
 
     def _step(self, made: Lineage, names: tuple[str, ...]) -> Step:
         """What the columns of these names owe to."""

@@ -56,6 +56,10 @@ def behind(done: Recording, column: str) -> set[str]:
             "select a from t",
             {"a IDENTITY", "a TRANSFORMATION", "b AGGREGATION"},
         ),
+        ("update t set a = 0 where b > 2", "select a from t", {"a IDENTITY", "b CONDITIONAL"}),
+        ("delete from t where b > 2", "select a from t", {"a IDENTITY", "b FILTER"}),
+        ("delete from t where b > 2", "select g as a from t", {"g IDENTITY", "b FILTER"}),
+        ("update t set b = 0 where g > 2", "select a from t", {"a IDENTITY"}),
     ],
 )
 def test_a_frame_owes_to_the_columns_that_its_query_takes(
@@ -103,3 +107,16 @@ def test_a_table_that_the_code_writes_out_owes_to_nothing(run: Run) -> None:
         "(frame[['a']] * k).to_csv('out.csv', index=False)",
     )
     assert behind(done, "a") == {"a TRANSFORMATION"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["delete from t where g > ?", "update t set a = ?", "update t set a = 0 where g > ?"],
+)
+def test_what_is_removed_or_changed_by_a_parameter_owes_to_that(run: Run, statement: str) -> None:
+    done = run(
+        "limit = float(frame['b'].max())",
+        f"connection.execute({statement!r}, (limit,))",
+        "pd.read_sql('select a from t', connection).to_csv('out.csv', index=False)",
+    )
+    assert "b AGGREGATION" in behind(done, "a")

@@ -133,22 +133,44 @@ def elementwise(observation: Observation, observed: Observed) -> None:
         else:
             values_into(work, node, observed.subject, output, word_of(observed))
         relation = of_arguments(observed.target.name)
-        for thing in parts_of(observed.call.arguments[1:]):
-            if (found := work.of(thing)) is not None:
-                values_into(work, found, thing, output, relation)
-            elif (
-                (is_number(thing) or (isinstance(thing, str) and _takes_texts(observed, thing)))
-                and not is_written_out(observation, thing)
-                and (told := untold_value(observation, thing)) is not None
-            ):
-                values_into(work, told, thing, output, relation)
         for thing in observed.call.arguments[1:]:
-            _looked_up(work, thing, output, relation)
+            named = _columns_named(observed, thing, output[1])
+            for name in named:
+                _given_into(work, thing[name], (output[0], (text(name),)), relation)
+            if not named:
+                _given_into(work, thing, output, relation)
+            into = (output[0], tuple(map(text, named))) if named else output
+            _looked_up(work, thing, into, relation)
         made = column_labels(work.output()) if output[0] == "frame" else output[1][-1:]
         owe_to_enclosed(work, observed.call.arguments[1:], made)
     else:
         work.take(node)
     work.close()
+
+
+def _given_into(
+    work: Work, given: Any, into: tuple[str, tuple[str, ...]], relation: Relation
+) -> None:
+    """What an argument brings in by itself, or part by part, goes into these columns."""
+    observed = work.observed
+    for thing in parts_of((given,)):
+        node = work.of(thing)
+        if node is None and (
+            (is_number(thing) or (isinstance(thing, str) and _takes_texts(observed, thing)))
+            and not is_written_out(work.observation, thing)
+        ):
+            node = untold_value(work.observation, thing)
+        if node is not None:
+            values_into(work, node, thing, into, relation)
+
+
+def _columns_named(observed: Observed, thing: Any, columns: tuple[str, ...]) -> list[Any]:
+    """The columns of a frame that a dictionary gives something for: ``fillna({"age": 0})``."""
+    if not isinstance(thing, dict) or not isinstance(observed.subject, pd.DataFrame):
+        return []
+    if observed.target.name == "replace" and not all(isinstance(v, dict) for v in thing.values()):
+        return []  # it may say what to put in the place of which values
+    return [label for label in thing if text(label) in columns]
 
 
 def _takes_texts(observed: Observed, thing: str) -> bool:
@@ -209,12 +231,11 @@ def _some_columns(
     work: Work, node: Node, observed: Observed, output: tuple[str, tuple[str, ...]]
 ) -> None:
     """``fillna({"age": 0})``: the columns that a dictionary names are changed, the others not."""
-    told = next(
-        (thing for thing in observed.call.arguments[1:] if isinstance(thing, dict) and thing), {}
-    )
-    if observed.target.name == "replace" and not all(isinstance(v, dict) for v in told.values()):
-        told = {}
-    named = {text(label) for label in told} & set(output[1])
+    named = {
+        text(label)
+        for thing in observed.call.arguments[1:]
+        for label in _columns_named(observed, thing, output[1])
+    }
     changed = tuple(column for column in output[1] if not named or column in named)
     work.same(node, changed, "TRANSFORMATION")
     work.same(node, tuple(column for column in output[1] if column not in changed))
@@ -292,6 +313,8 @@ def values_into(
         return
     else:
         made = output[1][-1:] if not isinstance(result, pd.DataFrame) else column_labels(result)
+        if isinstance(result, pd.DataFrame) and len(output[1]) < len(made):
+            made = output[1]  # a dictionary has named the columns that it goes into
         index = output[1][: len(output[1]) - len(made)]
         values = node.columns if node.kind in PLAIN else own_values(node, thing)
         work.product(made, node, values or ("*",), relation)

@@ -96,7 +96,8 @@ def set_index(observation: Observation, observed: Observed) -> None:
     work.same(node, output[1])
     keys = observed["keys"]
     for key in keys if isinstance(keys, list) else [keys]:
-        if (other := work.of(key)) is not None and levels(work.output().index):
+        other = work.of(key) if not isinstance(key, str) else None
+        if other is not None and levels(work.output().index):
             work.pairs(other, [(own_values(other, key)[0],) * 2])
     work.close()
     know_labels(observation, observed, work.output(), keys)

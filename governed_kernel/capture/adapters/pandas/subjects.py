@@ -233,7 +233,7 @@ def given(work: Work, thing: Any, beside: tuple[Node, ...] = ()) -> list[tuple[N
 
     It may be a series, an array, a number, or a list of numbers or of labels.
     """
-    node = work.of(thing)
+    node = work.of(thing) if type(thing) is not str else None  # most are names of columns
     if node is not None:
         return [(node, node.columns if node.kind in PLAIN else own_values(node, thing))]
     if is_number(thing):

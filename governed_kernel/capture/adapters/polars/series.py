@@ -91,7 +91,7 @@ def _elementwise(observation: Observation, observed: Observed, relation: Relatio
         for node in work.many((thing,)):
             work.product(output[1] if output else (VALUE,), node, node.columns[-1:], word)
     for thing in observed.call.arguments[1:]:
-        number = observation.scalars.get(thing) if isinstance(thing, _NUMBERS) else None
+        number = observation.scalars.get(thing) if isinstance(thing, _SINGLE) else None
         if thing is None and is_literal(observation, None) is False:
             number = observation.scalars.nothing
         if number is not None:
@@ -103,7 +103,7 @@ def _elementwise(observation: Observation, observed: Observed, relation: Relatio
         work.close()
 
 
-_NUMBERS = (int, float, date, timedelta, Decimal)
+_SINGLE = (int, float, date, timedelta, Decimal, str)
 
 
 def method(observation: Observation, observed: Observed) -> None:
