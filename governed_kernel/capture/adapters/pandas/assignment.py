@@ -181,10 +181,12 @@ def set_attribute(observation: Observation, observed: Observed) -> None:
         observed.operation = f"{type(subject).__name__}.{name} ="
         work = Work(observation, observed)
         new, old = own_values(Node("", "", after[1]), subject), node.columns
-        work.same(node, after[1][: len(after[1]) - len(new)])
+        labels = after[1][: len(after[1]) - len(new)]
         work.pairs(node, zip(new, old[len(old) - len(new) :], strict=False))
         if name == "index":
-            assign_value(work, node, after[1][: len(after[1]) - len(new)], observed["value"])
+            assign_value(work, node, labels, observed["value"])
+        else:
+            work.same(node, labels)
         work.finish(subject, *after, rows_in=before.rows, rows_out=before.rows)
         if name == "index":
             know_labels(observation, observed, subject, observed["value"])

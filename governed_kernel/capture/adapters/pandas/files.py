@@ -11,8 +11,10 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     UNNAMED,
     Work,
     column_labels,
+    levels,
     look,
     size,
+    text,
 )
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -85,21 +87,43 @@ def _write(observation: Observation, observed: Observed) -> None:
         return
     subject = observed.subject
     columns = node.columns
-    if not observed.arguments.get("index", True) and isinstance(subject, pd.DataFrame):
+    with_rows = _has_labels_of_rows(observed)
+    if not with_rows and isinstance(subject, pd.DataFrame):
         columns = column_labels(subject)
     chosen = observed["columns"]
     if chosen is not None and isinstance(subject, pd.DataFrame):
         wanted = {str(label) for label in chosen}
         columns = tuple(c for c in columns if c in wanted or c not in column_labels(subject))
-    work.same(node, columns)
+    names = _names_of_levels(observed) if with_rows else {}
+    work.pairs(node, [(names.get(column, column), column) for column in columns])
+    columns = tuple([names.get(column, column) for column in columns])
     labels = observation.registry.get(subject.index)
     is_there = labels is not None and labels.entity != node.entity and labels.kind == "index"
-    if labels is not None and is_there and observed.arguments.get("index", True):
-        work.product((UNNAMED,), labels, labels.columns, "IDENTITY")
-        columns = (*columns, UNNAMED)
+    if labels is not None and is_there and with_rows and not levels(subject.index):
+        name = names.get(UNNAMED, UNNAMED)
+        work.product((name,), labels, labels.columns, "IDENTITY")
+        columns = (*columns, name)
     target = work.external(uri, columns)
     del work.inputs[uri]
     work.record([(target, "")], size(subject), size(subject))
+
+
+def _has_labels_of_rows(observed: Observed) -> bool:
+    """Whether a file gets the labels of rows as well; where nobody says, most kinds do."""
+    given = observed.arguments.get
+    if observed.target.name == "to_json" and given("orient") in ("records", "values"):
+        return False
+    return given("index") is not False and given("write_index") is not False
+
+
+def _names_of_levels(observed: Observed) -> dict[str, str]:
+    """Level of the index → what the file calls it, where that was said."""
+    label = observed.arguments.get("index_label")
+    if not label:  # none, or that there is to be none
+        return {}
+    names = levels(observed.subject.index) or (UNNAMED,)
+    given = label if isinstance(label, (list, tuple)) else [label]
+    return dict(zip(names, map(text, given), strict=False))
 
 
 def arm(observation: Observation) -> None:

@@ -303,20 +303,21 @@ def _summarise(
     work, result = Work(observation, observed), observed.result
     made = result.columns.tolist() if isinstance(result, pd.DataFrame) else [result.name]
     work.take(group.parent)
+    figures: set[str] = set()
     if observed.target.name in _COUNTS:
         work.same(group.parent, tuple(text(label) for label in made if text(label) in group.keys))
-        figures = set()
-    else:
+    elif observed.target.name != "value_counts":
         _values(work, group, observed, made, relation)
         figures = {text(label) for label in made}
     for level in output[1][: len(output[1]) - len(made)]:
         if level not in figures:  # of one name, the figure is what is asked for
-            _level(work, group, level, observed.target.name in (*PICK, "transform"))
+            _level(work, group, level, observed.target.name, relation)
     for entity, column, kind, evidence in group.decided_by:
-        if by in ("WINDOW", "PARTITION"):
+        if by in ("WINDOW", "PARTITION") or kind in ("WINDOW", "PARTITION"):
             # The values look at their group; which rows there are it does not decide.
             looking = tuple([(text(label), column) for label in made])
-            work.links.append((entity, kind if kind == "WINDOW" else by, evidence, looking))
+            word = kind if kind == "WINDOW" or by is None else by
+            work.links.append((entity, word, evidence, looking))
         else:
             work.rows.append((entity, column, by or kind, evidence))
         if entity != group.parent.entity:
@@ -325,12 +326,26 @@ def _summarise(
         for thing in observed.call.arguments[1:]:
             if look(thing) is not None and (other := work.of(thing)) is not None:
                 work.product(output[1][-len(made) :], other, own_values(other, thing), relation)
-    if observed.target.name == "sample":
-        weighed(work, group.parent, observed)
-    if observed.target.name == "filter":
-        work.decides(group.parent, group.values, "FILTER", "conservative")
-        owe_to_enclosed(work, observed.call.arguments[1:], (), "FILTER")
+    _values_decide(work, group, observed)
     work.finish(result, *output, rows_in=group.rows, rows_out=size(result))
+
+
+def _values_decide(work: Work, group: Group, observed: Observed) -> None:
+    """Which rows of a group there are, where its values say so."""
+    match observed.target.name:
+        case "value_counts":
+            counted = labels_of(observed.arguments.get("subset")) or group.values
+            work.decides(group.parent, counted, "GROUP_BY")
+        case "nlargest" | "nsmallest":
+            work.decides(group.parent, group.values, "FILTER")
+            work.decides(group.parent, group.values, "SORT")
+        case "sample":
+            weighed(work, group.parent, observed)
+        case "filter":
+            work.decides(group.parent, group.values, "FILTER", "conservative")
+            owe_to_enclosed(work, observed.call.arguments[1:], (), "FILTER")
+        case _:
+            pass
 
 
 def go_through(observation: Observation, observed: Observed) -> None:
@@ -349,15 +364,26 @@ def go_through(observation: Observation, observed: Observed) -> None:
     parts.begin(observed.subject, Step.finish(work, observed.result, *output, rows_in=group.rows))
 
 
-def _level(work: Work, group: Group, level: str, is_as_it_was: bool) -> None:
-    """A level of the result's index is the key of that name, from wherever the key came."""
+def _level(work: Work, group: Group, level: str, name: str, relation: Relation) -> None:
+    """A level of the result's index is the key of that name, from wherever the key came.
+
+    Others are of the rows that are still there, or of what an own function gave for a group.
+    """
     if level in group.keys:
-        cut = level in group.buckets and not is_as_it_was
+        cut = level in group.buckets and name not in (*PICK, "transform")
         work.same(group.parent, (level,), "TRANSFORMATION" if cut else "IDENTITY")
         return
-    for entity, column, _, evidence in group.decided_by:
-        if column == level:
-            work.links.append((entity, "IDENTITY", evidence, ((level, column),)))
+    of_keys = [each for each in group.decided_by if each[1] == level]
+    for entity, column, _, evidence in of_keys:
+        work.links.append((entity, "IDENTITY", evidence, ((level, column),)))
+    if of_keys:
+        return
+    if name == "apply":
+        own = (level,) if level in group.parent.columns else ()
+        inputs = dict.fromkeys((*group.values, *own))
+        work.product((level,), group.parent, tuple(inputs), relation, "conservative")
+    elif level in group.parent.columns:
+        work.same(group.parent, (level,))
 
 
 def _values(

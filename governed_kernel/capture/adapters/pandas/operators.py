@@ -231,12 +231,13 @@ def _some_columns(
     work: Work, node: Node, observed: Observed, output: tuple[str, tuple[str, ...]]
 ) -> None:
     """``fillna({"age": 0})``: the columns that a dictionary names are changed, the others not."""
+    made = column_labels(work.output())
     named = {
         text(label)
         for thing in observed.call.arguments[1:]
-        for label in _columns_named(observed, thing, output[1])
+        for label in _columns_named(observed, thing, made)
     }
-    changed = tuple(column for column in output[1] if not named or column in named)
+    changed = tuple(column for column in made if not named or column in named)
     work.same(node, changed, "TRANSFORMATION")
     work.same(node, tuple(column for column in output[1] if column not in changed))
 

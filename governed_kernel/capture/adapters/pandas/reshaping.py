@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -38,7 +39,11 @@ def rename(observation: Observation, observed: Observed) -> None:
     if node is None or output is None:
         return
     if len(node.columns) == len(output[1]):
-        work.pairs(node, raw_pairs(node.columns, output[1]))
+        pairs = raw_pairs(node.columns, output[1])
+        # Labels of rows that are renamed are other values; a column keeps its own.
+        rows = len(levels(work.output().index)) if _renames_rows(observed) else 0
+        work.pairs(node, pairs[:rows], "TRANSFORMATION")
+        work.pairs(node, pairs[rows:])
     else:
         # An index got a name or lost it: the values are still the last columns.
         made = own_values(Node("", "", output[1]), work.output())
@@ -51,6 +56,21 @@ def rename(observation: Observation, observed: Observed) -> None:
     work.close()
     if labels is not None:
         know_labels(observation, observed, work.output(), labels)
+
+
+def _renames_rows(observed: Observed) -> bool:
+    """``rename(index={…})``, ``add_prefix("n")`` of a series: other labels of rows."""
+    given, name = observed.arguments.get, observed.target.name
+    is_series = isinstance(observed.subject, pd.Series)
+    if name in ("add_prefix", "add_suffix"):
+        return given("axis") in _ROWS if given("axis") is not None else is_series
+    if name != "rename":
+        return False
+    labels = given("index")
+    if is_series:  # a single label is its name
+        return callable(labels) or isinstance(labels, (Mapping, pd.Series))
+    mapper = given("mapper")
+    return labels is not None or (mapper is not None and given("axis") in (None, *_ROWS))
 
 
 def reset_index(observation: Observation, observed: Observed) -> None:
@@ -128,7 +148,7 @@ def melt(observation: Observation, observed: Observed) -> None:
     melted = labels_of(observed["value_vars"]) or tuple(
         column for column in column_labels(observed.subject) if column not in kept
     )
-    work.same(node, kept)
+    work.same(node, (*levels(observed.result.index), *kept))
     work.product((text(observed["value_name"]),), node, melted, "IDENTITY")
     work.close()
 
