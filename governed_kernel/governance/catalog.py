@@ -23,7 +23,7 @@ from governed_kernel.governance.descriptions import MODEL_FACTS, Description, ch
 from governed_kernel.governance.objects import ObjectStore, Progress, manifest_digest
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import append, record_refusal
-from governed_kernel.lineage.events import DatasetRegistered, FileDigest, LedgerEvent
+from governed_kernel.lineage.events import DatasetRegistered, Decided, FileDigest, LedgerEvent
 from governed_kernel.workspace import Workspace
 
 __all__ = [
@@ -137,11 +137,23 @@ def enter(
     workspace: Workspace,
     events: Sequence[DatasetRegistered],
     conclude: Conclude | None = None,
+    *,
+    action: str = "data register",
 ) -> list[Registered]:
     """Number `events` and add them to the ledger in one write; then make snapshots and cards.
 
     `conclude` is given the numbered versions and the register, with the ledger held still, and
     gives further events for the same write.
+
+    Parameters
+    ----------
+    action : str
+        What the decision to permit it is recorded as.
+
+    Raises
+    ------
+    PolicyDenied
+        Policies do not let the versions' person register data.
     """
     store = ObjectStore(workspace)
 
@@ -155,7 +167,8 @@ def enter(
             store.snapshot(version.files, version.sha256)
         new = [version for version, is_new in placed if is_new]
         further = conclude([version for version, _ in placed], current) if conclude else ()
-        return (*new, *further), (placed, current)
+        decided = _permitted(current, new, action) if new else ()
+        return (*new, *further, *decided), (placed, current)
 
     placed, current = append(workspace, decide)
     from governed_kernel.governance import masked_copies  # brings an engine; loading needs none
@@ -169,6 +182,20 @@ def enter(
             masked_copies.make(workspace, version, snapshot, version.person)
         found.append(Registered(version, new, snapshot, card))
     return found
+
+
+def _permitted(
+    register: Register, versions: Sequence[DatasetRegistered], action: str
+) -> tuple[Decided, ...]:
+    """The decision by which these are registered, asked of the rules that hold as they are."""
+    person = versions[0].person
+    policies = authorization.check_workspace(register, person, "register")
+    names = ", ".join(map(label, versions))
+    return (
+        Decided(
+            person=person, action=action, resource=names, outcome="allowed", policies=policies
+        ),
+    )  # fmt: skip
 
 
 def snapshot_of(workspace: Workspace, version: DatasetRegistered) -> Path:

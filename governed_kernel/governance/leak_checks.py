@@ -13,7 +13,7 @@ from governed_kernel.governance.descriptions import check_person
 from governed_kernel.governance.leaks import Asked, find_leaks, in_words
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.signing import append, record_refusal
-from governed_kernel.lineage.events import LeaksChecked
+from governed_kernel.lineage.events import Decided, LeaksChecked
 from governed_kernel.workspace import Workspace
 
 __all__ = ["check_leaks", "look"]
@@ -40,7 +40,7 @@ def check_leaks(
         register = Register.read(workspace)
         register.check_policy()
         check_person(register, person)
-        authorization.check_workspace(register, person, "register")
+        policies = authorization.check_workspace(register, person, "register")
         versions = [register.version(name) for name in names]
         if len({version.sha256 for version in versions}) < 2:
             raise UsageError(
@@ -60,7 +60,10 @@ def check_leaks(
             settings=_settings(asked),
             person=person,
         )
-        append(workspace, lambda _: ((event,), None))
+        decided = Decided(
+            person=person, action="data leaks", resource=said, outcome="allowed", policies=policies
+        )
+        append(workspace, lambda _: ((event, decided), None))
         if event.outcome == "blocked":
             raise _leaking(found, said.replace(" ", " and "))
     except (Refused, CheckFailed) as error:

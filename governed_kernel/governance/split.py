@@ -353,7 +353,7 @@ def _record(
             ),
         )
 
-    registered = catalog.enter(workspace, events, conclude)
+    registered = catalog.enter(workspace, events, conclude, action="data split")
     parts = dict(zip(files, registered, strict=True))
     return Split(parent, parts, checked.rows, checked.dropped, checked.leaks, not said, closed)
 

@@ -219,7 +219,7 @@ def _enter(
             return ()
         return (said[0],)
 
-    (made,) = catalog.enter(workspace, [event], conclude)
+    (made,) = catalog.enter(workspace, [event], conclude, action="data transform")
     return Transformation(parent, made, said[0])
 
 

@@ -47,15 +47,20 @@ def check_inputs(
 
 def check_policies(
     register: Register, release: str, person: str, kind: str, inputs: Sequence[Input]
-) -> None:
+) -> list[str]:
     """Refuse a run that policies don't let `person` start, or that reads what they don't permit.
+
+    Returns
+    -------
+    list of str
+        The ids of the policies that let it start.
 
     Raises
     ------
     PolicyDenied
         With the ids of the policies that decided.
     """
-    authorization.check_run(register, release, person, kind)
+    policies = [*authorization.check_run(register, release, person, kind)]
     for item in inputs:
         verdict = authorization.may_read_somehow(
             register, catalogued(register, item), person=person, mode="release", run_kind=kind
@@ -66,6 +71,8 @@ def check_policies(
                 verdict,
                 f"read {item.name} --as {person} --mode release --run-kind {kind}",
             )
+        policies += [each for each in verdict.ids if each not in policies]
+    return policies
 
 
 def catalogued(register: Register, item: Input) -> DatasetRegistered:

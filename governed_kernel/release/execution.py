@@ -17,7 +17,7 @@ from governed_kernel.errors import (
     UsageError,
 )
 from governed_kernel.governance import signing
-from governed_kernel.lineage.events import FileDigest, RunRefused, ValidationRecorded
+from governed_kernel.lineage.events import Decided, FileDigest, RunRefused, ValidationRecorded
 from governed_kernel.release import (
     admission,
     environment,
@@ -30,7 +30,7 @@ from governed_kernel.release import (
 )
 from governed_kernel.release.manifest import Input, ReleaseManifest, Suite
 from governed_kernel.release.registry import Registry, RunRecord
-from governed_kernel.release.run_states import Kind, Plan, RunState, Subject
+from governed_kernel.release.run_states import COMMANDS, Kind, Plan, RunState, Subject
 from governed_kernel.validation.evidence import read_evidence
 from governed_kernel.validation.gate import gate as suite_gate
 from governed_kernel.validation.suite import read_suite
@@ -73,7 +73,9 @@ def start_release(
         gate.check_identity(registry.register, person, proof)
         allowed = gate.allow(workspace, registry, release, texts)
         bound = allowed.manifest
-        admission.check_policies(registry.register, bound.release, person, "release", bound.inputs)
+        policies = admission.check_policies(
+            registry.register, bound.release, person, "release", bound.inputs
+        )
         plan = _plan(
             workspace,
             bound,
@@ -84,6 +86,7 @@ def start_release(
             inputs=bound.inputs,
             environment=allowed.environment.digest(),
         )
+        _record_permission(workspace, plan, policies)
         return runs.start(workspace, plan, _files(bound))
     except GovernedError as error:
         _record_refusal(workspace, registry, release, "release", person, error)
@@ -137,7 +140,9 @@ def start_validation(
             found = environment.digest_of(*environment.inspect())
         else:
             found = gate.check_environment(workspace, bound).digest()
-        admission.check_policies(registry.register, bound.release, person, "validation", inputs)
+        policies = admission.check_policies(
+            registry.register, bound.release, person, "validation", inputs
+        )
         plan = _plan(
             workspace,
             bound,
@@ -154,6 +159,7 @@ def start_validation(
             subject=Subject(run_id, str(adapter), chosen.path),
         )
         extra = {VALIDATION_NOTEBOOK: _validation_notebook(chosen.path)}
+        _record_permission(workspace, plan, policies)
         return runs.start(workspace, plan, _files(bound), extra)
     except GovernedError as error:
         _record_refusal(workspace, registry, run.started.release, "validation", person, error)
@@ -184,7 +190,9 @@ def start_rerun(
         values = parameters.resolve(bound.parameters, run.started.parameters, overrides)
         admission.check_inputs(workspace, registry.register, bound.inputs)
         gate.check_disk(workspace)
-        admission.check_policies(registry.register, bound.release, person, "rerun", bound.inputs)
+        policies = admission.check_policies(
+            registry.register, bound.release, person, "rerun", bound.inputs
+        )
         plan = _plan(
             workspace,
             bound,
@@ -196,6 +204,7 @@ def start_rerun(
             environment=environment,
         )
         plan = msgspec.structs.replace(plan, repeats=run_id)
+        _record_permission(workspace, plan, policies)
         return runs.start(workspace, plan, _files(bound))
     except GovernedError as error:
         _record_refusal(workspace, registry, run.started.release, "rerun", person, error)
@@ -332,6 +341,18 @@ def _validation_notebook(suite: str) -> bytes:
         nbformat.v4.new_code_cell(source, id="validation"),
     ]
     return notebook.encode(nbformat.v4.new_notebook(cells=cells))
+
+
+def _record_permission(workspace: Workspace, plan: Plan, policies: Sequence[str]) -> None:
+    """Put on record by which policies a run may start, before it does."""
+    decided = Decided(
+        person=plan.person,
+        action=COMMANDS[plan.kind],
+        resource=plan.release,
+        outcome="allowed",
+        policies=list(policies),
+    )
+    signing.append(workspace, lambda _: ((decided,), None))
 
 
 def _record_refusal(

@@ -35,6 +35,7 @@ from governed_kernel.release.registry import (
     ReleaseRecord,
     RunRecord,
 )
+from governed_kernel.release.run_states import COMMANDS
 from governed_kernel.workspace import Workspace
 
 __all__ = ["tables", "tables_of", "tells_of_data"]
@@ -374,7 +375,7 @@ def _refused(event: RunRefused) -> Row:
     return {
         "occurred_at": event.occurred_at,
         "person": event.person,
-        "action": _COMMANDS[event.kind],
+        "action": COMMANDS[event.kind],
         "resource": event.release,
         "purpose": "",
         "outcome": "failed" if event.error in _MISSING else "denied",
@@ -385,6 +386,5 @@ def _refused(event: RunRefused) -> Row:
     }
 
 
-_COMMANDS = {"release": "run", "validation": "validate", "rerun": "audit rerun"}
 _MISSING = ("ResourceMissing", "MissingExtra", "LockHeld", "RecorderLost")
 """Errors that nobody's refusal is: something was not there."""

@@ -21,6 +21,7 @@ from governed_kernel.release.manifest import Input
 from governed_kernel.workspace import Workspace, new_identifier
 
 __all__ = [
+    "COMMANDS",
     "Kind",
     "Plan",
     "Progress",
@@ -38,6 +39,8 @@ __all__ = [
 
 S = TypeVar("S")
 Kind = Literal["release", "rerun", "validation"]
+COMMANDS: dict[Kind, str] = {"release": "run", "validation": "validate", "rerun": "audit rerun"}
+"""Kind of a run → the command that asks for it, which decisions are told by."""
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -47,6 +47,13 @@ def test_two_repetitions_from_two_folders_are_identical(
     (run, *_) = after["runs"]
     assert [text.split(": ")[1] for text in run["reruns"]] == ["IDENTICAL"] * 2
     assert len(released.events("RerunCompared")) == 2
+    permitted = {
+        (event.action, *event.policies)
+        for event in released.events("Decided")
+        if event.outcome == "allowed" and event.resource == before["release"]
+    }
+    for action in ("run", "validate", "audit rerun"):
+        assert (action, "run") in {each[:2] for each in permitted}, permitted
 
 
 def test_an_altered_library_is_named_though_the_bits_are_the_same(

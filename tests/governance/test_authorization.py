@@ -17,17 +17,21 @@ from governed_kernel.errors import (
 from governed_kernel.governance import access, authorization, people, permission, policy
 from governed_kernel.governance.cedar import Policies
 from governed_kernel.governance.explaining import ask, explain
+from governed_kernel.governance.leak_checks import check_leaks
+from governed_kernel.governance.leaks import Asked
 from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.rules import read_rules, rule_files, rules_digest
 from governed_kernel.governance.signing import attest
+from governed_kernel.governance.split import divide
+from governed_kernel.governance.transformation import transform
 from governed_kernel.lineage.attestations import PolicyAdopted
 from governed_kernel.lineage.events import Decided
 from governed_kernel.release import admission
 from governed_kernel.release.manifest import Input
 from governed_kernel.workspace import Workspace
 from tests.governance.people import passphrase, promote
-from tests.governance.records import register, rows, write_records
+from tests.governance.records import BY_PATIENT, register, rows, write_code, write_records
 
 HEALTH_BY_ROLE = """
 @id("health-by-role")
@@ -198,6 +202,39 @@ def test_what_was_permitted_is_on_record_with_the_policies_that_permit_it(
 ) -> None:
     promote(workspace)
     assert ("sam", "promote", "allowed", ["promote"]) in decisions(workspace)
+
+
+def test_what_is_done_to_data_is_on_record_with_the_policies_that_permit_it(
+    workspace: Workspace, data: Path
+) -> None:
+    divide(workspace, "biopsies", write_code(workspace, BY_PATIENT), "sam")
+    check_leaks(workspace, ["biopsies-train", "biopsies-holdout"], Asked(), "sam")
+    register(workspace, write_records(data.with_name("plain.csv"), rows(9, 300)), "plain")
+    drop = workspace.root / "drop.toml"
+    drop.write_text("[transform]\ninto = 'small'\n[keep]\nsize = 'it is asked for'\n")
+    transform(workspace, drop, "plain", "sam")
+    told = {
+        (action, tuple(policies))
+        for _, action, outcome, policies in decisions(workspace)
+        if outcome == "allowed" and action.startswith("data ")
+    }
+    done = ("data register", "data split", "data leaks", "data transform")
+    assert told == {(action, ("register",)) for action in done}
+    before = decisions(workspace)
+    register(workspace, data)
+    assert decisions(workspace) == before, "what is known already is not decided anew"
+
+
+def test_who_may_not_register_data_divides_none(workspace: Workspace, data: Path) -> None:
+    closed = """
+@id("not-today") @reason("the catalog is counted today")
+forbid (principal == Person::"sam", action == Action::"register", resource);
+"""
+    adopt(workspace, closed=closed)
+    with pytest.raises(PolicyDenied, match="register"):
+        divide(workspace, "biopsies", write_code(workspace, BY_PATIENT), "sam")
+    assert not Register.read(workspace).splits
+    assert ("sam", "data split", "denied", ["not-today"]) in decisions(workspace)
 
 
 def test_policies_never_lock_the_administrator_out(workspace: Workspace) -> None:
