@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -138,6 +139,8 @@ def _under_way(observation: Observation) -> tuple[types.FrameType, Operands] | N
 def _text_of(observation: Observation, frame: types.FrameType) -> ast.stmt | None:
     """The function that a frame is of, or else the notebook's statement."""
     if frame.f_code.co_flags & inspect.CO_NEWLOCALS:
+        if frame.f_code.co_filename not in linecache.cache:
+            observation.read_text(frame.f_code.co_filename)
         return definition_of(frame.f_code)
     statement: ast.stmt | None = observation.variables.text.statement
     return statement

@@ -148,6 +148,17 @@ def test_a_read_and_a_write_are_credited_and_hashed(kernel: RunningKernel) -> No
     wait_until(lambda: numbers <= hashed())
 
 
+def test_what_observers_read_of_the_users_own_code_is_explained(kernel: RunningKernel) -> None:
+    """A function's text is looked at to know what a value in it is: no data, and no riddle."""
+    own = kernel.workspace.root / "choosing.py"
+    own.write_text("def chosen(rows, value):\n    return rows[rows == value]\n")
+    kernel.run("import sys; sys.path.insert(0, '.')\nimport choosing, pandas as pd")
+    kernel.run("towns = pd.Series(['Oslo', 'Rome'])\nfirst = towns.max()")
+    for value in ("first", "'Oslo'"):
+        assert kernel.run(f"choosing.chosen(towns, {value})").status == "ok"
+        assert not _uris(kernel.of_last(Access), "read", "unexplained")
+
+
 def test_a_native_read_is_witnessed_and_unexplained(kernel: RunningKernel) -> None:
     path = kernel.workspace.root / "native.bin"
     path.write_bytes(b"x")
