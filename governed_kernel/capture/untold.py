@@ -91,7 +91,7 @@ def _judged(observation: Observation, value: Any) -> tuple[bool, Any]:
     is_told = is_said or variables.mentions(value)
     found = _under_way(observation)
     if frame is None or found is None:
-        own = frame is not None and _names_of(value, frame.f_locals, _locals_of(frame))
+        own = frame is not None and _names_of(value, _locals_of(frame), _locals_of(frame))
         inside = variables.inside(value) if own or not is_told else None
         return is_told and (inside is None or not inside.sources), inside
     taken = found[1]

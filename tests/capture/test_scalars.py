@@ -144,3 +144,16 @@ def test_the_names_of_columns_are_no_texts_of_data(ask: Ask) -> None:
         "made = cases[['town']]",
     )
     assert {each.split()[0] for each in made["town"]} == {"town"}
+
+
+def test_code_whose_names_are_looked_up_in_no_dictionary_is_followed(ask: Ask) -> None:
+    """As formulas of statistics are evaluated: such names can't be listed."""
+    made = ask(
+        "class Names:\n"
+        "    def __init__(self, known): self.known = known\n"
+        "    def __getitem__(self, name): return self.known[name]\n"
+        "    def get(self, name, default=None): return self.known.get(name, default)",
+        "names = Names({'paid': cases.paid, 'top': cases.paid.max()})\n"
+        "made = pd.DataFrame({'paid': eval('paid * 2 + top', {}, names)})",
+    )
+    assert {each.split()[0] for each in made["paid"]} == {"paid"}
