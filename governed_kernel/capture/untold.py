@@ -91,8 +91,8 @@ def _judged(observation: Observation, value: Any) -> tuple[bool, Any]:
     is_told = is_said or variables.mentions(value)
     found = _under_way(observation)
     if frame is None or found is None:
-        own = frame is not None and _names_of(value, _locals_of(frame), _locals_of(frame))
-        inside = variables.inside(value) if own or not is_told else None
+        is_own = frame is not None and any(each is value for each in _locals_of(frame).values())
+        inside = variables.inside(value) if is_own or not is_told else None
         return is_told and (inside is None or not inside.sources), inside
     taken = found[1]
     own = _names_of(value, taken.names, _locals_of(frame))

@@ -192,10 +192,8 @@ def _permitted(
     policies = authorization.check_workspace(register, person, "register")
     names = ", ".join(map(label, versions))
     return (
-        Decided(
-            person=person, action=action, resource=names, outcome="allowed", policies=policies
-        ),
-    )  # fmt: skip
+        Decided(person=person, action=action, resource=names, outcome="allowed", policies=policies),
+    )
 
 
 def snapshot_of(workspace: Workspace, version: DatasetRegistered) -> Path:

@@ -372,18 +372,17 @@ def _decided(event: Decided) -> Row:
 
 def _refused(event: RunRefused) -> Row:
     """A run that was not started, under the name of the command that asked for it."""
-    return {
-        "occurred_at": event.occurred_at,
-        "person": event.person,
-        "action": COMMANDS[event.kind],
-        "resource": event.release,
-        "purpose": "",
-        "outcome": "failed" if event.error in _MISSING else "denied",
-        "policies": event.policies,
-        "session_id": "",
-        "cell_id": "",
-        "reason": event.reason,
-    }
+    return _decided(
+        Decided(
+            occurred_at=event.occurred_at,
+            person=event.person,
+            action=COMMANDS[event.kind],
+            resource=event.release,
+            outcome="failed" if event.error in _MISSING else "denied",
+            policies=event.policies,
+            reason=event.reason,
+        )
+    )
 
 
 _MISSING = ("ResourceMissing", "MissingExtra", "LockHeld", "RecorderLost")

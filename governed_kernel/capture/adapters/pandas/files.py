@@ -13,6 +13,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     column_labels,
     levels,
     look,
+    own_values,
     size,
     text,
 )
@@ -88,8 +89,8 @@ def _write(observation: Observation, observed: Observed) -> None:
     subject = observed.subject
     columns = node.columns
     with_rows = _has_labels_of_rows(observed)
-    if not with_rows and isinstance(subject, pd.DataFrame):
-        columns = column_labels(subject)
+    if not with_rows:
+        columns = own_values(node, subject)
     chosen = observed["columns"]
     if chosen is not None and isinstance(subject, pd.DataFrame):
         wanted = {str(label) for label in chosen}

@@ -21,6 +21,7 @@ sums = pd.read_csv("in.csv").groupby("town")[["paid"]].sum()
     [
         ("sums.to_csv('out')", "out", {"town": "town", "paid": "paid"}),
         ("sums.to_csv('out', index=False)", "out", {"paid": "paid"}),
+        ("sums['paid'].to_csv('out', index=False)", "out", {"paid": "paid"}),
         ("sums.to_csv('out', index_label='at')", "out", {"at": "town", "paid": "paid"}),
         ("sums.to_csv('out', index_label=['at'])", "out", {"at": "town", "paid": "paid"}),
         ("sums['paid'].to_csv('out', index_label='at')", "out", {"at": "town", "paid": "paid"}),
