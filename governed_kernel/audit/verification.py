@@ -32,6 +32,7 @@ from governed_kernel.lineage.events import DatasetRegistered, FileDigest, RunEnd
 from governed_kernel.lineage.ledger import Ledger
 from governed_kernel.release import bundle, manifest
 from governed_kernel.release.registry import Registry, RunRecord
+from governed_kernel.release.run_states import ENDING, STATE
 from governed_kernel.workspace import Workspace
 
 __all__ = ["Check", "Report", "verify_bundle", "verify_workspace"]
@@ -273,9 +274,9 @@ def _strange_files(folder: Path, ended: RunEnded) -> Iterator[str]:
     left = [FileDigest(f"output/{item.name}", item.sha256, item.bytes) for item in ended.artifacts]
     known = [*left, *ended.papers]
     for file in known:
-        path = folder / file.path
-        size = file.bytes if file.path == _LOG else -1
-        if not path.is_file() or digest_file(path, size) != file.sha256:
+        # A run's end is on record before it is in its place, and may come there between two looks.
+        places = (STATE, ENDING, STATE) if file.path == STATE else (file.path,)
+        if not any(_is_as_left(folder / place, file) for place in places):
             yield file.path
     if ended.state != "succeeded":  # what a failed run left half-made is on no record
         return
@@ -285,6 +286,14 @@ def _strange_files(folder: Path, ended: RunEnded) -> Iterator[str]:
             name = path.relative_to(folder).as_posix()
             if (path.is_symlink() or path.is_file()) and name not in names:
                 yield name
+
+
+def _is_as_left(path: Path, file: FileDigest) -> bool:
+    size = file.bytes if file.path == _LOG else -1
+    try:
+        return path.is_file() and digest_file(path, size) == file.sha256
+    except FileNotFoundError:
+        return False
 
 
 def _said_later(folder: Path, ended: RunEnded) -> int:

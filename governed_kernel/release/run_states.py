@@ -22,6 +22,8 @@ from governed_kernel.workspace import Workspace, new_identifier
 
 __all__ = [
     "COMMANDS",
+    "ENDING",
+    "STATE",
     "Kind",
     "Plan",
     "Progress",
@@ -41,6 +43,9 @@ S = TypeVar("S")
 Kind = Literal["release", "rerun", "validation"]
 COMMANDS: dict[Kind, str] = {"release": "run", "validation": "validate", "rerun": "audit rerun"}
 """Kind of a run → the command that asks for it, which decisions are told by."""
+STATE = "state.json"
+ENDING = ".state.ending"
+"""Where the last state waits while the run's end goes on record, before it becomes `STATE`."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -138,7 +143,7 @@ def plan_of(workspace: Workspace, run_id: str) -> Plan:
 
 def state_of(workspace: Workspace, run_id: str) -> RunState:
     """How the run stands."""
-    return _read(run_folder(workspace, run_id) / "state.json", RunState)
+    return _read(run_folder(workspace, run_id) / STATE, RunState)
 
 
 def _read(path: Path, kind: type[S]) -> S:
@@ -167,7 +172,7 @@ def update_state(
         state = state_of(workspace, run_id)
         if not state.is_over:
             state = msgspec.structs.replace(state, **changes)
-            write_atomically(folder / "state.json", msgspec.json.encode(state))
+            write_atomically(folder / STATE, msgspec.json.encode(state))
         return state
 
 

@@ -33,6 +33,8 @@ from governed_kernel.lineage.events import FileDigest, RunEnded, RunStarted, now
 from governed_kernel.locks import AN_HOUR, exclusive_lock
 from governed_kernel.release.outputs import excess
 from governed_kernel.release.run_states import (
+    ENDING,
+    STATE,
     Plan,
     RunState,
     is_alive,
@@ -48,7 +50,6 @@ __all__ = ["cancel", "finish", "follow", "follow_to_end", "reap", "reap_all", "s
 
 _POLL_SECONDS = 0.2
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
-_ENDING = ".state.ending"
 _STAGED = ".*-????????T??????-????????"
 """Folders of runs that are being made."""
 _WORKER = (sys.executable, "-I", "-m", "governed_kernel.release")
@@ -121,7 +122,7 @@ def _make_folder(
             for name, content in extra.items():
                 (staging / "work" / name).write_bytes(content)
             (staging / "plan.json").write_bytes(canonical_json(plan))
-            (staging / "state.json").write_bytes(msgspec.json.encode(state))
+            (staging / STATE).write_bytes(msgspec.json.encode(state))
             staging.rename(folder)
         except OSError as error:
             shutil.rmtree(staging, ignore_errors=True)
@@ -277,7 +278,7 @@ def _end(
         ended = msgspec.structs.replace(
             ended, reason=f"{ended.reason}; of its output nothing is on record: {why}"
         )
-    final = FileDigest("state.json", digest_bytes(encoded), len(encoded))
+    final = FileDigest(STATE, digest_bytes(encoded), len(encoded))
     ended = msgspec.structs.replace(ended, papers=[final, *papers(folder, with_output=rest)])
 
     def is_running(register: Register) -> bool:
@@ -286,20 +287,20 @@ def _end(
         return started and not any(isinstance(event, RunEnded) for event in known)
 
     # Written before it is on record, since the disk may be full or the worker killed in between.
-    write_atomically(folder / _ENDING, encoded)
+    write_atomically(folder / ENDING, encoded)
     signing.record(workspace, ended, when=is_running)
-    (folder / _ENDING).replace(folder / "state.json")
+    (folder / ENDING).replace(folder / STATE)
 
 
 def _settle(workspace: Workspace, run_id: str) -> bool:
     """Put in place the end that is on record already; whether that was all that was missing."""
-    ending = run_folder(workspace, run_id) / _ENDING
+    ending = run_folder(workspace, run_id) / ENDING
     if not ending.exists():
         return False
-    known = FileDigest("state.json", digest_file(ending), ending.stat().st_size)
+    known = FileDigest(STATE, digest_file(ending), ending.stat().st_size)
     for event in Register.read(workspace).run_events:
         if isinstance(event, RunEnded) and event.run_id == run_id and known in event.papers:
-            ending.replace(ending.with_name("state.json"))
+            ending.replace(ending.with_name(STATE))
             return True
     ending.unlink()
     return False

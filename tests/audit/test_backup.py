@@ -24,7 +24,10 @@ from governed_kernel.governance import genesis
 from governed_kernel.lineage.events import SessionStarted
 from governed_kernel.lineage.journal import SESSION_DECODER, read_records
 from governed_kernel.lineage.ledger import Ledger
+from governed_kernel.release.run_states import state_of
+from governed_kernel.release.runs import reap_all
 from governed_kernel.workspace import Workspace
+from tests.audit.test_verification import end_on_record_alone
 from tests.cli.commands import Done
 from tests.lineage.sessions import Session
 from tests.loop import berries
@@ -116,6 +119,18 @@ def test_every_backup_taken_while_a_notebook_and_a_run_go_on_is_whole(
             assert report.is_whole, report.broken
     last = Place(tmp_path / "restored-0", place.home, place.environment)
     assert last.release()["state"] == "approved"
+
+
+def test_a_backup_between_a_run_and_its_last_state_is_whole(
+    released: Place, tmp_path: Path
+) -> None:
+    run = end_on_record_alone(released)
+    with released.inside():
+        workspace, _ = restore(taken(released, tmp_path / "at-once.tar"), tmp_path / "again")
+        report = verify_workspace(workspace)
+        assert report.is_whole, report.broken
+        reap_all(workspace)
+        assert state_of(workspace, run.name).state == "succeeded"
 
 
 def _python(place: Place, arguments: str) -> subprocess.Popen[bytes]:

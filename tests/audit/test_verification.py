@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -16,6 +17,7 @@ from governed_kernel.governance.register import Register
 from governed_kernel.governance.roster import Person
 from governed_kernel.governance.signing import attest
 from governed_kernel.lineage.attestations import Bundle, Deployment
+from governed_kernel.release.run_states import ENDING, STATE, state_of
 from tests.lineage.packing import unpack
 from tests.loop.place import Place
 from tests.loop.refusal import alter, explains
@@ -246,6 +248,31 @@ def test_a_run_that_nobody_started_counts_nowhere(released: Place) -> None:
     shutil.copytree(run, run.with_name("run-20260101T000000-00000000"))
     done = released.done_here("audit verify")
     assert "run run-20260101T000000-00000000: no record in the ledger speaks of it" in done.out
+
+
+def end_on_record_alone(place: Place) -> Path:
+    """A run as its worker leaves it between the record of its end and its last state."""
+    run = next(place.workspace.runs.glob("run-*"))
+    state = run / STATE
+    goes_on = msgspec.structs.replace(state_of(place.workspace, run.name), state="running")
+    state.rename(run / ENDING)
+    state.write_bytes(msgspec.json.encode(goes_on))
+    return run
+
+
+def test_a_run_whose_end_is_on_record_and_not_yet_in_its_place_is_whole(released: Place) -> None:
+    run = end_on_record_alone(released)
+    assert released.here("audit verify").code == 0
+    ended = released.here("release show sour --json")
+    assert ended.code == 0
+    assert not (run / ENDING).exists()
+    assert state_of(released.workspace, run.name).state == "succeeded"
+    assert released.here("audit verify").code == 0
+
+
+def test_the_end_of_a_run_is_verified_before_it_is_in_its_place(released: Place) -> None:
+    alter(end_on_record_alone(released) / ENDING)
+    explains(released.here("audit verify"), 4, "run run-", "state.json: not what the run left")
 
 
 def test_a_name_of_foreign_bytes_keeps_no_verification_from_being_told(released: Place) -> None:
