@@ -13,7 +13,7 @@ from pandas.core.indexes.accessors import (
 )
 from pandas.core.strings.accessor import StringMethods
 
-from governed_kernel.capture.adapters.pandas.operators import values_into
+from governed_kernel.capture.adapters.pandas.arguments import values_into
 from governed_kernel.capture.adapters.pandas.subjects import Work, look
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe

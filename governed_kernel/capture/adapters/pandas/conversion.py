@@ -56,7 +56,7 @@ def construct(observation: Observation, observed: Observed) -> None:
                     work.open((text(name),))
             elif not is_written_out(observation, value):
                 work.open((text(name),))
-    elif isinstance(data, list):
+    elif isinstance(data, (list, dict)):
         whole = observation.registry.get(data)
         for node in work.many(data):
             if node is whole:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.arguments import (
+    BINARY,
+    arguments_into,
+    some_columns,
+    values_into,
+)
 from governed_kernel.capture.adapters.pandas.repeats import arithmetic, repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
@@ -16,14 +20,11 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     column_labels,
     decisive,
     given,
-    is_number,
-    is_written_out,
     levels,
     look,
     own_values,
     remember,
     size,
-    text,
     value_column,
 )
 from governed_kernel.capture.enclosed import owe_to_enclosed
@@ -31,50 +32,12 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.parts import parts_of
 from governed_kernel.capture.registry import Node
-from governed_kernel.capture.relations import of_arguments, of_method
-from governed_kernel.capture.untold import is_within, untold, untold_value
+from governed_kernel.capture.relations import of_method
+from governed_kernel.capture.untold import untold_value
 from governed_kernel.lineage.events import Relation
 
-__all__ = ["arm", "values_into", "word_of"]
+__all__ = ["arm", "word_of"]
 
-_WORDS = [
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "and",
-    "or",
-    "xor",
-    "divmod",
-    "matmul",
-]
-BINARY = [
-    *(f"__{side}{word}__" for word in _WORDS for side in ("", "r", "i")),
-    *(f"__{word}__" for word in ("eq", "ne", "lt", "le", "gt", "ge")),
-    *[
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "divide",
-        "multiply",
-        "subtract",
-        "truediv",
-        "floordiv",
-        "mod",
-        "pow",
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-    ],
-    *["radd", "rsub", "rmul", "rdiv", "rtruediv", "rfloordiv", "rmod", "rpow", "combine", "dot"],
-]
 UNARY = [
     "__neg__",
     "__pos__",
@@ -129,60 +92,24 @@ def elementwise(observation: Observation, observed: Observed) -> None:
             left = own_values(node, observed.subject)
             work.product(column_labels(observed.result), node, left)
         elif observed.target.name in _BY_COLUMN and isinstance(observed.subject, pd.DataFrame):
-            _some_columns(work, node, observed, output)
+            some_columns(work, node, observed, output)
         else:
             values_into(work, node, observed.subject, output, word_of(observed))
-        relation = of_arguments(observed.target.name)
-        for thing in observed.call.arguments[1:]:
-            named = _columns_named(observed, thing, output[1])
-            for name in named:
-                _given_into(work, thing[name], (output[0], (text(name),)), relation)
-            if not named:
-                _given_into(work, thing, output, relation)
-            into = (output[0], tuple(map(text, named))) if named else output
-            _looked_up(work, thing, into, relation)
+        arguments_into(work, observed, output)
         made = column_labels(work.output()) if output[0] == "frame" else output[1][-1:]
         owe_to_enclosed(work, observed.call.arguments[1:], made)
     else:
         work.take(node)
-    work.close()
+    made_of = work.close()
+    if isinstance(node.extra, Reduced) and observed.target.name in _BY_LABEL:
+        _stays_reduced(work, made_of)
 
 
-def _given_into(
-    work: Work, given: Any, into: tuple[str, tuple[str, ...]], relation: Relation
-) -> None:
-    """What an argument brings in by itself, or part by part, goes into these columns."""
-    observed = work.observed
-    for thing in parts_of((given,)):
-        node = work.of(thing)
-        if node is None and (
-            (is_number(thing) or (isinstance(thing, str) and _takes_texts(observed, thing)))
-            and not is_written_out(work.observation, thing)
-        ):
-            node = untold_value(work.observation, thing)
-        if node is not None:
-            values_into(work, node, thing, into, relation)
-
-
-def _columns_named(observed: Observed, thing: Any, columns: tuple[str, ...]) -> list[Any]:
-    """The columns of a frame that a dictionary gives something for: ``fillna({"age": 0})``."""
-    if not isinstance(thing, dict) or not isinstance(observed.subject, pd.DataFrame):
-        return []
-    if observed.target.name == "replace" and not all(isinstance(v, dict) for v in thing.values()):
-        return []  # it may say what to put in the place of which values
-    return [label for label in thing if text(label) in columns]
-
-
-def _takes_texts(observed: Observed, thing: str) -> bool:
-    """Whether a text that a method was given is a value, and not how it is to be done."""
-    if observed.target.name in _BINARY:
-        return True
-    return observed.target.name in _OF_VALUES and thing not in observed.target.defaults
-
-
-_BINARY = frozenset(BINARY)
-_OF_VALUES = ("fillna", "replace", "isin", "between", "clip", "searchsorted")
 _PRODUCTS = ("__matmul__", "dot")
+_BY_LABEL = frozenset(BINARY) - {*_PRODUCTS, "__rmatmul__", "combine"} | {
+    *("__neg__", "__pos__", "__invert__", "__abs__", "__round__", "abs", "round", "clip"),
+    *("fillna", "replace", "astype"),
+}
 
 
 def _into_array(work: Work, node: Node, observed: Observed) -> None:
@@ -197,49 +124,7 @@ def _into_array(work: Work, node: Node, observed: Observed) -> None:
             work.open(made)
 
 
-def _looked_up(
-    work: Work, thing: Any, output: tuple[str, tuple[str, ...]], relation: Relation
-) -> None:
-    """``map(names)``, ``replace({"k": names})``: a dictionary or list made of something."""
-    if not isinstance(thing, (dict, list, set)):
-        return
-    columns = (
-        {text(label): part for label, part in thing.items()} if isinstance(thing, dict) else {}
-    )
-    numbers = [part for name, part in columns.items() if name in output[1] and is_number(part)]
-    if columns and len(numbers) == len(columns) and not is_within(work.observation):
-        return  # each has been asked about
-    if columns and all(isinstance(part, dict) for part in columns.values()):
-        for name, part in columns.items():
-            if name in output[1]:
-                _looked_up(work, part, (output[0], (name,)), relation)
-        return
-    made = output[1][-1:] if output[0] == "series" or len(output[1]) == 1 else output[1]
-    if (found := work.observation.registry.get(thing)) is not None:
-        work.product(made, found, found.columns or ("*",), relation)
-    elif (
-        not is_written_out(work.observation, thing)
-        and (told := untold(work.observation, thing, tuple(work.inputs.values()))) is not None
-    ):
-        work.product(made, told, ("*",), relation)
-
-
 _BY_COLUMN = ("fillna", "astype", "replace", "round", "clip")
-
-
-def _some_columns(
-    work: Work, node: Node, observed: Observed, output: tuple[str, tuple[str, ...]]
-) -> None:
-    """``fillna({"age": 0})``: the columns that a dictionary names are changed, the others not."""
-    made = column_labels(work.output())
-    named = {
-        text(label)
-        for thing in observed.call.arguments[1:]
-        for label in _columns_named(observed, thing, made)
-    }
-    changed = tuple(column for column in made if not named or column in named)
-    work.same(node, changed, "TRANSFORMATION")
-    work.same(node, tuple(column for column in output[1] if column not in changed))
 
 
 def look_up(observation: Observation, observed: Observed) -> None:
@@ -289,38 +174,12 @@ def word_of(observed: Observed) -> Relation:
     return of_method(getattr(told, "__name__", str(told)))
 
 
-def values_into(
-    work: Work,
-    node: Node,
-    thing: Any,
-    output: tuple[str, tuple[str, ...]],
-    relation: Relation = "TRANSFORMATION",
-) -> None:
-    """The values of `node` go into those of the output: by name, or all to all for a series."""
-    result = work.output()
-    if isinstance(thing, pd.DataFrame) and isinstance(result, pd.DataFrame):
-        made = column_labels(result)
-        index = output[1][: len(output[1]) - len(made)]
-        work.same(node, made, relation)
-    elif (
-        isinstance(node.extra, Reduced)
-        and isinstance(result, pd.DataFrame)
-        and work.observed.arguments.get("axis") in (None, 1, "columns")
-    ):
-        # labels meet labels: ``frame.fillna(frame.mean())``
-        made = column_labels(result)
-        work.take(node)
-        work.same(node.extra.frame, made, "AGGREGATION")
-        return
-    else:
-        made = output[1][-1:] if not isinstance(result, pd.DataFrame) else column_labels(result)
-        if isinstance(result, pd.DataFrame) and len(output[1]) < len(made):
-            made = output[1]  # a dictionary has named the columns that it goes into
-        index = output[1][: len(output[1]) - len(made)]
-        values = node.columns if node.kind in PLAIN else own_values(node, thing)
-        work.product(made, node, values or ("*",), relation)
-    if node.kind not in PLAIN:
-        work.same(node, tuple(level for level in index if level in node.columns))
+def _stays_reduced(work: Work, made: Node) -> None:
+    """What is computed of summaries alone, label by label, is one as well."""
+    result, kept = work.observed.result, [node.extra for node in work.inputs.values()]
+    if isinstance(result, pd.Series) and all(isinstance(each, Reduced) for each in kept):
+        frames = tuple(dict.fromkeys(frame for each in kept for frame in each.frames))
+        work.observation.registry.put(result, made._replace(extra=Reduced(frames)))
 
 
 def choose(observation: Observation, observed: Observed) -> None:
@@ -359,7 +218,7 @@ def ufunc(observation: Observation, observed: Observed) -> None:
     for thing in inputs:
         if (node := work.of(thing)) is not None:
             values_into(work, node, thing, output)
-    work.close()
+    _stays_reduced(work, work.close())
 
 
 def apply(observation: Observation, observed: Observed) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from governed_kernel.capture.adapters.pandas.indexes import know_labels
 from governed_kernel.capture.adapters.pandas.subjects import (
+    Reduced,
     Work,
     column_labels,
     decisive,
@@ -257,7 +258,10 @@ def transpose(observation: Observation, observed: Observed) -> None:
     node, output = work.subject(), look(observed.result)
     if node is None or output is None:
         return
-    if isinstance(observed.result, pd.DataFrame):
+    if isinstance(node.extra, Reduced):  # ``frame.mean().to_frame().T``
+        work.take(node)
+        node.extra.go_into(work, column_labels(observed.result))
+    elif isinstance(observed.result, pd.DataFrame):
         values = own_values(node, observed.subject)
         # Rows are no columns: which of them a value came from is told by its place alone.
         sure: Evidence = "observed" if len(values) == 1 else "conservative"
@@ -306,7 +310,9 @@ def to_frame(observation: Observation, observed: Observed) -> None:
         return
     work.same(node, output[1][:-1])
     work.pairs(node, [(output[1][-1], value_column(node))])
-    work.close()
+    made = work.close()
+    if isinstance(node.extra, Reduced):
+        observation.registry.put(observed.result, made._replace(extra=node.extra))
 
 
 def explode(observation: Observation, observed: Observed) -> None:

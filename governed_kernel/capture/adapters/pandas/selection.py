@@ -20,7 +20,9 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     given,
     is_label,
     is_mask,
+    is_number,
     is_single_value,
+    labels_in,
     labels_of,
     levels,
     look,
@@ -94,7 +96,7 @@ def keep(observation: Observation, observed: Observed) -> None:
             work.same(node, levels(observed.result.index))
             old = column_labels(observed.subject)
             work.pairs(node, zip(column_labels(observed.result), old, strict=True))
-        else:
+        elif not _some_summaries(work, node):
             work.same(node, output[1])
             if observed.target.name == "sample":
                 weighed(work, node, observed)
@@ -102,7 +104,7 @@ def keep(observation: Observation, observed: Observed) -> None:
                 mask_decides(work, observed["indices"], node)
     else:
         work.take(node)
-    work.close()
+    _are_summaries(work, node)
 
 
 def weighed(work: Work, node: Node, observed: Observed) -> None:
@@ -183,13 +185,35 @@ def get_item(observation: Observation, observed: Observed) -> None:
         return
     if isinstance(getattr(subject, "columns", None), pd.MultiIndex) and output[0] == "frame":
         _levels_below(work, node, observed)
-    else:
+    elif not _some_summaries(work, node):
         work.same(node, output[1])
     if isinstance(subject, pd.DataFrame) and isinstance(key, (list, tuple)) and not _masks(key):
         work.chosen_by(key)
+    elif isinstance(key, pd.DataFrame):  # the same rows, and no value where it says so
+        work.same(work.node(key, *look(key)), output[1], "CONDITIONAL")  # type: ignore[misc]
     elif not isinstance(key, str):
         mask_decides(work, key, node)
-    work.close()
+    _are_summaries(work, node)
+
+
+def _some_summaries(work: Work, node: Node) -> bool:
+    """``frame.mean()[["a", "b"]]``: of a frame's summaries some, each of its own column."""
+    result = work.observed.result
+    if not isinstance(node.extra, Reduced) or not isinstance(result, pd.Series):
+        return False
+    work.take(node)
+    left = frozenset(labels_in(result.index))
+    for frame in node.extra.frames:
+        columns = tuple([column for column in frame.columns if column in left])
+        work.product((text(result.name),), frame, columns, "AGGREGATION")
+    return True
+
+
+def _are_summaries(work: Work, node: Node) -> None:
+    """Remember of some summaries what they were of."""
+    made = work.close()
+    if isinstance(node.extra, Reduced) and isinstance(work.observed.result, pd.Series):
+        work.observation.registry.put(work.observed.result, made._replace(extra=node.extra))
 
 
 def single(work: Work, node: Node, subject: Any, key: Any) -> None:
@@ -202,9 +226,10 @@ def single(work: Work, node: Node, subject: Any, key: Any) -> None:
         return
     relation: Relation = "IDENTITY"
     columns: tuple[str, ...] = (text(key),)
-    if isinstance(node.extra, Reduced) and text(key) in node.extra.frame.columns:
+    sources: tuple[Node, ...] = (node,)
+    if isinstance(node.extra, Reduced) and (behind := node.extra.behind(columns[0])):
         work.take(node)
-        node, relation = node.extra.frame, "AGGREGATION"
+        sources, relation = behind, "AGGREGATION"
     elif node.entity not in observation.doings[-1].made:
         return
     elif isinstance(subject, pd.DataFrame):
@@ -214,11 +239,13 @@ def single(work: Work, node: Node, subject: Any, key: Any) -> None:
         columns = own_values(node, subject)
     else:
         return
-    taken, known = ("single", node.entity, columns), memory_of(observation).calls
+    entities = tuple([each.entity for each in sources])
+    taken, known = ("single", entities, columns), memory_of(observation).calls
     if taken in known:
         observation.scalars.keep(value, known[taken])
         return
-    work.product((VALUE,), node, columns, relation)
+    for each in sources:
+        work.product((VALUE,), each, columns, relation)
     known[taken] = work.close()
 
 
@@ -274,6 +301,8 @@ def locate(observation: Observation, observed: Observed) -> None:
     if node is None:
         return
     if output is None:
+        if isinstance(node.extra, Reduced) and indexer.name == "iloc" and is_number(key):
+            key = subject.index[key]
         single(work, node, subject, key)
         return
     rows = key[0] if isinstance(key, tuple) and key and isinstance(subject, pd.DataFrame) else key
@@ -284,12 +313,12 @@ def locate(observation: Observation, observed: Observed) -> None:
             work.same(node, output[1])
         else:
             _row(work, node, name, subject, key[1] if column else slice(None))
-    else:
+    elif not _some_summaries(work, node):
         work.same(node, output[1])
     mask_decides(work, rows, node)
     if not _whole(rows) and not is_mask(rows) and indexer.name == "loc":
         work.decides(node, levels(subject.index), "FILTER")
-    work.close()
+    _are_summaries(work, node)
 
 
 def _row(work: Work, node: Any, name: str, subject: pd.DataFrame, columns: Any) -> None:

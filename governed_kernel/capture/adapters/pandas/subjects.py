@@ -35,6 +35,7 @@ __all__ = [
     "is_number",
     "is_single_value",
     "is_written_out",
+    "labels_in",
     "levels",
     "levels_meant",
     "look",
@@ -62,8 +63,12 @@ def text(label: Any) -> str:
 
 
 def column_labels(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Labels of the columns without the index; remembered for each column index."""
-    columns = frame.columns
+    """Labels of the columns without the index."""
+    return labels_in(frame.columns)
+
+
+def labels_in(columns: pd.Index) -> tuple[str, ...]:
+    """Labels of columns, as an index holds them; remembered for each index."""
     shared = columns._id  # type: ignore[attr-defined]  # of all views of one index: `Index.is_`
     known = _labels.get(shared)
     if known is None:
@@ -111,9 +116,21 @@ def array_columns(array: Any) -> tuple[str, ...]:
 
 
 class Reduced(NamedTuple):
-    """Of a series that holds one value of each of a frame's columns: that frame."""
+    """Of a series whose labels are names of columns: the frames that its values are made of.
 
-    frame: Node
+    Each value owes to the columns that are called by its label.
+    """
+
+    frames: tuple[Node, ...]
+
+    def behind(self, label: str) -> tuple[Node, ...]:
+        """The frames that have a column of that label."""
+        return tuple([frame for frame in self.frames if label in frame.columns])
+
+    def go_into(self, work: Work, made: tuple[str, ...]) -> None:
+        """Let the columns `made` owe to those of their names."""
+        for frame in self.frames:
+            work.same(frame, made, "AGGREGATION")
 
 
 class Before(NamedTuple):

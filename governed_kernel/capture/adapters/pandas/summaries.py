@@ -9,6 +9,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     Reduced,
     Work,
     column_labels,
+    labels_in,
     labels_of,
     look,
     own_values,
@@ -16,6 +17,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
 )
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
+from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.lineage.events import Relation
 
@@ -35,20 +37,40 @@ def reduce(observation: Observation, observed: Observed) -> None:
             if isinstance(observed.result, pd.DataFrame)
             else output[1][-1:]
         )
-        values = own_values(node, subject)
         across = observed["axis"] in (1, "columns")  # of one row's values
+        values = _summarised(node, observed, across=across)
         word: Relation = "TRANSFORMATION" if across else "AGGREGATION"
         if isinstance(observed.result, pd.DataFrame) and set(made) <= set(values):
             work.same(node, made, word)
-        else:
-            work.product(made, node, values, word)
+        elif observed.target.name != "memory_usage" or observed["deep"]:
+            work.product(made, node, values, word)  # else it is told by types and numbers of rows
+        if (other := work.of(observed["other"])) is not None:  # of `corrwith`
+            work.product(made, other, own_values(other, observed["other"]), word)
         if across:
             work.same(node, output[1][: len(output[1]) - len(made)])
     else:
         work.product((VALUE,), node, own_values(node, subject), "AGGREGATION")
     made_of = work.close()
     if isinstance(observed.result, pd.Series) and isinstance(subject, pd.DataFrame) and not across:
-        observation.registry.put(observed.result, made_of._replace(extra=Reduced(node)))
+        observation.registry.put(observed.result, made_of._replace(extra=Reduced((node,))))
+
+
+def _summarised(node: Node, observed: Observed, *, across: bool) -> tuple[str, ...]:
+    """The columns that a table or series of summaries is made of; others may be left out.
+
+    Summaries of whole columns that make a series are labelled by the columns' names.
+    """
+    subject, result = observed.subject, observed.result
+    values = own_values(node, subject)
+    if not isinstance(subject, pd.DataFrame) or not isinstance(result, pd.Series):
+        return values
+    if across:
+        if observed.arguments.get("numeric_only") is not True:
+            return values
+        pairs = zip(values, subject.dtypes, strict=True)
+        return tuple([name for name, kind in pairs if pd.api.types.is_numeric_dtype(kind)])
+    left = frozenset(labels_in(result.index))
+    return tuple([column for column in values if column in left]) if left else ()
 
 
 def correlate(observation: Observation, observed: Observed) -> None:
@@ -58,7 +80,10 @@ def correlate(observation: Observation, observed: Observed) -> None:
     if node is None:
         return
     made = output[1] if output is not None else (VALUE,)
-    work.product(made, node, own_values(node, observed.subject), "AGGREGATION")
+    values = own_values(node, observed.subject)
+    if isinstance(observed.result, pd.DataFrame):  # texts may be left out
+        values = tuple([column for column in values if column in made])
+    work.product(made, node, values, "AGGREGATION")
     if (other := work.of(observed["other"])) is not None:
         work.product(made, other, own_values(other, observed["other"]), "AGGREGATION")
     work.close()
