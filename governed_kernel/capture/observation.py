@@ -243,6 +243,8 @@ class ThreadState(threading.local):
     """The library that the user asked for what is fetched now: another does it in its name."""
     busy: bool = False
     """An observer is at work: what it does itself is not observed."""
+    answers: tuple[tuple[Any, Any], ...] = ()
+    """What functions gave that the call under way has asked: see `answers`."""
 
 
 class Observation:

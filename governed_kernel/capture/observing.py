@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from governed_kernel.capture import native
+from governed_kernel.capture.answers import answered
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.registry import identity
 from governed_kernel.capture.rewriting import (
@@ -282,6 +283,8 @@ class _FollowingHooks:
         state = self.state
         state.call = call.outer
         state.busy = True
+        if state.answers:
+            call.arguments, state.answers = answered(call.arguments, state.answers), ()
         try:
             self.rule(self.observation, Observed(call, value))
         except RecorderLost:
@@ -297,7 +300,7 @@ class _FollowingHooks:
     def fail(self, call: Call | None) -> None:
         if call is None:
             return
-        self.state.call = call.outer
+        self.state.call, self.state.answers = call.outer, ()
         call.arguments = ()
         call.note = None
         # What was opened was opened, even if what came then failed.
@@ -361,6 +364,8 @@ class _QuickHooks:
         if values is None:
             return value
         self.state.call = None
+        if self.state.answers:
+            values, self.state.answers = answered(values, self.state.answers), ()
         try:
             if self.again(values, value):
                 return value
@@ -381,4 +386,4 @@ class _QuickHooks:
 
     def fail(self, values: Any) -> None:
         if values is not None:
-            self.state.call = None
+            self.state.call, self.state.answers = None, ()

@@ -129,9 +129,10 @@ def _brought(given: _Given, thing: Any, deep: int) -> Iterator[Node]:
     if kind in _NOTHING or _is_label(given, thing):
         return
     node: Node | None = None
+    if identity(thing) in step.reached:
+        return
     if isinstance(thing, _CODE):
-        if identity(thing) not in step.reached:
-            owe_to_enclosed(step, (thing,), given.columns, _relation(step))
+        owe_to_enclosed(step, (thing,), given.columns, _relation(step))
     elif _is_number(thing):
         node = _of_number(given, thing)
     elif (node := step.observation.registry.get(thing)) is None:

@@ -83,7 +83,8 @@ class Step:
         self.facts: dict[str, Any] = {}
         self.opened: dict[str, None] = {}
         self.reached: set[int] = set()
-        """`identity` of the user's functions of which it was asked what they have within reach."""
+        """`identity` of the user's functions of which it was asked what they have within reach, and
+        of other things that a rule has followed where `Registry` does not know them."""
 
     # --- what goes in -----------------------------------------------------------------------
 

@@ -65,6 +65,18 @@ df = pd.read_csv("people.csv")
 def number(text): return int(text[1:])
 """
 HONEST = {
+    "a_chain_of_functions": """
+d = (
+    df.assign(
+        band=lambda t: pd.cut(t["age"], [0, 40, 60, 120], labels=False),
+        kg=lambda t: t["weight"] - t.groupby("city")["weight"].transform("mean"),
+        heavy=lambda t: np.where(t["kg"] > 0, 1, 0),
+    )
+    .loc[lambda t: np.log1p(t["glucose"]) > 1]
+    .assign(half=pd.col("age") / 2)
+)
+d[["band", "kg", "heavy", "half"]].to_pickle("a_chain_of_functions.pkl")
+""",
     "earlier_of_each_patient": """
 d = df.sort_values(["patient_id", "age"]).copy()
 groups = d.groupby("patient_id")
@@ -214,6 +226,19 @@ f.to_pickle("wide.pkl")
 """,
 }
 LEAKING = {
+    "a_chain_that_begins_with_patients": """
+d = df.assign(a=lambda t: t["patient_id"].str[1:].astype(int), n=lambda t: np.log1p(t["a"]))
+d[["age", "n"]].to_pickle("a_chain_that_begins_with_patients.pkl")
+""",
+    "an_expression": """
+d = df.assign(n=pd.col("age") + pd.col("patient_id").str[1:].astype(int))
+d[["age", "n"]].to_pickle("an_expression.pkl")
+""",
+    "a_number_in_an_expression": """
+most = df["patient_id"].str[1:].astype(int).max()
+d = df.assign(n=pd.col("age") * most)
+d[["age", "n"]].to_pickle("a_number_in_an_expression.pkl")
+""",
     "number_of_the_group": """
 d = df.copy(); d["n"] = d.groupby("patient_id").ngroup()
 d[["age", "n"]].to_pickle("number_of_the_group.pkl")

@@ -33,7 +33,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.untold import is_within, untold_value
 
-__all__ = ["arm"]
+__all__ = ["arm", "assign_value", "base_of"]
 
 
 def _targets(key: Any, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def assign_value(
         work.open(targets)
 
 
-def _base(node: Node) -> Node | None:
+def base_of(node: Node) -> Node | None:
     """What keeps its rows when a column is added; the first column of all brings its own."""
     return node if node.columns else None
 
@@ -126,7 +126,7 @@ def _set(
         targets = _targets(key, columns)
     partial = rows is not None and not (isinstance(rows, slice) and rows == slice(None))
     kept = [c for c in after[1] if partial or c not in targets]
-    work.base = _base(node)
+    work.base = base_of(node)
     work.same(node, tuple(kept))
     assign_value(work, node, targets, value)
     if partial:
@@ -141,27 +141,6 @@ def _set(
             work.product(targets, node, node.columns, "CONDITIONAL", "conservative")
             owe_to_enclosed(work, (rows,), targets, "CONDITIONAL")
     work.finish(subject, *after, rows_in=before.rows, rows_out=size(subject))
-
-
-def assign(observation: Observation, observed: Observed) -> None:
-    """``frame.assign(new=…)``; a callable sees the frame, and all of it may go in."""
-    work = Work(observation, observed)
-    node, output = work.subject(), look(observed.result)
-    if node is None or output is None:
-        return
-    given = observed["kwargs"] or {}
-    work.base = _base(node)
-    work.same(node, tuple(column for column in output[1] if column not in given))
-    before: set[str] = set()
-    for name, value in given.items():
-        if callable(value) and before and columns_read(value, tuple(before)) != ():
-            # It may see columns that were assigned before it, which are made of any of these.
-            work.product((text(name),), node, node.columns, "TRANSFORMATION", "conservative")
-            owe_to_enclosed(work, (value,), (text(name),))
-        else:
-            assign_value(work, node, (text(name),), value)
-        before.add(text(name))
-    work.close()
 
 
 def insert(observation: Observation, observed: Observed) -> None:
@@ -259,7 +238,6 @@ def arm(observation: Observation) -> None:
     for owner in (pd.DataFrame, pd.Series):
         observe(observation, "pandas", owner, "__setitem__", set_item, before=remember)
         observe(observation, "pandas", owner, "update", update, before=remember)
-    observe(observation, "pandas", pd.DataFrame, "assign", assign)
     observe(observation, "pandas", pd.DataFrame, "insert", insert, before=remember)
     observe(observation, "pandas", pd.DataFrame, "eval", evaluate, before=remember)
     observe(

@@ -23,7 +23,7 @@ from governed_kernel.capture.adapters.polars.plans import Plan, Written, files_o
 from governed_kernel.capture.adapters.polars.subjects import GROUPS, Work, look, size
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, Target, hooks_of, observe
-from governed_kernel.capture.registry import Node
+from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.rewriting import Hooks, outermost_function, rewrite
 from governed_kernel.capture.steps import MOST_EDGES
 from governed_kernel.capture.transfers import announce, complete
@@ -219,6 +219,8 @@ def after(observation: Observation, observed: Observed) -> None:
                 call.site = id(frame.f_code), frame.f_lasti
             for run in found:
                 work = Work(observation, observed)
+                known = filter(work.memory.of, asked)  # also those that are run beside it
+                work.reached.update(map(identity, known))
                 record_run(work, run, work.lazy([run.lazy]))
 
 

@@ -22,7 +22,7 @@ from governed_kernel.capture.adapters.polars.origins import Table, leaf_table, l
 from governed_kernel.capture.adapters.polars.plans import Plan, Scan
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed
-from governed_kernel.capture.registry import Node
+from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import MOST_EDGES, Step
 from governed_kernel.capture.uris import path_of
@@ -126,7 +126,10 @@ class Work(Step):
         lazies: list[Lazy] = []
         for place, thing in enumerate(things_in(things)):
             if isinstance(thing, LAZY):
-                lazy = self.memory.of(thing) or UNKNOWN
+                known = self.memory.of(thing)
+                if known is not None:  # a name's statement may have told of it as a whole
+                    self.reached.add(identity(thing))
+                lazy = known or UNKNOWN
                 leaves += lazy.leaves
                 lazies.append(lazy)
             elif isinstance(thing, pl.Series) and place:
