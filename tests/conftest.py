@@ -18,21 +18,31 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["GOVERNED_HOME"] = tempfile.mkdtemp(prefix="governed-tests-")
     atexit.register(shutil.rmtree, os.environ["GOVERNED_HOME"], ignore_errors=True)
 
-LONGEST = ("test_demonstration.py", "test_corpus.py", "test_biopsy_triage.py", "test_journey.py")
 TOGETHER = {
-    "loop": (
-        *("tests/attack/", "tests/audit/", "tests/cli/", "tests/release/"),
+    "commands": (
+        *("tests/cli/", "tests/release/", "tests/extension/test_jobs.py"),
         *("tests/governance/test_erasure.py", "tests/governance/test_service_key.py"),
-        "tests/extension/test_jobs.py",
     ),
     "browser": ("tests/ui/test_journey.py", "tests/ui/test_lineage.py"),
+    "audits": ("tests/attack/", "tests/audit/"),
 }
 """The walked loop, and the server with its browser, are made once for each worker that asks."""
+FIRST = (
+    *("tests/test_demonstration.py", "commands", "browser", "audits"),
+    *("tests/capture/test_corpus.py", "tests/notebooks/test_biopsy_triage.py"),
+)
+"""The longest, in this order; what takes seconds fills up what is left at the end."""
+
+
+def dealt_with(file: str) -> str:
+    """What a file is dealt out with: a name of `TOGETHER`, or the file alone."""
+    return next((name for name, files in TOGETHER.items() if file.startswith(files)), file)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the longest to the front; the others stay in the order of the tree."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    turn = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: turn.get(dealt_with(item.nodeid.partition("::")[0]), len(FIRST)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -44,10 +54,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     deal = LoadFileScheduling(config, log)
     file_of = deal._split_scope
-
-    def scope(nodeid: str) -> str:
-        file = file_of(nodeid)
-        return next((name for name, files in TOGETHER.items() if file.startswith(files)), file)
-
-    deal._split_scope = scope
+    deal._split_scope = lambda nodeid: dealt_with(file_of(nodeid))
     return deal

@@ -20,17 +20,25 @@ from tests.loop.stages import Stages
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def place(stages: Stages, tmp_path: Path) -> Place:
-    """A workspace whose store was brought up to date in several steps."""
-    place = stages.executed.copy(tmp_path)
+@pytest.fixture(scope="module")
+def in_steps(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A workspace whose store was brought up to date in several steps; tests work on copies."""
+    folder = tmp_path_factory.mktemp("in-steps")
+    place = stages.executed.copy(folder)
     place.done_here("lineage sessions")
     session = min(place.workspace.journals.glob("*.zst"))
-    aside = tmp_path / session.name
+    aside = folder / session.name
     session.rename(aside)
     place.done_here("store rebuild")  # of all but the first session
     aside.rename(session)
     place.done_here("lineage sessions")
+    return place
+
+
+@pytest.fixture
+def place(in_steps: Place, tmp_path: Path) -> Place:
+    place = in_steps.copy(tmp_path)
+    place.done_here("lineage sessions")  # the texts' files are others here, and so read again
     return place
 
 

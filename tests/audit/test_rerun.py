@@ -194,6 +194,6 @@ def test_only_files_that_are_on_record_are_compared(
     altered = max(path for path in (run / "output").rglob("*") if path.is_file())
     alter(altered)
     changed = "-p learning_rate 2.000001"  # so that the suite's evidence is compared as well
-    done = place.here(f"audit rerun {stages.run_id} --as aida {changed}")
+    done = place.governed(f"audit rerun {stages.run_id} --as aida {changed}")
     explains(done, 4, f"{altered} is not what the run left")
     assert place.events("RerunCompared") == []
