@@ -27,6 +27,11 @@ well.
 time_bucket(…)`` does: GROUP_BY. A window that moves with each row (``rolling`` on a column of
 times) is a WINDOW by that column.
 
+**Labels that meet.** Where pandas puts several things together by their labels of rows (``a + b``,
+``pd.concat(axis=1)``, ``frame["new"] = series``, ``where``, ``fillna`` …), values owe to the labels
+of all of them by JOIN, as after a merge on the index. Not so to labels that are the same ones (two
+columns of a frame, figures of the same groups), nor to those that only count rows.
+
 **Memberships** (``isin``, ``in (select …)``, ``exists``, a merge's indicator, Python's ``in``) ask
 which values or rows there are of another input. What comes of it is made of that input's values,
 and tells as well what chose its rows: whether a patient is among ``patients[hiv == 1]`` owes to

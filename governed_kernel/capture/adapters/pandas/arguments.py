@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.alignment import Labelled, look_up, meet
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Reduced,
@@ -15,6 +17,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     is_single_value,
     is_written_out,
     labels_in,
+    levels,
     own_values,
     text,
 )
@@ -25,7 +28,7 @@ from governed_kernel.capture.relations import of_arguments
 from governed_kernel.capture.untold import is_within, untold, untold_value
 from governed_kernel.lineage.events import Relation
 
-__all__ = ["BINARY", "arguments_into", "some_columns", "values_into"]
+__all__ = ["BINARY", "arguments_into", "join_labels", "some_columns", "values_into"]
 
 _WORDS = [
     "add",
@@ -66,6 +69,13 @@ BINARY = [
     *["radd", "rsub", "rmul", "rdiv", "rtruediv", "rfloordiv", "rmod", "rpow", "combine", "dot"],
 ]
 _BINARY = frozenset(BINARY)
+_SAME_LABELS = frozenset(
+    (
+        *(f"__{word}__" for word in ("eq", "ne", "lt", "le", "gt", "ge", "matmul", "rmatmul")),
+        *("dot", "isin", "between", "replace", "map", "searchsorted"),
+    )
+)
+"""What compares places, or refuses other labels."""
 _OF_VALUES = ("fillna", "replace", "isin", "between", "clip", "searchsorted")
 
 
@@ -104,8 +114,37 @@ def values_into(
         index = output[1][: len(output[1]) - len(made)]
         values = node.columns if node.kind in PLAIN else own_values(node, thing)
         work.product(made, node, values or ("*",), relation)
-    if node.kind not in PLAIN:
+    if node.kind not in PLAIN and (_keeps_labels(work.observed) or thing is work.observed.subject):
         work.same(node, tuple(level for level in index if level in node.columns))
+
+
+def _keeps_labels(observed: Observed) -> bool:
+    """Whether rows are there for the labels of each side, and not for those of the subject."""
+    return observed.target.name in _BINARY or observed.target.name == "__array_ufunc__"
+
+
+def join_labels(
+    work: Work, node: Node, things: Iterable[Any], output: tuple[str, tuple[str, ...]]
+) -> None:
+    """The subject and what goes in beside it meet by their labels of rows."""
+    observed = work.observed
+    name, subject = observed.target.name, observed.subject
+    if name in _SAME_LABELS or not isinstance(subject, (pd.DataFrame, pd.Series)):
+        return
+    others: list[Labelled] = []
+    for thing in things:
+        if isinstance(thing, (pd.DataFrame, pd.Series)) and (known := work.of(thing)) is not None:
+            across = isinstance(thing, pd.Series) != isinstance(subject, pd.Series)
+            if not (across and _meets_columns(observed)):
+                others.append((thing, known))
+    if not others:
+        return
+    if _keeps_labels(observed):
+        meet(work, [(subject, node), *others])
+        return
+    values = len(levels(work.output().index))
+    for other in others:
+        look_up(work, output[1][values:], [(subject, node), other])
 
 
 def _meets_columns(observed: Observed) -> bool:

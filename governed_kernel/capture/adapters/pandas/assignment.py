@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.alignment import look_up
 from governed_kernel.capture.adapters.pandas.indexes import know_labels
 from governed_kernel.capture.adapters.pandas.selection import CELLS, LOCATION, names_in, spoken_of
 from governed_kernel.capture.adapters.pandas.subjects import (
@@ -33,7 +34,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.untold import is_within, untold_value
 
-__all__ = ["arm", "assign_value", "base_of"]
+__all__ = ["arm", "assign_value", "base_of", "by_labels"]
 
 
 def _targets(key: Any, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -78,6 +79,14 @@ def assign_value(
         work.product(targets, told, (VALUE,))
     elif not is_written_out(work.observation, value):
         work.open(targets)
+
+
+def by_labels(work: Work, node: Node, subject: Any, targets: tuple[str, ...], value: Any) -> None:
+    """A series or frame that is assigned gives each row the value of its label."""
+    if isinstance(value, (pd.DataFrame, pd.Series)) and node.columns:
+        source = work.of(value)
+        if source is not None:
+            look_up(work, targets, [(subject, node), (value, source)])
 
 
 def base_of(node: Node) -> Node | None:
@@ -129,6 +138,7 @@ def _set(
     work.base = base_of(node)
     work.same(node, tuple(kept))
     assign_value(work, node, targets, value)
+    by_labels(work, node, subject, targets, value)
     if partial:
         told = decisive(work, rows, (node,))
         decided_by = work.of(rows) if told is None else None
@@ -217,7 +227,10 @@ def update(observation: Observation, observed: Observed) -> None:
         work.base = before.node
         work.same(before.node, after[1])
         if other is not None:
-            work.same(other, after[1])
+            values = own_values(before.node, observed.subject)
+            made = tuple([column for column in values if column in other.columns])
+            work.same(other, made)
+            look_up(work, made, [(observed.subject, before.node), (observed["other"], other)])
         work.finish(observed.subject, *after, rows_in=before.rows, rows_out=before.rows)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.alignment import meet
 from governed_kernel.capture.adapters.pandas.pieces import READER
 from governed_kernel.capture.adapters.pandas.subjects import (
     UNNAMED,
@@ -208,6 +209,8 @@ def concat(observation: Observation, observed: Observed) -> None:
                 work.pairs(node, [(name, column)])
         for _, node in found:
             work.same(node, output[1][: len(output[1]) - len(made)])
+        if found:
+            meet(work, found)
     else:
         for thing, node in found:
             if isinstance(thing, pd.Series):
@@ -236,10 +239,12 @@ def combine_first(observation: Observation, observed: Observed) -> None:
     for node, thing in ((one, observed.subject), (two, observed["other"])):
         if isinstance(thing, pd.Series):
             work.pairs(node, [(output[1][-1] or UNNAMED, node.columns[-1])], "TRANSFORMATION")
+            work.same(node, output[1][:-1])
         else:
             both = {name for name in one.columns if name in two.columns}
             work.same(node, tuple(c for c in output[1] if c not in both))
             work.same(node, tuple(c for c in output[1] if c in both), "TRANSFORMATION")
+    meet(work, [(observed.subject, one), (observed["other"], two)])
     work.close()
 
 

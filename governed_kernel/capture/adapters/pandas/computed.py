@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from governed_kernel.capture.adapters.pandas.assignment import assign_value, base_of
+from governed_kernel.capture.adapters.pandas.assignment import assign_value, base_of, by_labels
 from governed_kernel.capture.adapters.pandas.subjects import Work, look, text
 from governed_kernel.capture.answers import answered, asking
 from governed_kernel.capture.enclosed import owe_to_enclosed
@@ -60,6 +60,7 @@ def _compute(work: Work, given: dict[str, Any]) -> None:
             owe_to_enclosed(work, (value,), (text(name),))
         else:
             assign_value(work, node, (text(name),), value)
+            by_labels(work, node, work.observed.subject, (text(name),), value)
         before.add(text(name))
     work.close()
 

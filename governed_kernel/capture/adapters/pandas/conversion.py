@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.core import common  # type: ignore[attr-defined]
 
+from governed_kernel.capture.adapters.pandas.alignment import meet
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Work,
@@ -38,8 +39,12 @@ def construct(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     made = column_labels(subject) if isinstance(subject, pd.DataFrame) else output[1][-1:]
     if isinstance(data, dict) and isinstance(subject, pd.DataFrame):
+        labelled = []
         for name, value in list(data.items())[:1000]:
             node = work.of(value)
+            if node is not None and isinstance(value, pd.Series):
+                labelled.append((value, node))
+                work.same(node, output[1][: len(output[1]) - len(made)])
             if node is not None and text(name) in made:
                 columns = node.columns if node.kind in PLAIN else own_values(node, value)
                 work.product((text(name),), node, columns or ("*",), "IDENTITY")
@@ -56,6 +61,8 @@ def construct(observation: Observation, observed: Observed) -> None:
                     work.open((text(name),))
             elif not is_written_out(observation, value):
                 work.open((text(name),))
+        if labelled:
+            meet(work, labelled)
     elif isinstance(data, (list, dict)):
         whole = observation.registry.get(data)
         for node in work.many(data):

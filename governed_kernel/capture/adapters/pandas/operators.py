@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.alignment import meet
 from governed_kernel.capture.adapters.pandas.arguments import (
     BINARY,
     arguments_into,
+    join_labels,
     some_columns,
     values_into,
 )
@@ -96,6 +98,7 @@ def elementwise(observation: Observation, observed: Observed) -> None:
         else:
             values_into(work, node, observed.subject, output, word_of(observed))
         arguments_into(work, observed, output)
+        join_labels(work, node, observed.call.arguments[1:], output)
         made = column_labels(work.output()) if output[0] == "frame" else output[1][-1:]
         owe_to_enclosed(work, observed.call.arguments[1:], made)
     else:
@@ -203,6 +206,7 @@ def choose(observation: Observation, observed: Observed) -> None:
         work.product(output[1][-1:], node, node.columns, "CONDITIONAL", "conservative")
         owe_to_enclosed(work, (observed["cond"],), output[1][-1:], "CONDITIONAL")
     owe_to_enclosed(work, (observed["other"],), output[1][-1:])
+    join_labels(work, node, (observed["other"], observed["cond"]), output)
     work.close()
 
 
@@ -218,6 +222,9 @@ def ufunc(observation: Observation, observed: Observed) -> None:
     for thing in inputs:
         if (node := work.of(thing)) is not None:
             values_into(work, node, thing, output)
+    labelled = [thing for thing in inputs if isinstance(thing, (pd.DataFrame, pd.Series))]
+    if len(labelled) > 1 and len({type(thing) for thing in labelled}) == 1:
+        meet(work, [(thing, found) for thing in labelled if (found := work.of(thing)) is not None])
     _stays_reduced(work, work.close())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from governed_kernel.capture.adapters.pandas.alignment import meet
 from governed_kernel.capture.adapters.pandas.repeats import repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     Reduced,
@@ -46,6 +47,7 @@ def reduce(observation: Observation, observed: Observed) -> None:
             work.product(made, node, values, word)  # else it is told by types and numbers of rows
         if (other := work.of(observed["other"])) is not None:  # of `corrwith`
             work.product(made, other, own_values(other, observed["other"]), word)
+            meet(work, [(subject, node), (observed["other"], other)])
         if across:
             work.same(node, output[1][: len(output[1]) - len(made)])
     else:
@@ -86,6 +88,7 @@ def correlate(observation: Observation, observed: Observed) -> None:
     work.product(made, node, values, "AGGREGATION")
     if (other := work.of(observed["other"])) is not None:
         work.product(made, other, own_values(other, observed["other"]), "AGGREGATION")
+        meet(work, [(observed.subject, node), (observed["other"], other)])
     work.close()
 
 
