@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from pandas.core.groupby import DataFrameGroupBy, SeriesGroupBy
+from pandas.core.groupby.indexing import GroupByNthSelector
 
 from governed_kernel.capture.adapters.pandas.operators import word_of
 from governed_kernel.capture.adapters.pandas.parts import Parts
@@ -286,7 +287,8 @@ def rowwise(observation: Observation, observed: Observed) -> None:
     # the number of a group is a place in the order of keys
     asked = observed.target.name, observed.arguments.get("func")
     by: Relation = "WINDOW" if "ngroup" in asked else "PARTITION"
-    _summarise(observation, observed, word_of(observed), by)
+    as_they_are = observed.target.name == "asfreq"
+    _summarise(observation, observed, "IDENTITY" if as_they_are else word_of(observed), by)
 
 
 def pick(observation: Observation, observed: Observed) -> None:
@@ -298,6 +300,8 @@ def _summarise(
     observation: Observation, observed: Observed, relation: Relation, by: Relation | None = None
 ) -> None:
     group, output = _group_of(observation, observed.subject), look(observed.result)
+    if group is not None and isinstance(observed.result, GroupByNthSelector):
+        _keep(observation, observed.result, group)  # it is called for the rows
     if group is None or output is None:
         return
     work, result = Work(observation, observed), observed.result
@@ -446,6 +450,7 @@ def arm(observation: Observation) -> None:
 
     for owner in (pd.DataFrame, pd.Series):
         see(owner, ("groupby", "rolling", "expanding", "ewm", "resample"), group_by)
+    see(GroupByNthSelector, ("__call__", "__getitem__"), pick)
     _parts[observation] = Parts(observation)
 
 

@@ -13,6 +13,7 @@ from governed_kernel.capture.adapters.pandas.arguments import (
     some_columns,
     values_into,
 )
+from governed_kernel.capture.adapters.pandas.indexes import of_places
 from governed_kernel.capture.adapters.pandas.repeats import arithmetic, repeated
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
@@ -85,6 +86,7 @@ def elementwise(observation: Observation, observed: Observed) -> None:
     work = Work(observation, observed)
     node, output = work.subject(), look(work.output())
     if node is None:
+        of_places(work, observed.subject)
         return
     if isinstance(observed.result, np.ndarray):
         _into_array(work, node, observed)

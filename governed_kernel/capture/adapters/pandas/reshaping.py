@@ -49,6 +49,9 @@ def rename(observation: Observation, observed: Observed) -> None:
         # An index got a name or lost it: the values are still the last columns.
         made = own_values(Node("", "", output[1]), work.output())
         work.pairs(node, zip(made, node.columns[len(node.columns) - len(made) :], strict=False))
+        before = observation.registry.get(observed.subject.index)
+        if before is not None and before.entity != node.entity:
+            work.product(levels(work.output().index), before, before.columns, "IDENTITY")
     labels = None
     if observed.target.name == "set_axis" and observed["axis"] in _ROWS:
         labels = observed["labels"]

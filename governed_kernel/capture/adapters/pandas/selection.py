@@ -97,14 +97,37 @@ def keep(observation: Observation, observed: Observed) -> None:
             old = column_labels(observed.subject)
             work.pairs(node, zip(column_labels(observed.result), old, strict=True))
         elif not _some_summaries(work, node):
-            work.same(node, output[1])
+            if observed.target.name == "asfreq":
+                _at_other_times(work, node, output[1], observed.result)
+            else:
+                work.same(node, output[1])
             if observed.target.name == "sample":
                 weighed(work, node, observed)
             elif observed.target.name == "take" and observed["axis"] in (0, "index"):
                 mask_decides(work, observed["indices"], node)
+            elif observed.target.name == "drop":
+                _dropped(work, node, observed)
     else:
         work.take(node)
     _are_summaries(work, node)
+
+
+def _at_other_times(work: Work, node: Node, made: tuple[str, ...], result: Any) -> None:
+    """``frame.asfreq("D")``: new labels, and the values of those that are among the old ones."""
+    times = len(levels(result.index))
+    work.same(node, made[:times], "TRANSFORMATION")
+    work.same(node, made[times:])
+    work.product(made[times:], node, levels(work.observed.subject.index), "WINDOW")
+
+
+def _dropped(work: Work, node: Node, observed: Observed) -> None:
+    """``frame.drop(rows)``: what chose the labels of rows decides which remain."""
+    rows = observed["index"]
+    if rows is None and observed["axis"] in (0, "index", "rows"):
+        rows = observed["labels"]
+    if isinstance(rows, (pd.Index, pd.Series, np.ndarray, list)):
+        mask_decides(work, rows, node)
+        work.decides(node, levels(observed.subject.index), "FILTER")
 
 
 def weighed(work: Work, node: Node, observed: Observed) -> None:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from governed_kernel.capture.enclosed import owe_to_enclosed
 from governed_kernel.capture.observation import Call, Observation
+from governed_kernel.capture.observing import Observed
 from governed_kernel.capture.registry import Node, identity
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.steps import Step
@@ -157,6 +158,30 @@ class Work(Step):
             return None  # nearly every text is a name of a column, or stands in the code
         return scalars.get(thing)
 
+    def _unseen(self, thing: Any, kind: str, columns: Columns, stale: Node | None) -> Node:
+        if stale is not None and stale.columns and self._has_renamed_labels(thing, columns, stale):
+            renamed = Work(self.observation, Observed(self.observed.call, thing))
+            renamed.operation = "Index.name ="
+            start = len(columns) - len(stale.columns)
+            renamed.pairs(stale, zip(columns[start:], stale.columns, strict=True))
+            return renamed.finish(thing, kind, columns)
+        return super()._unseen(thing, kind, columns, stale)
+
+    def _has_renamed_labels(self, thing: Any, columns: Columns, stale: Node) -> bool:
+        """``frame.index.name = "id"``: the same labels and values, some under another name."""
+        if isinstance(thing, pd.Index):
+            return len(columns) == len(stale.columns)
+        if not isinstance(thing, (pd.DataFrame, pd.Series)):
+            return False
+        named = len(levels(thing.index))
+        before = len(stale.columns) - len(columns) + named
+        if columns[named:] != stale.columns[max(before, 0) :]:
+            return False
+        if before == 0:  # labels that only count rows
+            return is_places(thing.index) or self.observation.registry.get(thing.index) is None
+        labels = self.observation.registry.get(thing.index)
+        return before == named and labels is not None and labels.entity == stale.entity
+
     def subject(self) -> Node | None:
         """The node of ``self``, as it was before the call."""
         before = self.observed.call.note
@@ -239,8 +264,6 @@ _SIZED = (pd.DataFrame, pd.Series, pd.Index, np.ndarray, pd.api.extensions.Exten
 
 def remember(observation: Observation, call: Call) -> None:
     """Before a call that may change its subject: note what that was."""
-    from governed_kernel.capture.observing import Observed
-
     subject = call.arguments[0]
     call.note = Before(Work(observation, Observed(call, None)).of(subject), size(subject))
 
@@ -316,9 +339,17 @@ def mask_decides(work: Work, key: Any, subject: Node | None, relation: Relation 
     elif is_number(key) or (isinstance(key, (list, np.ndarray)) and not is_mask(key)):
         for by, columns in given(work, key, (subject,) if subject is not None else ()):
             work.decides(by, columns or ("*",), relation)
+    elif isinstance(key, np.ndarray) and is_told(work.observation):
+        for by, columns in decisive(work, key, (subject,) if subject is not None else ()) or ():
+            work.decides(by, columns or ("*",), relation)
     elif subject is not None and is_mask(key):
         work.decides(subject, subject.columns, relation, "conservative")
         owe_to_enclosed(work, (key,), (), relation)
+
+
+def is_told(observation: Observation) -> bool:
+    """Whether the text of a statement tells what an array is that nobody knows."""
+    return bool(observation.doings) and observation.variables is not None
 
 
 def is_mask(key: Any) -> bool:
