@@ -32,6 +32,10 @@ times) is a WINDOW by that column.
 of all of them by JOIN, as after a merge on the index. Not so to labels that are the same ones (two
 columns of a frame, figures of the same groups), nor to those that only count rows.
 
+**Columns that are chosen** by what an estimator has learned (``SelectKBest``, ``RFE`` …) are the
+columns that they were (IDENTITY), and owe to all that it was fitted on by CONDITIONAL: that decides
+which of several columns is taken. Columns that a program names owe to nothing besides.
+
 **Memberships** (``isin``, ``in (select …)``, ``exists``, a merge's indicator, Python's ``in``) ask
 which values or rows there are of another input. What comes of it is made of that input's values,
 and tells as well what chose its rows: whether a patient is among ``patients[hiv == 1]`` owes to

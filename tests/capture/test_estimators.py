@@ -22,7 +22,8 @@ from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, MinMaxScaler
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
-from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.feature_selection import RFE, SelectFromModel, SelectKBest, VarianceThreshold
+from sklearn.feature_selection import f_classif
 from sklearn.cluster import KMeans
 from sklearn.model_selection import GroupShuffleSplit, KFold, StratifiedKFold, TimeSeriesSplit
 import sklearn.naive_bayes
@@ -188,6 +189,33 @@ def test_a_selected_column_is_the_column_itself(run: Run) -> None:
         if edge.relation == "IDENTITY" and edge.output_column == "y" and step.library == "sklearn"
     ]
     assert edge.input_column == "y"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "SelectKBest(f_classif, k=1)",
+        "VarianceThreshold(30)",
+        "RFE(LogisticRegression(), n_features_to_select=1)",
+        "SelectFromModel(LogisticRegression(), max_features=1, threshold=-1)",
+    ],
+)
+@pytest.mark.parametrize("form", ["pandas", "default"])
+def test_what_was_fitted_on_only_chooses_a_selected_column(
+    run: Run, selector: str, form: str
+) -> None:
+    given = "X" if "Variance" in selector else "X, y"
+    done = run(
+        f"pick = {selector}.set_output(transform='{form}')",
+        f"best = pick.fit({given}).transform(X)",
+        "pd.DataFrame(best).set_axis(['best'], axis=1).to_csv('out.csv', index=False)",
+    )
+    found = origins_of(done.of(Transformation), (Path(done.folder) / "out.csv").as_uri(), "best")
+    told = {(name, relation) for _, name, relation, kind in found if kind == "observed"}
+    own = {name for name, relation in told if relation == "IDENTITY"}
+    assert len(own) == 1
+    learned = {"a", "b"} | ({"y"} if "y" in given else set())
+    assert told - {(name, "IDENTITY") for name in own} == {(n, "CONDITIONAL") for n in learned}
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ _APPLYING = (
     *("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"),
     *("transform", "inverse_transform", "score"),
 )
+_LEARNED: Relation = "TRANSFORMATION"
 _BACK = "inverse_transform"
 _TRANSFORMING = ("transform", "fit_transform", _BACK)
 _FRAMES = ("X", "X_train", "X_test")
@@ -237,7 +238,7 @@ def _apply(
     step = Step(observation, observed)
     kind, columns = _seen(result)
     values = columns or ("*",)
-    fitted = observation.registry.get(subject)
+    fitted, learned = observation.registry.get(subject), _LEARNED
     for thing, node, taken in _data(step, observed, names):
         if _passes(step, observed, (thing, node), fitted, values):
             fitted = None
@@ -248,10 +249,12 @@ def _apply(
             evidence = "conservative"
         if pairs:
             step.pairs(node, pairs, relation, evidence)
+            if relation == "IDENTITY":  # what it has learned has only chosen these columns
+                learned = "CONDITIONAL"
         else:
             step.product(values, node, into, relation, evidence)
     if fitted is not None:
-        owes(step, fitted, "TRANSFORMATION")
+        owes(step, fitted, learned)
     rows = _rows(observed)
     step.finish(result, kind, columns, rows_in=rows, variant="applied", patient=True)
 

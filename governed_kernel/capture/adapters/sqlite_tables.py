@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from governed_kernel.capture.formatted import formatted_with
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Known, Schemas, Table, lineage_of
@@ -51,7 +52,7 @@ class Tables(Schemas):
         for made in lineage_of(sql, "sqlite", self):
             target = made.target
             if made.result:
-                self._selects(made)
+                self._selects(made, formatted_with(self._observation, sql))
             elif target is None or not target.name:
                 continue
             elif made.kind in _REMOVALS:
@@ -61,9 +62,11 @@ class Tables(Schemas):
             elif made.kind in _CHANGES:
                 self._changes(made, target)
 
-    def _selects(self, made: Lineage) -> None:
+    def _selects(self, made: Lineage, put_in: Sequence[Node]) -> None:
         names = tuple(each.name for each in made.columns)
         step = self._step(made, names)
+        for node in put_in:  # which columns use it nobody tells
+            step.product(names, node, node.columns or (EVERY,), "TRANSFORMATION", "conservative")
         if step.inputs:
             step.finish(_Rows(), RESULT, names)
 

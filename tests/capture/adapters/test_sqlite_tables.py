@@ -120,3 +120,20 @@ def test_what_is_removed_or_changed_by_a_parameter_owes_to_that(run: Run, statem
         "pd.read_sql('select a from t', connection).to_csv('out.csv', index=False)",
     )
     assert "b AGGREGATION" in behind(done, "a")
+
+
+@pytest.mark.parametrize(
+    ("before", "query", "owing"),
+    [
+        ("most = frame['b'].max()", "f'select a from t where a < {most}'", {"b AGGREGATION"}),
+        ("", """f"select a from t where a < {frame['b'].max()}\"""", {"b AGGREGATION"}),
+        ("asked = f\"select a from t where a < {frame['b'].max()}\"", "asked", {"b AGGREGATION"}),
+        ("most = 3", "f'select a from t where a < {most}'", set()),
+        ("asked = 'select a from t where a < 3'", "asked", set()),
+    ],
+)
+def test_a_computed_number_in_the_text_of_a_query_is_an_origin(
+    run: Run, before: str, query: str, owing: set[str]
+) -> None:
+    done = run(f"{before}\npd.read_sql({query}, connection).to_csv('out.csv', index=False)")
+    assert behind(done, "a") == {"a IDENTITY", "a FILTER", *owing}

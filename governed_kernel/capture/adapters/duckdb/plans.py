@@ -164,12 +164,12 @@ def _values(observation: Observation, given: Any, *, repeated: bool) -> dict[Tab
 def _node_of(observation: Observation, value: Any) -> Node | None:
     """What is known of a value; a name, where only its statement tells what it may be."""
     node = observation.scalars.get(value)
-    if node is not None or isinstance(value, (bool, str)):
+    if node is not None or isinstance(value, bool):
         return node
     if isinstance(value, (list, tuple, dict)) or type(value).__name__ == "ndarray":
         return untold(observation, value)
-    is_number = isinstance(value, (int, float)) or type(value).__module__ == "numpy"
-    return untold_value(observation, value) if is_number else None
+    is_single = isinstance(value, (int, float, str)) or type(value).__module__ == "numpy"
+    return untold_value(observation, value) if is_single else None
 
 
 def _pruned(source: Source, sql: str, connection: Any) -> Source:

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from governed_kernel.capture.adapters.duckdb.catalog import Source
-from governed_kernel.capture.adapters.duckdb.formatted import Part, parts_put_in
 from governed_kernel.capture.adapters.duckdb.objects import Seen
+from governed_kernel.capture.formatted import Part, parts_put_in
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.sql import Column, Lineage, Origins, Table

@@ -27,6 +27,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     value_column,
 )
 from governed_kernel.capture.enclosed import owe_to_enclosed
+from governed_kernel.capture.formatted import formatted_with
 from governed_kernel.capture.functions import columns_read
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -195,6 +196,7 @@ def evaluate(observation: Observation, observed: Observed) -> None:
         name, equals, rest = line.partition("=")
         if equals and name.strip().isidentifier() and not rest.startswith("="):
             lines.append((name.strip(), rest.strip()))
+    values: tuple[str, ...]
     if lines:
         made: dict[str, set[str]] = {}
         things: dict[str, list[Node]] = {}
@@ -216,6 +218,9 @@ def evaluate(observation: Observation, observed: Observed) -> None:
         work.product(values, node, names_in(observed["expr"], node.columns))
         for other in spoken_of(work, observed["expr"]):
             work.product(values, other, other.columns or ("*",))
+    values = tuple(made) if lines else values
+    for by in formatted_with(observation, observed["expr"]):
+        work.product(values, by, by.columns or ("*",))
     work.close()
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from governed_kernel.capture.adapters.pandas.subjects import Work, look, size
 from governed_kernel.capture.adapters.sqlite_tables import RESULT, known_as
 from governed_kernel.capture.connections import database_uri
+from governed_kernel.capture.formatted import formatted_with
 from governed_kernel.capture.observation import Call, Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
@@ -55,6 +56,9 @@ def _read(observation: Observation, observed: Observed) -> None:
         con = observed["con"]
         asked = columns_asked(con)
         owe_query(work, uri, str(statement), output[1], dialect_of(con), asked)
+        for by in formatted_with(observation, str(statement)):
+            columns = by.columns or ("*",)
+            work.product(output[1], by, columns, "TRANSFORMATION", "conservative")
     work.finish(observed.result, *output, rows_out=size(observed.result), patient=True)
 
 

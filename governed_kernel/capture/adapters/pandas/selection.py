@@ -32,6 +32,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     text,
     value_column,
 )
+from governed_kernel.capture.formatted import formatted_with
 from governed_kernel.capture.memory import memory_of
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
@@ -414,7 +415,10 @@ def query(observation: Observation, observed: Observed) -> None:
         return
     work.same(node, output[1])
     work.decides(node, names_in(observed["expr"], node.columns), "FILTER")
-    for by in spoken_of(work, observed["expr"]):
+    for by in (
+        *spoken_of(work, observed["expr"]),
+        *formatted_with(observation, observed["expr"]),
+    ):
         work.decides(by, by.columns or ("*",), "FILTER")
     work.close()
 

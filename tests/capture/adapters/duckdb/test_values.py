@@ -91,6 +91,20 @@ more <- t.csv.a TRANSFORMATION
 more <- u.csv.c AGGREGATION inferred
 """,
     ),
+    "a text that its own statement computed, given by its place": (
+        """
+con = fresh()
+other = pd.read_csv("u.csv")
+con.execute("SELECT id FROM t WHERE a::VARCHAR = ?", [other["c"].astype(str).max()])
+con.fetch_df().to_csv(OUT, index=False)
+con.execute("SELECT id FROM t WHERE a::VARCHAR = ?", ["1"])
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.a FILTER
+id <- u.csv.c FILTER inferred
+""",
+    ),
     "a computed number in a text that says its equal as well": (
         """
 con = fresh()

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from governed_kernel.capture.adapters.duckdb.formatted import _places_between
+from governed_kernel.capture.formatted import _places_between
 
 
 @pytest.mark.parametrize(

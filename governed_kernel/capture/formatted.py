@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import types
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -16,11 +17,12 @@ from typing import NamedTuple
 
 from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.registry import Node, is_shared
-from governed_kernel.capture.untold import code_at, named_value
+from governed_kernel.capture.untold import code_at, named_value, untold_value
 
-__all__ = ["Part", "parts_put_in"]
+__all__ = ["Part", "formatted_with", "parts_put_in"]
 
 _SHORTEST = 4
+_NUMBER = re.compile(r"[-+]?\.?\d")
 _NUMBERS = (int, float, Decimal, date)
 
 
@@ -63,6 +65,26 @@ def parts_put_in(observation: Observation, text: str) -> list[Part] | None:
                 for name, place in zip(formatted.names, places, strict=True)
             ]
     return None
+
+
+def formatted_with(observation: Observation, text: str) -> list[Node]:
+    """What is known of the values that were put into a text: ``frame.query(f"age > {limit}")``.
+
+    A name of a column that was put in is no value.
+    """
+    parts = parts_put_in(observation, text)
+    found = [part.node for part in parts or () if part.node is not None]
+    unknown = [part for part in parts or () if part.node is None and not part.is_constant]
+    if parts is None or any(_is_value(text, part) for part in unknown):
+        node = observation.scalars.get(text) or untold_value(observation, text)
+        found += [node] if node is not None else []
+    return found
+
+
+def _is_value(text: str, part: Part) -> bool:
+    """Whether what was put in reads as a number, or stands between quotes."""
+    around = text[max(part.start - 1, 0) : part.start] + text[part.stop : part.stop + 1]
+    return around in ("''", '""') or _NUMBER.match(text[part.start : part.stop]) is not None
 
 
 def _places_between(own: Sequence[str], text: str) -> list[tuple[int, int]] | None:
