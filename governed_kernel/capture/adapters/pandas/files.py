@@ -9,6 +9,7 @@ import pandas as pd
 from governed_kernel.capture.adapters.pandas import pieces
 from governed_kernel.capture.adapters.pandas.subjects import (
     UNNAMED,
+    Apart,
     Work,
     column_labels,
     levels,
@@ -96,9 +97,16 @@ def _write(observation: Observation, observed: Observed) -> None:
         wanted = {str(label) for label in chosen}
         columns = tuple(c for c in columns if c in wanted or c not in column_labels(subject))
     names = _names_of_levels(observed) if with_rows else {}
-    work.pairs(node, [(names.get(column, column), column) for column in columns])
-    columns = tuple([names.get(column, column) for column in columns])
     labels = observation.registry.get(subject.index)
+    apart: tuple[str, ...] = ()
+    if with_rows and labels is not None and isinstance(labels.extra, Apart):
+        apart = tuple(
+            [level for level in labels.extra.levels if level not in own_values(node, subject)]
+        )
+        work.pairs(labels, [(names.get(level, level), level) for level in apart])
+    kept = [column for column in columns if column not in apart]
+    work.pairs(node, [(names.get(column, column), column) for column in kept])
+    columns = tuple([names.get(column, column) for column in columns])
     is_there = labels is not None and labels.entity != node.entity and labels.kind == "index"
     if labels is not None and is_there and with_rows and not levels(subject.index):
         name = names.get(UNNAMED, UNNAMED)

@@ -14,6 +14,7 @@ from governed_kernel.capture.adapters.pandas.operators import word_of
 from governed_kernel.capture.adapters.pandas.parts import Parts
 from governed_kernel.capture.adapters.pandas.selection import weighed
 from governed_kernel.capture.adapters.pandas.subjects import (
+    Apart,
     Work,
     decisive,
     given,
@@ -332,6 +333,22 @@ def _summarise(
                 work.product(output[1][-len(made) :], other, own_values(other, thing), relation)
     _values_decide(work, group, observed)
     work.finish(result, *output, rows_in=group.rows, rows_out=size(result))
+    named = output[1][: len(output[1]) - len(made)]
+    apart = tuple(level for level in named if level in figures)
+    if apart:
+        _labels_apart(work, group, named, apart)
+
+
+def _labels_apart(work: Work, group: Group, named: tuple[str, ...], apart: tuple[str, ...]) -> None:
+    """Labels that are called what a figure is: ``groups["age"].mean()`` by parts of ``age``."""
+    observed = work.observed
+    labels = Work(work.observation, observed)
+    for level in apart:
+        _level(labels, group, level, observed.target.name, "TRANSFORMATION")
+    labels.rows = [row for row in work.rows if row[0] in work.inputs]
+    for entity, *_ in labels.rows:
+        labels.take(work.inputs[entity])
+    Step.finish(labels, observed.result.index, "index", named, extra=Apart(apart))
 
 
 def _values_decide(work: Work, group: Group, observed: Observed) -> None:

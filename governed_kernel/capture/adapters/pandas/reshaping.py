@@ -84,10 +84,13 @@ def reset_index(observation: Observation, observed: Observed) -> None:
     if node is None or output is None:
         return
     if node.kind == "series" and output[0] == "frame":
-        work.same(node, output[1][:-1])
+        work.labels(node, observed.subject, output[1][:-1])
         work.pairs(node, [(output[1][-1], value_column(node))])
     elif observed["names"] is None or observed["drop"]:
-        work.same(node, output[1])
+        values = own_values(node, observed.subject)
+        work.same(node, tuple([name for name in output[1] if name in values]))
+        rest = tuple([name for name in output[1] if name not in values])
+        work.labels(node, observed.subject, rest)
         labels = observation.registry.get(observed.subject.index)
         if labels is not None and labels.entity != node.entity and not observed["drop"]:
             new = tuple(name for name in output[1] if name not in node.columns)
@@ -245,7 +248,7 @@ def unstack(observation: Observation, observed: Observed) -> None:
         work.close()
         return
     index = levels(result.index)
-    work.same(node, index)
+    work.labels(node, observed.subject, index)
     for label in result.columns.tolist():
         head = text(label[0]) if isinstance(label, tuple) else ""
         source = (head,) if head in values else values

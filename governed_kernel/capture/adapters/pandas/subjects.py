@@ -27,6 +27,7 @@ from governed_kernel.lineage.events import Evidence, Relation
 __all__ = [
     "PLAIN",
     "UNNAMED",
+    "Apart",
     "Before",
     "Reduced",
     "Work",
@@ -134,6 +135,12 @@ class Reduced(NamedTuple):
             work.same(frame, made, "AGGREGATION")
 
 
+class Apart(NamedTuple):
+    """Of labels of which one is called what a column beside them is: a node tells no two apart."""
+
+    levels: Columns
+
+
 class Before(NamedTuple):
     """What a call is going to change, as it was."""
 
@@ -221,12 +228,33 @@ class Work(Step):
         if getattr(self.observed.call.arguments[0], "index", None) is index:
             return
         names = levels(index) or (UNNAMED,)
+        known = self._labels_apart(index)
+        if known is not None:
+            self.observation.registry.put(index, known)
+            return
         if names[0] == UNNAMED and (given := self._labels_given()) is not None:
             self.observation.registry.put(index, given)
             return
         if names[0] != UNNAMED or UNNAMED not in node.columns:
             # Labels without a name are there because the rows are.
             self.observation.registry.put(index, Node(node.entity, "index", names, node.rows))
+
+    def _labels_apart(self, index: pd.Index) -> Node | None:
+        """Those of the subject, where what was made of it has the same ones."""
+        subject = self.observed.call.arguments[0]
+        if not isinstance(subject, (pd.DataFrame, pd.Series)) or not index.is_(subject.index):
+            return None
+        known = self.observation.registry.get(subject.index)
+        return known if known is not None and isinstance(known.extra, Apart) else None
+
+    def labels(self, node: Node, thing: Any, wanted: Columns) -> None:
+        """Let these levels be those of `thing`, also where a column beside them is called so."""
+        known = self.observation.registry.get(thing.index)
+        if known is not None and isinstance(known.extra, Apart):
+            apart = tuple([level for level in wanted if level in known.extra.levels])
+            self.same(known, apart)
+            wanted = tuple([level for level in wanted if level not in apart])
+        self.same(node, wanted)
 
     def _labels_given(self) -> Node | None:
         """Labels without a name that the subject was given: what is made of it has some of them."""
