@@ -34,6 +34,7 @@ from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.scalars import VALUE
 from governed_kernel.capture.untold import is_within, untold_value
+from governed_kernel.lineage.events import Relation
 
 __all__ = ["arm", "assign_value", "base_of", "by_labels"]
 
@@ -146,8 +147,11 @@ def _set(
         if decided_by is not None:
             work.product(targets, decided_by, own_values(decided_by, rows), "CONDITIONAL")
         elif told is not None:
+            # whether a row's label is among some tells as well what chose these
+            is_among = isinstance(rows, (pd.Index, pd.Series)) and not is_mask(rows)
             for by, names in told:
-                work.product(targets, by, names, "CONDITIONAL")
+                relation: Relation = "CONDITIONAL AND MEMBERSHIP" if is_among else "CONDITIONAL"
+                work.product(targets, by, names, relation)
         elif is_mask(rows):
             work.product(targets, node, node.columns, "CONDITIONAL", "conservative")
             owe_to_enclosed(work, (rows,), targets, "CONDITIONAL")

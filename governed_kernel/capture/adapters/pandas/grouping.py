@@ -309,7 +309,7 @@ def _summarise(
     made = result.columns.tolist() if isinstance(result, pd.DataFrame) else [result.name]
     work.take(group.parent)
     figures: set[str] = set()
-    if observed.target.name in _COUNTS:
+    if _only_counts(observed):
         work.same(group.parent, tuple(text(label) for label in made if text(label) in group.keys))
     elif observed.target.name != "value_counts":
         _values(work, group, observed, made, relation)
@@ -349,6 +349,12 @@ def _labels_apart(work: Work, group: Group, named: tuple[str, ...], apart: tuple
     for entity, *_ in labels.rows:
         labels.take(work.inputs[entity])
     Step.finish(labels, observed.result.index, "index", named, extra=Apart(apart))
+
+
+def _only_counts(observed: Observed) -> bool:
+    """``groups.size()``, ``groups.transform("size")``: how many rows, whatever is in them."""
+    function = observed.arguments.get("func")
+    return observed.target.name in _COUNTS or (isinstance(function, str) and function in _COUNTS)
 
 
 def _values_decide(work: Work, group: Group, observed: Observed) -> None:

@@ -26,7 +26,7 @@ from governed_kernel.capture.observation import Observation
 from governed_kernel.capture.observing import Observed, observe
 from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_arguments
-from governed_kernel.lineage.events import Relation
+from governed_kernel.lineage.events import Evidence, Relation
 
 __all__ = ["arm", "know_labels"]
 
@@ -84,6 +84,7 @@ def of_places(work: Work, subject: Any) -> None:
     if not isinstance(result, np.ndarray) or not is_places(subject):
         return
     made = array_columns(result)
+    work.base = Node("", "index", made)  # of the rows nobody's data is told
     for thing in work.observed.call.arguments[1:]:
         for by, columns in given(work, thing):
             work.product(made, by, columns or ("*",), of_arguments(work.observed.target.name))
@@ -107,6 +108,11 @@ def take(observation: Observation, observed: Observed) -> None:
     if node is not None:
         work.pairs(node, zip(output[1], node.columns, strict=False))
     mask_decides(work, key, node)
+    # Places tell nothing but which were chosen.
+    sure: Evidence = "observed" if node is None else "conservative"
+    for entity, column, _, evidence in work.rows:
+        known = sure if evidence == "observed" else evidence
+        work.product(output[1], work.inputs[entity], (column,), "CONDITIONAL", known)
     if work.inputs:
         work.finish(result, *output, rows_in=size(subject), rows_out=size(result))
 

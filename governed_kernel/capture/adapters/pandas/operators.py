@@ -23,6 +23,7 @@ from governed_kernel.capture.adapters.pandas.subjects import (
     column_labels,
     decisive,
     given,
+    labels_of,
     levels,
     look,
     own_values,
@@ -97,6 +98,9 @@ def elementwise(observation: Observation, observed: Observed) -> None:
             work.product(column_labels(observed.result), node, left)
         elif observed.target.name in _BY_COLUMN and isinstance(observed.subject, pd.DataFrame):
             some_columns(work, node, observed, output)
+        elif observed.target.name == "duplicated" and labels_of(observed["subset"]):
+            work.product(output[1][-1:], node, labels_of(observed["subset"]))
+            work.same(node, output[1][:-1])
         else:
             values_into(work, node, observed.subject, output, word_of(observed))
         arguments_into(work, observed, output)
