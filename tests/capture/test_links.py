@@ -170,6 +170,20 @@ def test_steps_of_hugging_face_datasets_keep_their_columns(run_from: Run) -> Non
 
 
 @pytest.mark.slow
+def test_what_hugging_face_reads_of_files_keeps_its_columns(run_from: Run) -> None:
+    done = run_from(
+        DATASETS,
+        "from datasets import load_from_disk\ndata = Dataset.from_csv('t.csv')",
+        "data.filter(lambda row: row['k'] > 1).to_pandas()[['v']].to_csv('out.csv', index=False)",
+        "data.save_to_disk('kept')\n"
+        "load_from_disk('kept').to_pandas()[['s']].to_csv('again.csv', index=False)",
+    )
+    assert origins(done, "out.csv", "v") == {"t.v IDENTITY", "t.k FILTER~"}
+    assert origins(done, "again.csv", "s") == {"k.s IDENTITY"}
+    assert origins(done, "kept", "s") == {"t.s IDENTITY"}
+
+
+@pytest.mark.slow
 def test_a_tokenizer_goes_into_what_it_makes_of_a_dataset(run_from: Run) -> None:
     done = run_from(
         DATASETS,

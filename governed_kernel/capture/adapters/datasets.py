@@ -32,6 +32,7 @@ _SAME = (
 )
 _RENAMED = ("rename_column", "rename_columns")
 _MADE = ("from_pandas", "from_polars", "from_dict", "from_list")
+_READ = ("from_csv", "from_json", "from_parquet")
 _WRITTEN = {"to_csv": "path_or_buf", "to_parquet": "path_or_buf", "to_json": "path_or_buf"}
 _MOST_BYTES = 1 << 30
 """So much of a column is compared, no more."""
@@ -232,6 +233,21 @@ def loaded(observation: Observation, observed: Observed) -> None:
             step.finish(dataset, "dataset", names, rows_out=rows, variant=part)
 
 
+def read(observation: Observation, observed: Observed) -> None:
+    """``Dataset.from_csv(path)``, ``load_from_disk(folder)``: columns of those files."""
+    result = observed.result
+    paths = [*_files(observed["path_or_paths"]), *_files(observed["dataset_path"])]
+    for part, dataset in result.items() if isinstance(result, dict) else [("", result)]:
+        names, step = columns_of(dataset), Step(observation, observed)
+        for path in paths:
+            uri = path_of(path)
+            if uri is not None:
+                step.same(step.external(uri, names))
+        if step.inputs:
+            rows = len(dataset) if hasattr(dataset, "__len__") else -1
+            step.finish(dataset, "dataset", names, rows_out=rows, variant=part)
+
+
 def _before_writing(observation: Observation, call: Call) -> None:
     parameter = _WRITTEN.get(call.target.name, "dataset_path")
     announce(observation, call, "write", call.target.bind(call.arguments).get(parameter))
@@ -268,6 +284,8 @@ def _arm_making(observation: Observation, module: ModuleType) -> None:
     owner, title = module.Dataset, "datasets.Dataset"
     for name in _MADE:
         observe(observation, "datasets", owner, name, made_of, label=f"{title}.{name}")
+    for name in (*_READ, "load_from_disk"):
+        observe(observation, "datasets", owner, name, read, label=f"{title}.{name}")
     for name in (*_WRITTEN, "save_to_disk"):
         observe(
             observation,
@@ -297,9 +315,13 @@ def arm(observation: Observation, name: str, module: ModuleType) -> None:
         _arm_making(observation, module)
     elif name == "datasets.dataset_dict":
         _arm_steps(observation, module.DatasetDict)
+        label = "datasets.DatasetDict.load_from_disk"
+        observe(observation, "datasets", module.DatasetDict, "load_from_disk", read, label=label)
     elif name == "datasets.combine":
         for each in ("concatenate_datasets", "interleave_datasets"):
             observe(observation, "datasets", module, each, together, label=f"datasets.{each}")
     else:
         label = "datasets.load_dataset"
         observe(observation, "datasets", module, "load_dataset", loaded, label=label, io=True)
+        label = "datasets.load_from_disk"
+        observe(observation, "datasets", module, "load_from_disk", read, label=label)
