@@ -47,7 +47,7 @@ _NEAR = 200
 
 
 def taken_in(observation: Observation, things: Iterable[Any]) -> list[tuple[Any, Node]]:
-    """The numbers that a relation's method was given, itself or in a text, and whose they are.
+    """The values that a relation's method was given, itself or in a text, and whose they are.
 
     Those that are written out are nobody's.
     """
@@ -64,9 +64,26 @@ def taken_in(observation: Observation, things: Iterable[Any]) -> list[tuple[Any,
             literals = [text for text in _NUMBER.findall(thing) if not _is_told(text, told)]
             numbers = [*map(ast.literal_eval, literals)]
             node = untold(observation, thing) if numbers else None
+            found += _texts_in(observation, thing)
         if node is not None:
             found += [(number, node) for number in numbers]
     return found
+
+
+class _Quoted(str):
+    """A text that was put into another one, between quotes."""
+
+    __slots__ = ()
+
+
+def _texts_in(observation: Observation, text: str) -> Iterator[tuple[_Quoted, Node]]:
+    for part in parts_put_in(observation, text) or ():
+        start, stop = part.start, part.stop
+        if part.is_constant or not text[start - 1 : start] == text[stop : stop + 1] == "'":
+            continue
+        node = part.node or untold(observation, text)
+        if node is not None:
+            yield _Quoted(text[start:stop]), node
 
 
 def with_computed(
@@ -229,7 +246,10 @@ def _reading_as(text: str, values: list[tuple[Any, Node]]) -> Iterator[Node]:
     """What is known of the values that a literal may be."""
     quoted = text.partition("'")[2][:-1]
     for value, node in values:
-        if isinstance(value, datetime.date):
+        if isinstance(value, _Quoted):
+            if quoted == value:
+                yield node
+        elif isinstance(value, datetime.date):
             if quoted and quoted in (str(value), value.isoformat(), str(value)[:10]):
                 yield node
         elif not quoted and _is_number(text, value):

@@ -105,6 +105,28 @@ id <- t.csv.a FILTER
 id <- u.csv.c FILTER inferred
 """,
     ),
+    "a computed text in the condition of a relation": (
+        """
+most = pd.read_csv("u.csv")["c"].astype(str).max()
+con = fresh()
+con.sql("FROM t").filter(f"a::VARCHAR = '{most}'").project("id").write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.a FILTER
+id <- u.csv.c FILTER inferred
+""",
+    ),
+    "a text in the condition of a relation that a constant gives": (
+        """
+name, other = "1", pd.read_csv("u.csv")["c"].astype(str).max()
+fresh().sql("FROM t").filter(f"a::VARCHAR = '{name}'").project("id").write_csv(OUT)
+""",
+        """
+id <- t.csv.id IDENTITY
+id <- t.csv.a FILTER
+""",
+    ),
     "a computed number in a text that says its equal as well": (
         """
 con = fresh()
