@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# One more than the two processors that the suite is made for: each worker also waits for disks,
+# Two for each of the two processors that the suite is made for: a worker also waits for disks,
 # browsers and kernels.
-WORKERS ?= 3
+WORKERS ?= 4
 # Where it is set, each of the hundreds of processes of a test run compiles this checkout anew.
 unexport PYTHONDONTWRITEBYTECODE
 

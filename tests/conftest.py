@@ -9,6 +9,11 @@ import tempfile
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# Nothing is timed in a test: an example takes as long as other workers leave it.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Before a library asks: threads of two workers' trainings would wait for one another in loops.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -30,6 +35,7 @@ TOGETHER = {
 FIRST = (
     *("tests/test_demonstration.py", "commands", "browser", "audits"),
     *("tests/capture/test_corpus.py", "tests/notebooks/test_biopsy_triage.py"),
+    "tests/training/test_determinism.py",
 )
 """The longest, in this order; what takes seconds fills up what is left at the end."""
 

@@ -131,7 +131,7 @@ def _longer(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 SIMPLE = st.recursive(NAMES, _longer, max_leaves=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SIMPLE)
 def test_nothing_that_an_expression_mentions_outside_a_comprehension_is_forgotten(
     expression: str,

@@ -25,7 +25,7 @@ def pair() -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnectio
         yield connection, writing_literals(connection)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(values=st.lists(PLAIN, min_size=1, max_size=4))
 def test_a_value_comes_back_as_it_was(values: list[Any]) -> None:
     with duckdb.connect() as connection:
@@ -34,7 +34,7 @@ def test_a_value_comes_back_as_it_was(values: list[Any]) -> None:
     assert found == tuple(values)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(names=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=20))
 def test_so_does_a_list_of_texts(names: list[str]) -> None:
     with duckdb.connect() as connection:

@@ -76,7 +76,7 @@ def events_of(path: Path) -> list[SessionEvent]:
     return [record.event for record in read_records(path, SESSION_DECODER)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(events=st.lists(EVENTS, max_size=8), together=st.booleans())
 def test_every_event_comes_back_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, events: list[SessionEvent], together: bool
@@ -141,7 +141,7 @@ def test_a_torn_last_record_is_left_out_and_shown(tmp_path: Path, cut: int) -> N
     assert block.broken is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(position=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_located_by_record_and_byte(
     tmp_path_factory: pytest.TempPathFactory, position: int, bit: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from governed_kernel.lineage.layout import Layout, lay_out
@@ -30,7 +30,6 @@ def overlapping(layout: Layout, sizes: dict[str, tuple[float, float]]) -> list[t
 
 
 @given(graphs)
-@settings(deadline=None)
 def test_whatever_is_laid_out_is_apart_and_inside(
     graph: tuple[dict[str, tuple[float, float]], list[tuple[str, str]]],
 ) -> None:

@@ -348,7 +348,7 @@ def by_every_path(edges: Sequence[tuple[str, str, str, str, str, str]], uri: str
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(steps=st.lists(STEP, max_size=14))
 def test_any_graph_with_any_cycles_gives_what_every_path_gives(
     tmp_path_factory: pytest.TempPathFactory,

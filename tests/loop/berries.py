@@ -194,6 +194,7 @@ match behaviour:
         while True:
             signal.pause()
     case "spin":
+        os.nice(19)  # until its time is up it takes what others leave
         while True:
             pass
     case "die":

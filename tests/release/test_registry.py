@@ -289,7 +289,7 @@ def gates_were_passed(before: list[str]) -> bool:
 
 
 @pytest.mark.usefixtures("home")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.one_of(
         st.lists(st.sampled_from(STEPS), max_size=14),
