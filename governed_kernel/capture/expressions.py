@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from governed_kernel.capture.aliases import Aliases
 from governed_kernel.capture.magics import code_of
 from governed_kernel.capture.references import (
     DIVIDED,
@@ -65,6 +66,7 @@ class Expressions(ABC):
         self.passed: dict[str, Made] = {}
         """What names were bound to where an error may have been caught before or after it."""
         self.depth = 0
+        self.aliases = Aliases()
 
     @abstractmethod
     def run(self, body: Iterable[ast.stmt]) -> None:
@@ -102,6 +104,7 @@ class Expressions(ABC):
         match target:
             case ast.Name():
                 self.write(target.id, made)
+                self.aliases.bind(target.id, source)
             case ast.Starred():
                 self.bind(target.value, made, None)
             case ast.Tuple() | ast.List():
@@ -115,7 +118,7 @@ class Expressions(ABC):
                     self.given |= self.value(target.slice).all  # a turn says in which rows
                 if isinstance(target, ast.Subscript):
                     made = made | closed(self.value(target.slice))
-                self.touch(target.value, made)
+                self.touch(target.value, made, [source] if source is not None else [])
             case _:
                 pass
 
@@ -126,8 +129,8 @@ class Expressions(ABC):
         starred = any(isinstance(part, ast.Starred) for part in [*given, *targets])
         return given if len(given) == len(targets) and not starred else []
 
-    def touch(self, subject: ast.expr, made: Made) -> None:
-        """The thing behind an expression is changed in place."""
+    def touch(self, subject: ast.expr, made: Made, given: Sequence[ast.expr] = ()) -> None:
+        """The thing behind an expression is changed in place, and may hold what is given to it."""
         place: tuple[str, ...] = ()
         is_called = False
         while isinstance(subject, ast.Attribute | ast.Subscript | ast.Call):
@@ -138,12 +141,16 @@ class Expressions(ABC):
             return
         name = subject.id
         self.places.setdefault(name, set()).add(CALLED if is_called else place)
+        self.aliases.put(name, given)
         made = self._decided(made)
-        if name in self.bound:
-            self.bound[name] = self.bound[name] | made
-            self._bind_once(name, made)
-        if name not in self.hidden:
-            self.touched[name] = self.touched.get(name, NOTHING) | made
+        for each in (name, *self.aliases.holders(name)):
+            if each != name:  # what led to the part of it that is changed
+                made = made | closed(self._name(name))
+            if each in self.bound:
+                self.bound[each] = self.bound[each] | made
+                self._bind_once(each, made)
+            if each not in self.hidden:
+                self.touched[each] = self.touched.get(each, NOTHING) | made
 
     def _each(self, target: ast.expr, iterable: ast.expr, source: Made) -> None:
         """Bind the target of a loop to what one turn gives."""
@@ -158,7 +165,7 @@ class Expressions(ABC):
                 self.bind(target.elts[0], NOTHING, None)
                 self._each(target.elts[1], call.args[0], self.value(call.args[0]))
                 return
-        self.bind(target, source, None)
+        self.bind(target, source, iterable)
 
     # --- expressions ------------------------------------------------------------------------
 
@@ -261,7 +268,7 @@ class Expressions(ABC):
             subject = self.value(node.func.value)
             method = node.func.attr
             if method in _CHANGING:
-                self.touch(node.func.value, closed(given))
+                self.touch(node.func.value, closed(given), arguments)
             kept = subject if method in _ROWS else closed(extended(subject, method))
             return kept | closed(given)
         if isinstance(node.func, ast.Name) and node.func.id in _PASSING and not node.keywords:

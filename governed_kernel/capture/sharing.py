@@ -8,7 +8,7 @@ change owes to all that it is given, and so does what shares something with that
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from governed_kernel.capture.references import NOTHING, Made, closed
@@ -184,9 +184,9 @@ class Sharing(Reader):
 
     # --- what is changed --------------------------------------------------------------------
 
-    def touch(self, subject: ast.expr, made: Made) -> None:
+    def touch(self, subject: ast.expr, made: Made, given: Sequence[ast.expr] = ()) -> None:
         """As of the reader; so is what shares something with it."""
-        super().touch(subject, made)
+        super().touch(subject, made, given)
         self._spread(self._parts_in(subject), made)
 
     def _spread(self, names: Iterable[str], made: Made) -> None:

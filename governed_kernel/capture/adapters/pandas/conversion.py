@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.core import common  # type: ignore[attr-defined]
 
 from governed_kernel.capture.adapters.pandas.alignment import meet
+from governed_kernel.capture.adapters.pandas.indexes import know_labels
 from governed_kernel.capture.adapters.pandas.subjects import (
     PLAIN,
     Work,
@@ -91,6 +92,8 @@ def construct(observation: Observation, observed: Observed) -> None:
     for by, columns in decisive(work, called) or () if not isinstance(called, pd.Index) else ():
         work.names(by, columns)
     work.finish(subject, *output, rows_out=size(subject))
+    keys = data if isinstance(data, dict) and isinstance(subject, pd.Series) else None
+    know_labels(observation, observed, subject, observed["index"] if keys is None else keys)
 
 
 def to_array(observation: Observation, observed: Observed) -> None:

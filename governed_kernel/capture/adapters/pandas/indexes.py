@@ -118,7 +118,10 @@ def take(observation: Observation, observed: Observed) -> None:
 
 
 def know_labels(observation: Observation, observed: Observed, thing: Any, given: Any) -> None:
-    """``frame.index = given``: labels without a name, which ``reset_index`` makes a column."""
+    """``frame.index = given``: labels without a name, which ``reset_index`` makes a column.
+
+    Those of a dictionary are its keys.
+    """
     index, own = thing.index, observation.registry.get(thing)
     known = observation.registry.get(index)
     if levels(index) or is_places(index):
@@ -126,6 +129,8 @@ def know_labels(observation: Observation, observed: Observed, thing: Any, given:
     if known is not None and (own is None or known.entity != own.entity):
         return
     made = Work(observation, observed)
+    if isinstance(given, dict) and (whole := observation.registry.get(given)) is not None:
+        made.product((UNNAMED,), whole, whole.columns or ("*",), "IDENTITY")
     for by, columns in decisive(made, given) or ():
         made.product((UNNAMED,), by, columns, "IDENTITY")
     if made.inputs:

@@ -83,20 +83,22 @@ def reset_index(observation: Observation, observed: Observed) -> None:
     node, output = work.subject(), look(work.output())
     if node is None or output is None:
         return
+    labels = observation.registry.get(observed.subject.index)
+    new = tuple(name for name in output[1] if name not in node.columns)
     if node.kind == "series" and output[0] == "frame":
         work.labels(node, observed.subject, output[1][:-1])
         work.pairs(node, [(output[1][-1], value_column(node))])
+        new = () if levels(observed.subject.index) else output[1][:1]
     elif observed["names"] is None or observed["drop"]:
         values = own_values(node, observed.subject)
         work.same(node, tuple([name for name in output[1] if name in values]))
         rest = tuple([name for name in output[1] if name not in values])
         work.labels(node, observed.subject, rest)
-        labels = observation.registry.get(observed.subject.index)
-        if labels is not None and labels.entity != node.entity and not observed["drop"]:
-            new = tuple(name for name in output[1] if name not in node.columns)
-            work.product(new, labels, labels.columns, "IDENTITY")
     else:
+        labels = None
         _renamed_levels(work, node, observed)
+    if labels is not None and labels.entity != node.entity and not observed["drop"]:
+        work.product(new, labels, labels.columns, "IDENTITY")
     work.close()
 
 
