@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Two for each of the two processors that the suite is made for: a worker also waits for disks,
+# One more than the two processors that the suite is made for: each worker also waits for disks,
 # browsers and kernels.
-WORKERS ?= 4
+WORKERS ?= 3
 # Where it is set, each of the hundreds of processes of a test run compiles this checkout anew.
 unexport PYTHONDONTWRITEBYTECODE
 
