@@ -102,8 +102,7 @@ def values_into(
         labels = frozenset(labels_in(thing.index))
         made = tuple([column for column in column_labels(result) if column in labels])
         if isinstance(node.extra, Reduced):
-            work.take(node)
-            node.extra.go_into(work, made)
+            node.extra.go_into(work, node, made)
         else:
             work.product(made, node, own_values(node, thing), relation)
         return

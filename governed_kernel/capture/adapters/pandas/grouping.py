@@ -278,6 +278,26 @@ def _counted(observed: Observed) -> set[str]:
     return {text(name) for name, function in told.items() if function in ("size", len)}
 
 
+def _sizes(observed: Observed, made: list[Any]) -> set[str]:
+    """The same of ``agg({"age": "size"})`` and ``agg(["size", "mean"])``."""
+
+    def holds_size(told: Any) -> bool:
+        return isinstance(told, (list, tuple)) and any(_is_size(each) for each in told)
+
+    asked = observed.arguments.get("func")
+    if isinstance(asked, dict):
+        whole = {text(column) for column, told in asked.items() if _is_size(told)}
+        return whole | {f"{text(name)}.size" for name, told in asked.items() if holds_size(told)}
+    if not holds_size(asked):
+        return set()
+    ends = ((label, label[-1] if isinstance(label, tuple) else label) for label in made)
+    return {text(label) for label, end in ends if _is_size(end)}
+
+
+def _is_size(told: Any) -> bool:
+    return isinstance(told, str) and told == "size"
+
+
 def aggregate(observation: Observation, observed: Observed) -> None:
     """``groups.mean()``, ``groups.agg(…)``, ``frame.rolling(3).sum()``."""
     _summarise(observation, observed, "AGGREGATION")
@@ -419,7 +439,7 @@ def _values(
     """Each column of the result from the column it summarises; an own function sees them all."""
     one = len(group.values) == 1
     unknown: list[str] = []
-    counted, named = _counted(observed), _named(observed)
+    counted, named = _counted(observed) | _sizes(observed, made), _named(observed)
     # Where keys become an index, whatever is a column is one of the figures.
     figures = {*group.values, *(made if getattr(observed.subject, "as_index", False) else ())}
     for name, source in _sources(group, named, made, one):

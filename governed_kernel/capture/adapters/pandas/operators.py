@@ -39,6 +39,7 @@ from governed_kernel.capture.registry import Node
 from governed_kernel.capture.relations import of_method
 from governed_kernel.capture.untold import untold_value
 from governed_kernel.lineage.events import Relation
+from governed_kernel.lineage.relations import STRENGTHS
 
 __all__ = ["arm", "word_of"]
 
@@ -188,7 +189,9 @@ def _stays_reduced(work: Work, made: Node) -> None:
     result, kept = work.observed.result, [node.extra for node in work.inputs.values()]
     if isinstance(result, pd.Series) and all(isinstance(each, Reduced) for each in kept):
         frames = tuple(dict.fromkeys(frame for each in kept for frame in each.frames))
-        work.observation.registry.put(result, made._replace(extra=Reduced(frames)))
+        relation: Relation = max((each.relation for each in kept), key=STRENGTHS.index)
+        how: Relation = "TRANSFORMATION" if relation == "IDENTITY" else relation
+        work.observation.registry.put(result, made._replace(extra=Reduced(frames, how)))
 
 
 def choose(observation: Observation, observed: Observed) -> None:

@@ -267,8 +267,7 @@ def transpose(observation: Observation, observed: Observed) -> None:
     if node is None or output is None:
         return
     if isinstance(node.extra, Reduced):  # ``frame.mean().to_frame().T``
-        work.take(node)
-        node.extra.go_into(work, column_labels(observed.result))
+        node.extra.go_into(work, node, column_labels(observed.result))
     elif isinstance(observed.result, pd.DataFrame):
         values = own_values(node, observed.subject)
         # Rows are no columns: which of them a value came from is told by its place alone.

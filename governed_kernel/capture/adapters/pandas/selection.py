@@ -225,18 +225,19 @@ def _some_summaries(work: Work, node: Node) -> bool:
     result = work.observed.result
     if not isinstance(node.extra, Reduced) or not isinstance(result, pd.Series):
         return False
-    work.take(node)
+    node.extra.chosen(work, node, (text(result.name),))
     left = frozenset(labels_in(result.index))
     for frame in node.extra.frames:
         columns = tuple([column for column in frame.columns if column in left])
-        work.product((text(result.name),), frame, columns, "AGGREGATION")
+        work.product((text(result.name),), frame, columns, node.extra.relation)
     return True
 
 
 def _are_summaries(work: Work, node: Node) -> None:
     """Remember of some summaries what they were of."""
     made = work.close()
-    if isinstance(node.extra, Reduced) and isinstance(work.observed.result, pd.Series):
+    is_series = isinstance(work.observed.result, pd.Series)
+    if isinstance(node.extra, Reduced) and is_series and work.is_told:
         work.observation.registry.put(work.observed.result, made._replace(extra=node.extra))
 
 
@@ -252,8 +253,8 @@ def single(work: Work, node: Node, subject: Any, key: Any) -> None:
     columns: tuple[str, ...] = (text(key),)
     sources: tuple[Node, ...] = (node,)
     if isinstance(node.extra, Reduced) and (behind := node.extra.behind(columns[0])):
-        work.take(node)
-        sources, relation = behind, "AGGREGATION"
+        node.extra.chosen(work, node, (VALUE,))
+        sources, relation = behind, node.extra.relation
     elif node.entity not in observation.doings[-1].made:
         return
     elif isinstance(subject, pd.DataFrame):
@@ -342,7 +343,21 @@ def locate(observation: Observation, observed: Observed) -> None:
     mask_decides(work, rows, node)
     if not _whole(rows) and not is_mask(rows) and indexer.name == "loc":
         work.decides(node, levels(subject.index), "FILTER")
-    _are_summaries(work, node)
+    if not _is_row(work, node, subject):
+        _are_summaries(work, node)
+        return
+    row = work.close()
+    if work.is_told:
+        summary = row._replace(extra=Reduced((node,), "IDENTITY"))
+        work.observation.registry.put(observed.result, summary)
+
+
+def _is_row(work: Work, node: Node, subject: Any) -> bool:
+    """Whether a row was taken, as a series with a label for each column."""
+    result = work.observed.result
+    if not isinstance(subject, pd.DataFrame) or not isinstance(result, pd.Series):
+        return False
+    return text(result.name) not in node.columns and len(result) <= len(subject.columns)
 
 
 def _row(work: Work, node: Any, name: str, subject: pd.DataFrame, columns: Any) -> None:

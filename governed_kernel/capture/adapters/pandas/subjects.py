@@ -124,15 +124,31 @@ class Reduced(NamedTuple):
     """
 
     frames: tuple[Node, ...]
+    relation: Relation = "AGGREGATION"
+    """IDENTITY where it is a row of a frame."""
 
     def behind(self, label: str) -> tuple[Node, ...]:
         """The frames that have a column of that label."""
         return tuple([frame for frame in self.frames if label in frame.columns])
 
-    def go_into(self, work: Work, made: tuple[str, ...]) -> None:
-        """Let the columns `made` owe to those of their names."""
+    def go_into(self, work: Work, node: Node, made: tuple[str, ...]) -> None:
+        """Let the columns `made` owe to those of their names, and to what chose these values."""
         for frame in self.frames:
-            work.same(frame, made, "AGGREGATION")
+            work.same(frame, made, self.relation)
+        self.chosen(work, node, made)
+
+    def chosen(self, work: Work, node: Node, made: tuple[str, ...]) -> None:
+        """Let columns owe to what has chosen these values, and not the rows of the frames."""
+        work.take(node)
+        known = {row for frame in self.frames for row in frame.rows}
+        for row in node.rows:
+            if row not in known:
+                entity, column, relation, evidence = row
+                if entity not in work.inputs:
+                    work.take(Node(entity, "series", (column,)))
+                work.links.append(
+                    (entity, relation, evidence, tuple((each, column) for each in made))
+                )
 
 
 class Apart(NamedTuple):
@@ -188,6 +204,13 @@ class Work(Step):
             return is_places(thing.index) or self.observation.registry.get(thing.index) is None
         labels = self.observation.registry.get(thing.index)
         return before == named and labels is not None and labels.entity == stale.entity
+
+    @property
+    def is_told(self) -> bool:
+        """Whether nothing went in of which only the statement tells, and later, what it was."""
+        return not self.is_open and all(
+            node.kind in ("frame", "series") for node in self.inputs.values()
+        )
 
     def subject(self) -> Node | None:
         """The node of ``self``, as it was before the call."""

@@ -53,7 +53,8 @@ def reduce(observation: Observation, observed: Observed) -> None:
     else:
         work.product((VALUE,), node, own_values(node, subject), "AGGREGATION")
     made_of = work.close()
-    if isinstance(observed.result, pd.Series) and isinstance(subject, pd.DataFrame) and not across:
+    is_series = isinstance(observed.result, pd.Series) and isinstance(subject, pd.DataFrame)
+    if is_series and not across and work.is_told:
         observation.registry.put(observed.result, made_of._replace(extra=Reduced((node,))))
 
 
