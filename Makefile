@@ -78,6 +78,7 @@ benchmarks: install
 	@echo "== tests/benchmarks/corpus"; $(BIN)/python -m tests.benchmarks.corpus
 	@echo "== tests/benchmarks/tpch"; $(BIN)/python -m tests.benchmarks.tpch
 	@echo "== tests/benchmarks/programs"; $(BIN)/python -m tests.benchmarks.programs
+	@echo "== tests/benchmarks/influence"; $(BIN)/python -m tests.benchmarks.influence || true  # says itself what is missing
 
 reference: install
 	$(BIN)/python docs/reference.py > docs/reference.md

@@ -1,0 +1,1 @@
+"""Whole notebooks as people write them: what changes when a column of a table changes is told."""
