@@ -85,19 +85,13 @@ function PromoteView(props: {
   );
   React.useEffect(() => check(), [check]);
   const making = useWork(); // what the panel of the notebook's earlier name began
-  const isThere = React.useRef(true);
-  const follower = { isThere: () => isThere.current, clear: making.clear };
   const finish = async (begun: Promise<IPromoted>): Promise<void> =>
-    setMade(await followed(kept, begun, follower));
+    setMade(await followed(kept, begun, making.clear));
   React.useEffect(() => {
-    isThere.current = true;
     const begun = kept.making;
     if (begun) {
       making.start(() => finish(begun));
     }
-    return () => {
-      isThere.current = false;
-    };
   }, []);
   return (
     <Page
